@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# Each check of this folder, and that of the pairs that must not compile, is shown faults that it has to find.
+set -eu
+house=$(mktemp -d)
+trap 'rm -rf "$house"' EXIT
+mkdir -p "$house/include/coil/net" "$house/include/coil/algo" "$house/lib/ring" "$house/lib/op"
+layout=$COIL_SOURCE_DIR/tests/layout
+
+build() {
+    rm -f "$house"/*/*.hpp "$house"/*/*/*.?pp "$house"/*/*/*/*.hpp
+    header net/tcp.hpp ''
+    header coil.hpp '#include <coil/net/tcp.hpp>'
+}
+
+header() { printf '#pragma once\n%s\n' "$2" >"$house/include/coil/$1"; }
+
+check() { COIL_SOURCE_DIR=$house sh "$@" >"$house/output" 2>&1; }
+
+expect_pass() { check "$@" || fail "$* found a fault where there is none"; }
+
+# $1 is what it has to say.
+expect_found() {
+    expected=$1
+    shift
+    ! check "$@" || fail "$* found nothing"
+    grep -qF -- "$expected" "$house/output" || fail "$* does not say: $expected"
+}
+
+fail() {
+    echo "FAILED: $1"
+    cat "$house/output"
+    exit 1
+}
+
+# Rooms
+build
+printf '#include "ring/ring.hpp"\n#include <coil/net/tcp.hpp>\n#include <vector>\n' >"$house/lib/op/recv.cpp"
+expect_found 'lib/op/recv.cpp:2: op (floor 3) may not include net (floor 4)' "$layout/rooms.sh"
+build
+header algo/read.hpp '#include <coil/net/tcp.hpp>'
+expect_pass "$layout/rooms.sh"
+build
+header net/tcp.hpp '  #  include <coil/io/pipe.hpp>'
+expect_found 'net (floor 4) may not include io (floor 4)' "$layout/rooms.sh"
+build
+echo '#include <coil/coro/task.hpp>' >"$house/lib/ring/ring.hpp"
+expect_found 'ring (floor 1) may not include coro (floor 1)' "$layout/rooms.sh"
+build
+header net/tcp.hpp '#include "op/recv.hpp"'
+expect_found 'a public header includes only <...>' "$layout/rooms.sh"
+build
+header net/tcp.hpp '#include <coil/detail/all.hpp>'
+expect_found 'the room detail has no floor' "$layout/rooms.sh"
+build
+header algo/read.hpp '#include <coil/coil.hpp>'
+expect_found 'coil.hpp is for users only' "$layout/rooms.sh"
+
+# Headers
+build
+expect_pass "$layout/header" coil/coil.hpp
+header net/tcp.hpp 'inline std::string text;'
+expect_found 'string' "$layout/header" coil/net/tcp.hpp
+header net/tcp.hpp '#include <functional>'
+expect_found 'too heavy' "$layout/header" coil/net/tcp.hpp
+header net/tcp.hpp '#include <linux/io_uring.h>'
+expect_found "leads to io_uring's headers" "$layout/header" coil/coil.hpp
+: >"$house/include/coil/net/tcp.hpp"
+expect_found 'no #pragma once' "$layout/header" coil/net/tcp.hpp
+
+# Lines
+build
+expect_pass "$layout/lines.sh"
+header net/tcp.hpp '#include <no_such_header>'
+expect_found 'no_such_header' "$layout/lines.sh"
+build
+LINES_MAX=2
+export LINES_MAX
+expect_found 'lines, of 2' "$layout/lines.sh"
+
+# Pairs that must not compile
+pair="$COIL_SOURCE_DIR/tests/must_not_compile/check"
+code='[[nodiscard]] int f();
+template <class T> void g() { static_assert(sizeof(T) == 1, "one byte only"); }'
+good='void h() { g<char>(); (void)f(); }'
+try_pair() {
+    printf '%s\n' "$code" '#ifdef COIL_MUST_NOT_COMPILE' "$1" '#else' "$2" '#endif' "$3" >"$house/pair.cpp"
+}
+
+try_pair 'void h() { g<int>(); }' "$good" '// expect: one byte only'
+expect_pass "$pair" "$house/pair.cpp" "$COIL_CXX" -std=c++20
+try_pair 'void h() { f(); }' "$good" '// expect: nodiscard'
+expect_pass "$pair" "$house/pair.cpp" "$COIL_CXX" -std=c++20
+try_pair "$good" "$good" '// expect: one byte only'
+expect_found 'compiles, but must not' "$pair" "$house/pair.cpp" "$COIL_CXX" -std=c++20
+try_pair 'void h() { g<int>() }' "$good" '// expect: one bit only'
+expect_found 'the error does not say: one bit only' "$pair" "$house/pair.cpp" "$COIL_CXX" -std=c++20
+try_pair "$good" 'void h() { g<int>(); }' '// expect: one byte only'
+expect_found 'does not compile as it is' "$pair" "$house/pair.cpp" "$COIL_CXX" -std=c++20
+try_pair 'void h() { g<int>(); }' "$good" ''
+expect_found 'no line' "$pair" "$house/pair.cpp" "$COIL_CXX" -std=c++20

@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+. "$COIL_SOURCE_DIR/tests/setup/lib.sh"
+
+for line in '' tset 'test demo' '--fast test' 'test -R Recv'; do
+    # shellcheck disable=SC2086
+    run_dev $line
+    expect_status 2
+    expect_said "usage: ./dev"
+    [ ! -s "$rig/out" ] || fail "it wrote to stdout"
+    expect_no_calls
+done
+
+run_dev help
+expect_status 0
+grep -q 'usage: ./dev' "$rig/out" || fail "help did not write to stdout"
