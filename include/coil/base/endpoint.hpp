@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/base/address.hpp>
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace coil::ip {
+
+/// What the kernel calls an address: the memory behind a `sockaddr*` for either family.
+/// Pass `&any` to it. An `endpoint` is what the rest of the library works with.
+union socket_address {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+};
+
+/// An address and a port, of no particular protocol: what the rooms of the library hand each other.
+/// Applications write `tcp::endpoint` or `udp::endpoint`, which are this and the protocol's name.
+///
+///     endpoint peer = make_endpoint("[2001:db8::1]:443");
+///     peer.address();       // 2001:db8::1
+///     peer.port();          // 443
+///     peer.to_string();     // "[2001:db8::1]:443"
+///
+/// Order: by address, then by port. Cost: a value of 24 bytes; only to_string() allocates.
+/// The flow label of IPv6 (sin6_flowinfo) is not kept.
+class endpoint {
+public:
+    constexpr endpoint() noexcept = default;  // 0.0.0.0:0
+    constexpr endpoint(const ip::address& address, std::uint16_t port) noexcept;
+
+    constexpr ip::address address() const noexcept;
+    constexpr void address(const ip::address& address) noexcept { *this = endpoint(address, port_); }
+    constexpr std::uint16_t port() const noexcept { return port_; }  // host order
+    constexpr void port(std::uint16_t port) noexcept { port_ = port; }
+    constexpr int family() const noexcept { return v6_ ? AF_INET6 : AF_INET; }
+    std::string to_string() const;  // 192.0.2.1:80, [2001:db8::1]:80, [fe80::1%eth0]:80
+
+    /// Fills all of the family's sockaddr in `target`, and returns its size, as bind(2) wants it.
+    socklen_t to_sockaddr(socket_address& target) const noexcept;
+
+    /// What the kernel wrote, and how much of it. `source` may be unaligned: it is copied.
+    /// A family that isn't ours, or one that is cut short, gives an unspecified endpoint.
+    static endpoint from_sockaddr(const socket_address& source, socklen_t size) noexcept;
+    static endpoint from_sockaddr(const void* source, socklen_t size) noexcept;
+
+    friend constexpr bool operator==(const endpoint&, const endpoint&) noexcept = default;
+    friend constexpr std::strong_ordering operator<=>(const endpoint& left, const endpoint& right) noexcept {
+        if (auto order = left.address() <=> right.address(); order != 0)
+            return order;
+        return left.port_ <=> right.port_;
+    }
+
+private:
+    // Not an ip::address and a port: that would be 28 bytes.
+    address_v6::bytes_type bytes_{};  // IPv4: the first four
+    std::uint32_t scope_ = 0;
+    std::uint16_t port_ = 0;
+    bool v6_ = false;
+};
+
+/// An endpoint of one protocol, such as `tcp::endpoint`. It adds no data, so it passes for an `endpoint`.
+///
+///     tcp::endpoint everywhere(tcp::v6(), 7777);           // any address of that family
+///     tcp::endpoint here(address_v4::loopback(), 0);
+///     tcp::endpoint there(make_endpoint("192.0.2.1:80"));
+template <class Protocol>
+class basic_endpoint : public endpoint {
+public:
+    using protocol_type = Protocol;
+
+    constexpr basic_endpoint() noexcept = default;
+    constexpr basic_endpoint(const ip::address& where, std::uint16_t port) noexcept : endpoint(where, port) {}
+    constexpr basic_endpoint(const Protocol& protocol, std::uint16_t port) noexcept
+        : endpoint(protocol.family() == AF_INET6 ? ip::address(address_v6()) : ip::address(), port) {}
+    constexpr explicit basic_endpoint(const endpoint& other) noexcept : endpoint(other) {}
+
+    constexpr Protocol protocol() const noexcept {
+        return family() == AF_INET6 ? Protocol::v6() : Protocol::v4();
+    }
+};
+
+/// Reads "address:port": 192.0.2.1:80, [2001:db8::1]:80, [fe80::1%eth0]:80. The port is a number from 0 to
+/// 65535. The whole text must be the endpoint. Names of hosts and services are for the resolver.
+///
+/// Errors: those of make_address(), and std::errc::invalid_argument for the port. Without an error_code it
+/// throws a std::system_error that quotes the text and says what is wrong and what was expected; with one it
+/// returns an unspecified endpoint.
+/// Cost:   no allocation; a scope that is a name asks the kernel.
+endpoint make_endpoint(std::string_view text);
+endpoint make_endpoint(std::string_view text, std::error_code& error) noexcept;
+
+/// Writes to_string(): `std::cout << peer`. Include <ostream> where you use it.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const endpoint& value) {
+    return out << value.to_string();
+}
+
+// Implementation
+
+static_assert(std::is_trivially_copyable_v<address> && sizeof(address) <= 24);
+static_assert(std::is_trivially_copyable_v<endpoint> && sizeof(endpoint) <= 24);
+static_assert(sizeof(socket_address) == 28);
+
+constexpr endpoint::endpoint(const ip::address& address, std::uint16_t port) noexcept
+    : bytes_(address.bytes_), scope_(address.scope_), port_(port), v6_(address.v6_) {}
+
+constexpr ip::address endpoint::address() const noexcept {
+    if (v6_)
+        return address_v6(bytes_, scope_);
+    return address_v4({bytes_[0], bytes_[1], bytes_[2], bytes_[3]});
+}
+
+}  // namespace coil::ip
+
+template <>
+struct std::hash<coil::ip::endpoint> {
+    std::size_t operator()(const coil::ip::endpoint& value) const noexcept;
+};
+
+template <class Protocol>
+struct std::hash<coil::ip::basic_endpoint<Protocol>> : std::hash<coil::ip::endpoint> {};

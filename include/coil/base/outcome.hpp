@@ -1,0 +1,127 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <coil/base/error.hpp>
+
+namespace coil {
+
+/// What became of an operation: an error code, a value, and how many bytes were moved before it ended.
+/// Every awaitable of coil can be asked for one (`await_outcome`), so that no path has to throw to tell.
+///
+///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
+///
+/// Without an error, `value()` is the value; with one, `value()` throws it. The tuple protocol gives the error and the
+/// value. Beside an error stands a default value, except that an `outcome<std::size_t>` gives the bytes moved.
+template <class T>
+class [[nodiscard]] outcome {
+    static_assert(std::default_initializable<T>,
+                  "a result that can stand beside an error code must be default constructible");
+
+public:
+    using value_type = T;
+
+    outcome(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : value_(std::move(value)) {
+        if constexpr (std::same_as<T, std::size_t>)
+            bytes_ = value_;
+    }
+
+    outcome(std::error_code error, std::size_t bytes_transferred = 0)
+        : error_(error), bytes_(bytes_transferred) {
+        if constexpr (std::same_as<T, std::size_t>)
+            value_ = bytes_transferred;
+    }
+    outcome(error::code error, std::size_t bytes_transferred = 0)
+        : outcome(make_error_code(error), bytes_transferred) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return !error_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+    [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
+
+    /// The value; throws `std::system_error`, or `transfer_error` where bytes were moved.
+    [[nodiscard]] T& value() & { return check(), value_; }
+    [[nodiscard]] const T& value() const& { return check(), value_; }
+    [[nodiscard]] T value() && { return check(), std::move(value_); }
+
+    /// The value, whether or not there is an error.
+    [[nodiscard]] T& operator*() & noexcept { return value_; }
+    [[nodiscard]] const T& operator*() const& noexcept { return value_; }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(value_); }
+    [[nodiscard]] T* operator->() noexcept { return std::addressof(value_); }
+
+private:
+    void check() const {
+        if (error_) [[unlikely]]
+            throw_failure(error_, {}, std::same_as<T, std::size_t>, bytes_);
+    }
+
+    std::error_code error_;
+    std::size_t bytes_ = 0;
+    T value_{};
+};
+
+/// The outcome of what has no value.
+template <>
+class [[nodiscard]] outcome<void> {
+public:
+    using value_type = void;
+
+    outcome() noexcept = default;
+    outcome(std::error_code error, std::size_t bytes_transferred = 0) noexcept
+        : error_(error), bytes_(bytes_transferred) {}
+    outcome(error::code error, std::size_t bytes_transferred = 0) noexcept
+        : error_(make_error_code(error)), bytes_(bytes_transferred) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return !error_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+    [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
+
+    void value() const {
+        if (error_) [[unlikely]]
+            throw_failure(error_, {}, false, bytes_);
+    }
+
+private:
+    std::error_code error_;
+    std::size_t bytes_ = 0;
+};
+
+template <std::size_t I, class T>
+auto get(const outcome<T>& from) {
+    if constexpr (I == 0)
+        return from.error();
+    else
+        return *from;
+}
+
+template <std::size_t I, class T>
+auto get(outcome<T>&& from) {
+    if constexpr (I == 0)
+        return from.error();
+    else
+        return *std::move(from);
+}
+
+}  // namespace coil
+
+template <class T>
+struct std::tuple_size<coil::outcome<T>> : std::integral_constant<std::size_t, std::is_void_v<T> ? 1 : 2> {};
+
+template <class T>
+struct std::tuple_element<0, coil::outcome<T>> {
+    using type = std::error_code;
+};
+
+template <class T>
+struct std::tuple_element<1, coil::outcome<T>> {
+    using type = T;
+};

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/base/assert.hpp>
+
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+
+namespace coil {
+namespace {
+
+void say(const char* text) noexcept {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+}  // namespace
+
+void check_failed(const char* what, const char* file, int line) noexcept {
+    char digits[12];
+    char* digit = digits + sizeof digits;
+    *--digit = '\0';
+    do
+        *--digit = static_cast<char>('0' + line % 10);
+    while ((line /= 10) > 0);
+    say("coil: check failed: ");
+    say(what);
+    say(" (");
+    say(file);
+    say(":");
+    say(digit);
+    say(")\n");
+    std::abort();
+}
+
+bool asserts_enabled() noexcept {
+#ifdef NDEBUG
+    return false;
+#else
+    return true;
+#endif
+}
+
+}  // namespace coil

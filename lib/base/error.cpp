@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/base/error.hpp>
+
+namespace coil {
+namespace {
+
+class coil_category final : public std::error_category {
+public:
+    const char* name() const noexcept override { return "coil"; }
+
+    std::string message(int value) const override {
+        switch (static_cast<error::code>(value)) {
+        case error::operation_aborted: return "operation aborted";
+        case error::eof: return "end of stream before all was read";
+        case error::timed_out: return "the deadline passed";
+        case error::wrong_thread:
+            return "an io_context belongs to the thread that first ran it (from other threads use post())";
+        case error::operation_in_progress:
+            return "another operation of this direction is in progress (one reader and one writer at a time)";
+        case error::already_open: return "already open";
+        case error::not_found: return "not found";
+        }
+        return "unknown error " + std::to_string(value);
+    }
+
+    std::error_condition default_error_condition(int value) const noexcept override {
+        switch (static_cast<error::code>(value)) {
+        case error::operation_aborted: return std::errc::operation_canceled;
+        case error::timed_out: return std::errc::timed_out;
+        case error::operation_in_progress: return std::errc::device_or_resource_busy;
+        case error::already_open: return std::errc::already_connected;
+        default: return {value, *this};
+        }
+    }
+};
+
+}  // namespace
+
+const std::error_category& error::category() noexcept {
+    static const coil_category instance;
+    return instance;
+}
+
+transfer_error::transfer_error(std::error_code code, const std::string& what, std::size_t bytes_transferred)
+    : std::system_error(code, what), bytes_transferred_(bytes_transferred) {}
+
+void throw_failure(std::error_code code, const std::string& what, bool is_transfer,
+                   std::size_t bytes_transferred) {
+    if (is_transfer || bytes_transferred > 0)
+        throw transfer_error(code, what, bytes_transferred);
+    throw std::system_error(code, what);
+}
+
+}  // namespace coil
