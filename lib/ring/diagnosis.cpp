@@ -1,0 +1,105 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "ring/diagnosis.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace coil::ring {
+namespace {
+
+std::string contents_of(const char* path) {
+    std::string text;
+    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return text;
+    char chunk[4096];
+    for (ssize_t n; (n = ::read(file, chunk, sizeof chunk)) > 0;)
+        text.append(chunk, static_cast<std::size_t>(n));
+    ::close(file);
+    return text;
+}
+
+int number_in(std::string_view text, int otherwise) noexcept {
+    int number = otherwise;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+// The number that stands behind "Name:" in /proc/self/status.
+int field_of(std::string_view status, std::string_view name, int otherwise) noexcept {
+    const auto at = status.find(name);
+    if (at == std::string_view::npos)
+        return otherwise;
+    const auto digits = status.find_first_of("0123456789", at + name.size());
+    return digits == std::string_view::npos ? otherwise : number_in(status.substr(digits), otherwise);
+}
+
+bool is_before_6_1(std::string_view release) noexcept {
+    const int major = number_in(release, 0);
+    const auto dot = release.find('.');
+    const int minor = dot == std::string_view::npos ? 0 : number_in(release.substr(dot + 1), 0);
+    return major > 0 && (major < 6 || (major == 6 && minor < 1));
+}
+
+}  // namespace
+
+circumstances circumstances_of_this_process() {
+    circumstances around;
+    utsname system{};
+    if (::uname(&system) == 0)
+        around.release = system.release;
+    around.status = contents_of("/proc/self/status");
+    around.disabled = number_in(contents_of("/proc/sys/kernel/io_uring_disabled"), -1);
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+        around.memlock = limit.rlim_cur;
+    return around;
+}
+
+std::string diagnose(int error, const circumstances& around) {
+    const std::string refused = "io_uring is not available: ";
+    const bool filtered = field_of(around.status, "\nSeccomp:", 0) == 2;
+    const std::string kernel = around.release.empty() ? "this kernel" : "kernel " + around.release;
+
+    switch (error) {
+    case EPERM:
+        if (around.disabled == 2)
+            return refused + "the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody; "
+                             "set it to 0 (sysctl -w kernel.io_uring_disabled=0)";
+        if (around.disabled == 1 && !filtered)
+            return refused +
+                   "the sysctl kernel.io_uring_disabled is 1, which forbids it to all but the group "
+                   "kernel.io_uring_group; join that group, or set it to 0";
+        if (filtered)
+            return refused +
+                   "a seccomp profile forbids it, as the default profiles of container engines do; allow "
+                   "io_uring_setup, io_uring_enter and io_uring_register in the container's profile";
+        return refused + "permission denied by a security module; look into its log for io_uring";
+    case ENOSYS:
+        if (is_before_6_1(around.release))
+            return refused + kernel + " is too old; coil needs Linux 6.1 or newer";
+        if (filtered)
+            return refused +
+                   "a seccomp profile hides it; allow io_uring_setup, io_uring_enter and io_uring_register in "
+                   "the container's profile";
+        return refused + kernel + " was built without it (CONFIG_IO_URING)";
+    case EINVAL:
+        if (is_before_6_1(around.release))
+            return refused + kernel + " is too old; coil needs Linux 6.1 or newer";
+        return refused + kernel +
+               " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
+    case ENOMEM:
+        return refused + "out of memory for the ring; the limit of locked memory is " +
+               std::to_string(around.memlock / 1024) + " KiB: raise it (ulimit -l), or ask for fewer entries";
+    case EMFILE:
+    case ENFILE: return refused + "too many open files; raise the limit (ulimit -n)";
+    default: return refused + "io_uring_setup failed";
+    }
+}
+
+}  // namespace coil::ring

@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace coil::ring {
+
+/// What decides whether a process may have a ring.
+struct circumstances {
+    std::string release;  // of the kernel: "6.1.0-18-amd64"
+    std::string status;   // /proc/self/status
+    int disabled = -1;    // the sysctl kernel.io_uring_disabled, -1 where there is none (before 6.6)
+    unsigned long long memlock = ~0u;  // RLIMIT_MEMLOCK in bytes
+};
+
+[[nodiscard]] circumstances circumstances_of_this_process();
+
+/// Why io_uring_setup(2) failed with `error`, and the remedy, in one line. Depends on nothing but its arguments.
+[[nodiscard]] std::string diagnose(int error, const circumstances& around);
+
+}  // namespace coil::ring

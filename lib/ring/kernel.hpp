@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <system_error>
+
+#include <liburing.h>
+
+struct sockaddr;
+struct iovec;
+
+namespace coil::ring {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+/// How large a ring to make. The kernel rounds up to powers of two, and clamps.
+struct parameters {
+    unsigned entries = 256;       // SQEs that wait for one enter
+    unsigned completions = 4096;  // CQEs that wait to be collected
+};
+
+/// Everything that coil asks of an operating system: the ring's one batched call, and the few that are not batched.
+/// Calls return what the system call does, or a negative errno.
+///
+///     library --SQEs, through shared memory--> kernel      filled and read inline, by `ring`
+///     library --one enter a turn-------------> kernel      virtual: paid once a turn, never per operation
+///
+/// Several stand behind it: `uring_kernel` is the real one; a scripted one lets a test write the answers. Nothing above
+/// this room may know which it runs on.
+class kernel {
+public:
+    virtual ~kernel() = default;
+
+    // ---- the ring --------------------------------------------------------------------------------------------------
+
+    /// Makes ring memory, disabled: the thread that enables it is the only one that may enter it.
+    virtual int set_up(io_uring& memory, const parameters& wanted) = 0;
+
+    /// Why set_up refused, and what to do about it.
+    [[nodiscard]] virtual std::string diagnose(int error) const = 0;
+
+    /// Makes the calling thread the ring's own.
+    virtual int enable(io_uring& memory) = 0;
+
+    /// Tells that enter will now be called again and again by this thread (true), or no more for a while.
+    virtual void attend(io_uring& memory, bool attending) = 0;
+
+    /// Submits, and waits until `wait` completions are there or the deadline passes.
+    /// Returns how many SQEs were taken; a passed deadline is not an error, and can't be told from the return value.
+    virtual int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) = 0;
+
+    /// Gives the ring memory back. With `operations` in flight and on a foreign thread, waits until the kernel has let go
+    /// of their buffers. False where that could not be seen before the deadline.
+    virtual bool tear_down(io_uring& memory, bool operations, time_point deadline) = 0;
+
+    /// Makes a poll of wake_descriptor() complete, so that an enter which waits returns. From any thread or signal handler.
+    virtual void wake() noexcept = 0;
+    [[nodiscard]] virtual int wake_descriptor() const noexcept = 0;
+
+    // ---- what is not batched ---------------------------------------------------------------------------------------
+
+    virtual int socket(int family, int type, int protocol) = 0;
+    virtual int bind(int descriptor, const sockaddr* address, unsigned size) = 0;
+    virtual int listen(int descriptor, int backlog) = 0;
+    virtual int shutdown(int descriptor, int how) = 0;
+    virtual int close(int descriptor) = 0;
+    virtual int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) = 0;
+    virtual int getsockopt(int descriptor, int level, int name, void* value, unsigned* size) = 0;
+    virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;
+    virtual int getpeername(int descriptor, sockaddr* address, unsigned* size) = 0;
+
+    /// The monotonic clock.
+    [[nodiscard]] virtual time_point now() const noexcept = 0;
+};
+
+}  // namespace coil::ring

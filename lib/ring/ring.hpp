@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+
+#include "ring/kernel.hpp"
+
+namespace coil::ring {
+
+/// The two rings that we share with the kernel, and the arithmetic on them.
+///
+///     submission ring                                completion ring
+///       sqes   [ . . 3 4 5 . . . ]                     cqes   [ . 1 2 . . . . . ]
+///                  ^     ^                                      ^   ^
+///               head     tail                                head   tail
+///     the kernel moves the head (read),              we move the head (read),
+///     we move the tail (published at enter)          the kernel moves the tail
+///
+/// Knows neither coroutines nor sockets: SQEs go out, CQEs come in.
+class ring {
+public:
+    explicit ring(std::unique_ptr<kernel> behind) noexcept : kernel_(std::move(behind)) {}
+    ring(const ring&) = delete;
+    ring& operator=(const ring&) = delete;
+
+    [[nodiscard]] kernel& behind() const noexcept { return *kernel_; }
+
+    /// Makes the memory. Throws a std::system_error that says why it was refused and what to do about it.
+    void open(const parameters& wanted);
+    [[nodiscard]] bool is_open() const noexcept { return open_; }
+
+    /// Makes the calling thread the only one that may enter.
+    void enable();
+    [[nodiscard]] bool is_enabled() const noexcept { return enabled_; }
+
+    void attend(bool attending) {
+        if (enabled_)
+            kernel_->attend(memory_, attending);
+    }
+
+    bool close(bool operations, time_point deadline);
+
+    /// The next free slot, cleared; null where there is none until the next enter.
+    [[nodiscard]] io_uring_sqe* get_sqe() noexcept;
+
+    /// SQEs that the kernel has not taken yet.
+    [[nodiscard]] unsigned unsubmitted() const noexcept {
+        return tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);
+    }
+
+    /// Whether the kernel has completions for us that only an enter brings: deferred work, or an overflow.
+    [[nodiscard]] bool has_deferred_work() const noexcept {
+        return __atomic_load_n(memory_.sq.kflags, __ATOMIC_RELAXED) &
+               (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+    }
+
+    /// Publishes what was filled in, and enters once. 0, or a negative errno; the CQ is where to look for news.
+    int enter(unsigned wait, time_point deadline = time_point::max());
+
+    /// Waits, and submits nothing.
+    void pause(time_point deadline) { kernel_->enter(memory_, 0, 1, deadline); }
+
+    /// Hands each completion that is there to `on_cqe`, then gives their places back to the kernel.
+    template <class OnCqe>
+    unsigned collect(OnCqe&& on_cqe) {
+        // Only we write the head. Acquire: the CQEs below the tail are seen as the kernel wrote them.
+        const unsigned head = *memory_.cq.khead;
+        const unsigned tail = __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE);
+        const unsigned mask = *memory_.cq.kring_mask;
+        for (unsigned at = head; at != tail; ++at)
+            on_cqe(memory_.cq.cqes[at & mask]);
+        // Release: the kernel may overwrite them only after we have read them.
+        __atomic_store_n(memory_.cq.khead, tail, __ATOMIC_RELEASE);
+        completions_ += tail - head;
+        return tail - head;
+    }
+
+    [[nodiscard]] unsigned long long enters() const noexcept { return enters_; }
+    [[nodiscard]] unsigned long long submissions() const noexcept { return submissions_; }
+    [[nodiscard]] unsigned long long completions() const noexcept { return completions_; }
+    /// Completions that found the CQ full, and came late.
+    [[nodiscard]] unsigned overflows() const noexcept { return open_ ? *memory_.cq.koverflow : 0; }
+
+private:
+    std::unique_ptr<kernel> kernel_;
+    io_uring memory_{};
+    unsigned tail_ = 0;  // of what we have filled in; the shared one follows at enter
+    bool open_ = false;
+    bool enabled_ = false;
+    unsigned long long enters_ = 0;
+    unsigned long long submissions_ = 0;
+    unsigned long long completions_ = 0;
+};
+
+}  // namespace coil::ring

@@ -1,0 +1,216 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "ring/uring_kernel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ring/abi.hpp"
+#include "ring/diagnosis.hpp"
+
+namespace coil::ring {
+namespace {
+
+// All of these are in 6.1. Dropping one or another on refusal would only build sets that make no sense.
+constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
+                                 IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+
+// Registering the ring's descriptor with the thread saves 50 ns an enter and costs two calls: it pays in run(), but not
+// in a poll() that enters once.
+constexpr unsigned enters_before_registering = 4;
+
+std::atomic<bool> pretending_6_1{false};
+
+int result_of(int returned) noexcept { return returned < 0 ? -errno : returned; }
+
+int milliseconds_until(time_point deadline, time_point now) noexcept {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
+    return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
+}
+
+}  // namespace
+
+void uring_kernel::pretend_6_1(bool pretend) noexcept { pretending_6_1 = pretend; }
+
+uring_kernel::~uring_kernel() {
+    if (hang_up_ >= 0)
+        ::close(hang_up_);
+    if (wake_ >= 0)
+        ::close(wake_);
+}
+
+int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
+    io_uring_params granted{};
+    const auto ask = [&](unsigned flags) {
+        granted = {};
+        granted.flags = flags;
+        granted.cq_entries = std::max(wanted.completions, wanted.entries);
+        return io_uring_setup(std::max(wanted.entries, 1u), &granted);
+    };
+    // NO_SQARRAY, since 6.6, saves the indirection between an SQE's place and its turn.
+    int descriptor = pretending_6_1 ? -EINVAL : ask(setup_flags | abi::setup_no_sqarray);
+    if (descriptor == -EINVAL)
+        descriptor = ask(setup_flags);
+    if (descriptor < 0)
+        return descriptor;
+
+    std::memset(&memory, 0, sizeof memory);
+    if (const int failure = io_uring_queue_mmap(descriptor, &granted, &memory); failure < 0) {
+        ::close(descriptor);
+        return failure;
+    }
+    if (wake_ < 0)
+        wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_ < 0) {
+        const int failure = -errno;
+        ::close(descriptor);
+        return failure;
+    }
+    memory.ring_fd = descriptor;
+    memory.features = pretending_6_1 ? granted.features & abi::features_of_6_1 : granted.features;
+    memory.flags = granted.flags;
+    // Without NO_SQARRAY each turn names the SQE that it submits: always the one in its own place.
+    if (!(granted.flags & abi::setup_no_sqarray))
+        for (unsigned i = 0; i < granted.sq_entries; ++i)
+            memory.sq.array[i] = i;
+    io_uring_ring_dontfork(&memory);
+
+    enter_descriptor_ = descriptor;
+    enter_flags_ = memory.features & abi::feature_no_iowait ? abi::enter_no_iowait : 0;
+    return 0;
+}
+
+std::string uring_kernel::diagnose(int error) const {
+    return ring::diagnose(error, circumstances_of_this_process());
+}
+
+int uring_kernel::enable(io_uring& memory) {
+    if (const int failure = io_uring_register(static_cast<unsigned>(memory.ring_fd),
+                                              IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+        failure < 0)
+        return failure;
+    // Requests outlive the descriptor of their ring. The ring holds the only writing end of this pipe, so our end hangs up
+    // when the last request is gone: how another thread than the ring's own can tell.
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    const int failure =
+        io_uring_register(static_cast<unsigned>(memory.ring_fd), IORING_REGISTER_FILES, &ends[1], 1);
+    ::close(ends[1]);
+    if (hang_up_ >= 0)
+        ::close(hang_up_);
+    hang_up_ = ends[0];
+    return failure;
+}
+
+void uring_kernel::attend(io_uring& memory, bool attending) {
+    attending_ = attending;
+    enters_attended_ = 0;
+    // A registered ring outlives its descriptor until its thread ends: never leave one behind.
+    if (!attending && registered_)
+        unregister_descriptor(memory);
+}
+
+int uring_kernel::enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) {
+    if (attending_ && !registered_ && ++enters_attended_ == enters_before_registering)
+        register_descriptor(memory);
+
+    const unsigned flags = IORING_ENTER_GETEVENTS | enter_flags_;
+    if (wait == 0 || deadline == time_point::max())
+        return io_uring_enter2(static_cast<unsigned>(enter_descriptor_), to_submit, wait, flags, nullptr,
+                               _NSIG / 8);
+
+    const auto left = std::max(deadline - now(), time_point::duration::zero());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+    __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
+    io_uring_getevents_arg argument{};
+    argument.ts = reinterpret_cast<std::uintptr_t>(&timeout);
+    return io_uring_enter2(static_cast<unsigned>(enter_descriptor_), to_submit, wait,
+                           flags | IORING_ENTER_EXT_ARG, reinterpret_cast<sigset_t*>(&argument),
+                           sizeof argument);
+}
+
+bool uring_kernel::tear_down(io_uring& memory, bool operations, time_point deadline) {
+    io_uring_queue_exit(&memory);
+    memory.ring_fd = enter_descriptor_ = -1;
+    if (!operations)
+        return true;
+    if (hang_up_ < 0)
+        return true;  // never enabled, so nothing was ever submitted
+    pollfd end{hang_up_, POLLIN, 0};
+    int hung_up;
+    do
+        hung_up = ::poll(&end, 1, milliseconds_until(deadline, now()));
+    while (hung_up < 0 && errno == EINTR);
+    return hung_up > 0;
+}
+
+void uring_kernel::register_descriptor(const io_uring& memory) noexcept {
+    io_uring_rsrc_update update{};
+    update.offset = ~0u;
+    update.data = static_cast<unsigned long long>(memory.ring_fd);
+    if (io_uring_register(static_cast<unsigned>(memory.ring_fd), abi::register_ring_descriptors, &update,
+                          1) != 1)
+        return;  // the thread's table of 16 is full: the plain descriptor does as well
+    enter_descriptor_ = static_cast<int>(update.offset);
+    enter_flags_ |= abi::enter_registered_ring;
+    registered_ = true;
+}
+
+void uring_kernel::unregister_descriptor(const io_uring& memory) noexcept {
+    io_uring_rsrc_update update{};
+    update.offset = static_cast<unsigned>(enter_descriptor_);
+    io_uring_register(static_cast<unsigned>(memory.ring_fd), abi::unregister_ring_descriptors, &update, 1);
+    enter_descriptor_ = memory.ring_fd;
+    enter_flags_ &= ~abi::enter_registered_ring;
+    registered_ = false;
+}
+
+void uring_kernel::wake() noexcept {
+    const int error = errno;  // a signal handler leaves it as it was
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+    errno = error;
+}
+
+int uring_kernel::socket(int family, int type, int protocol) {
+    return result_of(::socket(family, type | SOCK_CLOEXEC, protocol));
+}
+
+int uring_kernel::bind(int descriptor, const sockaddr* address, unsigned size) {
+    return result_of(::bind(descriptor, address, size));
+}
+
+int uring_kernel::listen(int descriptor, int backlog) { return result_of(::listen(descriptor, backlog)); }
+
+int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdown(descriptor, how)); }
+
+int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
+
+int uring_kernel::setsockopt(int descriptor, int level, int name, const void* value, unsigned size) {
+    return result_of(::setsockopt(descriptor, level, name, value, size));
+}
+
+int uring_kernel::getsockopt(int descriptor, int level, int name, void* value, unsigned* size) {
+    return result_of(::getsockopt(descriptor, level, name, value, size));
+}
+
+int uring_kernel::getsockname(int descriptor, sockaddr* address, unsigned* size) {
+    return result_of(::getsockname(descriptor, address, size));
+}
+
+int uring_kernel::getpeername(int descriptor, sockaddr* address, unsigned* size) {
+    return result_of(::getpeername(descriptor, address, size));
+}
+
+time_point uring_kernel::now() const noexcept { return std::chrono::steady_clock::now(); }
+
+}  // namespace coil::ring

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "ring/kernel.hpp"
+
+namespace coil::ring {
+
+/// The real kernel: io_uring, since Linux 6.1.
+class uring_kernel final : public kernel {
+public:
+    uring_kernel() = default;
+    uring_kernel(const uring_kernel&) = delete;
+    uring_kernel& operator=(const uring_kernel&) = delete;
+    ~uring_kernel() override;
+
+    int set_up(io_uring& memory, const parameters& wanted) override;
+    std::string diagnose(int error) const override;
+    int enable(io_uring& memory) override;
+    void attend(io_uring& memory, bool attending) override;
+    int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
+    bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
+
+    void wake() noexcept override;
+    int wake_descriptor() const noexcept override { return wake_; }
+
+    int socket(int family, int type, int protocol) override;
+    int bind(int descriptor, const sockaddr* address, unsigned size) override;
+    int listen(int descriptor, int backlog) override;
+    int shutdown(int descriptor, int how) override;
+    int close(int descriptor) override;
+    int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) override;
+    int getsockopt(int descriptor, int level, int name, void* value, unsigned* size) override;
+    int getsockname(int descriptor, sockaddr* address, unsigned* size) override;
+    int getpeername(int descriptor, sockaddr* address, unsigned* size) override;
+    time_point now() const noexcept override;
+
+    /// Refuses whatever came after Linux 6.1, in all kernels of this process made from now on: so that tests can run as on
+    /// the oldest kernel that is supported.
+    static void pretend_6_1(bool pretend) noexcept;
+
+private:
+    void register_descriptor(const io_uring& memory) noexcept;
+    void unregister_descriptor(const io_uring& memory) noexcept;
+
+    unsigned enter_flags_ = 0;
+    int enter_descriptor_ = -1;     // the ring's, or its number in the thread's table of registered rings
+    unsigned enters_attended_ = 0;  // since attend(true)
+    bool attending_ = false;
+    bool registered_ = false;
+    int wake_ = -1;     // an eventfd that is written and polled, but never read
+    int hang_up_ = -1;  // our end of a pipe whose other end only the ring holds
+};
+
+}  // namespace coil::ring
