@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <string>
+#include <system_error>
+
+#include <coil/base/outcome.hpp>
+#include <coil/coro/environment.hpp>
+
+namespace coil {
+
+/// The awaitable of something that was done when it was called, as close() and shutdown() are. Awaiting it never suspends
+/// and throws the error, if there was one; dropping it is fine. A stop does not reach it.
+class completed {
+public:
+    explicit completed(const char* name, std::error_code error = {}) noexcept : name_(name), error_(error) {}
+
+    class operation {
+    public:
+        explicit operation(const completed& what) noexcept : what_(what) {}
+        bool await_ready() const noexcept { return true; }
+        void await_suspend(std::coroutine_handle<>) const noexcept {}
+        outcome<void> await_outcome() const noexcept { return what_.error_; }
+        void await_resume() const {
+            if (what_.error_)
+                throw_failure(what_.error_, what_.name_);
+        }
+        [[nodiscard]] std::string describe() const { return what_.name_; }
+
+    private:
+        const completed& what_;
+    };
+
+    [[nodiscard]] operation operation_in(environment&) const noexcept { return operation(*this); }
+    [[nodiscard]] operation operator co_await() const noexcept { return operation(*this); }
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+
+private:
+    const char* name_;
+    std::error_code error_;
+};
+
+}  // namespace coil

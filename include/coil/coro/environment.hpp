@@ -1,0 +1,142 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <source_location>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <coil/base/assert.hpp>
+#include <coil/coro/scheduler.hpp>
+
+namespace coil {
+
+class awaited;
+
+/// What the tasks of one line of execution share: the scheduler that resumes them, the stop that was asked of them, and
+/// what they are suspended on. A spawned task owns one; the tasks that it awaits point to it; a `timeout` or a branch of
+/// a race has one of its own inside its parent's. So a stop costs an operation one store, and no registration.
+///
+/// Threads: its scheduler's owner only.
+class environment {
+public:
+    explicit environment(coil::scheduler& scheduler, bool counts_work = false) noexcept
+        : scheduler_(&scheduler), counts_work_(counts_work) {}
+    environment(const environment&) = delete;
+    environment& operator=(const environment&) = delete;
+
+    [[nodiscard]] coil::scheduler& scheduler() const noexcept { return *scheduler_; }
+
+    /// Whether a stop was asked for. It stays so.
+    [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }
+
+    /// Asks what runs here to stop: what it awaits now, and whatever it awaits from now on, ends with operation_aborted.
+    void request_stop() noexcept;
+
+    /// What is awaited now, for those who ask what the tasks of a context are doing. Null while running.
+    [[nodiscard]] const awaited* awaiting() const noexcept { return awaiting_; }
+    /// Where the latest `co_await` of these tasks stands.
+    [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
+    void at(const std::source_location& where) noexcept { where_ = where; }
+
+private:
+    friend class awaited;
+
+    coil::scheduler* scheduler_;
+    awaited* awaiting_ = nullptr;
+    std::source_location where_;
+    unsigned aborts_ = 0;  // awaits refused since the stop
+    bool stop_requested_ = false;
+    const bool counts_work_;  // for coroutines that are not tasks: each wait is work of its own
+};
+
+/// What a coroutine is suspended on: the base of everything that coil lets one await and that takes time.
+/// A description makes it inside the awaiting coroutine, with its environment; it never moves.
+///
+///     waiting  --run-->  resumed            its turn came
+///     waiting  --stop--> waiting or ready   its environment was asked to stop
+///     waiting  --destroyed                  the frame around it is destroyed: it takes itself out of everything
+class awaited : public node {
+public:
+    explicit awaited(environment& task) noexcept : environment_(&task) {}
+
+    [[nodiscard]] environment& env() const noexcept { return *environment_; }
+    [[nodiscard]] bool is_suspended() const noexcept { return waiter_ != nullptr; }
+
+    /// Its environment was asked to stop while this is what it awaits.
+    virtual void stop() noexcept = 0;
+
+    /// What it is and of whom, for error texts: "recv from 127.0.0.1:7777".
+    [[nodiscard]] virtual std::string describe() const = 0;
+
+    std::coroutine_handle<> run() noexcept override { return wake(); }
+
+protected:
+    ~awaited() {
+        if (is_suspended())
+            wake();
+    }
+
+    /// Remembers who waits. First in every await_suspend.
+    void suspend(std::coroutine_handle<> waiter) noexcept {
+        waiter_ = waiter;
+        environment_->awaiting_ = this;
+        if (environment_->counts_work_)
+            environment_->scheduler().work_started();
+    }
+
+    /// Forgets who waits, and returns him. Last in every run().
+    std::coroutine_handle<> wake() noexcept {
+        if (environment_->awaiting_ == this)
+            environment_->awaiting_ = nullptr;
+        if (environment_->counts_work_)
+            environment_->scheduler().work_finished();
+        return std::exchange(waiter_, nullptr);
+    }
+
+    /// Whether this await is refused because its environment was stopped. A task that catches the refusal and tries again
+    /// for ever would hang the program in silence: after a thousand it is stopped, in builds with assertions.
+    [[nodiscard]] bool is_refused() noexcept { return environment_->stop_requested_ && refuse(); }
+
+private:
+    bool refuse() noexcept;
+
+    environment* environment_;
+    std::coroutine_handle<> waiter_;
+};
+
+/// What `co_await` takes in a task, without a frame of its own: it makes the operation, inside the awaiting coroutine,
+/// when it is given the environment. All of coil's awaitables are these. They are small values; adapters pass them on.
+template <class D>
+concept description = requires(D&& what, environment& task) {
+    std::forward<D>(what).operation_in(task);
+    std::forward<D>(what).operation_in(task).await_outcome();
+};
+
+/// A description that can say whose loop it concerns, and so be awaited by coroutines that are not tasks.
+template <class D>
+concept context_bound = requires(const D& what) {
+    { what.foreign_environment() } -> std::same_as<environment&>;
+};
+
+/// The operation that a description makes.
+template <description D>
+using operation_of = decltype(std::declval<D>().operation_in(std::declval<environment&>()));
+
+/// What becomes of an awaited description: an `outcome<T>`, and its T.
+template <description D>
+using outcome_of = decltype(std::declval<operation_of<D>&>().await_outcome());
+template <description D>
+using result_of = typename outcome_of<D>::value_type;
+
+/// For coroutines that are not tasks: each such wait keeps the context running, and none can be stopped by a scope.
+template <class D>
+    requires(description<D> && context_bound<std::remove_cvref_t<D>>)
+auto operator co_await(D&& what) {
+    return std::forward<D>(what).operation_in(what.foreign_environment());
+}
+
+}  // namespace coil

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace coil::detail {
+
+/// Holds what a coroutine ends with, a value or an exception, until its awaiter takes it: the part of a promise that
+/// depends on the type of the result.
+template <class T>
+class result_slot {
+public:
+    template <class U = T>
+        requires std::convertible_to<U, T>
+    void return_value(U&& value) {
+        value_.emplace(std::forward<U>(value));
+    }
+    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+
+    T take() {
+        if (exception_) [[unlikely]]
+            std::rethrow_exception(std::exchange(exception_, nullptr));
+        return std::move(*value_);
+    }
+
+private:
+    std::optional<T> value_;
+    std::exception_ptr exception_;
+};
+
+template <class T>
+class result_slot<T&> {
+public:
+    void return_value(T& value) noexcept { value_ = std::addressof(value); }
+    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+
+    T& take() {
+        if (exception_) [[unlikely]]
+            std::rethrow_exception(std::exchange(exception_, nullptr));
+        return *value_;
+    }
+
+private:
+    T* value_ = nullptr;
+    std::exception_ptr exception_;
+};
+
+template <>
+class result_slot<void> {
+public:
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+
+    void take() {
+        if (exception_) [[unlikely]]
+            std::rethrow_exception(std::exchange(exception_, nullptr));
+    }
+
+private:
+    std::exception_ptr exception_;
+};
+
+}  // namespace coil::detail

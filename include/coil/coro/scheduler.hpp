@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <utility>
+
+#include <coil/base/intrusive_list.hpp>
+
+namespace coil {
+
+class inbox;
+
+/// Something that a scheduler runs when its turn comes: a task to resume, or a small step of an operation.
+/// It carries its own links, so making it ready never allocates. Destroyed while it is ready, it is not run.
+class node : public list_hook {
+public:
+    /// Takes its turn. Returns the coroutine to resume, or null where there is none.
+    virtual std::coroutine_handle<> run() noexcept = 0;
+
+    /// Called instead of run() when the scheduler goes away with this still in its inbox.
+    virtual void abandon() noexcept {}
+
+protected:
+    node() noexcept = default;
+    ~node() = default;
+
+private:
+    friend class inbox;
+    node* posted_before_ = nullptr;  // its neighbour in the inbox
+};
+
+/// The door from the language to a loop: who resumes tasks, and when. `io_context` is one.
+class scheduler {
+public:
+    /// Runs `item` on the owner's next turn, in order. Owner's thread only.
+    virtual void schedule(node& item) noexcept = 0;
+
+    /// Runs `item` on the owner's thread, soon. From any thread; `item` stays put until it has run.
+    virtual void post(node& item) noexcept = 0;
+
+    /// Foreign coroutines that wait here keep the loop running, as tasks do.
+    virtual void work_started() noexcept = 0;
+    virtual void work_finished() noexcept = 0;
+
+    /// Has `next` resumed as soon as the coroutine that runs now has suspended. Only the loop resumes: a chain of a
+    /// million tasks that complete at once leaves the stack where it was, on every compiler and in every build.
+    void transfer(std::coroutine_handle<> next) noexcept { next_ = next; }
+
+protected:
+    scheduler() noexcept = default;
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+    ~scheduler() = default;
+
+    /// Gives `item` its turn: the one place where coroutines are resumed.
+    void resume(node& item) {
+        for (auto next = item.run(); next; next = std::exchange(next_, nullptr))
+            next.resume();
+    }
+
+private:
+    std::coroutine_handle<> next_;
+};
+
+}  // namespace coil

@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <coil/base/outcome.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/coro/foreign.hpp>
+#include <coil/coro/frame_allocator.hpp>
+#include <coil/coro/result_slot.hpp>
+
+namespace coil {
+
+/// A coroutine that yields a T, later: the unit in which programs for coil are written.
+/// It starts when it is awaited, on the awaiting task's thread, and its result or exception goes to the awaiter. To start
+/// one that nobody awaits, see `co_spawn`.
+///
+///     coil::task<std::size_t> count(tcp::socket peer) {
+///         std::array<std::byte, 4096> buffer;
+///         std::size_t total = 0;
+///         while (std::size_t n = co_await peer.recv(buffer))
+///             total += n;
+///         co_return total;
+///     }
+///
+/// Awaits:   anything of coil; another task; anything else that C++ can await, resumed on whatever thread: the task itself
+///           always goes on on its context's.
+/// Lifetime: parameters are copied or moved into the frame, but references stay references. A task that is dropped
+///           before it was awaited never runs.
+/// Cost:     a frame from a recycling allocator: none from the heap in steady state.
+template <class T = void>
+class task;
+
+namespace detail {
+
+/// What the promises of all tasks have in common.
+class promise_base {
+public:
+    static void* operator new(std::size_t size) { return frame_allocate(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frame_deallocate(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+
+    struct final_awaiter {
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> done) const noexcept {
+            promise_base& promise = done.promise();
+            promise.environment_->scheduler().transfer(promise.continuation_);
+        }
+        void await_resume() const noexcept {}
+    };
+    final_awaiter final_suspend() const noexcept { return {}; }
+
+    /// Makes the operation of a description, here, in this coroutine's frame.
+    template <class D>
+        requires description<D>
+    auto await_transform(D&& what, std::source_location where = std::source_location::current()) {
+        environment_->at(where);
+        return std::forward<D>(what).operation_in(*environment_);
+    }
+
+    /// Anything else that can be awaited.
+    template <class A>
+        requires(!description<A>)
+    auto await_transform(A&& what, std::source_location where = std::source_location::current()) {
+        static_assert(foreign_awaitable<A>,
+                      "this can't be awaited: a task must be an rvalue, as in co_await f() or "
+                      "co_await std::move(task); anything else must have an awaiter");
+        environment_->at(where);
+        return foreign_operation<A>(std::forward<A>(what), *environment_);
+    }
+
+    void set_environment(environment& task) noexcept { environment_ = &task; }
+    void set_continuation(std::coroutine_handle<> awaiter) noexcept { continuation_ = awaiter; }
+
+protected:
+    environment* environment_ = nullptr;
+    std::coroutine_handle<> continuation_;
+};
+
+}  // namespace detail
+
+template <class T>
+class [[nodiscard]] task {
+public:
+    class promise_type : public detail::promise_base, public detail::result_slot<T> {
+    public:
+        task get_return_object() noexcept {
+            return task(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
+    };
+
+    using value_type = T;
+
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task& operator=(task&& other) noexcept {
+        task(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~task() {
+        if (frame_)
+            frame_.destroy();
+    }
+
+    void swap(task& other) noexcept { std::swap(frame_, other.frame_); }
+
+    /// Whether there is a coroutine in it: false once it was moved from or awaited.
+    [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
+
+    class operation;
+
+    /// Starts the task inside the awaiting coroutine. Only of an rvalue: a task is awaited once.
+    operation operation_in(environment& env) &&;
+
+private:
+    explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+    std::coroutine_handle<promise_type> frame_;
+};
+
+/// An awaited task: it owns the child's frame until the await is over.
+template <class T>
+class [[nodiscard]] task<T>::operation {
+public:
+    operation(task child, environment& env) noexcept : child_(std::move(child)), environment_(&env) {
+        COIL_CHECK(child_);  // a task can be awaited once
+    }
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+
+    bool await_ready() const noexcept { return false; }
+
+    void await_suspend(std::coroutine_handle<> parent) noexcept {
+        auto& promise = child_.frame_.promise();
+        promise.set_environment(*environment_);
+        promise.set_continuation(parent);
+        environment_->scheduler().transfer(child_.frame_);
+    }
+
+    T await_resume() { return child_.frame_.promise().take(); }
+
+    /// A `std::system_error` becomes the outcome's error; any other exception passes.
+    auto await_outcome() {
+        using value = std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>;
+        try {
+            if constexpr (std::is_void_v<T>) {
+                await_resume();
+                return outcome<void>();
+            } else if constexpr (std::is_reference_v<T>) {
+                return outcome<value>(std::addressof(await_resume()));
+            } else {
+                return outcome<value>(await_resume());
+            }
+        } catch (const transfer_error& failure) {
+            return outcome<value>(failure.code(), failure.bytes_transferred());
+        } catch (const std::system_error& failure) {
+            return outcome<value>(failure.code());
+        }
+    }
+
+    [[nodiscard]] std::string describe() const { return "task"; }
+
+private:
+    task child_;
+    coil::environment* environment_;
+};
+
+template <class T>
+auto task<T>::operation_in(environment& env) && -> operation {
+    return operation(std::move(*this), env);
+}
+
+static_assert(sizeof(task<>::promise_type) <= 64 && sizeof(task<std::size_t>::promise_type) <= 64);
+
+}  // namespace coil

@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <string>
+
+#include <coil/base/outcome.hpp>
+#include <coil/coro/environment.hpp>
+
+namespace coil {
+
+/// The wait until everything else that is ready has had its turn.
+class [[nodiscard]] yield_operation final : public awaited {
+public:
+    using awaited::awaited;
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) noexcept {
+        suspend(waiter);
+        refused_ = is_refused();
+        env().scheduler().schedule(*this);
+    }
+    outcome<void> await_outcome() const noexcept {
+        return refused_ ? outcome<void>(error::operation_aborted) : outcome<void>();
+    }
+    void await_resume() const { await_outcome().value(); }
+
+    void stop() noexcept override {}  // its turn comes anyway
+    std::string describe() const override { return "yield"; }
+
+private:
+    bool refused_ = false;
+};
+
+struct [[nodiscard]] yield_description {
+    yield_operation operation_in(environment& task) const noexcept { return yield_operation(task); }
+};
+
+/// Lets every other task that is ready go first, and completions be collected: for long computations.
+///
+/// Completes: on the loop's next turn. Errors: operation_aborted in a stopped scope.
+/// Cost:      one trip through the ready list; no system call unless something waits to be submitted or collected.
+inline yield_description yield() noexcept { return {}; }
+
+}  // namespace coil

@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/environment.hpp>
+
+#include <cstdio>
+
+namespace coil {
+namespace {
+
+constexpr unsigned aborts_max = 1000;
+
+}  // namespace
+
+void environment::request_stop() noexcept {
+    if (stop_requested_)
+        return;
+    stop_requested_ = true;
+    if (awaiting_)
+        awaiting_->stop();
+}
+
+bool awaited::refuse() noexcept {
+    if (++environment_->aborts_ == aborts_max && asserts_enabled()) {
+        const auto& where = environment_->where();
+        std::fprintf(
+            stderr,
+            "coil: a stopped task has awaited %u times since it was stopped, last at %s:%u: it catches "
+            "operation_aborted and goes on; let it end\n",
+            aborts_max, where.file_name(), static_cast<unsigned>(where.line()));
+        COIL_ASSERT(environment_->aborts_ < aborts_max);
+    }
+    return true;
+}
+
+}  // namespace coil

@@ -1,0 +1,203 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/frame_allocator.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COIL_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COIL_ASAN 1
+#endif
+#endif
+#ifdef COIL_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace coil {
+namespace {
+
+// A frame's size is rounded up to whole steps; each number of steps has a free list. Larger frames go to the heap.
+constexpr std::size_t step = 64;
+constexpr std::size_t classes = 64;
+constexpr std::size_t size_max = step * classes;
+// What the lists of one thread may hold, so that a burst of tasks doesn't keep its memory for ever.
+constexpr std::size_t bytes_max = std::size_t{16} << 20;
+
+void poison([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
+#ifdef COIL_ASAN
+    __asan_poison_memory_region(frame, size);
+#endif
+}
+
+void unpoison([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
+#ifdef COIL_ASAN
+    __asan_unpoison_memory_region(frame, size);
+#endif
+}
+
+struct free_frame {
+    free_frame* next;
+};
+
+#ifdef COIL_FRAME_QUARANTINE
+
+// The freed frames of late, oldest first, each filled with a pattern that nobody may write over.
+constexpr unsigned char pattern = 0xD7;
+constexpr std::size_t quarantined_max = 256;
+
+struct quarantined_frame {
+    unsigned char* frame;
+    std::size_t size;
+};
+
+struct quarantine {
+    quarantined_frame frames[quarantined_max];
+    std::size_t oldest;
+    std::size_t count;
+};
+
+void check_pattern(const quarantined_frame& held) noexcept {
+    unpoison(held.frame, held.size);
+    for (std::size_t i = 0; i < held.size; ++i) {
+        if (held.frame[i] != pattern) {
+            std::fprintf(
+                stderr,
+                "coil: a coroutine frame was written to after its end: byte %zu of %zu is 0x%02x; an operation "
+                "outlived the frame that it was in, or a reference did\n",
+                i, held.size, held.frame[i]);
+            std::abort();
+        }
+    }
+}
+
+#endif
+
+// Trivially destructible, so that it can still be asked after the thread's other thread_locals are gone.
+struct frame_cache {
+    free_frame* free[classes + 1];
+    std::size_t bytes;
+    frame_statistics statistics;
+    bool cleanup_registered;
+    bool closed;
+#ifdef COIL_FRAME_QUARANTINE
+    quarantine held;
+#endif
+};
+
+constinit thread_local frame_cache cache{};
+
+void keep_or_free(void* frame, std::size_t size_class) noexcept {
+    const std::size_t size = size_class * step;
+    if (cache.closed || cache.bytes + size > bytes_max) {
+        unpoison(frame, size);
+        ::operator delete(frame, size);
+        return;
+    }
+    unpoison(frame, sizeof(free_frame));
+    cache.free[size_class] = new (frame) free_frame{cache.free[size_class]};
+    cache.bytes += size;
+    poison(frame, size);
+}
+
+#ifdef COIL_FRAME_QUARANTINE
+
+void release_oldest() noexcept {
+    const quarantined_frame held = cache.held.frames[cache.held.oldest];
+    cache.held.oldest = (cache.held.oldest + 1) % quarantined_max;
+    --cache.held.count;
+    check_pattern(held);
+    keep_or_free(held.frame, held.size / step);
+}
+
+void set_aside(void* frame, std::size_t size_class) noexcept {
+    if (cache.held.count == quarantined_max)
+        release_oldest();
+    const std::size_t size = size_class * step;
+    std::memset(frame, pattern, size);
+    poison(frame, size);
+    cache.held.frames[(cache.held.oldest + cache.held.count++) % quarantined_max] = {
+        static_cast<unsigned char*>(frame), size};
+}
+
+#else
+
+void set_aside(void* frame, std::size_t size_class) noexcept { keep_or_free(frame, size_class); }
+
+#endif
+
+void close_cache() noexcept {
+#ifdef COIL_FRAME_QUARANTINE
+    while (cache.held.count > 0)
+        release_oldest();
+#endif
+    cache.closed = true;
+    for (std::size_t size_class = 1; size_class <= classes; ++size_class) {
+        while (free_frame* frame = cache.free[size_class]) {
+            unpoison(frame, size_class * step);
+            cache.free[size_class] = frame->next;
+            ::operator delete(frame, size_class * step);
+        }
+    }
+    cache.bytes = 0;
+}
+
+struct cleanup {
+    ~cleanup() { close_cache(); }
+};
+
+void register_cleanup() noexcept {
+    static thread_local cleanup at_thread_exit;
+    cache.cleanup_registered = true;
+    static_cast<void>(&at_thread_exit);
+}
+
+}  // namespace
+
+void* frame_allocate(std::size_t size) {
+    if (size > size_max)
+        return ::operator new(size);
+    const std::size_t size_class = (size + step - 1) / step;
+    if (free_frame* frame = cache.free[size_class]) {
+        unpoison(frame, size_class * step);
+        cache.free[size_class] = frame->next;
+        cache.bytes -= size_class * step;
+        ++cache.statistics.recycled;
+        return frame;
+    }
+    if (!cache.cleanup_registered)
+        register_cleanup();
+    ++cache.statistics.allocated;
+    return ::operator new(size_class * step);
+}
+
+void frame_deallocate(void* frame, std::size_t size) noexcept {
+    if (size > size_max) {
+        ::operator delete(frame, size);
+        return;
+    }
+    if (!cache.cleanup_registered)
+        register_cleanup();
+    set_aside(frame, (size + step - 1) / step);
+}
+
+std::size_t frame_quarantine_check() noexcept {
+#ifdef COIL_FRAME_QUARANTINE
+    for (std::size_t i = 0; i < cache.held.count; ++i) {
+        const quarantined_frame& held = cache.held.frames[(cache.held.oldest + i) % quarantined_max];
+        check_pattern(held);
+        poison(held.frame, held.size);
+    }
+    return cache.held.count;
+#else
+    return 0;
+#endif
+}
+
+frame_statistics frame_statistics_of_thread() noexcept { return cache.statistics; }
+
+}  // namespace coil
