@@ -1,0 +1,150 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <coil/base/endpoint.hpp>
+#include <coil/base/error.hpp>
+#include <coil/base/intrusive_list.hpp>
+
+namespace coil {
+
+class environment;
+class io_context;
+class operation;
+class descriptor_handle;
+
+/// Something that a record owns and that fills it on its own account, as an acceptor's queue is filled.
+class descriptor_source {
+public:
+    virtual ~descriptor_source() = default;
+
+    /// The record is being closed: whatever waits for this source ends with operation_aborted.
+    virtual void close() noexcept = 0;
+    /// The object was cancelled: likewise, but the record goes on.
+    virtual void cancel() noexcept = 0;
+};
+
+/// What a context knows of one open descriptor: its number, and who does what with it now. It lives in a table of the
+/// context, at the same address until the last completion of its last operation; operations point to it, never to a socket.
+///
+///     closed --open--> open --close--> closed, operations leave --last one left--> free, for the next descriptor
+///
+/// Internal: users hold a `tcp::socket` or another handle.
+class descriptor {
+public:
+    explicit descriptor(io_context& context) noexcept : context_(&context) {}
+    descriptor(const descriptor&) = delete;
+    descriptor& operator=(const descriptor&) = delete;
+
+    [[nodiscard]] io_context& context() const noexcept { return *context_; }
+    [[nodiscard]] int number() const noexcept { return number_; }
+    [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
+    /// Counts what this record has stood for: a description made for an earlier one doesn't reach the next.
+    [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+
+    void set_number(int number) noexcept { number_ = number; }
+
+    /// The number of a record that stands for no descriptor, for operations that need none.
+    static constexpr int none = 0x7fffffff;
+
+    /// The other side, where it is known.
+    [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
+    [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
+    void set_peer(const ip::endpoint& peer) noexcept { peer_ = peer, knows_peer_ = true; }
+    void forget_peer() noexcept { knows_peer_ = false; }
+
+    [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
+    void set_source(std::unique_ptr<descriptor_source> source) noexcept { source_ = std::move(source); }
+
+    /// Operations that wait for somebody to finish them, in order.
+    [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] operation* take_waiting() noexcept;
+
+    /// Ends every operation, without waiting: what has not completed ends with operation_aborted.
+    void cancel_operations() noexcept;
+    /// The same, and waits until the kernel has let go of all of them. A few microseconds.
+    void retire_operations() noexcept;
+    /// Operations that wait for this direction know that the end they will see is of our own making.
+    void interrupt_readers() noexcept;
+    /// Closes the number, if there is one, and keeps the record.
+    void close_number() noexcept;
+
+private:
+    friend class operation;
+    friend class io_context;
+    friend class descriptor_table;
+    friend class descriptor_handle;
+
+    io_context* context_;
+    descriptor_handle* handle_ = nullptr;  // who owns it; null once closed
+    intrusive_list<operation> in_kernel_;  // submitted, or about to be
+    intrusive_list<operation> waiting_;    // for the one ahead of them, in order
+    operation* reader_ = nullptr;          // streams have one at a time
+    operation* writer_ = nullptr;
+    std::unique_ptr<descriptor_source> source_;
+    ip::endpoint peer_;
+    std::int32_t number_ = -1;
+    std::uint32_t generation_ = 0;
+    std::uint32_t operations_ = 0;  // started and not yet destroyed: they point here
+    std::uint32_t in_flight_ = 0;   // of these: the kernel has them
+    bool knows_peer_ = false;
+};
+
+static_assert(sizeof(descriptor) <= 128);
+
+/// What a description keeps of the record that it is meant for.
+struct descriptor_use {
+    descriptor* record = nullptr;
+    std::uint32_t generation = 0;
+    int flags = 0;
+
+    environment& foreign_environment() const;
+};
+
+/// Owns an open descriptor of a context: what all sockets have in common. Moving it moves two pointers, also with
+/// operations pending. A handle that outlives its context is closed, and harmless.
+class descriptor_handle {
+public:
+    /// Of no context, to be assigned to.
+    descriptor_handle() noexcept = default;
+    explicit descriptor_handle(io_context& context) noexcept : context_(&context) {}
+    descriptor_handle(descriptor_handle&& other) noexcept;
+    descriptor_handle& operator=(descriptor_handle&& other) noexcept;
+    ~descriptor_handle() { close(); }
+
+    [[nodiscard]] io_context& context() const noexcept { return *context_; }
+    [[nodiscard]] bool is_open() const noexcept { return record_ && record_->is_open(); }
+    /// The descriptor's number, -1 while closed.
+    [[nodiscard]] int number() const noexcept { return record_ ? record_->number() : -1; }
+
+    /// Takes ownership of an open descriptor.
+    void adopt(int number);
+    /// Ends all operations, and hands the descriptor out.
+    [[nodiscard]] int release() noexcept;
+    /// Ends all operations and closes the descriptor, before it returns.
+    std::error_code close() noexcept;
+    /// Asks all operations to end.
+    void cancel() noexcept;
+
+    /// For a description. The record exists from the first use on.
+    [[nodiscard]] descriptor_use use(int flags = 0);
+    [[nodiscard]] descriptor& record();
+    [[nodiscard]] const descriptor* record_if_any() const noexcept { return record_; }
+
+private:
+    friend class io_context;
+    friend class descriptor_table;
+
+    void leave() noexcept;
+
+    io_context* context_ = nullptr;
+    descriptor* record_ = nullptr;
+};
+
+}  // namespace coil

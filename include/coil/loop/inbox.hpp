@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+
+#include <coil/coro/scheduler.hpp>
+
+namespace coil {
+
+/// Where other threads leave nodes for the owner of a loop: a lock-free stack that is taken as a whole.
+///
+///     any thread:  push, and wake the owner if it was empty
+///     the owner:   drain, when it isn't empty
+///
+/// Whoever finds it empty wakes: so of many posts between two drains one pays for a wake, none is lost, and the owner pays
+/// for no locked instruction before it sleeps. Nobody can unlink from it: before a node in it dies, its owner drains.
+class inbox {
+public:
+    /// From any thread. Whether it was empty, and the owner may be asleep.
+    [[nodiscard]] bool push(node& item) noexcept {
+        node* before = latest_.load(std::memory_order_relaxed);
+        do
+            item.posted_before_ = before;
+        while (!latest_.compare_exchange_weak(before, &item, std::memory_order_release,
+                                              std::memory_order_relaxed));
+        return before == nullptr;
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return latest_.load(std::memory_order_relaxed) == nullptr; }
+
+    /// Moves everything to `target`, in the order of posting. Owner only.
+    void drain(intrusive_list<node>& target) noexcept {
+        // Acquire: pairs with the release in push; what a poster wrote before it posted is seen.
+        node* item = latest_.exchange(nullptr, std::memory_order_acquire);
+        node* in_order = nullptr;
+        while (item) {
+            node* before = item->posted_before_;
+            item->posted_before_ = in_order;
+            in_order = item;
+            item = before;
+        }
+        while (in_order) {
+            node& next = *in_order;
+            in_order = next.posted_before_;
+            target.push_back(next);
+        }
+    }
+
+private:
+    std::atomic<node*> latest_{nullptr};
+};
+
+}  // namespace coil

@@ -1,0 +1,317 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <source_location>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <coil/base/intrusive_list.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/coro/frame_allocator.hpp>
+#include <coil/coro/scheduler.hpp>
+#include <coil/loop/inbox.hpp>
+#include <coil/loop/timers.hpp>
+
+struct io_uring_sqe;
+
+namespace coil {
+
+namespace ring {
+class kernel;
+class ring;
+}  // namespace ring
+
+class descriptor;
+class descriptor_table;
+class operation;
+class root_task;
+
+/// What ended a task that nobody waits for.
+struct task_failure {
+    std::exception_ptr exception;
+    std::error_code code;             ///< of a std::system_error; none for other exceptions
+    std::source_location spawned_at;  ///< the co_spawn
+    std::source_location awaited_at;  ///< the task's latest co_await
+    std::string text;                 ///< all of it in one line
+};
+
+/// The loop: one thread, one ring, and the tasks that run on it.
+///
+///     coil::io_context context;
+///     coil::co_spawn(context, serve(context), coil::detached);
+///     context.run();                                            // until no task is left
+///
+/// Threads:  a context belongs to the thread that first runs or polls it; run() on a second one throws
+///           error::wrong_thread, until the first has ended. post(), stop() and work guards are for any thread, stop()
+///           for signal handlers too. For more cores, use a context per thread.
+/// Lifetime: destroying it ends every task: destructors of their locals run, code after their awaits does not. Sockets
+///           are closed, and their ports free, when the destructor returns. Handles that outlive it are closed.
+/// Errors:   the constructor throws a std::system_error that says why io_uring is refused, and what to do.
+/// Since:    Linux 6.1.
+class io_context final : public scheduler {
+public:
+    struct options {
+        unsigned entries = 256;  ///< operations submitted with one system call, at most (16 to 32768)
+        unsigned completions =
+            4096;  ///< completions that may wait to be collected; more come late, none is lost
+    };
+
+    io_context();
+    explicit io_context(const options& chosen);
+    /// On another kernel than the real one: for tests.
+    explicit io_context(std::unique_ptr<ring::kernel> kernel);
+    io_context(std::unique_ptr<ring::kernel> kernel, const options& chosen);
+    ~io_context();
+
+    /// Runs until no work is left, or stop(). Work is an unfinished task, a post, a guard. Returns how many turns were
+    /// given to tasks and posts. An exception that is nobody's leaves through here; run() may be called again.
+    /// Afterwards the context is stopped: to run it once more, restart() it.
+    std::size_t run();
+    /// The same, until one turn was given.
+    std::size_t run_one();
+    /// The same, for at most this long.
+    template <class Rep, class Period>
+    std::size_t run_for(std::chrono::duration<Rep, Period> duration) {
+        return run_until(deadline_after(now(), duration));
+    }
+    std::size_t run_until(time_point deadline);
+    /// Runs what is ready, without waiting.
+    std::size_t poll();
+    /// The same, but at most one turn.
+    std::size_t poll_one();
+
+    /// Makes run() return soon, on any thread, also from a signal handler. What is ready stays, for a later run().
+    void stop() noexcept;
+    [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+    void restart() noexcept { stopped_.store(false, std::memory_order_release); }
+
+    /// Calls `function` on the context's thread, soon and in order. From any thread. Costs one recycled block; an
+    /// exception that it throws leaves through run(). A context that is being destroyed drops it.
+    template <class F>
+        requires std::invocable<std::decay_t<F>&>
+    void post(F&& function);
+
+    /// Calls `handler(const task_failure&)` for each error that ends a task which nobody waits for. Without one, a
+    /// std::system_error (the world) is a line on stderr, at most ten a second, and anything else (a bug) leaves
+    /// through run(). What the handler throws leaves through run() as well.
+    template <class Handler>
+        requires std::invocable<std::decay_t<Handler>&, const task_failure&>
+    void on_task_error(Handler&& handler);
+
+    /// The monotonic clock of all deadlines.
+    [[nodiscard]] time_point now() const noexcept;
+
+    /// Counts since the context was made. Cheap: they are counted anyway.
+    struct counters {
+        unsigned long long enters = 0;       ///< system calls of the loop: io_uring_enter(2)
+        unsigned long long submissions = 0;  ///< SQEs, cancels included
+        unsigned long long completions = 0;  ///< CQEs collected
+        unsigned long long overflows = 0;    ///< completions that found the ring full, and came late
+        unsigned long long resumptions = 0;  ///< turns given
+    };
+    [[nodiscard]] counters metrics() const noexcept;
+
+    // ---- scheduler -------------------------------------------------------------------------------------------------
+
+    void schedule(node& item) noexcept override { ready_.push_back(item); }
+    void post(node& item) noexcept override;
+    void work_started() noexcept override { ++work_; }
+    void work_finished() noexcept override { --work_; }
+
+    // ---- for the rooms above: operations, handles, tasks, timers -----------------------------------------------------
+
+    /// The context that a task with this environment runs on.
+    static io_context& of(environment& task) noexcept { return static_cast<io_context&>(task.scheduler()); }
+    /// Shared by all coroutines that are not tasks. Never stopped.
+    [[nodiscard]] environment& foreign_environment() noexcept { return foreign_; }
+    [[nodiscard]] ring::kernel& kernel() const noexcept;
+    [[nodiscard]] descriptor_table& descriptors() const noexcept { return *descriptors_; }
+    [[nodiscard]] bool is_closing() const noexcept { return closing_; }
+    /// Whether the calling thread is the owner, or there is none yet.
+    [[nodiscard]] bool is_mine() const noexcept;
+
+    void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
+
+    void submit(operation& asked) noexcept;
+    void cancel(operation& asked) noexcept;
+    void retire(operation& asked) noexcept;
+    /// Submits all, and waits until every operation of this record has completed.
+    void retire(descriptor& record) noexcept;
+    /// Closes a descriptor, on the ring and off the loop: for one that would hold the thread.
+    void close_off_loop(int number) noexcept;
+
+    void task_started(root_task& task) noexcept;
+    void task_finished(root_task& task) noexcept;
+    void task_gone(root_task& task) noexcept;
+    void report(const task_failure& failure) noexcept;
+    /// Has an exception leave through run().
+    void rethrow_in_run(std::exception_ptr exception) noexcept { thrown_ = std::move(exception); }
+
+    void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
+    void guard_released() noexcept;
+
+private:
+    class attendance;
+    class ownership;
+    friend class ownership;
+
+    class error_handler {
+    public:
+        virtual ~error_handler() = default;
+        virtual void operator()(const task_failure& failure) = 0;
+    };
+
+    std::size_t run_turns(time_point deadline, std::size_t limit, bool may_wait);
+    std::size_t turn(time_point deadline, std::size_t limit, bool may_wait);
+    std::size_t resume_ready(std::size_t limit);
+    void reap_finished();
+    void enter(unsigned wait, time_point deadline);
+    unsigned collect() noexcept;
+    void submit_deferred() noexcept;
+    bool try_submit(operation& asked) noexcept;
+    [[nodiscard]] io_uring_sqe* slot() noexcept;
+    bool ask_to_cancel(operation& asked) noexcept;
+    void enter_to_retire() noexcept;
+    [[nodiscard]] bool has_work() const noexcept;
+    void arm_wake() noexcept;
+
+    void adopt();
+    void disown() noexcept;
+    bool settle(time_point deadline) noexcept;
+    void abort_in_kernel() noexcept;
+    void report_in_flight() const noexcept;
+    void report_by_default(const task_failure& failure);
+
+    intrusive_list<node> ready_;
+    intrusive_list<node> batch_;  // what is being resumed in this turn
+    std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
+    std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
+    std::size_t closing_off_loop_ = 0;
+    unsigned long long resumptions_ = 0;
+    std::unique_ptr<ring::ring> ring_;
+    std::unique_ptr<descriptor_table> descriptors_;
+    inbox inbox_;
+    std::atomic<bool> stopped_{false};
+    std::atomic<long> guards_{0};
+    std::atomic<const void*> owner_{
+        nullptr};                         // the thread that may enter; changes under the lock of `ownership`
+    intrusive_list<operation> deferred_;  // found no slot
+    intrusive_list<operation> cancels_;   // to be cancelled, found no slot
+    intrusive_list<node> finished_;       // tasks to be destroyed
+    root_task* newest_ = nullptr;
+    environment foreign_{*this, true};
+    std::exception_ptr thrown_;
+    std::unique_ptr<error_handler> on_error_;
+    time_point reports_since_{};
+    unsigned reports_ = 0;
+    unsigned reports_suppressed_ = 0;
+    bool closing_ = false;
+    bool wake_armed_ = false;
+    options options_;
+    io_context* next_owned_ = nullptr;  // in the list of `ownership`
+    timer_queue timers_;
+};
+
+// Implementation
+
+namespace detail {
+
+/// A posted function, in a recycled block.
+template <class F>
+class posted_function final : public node {
+public:
+    template <class G>
+    static posted_function* make(io_context& context, G&& function) {
+        void* block = frame_allocate(sizeof(posted_function));
+        try {
+            return new (block) posted_function(context, std::forward<G>(function));
+        } catch (...) {
+            frame_deallocate(block, sizeof(posted_function));
+            throw;
+        }
+    }
+
+    std::coroutine_handle<> run() noexcept override {
+        io_context& context = *context_;
+        try {
+            F function = std::move(function_);
+            abandon();
+            function();
+        } catch (...) {
+            context.rethrow_in_run(std::current_exception());
+        }
+        return nullptr;
+    }
+
+    void abandon() noexcept override {
+        this->~posted_function();
+        frame_deallocate(this, sizeof(posted_function));
+    }
+
+private:
+    template <class G>
+    posted_function(io_context& context, G&& function)
+        : context_(&context), function_(std::forward<G>(function)) {}
+
+    io_context* context_;
+    F function_;
+};
+
+}  // namespace detail
+
+template <class F>
+    requires std::invocable<std::decay_t<F>&>
+void io_context::post(F&& function) {
+    static_assert(alignof(std::decay_t<F>) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    post(static_cast<node&>(
+        *detail::posted_function<std::decay_t<F>>::make(*this, std::forward<F>(function))));
+}
+
+template <class Handler>
+    requires std::invocable<std::decay_t<Handler>&, const task_failure&>
+void io_context::on_task_error(Handler&& handler) {
+    class holder final : public error_handler {
+    public:
+        explicit holder(Handler&& given) : handler_(std::forward<Handler>(given)) {}
+        void operator()(const task_failure& failure) override { handler_(failure); }
+
+    private:
+        std::decay_t<Handler> handler_;
+    };
+    on_error_ = std::make_unique<holder>(std::forward<Handler>(handler));
+}
+
+/// Keeps run() running while there is no task, until it is destroyed or reset. From any thread.
+class [[nodiscard]] work_guard {
+public:
+    explicit work_guard(io_context& context) noexcept : context_(&context) { context.guard_acquired(); }
+    work_guard(work_guard&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
+    work_guard& operator=(work_guard&& other) noexcept {
+        if (this != &other) {
+            reset();
+            context_ = std::exchange(other.context_, nullptr);
+        }
+        return *this;
+    }
+    ~work_guard() { reset(); }
+
+    void reset() noexcept {
+        if (io_context* context = std::exchange(context_, nullptr))
+            context->guard_released();
+    }
+
+private:
+    io_context* context_;
+};
+
+}  // namespace coil

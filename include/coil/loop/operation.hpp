@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+#include <coil/base/error.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/loop/descriptor.hpp>
+
+struct io_uring_sqe;
+
+namespace coil {
+
+/// What the kernel said: a CQE's result and flags.
+struct answer {
+    std::int32_t result = 0;
+    std::uint32_t flags = 0;
+};
+
+/// Who else may be at work on the same descriptor.
+enum class lane : std::uint8_t {
+    any,    ///< operations of this kind may overlap
+    read,   ///< one at a time; a second is refused
+    write,  ///< one at a time; a second is refused
+    queue,  ///< several may wait; the kernel gets them one by one, in order
+};
+
+/// One operation of the kernel, from the question to the answer. It lives in the frame of the coroutine that awaits it.
+///
+///     idle ----start----> submitted ----CQE----> done ----its turn----> the coroutine goes on
+///                |            ^                   ^
+///                |            | its turn, a slot  | refused; or cancelled before the kernel had it
+///                +-> waiting, deferred -----------+
+///
+/// A cancel is a question to the kernel too: the answer to the operation is delivered as it comes, with the bytes that it
+/// moved. Destroyed while the kernel has it, it is cancelled, and its destructor waits until the kernel lets go.
+///
+/// A kind of operation is two functions side by side: `prepare`, what we ask of the kernel, and `await_outcome`, what the
+/// answer means.
+class operation : public awaited {
+public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> caller) { start(caller); }
+
+    void stop() noexcept final;
+    [[nodiscard]] std::string describe() const override;
+
+protected:
+    operation(const descriptor_use& target, environment& task, coil::lane lane) noexcept
+        : awaited(task), descriptor_(target.record), generation_(target.generation), lane_(lane) {}
+    ~operation();
+
+    /// Fills in the SQE: what we ask. What it points to lives in this object, or is the caller's buffer.
+    virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
+    /// In the words of the socket interface: "recv".
+    [[nodiscard]] virtual const char* name() const noexcept = 0;
+
+    /// Remembers who waits, and asks the kernel, if the way is free.
+    void start(std::coroutine_handle<> caller);
+    /// The first half of it: false where the operation has ended already.
+    [[nodiscard]] bool begin(std::coroutine_handle<> caller);
+    /// The second half.
+    void submit() noexcept;
+    /// Ends it with an answer that isn't the kernel's. Its turn comes on the next turn of the loop.
+    void finish(std::int32_t result) noexcept;
+    /// Stands in line in the record's list, for somebody who will finish it.
+    void wait_in(coil::descriptor& record) noexcept;
+    /// The answer was handed on: whoever destroys this need not look after it.
+    void finish_taken() noexcept { answer_.result = 0, state_ = state::taken; }
+    /// Cancels, and returns when the kernel has let go.
+    void retire() noexcept;
+
+    [[nodiscard]] coil::answer answer() const noexcept { return answer_; }
+    [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
+    [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
+    [[nodiscard]] coil::lane lane() const noexcept { return lane_; }
+    [[nodiscard]] coil::descriptor& target() const noexcept { return *descriptor_; }
+    [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+    /// Whether our own shutdown ended it.
+    [[nodiscard]] bool was_interrupted() const noexcept { return interrupted_; }
+
+    /// The error that the answer stands for; none where it is a success.
+    [[nodiscard]] std::error_code failure() const noexcept;
+    /// Throws that error, with this operation's name and peer in the text.
+    [[noreturn]] void fail(std::error_code error, bool is_transfer = false, std::size_t bytes = 0) const;
+
+    /// For an operation that is used again: as if newly made.
+    void reset() noexcept;
+
+    // Answers that are ours, beyond the kernel's range of -4095 to -1.
+    static constexpr std::int32_t refused_second = -5001;  // error::operation_in_progress
+    static constexpr std::int32_t refused_size = -5002;    // too many buffers for one datagram: message_size
+
+private:
+    friend class io_context;
+    friend class descriptor;
+
+    enum class state : std::uint8_t { idle, waiting, deferred, submitted, done, taken };
+
+    void complete() noexcept;
+    void leave_lane() noexcept;
+
+    coil::descriptor* descriptor_;
+    coil::answer answer_;
+    std::uint32_t generation_;
+    coil::lane lane_;
+    state state_ = state::idle;
+    bool cancel_asked_ : 1 = false;
+    bool interrupted_ : 1 = false;
+    bool attached_ : 1 = false;
+};
+
+}  // namespace coil

@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+
+#include <coil/base/outcome.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/loop/io_context.hpp>
+
+namespace coil::this_coro {
+
+/// Gives what a task knows of itself; never suspends.
+struct context_operation {
+    io_context* context;
+
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    outcome<io_context*> await_outcome() const noexcept { return context; }
+    io_context& await_resume() const noexcept { return *context; }
+};
+
+struct [[nodiscard]] context_description {
+    context_operation operation_in(environment& task) const noexcept { return {&io_context::of(task)}; }
+};
+
+/// `co_await coil::this_coro::context` is the io_context that the task runs on.
+inline constexpr context_description context{};
+
+}  // namespace coil::this_coro

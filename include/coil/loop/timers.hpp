@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <coil/coro/scheduler.hpp>
+
+namespace coil {
+
+/// The clock of all deadlines: CLOCK_MONOTONIC. Nothing here looks at the time of day.
+using steady_clock = std::chrono::steady_clock;
+using time_point = steady_clock::time_point;
+
+/// `now + duration`, or the end of time where that would overflow. Negative durations are over already.
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point now,
+                                                  std::chrono::duration<Rep, Period> duration) noexcept {
+    using seconds = std::chrono::duration<double>;
+    if (seconds(duration) >= seconds(time_point::max() - now))
+        return time_point::max();
+    if (duration <= duration.zero())
+        return now;
+    return now + std::chrono::ceil<steady_clock::duration>(duration);
+}
+
+/// Something with a deadline. While it is armed it stands in a `timer_queue`; when the deadline has passed it becomes
+/// ready, and is run. Destroyed while armed, it is forgotten.
+class timer_entry : public node {
+public:
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    [[nodiscard]] bool is_armed() const noexcept { return queue_ != nullptr; }
+
+    /// Takes it out of the queue, or of the ready list if it had become ready: it is not run.
+    void disarm() noexcept;
+
+protected:
+    timer_entry() noexcept = default;
+    ~timer_entry() { disarm(); }
+
+private:
+    friend class timer_queue;
+
+    time_point deadline_;
+    class timer_queue* queue_ = nullptr;
+    std::uint8_t level_ = 0;
+    std::uint8_t slot_ = 0;
+};
+
+/// The armed timers of a context: a hierarchical timing wheel in user space. To arm or disarm one costs no system call
+/// and no SQE, and the same whether ten are armed or a million; the whole queue is one deadline of the loop's `enter`.
+///
+///     level 0    64 slots of 1 tick       ticks are 1024 ns: a timer is never early, and at most one tick late
+///     level 1    64 slots of 64 ticks
+///     ...        each level is as wide as one slot of the next; its timers move down when time reaches their slot
+///
+/// Timers with the same deadline expire in the order in which they were armed.
+class timer_queue {
+public:
+    explicit timer_queue(time_point now) noexcept : tick_(tick_before(now)) {}
+    timer_queue(const timer_queue&) = delete;
+    timer_queue& operator=(const timer_queue&) = delete;
+    ~timer_queue();
+
+    void arm(timer_entry& timer, time_point deadline) noexcept;
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    /// When to look again: no timer expires earlier. The end of time if there is none.
+    [[nodiscard]] time_point next() const noexcept;
+
+    /// Moves every timer whose deadline has passed to `ready`.
+    void expire(time_point now, intrusive_list<node>& ready) noexcept;
+
+private:
+    friend class timer_entry;
+    using tick = std::uint64_t;
+
+    static constexpr unsigned tick_bits = 10;
+    static constexpr unsigned slot_bits = 6;
+    static constexpr unsigned slots = 1u << slot_bits;
+    static constexpr unsigned levels = 9;  // 2^54 ticks: all of a 63-bit clock
+    static constexpr std::uint8_t overdue_level = levels;
+
+    static tick tick_before(time_point when) noexcept;
+    static tick tick_after(time_point when) noexcept;
+
+    void place(timer_entry& timer) noexcept;
+    static void insert_in_order(intrusive_list<node>& timers, timer_entry& timer) noexcept;
+    void remove(timer_entry& timer) noexcept;
+    [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;
+
+    tick tick_;  // how far time has come: every armed timer is later, or overdue
+    std::size_t size_ = 0;
+    intrusive_list<node> overdue_;  // armed with a deadline that had passed
+    std::uint64_t occupied_[levels] = {};
+    intrusive_list<node> slots_[levels][slots];
+};
+
+}  // namespace coil

@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/loop/descriptor.hpp>
+
+#include <sys/socket.h>
+
+#include <coil/loop/io_context.hpp>
+#include <coil/loop/operation.hpp>
+
+#include "loop/descriptor_table.hpp"
+#include "ring/kernel.hpp"
+
+namespace coil {
+
+descriptor& descriptor_table::allocate() {
+    if (free_.empty()) {
+        free_.reserve(records_.size() + 1);  // so that recycle() can't fail
+        records_.push_back(std::make_unique<descriptor>(*context_));
+        return *records_.back();
+    }
+    descriptor& record = *free_.back();
+    free_.pop_back();
+    return record;
+}
+
+void descriptor_table::recycle(descriptor& record) noexcept {
+    COIL_ASSERT(!record.is_open() && !record.handle_ && record.operations_ == 0 && record.in_flight_ == 0);
+    COIL_ASSERT(!record.reader_ && !record.writer_ && record.in_kernel_.empty() && record.waiting_.empty());
+    record.source_.reset();
+    record.knows_peer_ = false;
+    ++record.generation_;
+    free_.push_back(&record);
+}
+
+void descriptor::cancel_operations() noexcept {
+    if (source_)
+        source_->cancel();
+    while (!waiting_.empty())
+        waiting_.front().stop();
+    for (operation* each = in_kernel_.empty() ? nullptr : &in_kernel_.front(); each;) {
+        operation* next = in_kernel_.next(*each);  // the cancel may move it
+        context_->cancel(*each);
+        each = next;
+    }
+}
+
+void descriptor::retire_operations() noexcept {
+    if (source_)
+        source_->close();
+    cancel_operations();
+    if (in_flight_ > 0)
+        context_->retire(*this);
+}
+
+void descriptor::interrupt_readers() noexcept {
+    const auto mark = [](intrusive_list<operation>& operations) {
+        for (operation* each = operations.empty() ? nullptr : &operations.front(); each;
+             each = operations.next(*each))
+            each->interrupted_ = true;
+    };
+    mark(in_kernel_);
+    mark(waiting_);
+}
+
+void descriptor::close_number() noexcept {
+    if (number_ < 0 || number_ == none)
+        return;
+    const int number = std::exchange(number_, -1);
+    linger lingering{};
+    unsigned size = sizeof lingering;
+    // close(2) holds the thread while it lingers. Zero seconds are a reset, at once.
+    const bool lingers =
+        context_->kernel().getsockopt(number, SOL_SOCKET, SO_LINGER, &lingering, &size) >= 0 &&
+        lingering.l_onoff != 0 && lingering.l_linger > 0;
+    if (lingers)
+        context_->close_off_loop(number);
+    else
+        context_->kernel().close(number);
+}
+
+environment& descriptor_use::foreign_environment() const {
+    if (!record)
+        throw_failure(std::make_error_code(std::errc::bad_file_descriptor),
+                      "an operation on a socket without a context");
+    return record->context().foreign_environment();
+}
+
+descriptor_handle::descriptor_handle(descriptor_handle&& other) noexcept
+    : context_(other.context_), record_(std::exchange(other.record_, nullptr)) {
+    if (record_)
+        record_->handle_ = this;
+}
+
+descriptor_handle& descriptor_handle::operator=(descriptor_handle&& other) noexcept {
+    if (this == &other)
+        return *this;
+    close();
+    context_ = other.context_;
+    record_ = std::exchange(other.record_, nullptr);
+    if (record_)
+        record_->handle_ = this;
+    return *this;
+}
+
+descriptor& descriptor_handle::record() {
+    if (!record_) {
+        record_ = &context_->descriptors().allocate();
+        record_->handle_ = this;
+    }
+    return *record_;
+}
+
+descriptor_use descriptor_handle::use(int flags) {
+    if (!context_)
+        return {nullptr, 0, flags};
+    descriptor& used = record();
+    return {&used, used.generation(), flags};
+}
+
+void descriptor_handle::adopt(int number) { record().number_ = number; }
+
+int descriptor_handle::release() noexcept {
+    if (!record_)
+        return -1;
+    record_->retire_operations();
+    const int number = std::exchange(record_->number_, -1);
+    leave();
+    return number;
+}
+
+std::error_code descriptor_handle::close() noexcept {
+    if (!record_)
+        return {};
+    record_->retire_operations();
+    record_->close_number();
+    leave();
+    return {};
+}
+
+void descriptor_handle::cancel() noexcept {
+    if (record_)
+        record_->cancel_operations();
+}
+
+// The record goes on without a handle until its operations are gone.
+void descriptor_handle::leave() noexcept {
+    descriptor& record = *std::exchange(record_, nullptr);
+    record.handle_ = nullptr;
+    if (record.operations_ == 0)
+        context_->descriptors().recycle(record);
+    else
+        ++record.generation_;
+}
+
+}  // namespace coil

@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include <coil/loop/descriptor.hpp>
+
+namespace coil {
+
+/// The records of a context's descriptors: a slab. A record stays at its address; one whose handle and operations are gone
+/// is used again.
+class descriptor_table {
+public:
+    explicit descriptor_table(io_context& context) : context_(&context), unbound_(context) {
+        unbound_.set_number(descriptor::none);
+    }
+
+    [[nodiscard]] descriptor& allocate();
+    void recycle(descriptor& record) noexcept;
+
+    /// The record for operations that concern no descriptor.
+    [[nodiscard]] descriptor_use unbound() noexcept { return {&unbound_, unbound_.generation(), 0}; }
+
+    /// Calls `each` with every record.
+    template <class F>
+    void for_each(F&& each) {
+        each(unbound_);
+        for (auto& record: records_)
+            each(*record);
+    }
+
+private:
+    io_context* context_;
+    descriptor unbound_;
+    std::vector<std::unique_ptr<descriptor>> records_;
+    std::vector<descriptor*> free_;
+};
+
+}  // namespace coil

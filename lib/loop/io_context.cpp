@@ -1,0 +1,291 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/loop/io_context.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <poll.h>
+
+#include <coil/loop/co_spawn.hpp>
+#include <coil/loop/operation.hpp>
+
+#include "loop/attendance.hpp"
+#include "loop/tags.hpp"
+#include "ring/ring.hpp"
+
+// The loop, in the order in which it happens. How a context comes to its thread, and how it ends, is in ownership.cpp.
+
+namespace coil {
+
+std::size_t io_context::run() { return run_turns(time_point::max(), static_cast<std::size_t>(-1), true); }
+
+std::size_t io_context::run_one() { return run_turns(time_point::max(), 1, true); }
+
+std::size_t io_context::run_until(time_point deadline) {
+    return run_turns(deadline, static_cast<std::size_t>(-1), true);
+}
+
+std::size_t io_context::poll() { return run_turns(time_point::max(), static_cast<std::size_t>(-1), false); }
+
+std::size_t io_context::poll_one() { return run_turns(time_point::max(), 1, false); }
+
+void io_context::stop() noexcept {
+    stopped_.store(true, std::memory_order_release);
+    kernel().wake();
+}
+
+std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool may_wait) {
+    if (stopped())
+        return 0;
+    attendance here(*this);
+    std::size_t ran = 0;
+    while (!stopped() && ran < limit) {
+        const std::size_t ran_now = turn(deadline, limit - ran, may_wait);
+        ran += ran_now;
+        if (!has_work())
+            stopped_.store(true, std::memory_order_release);
+        else if (deadline != time_point::max() && now() >= deadline)
+            break;
+        else if (!may_wait && ran_now == 0 && ready_.empty())
+            break;
+    }
+    return ran;
+}
+
+// One turn of the loop.
+std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wait) {
+    // 1. Resume what is ready.
+    const std::size_t ran = resume_ready(limit);
+
+    // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
+    submit_deferred();
+    if (may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work())
+        enter(1, std::min(deadline, timers_.next()));
+    else if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
+        enter(0, time_point::max());
+
+    // 3. Collect the answers. Whose they are becomes ready.
+    collect();
+
+    // 4. What other threads have posted, and what time has brought.
+    if (!inbox_.empty())
+        inbox_.drain(ready_);
+    if (!timers_.empty())
+        timers_.expire(now(), ready_);
+    return ran;
+}
+
+// Resumes what was ready when it began: what becomes ready meanwhile waits for the next turn, so that a task which never
+// waits can't starve completions.
+std::size_t io_context::resume_ready(std::size_t limit) {
+    std::size_t ran = 0;
+    batch_.splice_back(ready_);
+    while (!batch_.empty() && ran < limit && !stopped()) {
+        resume(batch_.pop_front());
+        ++ran;
+        if (!finished_.empty())
+            reap_finished();
+        if (thrown_) [[unlikely]]
+            break;
+    }
+    ready_.splice_front(batch_);
+    resumptions_ += ran;
+    if (thrown_) [[unlikely]]
+        std::rethrow_exception(std::exchange(thrown_, nullptr));
+    return ran;
+}
+
+void io_context::reap_finished() {
+    while (!finished_.empty() && !thrown_)
+        static_cast<root_task&>(finished_.pop_front()).settle();
+}
+
+void io_context::enter(unsigned wait, time_point deadline) {
+    switch (const int failure = ring_->enter(wait, deadline); -failure) {
+    case 0:
+    case EINTR:
+    case ETIME: return;
+    case EAGAIN:
+    case EBUSY:
+    case ENOMEM:
+        // The kernel is short of memory, or wants its completions collected first. What is queued stays queued. A pause,
+        // so that a loop with nothing else to do doesn't spin.
+        if (wait > 0)
+            ring_->pause(std::min(deadline, now() + std::chrono::milliseconds(1)));
+        return;
+    default: throw_failure(system_error_code(-failure), "io_uring_enter");
+    }
+}
+
+unsigned io_context::collect() noexcept {
+    intrusive_list<operation> answered;
+    const unsigned collected = ring_->collect([&](const io_uring_cqe& cqe) {
+        if (cqe.user_data < tags_end) {
+            if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
+                wake_armed_ = false;
+            else if (cqe.user_data == close_tag)
+                --closing_off_loop_;
+            return;
+        }
+        operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
+        COIL_CHECK(in_kernel_ > 0);  // more answers than questions
+        --in_kernel_;
+        --asked.descriptor_->in_flight_;
+        asked.answer_ = {cqe.res, cqe.flags};
+        answered.push_back(asked);
+    });
+    // The places are the kernel's again, so that an operation which starts the next one finds a slot.
+    while (!answered.empty()) {
+        operation& asked = answered.pop_front();
+        if (asked.answer_.result == -EINTR && !asked.cancel_asked_)
+            submit(asked);  // a signal to this thread is nobody's business
+        else
+            asked.complete();
+    }
+    if (!wake_armed_ && ring_->is_enabled())
+        arm_wake();
+    return collected;
+}
+
+bool io_context::has_work() const noexcept {
+    return work_ > 0 || !ready_.empty() || !inbox_.empty() || guards_.load(std::memory_order_acquire) > 0;
+}
+
+// ---- questions to the kernel ---------------------------------------------------------------------------------------
+
+io_uring_sqe* io_context::slot() noexcept {
+    io_uring_sqe* sqe = ring_->get_sqe();
+    if (sqe || !ring_->is_enabled())
+        return sqe;
+    ring_->enter(0);  // full: submit, then go on
+    return ring_->get_sqe();
+}
+
+void io_context::submit(operation& asked) noexcept {
+    if (deferred_.empty() && try_submit(asked))
+        return;
+    asked.state_ = operation::state::deferred;
+    deferred_.push_back(asked);
+}
+
+bool io_context::try_submit(operation& asked) noexcept {
+    io_uring_sqe* sqe = slot();
+    if (!sqe)
+        return false;
+    asked.prepare(*sqe);
+    sqe->user_data = reinterpret_cast<std::uintptr_t>(&asked);
+    asked.state_ = operation::state::submitted;
+    asked.descriptor_->in_kernel_.push_back(asked);
+    ++asked.descriptor_->in_flight_;
+    ++in_kernel_;
+    return true;
+}
+
+// What found no slot when it was asked: cancels first, so that they are never lost for want of one.
+void io_context::submit_deferred() noexcept {
+    while (!cancels_.empty() && ask_to_cancel(cancels_.front())) {
+        operation& asked = cancels_.front();
+        asked.descriptor_->in_kernel_.push_back(asked);
+    }
+    while (!deferred_.empty() && try_submit(deferred_.front()))
+        ;
+}
+
+void io_context::cancel(operation& asked) noexcept {
+    switch (asked.state_) {
+    case operation::state::waiting:
+    case operation::state::deferred:
+        asked.unlink();
+        asked.finish(-ECANCELED);
+        break;
+    case operation::state::submitted:
+        if (asked.cancel_asked_)
+            break;
+        asked.cancel_asked_ = true;
+        if (!ask_to_cancel(asked))
+            cancels_.push_back(asked);
+        break;
+    case operation::state::idle:
+    case operation::state::done:
+    case operation::state::taken: break;
+    }
+}
+
+// The cancel goes through the same queue as its target, so it comes after it, and before whatever is at this address next.
+bool io_context::ask_to_cancel(operation& asked) noexcept {
+    io_uring_sqe* sqe = slot();
+    if (!sqe)
+        return false;
+    io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&asked), 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = ignored_tag;
+    return true;
+}
+
+void io_context::retire(operation& asked) noexcept {
+    cancel(asked);
+    while (asked.state_ == operation::state::submitted)
+        enter_to_retire();
+}
+
+void io_context::retire(descriptor& record) noexcept {
+    while (record.in_flight_ > 0)
+        enter_to_retire();
+}
+
+// One enter submits all that is queued, the cancels among it, and brings the answers: 2 to 5 us. Other operations'
+// answers met on the way are kept.
+void io_context::enter_to_retire() noexcept {
+    if (!ring_->is_enabled())
+        adopt();
+    COIL_CHECK(
+        is_mine());  // sockets with operations in flight are closed and destroyed on their context's thread
+    submit_deferred();
+    const int failure = ring_->enter(1);
+    COIL_CHECK(failure == 0 || failure == -EINTR || failure == -EAGAIN || failure == -EBUSY ||
+               failure == -ENOMEM);
+    collect();
+}
+
+void io_context::close_off_loop(int number) noexcept {
+    io_uring_sqe* sqe = is_mine() && ring_->is_open() ? slot() : nullptr;
+    if (!sqe) {
+        kernel().close(number);
+        return;
+    }
+    io_uring_prep_close(sqe, number);
+    sqe->flags |= IOSQE_ASYNC;  // on a worker of the kernel: inline it would hold the loop as close(2) does
+    sqe->user_data = close_tag;
+    ++closing_off_loop_;
+}
+
+// ---- from other threads --------------------------------------------------------------------------------------------
+
+void io_context::post(node& item) noexcept {
+    if (inbox_.push(item))
+        kernel().wake();
+}
+
+void io_context::guard_released() noexcept {
+    if (guards_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        kernel().wake();
+}
+
+void io_context::arm_wake() noexcept {
+    io_uring_sqe* sqe = slot();
+    if (!sqe)
+        return;  // collect() tries again
+    io_uring_prep_poll_multishot(sqe, kernel().wake_descriptor(), POLLIN);
+    sqe->user_data = wake_tag;
+    wake_armed_ = true;
+}
+
+ring::kernel& io_context::kernel() const noexcept { return ring_->behind(); }
+
+time_point io_context::now() const noexcept { return kernel().now(); }
+
+io_context::counters io_context::metrics() const noexcept {
+    return {ring_->enters(), ring_->submissions(), ring_->completions(), ring_->overflows(), resumptions_};
+}
+
+}  // namespace coil

@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/loop/operation.hpp>
+
+#include <cerrno>
+
+#include <coil/loop/io_context.hpp>
+
+#include "loop/descriptor_table.hpp"
+
+namespace coil {
+
+operation::~operation() {
+    retire();
+    leave_lane();
+    if (!attached_)
+        return;
+    if (--descriptor_->operations_ == 0 && !descriptor_->handle_ && descriptor_->number() != descriptor::none)
+        descriptor_->context().descriptors().recycle(*descriptor_);
+}
+
+void operation::start(std::coroutine_handle<> caller) {
+    if (begin(caller))
+        submit();
+}
+
+bool operation::begin(std::coroutine_handle<> caller) {
+    if (!descriptor_)
+        fail(std::make_error_code(std::errc::bad_file_descriptor));
+    io_context& context = descriptor_->context();
+    // A task runs on its context's thread by construction; any other coroutine may come from anywhere.
+    if (&env() == &context.foreign_environment() && !context.is_mine())
+        fail(error::wrong_thread);
+
+    suspend(caller);
+    if (is_refused() || context.is_closing()) {
+        finish(-ECANCELED);
+        return false;
+    }
+    if (descriptor_->generation() != generation_) {
+        finish(-EBADF);
+        return false;
+    }
+    attached_ = true;
+    ++descriptor_->operations_;
+    return true;
+}
+
+void operation::submit() noexcept {
+    if (!descriptor_->is_open()) {
+        finish(-EBADF);
+        return;
+    }
+    if (lane_ == lane::read || lane_ == lane::write) {
+        operation*& place = lane_ == lane::read ? descriptor_->reader_ : descriptor_->writer_;
+        COIL_ASSERT(!place);  // a stream has one reader and one writer at a time
+        if (place) {
+            finish(refused_second);
+            return;
+        }
+        place = this;
+    } else if (lane_ == lane::queue) {
+        if (descriptor_->reader_) {
+            state_ = state::waiting;
+            descriptor_->waiting_.push_back(*this);
+            return;
+        }
+        descriptor_->reader_ = this;
+    }
+    descriptor_->context().submit(*this);
+}
+
+void operation::stop() noexcept {
+    if (descriptor_)
+        descriptor_->context().cancel(*this);
+}
+
+void operation::wait_in(coil::descriptor& record) noexcept {
+    state_ = state::waiting;
+    record.waiting_.push_back(*this);
+}
+
+operation* descriptor::take_waiting() noexcept { return waiting_.empty() ? nullptr : &waiting_.pop_front(); }
+
+void operation::finish(std::int32_t result) noexcept {
+    answer_ = {result, 0};
+    complete();
+}
+
+// The kernel's last answer, or ours, has come.
+void operation::complete() noexcept {
+    state_ = state::done;
+    leave_lane();
+    env().scheduler().schedule(*this);
+}
+
+// Makes room for the next of its kind. Of those that queue, the next one's turn comes at once.
+void operation::leave_lane() noexcept {
+    if (!descriptor_)
+        return;
+    if (descriptor_->writer_ == this)
+        descriptor_->writer_ = nullptr;
+    if (descriptor_->reader_ != this)
+        return;
+    descriptor_->reader_ = nullptr;
+    if (descriptor_->waiting_.empty())
+        return;
+    operation& next = descriptor_->waiting_.pop_front();
+    descriptor_->reader_ = &next;
+    descriptor_->context().submit(next);
+}
+
+void operation::retire() noexcept {
+    if (state_ == state::submitted)
+        descriptor_->context().retire(*this);
+}
+
+void operation::reset() noexcept {
+    COIL_ASSERT(state_ == state::idle || state_ == state::done || state_ == state::taken);
+    unlink();
+    answer_ = {};
+    state_ = state::idle;
+    cancel_asked_ = interrupted_ = false;
+}
+
+std::error_code operation::failure() const noexcept {
+    if (answer_.result >= 0)
+        return {};
+    switch (answer_.result) {
+    case -ECANCELED: return error::operation_aborted;
+    case -EINTR:
+        if (cancel_asked_)
+            return error::operation_aborted;
+        break;
+    case refused_second: return error::operation_in_progress;
+    case refused_size: return std::make_error_code(std::errc::message_size);
+    default: break;
+    }
+    return system_error_code(-answer_.result);
+}
+
+std::string operation::describe() const {
+    std::string text = name();
+    if (attached_ && descriptor_->knows_peer())
+        text += " (peer " + descriptor_->peer().to_string() + ")";
+    return text;
+}
+
+void operation::fail(std::error_code error, bool is_transfer, std::size_t bytes) const {
+    throw_failure(error, describe(), is_transfer, bytes);
+}
+
+}  // namespace coil

@@ -1,0 +1,285 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstdio>
+#include <mutex>
+
+#include <coil/loop/co_spawn.hpp>
+#include <coil/loop/io_context.hpp>
+#include <coil/loop/operation.hpp>
+
+#include "loop/attendance.hpp"
+#include "loop/descriptor_table.hpp"
+#include "ring/ring.hpp"
+#include "ring/uring_kernel.hpp"
+
+// How a context comes to its thread, leaves it, and ends.
+//
+//     made --run()--> owned by that thread --the thread ends--> nobody's: run() anew, or destroy, on any thread
+//                                          --destroyed on it
+//                                          --destroyed on another: close the ring, wait until the kernel has let go
+
+namespace coil {
+namespace {
+
+// How long to wait for the kernel to let go of buffers. It takes microseconds, unless a request is stuck in a driver.
+constexpr std::chrono::seconds patience{2};
+
+const void* this_thread() noexcept {
+    static thread_local char address;
+    return &address;
+}
+
+}  // namespace
+
+// Which contexts each thread owns. A lock, because any thread may destroy a context; taken when a context gets or loses
+// its thread, never in between.
+class io_context::ownership {
+public:
+    static std::mutex& lock() noexcept {
+        static std::mutex instance;
+        return instance;
+    }
+
+    static void add(io_context& context) noexcept {
+        static thread_local at_thread_exit guard;
+        static_cast<void>(&guard);
+        context.owner_.store(this_thread(), std::memory_order_relaxed);
+        context.next_owned_ = std::exchange(first(), &context);
+    }
+
+    static void remove(io_context& context) noexcept {
+        for (io_context** at = &first(); *at; at = &(*at)->next_owned_) {
+            if (*at == &context) {
+                *at = context.next_owned_;
+                break;
+            }
+        }
+        context.next_owned_ = nullptr;
+        context.owner_.store(nullptr, std::memory_order_relaxed);
+    }
+
+private:
+    // An operation dies with the thread that submitted it: so the thread's last act is to end them in good order.
+    struct at_thread_exit {
+        ~at_thread_exit() {
+            const std::lock_guard held(lock());
+            for (io_context* context = first(); context;) {
+                io_context* next = context->next_owned_;
+                if (context->owner_.load(std::memory_order_relaxed) == this_thread())
+                    context->disown();
+                context = next;
+            }
+        }
+    };
+
+    static io_context*& first() noexcept {
+        static io_context* instance = nullptr;
+        return instance;
+    }
+};
+
+io_context::attendance::attendance(io_context& context) : context_(context) {
+    context_.adopt();
+    context_.ring_->attend(true);
+}
+
+io_context::attendance::~attendance() {
+    context_.submit_deferred();
+    if (context_.ring_->unsubmitted() > 0)
+        context_.ring_->enter(0);
+    context_.ring_->attend(false);
+}
+
+io_context::io_context() : io_context(options{}) {}
+
+io_context::io_context(std::unique_ptr<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
+
+io_context::io_context(const options& chosen) : io_context(std::make_unique<ring::uring_kernel>(), chosen) {}
+
+io_context::io_context(std::unique_ptr<ring::kernel> kernel, const options& chosen)
+    : ring_(std::make_unique<ring::ring>(std::move(kernel))),
+      descriptors_(std::make_unique<descriptor_table>(*this)),
+      options_(chosen),
+      timers_(ring_->behind().now()) {
+    ring_->open({options_.entries, options_.completions});
+}
+
+bool io_context::is_mine() const noexcept {
+    const void* owner = owner_.load(std::memory_order_relaxed);
+    return !owner || owner == this_thread();
+}
+
+// Makes this thread the owner.
+void io_context::adopt() {
+    if (owner_.load(std::memory_order_relaxed) == this_thread())
+        return;
+    const std::lock_guard held(ownership::lock());
+    if (owner_.load(std::memory_order_relaxed))
+        throw_failure(error::wrong_thread, "io_context::run");
+    if (!ring_->is_open())
+        ring_->open({options_.entries, options_.completions});
+    ring_->enable();
+    ownership::add(*this);
+    arm_wake();
+}
+
+// The owner's last act. Its operations have ended, with operation_aborted where nothing else had happened; whoever runs
+// the context next has them go on.
+void io_context::disown() noexcept {
+    settle(now() + patience);
+    ring_->close(in_kernel_ > 0, now() + patience);
+    wake_armed_ = false;
+    abort_in_kernel();
+    ownership::remove(*this);
+}
+
+// Cancels everything, and collects until the kernel has nothing of ours.
+bool io_context::settle(time_point deadline) noexcept {
+    descriptors_->for_each([&](descriptor& record) {
+        for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;) {
+            operation* next = record.in_kernel_.next(*each);
+            cancel(*each);
+            each = next;
+        }
+    });
+    while (!deferred_.empty())
+        cancel(deferred_.front());
+    while (in_kernel_ + closing_off_loop_ > 0 && now() < deadline) {
+        submit_deferred();
+        ring_->enter(1, deadline);
+        collect();
+    }
+    return in_kernel_ == 0;
+}
+
+// The ring is gone, and with it whatever it was to do.
+void io_context::abort_in_kernel() noexcept {
+    descriptors_->for_each([&](descriptor& record) {
+        while (!record.in_kernel_.empty()) {
+            operation& asked = record.in_kernel_.pop_front();
+            --record.in_flight_;
+            --in_kernel_;
+            asked.finish(-ECANCELED);
+        }
+    });
+    while (!cancels_.empty()) {
+        operation& asked = cancels_.pop_front();
+        --asked.descriptor_->in_flight_;
+        --in_kernel_;
+        asked.finish(-ECANCELED);
+    }
+}
+
+io_context::~io_context() {
+    closing_ = true;
+    const auto deadline = now() + patience;
+    bool quiet = true;
+    {
+        const std::lock_guard held(ownership::lock());
+        const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
+        if (owned && is_mine())
+            quiet = settle(deadline);
+        // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done.
+        if (quiet)
+            quiet = ring_->close(owned && in_kernel_ > 0, deadline);
+        ownership::remove(*this);
+    }
+    if (quiet)
+        abort_in_kernel();
+    else
+        report_in_flight();
+
+    const auto abandon = [](intrusive_list<node>& nodes) {
+        while (!nodes.empty())
+            nodes.pop_front().abandon();
+    };
+    inbox_.drain(ready_);
+    abandon(ready_);
+    abandon(batch_);
+    // A task's frame holds the buffers of its operations: with one still in the kernel's hands, none is freed.
+    while (quiet && newest_)
+        newest_->destroy();
+    descriptors_->for_each([](descriptor& record) {
+        if (record.source_)
+            record.source_->close();
+        record.close_number();
+        if (descriptor_handle* handle = std::exchange(record.handle_, nullptr)) {
+            handle->record_ = nullptr;
+            handle->context_ = nullptr;
+        }
+    });
+    if (!quiet) {
+        static_cast<void>(descriptors_.release());
+        static_cast<void>(ring_.release());
+        return;
+    }
+    COIL_CHECK(work_ == 0);  // coroutines that are not tasks must end before the context that they wait on
+}
+
+void io_context::report_in_flight() const noexcept {
+    std::fprintf(
+        stderr,
+        "coil: %zu operations did not end within %lld s of their context; their memory is not freed\n",
+        in_kernel_, static_cast<long long>(patience.count()));
+    descriptors_->for_each([](descriptor& record) {
+        for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;
+             each = record.in_kernel_.next(*each))
+            std::fprintf(stderr, "coil:   %s on descriptor %d\n", each->name(), record.number());
+    });
+}
+
+// ---- tasks ---------------------------------------------------------------------------------------------------------
+
+void io_context::task_started(root_task& task) noexcept {
+    ++work_;
+    task.older_ = newest_;
+    if (newest_)
+        newest_->newer_ = &task;
+    newest_ = &task;
+    schedule(task);
+}
+
+void io_context::task_finished(root_task& task) noexcept {
+    --work_;
+    finished_.push_back(task);
+}
+
+void io_context::task_gone(root_task& task) noexcept {
+    if (!task.finished_)
+        --work_;
+    if (task.older_)
+        task.older_->newer_ = task.newer_;
+    (task.newer_ ? task.newer_->older_ : newest_) = task.older_;
+}
+
+void io_context::report(const task_failure& failure) noexcept {
+    try {
+        if (on_error_)
+            (*on_error_)(failure);
+        else if (failure.code)
+            report_by_default(failure);
+        else
+            thrown_ = failure.exception;
+    } catch (...) {
+        thrown_ = std::current_exception();
+    }
+}
+
+// The world's errors, a line each, at most ten a second: a flood of them must not become a flood of text.
+void io_context::report_by_default(const task_failure& failure) {
+    constexpr unsigned reports_max = 10;
+    const time_point when = now();
+    if (when - reports_since_ >= std::chrono::seconds(1)) {
+        if (reports_suppressed_ > 0)
+            std::fprintf(stderr, "coil: %u more errors of tasks were not shown\n", reports_suppressed_);
+        reports_since_ = when;
+        reports_ = reports_suppressed_ = 0;
+    }
+    if (++reports_ > reports_max)
+        ++reports_suppressed_;
+    else
+        std::fprintf(stderr, "coil: %s\n", failure.text.c_str());
+}
+
+}  // namespace coil

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/loop/timers.hpp>
+
+#include <algorithm>
+#include <bit>
+
+#include <coil/base/assert.hpp>
+
+namespace coil {
+namespace {
+
+// Later deadlines count as never: no clock gets there.
+constexpr std::int64_t nanoseconds_max = std::int64_t{1} << 62;
+
+std::uint64_t nanoseconds_of(time_point when) noexcept {
+    return static_cast<std::uint64_t>(
+        std::clamp<std::int64_t>(when.time_since_epoch().count(), 0, nanoseconds_max));
+}
+
+}  // namespace
+
+void timer_entry::disarm() noexcept {
+    if (queue_)
+        queue_->remove(*this);
+    else
+        unlink();
+}
+
+timer_queue::~timer_queue() {
+    const auto forget = [](intrusive_list<node>& timers) {
+        while (!timers.empty())
+            static_cast<timer_entry&>(timers.pop_front()).queue_ = nullptr;
+    };
+    forget(overdue_);
+    for (auto& level: slots_)
+        for (auto& slot: level)
+            forget(slot);
+}
+
+timer_queue::tick timer_queue::tick_before(time_point when) noexcept {
+    return nanoseconds_of(when) >> tick_bits;
+}
+
+timer_queue::tick timer_queue::tick_after(time_point when) noexcept {
+    return (nanoseconds_of(when) + (1u << tick_bits) - 1) >> tick_bits;
+}
+
+void timer_queue::arm(timer_entry& timer, time_point deadline) noexcept {
+    timer.disarm();
+    timer.deadline_ = deadline;
+    timer.queue_ = this;
+    ++size_;
+    place(timer);
+}
+
+void timer_queue::place(timer_entry& timer) noexcept {
+    const tick due = tick_after(timer.deadline_);
+    if (due <= tick_) {
+        timer.level_ = overdue_level;
+        insert_in_order(overdue_, timer);
+        return;
+    }
+    // The highest bit in which the deadline differs from now says on which level they part.
+    const unsigned level = static_cast<unsigned>(std::bit_width(due ^ tick_) - 1) / slot_bits;
+    const unsigned slot = static_cast<unsigned>(due >> (level * slot_bits)) % slots;
+    timer.level_ = static_cast<std::uint8_t>(level);
+    timer.slot_ = static_cast<std::uint8_t>(slot);
+    occupied_[level] |= std::uint64_t{1} << slot;
+
+    if (level > 0)
+        slots_[level][slot].push_back(timer);
+    else
+        insert_in_order(slots_[level][slot], timer);
+}
+
+// Within one tick the deadlines still have an order. Nearly always the last is the place.
+void timer_queue::insert_in_order(intrusive_list<node>& timers, timer_entry& timer) noexcept {
+    node* before = timers.empty() ? nullptr : &timers.back();
+    while (before && static_cast<timer_entry*>(before)->deadline_ > timer.deadline_)
+        before = timers.previous(*before);
+    if (before)
+        timers.insert_after(*before, timer);
+    else
+        timers.push_front(timer);
+}
+
+void timer_queue::remove(timer_entry& timer) noexcept {
+    timer.unlink();
+    timer.queue_ = nullptr;
+    --size_;
+    if (timer.level_ != overdue_level && slots_[timer.level_][timer.slot_].empty())
+        occupied_[timer.level_] &= ~(std::uint64_t{1} << timer.slot_);
+}
+
+bool timer_queue::find_next(unsigned& level, unsigned& slot, tick& start) const noexcept {
+    for (level = 0; level < levels; ++level) {
+        const unsigned shift = level * slot_bits;
+        const unsigned here = static_cast<unsigned>(tick_ >> shift) % slots;
+        const std::uint64_t ahead = here == slots - 1 ? 0 : occupied_[level] >> (here + 1) << (here + 1);
+        if (ahead == 0)
+            continue;
+        slot = static_cast<unsigned>(std::countr_zero(ahead));
+        start = (tick_ >> shift >> slot_bits << slot_bits | slot) << shift;
+        return true;
+    }
+    return false;
+}
+
+time_point timer_queue::next() const noexcept {
+    if (!overdue_.empty())
+        return time_point::min();
+    unsigned level, slot;
+    tick start;
+    if (!find_next(level, slot, start))
+        return time_point::max();
+    return time_point(std::chrono::nanoseconds(start << tick_bits));
+}
+
+void timer_queue::expire(time_point now, intrusive_list<node>& ready) noexcept {
+    const auto fire = [&](intrusive_list<node>& timers) {
+        while (!timers.empty()) {
+            auto& timer = static_cast<timer_entry&>(timers.front());
+            timer.queue_ = nullptr;
+            --size_;
+            ready.push_back(timer);
+        }
+    };
+    fire(overdue_);
+
+    const tick target = tick_before(now);
+    unsigned level, slot;
+    tick start;
+    while (find_next(level, slot, start) && start <= target) {
+        tick_ = start;
+        occupied_[level] &= ~(std::uint64_t{1} << slot);
+        if (level == 0) {
+            fire(slots_[0][slot]);
+            continue;
+        }
+        // Time has come to this slot: its timers part again, on lower levels.
+        intrusive_list<node> timers;
+        timers.splice_back(slots_[level][slot]);
+        while (!timers.empty())
+            place(static_cast<timer_entry&>(timers.pop_front()));
+        fire(overdue_);
+    }
+    if (target > tick_)
+        tick_ = target;
+}
+
+}  // namespace coil
