@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <sys/socket.h>
+
+#include <coil/base/buffer.hpp>
+#include <coil/base/endpoint.hpp>
+#include <coil/base/outcome.hpp>
+#include <coil/loop/operation.hpp>
+#include <coil/op/recv.hpp>
+#include <coil/op/recvfrom.hpp>
+
+/// Operations on several buffers at once: scatter and gather.
+
+namespace coil::op {
+
+/// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
+class [[nodiscard]] recvmsg : public operation {
+public:
+    recvmsg(const descriptor_use& target, mutable_buffers buffers, environment& task) noexcept
+        : operation(target, task, lane::read), flags_(target.flags), buffers_(buffers) {}
+
+    bool await_ready() const noexcept { return total_size(buffers_) == 0; }
+    outcome<std::size_t> await_outcome() noexcept;
+    std::size_t await_resume();
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;
+    const char* name() const noexcept override { return "recv"; }
+
+private:
+    int flags_;
+    mutable_buffers buffers_;
+    msghdr message_;
+};
+
+/// One recvmsg(2) of a datagram, scattered. More buffers than IOV_MAX (1024) are refused with message_size.
+class [[nodiscard]] recvmsg_from : public operation {
+public:
+    recvmsg_from(const descriptor_use& target, mutable_buffers buffers, environment& task) noexcept
+        : operation(target, task, lane::queue), flags_(target.flags), buffers_(buffers) {}
+
+    void await_suspend(std::coroutine_handle<> caller);
+    outcome<received_from> await_outcome() noexcept;
+    received_from await_resume();
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;
+    const char* name() const noexcept override { return "recvfrom"; }
+
+private:
+    int flags_;
+    mutable_buffers buffers_;
+    ip::socket_address from_;
+    msghdr message_;
+};
+
+/// One sendmsg(2) (IORING_OP_SENDMSG): the bytes of the buffers, one after the other. It never raises SIGPIPE.
+/// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
+class [[nodiscard]] sendmsg : public operation {
+public:
+    sendmsg(const descriptor_use& target, const_buffers buffers, const ip::endpoint* to, environment& task,
+            coil::lane lane) noexcept;
+
+    bool await_ready() const noexcept { return lane() == lane::write && total_size(buffers_) == 0; }
+    void await_suspend(std::coroutine_handle<> caller);
+    outcome<std::size_t> await_outcome() noexcept;
+    std::size_t await_resume();
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;
+    const char* name() const noexcept override { return "send"; }
+
+private:
+    int flags_;
+    socklen_t to_size_ = 0;
+    const_buffers buffers_;
+    ip::socket_address to_;
+    msghdr message_;
+};
+
+// The descriptions, over an array of the caller's.
+
+struct [[nodiscard]] recvmsg_description : descriptor_use {
+    mutable_buffers buffers;
+    recvmsg operation_in(environment& task) const noexcept { return {*this, buffers, task}; }
+};
+
+struct [[nodiscard]] recvmsg_from_description : descriptor_use {
+    mutable_buffers buffers;
+    recvmsg_from operation_in(environment& task) const noexcept { return {*this, buffers, task}; }
+};
+
+struct [[nodiscard]] sendmsg_description : descriptor_use {
+    const_buffers buffers;
+    sendmsg operation_in(environment& task) const noexcept {
+        return {*this, buffers, nullptr, task, lane::write};
+    }
+};
+
+struct [[nodiscard]] sendmsg_datagram_description : descriptor_use {
+    const_buffers buffers;
+    const ip::endpoint* to = nullptr;  // null on a connected socket
+    sendmsg operation_in(environment& task) const noexcept { return {*this, buffers, to, task, lane::any}; }
+};
+
+static_assert(sizeof(recvmsg_description) <= 40 && sizeof(sendmsg_datagram_description) <= 40);
+
+// The descriptions that hold the array themselves, of as many buffers as the call was given.
+
+/// An operation on buffers that it holds itself.
+template <class Operation, class Buffer, std::size_t N>
+class [[nodiscard]] holding {
+public:
+    template <class Make>
+    holding(const std::array<Buffer, N>& buffers, Make&& make)
+        : buffers_(buffers), operation_(make(buffers_)) {}
+    holding(const holding&) = delete;
+
+    bool await_ready() const noexcept { return operation_.await_ready(); }
+    void await_suspend(std::coroutine_handle<> caller) { operation_.await_suspend(caller); }
+    auto await_outcome() noexcept { return operation_.await_outcome(); }
+    auto await_resume() { return operation_.await_resume(); }
+    std::string describe() const { return operation_.describe(); }
+
+private:
+    std::array<Buffer, N> buffers_;
+    Operation operation_;
+};
+
+/// `Description` over an array of its own.
+template <class Description, class Buffer, std::size_t N>
+struct [[nodiscard]] holding_description : Description {
+    std::array<Buffer, N> held;
+
+    auto operation_in(environment& task) const {
+        using operation = decltype(Description::operation_in(task));
+        return holding<operation, Buffer, N>(held, [&](const std::array<Buffer, N>& buffers) {
+            Description what = *this;
+            what.buffers = buffers;
+            return what.operation_in(task);
+        });
+    }
+};
+
+}  // namespace coil::op

@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/base/outcome.hpp>
+#include <coil/loop/operation.hpp>
+
+namespace coil::op {
+
+/// One trip to the kernel and back that asks for nothing (IORING_OP_NOP): what any operation costs at least.
+class [[nodiscard]] nop final : public operation {
+public:
+    explicit nop(environment& task);
+
+    outcome<void> await_outcome() noexcept;  // up: what its answer means
+    void await_resume();
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    const char* name() const noexcept override { return "nop"; }
+};
+
+struct [[nodiscard]] nop_description {
+    nop operation_in(environment& task) const { return nop(task); }
+};
+
+}  // namespace coil::op

@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include <coil/base/buffer.hpp>
+#include <coil/base/outcome.hpp>
+#include <coil/loop/operation.hpp>
+
+namespace coil::op {
+
+/// What to send.
+struct send_request : descriptor_use {
+    const_buffer buffer;
+};
+
+/// One send(2), carried out by the kernel (IORING_OP_SEND). It never raises SIGPIPE.
+/// A stream has one writer at a time, and an empty buffer asks nothing; datagrams may overlap, each goes out whole, and an
+/// empty one is a datagram.
+class [[nodiscard]] send : public operation {
+public:
+    send(const send_request& what, environment& task, coil::lane lane) noexcept
+        : operation(what, task, lane), flags_(what.flags), buffer_(what.buffer) {}
+
+    bool await_ready() const noexcept { return lane() == lane::write && buffer_.empty(); }
+    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
+    std::size_t await_resume();
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    const char* name() const noexcept override { return "send"; }
+
+private:
+    int flags_;
+    const_buffer buffer_;
+};
+
+/// On a stream.
+struct [[nodiscard]] send_description : send_request {
+    send operation_in(environment& task) const noexcept { return {*this, task, lane::write}; }
+};
+
+/// A datagram on a connected socket.
+struct [[nodiscard]] send_datagram_description : send_request {
+    send operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
+};
+
+static_assert(sizeof(send) <= 96 && sizeof(send_description) <= 40);
+
+}  // namespace coil::op

@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/message.hpp>
+
+#include <liburing.h>
+
+#include "op/message.hpp"
+
+namespace coil::op {
+namespace {
+
+// More than the kernel takes at once: on a stream the rest is for the next operation.
+template <class Buffer>
+std::size_t count_of(std::span<const Buffer> buffers) noexcept {
+    return std::min<std::size_t>(buffers.size(), IOV_MAX);
+}
+
+}  // namespace
+
+void recvmsg::prepare(io_uring_sqe& sqe) noexcept {
+    message_ = message_of(buffers_.data(), count_of(buffers_));
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_));
+}
+
+outcome<std::size_t> recvmsg::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    if (is_done() && answer().result == 0 && was_interrupted())
+        return error::operation_aborted;
+    return static_cast<std::size_t>(answer().result);
+}
+
+std::size_t recvmsg::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error(), true);
+    return *outcome;
+}
+
+void recvmsg_from::await_suspend(std::coroutine_handle<> caller) {
+    if (!begin(caller))
+        return;
+    if (buffers_.size() > IOV_MAX)
+        finish(refused_size);
+    else
+        submit();
+}
+
+void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept {
+    message_ = message_of(buffers_.data(), buffers_.size());
+    message_.msg_name = &from_.any;
+    message_.msg_namelen = sizeof from_;
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_TRUNC));
+}
+
+outcome<received_from> recvmsg_from::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    return received_in(answer(), message_, from_, total_size(buffers_));
+}
+
+received_from recvmsg_from::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error());
+    return *outcome;
+}
+
+sendmsg::sendmsg(const descriptor_use& target, const_buffers buffers, const ip::endpoint* to,
+                 environment& task, coil::lane lane) noexcept
+    : operation(target, task, lane), flags_(target.flags), buffers_(buffers) {
+    if (to)
+        to_size_ = to->to_sockaddr(to_);
+}
+
+void sendmsg::await_suspend(std::coroutine_handle<> caller) {
+    if (!begin(caller))
+        return;
+    if (lane() != lane::write && buffers_.size() > IOV_MAX)
+        finish(refused_size);
+    else
+        submit();
+}
+
+void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
+    message_ = message_of(buffers_.data(), count_of(buffers_));
+    if (to_size_ > 0) {
+        message_.msg_name = &to_.any;
+        message_.msg_namelen = to_size_;
+    }
+    io_uring_prep_sendmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_NOSIGNAL));
+}
+
+outcome<std::size_t> sendmsg::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    return static_cast<std::size_t>(answer().result);
+}
+
+std::size_t sendmsg::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error(), lane() == lane::write);
+    return *outcome;
+}
+
+}  // namespace coil::op

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <coil/base/buffer.hpp>
+#include <coil/base/endpoint.hpp>
+#include <coil/loop/operation.hpp>
+#include <coil/op/recvfrom.hpp>
+
+namespace coil::op {
+
+// Our buffers have the layout of an iovec, so that arrays of them go to the kernel as they are.
+static_assert(sizeof(mutable_buffer) == sizeof(iovec) && sizeof(const_buffer) == sizeof(iovec));
+static_assert(alignof(mutable_buffer) == alignof(iovec) && offsetof(iovec, iov_len) == sizeof(void*));
+
+/// A message of these buffers and of nobody. The kernel reads the buffers; it never writes the array.
+template <class Buffer>
+msghdr message_of(const Buffer* buffers, std::size_t count) noexcept {
+    msghdr message{};
+    message.msg_iov = reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers));
+    message.msg_iovlen = count;
+    return message;
+}
+
+/// What an answer to a recvmsg with MSG_TRUNC means: the result is the datagram's size, whatever there was room for.
+inline received_from received_in(coil::answer answer, const msghdr& message, const ip::socket_address& from,
+                                 std::size_t room) noexcept {
+    const auto size = static_cast<std::size_t>(answer.result);
+    return {std::min(size, room), size > room, ip::endpoint::from_sockaddr(from, message.msg_namelen)};
+}
+
+}  // namespace coil::op

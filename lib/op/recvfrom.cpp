@@ -1,0 +1,31 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/recvfrom.hpp>
+
+#include <liburing.h>
+
+#include "op/message.hpp"
+
+namespace coil::op {
+
+void recvfrom::prepare(io_uring_sqe& sqe) noexcept {
+    message_ = message_of(&buffer_, 1);
+    message_.msg_name = &from_.any;
+    message_.msg_namelen = sizeof from_;
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_TRUNC));
+}
+
+outcome<received_from> recvfrom::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    return received_in(answer(), message_, from_, buffer_.size());
+}
+
+received_from recvfrom::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error());
+    return *outcome;
+}
+
+}  // namespace coil::op
