@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <sys/socket.h>
+
+#include <coil/net/socket.hpp>
+#include <coil/op/accept.hpp>
+#include <coil/op/connect.hpp>
+#include <coil/op/message.hpp>
+#include <coil/op/recv.hpp>
+#include <coil/op/send.hpp>
+
+namespace coil {
+
+/// A connected stream of bytes, such as a `tcp::socket`.
+///
+///     tcp::socket peer(context);
+///     co_await peer.connect({ip::address_v4::loopback(), 7777});
+///     co_await coil::write(peer, "hello");
+///     std::size_t n = co_await peer.recv(buffer);
+///
+/// One task may receive while another sends; a second reader, or a second writer, is refused with
+/// error::operation_in_progress (and stops a program whose library was built with assertions).
+template <class Protocol>
+class stream_socket : public basic_socket {
+public:
+    using protocol_type = Protocol;
+    using endpoint_type = typename Protocol::endpoint;
+
+    /// A socket of no context, to be assigned to.
+    stream_socket() noexcept = default;
+    explicit stream_socket(io_context& context) noexcept : basic_socket(context) {}
+    stream_socket(io_context& context, const Protocol& protocol) : basic_socket(context) { open(protocol); }
+    /// Opened, and bound to an address of this machine.
+    stream_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
+        open(local.protocol());
+        bind(local);
+    }
+
+    void open(const Protocol& protocol = Protocol::v4()) {
+        basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
+    }
+    /// Takes an open descriptor, which is the socket's to close from now on.
+    void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
+    void bind(const endpoint_type& local) { basic_socket::bind(local); }
+
+    [[nodiscard]] endpoint_type local_endpoint() const {
+        return endpoint_type(basic_socket::local_endpoint());
+    }
+    [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
+        return endpoint_type(basic_socket::local_endpoint(error));
+    }
+    /// The peer. Known without a system call, also after the peer has reset the connection.
+    [[nodiscard]] endpoint_type remote_endpoint() const {
+        return endpoint_type(basic_socket::remote_endpoint());
+    }
+    [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
+        return endpoint_type(basic_socket::remote_endpoint(error));
+    }
+
+    /// connect(2). Opens the socket if it is closed.
+    /// Completes: when connected, or refused. Errors: connection_refused, timed_out of the kernel, network_unreachable ...
+    /// Cancel:    operation_aborted. After any error the socket is closed, options set on it are gone; the next connect
+    ///            opens a new one.
+    /// Cost:      one SQE, no allocation; socket(2) if it was closed.
+    [[nodiscard]] op::connect_description connect(const endpoint_type& peer) {
+        const auto used = handle_.use();
+        return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
+                 static_cast<std::uint8_t>(peer.protocol().protocol()), peer}};
+    }
+
+    /// recv(2): waits for bytes, and takes what is there.
+    /// Completes: with 1 to buffer.size() bytes; with 0 when the peer has finished sending. An empty buffer: at once, with 0.
+    /// Errors:    transfer_error: connection_reset, bad_descriptor ...
+    /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
+    /// Flags:     recv(2)'s: MSG_PEEK, MSG_WAITALL (cancelled half way it gives what arrived), MSG_DONTWAIT.
+    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
+    /// Cost:      one SQE, no allocation.
+    [[nodiscard]] op::recv_description recv(mutable_buffer buffer, int flags = 0) {
+        return {{handle_.use(flags), buffer}};
+    }
+    /// recvmsg(2): the same into several buffers, one after the other. The array must live as long as they do.
+    [[nodiscard]] op::recvmsg_description recv(mutable_buffers buffers, int flags = 0) {
+        return {handle_.use(flags), buffers};
+    }
+    template <class... Buffers>
+        requires detail::several<mutable_buffer, Buffers...>
+    [[nodiscard]] auto recv(Buffers&&... buffers) {
+        return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
+            {handle_.use(), {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+    }
+
+    /// send(2): hands bytes to the kernel; it may take fewer than all. For all of them see `write`.
+    /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.
+    /// Errors:    transfer_error: connection_reset, broken_pipe (never the signal) ...
+    /// Cancel:    operation_aborted, or the bytes that were taken.
+    /// Flags:     send(2)'s: MSG_MORE, MSG_OOB, MSG_DONTWAIT, MSG_WAITALL (the kernel goes on until all is sent).
+    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
+    /// Cost:      one SQE, no allocation.
+    [[nodiscard]] op::send_description send(const_buffer buffer, int flags = 0) {
+        return {{handle_.use(flags), buffer}};
+    }
+    /// sendmsg(2): the same from several buffers, one after the other. The array must live as long as they do.
+    [[nodiscard]] op::sendmsg_description send(const_buffers buffers, int flags = 0) {
+        return {handle_.use(flags), buffers};
+    }
+    template <class... Buffers>
+        requires detail::several<const_buffer, Buffers...>
+    [[nodiscard]] auto send(Buffers&&... buffers) {
+        return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
+            {handle_.use(), {}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+    }
+
+    /// shutdown(2), now: shutdown_send lets the peer see the end of the stream, shutdown_receive ends our pending recv with
+    /// operation_aborted. The result may be awaited or dropped.
+    completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
+
+private:
+    template <class>
+    friend class accept_operation;
+
+    stream_socket(io_context& context, const op::accepted& connection) : basic_socket(context) {
+        basic_socket::assign(connection.number);
+        handle_.record().set_peer(connection.peer);
+    }
+};
+
+/// An accept that gives a socket.
+template <class Protocol>
+class [[nodiscard]] accept_operation final : public op::accept {
+public:
+    using socket_type = typename Protocol::socket;
+
+    accept_operation(const descriptor_use& target, typename Protocol::endpoint* peer,
+                     environment& task) noexcept
+        : op::accept(target, task), peer_(peer) {}
+
+    outcome<socket_type> await_outcome() {
+        const auto taken = op::accept::await_outcome();
+        if (!taken)
+            return taken.error();
+        return take(*taken);
+    }
+    socket_type await_resume() { return take(op::accept::await_resume()); }
+
+private:
+    socket_type take(const op::accepted& connection) {
+        if (peer_)
+            *peer_ = typename Protocol::endpoint(connection.peer);
+        return socket_type(target().context(), connection);
+    }
+
+    typename Protocol::endpoint* peer_;
+};
+
+template <class Protocol>
+struct [[nodiscard]] accept_description : descriptor_use {
+    typename Protocol::endpoint* peer = nullptr;
+
+    accept_operation<Protocol> operation_in(environment& task) const noexcept { return {*this, peer, task}; }
+};
+
+/// A listening socket, such as a `tcp::acceptor`.
+///
+///     tcp::acceptor acceptor(context, {tcp::v6(), 7777});     // IPv4 too
+///     for (;;)
+///         coil::co_spawn(context, serve(co_await acceptor.accept()), coil::detached);
+template <class Protocol>
+class basic_acceptor : public basic_socket {
+public:
+    using protocol_type = Protocol;
+    using endpoint_type = typename Protocol::endpoint;
+    using socket_type = typename Protocol::socket;
+
+    /// An acceptor of no context, to be assigned to.
+    basic_acceptor() noexcept = default;
+    explicit basic_acceptor(io_context& context) noexcept : basic_socket(context) {}
+    /// Opens, sets reuse_address, binds and listens. An IPv6 endpoint takes IPv4 connections as well.
+    basic_acceptor(io_context& context, const endpoint_type& local) : basic_socket(context) {
+        open(local.protocol());
+        set_option(reuse_address(true));
+        bind(local);
+        listen();
+    }
+
+    void open(const Protocol& protocol = Protocol::v4()) {
+        basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
+    }
+    void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
+    void bind(const endpoint_type& local) { basic_socket::bind(local); }
+    /// listen(2). The kernel cuts the backlog to the sysctl net.core.somaxconn.
+    void listen(int backlog = max_listen_connections) { basic_socket::listen(backlog); }
+
+    [[nodiscard]] endpoint_type local_endpoint() const {
+        return endpoint_type(basic_socket::local_endpoint());
+    }
+    [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
+        return endpoint_type(basic_socket::local_endpoint(error));
+    }
+
+    /// accept(2): the next connection, as a socket on this acceptor's context.
+    /// Completes: with a connection. Several may wait; they are served in order.
+    /// Errors:    operation_aborted, bad_descriptor, invalid_argument where listen() is missing. Errors of single
+    ///            connections are passed over; out of descriptors, it tries again ten times a second.
+    /// Cancel:    operation_aborted; no connection is lost, it is for the next accept().
+    /// Cost:      at most one SQE, no allocation.
+    [[nodiscard]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
+    /// The same, and stores the peer's address, which must live until the await is over.
+    [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
+};
+
+}  // namespace coil
