@@ -66,11 +66,10 @@ received_from recvmsg_from::await_resume() {
     return *outcome;
 }
 
-sendmsg::sendmsg(const descriptor_use& target, const_buffers buffers, const ip::endpoint* to,
-                 environment& task, coil::lane lane) noexcept
-    : operation(target, task, lane), flags_(target.flags), buffers_(buffers) {
-    if (to)
-        to_size_ = to->to_sockaddr(to_);
+sendmsg::sendmsg(const sendmsg_request& what, environment& task, coil::lane lane) noexcept
+    : operation(what, task, lane), flags_(what.flags), buffers_(what.buffers) {
+    if (what.to)
+        to_size_ = what.to->to_sockaddr(to_);
 }
 
 void sendmsg::await_suspend(std::coroutine_handle<> caller) {

@@ -47,6 +47,8 @@ public:
     void await_suspend(std::coroutine_handle<> caller) { start(caller); }
 
     void stop() noexcept final;
+    /// Whether it was asked to end before it had. What it moved all the same is its result.
+    [[nodiscard]] bool was_cancelled() const noexcept { return cancel_asked_; }
     [[nodiscard]] std::string describe() const override;
 
 protected:

@@ -82,13 +82,13 @@ public:
     }
     /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
     [[nodiscard]] op::recvmsg_from_description recvfrom(mutable_buffers buffers, int flags = 0) {
-        return {handle_.use(flags), buffers};
+        return {{handle_.use(flags), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard]] auto recvfrom(Buffers&&... buffers) {
         return op::holding_description<op::recvmsg_from_description, mutable_buffer, sizeof...(Buffers)>{
-            {handle_.use(), {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// send(2): one datagram to the connected peer. An empty buffer is a datagram, too.
@@ -98,13 +98,13 @@ public:
     }
     /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
     [[nodiscard]] op::sendmsg_datagram_description send(const_buffers buffers, int flags = 0) {
-        return {handle_.use(flags), buffers, nullptr};
+        return {{handle_.use(flags), buffers, nullptr}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_datagram_description, const_buffer, sizeof...(Buffers)>{
-            {handle_.use(), {}, nullptr}, {const_buffer(std::forward<Buffers>(buffers))...}};
+            {{handle_.use(), {}, nullptr}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// sendto(2): one datagram to `to`, which is read when the await begins.
@@ -114,7 +114,7 @@ public:
     /// The same, gathered from several buffers.
     [[nodiscard]] op::sendmsg_datagram_description sendto(const_buffers buffers, const ip::endpoint& to,
                                                           int flags = 0) {
-        return {handle_.use(flags), buffers, &to};
+        return {{handle_.use(flags), buffers, &to}};
     }
 
     completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }

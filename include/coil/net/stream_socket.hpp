@@ -84,13 +84,13 @@ public:
     }
     /// recvmsg(2): the same into several buffers, one after the other. The array must live as long as they do.
     [[nodiscard]] op::recvmsg_description recv(mutable_buffers buffers, int flags = 0) {
-        return {handle_.use(flags), buffers};
+        return {{handle_.use(flags), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard]] auto recv(Buffers&&... buffers) {
         return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
-            {handle_.use(), {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// send(2): hands bytes to the kernel; it may take fewer than all. For all of them see `write`.
@@ -105,13 +105,13 @@ public:
     }
     /// sendmsg(2): the same from several buffers, one after the other. The array must live as long as they do.
     [[nodiscard]] op::sendmsg_description send(const_buffers buffers, int flags = 0) {
-        return {handle_.use(flags), buffers};
+        return {{handle_.use(flags), buffers, nullptr}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
-            {handle_.use(), {}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+            {{handle_.use(), {}, nullptr}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// shutdown(2), now: shutdown_send lets the peer see the end of the stream, shutdown_receive ends our pending recv with

@@ -17,11 +17,22 @@
 
 namespace coil::op {
 
+/// Buffers to receive into, an array of the caller's.
+struct recvmsg_request : descriptor_use {
+    mutable_buffers buffers;
+};
+
+/// Buffers to send, and where to; null on a connected socket.
+struct sendmsg_request : descriptor_use {
+    const_buffers buffers;
+    const ip::endpoint* to = nullptr;
+};
+
 /// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
 class [[nodiscard]] recvmsg : public operation {
 public:
-    recvmsg(const descriptor_use& target, mutable_buffers buffers, environment& task) noexcept
-        : operation(target, task, lane::read), flags_(target.flags), buffers_(buffers) {}
+    recvmsg(const recvmsg_request& what, environment& task) noexcept
+        : operation(what, task, lane::read), flags_(what.flags), buffers_(what.buffers) {}
 
     bool await_ready() const noexcept { return total_size(buffers_) == 0; }
     outcome<std::size_t> await_outcome() noexcept;
@@ -40,8 +51,8 @@ private:
 /// One recvmsg(2) of a datagram, scattered. More buffers than IOV_MAX (1024) are refused with message_size.
 class [[nodiscard]] recvmsg_from : public operation {
 public:
-    recvmsg_from(const descriptor_use& target, mutable_buffers buffers, environment& task) noexcept
-        : operation(target, task, lane::queue), flags_(target.flags), buffers_(buffers) {}
+    recvmsg_from(const recvmsg_request& what, environment& task) noexcept
+        : operation(what, task, lane::queue), flags_(what.flags), buffers_(what.buffers) {}
 
     void await_suspend(std::coroutine_handle<> caller);
     outcome<received_from> await_outcome() noexcept;
@@ -62,8 +73,7 @@ private:
 /// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
 class [[nodiscard]] sendmsg : public operation {
 public:
-    sendmsg(const descriptor_use& target, const_buffers buffers, const ip::endpoint* to, environment& task,
-            coil::lane lane) noexcept;
+    sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept;
 
     bool await_ready() const noexcept { return lane() == lane::write && total_size(buffers_) == 0; }
     void await_suspend(std::coroutine_handle<> caller);
@@ -84,27 +94,20 @@ private:
 
 // The descriptions, over an array of the caller's.
 
-struct [[nodiscard]] recvmsg_description : descriptor_use {
-    mutable_buffers buffers;
-    recvmsg operation_in(environment& task) const noexcept { return {*this, buffers, task}; }
+struct [[nodiscard]] recvmsg_description : recvmsg_request {
+    recvmsg operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] recvmsg_from_description : descriptor_use {
-    mutable_buffers buffers;
-    recvmsg_from operation_in(environment& task) const noexcept { return {*this, buffers, task}; }
+struct [[nodiscard]] recvmsg_from_description : recvmsg_request {
+    recvmsg_from operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] sendmsg_description : descriptor_use {
-    const_buffers buffers;
-    sendmsg operation_in(environment& task) const noexcept {
-        return {*this, buffers, nullptr, task, lane::write};
-    }
+struct [[nodiscard]] sendmsg_description : sendmsg_request {
+    sendmsg operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] sendmsg_datagram_description : descriptor_use {
-    const_buffers buffers;
-    const ip::endpoint* to = nullptr;  // null on a connected socket
-    sendmsg operation_in(environment& task) const noexcept { return {*this, buffers, to, task, lane::any}; }
+struct [[nodiscard]] sendmsg_datagram_description : sendmsg_request {
+    sendmsg operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 
 static_assert(sizeof(recvmsg_description) <= 40 && sizeof(sendmsg_datagram_description) <= 40);

@@ -20,7 +20,7 @@ struct send_request : descriptor_use {
 /// empty one is a datagram.
 class [[nodiscard]] send : public operation {
 public:
-    send(const send_request& what, environment& task, coil::lane lane) noexcept
+    send(const send_request& what, environment& task, coil::lane lane = lane::write) noexcept
         : operation(what, task, lane), flags_(what.flags), buffer_(what.buffer) {}
 
     bool await_ready() const noexcept { return lane() == lane::write && buffer_.empty(); }
@@ -38,7 +38,7 @@ private:
 
 /// On a stream.
 struct [[nodiscard]] send_description : send_request {
-    send operation_in(environment& task) const noexcept { return {*this, task, lane::write}; }
+    send operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
 /// A datagram on a connected socket.

@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <string>
+
+#include <coil/base/outcome.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/loop/io_context.hpp>
+#include <coil/loop/timers.hpp>
+
+namespace coil {
+
+/// A wait for a point in time. Nothing but the waiting coroutine's frame is needed for it.
+class [[nodiscard]] sleep_operation : public awaited, private timer_entry {
+public:
+    sleep_operation(time_point deadline, environment& task) noexcept : awaited(task), deadline_(deadline) {}
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) noexcept;
+    outcome<void> await_outcome() const noexcept {
+        return aborted_ ? outcome<void>(error::operation_aborted) : outcome<void>();
+    }
+    void await_resume() const {
+        if (aborted_)
+            throw_failure(error::operation_aborted, describe());
+    }
+
+    void stop() noexcept override { abort(); }
+    /// Ends the wait. False if its time had come.
+    bool abort() noexcept;
+    std::string describe() const override { return "sleep"; }
+    std::coroutine_handle<> run() noexcept final;
+
+private:
+    time_point deadline_;
+    bool aborted_ = false;
+};
+
+static_assert(sizeof(sleep_operation) <= 128);
+
+struct [[nodiscard]] sleep_until_description {
+    time_point deadline;
+
+    sleep_operation operation_in(environment& task) const noexcept { return {deadline, task}; }
+};
+
+struct [[nodiscard]] sleep_for_description {
+    steady_clock::duration duration;
+
+    sleep_operation operation_in(environment& task) const noexcept {
+        return {deadline_after(io_context::of(task).now(), duration), task};
+    }
+};
+
+/// Waits until the deadline has passed; one that has, until the next turn.
+/// Errors: operation_aborted in a stopped scope. Cost: no system call, no SQE, no allocation.
+inline sleep_until_description sleep_until(time_point deadline) noexcept { return {deadline}; }
+
+/// Waits for this long, from the await on.
+template <class Rep, class Period>
+sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
+    return {deadline_after(time_point(), duration) - time_point()};
+}
+
+}  // namespace coil

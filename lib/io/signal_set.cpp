@@ -1,0 +1,232 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/io/signal_set.hpp>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <mutex>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <coil/loop/io_context.hpp>
+
+namespace coil {
+
+// What the handler writes and a set reads.
+//
+//     handler, on any thread:  pending[number] += 1, then write the eventfd
+//     set, on its own:         read the eventfd, then look at pending
+//
+// A subscription is never freed and its eventfd never closed, because a handler may be at it at any time: what a set
+// leaves behind is used by the next one.
+struct detail::signal_subscription {
+    std::atomic<std::uint64_t> signals{0};  // a bit each
+    std::array<std::atomic<unsigned>, NSIG> pending{};
+    int event = -1;
+    bool in_use = false;  // under the lock
+    signal_subscription* next = nullptr;
+
+    static constexpr std::uint64_t bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
+
+    // The lowest signal that is pending, or 0.
+    int take() noexcept {
+        for (int number = 1; number < NSIG; ++number) {
+            auto& count = pending[static_cast<std::size_t>(number)];
+            if (count.load(std::memory_order_acquire) > 0) {
+                count.fetch_sub(1, std::memory_order_acq_rel);
+                return number;
+            }
+        }
+        return 0;
+    }
+};
+
+namespace {
+
+using detail::signal_subscription;
+
+static_assert(NSIG - 1 <= 64);
+
+std::atomic<signal_subscription*> subscriptions{nullptr};
+
+struct disposition {
+    unsigned users = 0;
+    struct sigaction former{};
+};
+
+std::mutex& lock() noexcept {
+    static std::mutex instance;
+    return instance;
+}
+
+disposition& disposition_of(int number) noexcept {
+    static std::array<disposition, NSIG> all;
+    return all[static_cast<std::size_t>(number)];
+}
+
+void note(int number) noexcept {
+    const int error = errno;
+    for (signal_subscription* each = subscriptions.load(std::memory_order_acquire); each; each = each->next) {
+        if (!(each->signals.load(std::memory_order_acquire) & signal_subscription::bit(number)))
+            continue;
+        each->pending[static_cast<std::size_t>(number)].fetch_add(1, std::memory_order_acq_rel);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(each->event, &one, sizeof one);
+    }
+    errno = error;
+}
+
+signal_subscription& subscribe() {
+    const std::lock_guard held(lock());
+    for (signal_subscription* each = subscriptions.load(std::memory_order_relaxed); each; each = each->next) {
+        if (!each->in_use) {
+            each->in_use = true;
+            return *each;
+        }
+    }
+    auto fresh = std::make_unique<signal_subscription>();
+    fresh->event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fresh->event < 0)
+        throw_failure(system_error_code(errno), "signal_set: eventfd");
+    fresh->in_use = true;
+    fresh->next = subscriptions.load(std::memory_order_relaxed);
+    subscriptions.store(fresh.get(), std::memory_order_release);
+    return *fresh.release();
+}
+
+void add_signal(signal_subscription& subscription, int number) {
+    const std::string text = "signal_set: signal " + std::to_string(number);
+    if (number < 1 || number >= NSIG)
+        throw_failure(std::make_error_code(std::errc::invalid_argument), text);
+    const std::lock_guard held(lock());
+    if (subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number))
+        return;
+    // First the subscription, then the handler: no signal falls between.
+    subscription.signals.fetch_or(signal_subscription::bit(number), std::memory_order_release);
+    disposition& action = disposition_of(number);
+    if (action.users == 0) {
+        struct sigaction ours{};
+        ours.sa_handler = note;
+        ours.sa_flags = SA_RESTART;
+        sigfillset(&ours.sa_mask);
+        if (::sigaction(number, &ours, &action.former) < 0) {
+            const int error = errno;
+            subscription.signals.fetch_and(~signal_subscription::bit(number), std::memory_order_release);
+            throw_failure(system_error_code(error), text);
+        }
+    }
+    ++action.users;
+}
+
+void remove_signal(signal_subscription& subscription, int number) noexcept {
+    const std::lock_guard held(lock());
+    if (!(subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number)))
+        return;
+    disposition& action = disposition_of(number);
+    if (--action.users == 0)
+        ::sigaction(number, &action.former, nullptr);
+    subscription.signals.fetch_and(~signal_subscription::bit(number), std::memory_order_release);
+    subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
+}
+
+void remove_all(signal_subscription& subscription) noexcept {
+    for (int number = 1; number < NSIG; ++number)
+        remove_signal(subscription, number);
+}
+
+void unsubscribe(signal_subscription& subscription) noexcept {
+    remove_all(subscription);
+    const std::lock_guard held(lock());
+    subscription.in_use = false;
+}
+
+void drain(signal_subscription& subscription) noexcept {
+    std::uint64_t count;
+    [[maybe_unused]] const auto n = ::read(subscription.event, &count, sizeof count);
+}
+
+}  // namespace
+
+signal_set::signal_set(io_context& context) : handle_(context), subscription_(&subscribe()) {
+    const int duplicate = ::fcntl(subscription_->event, F_DUPFD_CLOEXEC, 0);
+    if (duplicate < 0) {
+        const int error = errno;
+        unsubscribe(*subscription_);
+        throw_failure(system_error_code(error), "signal_set");
+    }
+    handle_.adopt(duplicate);
+}
+
+signal_set::signal_set(signal_set&& other) noexcept
+    : handle_(std::move(other.handle_)), subscription_(std::exchange(other.subscription_, nullptr)) {}
+
+signal_set& signal_set::operator=(signal_set&& other) noexcept {
+    if (this == &other)
+        return *this;
+    handle_ = std::move(other.handle_);
+    if (subscription_)
+        unsubscribe(*subscription_);
+    subscription_ = std::exchange(other.subscription_, nullptr);
+    return *this;
+}
+
+signal_set::~signal_set() {
+    handle_.close();
+    if (subscription_)
+        unsubscribe(*subscription_);
+}
+
+void signal_set::add(int number) { add_signal(*subscription_, number); }
+
+void signal_set::remove(int number) { remove_signal(*subscription_, number); }
+
+void signal_set::clear() { remove_all(*subscription_); }
+
+signal_set::wait_description signal_set::wait() { return {handle_.use(), subscription_}; }
+
+signal_set::wait_operation::wait_operation(const descriptor_use& target,
+                                           detail::signal_subscription& subscription,
+                                           environment& task) noexcept
+    : op::poll(target, POLLIN, task), subscription_(&subscription) {}
+
+void signal_set::wait_operation::await_suspend(std::coroutine_handle<> caller) {
+    if (!begin(caller))
+        return;
+    if ((number_ = subscription_->take()) != 0)
+        finish(0);
+    else
+        submit();
+}
+
+std::coroutine_handle<> signal_set::wait_operation::run() noexcept {
+    if (number_ != 0 || answer().result < 0 || was_cancelled())
+        return wake();
+    // First read, then look: a signal that is noted in between writes again.
+    drain(*subscription_);
+    if ((number_ = subscription_->take()) != 0)
+        return wake();
+    reset();
+    submit();
+    return nullptr;
+}
+
+outcome<int> signal_set::wait_operation::await_outcome() noexcept {
+    if (number_ != 0)
+        return number_;
+    if (const auto error = failure())
+        return error;
+    return error::operation_aborted;
+}
+
+int signal_set::wait_operation::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error());
+    return *outcome;
+}
+
+}  // namespace coil
