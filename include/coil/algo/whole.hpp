@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <sys/socket.h>
+#include <system_error>
+#include <utility>
+
+#include <coil/algo/stream.hpp>
+#include <coil/base/outcome.hpp>
+
+/// What `read` and `write` have in common: an operation on a stream, repeated until all is moved. No coroutine is needed
+/// for it: each step is the stream's own operation, and its turn either starts the next step or wakes who waits.
+
+namespace coil::detail {
+
+/// What is still to be moved of one buffer.
+template <class Buffer>
+class one_cursor {
+public:
+    explicit one_cursor(Buffer buffer) noexcept : rest_(buffer) {}
+
+    [[nodiscard]] Buffer next() const noexcept { return rest_; }
+    [[nodiscard]] bool is_done() const noexcept { return rest_.empty(); }
+    void advance(std::size_t n) noexcept { rest_ += n; }
+
+private:
+    Buffer rest_;
+};
+
+/// What is still to be moved of several. A buffer that was moved in part goes first, alone, so that the caller's array
+/// need not be copied.
+template <class Buffer>
+class many_cursor {
+public:
+    explicit many_cursor(std::span<const Buffer> buffers) noexcept : rest_(buffers) { skip_empty(); }
+
+    [[nodiscard]] std::span<const Buffer> next() const noexcept {
+        return part_.empty() ? rest_ : std::span<const Buffer>(&part_, 1);
+    }
+    [[nodiscard]] bool is_done() const noexcept { return part_.empty() && rest_.empty(); }
+    void advance(std::size_t n) noexcept {
+        if (!part_.empty()) {
+            part_ += n;
+            return;
+        }
+        while (n > 0 && !rest_.empty() && n >= rest_.front().size()) {
+            n -= rest_.front().size();
+            rest_ = rest_.subspan(1);
+        }
+        if (n > 0 && !rest_.empty()) {
+            part_ = rest_.front() + n;
+            rest_ = rest_.subspan(1);
+        }
+        skip_empty();
+    }
+
+private:
+    void skip_empty() noexcept {
+        while (!rest_.empty() && rest_.front().empty())
+            rest_ = rest_.subspan(1);
+    }
+
+    std::span<const Buffer> rest_;
+    Buffer part_;
+};
+
+struct reading {
+    static constexpr const char* name = "read";
+    static std::error_code nothing_moved() noexcept { return error::eof; }
+
+    template <class Stream, class Buffers>
+    static auto step(Stream& stream, Buffers buffers) {
+        if constexpr (requires { stream.recv(buffers, MSG_WAITALL); })
+            return stream.recv(buffers, MSG_WAITALL);  // the kernel goes on by itself: fewer steps
+        else
+            return stream.recv(buffers);
+    }
+};
+
+struct writing {
+    static constexpr const char* name = "write";
+    static std::error_code nothing_moved() noexcept { return std::make_error_code(std::errc::broken_pipe); }
+
+    template <class Stream, class Buffers>
+    static auto step(Stream& stream, Buffers buffers) {
+        if constexpr (requires { stream.send(buffers, MSG_WAITALL); })
+            return stream.send(buffers, MSG_WAITALL);
+        else
+            return stream.send(buffers);
+    }
+};
+
+/// Repeats `Direction::step` until the cursor is done.
+template <class Direction, class Stream, class Cursor>
+class [[nodiscard]] whole_operation {
+    using step_description =
+        decltype(Direction::step(std::declval<Stream&>(), std::declval<Cursor&>().next()));
+    using step_operation = operation_of<step_description>;
+
+    class step final : public step_operation {
+    public:
+        step(const step_description& what, environment& task, whole_operation& whole)
+            : step_operation(what, task), whole_(whole) {}
+
+        std::coroutine_handle<> run() noexcept override {
+            const auto waiter = step_operation::run();
+            return waiter ? whole_.advance(waiter) : waiter;  // destroys this
+        }
+
+    private:
+        whole_operation& whole_;
+    };
+
+public:
+    whole_operation(Stream& stream, Cursor cursor, environment& task) noexcept
+        : stream_(&stream), cursor_(cursor), environment_(&task) {}
+    whole_operation(const whole_operation&) = delete;
+    whole_operation& operator=(const whole_operation&) = delete;
+
+    bool await_ready() const noexcept { return cursor_.is_done(); }
+    void await_suspend(std::coroutine_handle<> waiter) { start_step(waiter); }
+
+    outcome<std::size_t> await_outcome() noexcept {
+        if (error_)
+            return {error_, moved_};
+        return moved_;
+    }
+    std::size_t await_resume() {
+        if (error_)
+            throw_failure(error_, describe(), true, moved_);
+        return moved_;
+    }
+    [[nodiscard]] std::string describe() const {
+        return step_ ? std::string(Direction::name) + ": " + step_->describe() : Direction::name;
+    }
+
+private:
+    void start_step(std::coroutine_handle<> waiter) {
+        step_.emplace(Direction::step(*stream_, cursor_.next()), *environment_, *this);
+        step_->await_suspend(waiter);
+    }
+
+    // A step has ended. Returns who is to be resumed: nobody, while there is more to do.
+    std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
+        const auto outcome = step_->await_outcome();
+        const std::size_t n = outcome.bytes_transferred();
+        moved_ += n;
+        cursor_.advance(n);
+        if (!outcome)
+            error_ = outcome.error();
+        else if (n == 0)
+            error_ = Direction::nothing_moved();
+        if (error_ || cursor_.is_done())
+            return waiter;
+        if constexpr (requires { step_->was_cancelled(); }) {
+            // Cancelled, it moved a part all the same. The rest was not wanted.
+            if (step_->was_cancelled()) {
+                error_ = error::operation_aborted;
+                return waiter;
+            }
+        }
+        start_step(waiter);
+        return nullptr;
+    }
+
+    Stream* stream_;
+    Cursor cursor_;
+    environment* environment_;
+    std::error_code error_;
+    std::size_t moved_ = 0;
+    std::optional<step> step_;
+};
+
+/// The whole of one buffer, or of the caller's array of several.
+template <class Direction, class Stream, class Cursor, class Buffers>
+struct [[nodiscard]] whole_description {
+    Stream* stream;
+    Buffers buffers;
+
+    auto operation_in(environment& task) const {
+        return whole_operation<Direction, Stream, Cursor>(*stream, Cursor(buffers), task);
+    }
+    environment& foreign_environment() const
+        requires requires { stream->context().foreign_environment(); }
+    {
+        return stream->context().foreign_environment();
+    }
+};
+
+template <class Direction, class Stream, class Buffer>
+using whole_of_one = whole_description<Direction, Stream, one_cursor<Buffer>, Buffer>;
+template <class Direction, class Stream, class Buffer>
+using whole_of_many = whole_description<Direction, Stream, many_cursor<Buffer>, std::span<const Buffer>>;
+
+}  // namespace coil::detail

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// All of coil. Each part can be included alone, which compiles faster: <coil/net/tcp.hpp>, <coil/loop/co_spawn.hpp> ...
+
+#include <coil/algo/read.hpp>
+#include <coil/algo/timeout.hpp>
+#include <coil/algo/write.hpp>
+#include <coil/base/buffer.hpp>
+#include <coil/base/endpoint.hpp>
+#include <coil/base/error.hpp>
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/coro/yield.hpp>
+#include <coil/io/signal_set.hpp>
+#include <coil/io/sleep.hpp>
+#include <coil/io/steady_timer.hpp>
+#include <coil/loop/co_spawn.hpp>
+#include <coil/loop/io_context.hpp>
+#include <coil/loop/this_coro.hpp>
+#include <coil/net/tcp.hpp>
+#include <coil/net/udp.hpp>
+#include <coil/version.hpp>

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <coil/base/buffer.hpp>
+#include <coil/base/outcome.hpp>
+#include <coil/coro/completed.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/net/options.hpp>
+
+namespace coil::test {
+
+class memory_stream;
+struct memory_pipe;
+
+/// What to move, and over which end.
+template <class Buffer>
+struct memory_request {
+    memory_stream* stream;
+    Buffer buffer;
+    std::span<const Buffer> buffers;
+};
+
+/// A wait for bytes, or for room for them, in memory.
+class [[nodiscard]] memory_operation : public awaited {
+public:
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter);
+    outcome<std::size_t> await_outcome() noexcept { return {error_, moved_}; }
+    std::size_t await_resume();
+
+    void stop() noexcept override { end(make_error_code(error::operation_aborted)); }
+    std::string describe() const override;
+
+protected:
+    memory_operation(memory_stream& stream, bool receives, environment& task) noexcept;
+    ~memory_operation();
+
+private:
+    friend class memory_stream;
+
+    virtual std::size_t move(memory_pipe& pipe) noexcept = 0;
+    [[nodiscard]] virtual bool is_empty() const noexcept = 0;
+    void try_to_move() noexcept;
+    void end(std::error_code error) noexcept;
+
+    std::shared_ptr<memory_pipe> pipe_;
+    std::error_code error_;
+    std::size_t moved_ = 0;
+    bool receives_;
+    bool waits_ = false;
+};
+
+class [[nodiscard]] memory_recv : public memory_operation {
+public:
+    memory_recv(const memory_request<mutable_buffer>& what, environment& task) noexcept
+        : memory_operation(*what.stream, true, task), buffer_(what.buffer), buffers_(what.buffers) {}
+
+private:
+    std::size_t move(memory_pipe& pipe) noexcept override;
+    bool is_empty() const noexcept override { return buffer_.empty() && total_size(buffers_) == 0; }
+
+    mutable_buffer buffer_;
+    mutable_buffers buffers_;
+};
+
+class [[nodiscard]] memory_send : public memory_operation {
+public:
+    memory_send(const memory_request<const_buffer>& what, environment& task) noexcept
+        : memory_operation(*what.stream, false, task), buffer_(what.buffer), buffers_(what.buffers) {}
+
+private:
+    std::size_t move(memory_pipe& pipe) noexcept override;
+    bool is_empty() const noexcept override { return buffer_.empty() && total_size(buffers_) == 0; }
+
+    const_buffer buffer_;
+    const_buffers buffers_;
+};
+
+template <class Operation, class Buffer>
+struct [[nodiscard]] memory_description : memory_request<Buffer> {
+    Operation operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+/// One end of a `stream_pair`. It answers as a `tcp::socket` does, but to no kernel.
+class memory_stream {
+public:
+    memory_stream() noexcept = default;
+    memory_stream(memory_stream&& other) noexcept = default;
+    memory_stream& operator=(memory_stream&& other) noexcept;
+    ~memory_stream() { close(); }
+
+    [[nodiscard]] bool is_open() const noexcept { return incoming_ != nullptr; }
+
+    /// As the same of a `tcp::socket`. One reader and one writer at a time; a second is refused.
+    [[nodiscard]] memory_description<memory_recv, mutable_buffer> recv(mutable_buffer buffer) noexcept {
+        return {{this, buffer, {}}};
+    }
+    [[nodiscard]] memory_description<memory_recv, mutable_buffer> recv(mutable_buffers buffers) noexcept {
+        return {{this, {}, buffers}};
+    }
+    [[nodiscard]] memory_description<memory_send, const_buffer> send(const_buffer buffer) noexcept {
+        return {{this, buffer, {}}};
+    }
+    [[nodiscard]] memory_description<memory_send, const_buffer> send(const_buffers buffers) noexcept {
+        return {{this, {}, buffers}};
+    }
+
+    /// Ends both directions; what waits here ends with operation_aborted, and the peer sees the end of the stream.
+    completed close() noexcept;
+    completed shutdown(socket_base::shutdown_type what) noexcept;
+    void cancel() noexcept;
+
+    /// As if the peer's machine had failed: both ends see connection_reset, and what was under way is lost.
+    void reset() noexcept;
+
+private:
+    friend class memory_operation;
+    friend class stream_pair;
+
+    std::shared_ptr<memory_pipe> incoming_;
+    std::shared_ptr<memory_pipe> outgoing_;
+};
+
+/// Two connected streams in memory, for tests of what is written for streams: no kernel, no ports, no luck.
+///
+///     coil::test::stream_pair pair;
+///     coil::co_spawn(context, serve(std::move(pair.first)), coil::detached);
+///     co_await coil::write(pair.second, "hello\n");
+///
+/// Both ends belong to tasks of one context.
+class stream_pair {
+public:
+    struct options {
+        std::size_t capacity = 65536;  ///< bytes under way, each direction, before a send waits
+        std::size_t transfer_max =
+            static_cast<std::size_t>(-1);  ///< bytes that one recv or send moves at most
+    };
+
+    stream_pair() : stream_pair(options{}) {}
+    explicit stream_pair(const options& chosen);
+
+    memory_stream first;
+    memory_stream second;
+};
+
+}  // namespace coil::test

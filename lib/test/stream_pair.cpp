@@ -1,0 +1,195 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/test/stream_pair.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+
+namespace coil::test {
+
+/// One direction: the bytes under way, and who waits at either end.
+struct memory_pipe {
+    explicit memory_pipe(const stream_pair::options& chosen) : options(chosen) {}
+
+    stream_pair::options options;
+    std::deque<std::byte> bytes;
+    memory_operation* receiver = nullptr;
+    memory_operation* sender = nullptr;
+    bool is_ended = false;  // the sender will send no more
+    bool is_deaf = false;   // the receiver will take no more
+    bool is_reset = false;
+};
+
+namespace {
+
+// How many bytes may move at once, of so many that are there or have room.
+std::size_t share_of(const memory_pipe& pipe, std::size_t available) noexcept {
+    return std::min(available, pipe.options.transfer_max);
+}
+
+std::size_t take(memory_pipe& pipe, mutable_buffer into, std::size_t limit) noexcept {
+    const std::size_t n = std::min({into.size(), pipe.bytes.size(), limit});
+    const auto end = pipe.bytes.begin() + static_cast<std::ptrdiff_t>(n);
+    std::copy(pipe.bytes.begin(), end, static_cast<std::byte*>(into.data()));
+    pipe.bytes.erase(pipe.bytes.begin(), end);
+    return n;
+}
+
+std::size_t put(memory_pipe& pipe, const_buffer from, std::size_t limit) noexcept {
+    const std::size_t n = std::min(from.size(), limit);
+    const auto* bytes = static_cast<const std::byte*>(from.data());
+    pipe.bytes.insert(pipe.bytes.end(), bytes, bytes + n);
+    return n;
+}
+
+}  // namespace
+
+memory_operation::memory_operation(memory_stream& stream, bool receives, environment& task) noexcept
+    : awaited(task), pipe_(receives ? stream.incoming_ : stream.outgoing_), receives_(receives) {}
+
+memory_operation::~memory_operation() {
+    if (!waits_)
+        return;
+    (receives_ ? pipe_->receiver : pipe_->sender) = nullptr;
+}
+
+void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
+    suspend(waiter);
+    waits_ = false;
+    if (is_refused()) {
+        error_ = error::operation_aborted;
+    } else if (!pipe_) {
+        error_ = std::make_error_code(std::errc::bad_file_descriptor);
+    } else if (!is_empty()) {
+        memory_operation*& place = receives_ ? pipe_->receiver : pipe_->sender;
+        if (place) {
+            error_ = error::operation_in_progress;
+        } else {
+            place = this;
+            waits_ = true;
+            try_to_move();
+            return;
+        }
+    }
+    env().scheduler().schedule(*this);
+}
+
+// Moves what can be moved now, or goes on waiting. What has moved may let the other end go on.
+void memory_operation::try_to_move() noexcept {
+    memory_pipe& pipe = *pipe_;
+    if (pipe.is_reset)
+        return end(std::make_error_code(std::errc::connection_reset));
+    if (!receives_ && pipe.is_deaf)
+        return end(std::make_error_code(std::errc::broken_pipe));
+    if (!receives_ && pipe.is_ended)
+        return end(std::make_error_code(std::errc::broken_pipe));  // we have shut this direction down
+    moved_ = move(pipe);
+    if (moved_ == 0 && !(receives_ && pipe.is_ended))
+        return;
+    end({});
+    if (memory_operation* other = receives_ ? pipe.sender : pipe.receiver; other && moved_ > 0)
+        other->try_to_move();
+}
+
+void memory_operation::end(std::error_code error) noexcept {
+    if (!waits_)
+        return;
+    waits_ = false;
+    (receives_ ? pipe_->receiver : pipe_->sender) = nullptr;
+    error_ = error;
+    env().scheduler().schedule(*this);
+}
+
+std::size_t memory_operation::await_resume() {
+    if (error_)
+        throw_failure(error_, describe(), true, moved_);
+    return moved_;
+}
+
+std::string memory_operation::describe() const { return receives_ ? "recv (in memory)" : "send (in memory)"; }
+
+std::size_t memory_recv::move(memory_pipe& pipe) noexcept {
+    const std::size_t limit = share_of(pipe, pipe.bytes.size());
+    std::size_t moved = take(pipe, buffer_, limit);
+    for (const mutable_buffer& each: buffers_)
+        moved += take(pipe, each, limit - moved);
+    return moved;
+}
+
+std::size_t memory_send::move(memory_pipe& pipe) noexcept {
+    const std::size_t used = std::min(pipe.bytes.size(), pipe.options.capacity);
+    const std::size_t limit = share_of(pipe, pipe.options.capacity - used);
+    std::size_t moved = put(pipe, buffer_, limit);
+    for (const const_buffer& each: buffers_)
+        moved += put(pipe, each, limit - moved);
+    return moved;
+}
+
+memory_stream& memory_stream::operator=(memory_stream&& other) noexcept {
+    if (this != &other) {
+        close();
+        incoming_ = std::move(other.incoming_);
+        outgoing_ = std::move(other.outgoing_);
+    }
+    return *this;
+}
+
+void memory_stream::cancel() noexcept {
+    if (!is_open())
+        return;
+    if (incoming_->receiver)
+        incoming_->receiver->stop();
+    if (outgoing_->sender)
+        outgoing_->sender->stop();
+}
+
+completed memory_stream::close() noexcept {
+    if (is_open()) {
+        cancel();
+        shutdown(socket_base::shutdown_both);
+        incoming_.reset();
+        outgoing_.reset();
+    }
+    return completed("close");
+}
+
+completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
+    if (!is_open())
+        return completed("shutdown", std::make_error_code(std::errc::bad_file_descriptor));
+    if (what != socket_base::shutdown_receive) {
+        outgoing_->is_ended = true;
+        if (outgoing_->sender)
+            outgoing_->sender->stop();
+        if (outgoing_->receiver)
+            outgoing_->receiver->try_to_move();
+    }
+    if (what != socket_base::shutdown_send) {
+        incoming_->is_deaf = true;
+        if (incoming_->receiver)
+            incoming_->receiver->stop();
+        if (incoming_->sender)
+            incoming_->sender->try_to_move();
+    }
+    return completed("shutdown");
+}
+
+void memory_stream::reset() noexcept {
+    for (const auto& pipe: {incoming_, outgoing_}) {
+        if (!pipe)
+            continue;
+        pipe->is_reset = true;
+        pipe->bytes.clear();
+        if (pipe->receiver)
+            pipe->receiver->try_to_move();
+        if (pipe->sender)
+            pipe->sender->try_to_move();
+    }
+}
+
+stream_pair::stream_pair(const options& chosen) {
+    first.incoming_ = second.outgoing_ = std::make_shared<memory_pipe>(chosen);
+    first.outgoing_ = second.incoming_ = std::make_shared<memory_pipe>(chosen);
+}
+
+}  // namespace coil::test
