@@ -169,7 +169,7 @@ void io_context::submit(operation& asked) noexcept {
 }
 
 bool io_context::try_submit(operation& asked) noexcept {
-    io_uring_sqe* sqe = slot();
+    io_uring_sqe* sqe = settling_ ? nullptr : slot();
     if (!sqe)
         return false;
     asked.prepare(*sqe);
@@ -183,12 +183,16 @@ bool io_context::try_submit(operation& asked) noexcept {
 
 // What found no slot when it was asked: cancels first, so that they are never lost for want of one.
 void io_context::submit_deferred() noexcept {
+    submit_cancels();
+    while (!deferred_.empty() && try_submit(deferred_.front()))
+        ;
+}
+
+void io_context::submit_cancels() noexcept {
     while (!cancels_.empty() && ask_to_cancel(cancels_.front())) {
         operation& asked = cancels_.front();
         asked.descriptor_->in_kernel_.push_back(asked);
     }
-    while (!deferred_.empty() && try_submit(deferred_.front()))
-        ;
 }
 
 void io_context::cancel(operation& asked) noexcept {

@@ -120,12 +120,13 @@ void io_context::adopt() {
     if (!ring_->is_open())
         ring_->open({options_.entries, options_.completions});
     ring_->enable();
+    settling_ = false;
     ownership::add(*this);
     arm_wake();
 }
 
-// The owner's last act. Its operations have ended, with operation_aborted where nothing else had happened; whoever runs
-// the context next has them go on.
+// The owner's last act. What its operations had come to is their result, operation_aborted if nothing; whoever runs the
+// context next gives it to them. What the kernel had not seen yet, it gets from the next owner.
 void io_context::disown() noexcept {
     settle(now() + patience);
     ring_->close(in_kernel_ > 0, now() + patience);
@@ -136,6 +137,7 @@ void io_context::disown() noexcept {
 
 // Cancels everything, and collects until the kernel has nothing of ours.
 bool io_context::settle(time_point deadline) noexcept {
+    settling_ = true;
     descriptors_->for_each([&](descriptor& record) {
         for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;) {
             operation* next = record.in_kernel_.next(*each);
@@ -143,10 +145,8 @@ bool io_context::settle(time_point deadline) noexcept {
             each = next;
         }
     });
-    while (!deferred_.empty())
-        cancel(deferred_.front());
     while (in_kernel_ + closing_off_loop_ > 0 && now() < deadline) {
-        submit_deferred();
+        submit_cancels();
         ring_->enter(1, deadline);
         collect();
     }
@@ -185,6 +185,7 @@ io_context::~io_context() {
             quiet = ring_->close(owned && in_kernel_ > 0, deadline);
         ownership::remove(*this);
     }
+    settling_ = true;
     if (quiet)
         abort_in_kernel();
     else

@@ -59,10 +59,12 @@ accept::~accept() {
             target().context().kernel().close(answer().result);
         return;
     }
-    auto& queue = queue_of(target());
+    auto* queue = static_cast<accept_queue*>(target().source());
+    if (!queue)
+        return;  // refused before it waited
     if (is_done() && answer().result >= 0)
-        queue.put_back({answer().result, peer_});
-    queue.relax();
+        queue->put_back({answer().result, peer_});
+    queue->relax();
 }
 
 void accept::await_suspend(std::coroutine_handle<> caller) {

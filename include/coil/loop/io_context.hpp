@@ -178,6 +178,7 @@ private:
     void enter(unsigned wait, time_point deadline);
     unsigned collect() noexcept;
     void submit_deferred() noexcept;
+    void submit_cancels() noexcept;
     bool try_submit(operation& asked) noexcept;
     [[nodiscard]] io_uring_sqe* slot() noexcept;
     bool ask_to_cancel(operation& asked) noexcept;
@@ -216,6 +217,7 @@ private:
     unsigned reports_ = 0;
     unsigned reports_suppressed_ = 0;
     bool closing_ = false;
+    bool settling_ = false;  // nothing new goes to the kernel
     bool wake_armed_ = false;
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`

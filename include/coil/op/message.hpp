@@ -141,9 +141,9 @@ struct [[nodiscard]] holding_description : Description {
 
     auto operation_in(environment& task) const {
         using operation = decltype(Description::operation_in(task));
-        return holding<operation, Buffer, N>(held, [&](const std::array<Buffer, N>& buffers) {
+        return holding<operation, Buffer, N>(held, [&](const std::array<Buffer, N>& inside) {
             Description what = *this;
-            what.buffers = buffers;
+            what.buffers = inside;
             return what.operation_in(task);
         });
     }
