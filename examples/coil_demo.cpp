@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// Starts the echo servers that are built beside it, sends traffic through them, checks every byte, and shows
+// what it measured: `./dev demo`.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <coil/coil.hpp>
+#include <coil/version.hpp>
+
+#include "child_server.hpp"
+#include "command_line.hpp"
+#include "payload.hpp"
+
+using coil::ip::tcp;
+using coil::ip::udp;
+using std::chrono::milliseconds;
+
+constexpr milliseconds patience{10'000};
+
+enum class protocol { tcp, udp };
+
+struct workload {
+    protocol over;
+    std::size_t clients;  // connections, or sockets, at once
+    std::size_t size;     // of a message, in bytes
+};
+
+constexpr workload workloads[] = {
+    {protocol::tcp, 1, 64},     {protocol::tcp, 1, 16384}, {protocol::tcp, 64, 64}, {protocol::tcp, 64, 1024},
+    {protocol::tcp, 64, 16384}, {protocol::udp, 1, 64},    {protocol::udp, 64, 64}, {protocol::udp, 64, 1400},
+};
+
+std::string name_of(const workload& work) {
+    const char* client = work.over == protocol::tcp ? "connection" : "socket";
+    return std::string(work.over == protocol::tcp ? "tcp  " : "udp  ") + std::to_string(work.clients) + " " +
+           client + (work.clients == 1 ? ", " : "s, ") + std::to_string(work.size) + " B";
+}
+
+// What all clients of a workload do together.
+class record {
+public:
+    explicit record(coil::time_point end) : end_(end) {}
+
+    [[nodiscard]] bool goes_on() const { return coil::steady_clock::now() < end_; }
+    void add(coil::steady_clock::duration latency) { latencies_.push_back(latency); }
+
+    [[nodiscard]] std::size_t messages() const { return latencies_.size(); }
+
+    // The latency, in microseconds, that this share of the messages did not exceed.
+    [[nodiscard]] double percentile(double share) {
+        const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(latencies_.size() - 1));
+        std::nth_element(latencies_.begin(), latencies_.begin() + rank, latencies_.end());
+        return std::chrono::duration<double, std::micro>(latencies_[static_cast<std::size_t>(rank)]).count();
+    }
+
+private:
+    coil::time_point end_;
+    std::vector<coil::steady_clock::duration> latencies_;
+};
+
+// The clients: a message, its echo, the next message.
+
+coil::task<> talk(tcp::socket server, tcp::endpoint to, std::size_t size, std::size_t seed, record& done) {
+    const example::payload payload(size, seed);
+    std::vector<std::byte> echo(size);
+    co_await server.connect(to);
+    server.set_option(tcp::no_delay(true));
+    for (std::size_t number = 0; done.goes_on(); ++number) {
+        const auto begin = coil::steady_clock::now();
+        co_await coil::write(server, payload.message(number));
+        co_await coil::timeout(coil::read(server, echo), patience);
+        done.add(coil::steady_clock::now() - begin);
+        payload.check(number, echo);
+    }
+}
+
+coil::task<> talk(udp::socket server, udp::endpoint to, std::size_t size, std::size_t seed, record& done) {
+    const example::payload payload(size, seed);
+    std::vector<std::byte> echo(size + 1);  // one more, to see whether there is more
+    co_await server.connect(to);
+    for (std::size_t number = 0; done.goes_on(); ++number) {
+        const auto begin = coil::steady_clock::now();
+        co_await server.send(payload.message(number));
+        const auto received = co_await coil::timeout(server.recv(echo), patience);
+        done.add(coil::steady_clock::now() - begin);
+        payload.check(number, std::span(echo).first(received.size));
+    }
+}
+
+template <class Socket>
+void start_clients(coil::io_context& context, const coil::ip::endpoint& server, const workload& work,
+                   record& done) {
+    const typename Socket::endpoint_type to(server);
+    for (std::size_t i = 0; i < work.clients; ++i)
+        coil::co_spawn(context, talk(Socket(context), to, work.size, i, done), coil::detached);
+}
+
+void run(coil::io_context& context, const coil::ip::endpoint& server, const workload& work,
+         milliseconds duration) {
+    const auto enters_before = context.metrics().enters;
+    const auto begin = coil::steady_clock::now();
+    record done(begin + duration);
+    if (work.over == protocol::tcp)
+        start_clients<tcp::socket>(context, server, work, done);
+    else
+        start_clients<udp::socket>(context, server, work, done);
+    context.restart();
+    context.run();
+
+    const std::chrono::duration<double> elapsed = coil::steady_clock::now() - begin;
+    if (done.messages() == 0)
+        throw std::runtime_error(name_of(work) + ": no message was echoed");
+    const auto messages = static_cast<double>(done.messages());
+    const auto enters = static_cast<double>(context.metrics().enters - enters_before);
+    std::printf("%-30s %10.0f %9.1f %8.0f %8.0f %11.2f\n", name_of(work).c_str(), messages / elapsed.count(),
+                messages * static_cast<double>(work.size) / 1e6 / elapsed.count(), done.percentile(0.5),
+                done.percentile(0.99), enters / messages);
+    std::fflush(stdout);
+}
+
+int main(int argc, char** argv) try {
+    const example::command_line given(
+        argc, argv, "Sends traffic through coil's TCP and UDP echo servers, checks it, and measures.",
+        {{"duration", "MS", "how long each workload runs", "400"}});
+    const auto duration = given.milliseconds("duration");
+
+    coil::io_context context;
+    // What goes wrong in a task ends the demo: it leaves through run().
+    context.on_task_error(
+        [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
+    example::child_server tcp_server("tcp_echo_server");
+    example::child_server udp_server("udp_echo_server");
+
+    std::printf("coil %d.%d.%d: echo servers and this client, a process and a thread each, over loopback\n\n",
+                COIL_VERSION_MAJOR, COIL_VERSION_MINOR, COIL_VERSION_PATCH);
+    std::printf("%-30s %10s %9s %8s %8s %11s\n", "workload", "messages/s", "MB/s", "p50 us", "p99 us",
+                "~calls/msg");
+    for (const workload& work: workloads)
+        run(context, (work.over == protocol::tcp ? tcp_server : udp_server).listens_on(), work, duration);
+
+    tcp_server.interrupt();
+    udp_server.interrupt();
+    std::printf(
+        "\nEvery byte that came back was the one sent, and both servers ended well.\n"
+        "A message counts when its echo is there; MB/s are its bytes, one way; latency is the round trip.\n"
+        "~calls/msg: system calls of the client's loop (io_uring_enter), as the context counts them.\n");
+} catch (...) {
+    return example::explain_failure();
+}

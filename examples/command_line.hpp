@@ -1,0 +1,161 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <getopt.h>
+
+#include <coil/base/address.hpp>
+
+/// What the example programs share: how they are called, and how they end.
+namespace example {
+
+/// The program was called wrongly.
+class usage_error : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// An option, `--name VALUE`, as --help shows it, and what it is if it isn't given.
+struct option {
+    const char* name;
+    const char* value;
+    const char* meaning;
+    std::string otherwise;
+};
+
+/// The options of a program, read strictly: what is wrong throws a usage_error that says what was expected.
+///
+///     const example::command_line given(argc, argv, "Echoes.", {{"port", "N", "listen on it", "7777"}});
+///     given.number("port", 0, 65535);
+///
+/// Asked for --help, it prints that and ends the program.
+class command_line {
+public:
+    command_line(int argc, char** argv, const char* purpose, std::vector<option> options);
+
+    [[nodiscard]] std::size_t number(std::string_view name, std::size_t least, std::size_t most) const;
+    [[nodiscard]] std::uint16_t port(std::string_view name, std::uint16_t least) const;
+    [[nodiscard]] std::chrono::milliseconds milliseconds(std::string_view name) const;
+    [[nodiscard]] coil::ip::address address(std::string_view name) const;
+
+private:
+    [[nodiscard]] const std::string& text(std::string_view name) const;
+    void help(const char* purpose) const;
+
+    std::vector<option> options_;
+};
+
+/// For main's `catch (...)`: says on stderr what went wrong, in one line, and gives the exit status.
+///
+///     1   the world: a port is taken, a peer has gone
+///     2   wrong usage
+///     6   the kernel refuses io_uring
+[[nodiscard]] int explain_failure() noexcept;
+
+// Implementation
+
+inline command_line::command_line(int argc, char** argv, const char* purpose, std::vector<option> options)
+    : options_(std::move(options)) {
+    std::vector<::option> known;
+    for (const option& each: options_)
+        known.push_back({each.name, required_argument, nullptr, 0});
+    known.push_back({"help", no_argument, nullptr, 'h'});
+    known.push_back({});
+
+    opterr = 0;  // we say it ourselves
+    for (int index = 0;;) {
+        const int found = getopt_long(argc, argv, ":h", known.data(), &index);
+        if (found == -1)
+            break;
+        if (found == 'h') {
+            help(purpose);
+            std::exit(0);
+        }
+        if (found == ':')
+            throw usage_error(std::string(argv[optind - 1]) + " wants a value");
+        if (found == '?') {
+            const std::string_view word = argv[optind - 1];
+            throw usage_error("unknown option " + (word.starts_with("--")
+                                                       ? std::string(word)
+                                                       : std::string("-") + static_cast<char>(optopt)));
+        }
+        options_[static_cast<std::size_t>(index)].otherwise = optarg;
+    }
+    if (optind < argc)
+        throw usage_error("what is \"" + std::string(argv[optind]) + "\"? Only options are expected");
+}
+
+inline const std::string& command_line::text(std::string_view name) const {
+    for (const option& each: options_)
+        if (each.name == name)
+            return each.otherwise;
+    throw std::logic_error("no option --" + std::string(name));
+}
+
+inline std::size_t command_line::number(std::string_view name, std::size_t least, std::size_t most) const {
+    const std::string& given = text(name);
+    const char* end = given.data() + given.size();
+    std::size_t value = 0;
+    const auto read = std::from_chars(given.data(), end, value);
+    if (read.ec != std::errc() || read.ptr != end || value < least || value > most)
+        throw usage_error("--" + std::string(name) + " wants a number from " + std::to_string(least) +
+                          " to " + std::to_string(most) + ", not \"" + given + "\"");
+    return value;
+}
+
+inline std::uint16_t command_line::port(std::string_view name, std::uint16_t least) const {
+    return static_cast<std::uint16_t>(number(name, least, 65535));
+}
+
+inline std::chrono::milliseconds command_line::milliseconds(std::string_view name) const {
+    return std::chrono::milliseconds(number(name, 1, 24 * 60 * 60 * 1000));
+}
+
+inline coil::ip::address command_line::address(std::string_view name) const {
+    const std::string& given = text(name);
+    std::error_code error;
+    const auto address = coil::ip::make_address(given, error);
+    if (error)
+        throw usage_error("--" + std::string(name) + " wants an address such as 127.0.0.1 or ::1, not \"" +
+                          given + "\"");
+    return address;
+}
+
+inline void command_line::help(const char* purpose) const {
+    std::printf("usage: %s [options]\n%s\n\n", program_invocation_short_name, purpose);
+    for (const option& each: options_) {
+        const std::string left = std::string(each.name) + " " + each.value;
+        std::printf("  --%-18s  %s (default: %s)\n", left.c_str(), each.meaning, each.otherwise.c_str());
+    }
+    std::printf("  --%-18s  print this\n", "help");
+}
+
+inline int explain_failure() noexcept {
+    const char* program = program_invocation_short_name;
+    try {
+        throw;
+    } catch (const usage_error& failure) {
+        std::fprintf(stderr, "%s: %s (see --help)\n", program, failure.what());
+        return 2;
+    } catch (const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", program, failure.what());
+        // The beginning of what coil::io_context says when it can't have a ring; after it come the cause and
+        // the cure.
+        return std::string_view(failure.what()).starts_with("io_uring is not available") ? 6 : 1;
+    }
+}
+
+}  // namespace example

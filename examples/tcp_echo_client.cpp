@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A client of a TCP echo server that checks every byte: start tcp_echo_server, then this.
+
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <vector>
+
+#include <coil/coil.hpp>
+
+#include "command_line.hpp"
+#include "payload.hpp"
+
+using coil::ip::tcp;
+
+struct plan {
+    tcp::endpoint server;
+    std::size_t connections;
+    std::size_t size;
+    std::size_t count;
+    std::chrono::milliseconds patience;
+};
+
+// One connection: a message, its echo, the next message.
+coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t seed) {
+    const example::payload payload(plan.size, seed);
+    std::vector<std::byte> reply(plan.size);
+
+    tcp::socket server(context);
+    co_await coil::timeout(server.connect(plan.server), plan.patience);
+    server.set_option(tcp::no_delay(true));
+    for (std::size_t number = 0; number < plan.count; ++number) {
+        co_await coil::timeout(coil::write(server, payload.message(number)), plan.patience);
+        co_await coil::timeout(coil::read(server, reply), plan.patience);
+        payload.check(number, reply);
+    }
+}
+
+coil::task<> talk_on_all(coil::io_context& context, const plan& plan) {
+    std::vector<coil::join_handle<void>> connections;
+    connections.reserve(plan.connections);
+    for (std::size_t i = 0; i < plan.connections; ++i)
+        connections.push_back(coil::co_spawn(context, talk(context, plan, i)));
+    for (auto& each: connections)
+        co_await each.join();
+    context.stop();
+}
+
+coil::task<> fail_at(coil::signal_set signals) {
+    co_await signals.wait();
+    throw std::runtime_error("interrupted");
+}
+
+int main(int argc, char** argv) try {
+    const example::command_line given(
+        argc, argv,
+        "Sends messages to a TCP echo server, one at a time on each connection, "
+        "and checks what comes back.",
+        {{"host", "ADDRESS", "the server's address", "127.0.0.1"},
+         {"port", "NUMBER", "the server's port", "7777"},
+         {"connections", "NUMBER", "how many connections at once", "1"},
+         {"size", "BYTES", "how large each message is", "64"},
+         {"count", "NUMBER", "how many messages on each connection", "1000"},
+         {"timeout", "MS", "how long to wait for each step", "10000"}});
+    // Larger messages than these would want a task that sends while another one receives.
+    const plan plan{.server{given.address("host"), given.port("port", 1)},
+                    .connections = given.number("connections", 1, 100'000),
+                    .size = given.number("size", 1, 65'536),
+                    .count = given.number("count", 1, 1'000'000'000),
+                    .patience = given.milliseconds("timeout")};
+
+    coil::io_context context;
+    // What goes wrong in a task ends the program: it leaves through run().
+    context.on_task_error(
+        [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
+    coil::co_spawn(context, fail_at(coil::signal_set(context, SIGINT, SIGTERM)), coil::detached);
+    coil::co_spawn(context, talk_on_all(context, plan), coil::detached);
+
+    const auto begin = std::chrono::steady_clock::now();
+    context.run();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+
+    const std::size_t messages = plan.connections * plan.count;
+    std::printf("%zu messages, %zu bytes, %.3f s, %.0f messages/s\n", messages, messages * plan.size,
+                elapsed.count(), static_cast<double>(messages) / elapsed.count());
+} catch (...) {
+    return example::explain_failure();
+}

@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A TCP server that sends back what it receives: start it, then try `nc 127.0.0.1 7777` or tcp_echo_client.
+
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <span>
+#include <utility>
+
+#include <coil/coil.hpp>
+
+#include "command_line.hpp"
+
+using coil::ip::tcp;
+
+// One client. If it resets the connection, the await throws, and this task ends alone; coil reports it.
+coil::task<> echo(tcp::socket client) {
+    std::array<std::byte, 16384> buffer;
+    while (const std::size_t n = co_await client.recv(buffer))     // 0: the client has finished sending
+        co_await coil::write(client, std::span(buffer).first(n));  // all of it
+}
+
+coil::task<> serve(coil::io_context& context, tcp::acceptor acceptor) {
+    for (;;)
+        coil::co_spawn(context, echo(co_await acceptor.accept()), coil::detached);
+}
+
+coil::task<> stop_at(coil::signal_set signals) {
+    co_await signals.wait();
+    signals.context().stop();
+}
+
+int main(int argc, char** argv) try {
+    const example::command_line given(argc, argv, "Sends back what TCP clients send, until Ctrl-C.",
+                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
+                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
+    const tcp::endpoint local(given.address("host"), given.port("port", 0));
+
+    coil::io_context context;
+    coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
+    tcp::acceptor acceptor(context, local);
+    acceptor.set_option(tcp::no_delay(true));  // its connections inherit it
+    std::printf("listening on %s\n", acceptor.local_endpoint().to_string().c_str());
+    std::fflush(stdout);
+
+    coil::co_spawn(context, stop_at(std::move(ctrl_c)), coil::detached);
+    coil::co_spawn(context, serve(context, std::move(acceptor)), coil::detached);
+    context.run();
+} catch (...) {
+    return example::explain_failure();
+}

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A UDP server that sends back every datagram: start it, then try `nc -u 127.0.0.1 7777` or udp_echo_client.
+
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <coil/coil.hpp>
+
+#include "command_line.hpp"
+
+using coil::ip::udp;
+
+coil::task<> echo(udp::socket socket) {
+    std::array<std::byte, 65536> buffer;  // no datagram is larger
+    for (;;) {
+        const auto [size, truncated, from] = co_await socket.recvfrom(buffer);
+        // A reply that can't be sent is like one that gets lost on the way: UDP promises nothing.
+        std::error_code ignored;
+        co_await coil::redirect_error(socket.sendto(std::span(buffer).first(size), from), ignored);
+    }
+}
+
+coil::task<> stop_at(coil::signal_set signals) {
+    co_await signals.wait();
+    signals.context().stop();
+}
+
+int main(int argc, char** argv) try {
+    const example::command_line given(argc, argv, "Sends back what UDP clients send, until Ctrl-C.",
+                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
+                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
+    const udp::endpoint local(given.address("host"), given.port("port", 0));
+
+    coil::io_context context;
+    coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
+    udp::socket socket(context, local);
+    std::printf("listening on %s\n", socket.local_endpoint().to_string().c_str());
+    std::fflush(stdout);
+
+    // Without its one task this server is of no use: an error that ends it leaves through run().
+    context.on_task_error(
+        [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
+    coil::co_spawn(context, stop_at(std::move(ctrl_c)), coil::detached);
+    coil::co_spawn(context, echo(std::move(socket)), coil::detached);
+    context.run();
+} catch (...) {
+    return example::explain_failure();
+}

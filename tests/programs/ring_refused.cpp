@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// io_uring refused for real: a seccomp filter, as container engines install one, answers io_uring_setup(2)
+// with an error. The example programs then say so in one line that names seccomp, and end with 6.
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr int skipped = 77;
+constexpr int no_filter = 100;
+constexpr int no_program = 101;
+
+// From now on io_uring_setup fails with `error` in this process, and in what it becomes.
+bool refuse_io_uring(int error) {
+    sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{sizeof program / sizeof *program, program};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
+}
+
+struct ending {
+    int status = -1;   // that it exited with; -1: it had to be killed
+    std::string said;  // on stdout and stderr
+};
+
+// Runs a program where io_uring_setup fails with `error`. Silence of ten seconds ends it.
+ending run_refused(const std::string& path, int error) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) < 0)
+        return {};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(ends[1], STDOUT_FILENO);
+        ::dup2(ends[1], STDERR_FILENO);
+        if (!refuse_io_uring(error))
+            ::_exit(no_filter);
+        ::execl(path.c_str(), path.c_str(), nullptr);
+        ::_exit(no_program);
+    }
+    ::close(ends[1]);
+    ending how;
+    pollfd readable{ends[0], POLLIN, 0};
+    char bytes[512];
+    ssize_t n = -1;
+    while (::poll(&readable, 1, 10'000) > 0 && (n = ::read(ends[0], bytes, sizeof bytes)) > 0)
+        how.said.append(bytes, static_cast<std::size_t>(n));
+    ::close(ends[0]);
+    if (n != 0)
+        ::kill(child, SIGKILL);
+    int status = 0;
+    if (::waitpid(child, &status, 0) == child && WIFEXITED(status))
+        how.status = WEXITSTATUS(status);
+    return how;
+}
+
+std::filesystem::path examples_folder() {
+    if (const char* given = std::getenv("COIL_EXAMPLES"))
+        return given;
+    // This is BUILD/tests/programs/ring_refused.
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../../examples";
+}
+
+}  // namespace
+
+int main() {
+    const auto folder = examples_folder();
+    int failures = 0;
+    for (const char* name:
+         {"tcp_echo_server", "udp_echo_server", "tcp_echo_client", "udp_echo_client", "coil_demo"})
+        for (const int error: {EPERM, ENOSYS}) {
+            const ending how = run_refused(folder / name, error);
+            if (how.status == no_program) {
+                std::printf("skipped: %s is not built\n", name);
+                return skipped;
+            }
+            if (how.status == no_filter) {
+                std::printf("skipped: no seccomp filter can be installed here\n");
+                return skipped;
+            }
+            const bool in_one_line = std::count(how.said.begin(), how.said.end(), '\n') == 1;
+            if (how.status == 6 && in_one_line && how.said.find("seccomp") != std::string::npos)
+                continue;
+            std::printf("%s, refused with %s: status %d, and it said:\n%s\n", name, std::strerror(error),
+                        how.status, how.said.c_str());
+            ++failures;
+        }
+    return failures == 0 ? 0 : 1;
+}

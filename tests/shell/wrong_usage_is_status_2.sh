@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# What is wrong on the command line is one line on stderr, which says what was expected, and status 2.
+. "$(dirname "$0")/lib.sh"
+
+programs='tcp_echo_server tcp_echo_client udp_echo_server udp_echo_client'
+
+for program in $programs; do
+    for port in 99999 65536 -1 port 77x 0x50 ' 80' '' 1e3 99999999999999999999999; do
+        expect_wrong 2 "--port wants a number from " "$program" --port "$port"
+        expect_said "to 65535, not \"$port\""
+    done
+    for host in localhost 127.0.0 127.0.0.1:80 127.0.0.256 ' 127.0.0.1' ::1::2 '[::1]' ''; do
+        expect_wrong 2 "--host wants an address such as 127.0.0.1 or ::1, not \"$host\"" \
+            "$program" --host "$host"
+    done
+    expect_wrong 2 "unknown option --prot" "$program" --prot 80
+    expect_wrong 2 "unknown option -x" "$program" -x
+    expect_wrong 2 "--port wants a value" "$program" --port
+    expect_wrong 2 "what is \"7777\"?" "$program" 7777
+    expect_wrong 2 "what is \"\"?" "$program" ''
+done
+
+for program in tcp_echo_client udp_echo_client; do
+    expect_wrong 2 "--port wants a number from 1 to 65535" "$program" --port 0
+    for count in 0 -1 10x 1.5 ''; do
+        expect_wrong 2 "--count wants a number from 1 to " "$program" --count "$count"
+    done
+    expect_wrong 2 "--timeout wants a number from 1 to " "$program" --timeout 0
+done
+for size in 0 -1 65537; do
+    expect_wrong 2 "--size wants a number from 1 to 65536, not \"$size\"" tcp_echo_client --size "$size"
+done
+for size in 0 7 65508; do
+    expect_wrong 2 "--size wants a number from 8 to 65507, not \"$size\"" udp_echo_client --size "$size"
+done
+for connections in 0 -1 many; do
+    expect_wrong 2 "--connections wants a number from 1 to " tcp_echo_client --connections "$connections"
+done
+expect_wrong 2 "--duration wants a number from 1 to " coil_demo --duration 0
+expect_wrong 2 "unknown option --port" coil_demo --port 80
