@@ -1,0 +1,500 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "support/scripted_kernel.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <gtest/gtest.h>
+
+#include "loop/tags.hpp"
+#include "ring/abi.hpp"
+
+namespace coil::ring {
+
+// This file is the ring; the calls that are not batched are in scripted_sockets.cpp.
+
+namespace {
+
+template <class T>
+T* pointer(std::uint64_t address) {
+    return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
+}
+
+// The memory that an SQE speaks of, piece by piece.
+std::vector<iovec> memory_of(const io_uring_sqe& sqe) {
+    switch (sqe.opcode) {
+    case IORING_OP_SENDMSG:
+    case IORING_OP_RECVMSG: {
+        const auto& message = *pointer<msghdr>(sqe.addr);
+        return {message.msg_iov, message.msg_iov + message.msg_iovlen};
+    }
+    default: return {{pointer<void>(sqe.addr), sqe.len}};
+    }
+}
+
+std::size_t size_of(const std::vector<iovec>& pieces) {
+    std::size_t total = 0;
+    for (const iovec& piece: pieces)
+        total += piece.iov_len;
+    return total;
+}
+
+// Writes `bytes` where an SQE wants them, and returns what the kernel would.
+int scatter(const io_uring_sqe& sqe, std::string_view bytes) {
+    std::size_t written = 0;
+    for (const iovec& piece: memory_of(sqe)) {
+        const std::size_t n = std::min(piece.iov_len, bytes.size() - written);
+        std::memcpy(piece.iov_base, bytes.data() + written, n);
+        written += n;
+    }
+    const bool counts_all =
+        (sqe.opcode == IORING_OP_RECV || sqe.opcode == IORING_OP_RECVMSG) && (sqe.msg_flags & MSG_TRUNC) != 0;
+    return static_cast<int>(counts_all ? bytes.size() : written);
+}
+
+std::string gather(const io_uring_sqe& sqe, std::size_t count) {
+    std::string bytes;
+    for (const iovec& piece: memory_of(sqe)) {
+        const std::size_t n = std::min(piece.iov_len, count - bytes.size());
+        bytes.append(static_cast<const char*>(piece.iov_base), n);
+    }
+    return bytes;
+}
+
+bool sends(const io_uring_sqe& sqe) {
+    return sqe.opcode == IORING_OP_SEND || sqe.opcode == IORING_OP_SENDMSG || sqe.opcode == IORING_OP_WRITE;
+}
+
+}  // namespace
+
+reply reply::all() {
+    reply answer(0);
+    answer.kind_ = kind::all;
+    return answer;
+}
+
+reply reply::connection(const ip::endpoint& peer) {
+    reply answer(0);
+    answer.kind_ = kind::connection;
+    answer.peer_ = peer;
+    return answer;
+}
+
+scripted_kernel::~scripted_kernel() {
+    for (const int number: open_descriptors())
+        ADD_FAILURE() << "descriptor " << number << " was never closed";
+    if (!in_flight_.empty())
+        ADD_FAILURE() << "still in flight: " << list_in_flight();
+    if (injected_ > 0)
+        return;  // the story may have ended early
+    EXPECT_TRUE(prepared_.empty()) << prepared_.size() << " prepared answers were never asked for";
+    EXPECT_TRUE(steps_.empty()) << steps_.size() << " prepared steps were never reached";
+    EXPECT_TRUE(cancelled_.empty()) << cancelled_.size() << " expected cancels never came";
+}
+
+// ---- the ring ------------------------------------------------------------------------------------------------------
+
+int scripted_kernel::set_up(io_uring& memory, const parameters& wanted) {
+    if (fails_here())
+        return -fail_with_;
+    sq_entries_ = std::bit_ceil(std::clamp(wanted.entries, 1u, 32768u));
+    cq_entries_ = std::bit_ceil(std::clamp(wanted.completions, wanted.entries, 65536u));
+    sqes_.assign(sq_entries_, {});
+    cqes_.assign(cq_entries_, {});
+    sq_mask_ = sq_entries_ - 1;
+    cq_mask_ = cq_entries_ - 1;
+    sq_head_ = sq_tail_ = sq_flags_ = sq_dropped_ = 0;
+    cq_head_ = cq_tail_ = cq_flags_ = cq_overflow_ = 0;
+
+    std::memset(&memory, 0, sizeof memory);
+    memory.sq.khead = &sq_head_;
+    memory.sq.ktail = &sq_tail_;
+    memory.sq.kring_mask = &sq_mask_;
+    memory.sq.kring_entries = &sq_entries_;
+    memory.sq.kflags = &sq_flags_;
+    memory.sq.kdropped = &sq_dropped_;
+    memory.sq.sqes = sqes_.data();
+    memory.cq.khead = &cq_head_;
+    memory.cq.ktail = &cq_tail_;
+    memory.cq.kring_mask = &cq_mask_;
+    memory.cq.kring_entries = &cq_entries_;
+    memory.cq.kflags = &cq_flags_;
+    memory.cq.koverflow = &cq_overflow_;
+    memory.cq.cqes = cqes_.data();
+    memory.flags = abi::setup_no_sqarray;
+    memory.ring_fd = first_descriptor - 2;
+    set_up_ = true;
+    owner_ = {};
+    return 0;
+}
+
+std::string scripted_kernel::diagnose(int error) const {
+    return "the script refuses a ring with error " + std::to_string(error);
+}
+
+int scripted_kernel::enable(io_uring&) {
+    if (fails_here())
+        return -fail_with_;
+    if (owner_ != std::thread::id())
+        return -EBADFD;
+    owner_ = std::this_thread::get_id();
+    return 0;
+}
+
+void scripted_kernel::attend(io_uring&, bool attending) { attended_ = attending; }
+
+int scripted_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_point deadline) {
+    ++enters_;
+    if (owner_ == std::thread::id())
+        return -EBADFD;
+    if (owner_ != std::this_thread::get_id())
+        return -EEXIST;
+    if (refusals_ > 0) {
+        --refusals_;
+        return refusal_;
+    }
+    if (fails_here())
+        return -fail_with_;
+
+    const unsigned taken = take(to_submit);
+    flush_overflow();
+    notice_wakes();
+    hand_out();
+    if (wait > 0)
+        ++waits_;
+    while (to_collect() < std::min(wait, cq_entries_)) {
+        if (!let_something_happen(deadline))
+            return taken > 0 ? static_cast<int>(taken) : -ETIME;
+        notice_wakes();
+        hand_out();
+    }
+    return static_cast<int>(taken);
+}
+
+// The next thing in the script, or in time. False when the deadline is what happens next.
+bool scripted_kernel::let_something_happen(time_point deadline) {
+    if (!steps_.empty()) {
+        const auto step = std::move(steps_.front());
+        steps_.pop_front();
+        step();
+        return true;
+    }
+    if (!late_.empty()) {
+        const late_answer late = std::move(late_.front());
+        late_.pop_front();
+        complete(late.asked, late.answer, false);
+        return true;
+    }
+    if (!timed_.empty() && timed_.begin()->first <= deadline) {
+        jump_to(timed_.begin()->first);
+        const auto step = std::move(timed_.extract(timed_.begin()).mapped());
+        step();
+        return true;
+    }
+    if (deadline == time_point::max())
+        throw waiting_for_ever("the loop waits for ever; in flight: " + list_in_flight());
+    jump_to(deadline);
+    return false;
+}
+
+void scripted_kernel::jump_to(time_point when) {
+    if (when > now())
+        now_ = when.time_since_epoch().count();
+}
+
+bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
+    if (!operations && !in_flight_.empty())
+        ADD_FAILURE() << "the ring was closed with operations in flight: " << list_in_flight();
+    in_flight_.clear();
+    late_.clear();
+    work_.clear();
+    overflow_.clear();
+    wake_poll_.reset();
+    set_up_ = false;
+    owner_ = {};
+    std::memset(&memory, 0, sizeof memory);
+    sqes_.clear();
+    cqes_.clear();
+    return true;
+}
+
+unsigned scripted_kernel::take(unsigned to_submit) {
+    const unsigned there = __atomic_load_n(&sq_tail_, __ATOMIC_ACQUIRE) - sq_head_;
+    const unsigned taken = std::min(to_submit, there);
+    EXPECT_LE(there, sq_entries_) << "the SQ's tail has overtaken its head";
+    for (unsigned i = 0; i < taken; ++i) {
+        const io_uring_sqe sqe = sqes_[sq_head_ & sq_mask_];
+        // What the library still writes into a slot that it has given away is seen to change nothing.
+        std::memset(&sqes_[sq_head_ & sq_mask_], 0xEE, sizeof sqe);
+        __atomic_store_n(&sq_head_, sq_head_ + 1, __ATOMIC_RELEASE);
+        take_one(sqe);
+    }
+    return taken;
+}
+
+void scripted_kernel::take_one(const io_uring_sqe& sqe) {
+    if (sqe.opcode == IORING_OP_POLL_ADD && sqe.fd == wake_descriptor()) {
+        if (fails_here()) {
+            post({sqe.user_data, -fail_with_, 0});
+            return;
+        }
+        EXPECT_FALSE(wake_poll_) << "the poll for wakes was armed twice";
+        wake_poll_ = sqe.user_data;
+        wakes_noticed_ = 0;  // an eventfd that was written to, and never read, is readable from the first
+        return;
+    }
+    history_.emplace_back(history_.size(), sqe);
+    if (sqe.opcode == IORING_OP_ASYNC_CANCEL) {
+        take_cancel(sqe);
+        return;
+    }
+
+    const question asked = history_.back();
+    for (const question& other: in_flight_) {
+        EXPECT_TRUE(other.sqe().user_data != sqe.user_data || sqe.user_data < tags_end)
+            << "two operations in flight are told apart by nothing: " << name_of(other.opcode()) << " and "
+            << name_of(sqe.opcode);
+    }
+    in_flight_.push_back(asked);
+    if (fails_here()) {
+        if (sqe.opcode == IORING_OP_CLOSE)
+            close_fake(sqe.fd);
+        complete(asked, -fail_with_, true);
+    } else if (sqe.opcode == IORING_OP_CLOSE) {
+        complete(asked, close_fake(sqe.fd), true);
+    } else if (fakes_.contains(sqe.fd) && !fakes_[sqe.fd].open) {
+        complete(asked, -EBADF, true);
+    } else if (!prepared_.empty()) {
+        const reply answer = std::move(prepared_.front());
+        prepared_.pop_front();
+        complete(asked, answer, true);
+    } else if (const auto habit = habits_.find(sqe.opcode); habit != habits_.end()) {
+        complete(asked, habit->second, true);
+    } else if (sqe.opcode == IORING_OP_NOP) {
+        complete(asked, 0, true);
+    }
+}
+
+void scripted_kernel::take_cancel(const io_uring_sqe& sqe) {
+    EXPECT_EQ(sqe.cancel_flags, 0u) << "the script knows cancels by user_data only";
+    const auto is_target = [&](const question& each) { return each.sqe().user_data == sqe.addr; };
+    const auto target = std::find_if(in_flight_.begin(), in_flight_.end(), is_target);
+    const bool being_worked_on = std::any_of(late_.begin(), late_.end(),
+                                             [&](const late_answer& each) { return is_target(each.asked); });
+    if (target == in_flight_.end() || being_worked_on) {
+        post({sqe.user_data, target == in_flight_.end() ? -ENOENT : -EALREADY, 0});
+        return;
+    }
+    const question asked = *target;
+    if (cancelled_.empty()) {
+        complete(asked, -ECANCELED, false);
+    } else {
+        const cancel_outcome outcome = std::move(cancelled_.front());
+        cancelled_.pop_front();
+        if (outcome.later) {
+            late_.push_back({outcome.instead, asked});
+            post({sqe.user_data, -EALREADY, 0});
+            return;
+        }
+        complete(asked, outcome.instead, false);
+    }
+    if (!(sqe.flags & IOSQE_CQE_SKIP_SUCCESS))
+        post({sqe.user_data, 0, 0});
+}
+
+void scripted_kernel::notice_wakes() {
+    const unsigned wakes = wakes_.load();
+    if (!wake_poll_ || wakes == wakes_noticed_)
+        return;
+    wakes_noticed_ = wakes;
+    work_.push_back({*wake_poll_, POLLIN, IORING_CQE_F_MORE});
+}
+
+// Deferred work: what is done becomes a CQE when the loop enters, a bounded number at a time.
+void scripted_kernel::hand_out() {
+    for (unsigned n = 0; n < hand_out_max_ && !work_.empty(); ++n) {
+        const completion done = work_.front();
+        work_.pop_front();
+        post(done);
+    }
+    set_flag(IORING_SQ_TASKRUN, !work_.empty());
+}
+
+void scripted_kernel::flush_overflow() {
+    while (!overflow_.empty() && to_collect() < cq_entries_) {
+        const completion done = overflow_.front();
+        overflow_.pop_front();
+        cqes_[cq_tail_ & cq_mask_] = {done.user_data, done.result, done.flags};
+        __atomic_store_n(&cq_tail_, cq_tail_ + 1, __ATOMIC_RELEASE);
+    }
+    set_flag(IORING_SQ_CQ_OVERFLOW, !overflow_.empty());
+}
+
+// Puts a CQE into the ring. One that finds it full comes later, and ends a multishot.
+void scripted_kernel::post(const completion& done) {
+    if (overflow_.empty() && to_collect() < cq_entries_) {
+        cqes_[cq_tail_ & cq_mask_] = {done.user_data, done.result, done.flags};
+        __atomic_store_n(&cq_tail_, cq_tail_ + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    overflow_.push_back({done.user_data, done.result, done.flags & ~IORING_CQE_F_MORE});
+    set_flag(IORING_SQ_CQ_OVERFLOW, true);
+    if (!(done.flags & IORING_CQE_F_MORE))
+        return;
+    if (wake_poll_ == done.user_data)
+        wake_poll_.reset();
+    std::erase_if(in_flight_, [&](const question& each) { return each.sqe().user_data == done.user_data; });
+}
+
+unsigned scripted_kernel::to_collect() const {
+    return cq_tail_ - __atomic_load_n(&cq_head_, __ATOMIC_ACQUIRE);
+}
+
+void scripted_kernel::set_flag(unsigned flag, bool on) {
+    const unsigned flags = on ? sq_flags_ | flag : sq_flags_ & ~flag;
+    __atomic_store_n(&sq_flags_, flags, __ATOMIC_RELAXED);
+}
+
+// ---- answers ---------------------------------------------------------------------------------------------------------
+
+void scripted_kernel::answer(int opcode, const reply& given) {
+    for (const question& each: in_flight_) {
+        if (each.opcode() == opcode) {
+            answer(question(each), given);
+            return;
+        }
+    }
+    ADD_FAILURE() << "an answer to a " << name_of(opcode) << ", but in flight is only: " << list_in_flight();
+}
+
+void scripted_kernel::answer(const question& asked, const reply& given) {
+    const bool is_there = std::any_of(in_flight_.begin(), in_flight_.end(),
+                                      [&](const question& each) { return each.number() == asked.number(); });
+    if (!is_there) {
+        ADD_FAILURE() << "an answer to a " << name_of(asked.opcode()) << " that is not in flight";
+        return;
+    }
+    std::erase_if(late_, [&](const late_answer& each) { return each.asked.number() == asked.number(); });
+    complete(asked, given, false);
+}
+
+void scripted_kernel::complete(const question& asked, const reply& answer, bool at_once) {
+    const completion done{asked.sqe().user_data, act(asked.sqe(), answer), answer.flags_};
+    if (!(answer.flags_ & IORING_CQE_F_MORE))
+        std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
+    if (done.result >= 0 && asked.sqe().flags & IOSQE_CQE_SKIP_SUCCESS)
+        return;
+    if (at_once) {
+        post(done);
+        return;
+    }
+    work_.push_back(done);
+    set_flag(IORING_SQ_TASKRUN, true);
+}
+
+// Does what the operation would have done, through the addresses in the SQE, and returns its result.
+int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
+    if (sqe.opcode == IORING_OP_ACCEPT && answer.kind_ == reply::kind::connection) {
+        if (sqe.addr)
+            store_address(answer.peer_, pointer<void>(sqe.addr), pointer<unsigned>(sqe.addr2));
+        return make_connection(SOCK_STREAM, answer.peer_);
+    }
+    if (answer.kind_ == reply::kind::bytes) {
+        const int result = scatter(sqe, answer.bytes_);
+        if (sqe.opcode == IORING_OP_RECVMSG) {
+            auto& message = *pointer<msghdr>(sqe.addr);
+            if (message.msg_name)
+                store_address(answer.peer_, message.msg_name, &message.msg_namelen);
+            message.msg_flags = answer.bytes_.size() > size_of(memory_of(sqe)) ? MSG_TRUNC : 0;
+        }
+        return result;
+    }
+    if (sends(sqe)) {
+        const int result =
+            answer.kind_ == reply::kind::all ? static_cast<int>(size_of(memory_of(sqe))) : answer.result_;
+        if (result > 0) {
+            const std::string bytes = gather(sqe, static_cast<std::size_t>(result));
+            if (fake* through = find_open(sqe.fd))
+                through->sent += bytes;
+        }
+        return result;
+    }
+    if (sqe.opcode == IORING_OP_CONNECT && answer.result_ == 0)
+        if (fake* connected = find_open(sqe.fd))
+            connected->peer = address_in(pointer<void>(sqe.addr), static_cast<unsigned>(sqe.off));
+    return answer.result_;
+}
+
+// ---- what has happened -------------------------------------------------------------------------------------------
+
+std::vector<question> scripted_kernel::in_flight() const { return {in_flight_.begin(), in_flight_.end()}; }
+
+std::vector<question> scripted_kernel::in_flight(int opcode) const {
+    std::vector<question> found;
+    for (const question& each: in_flight_)
+        if (each.opcode() == opcode)
+            found.push_back(each);
+    return found;
+}
+
+std::size_t scripted_kernel::submitted(int opcode) const {
+    return static_cast<std::size_t>(std::count_if(
+        history_.begin(), history_.end(), [&](const question& each) { return each.opcode() == opcode; }));
+}
+
+std::string scripted_kernel::name_of(int opcode) {
+    switch (opcode) {
+    case IORING_OP_NOP: return "nop";
+    case IORING_OP_POLL_ADD: return "poll";
+    case IORING_OP_SENDMSG: return "sendmsg";
+    case IORING_OP_RECVMSG: return "recvmsg";
+    case IORING_OP_ACCEPT: return "accept";
+    case IORING_OP_ASYNC_CANCEL: return "cancel";
+    case IORING_OP_CONNECT: return "connect";
+    case IORING_OP_CLOSE: return "close";
+    case IORING_OP_READ: return "read";
+    case IORING_OP_WRITE: return "write";
+    case IORING_OP_SEND: return "send";
+    case IORING_OP_RECV: return "recv";
+    case IORING_OP_SHUTDOWN: return "shutdown";
+    default: return "operation " + std::to_string(opcode);
+    }
+}
+
+const io_uring_sqe& scripted_kernel::latest() const {
+    if (history_.empty())
+        throw std::logic_error("nothing was submitted");
+    return history_.back().sqe();
+}
+
+std::string scripted_kernel::sent(int number) const { return fakes_.at(number).sent; }
+
+std::vector<int> scripted_kernel::open_descriptors() const {
+    std::vector<int> numbers;
+    for (const auto& [number, each]: fakes_)
+        if (each.open)
+            numbers.push_back(number);
+    return numbers;
+}
+
+std::string scripted_kernel::list_in_flight() const {
+    std::string text;
+    for (const question& each: in_flight_)
+        text += (text.empty() ? "" : ", ") + name_of(each.opcode()) + " on " + std::to_string(each.sqe().fd);
+    return text.empty() ? "nothing" : text;
+}
+
+bool scripted_kernel::fails_here() {
+    if (countable_++ != fail_at_)
+        return false;
+    ++injected_;
+    return true;
+}
+
+}  // namespace coil::ring

@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <source_location>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <coil/coro/environment.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/loop/co_spawn.hpp>
+#include <coil/loop/io_context.hpp>
+
+namespace coil::test {
+
+/// `co_await own_environment` gives a task's environment: to ask it to stop, or from outside what it waits for.
+struct environment_operation {
+    environment* task;
+
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    outcome<environment*> await_outcome() const noexcept { return task; }
+    environment& await_resume() const noexcept { return *task; }
+};
+struct environment_description {
+    environment_operation operation_in(environment& task) const noexcept { return {&task}; }
+};
+inline constexpr environment_description own_environment{};
+
+/// A story is a function that gives a task<>. It runs on a context until all work there is done; an error that ends it, or
+/// any task that nobody waits for, is the test's failure.
+class story {
+public:
+    template <class F>
+    static void run(io_context& context, F& told, std::optional<time_point::duration> patience,
+                    std::source_location where) {
+        story state;
+        context.on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
+        context.restart();
+        co_spawn(context, state.tell(told), detached);
+        if (patience)
+            context.run_for(*patience);
+        else
+            context.run();
+        if (!state.ended_ && !context.stopped())
+            ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line()))
+                << "the story did not end; it " << state.situation();
+    }
+
+private:
+    template <class F>
+    task<> tell(F& told) {
+        task_ = &co_await own_environment;
+        co_await told();
+        ended_ = true;
+        task_ = nullptr;
+    }
+
+    [[nodiscard]] std::string situation() const {
+        if (!task_)
+            return "ended with an error";
+        const auto& line = task_->where();
+        const std::string place = std::string(line.file_name()) + ":" + std::to_string(line.line());
+        return task_->awaiting() ? "waits for: " + task_->awaiting()->describe() + ", at " + place
+                                 : "is ready to go on from " + place;
+    }
+
+    environment* task_ = nullptr;
+    bool ended_ = false;
+};
+
+}  // namespace coil::test
