@@ -37,6 +37,7 @@ void descriptor::cancel_operations() noexcept {
         source_->cancel();
     while (!waiting_.empty())
         waiting_.front().stop();
+    context_->cancel_deferred(*this);
     for (operation* each = in_kernel_.empty() ? nullptr : &in_kernel_.front(); each;) {
         operation* next = in_kernel_.next(*each);  // the cancel may move it
         context_->cancel(*each);

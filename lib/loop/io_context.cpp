@@ -215,6 +215,16 @@ void io_context::cancel(operation& asked) noexcept {
     }
 }
 
+// Those of a record's operations that found no slot yet: they stand in our list, and not in the record's.
+void io_context::cancel_deferred(descriptor& record) noexcept {
+    for (operation* each = deferred_.empty() ? nullptr : &deferred_.front(); each;) {
+        operation* next = deferred_.next(*each);
+        if (each->descriptor_ == &record)
+            cancel(*each);
+        each = next;
+    }
+}
+
 // The cancel goes through the same queue as its target, so it comes after it, and before whatever is at this address next.
 bool io_context::ask_to_cancel(operation& asked) noexcept {
     io_uring_sqe* sqe = slot();

@@ -144,6 +144,7 @@ public:
 
     void submit(operation& asked) noexcept;
     void cancel(operation& asked) noexcept;
+    void cancel_deferred(descriptor& record) noexcept;
     void retire(operation& asked) noexcept;
     /// Submits all, and waits until every operation of this record has completed.
     void retire(descriptor& record) noexcept;
