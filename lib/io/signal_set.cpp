@@ -196,7 +196,8 @@ signal_set::wait_operation::wait_operation(const descriptor_use& target,
 void signal_set::wait_operation::await_suspend(std::coroutine_handle<> caller) {
     if (!begin(caller))
         return;
-    if ((number_ = subscription_->take()) != 0)
+    number_ = subscription_->take();
+    if (number_ != 0)
         finish(0);
     else
         submit();
@@ -207,7 +208,8 @@ std::coroutine_handle<> signal_set::wait_operation::run() noexcept {
         return wake();
     // First read, then look: a signal that is noted in between writes again.
     drain(*subscription_);
-    if ((number_ = subscription_->take()) != 0)
+    number_ = subscription_->take();
+    if (number_ != 0)
         return wake();
     reset();
     submit();

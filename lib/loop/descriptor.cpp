@@ -129,13 +129,12 @@ int descriptor_handle::release() noexcept {
     return number;
 }
 
-std::error_code descriptor_handle::close() noexcept {
+void descriptor_handle::close() noexcept {
     if (!record_)
-        return {};
+        return;
     record_->retire_operations();
     record_->close_number();
     leave();
-    return {};
 }
 
 void descriptor_handle::cancel() noexcept {

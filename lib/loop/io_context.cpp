@@ -42,11 +42,11 @@ std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool m
     while (!stopped() && ran < limit) {
         const std::size_t ran_now = turn(deadline, limit - ran, may_wait);
         ran += ran_now;
+        const bool is_late = deadline != time_point::max() && now() >= deadline;
+        const bool is_drained = !may_wait && ran_now == 0 && ready_.empty();
         if (!has_work())
             stopped_.store(true, std::memory_order_release);
-        else if (deadline != time_point::max() && now() >= deadline)
-            break;
-        else if (!may_wait && ran_now == 0 && ready_.empty())
+        else if (is_late || is_drained)
             break;
     }
     return ran;

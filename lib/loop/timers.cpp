@@ -107,14 +107,29 @@ bool timer_queue::find_next(unsigned& level, unsigned& slot, tick& start) const 
     return false;
 }
 
-time_point timer_queue::next() const noexcept {
+time_point timer_queue::next() noexcept {
     if (!overdue_.empty())
         return time_point::min();
     unsigned level, slot;
     tick start;
     if (!find_next(level, slot, start))
         return time_point::max();
+    if (level > 0)
+        start = earliest_of_few(slots_[level][slot], start);
     return time_point(std::chrono::nanoseconds(start << tick_bits));
+}
+
+// Where a slot holds only a few timers they are looked at, so that one far timer wakes the loop once, and not on each level
+// that it moves down.
+timer_queue::tick timer_queue::earliest_of_few(intrusive_list<node>& timers, tick otherwise) noexcept {
+    tick earliest = ~tick{0};
+    unsigned looked_at = 0;
+    for (node* each = &timers.front(); each; each = timers.next(*each)) {
+        if (++looked_at > looked_at_max)
+            return otherwise;
+        earliest = std::min(earliest, tick_after(static_cast<timer_entry*>(each)->deadline_));
+    }
+    return earliest;
 }
 
 void timer_queue::expire(time_point now, intrusive_list<node>& ready) noexcept {

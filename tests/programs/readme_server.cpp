@@ -75,7 +75,8 @@ void say(int client, const std::string& text) {
 
 void hear(int client, const std::string& text) {
     std::string heard(text.size(), '\0');
-    if (::recv(client, heard.data(), heard.size(), MSG_WAITALL) != static_cast<ssize_t>(heard.size()) || heard != text)
+    if (::recv(client, heard.data(), heard.size(), MSG_WAITALL) != static_cast<ssize_t>(heard.size()) ||
+        heard != text)
         fail("the echo differs");
 }
 

@@ -13,6 +13,7 @@
 
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/task.hpp>
+#include <coil/coro/yield.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/net/tcp.hpp>

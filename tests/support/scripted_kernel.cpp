@@ -50,7 +50,8 @@ int scatter(const io_uring_sqe& sqe, std::string_view bytes) {
     std::size_t written = 0;
     for (const iovec& piece: memory_of(sqe)) {
         const std::size_t n = std::min(piece.iov_len, bytes.size() - written);
-        std::memcpy(piece.iov_base, bytes.data() + written, n);
+        if (n > 0)
+            std::memcpy(piece.iov_base, bytes.data() + written, n);
         written += n;
     }
     const bool counts_all =

@@ -95,10 +95,19 @@ private:
     std::size_t bytes_ = 0;
 };
 
+// Of a named outcome, a binding is the value itself: one that can only be moved stays where it is.
 template <std::size_t I, class T>
-auto get(const outcome<T>& from) {
+decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0)
-        return from.error();
+        return std::error_code(from.error());
+    else
+        return *from;
+}
+
+template <std::size_t I, class T>
+decltype(auto) get(const outcome<T>& from) {
+    if constexpr (I == 0)
+        return std::error_code(from.error());
     else
         return *from;
 }

@@ -71,7 +71,7 @@ public:
 
 private:
     io_context* context_;
-    time_point expiry_{};
+    time_point expiry_;
     intrusive_list<awaited> waits_;
 };
 

@@ -128,7 +128,7 @@ public:
     /// Ends all operations, and hands the descriptor out.
     [[nodiscard]] int release() noexcept;
     /// Ends all operations and closes the descriptor, before it returns.
-    std::error_code close() noexcept;
+    void close() noexcept;
     /// Asks all operations to end.
     void cancel() noexcept;
 

@@ -214,7 +214,7 @@ private:
     environment foreign_{*this, true};
     std::exception_ptr thrown_;
     std::unique_ptr<error_handler> on_error_;
-    time_point reports_since_{};
+    time_point reports_since_;
     unsigned reports_ = 0;
     unsigned reports_suppressed_ = 0;
     bool closing_ = false;

@@ -70,7 +70,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// When to look again: no timer expires earlier. The end of time if there is none.
-    [[nodiscard]] time_point next() const noexcept;
+    [[nodiscard]] time_point next() noexcept;
 
     /// Moves every timer whose deadline has passed to `ready`.
     void expire(time_point now, intrusive_list<node>& ready) noexcept;
@@ -88,7 +88,10 @@ private:
     static tick tick_before(time_point when) noexcept;
     static tick tick_after(time_point when) noexcept;
 
+    static constexpr unsigned looked_at_max = 8;
+
     void place(timer_entry& timer) noexcept;
+    static tick earliest_of_few(intrusive_list<node>& timers, tick otherwise) noexcept;
     static void insert_in_order(intrusive_list<node>& timers, timer_entry& timer) noexcept;
     void remove(timer_entry& timer) noexcept;
     [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;

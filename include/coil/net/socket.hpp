@@ -39,7 +39,10 @@ public:
     /// Ends all operations with operation_aborted and closes the descriptor, now: the peer sees the end when this returns.
     /// The result may be awaited or dropped. Closing twice is fine.
     /// With SO_LINGER set to some seconds, the kernel goes on lingering, and nobody waits for it.
-    completed close() noexcept { return completed("close", handle_.close()); }
+    completed close() noexcept {
+        handle_.close();
+        return completed("close");
+    }
 
     /// socket(7). Sets or gets an option, such as `tcp::no_delay`, `socket_base::keep_alive`.
     template <settable_option Option>
