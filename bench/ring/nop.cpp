@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A no-op through the ring: what any operation costs at least. As many at a time as the argument says: each
+// turn of the loop submits them together, and collects them together.
+
+#include <coil/op/nop.hpp>
+
+#include "support/bare.hpp"
+#include "support/rounds.hpp"
+
+namespace coil::bench {
+namespace {
+
+task<> nops_until(const bool& over) {
+    while (!over)
+        co_await op::nop_description{};
+}
+
+// The tasks go in step: each has one no-op in every turn, so a turn of the task that counts is a turn of all.
+task<> nops_at_a_time(benchmark::State& state, io_context& context) {
+    bool over = false;
+    for (int i = 1; i < state.range(0); ++i)
+        co_spawn(context, nops_until(over), detached);
+    co_await op::nop_description{};
+    rounds rounds(state, context, {.operations = state.range(0)});
+    while (rounds.next())
+        co_await op::nop_description{};
+    over = true;
+    co_await op::nop_description{};  // the others end before `over` does
+}
+
+void nop(benchmark::State& state) { run(state, nops_at_a_time); }
+
+void bare_nop(benchmark::State& state) {
+    enum : std::uint64_t { counts, goes_along };
+    bare::ring ring;
+    ring.nop(counts);
+    for (int i = 1; i < state.range(0); ++i)
+        ring.nop(goes_along);
+
+    rounds rounds(state, ring, {.operations = state.range(0)});
+    for (bool over = false; !over;) {
+        ring.turn([&](std::uint64_t tag, int) {
+            if (tag == counts)
+                over = !rounds.next();
+            ring.nop(tag);
+        });
+    }
+}
+
+BENCHMARK(nop)->Arg(1)->Arg(8)->Arg(32)->Arg(128)->UseRealTime();
+BENCHMARK(bare_nop)->Name("bare/nop")->Arg(1)->Arg(8)->Arg(32)->Arg(128)->UseRealTime();
+
+}  // namespace
+}  // namespace coil::bench

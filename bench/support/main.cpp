@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <fcntl.h>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "support/counting.hpp"
+
+namespace {
+
+// The reporter that was asked for; and after it, on stderr, the ratio of each benchmark to its twin on bare
+// liburing, repetition by repetition.
+class reporter_with_ratios final : public benchmark::BenchmarkReporter {
+public:
+    bool ReportContext(const Context& context) override { return inner_->ReportContext(context); }
+
+    void ReportRuns(const std::vector<Run>& runs) override {
+        inner_->ReportRuns(runs);
+        for (const Run& run: runs) {
+            if (run.iterations == 0)
+                continue;
+            if (run.run_type == Run::RT_Iteration)
+                repetitions_[run.run_name.str()].add(run);
+            else if (run.aggregate_name == "median")
+                medians_[run.run_name.str()].add(run);
+        }
+    }
+
+    void Finalize() override {
+        inner_->Finalize();
+        print_ratios(repetitions_.empty() ? medians_ : repetitions_);
+    }
+
+private:
+    // Of one benchmark, in each repetition.
+    struct times {
+        std::vector<double> real;
+        std::vector<double> cpu;
+
+        void add(const Run& run) {
+            real.push_back(run.GetAdjustedRealTime());
+            cpu.push_back(run.GetAdjustedCPUTime());
+        }
+    };
+    using times_by_name = std::map<std::string, times>;
+
+    static void print_ratios(const times_by_name& all) {
+        bool is_first = true;
+        for (const auto& [name, measured]: all) {
+            const auto twin = all.find("bare/" + name);
+            if (twin == all.end() || twin->second.real.size() != measured.real.size())
+                continue;
+            if (std::exchange(is_first, false))
+                std::fprintf(stderr, "\n%-48s %20s   %20s\n%-48s %6s %6s %6s   %6s %6s %6s\n",
+                             "As a ratio to bare liburing:", "time", "CPU time", "", "median", "least",
+                             "most", "median", "least", "most");
+            const auto real = sorted_ratios(measured.real, twin->second.real);
+            const auto cpu = sorted_ratios(measured.cpu, twin->second.cpu);
+            std::fprintf(stderr, "%-48s %6.3f %6.3f %6.3f   %6.3f %6.3f %6.3f\n", name.c_str(),
+                         real[real.size() / 2], real.front(), real.back(), cpu[cpu.size() / 2], cpu.front(),
+                         cpu.back());
+        }
+    }
+
+    static std::vector<double> sorted_ratios(std::vector<double> times, const std::vector<double>& to) {
+        for (std::size_t i = 0; i < times.size(); ++i)
+            times[i] /= to[i];
+        std::sort(times.begin(), times.end());
+        return times;
+    }
+
+    std::unique_ptr<BenchmarkReporter> inner_{benchmark::CreateDefaultDisplayReporter()};
+    times_by_name repetitions_;
+    times_by_name medians_;  // all there is with --benchmark_report_aggregates_only
+};
+
+// An idle virtual CPU halts, and waking it goes through the host: that would be most of what is measured
+// between threads. While this is open the CPUs stay awake. Only root may; without it the figures are worse.
+class awake {
+public:
+    awake() noexcept : request_(::open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC)) {
+        const std::int32_t microseconds = 0;
+        if (request_ >= 0 && ::write(request_, &microseconds, sizeof microseconds) < 0)
+            ::close(std::exchange(request_, -1));
+    }
+    awake(const awake&) = delete;
+    awake& operator=(const awake&) = delete;
+    ~awake() {
+        if (request_ >= 0)
+            ::close(request_);
+    }
+
+private:
+    int request_;
+};
+
+}  // namespace
+
+// coil_bench [--self_check] [options of Google Benchmark]
+//
+//     coil_bench --benchmark_filter=tcp --benchmark_repetitions=9 --benchmark_enable_random_interleaving=true
+int main(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i)
+        if (std::string_view(argv[i]) == "--self_check")
+            return coil::bench::check_counters();
+
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv))
+        return 1;
+    const awake cpus;
+    reporter_with_ratios reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter);
+    benchmark::Shutdown();
+    return 0;
+}
