@@ -7,12 +7,11 @@ namespace coil {
 
 void sleep_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
     suspend(waiter);
-    if (is_refused() || io_context::of(env()).is_closing()) {
-        aborted_ = true;
+    aborted_ = is_refused() || io_context::of(env()).is_closing();
+    if (aborted_ || deadline_ == long_ago)
         env().scheduler().schedule(static_cast<awaited&>(*this));
-    } else {
+    else
         io_context::of(env()).arm(*this, deadline_);
-    }
 }
 
 bool sleep_operation::abort() noexcept {

@@ -60,7 +60,7 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
     // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
     submit_deferred();
     if (may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work())
-        enter(1, std::min(deadline, timers_.next()));
+        enter(1, timers_.empty() ? deadline : std::min(deadline, timers_.next()));
     else if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
         enter(0, time_point::max());
 
@@ -276,7 +276,9 @@ void io_context::close_off_loop(int number) noexcept {
 // ---- from other threads --------------------------------------------------------------------------------------------
 
 void io_context::post(node& item) noexcept {
-    if (inbox_.push(item))
+    if (is_owner())
+        ready_.push_back(item);
+    else if (inbox_.push(item))
         kernel().wake();
 }
 

@@ -110,9 +110,11 @@ bool io_context::is_mine() const noexcept {
     return !owner || owner == this_thread();
 }
 
+bool io_context::is_owner() const noexcept { return owner_.load(std::memory_order_relaxed) == this_thread(); }
+
 // Makes this thread the owner.
 void io_context::adopt() {
-    if (owner_.load(std::memory_order_relaxed) == this_thread())
+    if (is_owner())
         return;
     const std::lock_guard held(ownership::lock());
     if (owner_.load(std::memory_order_relaxed))
@@ -122,6 +124,8 @@ void io_context::adopt() {
     ring_->enable();
     settling_ = false;
     ownership::add(*this);
+    inbox_.drain(
+        ready_);  // from now on the owner's posts go straight there, and must not overtake earlier ones
     arm_wake();
 }
 

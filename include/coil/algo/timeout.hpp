@@ -68,8 +68,11 @@ public:
         if (!outcome)
             throw_failure(outcome.error(), describe(), std::is_same_v<result_of<D>, std::size_t>,
                           outcome.bytes_transferred());
-        if constexpr (!std::is_void_v<result_of<D>>)
-            return static_cast<decltype(inner_.await_resume())>(*std::move(outcome));
+        using result = decltype(inner_.await_resume());
+        if constexpr (std::is_lvalue_reference_v<result>)
+            return static_cast<result>(**outcome);  // an outcome holds a pointer in its stead
+        else if constexpr (!std::is_void_v<result>)
+            return static_cast<result>(*std::move(outcome));
     }
 
     void stop() noexcept override { scope_.request_stop(); }

@@ -16,7 +16,14 @@ namespace coil {
 /// A wait for a point in time. Nothing but the waiting coroutine's frame is needed for it.
 class [[nodiscard]] sleep_operation : public awaited, private timer_entry {
 public:
+    /// A deadline for which there is no need to look at the clock.
+    static constexpr time_point long_ago = time_point::min();
+
     sleep_operation(time_point deadline, environment& task) noexcept : awaited(task), deadline_(deadline) {}
+    /// The same, if the deadline has passed.
+    static time_point seen_from(time_point deadline, environment& task) noexcept {
+        return deadline <= io_context::of(task).now() ? long_ago : deadline;
+    }
 
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter) noexcept;
@@ -44,14 +51,18 @@ static_assert(sizeof(sleep_operation) <= 128);
 struct [[nodiscard]] sleep_until_description {
     time_point deadline;
 
-    sleep_operation operation_in(environment& task) const noexcept { return {deadline, task}; }
+    sleep_operation operation_in(environment& task) const noexcept {
+        return {sleep_operation::seen_from(deadline, task), task};
+    }
 };
 
 struct [[nodiscard]] sleep_for_description {
     steady_clock::duration duration;
 
     sleep_operation operation_in(environment& task) const noexcept {
-        return {deadline_after(io_context::of(task).now(), duration), task};
+        const bool is_over = duration <= duration.zero();
+        return {is_over ? sleep_operation::long_ago : deadline_after(io_context::of(task).now(), duration),
+                task};
     }
 };
 

@@ -78,7 +78,7 @@ private:
 class [[nodiscard]] steady_timer::wait_operation final : public sleep_operation {
 public:
     wait_operation(steady_timer& timer, environment& task) noexcept
-        : sleep_operation(timer.expiry_, task), timer_(&timer) {}
+        : sleep_operation(seen_from(timer.expiry_, task), task), timer_(&timer) {}
 
     void await_suspend(std::coroutine_handle<> waiter) noexcept {
         // In the timer's list until it ends; being made ready takes it out.

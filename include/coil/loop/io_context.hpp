@@ -139,6 +139,8 @@ public:
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     /// Whether the calling thread is the owner, or there is none yet.
     [[nodiscard]] bool is_mine() const noexcept;
+    /// Whether the calling thread is the owner.
+    [[nodiscard]] bool is_owner() const noexcept;
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
