@@ -115,6 +115,10 @@ void release_oldest() noexcept {
 }
 
 void set_aside(void* frame, std::size_t size_class) noexcept {
+    if (cache.closed) {
+        keep_or_free(frame, size_class);
+        return;
+    }
     if (cache.held.count == quarantined_max)
         release_oldest();
     const std::size_t size = size_class * step;

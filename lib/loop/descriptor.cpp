@@ -33,6 +33,7 @@ void descriptor_table::recycle(descriptor& record) noexcept {
 }
 
 void descriptor::cancel_operations() noexcept {
+    ++cancels_;
     if (source_)
         source_->cancel();
     while (!waiting_.empty())
@@ -105,6 +106,8 @@ descriptor_handle& descriptor_handle::operator=(descriptor_handle&& other) noexc
 
 descriptor& descriptor_handle::record() {
     if (!record_) {
+        if (!context_)
+            throw_failure(std::make_error_code(std::errc::bad_file_descriptor), "a socket without a context");
         record_ = &context_->descriptors().allocate();
         record_->handle_ = this;
     }

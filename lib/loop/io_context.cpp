@@ -262,7 +262,7 @@ void io_context::enter_to_retire() noexcept {
 }
 
 void io_context::close_off_loop(int number) noexcept {
-    io_uring_sqe* sqe = is_mine() && ring_->is_open() ? slot() : nullptr;
+    io_uring_sqe* sqe = is_mine() && ring_->is_enabled() ? slot() : nullptr;
     if (!sqe) {
         kernel().close(number);
         return;

@@ -25,8 +25,11 @@ void operation::start(std::coroutine_handle<> caller) {
 }
 
 bool operation::begin(std::coroutine_handle<> caller) {
-    if (!descriptor_)
-        fail(std::make_error_code(std::errc::bad_file_descriptor));
+    if (!descriptor_) {  // of a socket without a context
+        suspend(caller);
+        finish(-EBADF);
+        return false;
+    }
     io_context& context = descriptor_->context();
     // A task runs on its context's thread by construction; any other coroutine may come from anywhere.
     if (&env() == &context.foreign_environment() && !context.is_mine())
@@ -42,6 +45,7 @@ bool operation::begin(std::coroutine_handle<> caller) {
         return false;
     }
     attached_ = true;
+    cancels_before_ = descriptor_->cancels_;
     ++descriptor_->operations_;
     return true;
 }

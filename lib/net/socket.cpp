@@ -43,7 +43,7 @@ int basic_socket::release() { return handle_.release(); }
 void basic_socket::open(int family, int type, int protocol) {
     if (is_open())
         throw_failure(error::already_open, "open");
-    ring::kernel& kernel = context().kernel();
+    ring::kernel& kernel = handle_.record().context().kernel();
     const int number = kernel.socket(family, type, protocol);
     check(number, "socket");
     handle_.adopt(number);

@@ -51,7 +51,7 @@ bool is_exhausted(int error) noexcept {
 // ---- who waits -----------------------------------------------------------------------------------------------------
 
 accept::~accept() {
-    if (is_idle())
+    if (is_idle() || !has_begun())
         return;
     unlink();
     if (target().generation() != generation()) {

@@ -55,7 +55,7 @@ std::string connect::describe() const {
 // What becomes of the descriptor, also when nobody is left to ask.
 void connect::settle() noexcept {
     retire();
-    if (settled_ || !is_done())
+    if (settled_ || !is_done() || !has_begun())
         return;
     settled_ = true;
     descriptor& record = target();

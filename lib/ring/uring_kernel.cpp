@@ -52,7 +52,7 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     const auto ask = [&](unsigned flags) {
         granted = {};
         granted.flags = flags;
-        granted.cq_entries = std::max(wanted.completions, wanted.entries);
+        granted.cq_entries = std::max({wanted.completions, wanted.entries, 1u});
         return io_uring_setup(std::max(wanted.entries, 1u), &granted);
     };
     // NO_SQARRAY, since 6.6, saves the indirection between an SQE's place and its turn.

@@ -16,6 +16,8 @@ struct memory_pipe {
     std::deque<std::byte> bytes;
     memory_operation* receiver = nullptr;
     memory_operation* sender = nullptr;
+    unsigned receiver_cancels = 0;  // counted, so that they also reach what has ended and not had its turn
+    unsigned sender_cancels = 0;
     bool is_ended = false;  // the sender will send no more
     bool is_deaf = false;   // the receiver will take no more
     bool is_reset = false;
@@ -57,6 +59,7 @@ memory_operation::~memory_operation() {
 void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
     suspend(waiter);
     waits_ = false;
+    cancels_before_ = cancels();
     if (is_refused()) {
         error_ = error::operation_aborted;
     } else if (!pipe_) {
@@ -85,7 +88,7 @@ void memory_operation::try_to_move() noexcept {
     if (!receives_ && pipe.is_ended)
         return end(std::make_error_code(std::errc::broken_pipe));  // we have shut this direction down
     moved_ = move(pipe);
-    if (moved_ == 0 && !(receives_ && pipe.is_ended))
+    if (moved_ == 0 && !(receives_ && (pipe.is_ended || pipe.is_deaf)))
         return;
     end({});
     if (memory_operation* other = receives_ ? pipe.sender : pipe.receiver; other && moved_ > 0)
@@ -99,6 +102,14 @@ void memory_operation::end(std::error_code error) noexcept {
     (receives_ ? pipe_->receiver : pipe_->sender) = nullptr;
     error_ = error;
     env().scheduler().schedule(*this);
+}
+
+bool memory_operation::was_cancelled() const noexcept { return cancels() != cancels_before_; }
+
+unsigned memory_operation::cancels() const noexcept {
+    if (!pipe_)
+        return 0;
+    return receives_ ? pipe_->receiver_cancels : pipe_->sender_cancels;
 }
 
 std::size_t memory_operation::await_resume() {
@@ -138,6 +149,8 @@ memory_stream& memory_stream::operator=(memory_stream&& other) noexcept {
 void memory_stream::cancel() noexcept {
     if (!is_open())
         return;
+    ++incoming_->receiver_cancels;
+    ++outgoing_->sender_cancels;
     if (incoming_->receiver)
         incoming_->receiver->stop();
     if (outgoing_->sender)

@@ -109,12 +109,10 @@ private:
 };
 
 /// What `co_await` takes in a task, without a frame of its own: it makes the operation, inside the awaiting coroutine,
-/// when it is given the environment. All of coil's awaitables are these. They are small values; adapters pass them on.
+/// when it is given the environment. All of coil's awaitables are these. They are small values; adapters pass them on,
+/// and use the operation's `await_outcome`; which isn't asked for here, because a task may yield what no `outcome` can hold.
 template <class D>
-concept description = requires(D&& what, environment& task) {
-    std::forward<D>(what).operation_in(task);
-    std::forward<D>(what).operation_in(task).await_outcome();
-};
+concept description = requires(D&& what, environment& task) { std::forward<D>(what).operation_in(task); };
 
 /// A description that can say whose loop it concerns, and so be awaited by coroutines that are not tasks.
 template <class D>

@@ -42,7 +42,7 @@ public:
     class promise_type {
     public:
         template <class A, class Slot>
-        promise_type(A&, Slot&, awaited& over) noexcept : over_(&over) {}
+        promise_type(A&&, Slot&, awaited& over) noexcept : over_(&over) {}
 
         static void* operator new(std::size_t size) { return frame_allocate(size); }
         static void operator delete(void* frame, std::size_t size) noexcept { frame_deallocate(frame, size); }
@@ -85,7 +85,7 @@ private:
 };
 
 template <class A, class Slot>
-foreign_bridge cross(A& what, Slot& slot, awaited&) {
+foreign_bridge cross(A&& what, Slot& slot, awaited&) {
     try {
         auto&& awaiter = awaiter_of(static_cast<A&&>(what));
         if constexpr (std::is_void_v<decltype(awaiter.await_resume())>) {
@@ -103,11 +103,14 @@ foreign_bridge cross(A& what, Slot& slot, awaited&) {
 /// A task must not be destroyed while another thread is about to complete what it awaits here.
 template <class A>
 class [[nodiscard]] foreign_operation final : public awaited {
-    using result = decltype(awaiter_of(std::declval<A>()).await_resume());
+    // What it would lend as an rvalue, out of an awaiter that is gone when the task goes on, is kept here.
+    using given = decltype(awaiter_of(std::declval<A>()).await_resume());
+    using result =
+        std::conditional_t<std::is_rvalue_reference_v<given>, std::remove_reference_t<given>, given>;
 
 public:
     foreign_operation(A&& what, environment& task)
-        : awaited(task), bridge_(cross<std::remove_reference_t<A>>(what, slot_, *this)) {}
+        : awaited(task), bridge_(cross<A>(std::forward<A>(what), slot_, *this)) {}
 
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter) {
@@ -120,9 +123,7 @@ public:
     std::string describe() const override { return "an awaitable that is not coil's"; }
 
 private:
-    result_slot<
-        std::conditional_t<std::is_rvalue_reference_v<result>, std::remove_reference_t<result>, result>>
-        slot_;
+    result_slot<result> slot_;
     foreign_bridge bridge_;
 };
 

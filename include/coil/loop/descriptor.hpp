@@ -94,6 +94,7 @@ private:
     std::uint32_t operations_ = 0;  // started and not yet destroyed: they point here
     std::uint32_t in_flight_ = 0;   // of these: the kernel has them
     bool knows_peer_ = false;
+    std::uint8_t cancels_ = 0;  // counted, so that they also reach what has completed and not had its turn
 };
 
 static_assert(sizeof(descriptor) <= 128);

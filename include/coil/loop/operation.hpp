@@ -47,8 +47,12 @@ public:
     void await_suspend(std::coroutine_handle<> caller) { start(caller); }
 
     void stop() noexcept final;
-    /// Whether it was asked to end before it had. What it moved all the same is its result.
-    [[nodiscard]] bool was_cancelled() const noexcept { return cancel_asked_; }
+    /// Whether it was asked to end, or its descriptor was cancelled or closed, before its turn came. What it moved all the
+    /// same is its result.
+    [[nodiscard]] bool was_cancelled() const noexcept {
+        return cancel_asked_ || (attached_ && (descriptor_->generation_ != generation_ ||
+                                               descriptor_->cancels_ != cancels_before_));
+    }
     [[nodiscard]] std::string describe() const override;
 
 protected:
@@ -80,7 +84,9 @@ protected:
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
     [[nodiscard]] coil::lane lane() const noexcept { return lane_; }
+    /// The record; only of an operation that has begun, which it can't without one.
     [[nodiscard]] coil::descriptor& target() const noexcept { return *descriptor_; }
+    [[nodiscard]] bool has_begun() const noexcept { return attached_; }
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
     /// Whether our own shutdown ended it.
     [[nodiscard]] bool was_interrupted() const noexcept { return interrupted_; }
@@ -114,6 +120,7 @@ private:
     bool cancel_asked_ : 1 = false;
     bool interrupted_ : 1 = false;
     bool attached_ : 1 = false;
+    std::uint8_t cancels_before_ = 0;
 };
 
 }  // namespace coil

@@ -55,6 +55,9 @@ struct [[nodiscard]] connect_description : connect_request {
     connect operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
+// Coroutines that are not tasks look for it in the namespace of what they await.
+using coil::operator co_await;
+
 static_assert(sizeof(connect) <= 128 && sizeof(connect_description) <= 40);
 
 }  // namespace coil::op

@@ -36,6 +36,8 @@ public:
 
     void stop() noexcept override { end(make_error_code(error::operation_aborted)); }
     std::string describe() const override;
+    /// Whether its stream was cancelled or closed before its turn came. What it moved all the same is its result.
+    [[nodiscard]] bool was_cancelled() const noexcept;
 
 protected:
     memory_operation(memory_stream& stream, bool receives, environment& task) noexcept;
@@ -46,12 +48,14 @@ private:
 
     virtual std::size_t move(memory_pipe& pipe) noexcept = 0;
     [[nodiscard]] virtual bool is_empty() const noexcept = 0;
+    [[nodiscard]] unsigned cancels() const noexcept;
     void try_to_move() noexcept;
     void end(std::error_code error) noexcept;
 
     std::shared_ptr<memory_pipe> pipe_;
     std::error_code error_;
     std::size_t moved_ = 0;
+    unsigned cancels_before_ = 0;
     bool receives_;
     bool waits_ = false;
 };
