@@ -80,10 +80,10 @@ public:
     /// A step, for when the loop would block. It runs on the loop, as what another thread posts does, so it may do whatever
     /// a task may.
     void then(std::function<void()> step) {
-        script_.then([this, step = std::move(step)] { context_->post(step); });
+        script_.then([this, step = std::move(step)] { post(step); });
     }
     void after(time_point::duration from_now, std::function<void()> step) {
-        script_.after(from_now, [this, step = std::move(step)] { context_->post(step); });
+        script_.after(from_now, [this, step = std::move(step)] { post(step); });
     }
 
     [[nodiscard]] tcp::socket connected_socket() {
@@ -100,6 +100,12 @@ public:
     }
 
 private:
+    // From within an enter, so the loop has to be woken.
+    void post(const std::function<void()>& step) {
+        context_->post(step);
+        script_.wake();
+    }
+
     ring::scripted_kernel& script_;
     std::unique_ptr<io_context> context_;
 };

@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// What every stream answers: who may use it, and what a cancel leaves.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "algo/every_stream.hpp"
+
+namespace coil::test {
+namespace {
+
+template <class Stream>
+class StreamCancel : public every_stream<Stream> {};
+
+TYPED_TEST_SUITE(StreamCancel, streams, stream_names);
+
+// ---- who may use it ------------------------------------------------------------------------------------------------
+
+template <class Stream, class Story>
+void expect_refusal(Story story) {
+    if (transport<Stream>::stops_a_second_reader())
+        EXPECT_DEATH(story(), "place");
+    else
+        story();
+}
+
+TYPED_TEST(StreamCancel, ASecondReaderIsRefused) {
+    const auto story = [this] {
+        this->tell([this](auto& both) -> task<> {
+            auto first = co_spawn(this->context(), this->recv_to_the_end(both.near));
+            co_await yield();
+            char buffer[1];
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+            EXPECT_EQ(ec, error::operation_in_progress);
+            EXPECT_EQ(n, 0u);
+            auto [read_ec, read_n] = co_await as_tuple(read(both.near, buffer));
+            EXPECT_EQ(read_ec, error::operation_in_progress);
+            co_await write(both.far, "for the first");
+            both.far.close();
+            EXPECT_EQ(co_await first.join(), "for the first");
+        });
+    };
+    expect_refusal<TypeParam>(story);
+}
+
+TYPED_TEST(StreamCancel, ASecondWriterIsRefused) {
+    const auto story = [this] {
+        this->tell([this](auto& both) -> task<> {
+            auto first = co_spawn(this->context(), [&]() -> task<> {
+                auto [ec, n] = co_await as_tuple(write(both.near, endless()));
+                EXPECT_EQ(ec, error::operation_aborted);
+            });
+            co_await wait_turns(200);
+            CO_ASSERT_FALSE(first.done());
+            auto [ec, n] = co_await as_tuple(both.near.send("between"));
+            EXPECT_EQ(ec, error::operation_in_progress);
+            EXPECT_EQ(n, 0u);
+            both.near.cancel();
+            co_await first.join();
+        });
+    };
+    expect_refusal<TypeParam>(story);
+}
+
+// ---- cancel --------------------------------------------------------------------------------------------------------
+
+TYPED_TEST(StreamCancel, AStoppedRecvIsAbortedAndTheStreamGoesOn) {
+    this->tell([this](auto& both) -> task<> {
+        for (int i = 0; i < 3; ++i) {
+            auto reader = co_spawn(this->context(), [&]() -> task<> {
+                std::array<char, 10> buffer;
+                auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+                EXPECT_EQ(ec, error::operation_aborted);
+                EXPECT_EQ(ec, std::errc::operation_canceled);
+                EXPECT_EQ(n, 0u);
+            });
+            co_await wait_turns(2);
+            reader.request_stop();
+            co_await reader.join();
+        }
+        co_await write(both.far, "on");
+        std::array<char, 2> buffer;
+        EXPECT_EQ(co_await read(both.near, buffer), 2u);
+        EXPECT_EQ(std::string_view(buffer.data(), 2), "on");
+    });
+}
+
+TYPED_TEST(StreamCancel, CancelEndsWhatReadsAndWhatWrites) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(read(both.near, buffer));
+            EXPECT_EQ(ec, error::operation_aborted);
+            EXPECT_EQ(n, 0u);
+        });
+        std::size_t sent = 0;
+        auto writer = co_spawn(this->context(), [&]() -> task<> {
+            auto [ec, n] = co_await as_tuple(write(both.near, endless()));
+            EXPECT_EQ(ec, error::operation_aborted);
+            sent = n;
+        });
+        co_await wait_turns(200);
+        both.near.cancel();
+        co_await reader.join();
+        co_await writer.join();
+        both.near.shutdown(socket_base::shutdown_send);
+        const std::string arrived = co_await this->recv_to_the_end(both.far);
+        EXPECT_EQ(arrived.size(), sent);
+    });
+}
+
+TYPED_TEST(StreamCancel, ACancelWithNothingPendingIsNothing) {
+    this->tell([](auto& both) -> task<> {
+        both.near.cancel();
+        co_await write(both.far, "ab");
+        std::array<char, 2> buffer;
+        EXPECT_EQ(co_await read(both.near, buffer), 2u);
+        both.near.cancel();
+        EXPECT_EQ(co_await write(both.near, buffer), 2u);
+    });
+}
+
+// The bytes of the first step have come, and the read has not had its turn to ask for the rest, when the cancel comes.
+TYPED_TEST(StreamCancel, ACancelBetweenTwoStepsOfAReadIsNotLost) {
+    this->tell([this](auto& both) -> task<> {
+        std::array<char, 10> buffer;
+        std::size_t received = 0;
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            auto [ec, n] = co_await as_tuple(read(both.near, buffer));
+            EXPECT_EQ(ec, error::operation_aborted) << ec.message();
+            received = n;
+        });
+        co_await wait_turns(3);
+        auto writer = co_spawn(this->context(), [&]() -> task<> { co_await write(both.far, "abc"); });
+        co_await yield();
+        both.near.cancel();
+        co_await reader.join();
+        co_await writer.join();
+        CO_ASSERT_LE(received, 3u);
+        if (received < 3)
+            co_await read(both.near, mutable_buffer(buffer.data() + received, 3 - received));
+        EXPECT_EQ(std::string_view(buffer.data(), 3), "abc");
+    });
+}
+
+// Readers that are stopped after 0, 1, 2 ... turns of the loop, while bytes come in pieces: whatever each has got, the next
+// goes on right behind it.
+TYPED_TEST(StreamCancel, AReaderStoppedAtAnyTimeHasTakenExactlyWhatItSays) {
+    this->tell([this](auto& both) -> task<> {
+        const numbered_bytes bytes(8);
+        const std::size_t size = std::min<std::size_t>(this->volume(), 30'000);
+        auto writer = co_spawn(this->context(), [&]() -> task<> {
+            std::minstd_rand random(8);
+            for (std::size_t sent = 0; sent < size;) {
+                const std::size_t n = std::min<std::size_t>(random() % 300 + 1, size - sent);
+                sent += co_await write(both.far, bytes.part(sent, n));
+                co_await wait_turns(random() % 3);
+            }
+            both.far.shutdown(socket_base::shutdown_send);
+        });
+        std::size_t received = 0;
+        std::size_t stopped = 0;
+        bool ended = false;
+        for (std::size_t round = 0; !ended; ++round) {
+            auto reader = co_spawn(this->context(), [&]() -> task<> {
+                std::vector<char> buffer(997);
+                auto [ec, n] = round % 2 ? co_await as_tuple(read(both.near, buffer))
+                                         : co_await as_tuple(both.near.recv(buffer));
+                EXPECT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+                received += n;
+                ended = ec == error::eof || (!ec && n == 0);
+                stopped += ec == error::operation_aborted;
+            });
+            co_await wait_turns(round % 40);
+            reader.request_stop();
+            co_await reader.join();
+            CO_ASSERT_FALSE(this->HasFailure());
+        }
+        EXPECT_EQ(received, size);
+        EXPECT_GT(stopped, 0u);
+        co_await writer.join();
+    });
+}
+
+TYPED_TEST(StreamCancel, AWriterStoppedAtAnyTimeHasSentExactlyWhatItSays) {
+    this->tell([this](auto& both) -> task<> {
+        const numbered_bytes bytes(9);
+        const std::size_t size = this->volume();
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::vector<char> buffer(8000);
+            std::size_t received = 0;
+            while (const std::size_t n = co_await both.far.recv(buffer)) {
+                CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+                received += n;
+                co_await wait_turns(received % 2);
+            }
+            EXPECT_EQ(received, size);
+        });
+        std::size_t sent = 0;
+        std::size_t stopped = 0;
+        const std::string all = bytes.part(0, size);
+        for (std::size_t round = 0; sent < size; ++round) {
+            auto writer = co_spawn(this->context(), [&]() -> task<> {
+                const const_buffer rest = const_buffer(all) + sent;
+                auto [ec, n] = round % 2 ? co_await as_tuple(write(both.near, rest))
+                                         : co_await as_tuple(both.near.send(rest));
+                sent += n;
+                stopped += ec == error::operation_aborted;
+            });
+            co_await wait_turns(round % 40);
+            writer.request_stop();
+            co_await writer.join();
+            CO_ASSERT_FALSE(this->HasFailure());
+        }
+        EXPECT_EQ(sent, size);
+        EXPECT_GT(stopped, 0u);
+        both.near.shutdown(socket_base::shutdown_send);
+        co_await reader.join();
+    });
+}
+
+}  // namespace
+}  // namespace coil::test

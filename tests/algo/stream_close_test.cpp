@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// What every stream answers: close, shutdown, moves, destruction.
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "algo/every_stream.hpp"
+
+namespace coil::test {
+namespace {
+
+template <class Stream>
+class StreamClose : public every_stream<Stream> {};
+
+TYPED_TEST_SUITE(StreamClose, streams, stream_names);
+
+TYPED_TEST(StreamClose, CloseEndsWhatIsPendingHereAndThePeerSeesTheEnd) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+            EXPECT_EQ(ec, error::operation_aborted);
+        });
+        co_await wait_turns(2);
+        co_await both.near.close();
+        EXPECT_FALSE(both.near.is_open());
+        co_await reader.join();
+        EXPECT_EQ(co_await this->recv_to_the_end(both.far), "");
+        EXPECT_FALSE(both.near.close().error());  // twice is fine
+    });
+}
+
+TYPED_TEST(StreamClose, AClosedStreamIsABadDescriptor) {
+    this->tell([](auto& both) -> task<> {
+        both.near.close();
+        char buffer[1];
+        auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+        EXPECT_EQ(ec, error::bad_descriptor);
+        auto [send_ec, send_n] = co_await as_tuple(both.near.send("x"));
+        EXPECT_EQ(send_ec, error::bad_descriptor);
+        auto [read_ec, read_n] = co_await as_tuple(read(both.near, buffer));
+        EXPECT_EQ(read_ec, error::bad_descriptor);
+        auto [write_ec, write_n] = co_await as_tuple(write(both.near, "x"));
+        EXPECT_EQ(write_ec, error::bad_descriptor);
+        EXPECT_EQ(both.near.shutdown(socket_base::shutdown_send).error(), error::bad_descriptor);
+        both.near.cancel();
+    });
+}
+
+TYPED_TEST(StreamClose, AReceiveShutDownHereAbortsTheRecvThatWaits) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+            EXPECT_EQ(ec, error::operation_aborted) << ec.message();
+            EXPECT_EQ(n, 0u);
+        });
+        co_await wait_turns(2);
+        both.near.shutdown(socket_base::shutdown_receive);
+        co_await reader.join();
+        char buffer[1];
+        EXPECT_EQ(co_await both.near.recv(buffer), 0u);
+    });
+}
+
+TYPED_TEST(StreamClose, AReceiveShutDownHereAbortsAReadInItsMiddle) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(read(both.near, buffer));
+            EXPECT_EQ(ec, error::operation_aborted) << ec.message();
+            EXPECT_EQ(n, 3u);
+        });
+        co_await write(both.far, "abc");
+        co_await wait_turns(10);
+        both.near.shutdown(socket_base::shutdown_receive);
+        co_await reader.join();
+    });
+}
+
+TYPED_TEST(StreamClose, AStreamMayMoveWhileARecvWaits) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            EXPECT_GE(co_await both.near.recv(buffer), 1u);
+            EXPECT_EQ(buffer[0], 'h');
+        });
+        co_await wait_turns(2);
+        auto moved = std::move(both.near);
+        EXPECT_FALSE(both.near.is_open());
+        EXPECT_TRUE(moved.is_open());
+        co_await write(both.far, "here");
+        co_await reader.join();
+        both.near = std::move(moved);
+        co_await write(both.near, "and back");
+        std::array<char, 8> buffer;
+        EXPECT_EQ(co_await read(both.far, buffer), 8u);
+    });
+}
+
+TYPED_TEST(StreamClose, AnAssignmentClosesWhatWasThere) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+            EXPECT_EQ(ec, error::operation_aborted);
+        });
+        co_await yield();
+        both.near = TypeParam();
+        co_await reader.join();
+        const std::string arrived = co_await this->recv_to_the_end(both.far);
+        EXPECT_EQ(arrived, "");
+    });
+}
+
+/// Counts those that are alive.
+struct witness {
+    explicit witness(int& counter) : alive(&counter) { ++*alive; }
+    witness(const witness&) = delete;
+    witness& operator=(const witness&) = delete;
+    ~witness() { --*alive; }
+
+    int* alive;
+};
+
+template <class Stream>
+task<> wait_for_ever(Stream& end, bool reads, int& alive, int& went_on) {
+    const witness here(alive);
+    std::vector<char> block(endless().size());
+    if (reads)
+        co_await read(end, block);
+    else
+        co_await write(end, block);
+    ++went_on;
+}
+
+template <class Stream, class Variant>
+task<> hold_a_connection(io_context& context, const Variant& how, int& alive, int& went_on) {
+    auto both = co_await transport<Stream>::connect(context, how);
+    const witness here(alive);
+    auto reader = co_spawn(context, wait_for_ever<Stream>(both.near, true, alive, went_on));
+    auto writer = co_spawn(context, wait_for_ever<Stream>(both.near, false, alive, went_on));
+    co_await reader.join();
+    ++went_on;
+}
+
+TYPED_TEST(StreamClose, AContextDestroyedWhileStreamsWaitRunsDestructorsAndNothingElse) {
+    for (const auto& each: transport<TypeParam>::variants()) {
+        SCOPED_TRACE(each.name);
+        int alive = 0;
+        int went_on = 0;
+        typename transport<TypeParam>::context context;
+        co_spawn(context.io(), hold_a_connection<TypeParam>(context, each, alive, went_on), detached);
+        for (int i = 0; i < 1000 && alive < 3; ++i)
+            context.poll();
+        EXPECT_EQ(alive, 3);
+        context.poll();
+        context.destroy();
+        EXPECT_EQ(alive, 0);
+        EXPECT_EQ(went_on, 0);
+    }
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,186 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// What every stream answers: the end of the stream, and a reset.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "algo/every_stream.hpp"
+
+namespace coil::test {
+namespace {
+
+template <class Stream>
+class StreamEnd : public every_stream<Stream> {};
+
+TYPED_TEST_SUITE(StreamEnd, streams, stream_names);
+
+// ---- the end -------------------------------------------------------------------------------------------------------
+
+TYPED_TEST(StreamEnd, TheEndIsAZeroAndNoErrorAndStaysSo) {
+    this->tell([](auto& both) -> task<> {
+        EXPECT_FALSE(both.far.shutdown(socket_base::shutdown_send).error());
+        std::array<char, 10> buffer;
+        for (int i = 0; i < 3; ++i) {
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+            EXPECT_FALSE(ec) << ec.message();
+            EXPECT_EQ(n, 0u);
+        }
+    });
+}
+
+TYPED_TEST(StreamEnd, AWaitingRecvSeesTheEnd) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), this->recv_to_the_end(both.near));
+        co_await wait_turns(3);
+        EXPECT_FALSE(reader.done());
+        both.far.shutdown(socket_base::shutdown_send);
+        EXPECT_EQ(co_await reader.join(), "");
+    });
+}
+
+TYPED_TEST(StreamEnd, WhatWasSentBeforeTheEndArrivesBeforeIt) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), this->recv_to_the_end(both.near));
+        co_await write(both.far, "the last ");
+        co_await write(both.far, "words");
+        both.far.close();
+        EXPECT_EQ(co_await reader.join(), "the last words");
+    });
+}
+
+TYPED_TEST(StreamEnd, AnEndAtAnyByteOfAReadTellsHowMuchCame) {
+    for (std::size_t there = 0; there <= 12; ++there) {
+        this->tell([there](auto& both) -> task<> {
+            const numbered_bytes bytes(6);
+            co_await write(both.far, bytes.part(0, std::min<std::size_t>(there, 7)));
+            std::array<char, 12> buffer;
+            auto reader = co_spawn(co_await this_coro::context, [&]() -> task<> {
+                auto [ec, n] = co_await as_tuple(read(both.near, buffer));
+                EXPECT_EQ(n, there);
+                if (there < buffer.size())
+                    EXPECT_EQ(ec, error::eof);
+                else
+                    EXPECT_FALSE(ec) << ec.message();
+            });
+            co_await yield();
+            if (there > 7)
+                co_await write(both.far, bytes.part(7, there - 7));
+            both.far.shutdown(socket_base::shutdown_send);
+            co_await reader.join();
+            EXPECT_TRUE(bytes.stand_at(0, std::span(buffer).first(there)));
+        });
+    }
+}
+
+TYPED_TEST(StreamEnd, AReadThatMeetsTheEndThrowsATransferErrorWithTheCount) {
+    this->tell([](auto& both) -> task<> {
+        co_await write(both.far, "abc");
+        both.far.close();
+        std::array<char, 5> first;
+        std::array<char, 5> second;
+        try {
+            co_await read(both.near, first, second);
+            ADD_FAILURE() << "no error";
+        } catch (const transfer_error& failure) {
+            EXPECT_EQ(failure.code(), error::eof);
+            EXPECT_EQ(failure.bytes_transferred(), 3u);
+            EXPECT_NE(std::string_view(failure.what()).find("read"), std::string_view::npos)
+                << failure.what();
+        }
+    });
+}
+
+TYPED_TEST(StreamEnd, OneDirectionEndsAloneAndTheOtherGoesOn) {
+    this->tell([](auto& both) -> task<> {
+        both.far.shutdown(socket_base::shutdown_send);
+        std::array<char, 10> buffer;
+        EXPECT_EQ(co_await both.near.recv(buffer), 0u);
+        co_await write(both.near, "still here");
+        EXPECT_EQ(co_await read(both.far, buffer), 10u);
+        EXPECT_EQ(std::string_view(buffer.data(), 10), "still here");
+    });
+}
+
+TYPED_TEST(StreamEnd, SendingAfterTheOwnEndIsABrokenPipeAndNoSignal) {
+    this->tell([](auto& both) -> task<> {
+        both.near.shutdown(socket_base::shutdown_send);
+        auto [ec, n] = co_await as_tuple(both.near.send("late"));  // a SIGPIPE would end this program
+        EXPECT_EQ(ec, error::broken_pipe);
+        EXPECT_EQ(n, 0u);
+        auto [all_ec, all_n] = co_await as_tuple(write(both.near, "late"));
+        EXPECT_EQ(all_ec, error::broken_pipe);
+        EXPECT_EQ(all_n, 0u);
+    });
+}
+
+TYPED_TEST(StreamEnd, SendingToAClosedPeerFailsInTheEndAndCountsWhatWasTaken) {
+    this->tell([](auto& both) -> task<> {
+        both.far.close();
+        const std::string block(100'000, 'x');
+        std::error_code ec;
+        for (int i = 0; i < 1000 && !ec; ++i) {
+            auto [failure, n] = co_await as_tuple(write(both.near, block));
+            ec = failure;
+            EXPECT_EQ(n < block.size(), static_cast<bool>(ec));
+        }
+        EXPECT_TRUE(ec == error::broken_pipe || ec == error::connection_reset) << ec.message();
+    });
+}
+
+// ---- reset ---------------------------------------------------------------------------------------------------------
+
+TYPED_TEST(StreamEnd, AResetIsAnErrorOfAWaitingRecvAndNoEnd) {
+    this->tell([this](auto& both) -> task<> {
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
+            EXPECT_EQ(ec, error::connection_reset) << ec.message();
+            EXPECT_EQ(n, 0u);
+        });
+        co_await wait_turns(2);
+        TestFixture::transport_type::reset(both.far);
+        co_await reader.join();
+        auto [ec, n] = co_await as_tuple(both.near.send("x"));
+        EXPECT_TRUE(ec == error::broken_pipe || ec == error::connection_reset) << ec.message();
+        EXPECT_EQ(n, 0u);
+    });
+}
+
+TYPED_TEST(StreamEnd, AResetInTheMiddleOfAReadTellsHowMuchCame) {
+    this->tell([this](auto& both) -> task<> {
+        std::array<char, 10> buffer;
+        auto reader = co_spawn(this->context(), [&]() -> task<> {
+            auto [ec, n] = co_await as_tuple(read(both.near, buffer));
+            EXPECT_EQ(ec, error::connection_reset) << ec.message();
+            EXPECT_EQ(n, 3u);
+        });
+        co_await write(both.far, "abc");
+        co_await wait_turns(10);
+        TestFixture::transport_type::reset(both.far);
+        co_await reader.join();
+        EXPECT_EQ(std::string_view(buffer.data(), 3), "abc");
+    });
+}
+
+TYPED_TEST(StreamEnd, AResetInTheMiddleOfAWriteIsItsError) {
+    this->tell([this](auto& both) -> task<> {
+        auto writer = co_spawn(this->context(), [&]() -> task<> {
+            auto [ec, n] = co_await as_tuple(write(both.near, endless()));
+            EXPECT_TRUE(ec == error::broken_pipe || ec == error::connection_reset) << ec.message();
+            EXPECT_LT(n, endless().size());
+        });
+        co_await wait_turns(200);
+        EXPECT_FALSE(writer.done());
+        TestFixture::transport_type::reset(both.far);
+        co_await writer.join();
+    });
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,277 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/frame_allocator.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <coil/coro/task.hpp>
+
+#include "coro/manual_scheduler.hpp"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COIL_TEST_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COIL_TEST_ASAN 1
+#endif
+#endif
+
+namespace coil::test {
+namespace {
+
+// More than the quarantine holds, where there is one: what was freed before so many others can be used again.
+constexpr int many = 300;
+
+/// The lists are each thread's own: a new thread begins with empty ones.
+template <class F>
+void on_a_new_thread(F story) {
+    std::thread(story).join();
+}
+
+void allocate_and_free(std::size_t size, int times) {
+    for (int i = 0; i < times; ++i)
+        frame_deallocate(frame_allocate(size), size);
+}
+
+/// What happens to the counts during `step`.
+template <class F>
+frame_statistics counted(F step) {
+    const frame_statistics before = frame_statistics_of_thread();
+    step();
+    const frame_statistics after = frame_statistics_of_thread();
+    return {after.recycled - before.recycled, after.allocated - before.allocated};
+}
+
+bool has_quarantine() {
+    allocate_and_free(64, 1);
+    return frame_quarantine_check() > 0;
+}
+
+TEST(FrameAllocator, InSteadyStateEveryFrameIsARecycledOne) {
+    on_a_new_thread([] {
+        allocate_and_free(1000, many);
+        const auto counts = counted([] { allocate_and_free(1000, 100); });
+        EXPECT_EQ(counts.recycled, 100u);
+        EXPECT_EQ(counts.allocated, 0u);
+    });
+}
+
+TEST(FrameAllocator, InSteadyStateATaskCostsNoAllocation) {
+    on_a_new_thread([] {
+        manual_scheduler loop;
+        const auto child = [](int value) -> task<int> { co_return value; };
+        const auto story = [&](int times) -> task<int> {
+            int total = 0;
+            for (int i = 0; i < times; ++i)
+                total += co_await child(1);
+            co_return total;
+        };
+        loop.run(story(many));
+        const auto counts = counted([&] { EXPECT_EQ(loop.run(story(100)), 100); });
+        EXPECT_LE(counts.allocated, 2u)
+            << "of the root and the story at most, which were the only ones of their size";
+    });
+}
+
+TEST(FrameAllocator, SizesAreRoundedUpToClassesThatShareTheirFrames) {
+    on_a_new_thread([] {
+        allocate_and_free(65, many);
+        const auto shared = counted([] { allocate_and_free(128, 1); });
+        EXPECT_EQ(shared.recycled, 1u);
+        const auto next_class = counted([] { allocate_and_free(129, 1); });
+        EXPECT_EQ(next_class.allocated, 1u);
+        const auto class_before = counted([] { allocate_and_free(64, 1); });
+        EXPECT_EQ(class_before.allocated, 1u);
+    });
+}
+
+TEST(FrameAllocator, FramesOfEverySizeAreWritableAlignedAndApart) {
+    on_a_new_thread([] {
+        std::vector<std::pair<unsigned char*, std::size_t>> frames;
+        for (int round = 0; round < 2; ++round) {
+            for (std::size_t size = 1; size <= 5000; size += 37) {
+                auto* frame = static_cast<unsigned char*>(frame_allocate(size));
+                EXPECT_EQ(reinterpret_cast<std::uintptr_t>(frame) % alignof(std::max_align_t), 0u);
+                std::memset(frame, static_cast<int>(size % 251), size);
+                frames.emplace_back(frame, size);
+            }
+            for (const auto& [frame, size]: frames) {
+                EXPECT_EQ(frame[0], size % 251);
+                EXPECT_EQ(frame[size - 1], size % 251);
+                frame_deallocate(frame, size);
+            }
+            frames.clear();
+        }
+    });
+}
+
+TEST(FrameAllocator, LargeFramesGoToTheHeapAndAreNotKept) {
+    on_a_new_thread([] {
+        const auto counts = counted([] { allocate_and_free(4097, many); });
+        EXPECT_EQ(counts.recycled, 0u);
+        EXPECT_EQ(counts.allocated, 0u);
+        const auto largest_kept = counted([] { allocate_and_free(4096, many); });
+        EXPECT_EQ(largest_kept.recycled + largest_kept.allocated, std::size_t{many});
+        EXPECT_GE(largest_kept.recycled, 1u);
+    });
+}
+
+TEST(FrameAllocator, AFrameFreedOnAnotherThreadJoinsThatThreadsLists) {
+    std::vector<void*> frames(many);
+    on_a_new_thread([&] {
+        for (void*& each: frames)
+            each = frame_allocate(500);
+    });
+    on_a_new_thread([&] {
+        for (void* each: frames)
+            frame_deallocate(each, 500);
+        const auto counts = counted([] { allocate_and_free(500, 10); });
+        EXPECT_EQ(counts.recycled, 10u);
+        EXPECT_EQ(counts.allocated, 0u);
+    });
+}
+
+TEST(FrameAllocator, ABurstDoesNotKeepItsMemoryForEver) {
+    on_a_new_thread([] {
+        std::vector<void*> frames(6000);
+        const auto take_all = [&] {
+            for (void*& each: frames)
+                each = frame_allocate(4096);
+        };
+        const auto free_all = [&] {
+            for (void* each: frames)
+                frame_deallocate(each, 4096);
+        };
+        take_all();
+        free_all();
+        const auto counts = counted(take_all);
+        EXPECT_EQ(counts.recycled, (std::size_t{16} << 20) / 4096);
+        free_all();
+    });
+}
+
+/// Frees its frame when its thread ends.
+struct late_owner {
+    ~late_owner() {
+        if (frame)
+            frame_deallocate(frame, 300);
+    }
+    void* frame = nullptr;
+};
+
+TEST(FrameAllocator, AFrameMayBeFreedAsTheLastThingOfItsThread) {
+    on_a_new_thread([] {
+        // Made before the thread's first frame, and so destroyed after the thread's lists.
+        static thread_local late_owner owner;
+        owner.frame = nullptr;
+        owner.frame = frame_allocate(300);
+        allocate_and_free(300, 1);
+    });
+}
+
+// ---- planted bugs ----------------------------------------------------------------------------------------------------
+
+// As the kernel does for an operation that outlived its frame: no sanitizer sees it.
+void write_as_the_kernel_does(void* target, std::string_view bytes) {
+    int ends[2];
+    if (::pipe(ends) < 0)
+        std::abort();
+    ::syscall(SYS_write, ends[1], bytes.data(), bytes.size());
+    ::syscall(SYS_read, ends[0], target, bytes.size());
+}
+
+TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundByTheCheck) {
+    if (!has_quarantine())
+        return;
+    EXPECT_DEATH(
+        {
+            auto* frame = static_cast<char*>(frame_allocate(200));
+            frame_deallocate(frame, 200);
+            write_as_the_kernel_does(frame + 100, "x");
+            frame_quarantine_check();
+        },
+        "written to after its end: byte 100 of 256 is 0x78");
+}
+
+TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundBeforeItIsUsedAgain) {
+    if (!has_quarantine())
+        return;
+    EXPECT_DEATH(
+        {
+            void* frame = frame_allocate(200);
+            frame_deallocate(frame, 200);
+            write_as_the_kernel_does(frame, "x");
+            allocate_and_free(1000, many);
+        },
+        "written to after its end: byte 0 of 256");
+}
+
+TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundWhenItsThreadEnds) {
+    if (!has_quarantine())
+        return;
+    EXPECT_DEATH(on_a_new_thread([] {
+                     void* frame = frame_allocate(200);
+                     frame_deallocate(frame, 200);
+                     write_as_the_kernel_does(frame, "x");
+                 }),
+                 "written to after its end");
+}
+
+#ifdef COIL_TEST_ASAN
+
+TEST(FrameAllocatorDeathTest, AReadOfALocalOfATaskThatIsGoneIsFoundByAddressSanitizer) {
+    EXPECT_DEATH(
+        {
+            manual_scheduler loop;
+            const int* local = nullptr;
+            gate closed;
+            const auto story = [&]() -> task<> {
+                int lives_in_the_frame = 5;
+                local = &lives_in_the_frame;
+                co_await closed.wait();
+                ++lives_in_the_frame;
+            };
+            auto root = loop.start(story());
+            loop.run();
+            root.destroy();
+            std::exit(*local);
+        },
+        "use-after-poison|heap-use-after-free");
+}
+
+TEST(FrameAllocatorDeathTest, AReadOfAFrameThatWaitsToBeUsedAgainIsFoundByAddressSanitizer) {
+    EXPECT_DEATH(
+        {
+            auto* frame = static_cast<volatile char*>(frame_allocate(200));
+            frame_deallocate(const_cast<char*>(frame), 200);
+            allocate_and_free(1000, many);
+            std::exit(frame[50]);
+        },
+        "use-after-poison");
+}
+
+TEST(FrameAllocatorDeathTest, AReadOfALargeFrameThatIsGoneIsFoundByAddressSanitizer) {
+    EXPECT_DEATH(
+        {
+            auto* frame = static_cast<volatile char*>(frame_allocate(10000));
+            frame_deallocate(const_cast<char*>(frame), 10000);
+            std::exit(frame[50]);
+        },
+        "heap-use-after-free");
+}
+
+#endif
+
+}  // namespace
+}  // namespace coil::test

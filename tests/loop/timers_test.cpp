@@ -1,0 +1,498 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/loop/timers.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds tick = 1024ns;
+
+/// Notes its number when it is run.
+class alarm final : public timer_entry {
+public:
+    alarm(int number, std::vector<int>& heard) : number_(number), heard_(&heard) {}
+
+    std::coroutine_handle<> run() noexcept override {
+        heard_->push_back(number_);
+        return nullptr;
+    }
+
+private:
+    int number_;
+    std::vector<int>* heard_;
+};
+
+/// A timer queue and a clock that stands until it is told to go on.
+class clockwork {
+public:
+    explicit clockwork(nanoseconds since_boot = 1h) : now_(since_boot), queue_(now_) {}
+
+    alarm& make_alarm() {
+        alarms_.push_back(std::make_unique<alarm>(static_cast<int>(alarms_.size()), heard_));
+        return *alarms_.back();
+    }
+    alarm& arm(time_point deadline) {
+        alarm& armed = make_alarm();
+        queue_.arm(armed, deadline);
+        return armed;
+    }
+    alarm& arm(nanoseconds from_now) { return arm(now_ + from_now); }
+
+    /// Lets time come to `when`. The numbers of those whose time has come, in order.
+    std::vector<int> at(time_point when) {
+        now_ = std::max(now_, when);
+        intrusive_list<node> ready;
+        queue_.expire(now_, ready);
+        heard_.clear();
+        while (!ready.empty())
+            static_cast<void>(ready.pop_front().run());
+        return heard_;
+    }
+    std::vector<int> after(nanoseconds duration) { return at(now_ + duration); }
+
+    time_point now() const { return now_; }
+    timer_queue& queue() { return queue_; }
+
+private:
+    time_point now_;
+    timer_queue queue_;
+    std::vector<int> heard_;
+    std::vector<std::unique_ptr<alarm>> alarms_;
+};
+
+using numbers = std::vector<int>;
+
+TEST(Timers, ExpireInTheOrderOfTheirDeadlines) {
+    clockwork clock;
+    clock.arm(30ms);
+    clock.arm(10ms);
+    clock.arm(20ms);
+    EXPECT_EQ(clock.after(1s), (numbers{1, 2, 0}));
+    EXPECT_TRUE(clock.queue().empty());
+}
+
+TEST(Timers, WithinOneTickTheDeadlinesStillHaveTheirOrder) {
+    clockwork clock;
+    for (const int nanoseconds_more: {5, 900, 1, 400, 400, 3})
+        clock.arm(1ms + nanoseconds(nanoseconds_more));
+    EXPECT_EQ(clock.after(1s), (numbers{2, 5, 0, 3, 4, 1}));
+}
+
+TEST(Timers, EqualDeadlinesExpireInTheOrderOfArming) {
+    for (const nanoseconds distance: {nanoseconds(0), nanoseconds(1us), nanoseconds(1ms), nanoseconds(10min),
+                                      nanoseconds(24h * 365), -nanoseconds(1s)}) {
+        clockwork clock;
+        numbers expected;
+        for (int i = 0; i < 20; ++i) {
+            clock.arm(distance);
+            expected.push_back(i);
+        }
+        EXPECT_EQ(clock.after(24h * 366), expected) << distance.count();
+    }
+}
+
+TEST(Timers, EqualDeadlinesKeepTheirOrderHoweverFarAheadTheyWereArmed) {
+    clockwork clock;
+    const time_point deadline = clock.now() + 1h;
+    numbers expected;
+    for (int i = 0; i < 60; ++i) {
+        clock.arm(deadline);
+        expected.push_back(i);
+        // Ever closer to the deadline, so that each of them starts on another level.
+        EXPECT_EQ(clock.at(clock.now() + (deadline - clock.now()) / 2), numbers());
+    }
+    EXPECT_EQ(clock.at(deadline + tick), expected);
+}
+
+TEST(Timers, AreNeverEarlyAndAtMostOneTickLate) {
+    for (const nanoseconds boot: {0ns, 1ns, 1023ns, 1024ns, 1025ns, 123456789123ns}) {
+        for (const nanoseconds distance:
+             {1ns, 2ns, 1023ns, 1024ns, 1025ns, 65535ns, 65536ns, 65537ns, 1234567ns}) {
+            clockwork clock(boot);
+            clock.arm(distance);
+            const time_point deadline = clock.now() + distance;
+            EXPECT_EQ(clock.at(deadline - 1ns), numbers()) << boot.count() << " + " << distance.count();
+            EXPECT_EQ(clock.at(deadline + tick), numbers{0}) << boot.count() << " + " << distance.count();
+        }
+    }
+}
+
+TEST(Timers, ADeadlineThatHasPassedExpiresAtOnce) {
+    clockwork clock;
+    clock.arm(1ms);
+    clock.arm(-1s);
+    clock.arm(0ns);
+    clock.arm(time_point::min());
+    clock.arm(time_point());
+    EXPECT_EQ(clock.queue().next(), time_point::min());
+    // Now itself, unless it falls on a tick, may be one tick away.
+    EXPECT_EQ(clock.after(tick), (numbers{3, 4, 1, 2}));
+    EXPECT_EQ(clock.after(1ms), numbers{0});
+}
+
+TEST(Timers, ADeadlineAtTheEndOfTimeNeverComes) {
+    clockwork clock;
+    clock.arm(time_point::max());
+    clock.arm(time_point::max() - 1s);
+    clock.arm(deadline_after(clock.now(), std::chrono::hours::max()));
+    clock.arm(1h);
+    EXPECT_EQ(clock.after(24h * 365 * 100), numbers{3});
+    EXPECT_EQ(clock.queue().size(), 3u);
+    EXPECT_GT(clock.queue().next() - clock.now(), 24h * 365);
+}
+
+TEST(Timers, AnEmptyQueueHasNothingNext) {
+    clockwork clock;
+    EXPECT_EQ(clock.queue().next(), time_point::max());
+    EXPECT_EQ(clock.queue().size(), 0u);
+    clock.arm(1s).disarm();
+    EXPECT_EQ(clock.queue().next(), time_point::max());
+    EXPECT_EQ(clock.after(1h), numbers());
+}
+
+TEST(Timers, OneAloneWakesTheLoopOnceHoweverFarAwayItIs) {
+    for (const nanoseconds distance: {nanoseconds(10us), nanoseconds(1ms), nanoseconds(1s), nanoseconds(1h),
+                                      nanoseconds(24h * 30), nanoseconds(24h * 365 * 50)}) {
+        clockwork clock;
+        clock.arm(distance);
+        const time_point next = clock.queue().next();
+        EXPECT_GE(next, clock.now() + distance);
+        EXPECT_LE(next, clock.now() + distance + tick);
+        EXPECT_EQ(clock.at(next), numbers{0}) << distance.count();
+    }
+}
+
+TEST(Timers, ADisarmedOneDoesNotExpire) {
+    clockwork clock;
+    clock.arm(1ms);
+    alarm& disarmed = clock.arm(2ms);
+    alarm& overdue = clock.arm(-2ms);
+    clock.arm(3ms);
+    EXPECT_TRUE(disarmed.is_armed());
+    disarmed.disarm();
+    overdue.disarm();
+    overdue.disarm();
+    EXPECT_FALSE(disarmed.is_armed());
+    EXPECT_EQ(clock.queue().size(), 2u);
+    EXPECT_EQ(clock.after(1s), (numbers{0, 3}));
+}
+
+TEST(Timers, ADestroyedOneIsForgotten) {
+    clockwork clock;
+    numbers heard;
+    {
+        alarm short_lived(0, heard);
+        clock.queue().arm(short_lived, clock.now() + 1ms);
+        EXPECT_EQ(clock.queue().size(), 1u);
+    }
+    EXPECT_TRUE(clock.queue().empty());
+    clock.after(1s);
+    EXPECT_EQ(heard, numbers());
+}
+
+TEST(Timers, OneThatOutlivesItsQueueIsNoLongerArmed) {
+    numbers heard;
+    alarm near(0, heard), far(1, heard), overdue(2, heard);
+    {
+        timer_queue queue(time_point(1h));
+        queue.arm(near, time_point(1h + 10us));
+        queue.arm(far, time_point(24h));
+        queue.arm(overdue, time_point(1s));
+    }
+    EXPECT_FALSE(near.is_armed() || far.is_armed() || overdue.is_armed());
+    far.disarm();
+}
+
+TEST(Timers, ArmingAgainMovesTheDeadline) {
+    clockwork clock;
+    alarm& moved = clock.arm(1ms);
+    clock.arm(5ms);
+    clock.queue().arm(moved, clock.now() + 10ms);
+    EXPECT_EQ(moved.deadline(), clock.now() + 10ms);
+    EXPECT_EQ(clock.queue().size(), 2u);
+    EXPECT_EQ(clock.after(9ms), numbers{1});
+    clock.queue().arm(moved, clock.now() - 1ms);
+    EXPECT_EQ(clock.after(0ms), numbers{0});
+    clock.queue().arm(moved, clock.now() + 1ms);
+    EXPECT_EQ(clock.after(2ms), numbers{0});
+}
+
+/// When it is run, disarms another, and arms a third.
+class meddler final : public timer_entry {
+public:
+    explicit meddler(std::function<void()> deed) : deed_(std::move(deed)) {}
+    std::coroutine_handle<> run() noexcept override {
+        deed_();
+        return nullptr;
+    }
+
+private:
+    std::function<void()> deed_;
+};
+
+TEST(Timers, OneThatIsRunMayDisarmAnotherWhoseTimeHasComeToo) {
+    clockwork clock;
+    alarm& victim = clock.make_alarm();
+    alarm& bystander = clock.make_alarm();
+    meddler first([&] { victim.disarm(); });
+    clock.queue().arm(first, clock.now() + 1ms);
+    clock.queue().arm(victim, clock.now() + 1ms);
+    clock.queue().arm(bystander, clock.now() + 1ms);
+    EXPECT_EQ(clock.after(2ms), numbers{1});
+    EXPECT_EQ(clock.after(1h), numbers());
+}
+
+TEST(Timers, OneThatIsRunMayPutAnotherOffWhoseTimeHasComeToo) {
+    clockwork clock;
+    alarm& late = clock.make_alarm();
+    meddler first([&] { clock.queue().arm(late, clock.now() + 1s); });
+    clock.queue().arm(first, clock.now() + 1ms);
+    clock.queue().arm(late, clock.now() + 1ms);
+    EXPECT_EQ(clock.after(2ms), numbers());
+    EXPECT_EQ(clock.queue().size(), 1u);
+    EXPECT_EQ(clock.after(1s + tick), numbers{0});
+}
+
+TEST(Timers, OneThatArmsItselfForNowComesAgainOnlyOnTheNextTurn) {
+    clockwork clock;
+    int count = 0;
+    meddler again([&] {
+        ++count;
+        clock.queue().arm(again, clock.now() - tick);
+    });
+    clock.queue().arm(again, clock.now() + 1ms);
+    clock.after(2ms);
+    EXPECT_EQ(count, 1);
+    clock.after(0ms);
+    EXPECT_EQ(count, 2);
+}
+
+TEST(Timers, ALongPauseOfTheLoopLosesNothingAndKeepsTheOrder) {
+    clockwork clock;
+    numbers expected;
+    for (int i = 0; i < 1000; ++i) {
+        clock.arm(i * 3600ms + nanoseconds(i * 7));
+        expected.push_back(i);
+    }
+    EXPECT_EQ(clock.after(2h), expected);
+}
+
+TEST(Timers, AreRightAfterTheQueueWasEmptyForALongTime) {
+    clockwork clock;
+    clock.arm(1us);
+    EXPECT_EQ(clock.after(1s), numbers{0});
+    // Nobody calls expire() while the queue is empty.
+    const time_point much_later = clock.now() + 24h * 3;
+    for (int i = 0; i < 20; ++i)
+        clock.arm(much_later + (20 - i) * 1ms);
+    EXPECT_EQ(clock.at(much_later), numbers());
+    for (int i = 20; i > 0; --i)
+        EXPECT_EQ(clock.at(clock.queue().next()), numbers{i}) << i;
+}
+
+TEST(Timers, ADayOfPeriodicTimersHasOneWakeForEachMomentAtWhichSomethingIsDue) {
+    clockwork clock;
+    const time_point end = clock.now() + 24h;
+    struct periodic {
+        alarm* entry;
+        nanoseconds period;
+    };
+    std::vector<periodic> all;
+    for (const nanoseconds period: {nanoseconds(7s), nanoseconds(30s), nanoseconds(1min), nanoseconds(11min),
+                                    nanoseconds(1h), nanoseconds(5h)})
+        all.push_back({&clock.arm(period), period});
+
+    std::size_t wakes = 0, moments = 0;
+    std::vector<std::size_t> fired(all.size());
+    while (clock.queue().next() <= end) {
+        const auto now_due = clock.at(clock.queue().next());
+        ++wakes;
+        moments += !now_due.empty();
+        for (const int number: now_due) {
+            const periodic& each = all[static_cast<std::size_t>(number)];
+            ++fired[static_cast<std::size_t>(number)];
+            EXPECT_LT(clock.now() - each.entry->deadline(), tick);
+            clock.queue().arm(*each.entry, each.entry->deadline() + each.period);
+        }
+    }
+    EXPECT_EQ(fired, (std::vector<std::size_t>{24 * 3600 / 7, 24 * 120, 24 * 60, 24 * 60 / 11, 24, 4}));
+    EXPECT_EQ(wakes, moments);
+}
+
+/// Arms, disarms and lets time pass at random, and compares with an ordered map.
+class random_life {
+public:
+    explicit random_life(unsigned seed) : random_(seed), clock_(nanoseconds(random_() % (1ull << 44))) {}
+
+    void live(int steps) {
+        for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
+            switch (random_() % 8) {
+            case 0:
+            case 1:
+            case 2: arm_new(); break;
+            case 3: arm_again(); break;
+            case 4: disarm(); break;
+            case 5: pass_time_to(clock_.now() + some_time()); break;
+            default: pass_time_to(std::min(clock_.queue().next(), clock_.now() + 24h * 365)); break;
+            }
+            check();
+        }
+        while (!model_.empty() && !testing::Test::HasFailure()) {
+            pass_time_to(clock_.queue().next());
+            check();
+        }
+    }
+
+private:
+    using key = std::pair<time_point, std::uint64_t>;
+
+    static time_point expiry(time_point deadline) {
+        const auto whole = (deadline.time_since_epoch().count() + tick.count() - 1) / tick.count();
+        return time_point(whole * tick);
+    }
+
+    // From less than a tick to about a month: every level that a program meets.
+    nanoseconds some_time() {
+        const unsigned bits = static_cast<unsigned>(random_() % 52);
+        return nanoseconds(static_cast<std::int64_t>(random_() & ((std::uint64_t{1} << bits) - 1)));
+    }
+    time_point some_deadline() {
+        if (random_() % 4 == 0 && !model_.empty())
+            return model_.begin()->first.first;  // the same as another's
+        return clock_.now() + some_time();
+    }
+
+    void arm(int number, time_point deadline) {
+        clock_.queue().arm(*alarms_[static_cast<std::size_t>(number)], deadline);
+        forget(number);
+        place_of_[number] = model_.emplace(key{deadline, armed_++}, number).first->first;
+    }
+    void forget(int number) {
+        if (const auto found = place_of_.find(number); found != place_of_.end()) {
+            model_.erase(found->second);
+            place_of_.erase(found);
+        }
+    }
+    void arm_new() {
+        alarms_.push_back(&clock_.make_alarm());
+        arm(static_cast<int>(alarms_.size()) - 1, some_deadline());
+    }
+    void arm_again() {
+        if (!alarms_.empty())
+            arm(static_cast<int>(random_() % alarms_.size()), some_deadline());
+    }
+    void disarm() {
+        if (alarms_.empty())
+            return;
+        const auto number = static_cast<int>(random_() % alarms_.size());
+        alarms_[static_cast<std::size_t>(number)]->disarm();
+        forget(number);
+    }
+
+    void pass_time_to(time_point when) {
+        when = std::max(when, clock_.now());
+        numbers expected;
+        // In one expire the order is that of the deadlines; what was overdue when it was armed comes first of all anyway.
+        while (!model_.empty() && expiry(model_.begin()->first.first) <= when) {
+            expected.push_back(model_.begin()->second);
+            forget(expected.back());
+        }
+        EXPECT_EQ(clock_.at(when), expected);
+    }
+
+    void check() {
+        EXPECT_EQ(clock_.queue().size(), model_.size());
+        if (model_.empty()) {
+            EXPECT_EQ(clock_.queue().next(), time_point::max());
+        } else {
+            EXPECT_LE(clock_.queue().next(), expiry(model_.begin()->first.first)) << "it would be late";
+        }
+    }
+
+    std::mt19937_64 random_;
+    clockwork clock_;
+    std::vector<alarm*> alarms_;
+    std::map<key, int> model_;
+    std::map<int, key> place_of_;
+    std::uint64_t armed_ = 0;
+};
+
+TEST(Timers, BehaveAsAnOrderedMapOverAllLevels) {
+    for (unsigned seed = 0; seed < 40 && !HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        random_life(seed).live(500);
+    }
+}
+
+TEST(Timers, AMillionOfWhichNearlyAllAreCancelledLeaveTheOthersInOrder) {
+    constexpr int count = 1'000'000;
+    numbers heard;
+    std::deque<alarm> alarms;
+    timer_queue queue(time_point(1h));
+    std::mt19937_64 random(1);
+    for (int i = 0; i < count; ++i) {
+        queue.arm(alarms.emplace_back(i, heard),
+                  time_point(1h) + nanoseconds(static_cast<std::int64_t>(random() % (1ull << 36))));
+    }
+    EXPECT_EQ(queue.size(), std::size_t{count});
+    std::size_t left = 0;
+    for (int i = 0; i < count; ++i) {
+        if (i % 100 == 0)
+            ++left;
+        else
+            alarms[static_cast<std::size_t>(i)].disarm();
+    }
+    EXPECT_EQ(queue.size(), left);
+
+    // No slot that has become empty is visited: each wake finds a timer, or moves a full slot down a level.
+    std::size_t wakes = 0;
+    time_point latest = time_point::min();
+    while (!queue.empty()) {
+        intrusive_list<node> ready;
+        const time_point now = queue.next();
+        queue.expire(now, ready);
+        ++wakes;
+        while (!ready.empty()) {
+            auto& next = static_cast<timer_entry&>(ready.pop_front());
+            ASSERT_GE(next.deadline(), latest);
+            ASSERT_LE(next.deadline(), now);
+            ASSERT_GT(next.deadline() + tick, now);
+            latest = next.deadline();
+            --left;
+        }
+    }
+    EXPECT_EQ(left, 0u);
+    EXPECT_LE(wakes, std::size_t{count} / 100 * 2);
+}
+
+TEST(DeadlineAfter, EndsAtTheEndOfTime) {
+    const time_point now(1h);
+    EXPECT_EQ(deadline_after(now, 5s), now + 5s);
+    EXPECT_EQ(deadline_after(now, -5s), now);
+    EXPECT_EQ(deadline_after(now, 0s), now);
+    EXPECT_EQ(deadline_after(now, std::chrono::duration<double, std::nano>(0.5)), now + 1ns) << "never early";
+    EXPECT_EQ(deadline_after(now, std::chrono::hours::max()), time_point::max());
+    EXPECT_EQ(deadline_after(now, std::chrono::hours::min()), now);
+    EXPECT_EQ(deadline_after(now, std::chrono::nanoseconds::max()), time_point::max());
+    EXPECT_EQ(deadline_after(now, std::chrono::duration<double>(1e300)), time_point::max());
+    EXPECT_EQ(deadline_after(now, std::chrono::duration<double>(-1e300)), now);
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,377 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+ip::endpoint client(std::uint16_t port) { return {ip::address_v4({192, 0, 2, 9}), port}; }
+
+/// A task that accepts once, and keeps what it got.
+class accepting {
+public:
+    accepting(scripted_context& context, tcp::acceptor& acceptor)
+        : acceptor_(acceptor), handle_(co_spawn(context.io(), &accepting::accept, this)) {}
+
+    void request_stop() { handle_.request_stop(); }
+    [[nodiscard]] bool ended() const { return result_.has_value(); }
+    [[nodiscard]] std::error_code error() const { return result_.value().error(); }
+    [[nodiscard]] std::uint16_t port() { return (*result_.value()).remote_endpoint().port(); }
+
+private:
+    task<> accept() { result_.emplace(co_await as_tuple(acceptor_.accept())); }
+
+    tcp::acceptor& acceptor_;
+    std::optional<outcome<tcp::socket>> result_;
+    join_handle<void> handle_;
+};
+
+TEST(Accept, AsksTheKernelForAConnectionThatIsClosedOnExec) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection());
+        co_await acceptor.accept();
+    });
+    const auto& sqe = context.script().latest();
+    EXPECT_EQ(sqe.opcode, IORING_OP_ACCEPT);
+    EXPECT_EQ(sqe.fd, acceptor.native_handle());
+    EXPECT_EQ(sqe.accept_flags, static_cast<unsigned>(SOCK_CLOEXEC));
+    EXPECT_EQ(context.script().descriptor(acceptor.native_handle()).backlog, SOMAXCONN);
+}
+
+TEST(Accept, GivesASocketThatKnowsItsPeer) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection(client(4711)));
+        tcp::endpoint peer;
+        auto socket = co_await acceptor.accept(peer);
+        EXPECT_EQ(peer, client(4711));
+        EXPECT_EQ(socket.remote_endpoint(), client(4711));
+        EXPECT_EQ(&socket.context(), &context.io());
+        context.answer_next(reply::all());
+        co_await socket.send("hello");
+        EXPECT_EQ(context.script().sent(socket.native_handle()), "hello");
+    });
+}
+
+TEST(Accept, ServesThoseWhoWaitInOrder) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor), two(context, acceptor), three(context, acceptor);
+    for (std::uint16_t port = 1; port <= 3; ++port)
+        context.then([&, port] {
+            EXPECT_EQ(context.script().in_flight(IORING_OP_ACCEPT).size(), 1u);
+            context.answer(IORING_OP_ACCEPT, reply::connection(client(port)));
+        });
+    context.run();
+    EXPECT_EQ(one.port(), 1u);
+    EXPECT_EQ(two.port(), 2u);
+    EXPECT_EQ(three.port(), 3u);
+}
+
+TEST(Accept, AsksNothingWhileNobodyWaits) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection());
+        co_await acceptor.accept();
+        EXPECT_TRUE(context.script().in_flight().empty());
+    });
+    EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+}
+
+TEST(Accept, PassesOverWhatWentWrongWithOneConnection) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    const std::vector<int> harmless{ECONNABORTED, EPERM,     EPROTO, ENETDOWN,
+                                    ENOPROTOOPT,  EHOSTDOWN, ENONET, EHOSTUNREACH,
+                                    ENETUNREACH,  EINTR,     EAGAIN, EOPNOTSUPP};
+    for (const int number: harmless) {
+        if (number == EOPNOTSUPP)
+            continue;  // of a socket that can't listen at all
+        context.run([&]() -> task<> {
+            context.answer_next(-number);
+            context.answer_next(reply::connection());
+            auto [ec, socket] = co_await as_tuple(acceptor.accept());
+            EXPECT_FALSE(ec) << system_error_code(number).message();
+        });
+    }
+}
+
+TEST(Accept, WhatWillNotPassEndsAllWhoWait) {
+    for (const int number: {EINVAL, ENOTSOCK, EOPNOTSUPP, EBADF, EFAULT}) {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        accepting one(context, acceptor), two(context, acceptor);
+        context.then([&] { context.answer(IORING_OP_ACCEPT, -number); });
+        context.run();
+        EXPECT_EQ(one.error(), system_error_code(number));
+        EXPECT_EQ(two.error(), system_error_code(number));
+        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+    }
+}
+
+TEST(Accept, OutOfDescriptorsItTriesAgainTenTimesASecond) {
+    for (const int number: {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        const auto began = context.io().now();
+        context.script().answer_every(IORING_OP_ACCEPT, -number);
+        context.after(950ms, [&] {
+            context.script().answer_no_longer(IORING_OP_ACCEPT);
+            context.answer_next(reply::connection(client(1)));
+        });
+        accepting one(context, acceptor);
+        context.run();
+        EXPECT_EQ(one.port(), 1u);
+        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 11u);
+        EXPECT_GE(context.io().now() - began, 1s);
+        EXPECT_LT(context.io().now() - began, 1010ms);
+        EXPECT_LE(context.script().enters(), 25u);
+    }
+}
+
+TEST(Accept, ThatIsCancelledWhileItPausesEndsAtOnce) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    const auto began = context.io().now();
+    accepting one(context, acceptor);
+    context.then([&] { context.answer(IORING_OP_ACCEPT, -EMFILE); });
+    context.then([&] { one.request_stop(); });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    EXPECT_EQ(context.io().now(), began);
+    EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+}
+
+TEST(Accept, AnotherAcceptDuringThePauseDoesNotCutItShort) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    const auto began = context.io().now();
+    accepting one(context, acceptor);
+    std::optional<accepting> two;
+    context.then([&] { context.answer(IORING_OP_ACCEPT, -EMFILE); });
+    context.then([&] { two.emplace(context, acceptor); });
+    context.then([&] {
+        EXPECT_TRUE(context.script().in_flight().empty());
+        context.answer_next(reply::connection(client(1)));
+        context.answer_next(reply::connection(client(2)));
+    });
+    context.run();
+    EXPECT_EQ(one.port(), 1u);
+    EXPECT_EQ(two->port(), 2u);
+    EXPECT_GE(context.io().now() - began, 100ms);
+}
+
+TEST(Accept, ThatIsCancelledAsksTheKernelNoFurther) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor);
+    context.then([&] { one.request_stop(); });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    EXPECT_TRUE(context.script().in_flight().empty());
+}
+
+TEST(Accept, AConnectionThatCameWhileItWasCancelledIsForTheNext) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor);
+    context.script().when_cancelled(reply::connection(client(1)));
+    context.then([&] { one.request_stop(); });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    accepting two(context, acceptor);
+    context.run();
+    EXPECT_EQ(two.port(), 1u);
+    EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+}
+
+TEST(Accept, WhenTheFirstIsCancelledTheConnectionIsForTheSecond) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor), two(context, acceptor);
+    context.then([&] {
+        one.request_stop();
+        context.answer(IORING_OP_ACCEPT, reply::connection(client(1)));
+    });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    EXPECT_EQ(two.port(), 1u);
+    EXPECT_EQ(context.script().submitted(IORING_OP_ASYNC_CANCEL), 0u);
+}
+
+TEST(Accept, ByTheAcceptorsCancelEndsAllWhoWait) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor), two(context, acceptor);
+    context.then([&] { acceptor.cancel(); });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    EXPECT_EQ(two.error(), error::operation_aborted);
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection());
+        co_await acceptor.accept();
+    });
+}
+
+// The connection and the stop come in one turn, in either order.
+TEST(Accept, AStopBeforeTheConnectionsTurnLeavesItForTheNext) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    auto socket = context.connected_socket();
+    accepting one(context, acceptor);
+    auto stopper = context.spawn([&]() -> task<> {
+        std::array<char, 10> buffer;
+        co_await socket.recv(buffer);
+        one.request_stop();
+    });
+    context.then([&] {
+        context.answer(IORING_OP_RECV, "stop");
+        context.answer(IORING_OP_ACCEPT, reply::connection(client(1)));
+    });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    accepting two(context, acceptor);
+    context.run();
+    EXPECT_EQ(two.port(), 1u);
+    EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+}
+
+TEST(Accept, AStopAfterTheConnectionsTurnComesTooLate) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    auto socket = context.connected_socket();
+    accepting one(context, acceptor);
+    auto stopper = context.spawn([&]() -> task<> {
+        std::array<char, 10> buffer;
+        co_await socket.recv(buffer);
+        one.request_stop();
+    });
+    context.then([&] {
+        context.answer(IORING_OP_ACCEPT, reply::connection(client(1)));
+        context.answer(IORING_OP_RECV, "stop");
+    });
+    context.run();
+    EXPECT_EQ(one.port(), 1u);
+}
+
+// Somebody awaited, was served, and was destroyed before it could take what it was given.
+TEST(Accept, AConnectionThatNobodyTookIsClosedWithTheContext) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    auto handle = context.spawn([&]() -> task<> { co_await acceptor.accept(); });
+    context.poll();
+    context.answer(IORING_OP_ACCEPT, reply::connection());
+    auto stopper = context.spawn([&]() -> task<> {
+        context.io().stop();
+        co_return;
+    });
+    context.run();
+    context.destroy();  // the script checks that every descriptor was closed
+}
+
+TEST(Accept, ConnectionsThatNobodyTookAreClosedWithTheAcceptor) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor);
+    context.script().when_cancelled(reply::connection(client(1)));
+    context.then([&] { one.request_stop(); });
+    context.run();
+    EXPECT_EQ(context.script().open_descriptors().size(), 2u);
+    acceptor.close();
+    EXPECT_TRUE(context.script().open_descriptors().empty());
+}
+
+TEST(Accept, ClosingTheAcceptorEndsThoseWhoWait) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor), two(context, acceptor);
+    context.then([&] { acceptor.close(); });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    EXPECT_EQ(two.error(), error::operation_aborted);
+}
+
+TEST(Accept, AConnectionThatComesWhileTheAcceptorClosesIsClosed) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor);
+    context.script().when_cancelled(reply::connection(client(1)));
+    context.then([&] { acceptor.close(); });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    EXPECT_TRUE(context.script().open_descriptors().empty());
+}
+
+TEST(Accept, GoesOnWhenItsAcceptorIsMoved) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor);
+    tcp::acceptor moved;
+    context.then([&] {
+        moved = std::move(acceptor);
+        context.answer(IORING_OP_ACCEPT, reply::connection(client(1)));
+    });
+    context.run();
+    EXPECT_EQ(one.port(), 1u);
+}
+
+TEST(Accept, OnAClosedAcceptorFailsWithBadDescriptor) {
+    scripted_context context;
+    tcp::acceptor acceptor(context);
+    accepting one(context, acceptor);
+    context.run();
+    EXPECT_EQ(one.error(), error::bad_descriptor);
+}
+
+TEST(Accept, ADescriptionMadeBeforeCloseDoesNotReachTheNextAcceptor) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        auto before = acceptor.accept();
+        acceptor.close();
+        acceptor = context.acceptor();
+        EXPECT_EQ((co_await as_tuple(before)).error(), error::bad_descriptor);
+    });
+}
+
+TEST(Accept, OneClosedWhileItListensMayBeOpenedAgain) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    accepting one(context, acceptor);
+    context.then([&] {
+        acceptor.close();
+        acceptor = context.acceptor();
+    });
+    context.run();
+    EXPECT_EQ(one.error(), error::operation_aborted);
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection(client(2)));
+        EXPECT_EQ((co_await acceptor.accept()).remote_endpoint().port(), 2u);
+    });
+}
+
+TEST(Accept, ServesTenThousandInARow) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.script().answer_every(IORING_OP_ACCEPT, reply::connection());
+    context.run([&]() -> task<> {
+        for (int i = 0; i < 10'000; ++i)
+            (co_await acceptor.accept()).close();
+    });
+}
+
+}  // namespace
+}  // namespace coil::test

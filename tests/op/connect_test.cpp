@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+const tcp::endpoint server(ip::address_v4({192, 0, 2, 1}), 80);
+
+TEST(Connect, OpensTheSocketAndKnowsThePeer) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        context.answer_next(0);
+        co_await socket.connect(server);
+    });
+    const auto& sqe = context.script().latest();
+    EXPECT_EQ(sqe.opcode, IORING_OP_CONNECT);
+    EXPECT_EQ(sqe.fd, socket.native_handle());
+    EXPECT_EQ(sqe.off, sizeof(sockaddr_in));
+    const auto& descriptor = context.script().descriptor(socket.native_handle());
+    EXPECT_EQ(descriptor.family, AF_INET);
+    EXPECT_EQ(descriptor.type, SOCK_STREAM);
+    EXPECT_EQ(descriptor.protocol, IPPROTO_TCP);
+    EXPECT_EQ(descriptor.peer, server);
+    EXPECT_EQ(socket.remote_endpoint(), server);
+}
+
+TEST(Connect, OpensASocketOfThePeersFamily) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        context.answer_next(0);
+        co_await socket.connect({ip::address_v6::loopback(), 80});
+    });
+    EXPECT_EQ(context.script().descriptor(socket.native_handle()).family, AF_INET6);
+}
+
+TEST(Connect, UsesTheSocketThatIsOpen) {
+    scripted_context context;
+    tcp::socket socket(context, {tcp::v4(), 0});
+    const int number = socket.native_handle();
+    context.run([&]() -> task<> {
+        context.answer_next(0);
+        co_await socket.connect(server);
+    });
+    EXPECT_EQ(socket.native_handle(), number);
+}
+
+// The kernel may go on connecting a socket whose connect has failed or was cancelled.
+TEST(Connect, ThatFailedClosesTheSocketAndTheNextOpensAnother) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        context.answer_next(-ECONNREFUSED);
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, error::connection_refused);
+        EXPECT_FALSE(socket.is_open());
+        EXPECT_TRUE(context.script().open_descriptors().empty());
+        context.answer_next(0);
+        co_await socket.connect(server);
+        EXPECT_TRUE(socket.is_open());
+    });
+}
+
+TEST(Connect, ThatWasCancelledClosesTheSocket) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.then([&] { socket.cancel(); });
+    context.run([&]() -> task<> {
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, error::operation_aborted);
+        EXPECT_FALSE(socket.is_open());
+    });
+    EXPECT_TRUE(context.script().open_descriptors().empty());
+}
+
+TEST(Connect, ThatSucceededWhileItWasCancelledIsASuccess) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.script().when_cancelled(0);
+    context.then([&] { socket.cancel(); });
+    context.run([&]() -> task<> {
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_FALSE(ec);
+        EXPECT_TRUE(socket.is_open());
+    });
+}
+
+TEST(Connect, EveryFailureHasItsOwnName) {
+    scripted_context context;
+    for (const int number: {ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EACCES, EADDRNOTAVAIL,
+                            EAFNOSUPPORT, ENOMEM, EPERM}) {
+        tcp::socket socket(context);
+        context.run([&]() -> task<> {
+            context.answer_next(-number);
+            auto [ec] = co_await as_tuple(socket.connect(server));
+            EXPECT_EQ(ec, system_error_code(number));
+            EXPECT_FALSE(socket.is_open());
+        });
+    }
+}
+
+TEST(Connect, TheErrorNamesThePeer) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        context.answer_next(-ECONNREFUSED);
+        try {
+            co_await socket.connect(server);
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::system_error& failure) {
+            EXPECT_NE(std::string(failure.what()).find("connect to 192.0.2.1:80"), std::string::npos)
+                << failure.what();
+        }
+    });
+}
+
+TEST(Connect, OfAConnectedSocketLeavesItConnected) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    context.run([&]() -> task<> {
+        context.answer_next(-EISCONN);
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, std::errc::already_connected);
+    });
+    EXPECT_TRUE(socket.is_open());
+}
+
+TEST(Connect, FailsWhereNoSocketIsToBeHad) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        context.script().fail_next_call(EMFILE);
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, std::errc::too_many_files_open);
+    });
+    EXPECT_TRUE(context.script().history().empty());
+}
+
+TEST(Connect, InAStoppedScopeAsksNothing) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        (co_await own_environment).request_stop();
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, error::operation_aborted);
+        EXPECT_FALSE(socket.is_open());
+    });
+    EXPECT_TRUE(context.script().history().empty());
+}
+
+TEST(Connect, ThatIsClosedWhileItWaitsIsAborted) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.then([&] { socket.close(); });
+    context.run([&]() -> task<> {
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, error::operation_aborted);
+    });
+}
+
+TEST(Connect, AFailureDoesNotCloseWhatTheSocketWasOpenedForMeanwhile) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.then([&] {
+        socket.close();
+        socket.open(tcp::v4());
+    });
+    context.run([&]() -> task<> {
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, error::operation_aborted);
+        EXPECT_TRUE(socket.is_open());
+    });
+}
+
+TEST(Connect, DestroyedWhileItWaitsClosesTheSocket) {
+    scripted_context context;
+    tcp::socket socket(context);
+    auto connecting = context.spawn([&]() -> task<> { co_await socket.connect(server); });
+    context.poll();
+    EXPECT_EQ(context.script().in_flight(IORING_OP_CONNECT).size(), 1u);
+    context.destroy();
+}
+
+TEST(Connect, AsksAgainWhatADescriptionThatIsAwaitedTwiceAsks) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.run([&]() -> task<> {
+        const auto connecting = socket.connect(server);
+        context.answer_next(-ECONNREFUSED);
+        EXPECT_EQ((co_await as_tuple(connecting)).error(), error::connection_refused);
+        context.answer_next(0);
+        co_await connecting;
+    });
+    EXPECT_TRUE(socket.is_open());
+}
+
+TEST(ConnectDatagram, ThatFailedLeavesTheSocketOpen) {
+    scripted_context context;
+    auto socket = context.datagram_socket();
+    context.run([&]() -> task<> {
+        context.answer_next(-ENETUNREACH);
+        auto [ec] = co_await as_tuple(socket.connect(udp::endpoint(server)));
+        EXPECT_EQ(ec, error::network_unreachable);
+        EXPECT_TRUE(socket.is_open());
+    });
+}
+
+}  // namespace
+}  // namespace coil::test
