@@ -195,16 +195,16 @@ io_context::~io_context() {
     else
         report_in_flight();
 
-    const auto abandon = [](intrusive_list<node>& nodes) {
-        while (!nodes.empty())
-            nodes.pop_front().abandon();
+    // What is abandoned may post again, from its destructors.
+    const auto abandon_posts = [this] {
+        for (ready_.splice_front(batch_); inbox_.drain(ready_), !ready_.empty();)
+            ready_.pop_front().abandon();
     };
-    inbox_.drain(ready_);
-    abandon(ready_);
-    abandon(batch_);
+    abandon_posts();
     // A task's frame holds the buffers of its operations: with one still in the kernel's hands, none is freed.
     while (quiet && newest_)
         newest_->destroy();
+    abandon_posts();
     descriptors_->for_each([](descriptor& record) {
         if (record.source_)
             record.source_->close();

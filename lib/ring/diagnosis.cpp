@@ -94,6 +94,8 @@ std::string diagnose(int error, const circumstances& around) {
         return refused + kernel +
                " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
     case ENOMEM:
+        if (around.memlock == unlimited)
+            return refused + "out of memory for the ring; ask for fewer entries";
         return refused + "out of memory for the ring; the limit of locked memory is " +
                std::to_string(around.memlock / 1024) + " KiB: raise it (ulimit -l), or ask for fewer entries";
     case EMFILE:

@@ -7,12 +7,14 @@
 
 namespace coil::ring {
 
+inline constexpr unsigned long long unlimited = ~0ull;  // RLIM_INFINITY
+
 /// What decides whether a process may have a ring.
 struct circumstances {
     std::string release;  // of the kernel: "6.1.0-18-amd64"
     std::string status;   // /proc/self/status
     int disabled = -1;    // the sysctl kernel.io_uring_disabled, -1 where there is none (before 6.6)
-    unsigned long long memlock = ~0u;  // RLIMIT_MEMLOCK in bytes
+    unsigned long long memlock = unlimited;  // RLIMIT_MEMLOCK in bytes
 };
 
 [[nodiscard]] circumstances circumstances_of_this_process();

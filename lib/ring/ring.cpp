@@ -43,6 +43,7 @@ int ring::enter(unsigned wait, time_point deadline) {
     const int taken = kernel_->enter(memory_, to_submit, wait, deadline);
     ++enters_;
     submissions_ += to_submit - unsubmitted();
+    overflows_ += (__atomic_load_n(memory_.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW) != 0;
     return taken < 0 ? taken : 0;
 }
 

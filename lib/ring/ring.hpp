@@ -79,8 +79,9 @@ public:
     [[nodiscard]] unsigned long long enters() const noexcept { return enters_; }
     [[nodiscard]] unsigned long long submissions() const noexcept { return submissions_; }
     [[nodiscard]] unsigned long long completions() const noexcept { return completions_; }
-    /// Completions that found the CQ full, and came late.
-    [[nodiscard]] unsigned overflows() const noexcept { return open_ ? *memory_.cq.koverflow : 0; }
+    /// Enters that left completions behind because the CQ was full: they come with the next. The kernel's own count is of
+    /// completions that are lost, which are none as long as it has memory.
+    [[nodiscard]] unsigned long long overflows() const noexcept { return overflows_; }
 
 private:
     std::unique_ptr<kernel> kernel_;
@@ -91,6 +92,7 @@ private:
     unsigned long long enters_ = 0;
     unsigned long long submissions_ = 0;
     unsigned long long completions_ = 0;
+    unsigned long long overflows_ = 0;
 };
 
 }  // namespace coil::ring

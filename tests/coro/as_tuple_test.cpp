@@ -220,7 +220,7 @@ TEST(AsTuple, OfATaskWhoseResultCanOnlyBeMovedMovesIt) {
 TEST(AsTuple, OfATaskLetsOtherExceptionsPass) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
-        EXPECT_THROW(co_await as_tuple(ends(ending::other)), std::runtime_error);
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(ends(ending::other))), std::runtime_error);
         std::error_code ec;
         EXPECT_THROW(co_await redirect_error(ends(ending::other, 1), ec), std::runtime_error);
     };

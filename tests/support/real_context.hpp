@@ -2,18 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <source_location>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/task.hpp>
@@ -23,54 +17,13 @@
 #include <coil/net/udp.hpp>
 
 #include "support/co_assert.hpp"
+#include "support/plain_peer.hpp"
 #include "support/story.hpp"
 
 namespace coil::test {
 
 using ip::tcp;
 using ip::udp;
-
-/// A peer on plain blocking sockets, outside of any context. What it does is small enough for the kernel's buffers.
-class plain_peer {
-public:
-    plain_peer() noexcept = default;
-    explicit plain_peer(int number) noexcept : number_(number) {}
-    plain_peer(plain_peer&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    plain_peer& operator=(plain_peer&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~plain_peer() { close(); }
-
-    [[nodiscard]] int number() const noexcept { return number_; }
-
-    void send(std::string_view bytes) const {
-        EXPECT_EQ(::send(number_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
-                  static_cast<ssize_t>(bytes.size()));
-    }
-    /// The bytes that are there now; waits for the first, or the end.
-    [[nodiscard]] std::string recv() const {
-        std::string bytes(65536, '\0');
-        const ssize_t n = ::recv(number_, bytes.data(), bytes.size(), 0);
-        EXPECT_GE(n, 0) << errno;
-        bytes.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
-        return bytes;
-    }
-    void finish_sending() const { ::shutdown(number_, SHUT_WR); }
-    void close() noexcept {
-        if (number_ >= 0)
-            ::close(std::exchange(number_, -1));
-    }
-    /// The other side finds its connection reset.
-    void reset() noexcept {
-        const linger at_once{1, 0};
-        ::setsockopt(number_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        close();
-    }
-
-private:
-    int number_ = -1;
-};
 
 /// An io_context on the real kernel, for stories that must end within ten seconds.
 class real_context {
@@ -99,22 +52,10 @@ public:
 
     /// A socket, connected to a peer that is the test's own.
     [[nodiscard]] std::pair<tcp::socket, plain_peer> connection() {
-        const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const any = reinterpret_cast<sockaddr*>(&address);
-        EXPECT_EQ(::bind(listening, any, size), 0);
-        EXPECT_EQ(::listen(listening, 1), 0);
-        EXPECT_EQ(::getsockname(listening, any, &size), 0);
-        const int ours = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        EXPECT_EQ(::connect(ours, any, size), 0);
-        plain_peer peer(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC));
-        ::close(listening);
+        plain_listener listener;
         tcp::socket socket(*context_);
-        socket.assign(tcp::v4(), ours);
-        return {std::move(socket), std::move(peer)};
+        socket.assign(tcp::v4(), listener.connect());
+        return {std::move(socket), listener.accept()};
     }
 
 private:

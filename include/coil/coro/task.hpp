@@ -86,6 +86,26 @@ protected:
     std::coroutine_handle<> continuation_;
 };
 
+/// What `take` gives, or the `std::system_error` that it throws, as an outcome. A reference is held as a pointer.
+template <class T, class Take>
+auto outcome_from(Take&& take) {
+    using value = std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>;
+    try {
+        if constexpr (std::is_void_v<T>) {
+            take();
+            return outcome<void>();
+        } else if constexpr (std::is_reference_v<T>) {
+            return outcome<value>(std::addressof(take()));
+        } else {
+            return outcome<value>(take());
+        }
+    } catch (const transfer_error& failure) {
+        return outcome<value>(failure.code(), failure.bytes_transferred());
+    } catch (const std::system_error& failure) {
+        return outcome<value>(failure.code());
+    }
+}
+
 }  // namespace detail
 
 template <class T>
@@ -149,21 +169,7 @@ public:
 
     /// A `std::system_error` becomes the outcome's error; any other exception passes.
     auto await_outcome() {
-        using value = std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>;
-        try {
-            if constexpr (std::is_void_v<T>) {
-                await_resume();
-                return outcome<void>();
-            } else if constexpr (std::is_reference_v<T>) {
-                return outcome<value>(std::addressof(await_resume()));
-            } else {
-                return outcome<value>(await_resume());
-            }
-        } catch (const transfer_error& failure) {
-            return outcome<value>(failure.code(), failure.bytes_transferred());
-        } catch (const std::system_error& failure) {
-            return outcome<value>(failure.code());
-        }
+        return detail::outcome_from<T>([this]() -> T { return await_resume(); });
     }
 
     [[nodiscard]] std::string describe() const { return "task"; }

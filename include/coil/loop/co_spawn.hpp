@@ -263,24 +263,18 @@ public:
         root_task* task = finished();
         if (!task)
             throw_failure(error(), "join");
-        return static_cast<typename detail::root<T>::promise_type*>(task)->take();
+        return take_from(*task);
     }
 
-    outcome<T> await_outcome() {
+    auto await_outcome() {
         root_task* task = finished();
-        if (!task)
-            return error();
-        try {
-            auto& slot = *static_cast<typename detail::root<T>::promise_type*>(task);
-            if constexpr (std::is_void_v<T>) {
-                slot.take();
-                return outcome<void>();
-            } else {
-                return slot.take();
-            }
-        } catch (const std::system_error& failure) {
-            return failure.code();
-        }
+        const auto take = [task]() -> T { return take_from(*task); };
+        return task ? detail::outcome_from<T>(take) : decltype(detail::outcome_from<T>(take))(error());
+    }
+
+private:
+    static T take_from(root_task& task) {
+        return static_cast<typename detail::root<T>::promise_type&>(task).take();
     }
 };
 

@@ -116,7 +116,7 @@ public:
         unsigned long long enters = 0;       ///< system calls of the loop: io_uring_enter(2)
         unsigned long long submissions = 0;  ///< SQEs, cancels included
         unsigned long long completions = 0;  ///< CQEs collected
-        unsigned long long overflows = 0;    ///< completions that found the ring full, and came late
+        unsigned long long overflows = 0;    ///< enters that found the ring full: some completions came late
         unsigned long long resumptions = 0;  ///< turns given
     };
     [[nodiscard]] counters metrics() const noexcept;

@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/yield.hpp>
+#include <coil/loop/co_spawn.hpp>
+
+#include <gtest/gtest.h>
+
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+int global = 5;
+
+task<int&> lend() {
+    co_await yield();
+    co_return global;
+}
+
+task<> fail_after_nine_bytes() {
+    co_await yield();
+    throw transfer_error(make_error_code(error::eof), "planned", 9);
+}
+
+TEST(Join, GivesAReference) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        auto first = co_spawn(context.io(), lend());
+        EXPECT_EQ(&co_await first.join(), &global);
+        auto second = co_spawn(context.io(), lend);
+        const auto [error, pointer] = co_await as_tuple(second.join());
+        EXPECT_EQ(pointer, &global);
+    });
+}
+
+// A join counted no bytes where awaiting the task itself gave them.
+TEST(Join, GivesTheBytesThatAFailedTaskHadMoved) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        auto handle = co_spawn(context.io(), fail_after_nine_bytes);
+        const auto result = co_await as_tuple(handle.join());
+        EXPECT_EQ(result.error(), error::eof);
+        EXPECT_EQ(result.bytes_transferred(), 9u);
+    });
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,593 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+#include "ring/kernel.hpp"
+#include "ring/uring_kernel.hpp"
+#include "support/plain_peer.hpp"
+#include "support/scripted_kernel.hpp"
+
+// What the scripted kernel does of its own accord, and what the tests have it answer, is what the real one does and
+// answers: each story runs on both, and leaves the same trace.
+
+namespace coil::ring {
+namespace {
+
+using namespace std::chrono_literals;
+using test::plain_listener;
+using test::plain_peer;
+
+/// A kernel and its ring, asked by hand. Every question has a number; a line of the trace is a number and a result.
+class stage {
+public:
+    explicit stage(std::unique_ptr<kernel> behind, const parameters& wanted)
+        : kernel_(std::move(behind)), script_(dynamic_cast<scripted_kernel*>(kernel_.get())) {
+        EXPECT_EQ(kernel_->set_up(memory_, wanted), 0);
+        EXPECT_EQ(kernel_->enable(memory_), 0);
+        tail_ = *memory_.sq.ktail;
+    }
+    stage(const stage&) = delete;
+    stage& operator=(const stage&) = delete;
+    ~stage() { kernel_->tear_down(memory_, false, kernel_->now() + 1s); }
+
+    [[nodiscard]] bool is_real() const { return script_ == nullptr; }
+    [[nodiscard]] scripted_kernel& script() const { return *script_; }
+    [[nodiscard]] kernel& behind() const { return *kernel_; }
+
+    /// What the world does: the real one, or the script.
+    void happens(const std::function<void()>& really, const std::function<void(scripted_kernel&)>& scripted) {
+        if (is_real())
+            really();
+        else
+            scripted(*script_);
+    }
+
+    /// A connected socket of the ring's side; `peer` is the other end where there is one.
+    int connection(plain_peer& peer) {
+        if (!is_real())
+            return script_->make_connection(SOCK_STREAM, {ip::address_v4::loopback(), 7});
+        plain_listener listener;
+        const int ours = listener.connect();
+        peer = listener.accept();
+        return ours;
+    }
+    int listener() {
+        const int number = kernel_->socket(AF_INET, SOCK_STREAM, 0);
+        EXPECT_EQ(kernel_->listen(number, 16), 0);
+        return number;
+    }
+
+    io_uring_sqe& ask(unsigned number) {
+        io_uring_sqe& sqe = memory_.sq.sqes[tail_++ & *memory_.sq.kring_mask];
+        std::memset(&sqe, 0, sizeof sqe);
+        __atomic_store_n(memory_.sq.ktail, tail_, __ATOMIC_RELEASE);
+        number_ = number + first_number;
+        return sqe;
+    }
+    /// After the SQE was prepared.
+    void named(io_uring_sqe& sqe) { sqe.user_data = number_; }
+
+    int enter(unsigned wait = 0, time_point deadline = time_point::max()) {
+        const unsigned to_submit = tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);
+        return kernel_->enter(memory_, to_submit, wait, deadline);
+    }
+
+    /// Notes the completions that are there.
+    unsigned collect() {
+        const unsigned head = *memory_.cq.khead;
+        const unsigned end = __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE);
+        for (unsigned at = head; at != end; ++at) {
+            const io_uring_cqe& cqe = memory_.cq.cqes[at & *memory_.cq.kring_mask];
+            note(std::to_string(cqe.user_data - first_number) + ": " + std::to_string(cqe.res) +
+                 (cqe.flags & IORING_CQE_F_MORE ? " more" : ""));
+        }
+        __atomic_store_n(memory_.cq.khead, end, __ATOMIC_RELEASE);
+        return end - head;
+    }
+    /// Submits, and collects so many completions.
+    void wait_for(unsigned count) {
+        for (unsigned collected = collect(); collected < count; collected += collect())
+            if (const int result = enter(1, kernel_->now() + 5s); result == -ETIME) {
+                note("nothing came");
+                return;
+            }
+    }
+
+    void note(const std::string& line) { trace_.push_back(line); }
+    void forget_last() { trace_.pop_back(); }
+    [[nodiscard]] const std::vector<std::string>& trace() const { return trace_; }
+    [[nodiscard]] unsigned flags() const { return __atomic_load_n(memory_.sq.kflags, __ATOMIC_RELAXED); }
+    [[nodiscard]] unsigned overflows() const { return *memory_.cq.koverflow; }
+    [[nodiscard]] io_uring& memory() { return memory_; }
+
+    // Questions.
+    void recv(unsigned number, int descriptor, void* buffer, std::size_t size, int flags = 0) {
+        auto& sqe = ask(number);
+        io_uring_prep_recv(&sqe, descriptor, buffer, size, flags);
+        named(sqe);
+    }
+    void send(unsigned number, int descriptor, const void* bytes, std::size_t size, int flags = 0) {
+        auto& sqe = ask(number);
+        io_uring_prep_send(&sqe, descriptor, bytes, size, flags | MSG_NOSIGNAL);
+        named(sqe);
+    }
+    void accept(unsigned number, int descriptor) {
+        auto& sqe = ask(number);
+        io_uring_prep_accept(&sqe, descriptor, nullptr, nullptr, SOCK_CLOEXEC);
+        named(sqe);
+    }
+    void nop(unsigned number) {
+        auto& sqe = ask(number);
+        io_uring_prep_nop(&sqe);
+        named(sqe);
+    }
+    /// A cancel as the loop asks for it: quiet where it succeeds.
+    void cancel(unsigned number, unsigned target) {
+        auto& sqe = ask(number);
+        io_uring_prep_cancel64(&sqe, target + first_number, 0);
+        sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;
+        named(sqe);
+    }
+
+private:
+    static constexpr std::uint64_t first_number = 1000;
+
+    std::unique_ptr<kernel> kernel_;
+    scripted_kernel* script_;
+    io_uring memory_{};
+    unsigned tail_ = 0;
+    std::uint64_t number_ = 0;
+    std::vector<std::string> trace_;
+};
+
+using trace = std::vector<std::string>;
+
+void tell_on_both(const trace& expected, const std::function<void(stage&)>& story,
+                  const parameters& wanted = {64, 128}) {
+    {
+        stage real(std::make_unique<uring_kernel>(), wanted);
+        story(real);
+        EXPECT_EQ(real.trace(), expected) << "on the real kernel";
+    }
+    {
+        stage scripted(std::make_unique<scripted_kernel>(), wanted);
+        story(scripted);
+        EXPECT_EQ(scripted.trace(), expected) << "on the scripted kernel";
+    }
+}
+
+/// The numbers of what a process may do, cut down to what is open now.
+class no_more_descriptors {
+public:
+    no_more_descriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int lowest_free = ::dup(0);
+        ::close(lowest_free);
+        rlimit cut = before_;
+        cut.rlim_cur = static_cast<rlim_t>(lowest_free);
+        ::setrlimit(RLIMIT_NOFILE, &cut);
+    }
+    no_more_descriptors(const no_more_descriptors&) = delete;
+    no_more_descriptors& operator=(const no_more_descriptors&) = delete;
+    ~no_more_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+// ---- enter ---------------------------------------------------------------------------------------------------------
+
+TEST(BothKernels, ATimeoutCannotBeToldFromWhatEnterReturns) {
+    tell_on_both({"submitted 1", "submitted 0, -ETIME", "1: -125"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.recv(1, socket, &byte, 1);
+        on.note("submitted " + std::to_string(on.enter(1, on.behind().now() + 1ms)));
+        on.note(on.enter(1, on.behind().now() + 1ms) == -ETIME ? "submitted 0, -ETIME" : "?");
+        on.cancel(2, 1);
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, OnlyTheThreadThatEnabledTheRingMayEnterIt) {
+    tell_on_both({"-EEXIST"}, [](stage& on) {
+        int result = 0;
+        std::thread([&] { result = on.enter(); }).join();
+        on.note(result == -EEXIST ? "-EEXIST" : std::to_string(result));
+    });
+}
+
+TEST(BothKernels, ARingMayBeEnabledOnAnotherThreadThanMadeIt) {
+    for (const bool real: {true, false}) {
+        std::unique_ptr<kernel> behind;
+        if (real)
+            behind = std::make_unique<uring_kernel>();
+        else
+            behind = std::make_unique<scripted_kernel>();
+        io_uring memory{};
+        EXPECT_EQ(behind->set_up(memory, {}), 0);
+        EXPECT_EQ(behind->enter(memory, 0, 0, time_point::max()), -EBADFD);
+        std::thread([&] {
+            EXPECT_EQ(behind->enable(memory), 0);
+            EXPECT_EQ(behind->enter(memory, 0, 0, time_point::max()), 0);
+        }).join();
+        EXPECT_EQ(behind->enter(memory, 0, 0, time_point::max()), -EEXIST);
+        behind->tear_down(memory, false, behind->now() + 1s);
+    }
+}
+
+TEST(BothKernels, EntriesAreRoundedUpAndClamped) {
+    for (const bool real: {true, false}) {
+        for (const auto& [wanted, entries]:
+             {std::pair{parameters{5, 5}, 8u}, {parameters{0, 1}, 1u}, {parameters{64, 3}, 64u}}) {
+            std::unique_ptr<kernel> behind;
+            if (real)
+                behind = std::make_unique<uring_kernel>();
+            else
+                behind = std::make_unique<scripted_kernel>();
+            io_uring memory{};
+            EXPECT_EQ(behind->set_up(memory, wanted), 0);
+            EXPECT_EQ(*memory.sq.kring_entries, entries);
+            EXPECT_GE(*memory.cq.kring_entries, entries);
+            behind->tear_down(memory, false, behind->now() + 1s);
+        }
+    }
+}
+
+TEST(BothKernels, DeferredWorkIsSeenInTheFlags) {
+    tell_on_both({"nothing yet", "deferred", "1: 1"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.recv(1, socket, &byte, 1);
+        on.enter();
+        on.note(on.flags() & IORING_SQ_TASKRUN ? "deferred" : "nothing yet");
+        on.happens([&] { peer.send("x"); }, [&](auto& script) { script.answer(IORING_OP_RECV, "x"); });
+        on.note(on.flags() & IORING_SQ_TASKRUN ? "deferred" : "nothing yet");
+        on.wait_for(1);
+        EXPECT_EQ(byte, 'x');
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, AnOverflowOfTheCompletionsLosesNone) {
+    trace expected;
+    for (unsigned i = 0; i < 40; ++i)
+        expected.push_back(std::to_string(i) + ": 0");
+    expected.insert(expected.begin(), {"overflow", "dropped 0"});
+    tell_on_both(expected,
+                 [](stage& on) {
+                     for (unsigned i = 0; i < 40; i += 4) {
+                         for (unsigned n = i; n < i + 4; ++n)
+                             on.nop(n);
+                         // Not GETEVENTS: nothing is collected, nothing flushed, until there is room.
+                         on.enter();
+                     }
+                     on.note(on.flags() & IORING_SQ_CQ_OVERFLOW ? "overflow" : "no overflow");
+                     on.note("dropped " + std::to_string(on.overflows()));
+                     for (unsigned collected = 0; collected < 40;) {
+                         collected += on.collect();
+                         on.enter();
+                     }
+                     EXPECT_FALSE(on.flags() & IORING_SQ_CQ_OVERFLOW);
+                 },
+                 {4, 4});
+}
+
+TEST(BothKernels, OneEnterHandsOutAPartOfWhatIsReady) {
+    for (const bool real: {true, false}) {
+        std::unique_ptr<kernel> behind;
+        if (real)
+            behind = std::make_unique<uring_kernel>();
+        else
+            behind = std::make_unique<scripted_kernel>();
+        stage on(std::move(behind), {256, 512});
+        std::vector<plain_peer> peers(100);
+        std::vector<int> sockets;
+        std::array<char, 100> bytes;
+        for (unsigned i = 0; i < 100; ++i) {
+            sockets.push_back(on.connection(peers[i]));
+            on.recv(i, sockets.back(), &bytes[i], 1);
+        }
+        on.enter();
+        for (unsigned i = 0; i < 100; ++i)
+            on.happens([&] { peers[i].send("x"); },
+                       [&](auto& script) { script.answer(IORING_OP_RECV, "x"); });
+        unsigned collected = 0;
+        unsigned enters = 0;
+        while (collected < 100 && ++enters < 200) {
+            on.enter(1);
+            collected += on.collect();
+        }
+        EXPECT_EQ(collected, 100u);
+        EXPECT_LT(enters, 200u);
+        for (const int socket: sockets)
+            on.behind().close(socket);
+    }
+}
+
+// ---- cancel --------------------------------------------------------------------------------------------------------
+
+TEST(BothKernels, ACancelEndsItsTargetAndSaysNothing) {
+    tell_on_both({"1: -125", "9: 0"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.recv(1, socket, &byte, 1);
+        on.enter();
+        on.cancel(2, 1);
+        on.wait_for(1);
+        on.nop(9);
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, ACancelInTheSameBatchAsItsTarget) {
+    tell_on_both({"1: -125"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.recv(1, socket, &byte, 1);
+        on.cancel(2, 1);
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, ACancelThatFindsNothingSaysSo) {
+    tell_on_both({"2: -2"}, [](stage& on) {
+        on.cancel(2, 1);
+        on.wait_for(1);
+    });
+}
+
+TEST(BothKernels, ACancelAheadOfALaterOperationOfThatNumberDoesNotReachIt) {
+    tell_on_both({"2: -2", "1: 1"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.cancel(2, 1);
+        on.recv(1, socket, &byte, 1);
+        on.wait_for(1);
+        on.happens([&] { peer.send("x"); }, [&](auto& script) { script.answer(IORING_OP_RECV, "x"); });
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, AReceiveOfAllThatIsCancelledGivesWhatArrived) {
+    tell_on_both({"1: 40"}, [](stage& on) {
+        plain_peer peer;
+        std::array<char, 100> bytes{};
+        const int socket = on.connection(peer);
+        on.recv(1, socket, bytes.data(), bytes.size(), MSG_WAITALL);
+        on.enter();
+        on.happens(
+            [&] {
+                peer.send(std::string(40, 'x'));
+                on.enter();
+            },
+            [&](auto& script) { script.when_cancelled(std::string(40, 'x')); });
+        on.cancel(2, 1);
+        on.wait_for(1);
+        EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 'x'), 40);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, ASendThatIsCancelledGivesWhatWasTaken) {
+    tell_on_both({"positive"}, [](stage& on) {
+        plain_peer peer;
+        const std::string much(16u << 20, 'x');
+        const int socket = on.connection(peer);
+        on.send(1, socket, much.data(), much.size(), MSG_WAITALL);
+        on.enter();
+        on.happens([&] {}, [&](auto& script) { script.when_cancelled(100'000); });
+        on.cancel(2, 1);
+        const auto before = on.trace().size();
+        on.wait_for(1);
+        EXPECT_EQ(on.trace().size(), before + 1);
+        const std::string line = on.trace().back();
+        on.forget_last();
+        on.note(std::stol(line.substr(3)) > 0 ? "positive" : line);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, AConnectThatIsCancelledEndsCancelled) {
+    // An address that answers nothing: a listener whose backlog is full.
+    tell_on_both({"1: -125"}, [](stage& on) {
+        std::unique_ptr<plain_listener> full;
+        std::vector<int> crowd;
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        on.happens(
+            [&] {
+                full = std::make_unique<plain_listener>(0);
+                address = full->address();
+                crowd.push_back(full->connect());
+            },
+            [](auto&) {});
+        const int socket = on.behind().socket(AF_INET, SOCK_STREAM, 0);
+        auto& sqe = on.ask(1);
+        io_uring_prep_connect(&sqe, socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
+        on.named(sqe);
+        on.enter();
+        on.cancel(2, 1);
+        on.wait_for(1);
+        on.behind().close(socket);
+        for (const int each: crowd)
+            ::close(each);
+    });
+}
+
+// ---- what operations answer ------------------------------------------------------------------------------------------
+
+TEST(BothKernels, AReceiveIsEndedByAShutdown) {
+    tell_on_both({"1: 0"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.recv(1, socket, &byte, 1);
+        on.enter();
+        EXPECT_EQ(on.behind().shutdown(socket, SHUT_RDWR), 0);
+        on.happens([] {}, [](auto& script) { script.answer(IORING_OP_RECV, 0); });
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, AnAcceptIsEndedByAShutdownOfItsListener) {
+    tell_on_both({"1: -22"}, [](stage& on) {
+        const int listener = on.listener();
+        on.accept(1, listener);
+        on.enter();
+        EXPECT_EQ(on.behind().shutdown(listener, SHUT_RDWR), 0);
+        on.happens([] {}, [](auto& script) { script.answer(IORING_OP_ACCEPT, -EINVAL); });
+        on.wait_for(1);
+        on.behind().close(listener);
+    });
+}
+
+TEST(BothKernels, AnAcceptWithoutADescriptorToGiveFailsAtOnce) {
+    tell_on_both({"1: -24"}, [](stage& on) {
+        const int listener = on.listener();
+        on.happens([] {}, [](auto& script) { script.answer_next(-EMFILE); });
+        {
+            const no_more_descriptors here;
+            on.accept(1, listener);
+            on.enter(1, on.behind().now() + 1s);
+        }
+        on.wait_for(1);
+        on.behind().close(listener);
+    });
+}
+
+TEST(BothKernels, AResetIsReportedOnceAndThenThePipeIsBroken) {
+    tell_on_both({"1: -104", "2: -32"}, [](stage& on) {
+        plain_peer peer;
+        char byte = 'x';
+        const int socket = on.connection(peer);
+        on.recv(1, socket, &byte, 1);
+        on.enter();
+        on.happens([&] { peer.reset(); }, [](auto& script) { script.answer(IORING_OP_RECV, -ECONNRESET); });
+        on.wait_for(1);
+        on.happens([] {}, [](auto& script) { script.answer_next(-EPIPE); });
+        on.send(2, socket, &byte, 1);
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, OnlyDontwaitKeepsAReceiveFromWaiting) {
+    tell_on_both({"1: -11"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        on.happens([] {}, [](auto& script) { script.answer_next(-EAGAIN); });
+        on.recv(1, socket, &byte, 1, MSG_DONTWAIT);
+        on.wait_for(1);
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, ADatagramThatIsCutTellsItsSize) {
+    tell_on_both({"1: 100"}, [](stage& on) {
+        std::array<char, 10> bytes;
+        const int socket = on.behind().socket(AF_INET, SOCK_DGRAM, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        unsigned size = sizeof address;
+        auto* const any = reinterpret_cast<sockaddr*>(&address);
+        EXPECT_EQ(on.behind().bind(socket, any, size), 0);
+        EXPECT_EQ(on.behind().getsockname(socket, any, &size), 0);
+        EXPECT_NE(address.sin_port, 0);
+        on.recv(1, socket, bytes.data(), bytes.size(), MSG_TRUNC);
+        on.enter();
+        on.happens(
+            [&] {
+                const int sender = ::socket(AF_INET, SOCK_DGRAM, 0);
+                const std::string datagram(100, 'x');
+                EXPECT_EQ(::sendto(sender, datagram.data(), 100, 0, any, size), 100);
+                ::close(sender);
+            },
+            [](auto& script) { script.answer(IORING_OP_RECV, std::string(100, 'x')); });
+        on.wait_for(1);
+        EXPECT_EQ(bytes.back(), 'x');
+        on.behind().close(socket);
+    });
+}
+
+TEST(BothKernels, AnOperationOnAClosedDescriptorFails) {
+    tell_on_both({"1: -9"}, [](stage& on) {
+        plain_peer peer;
+        char byte;
+        const int socket = on.connection(peer);
+        EXPECT_EQ(on.behind().close(socket), 0);
+        on.recv(1, socket, &byte, 1);
+        on.wait_for(1);
+    });
+}
+
+// ---- wakes ---------------------------------------------------------------------------------------------------------
+
+TEST(BothKernels, AWakeCompletesThePollAndThePollGoesOn) {
+    tell_on_both({"1: 1 more", "1: 1 more"}, [](stage& on) {
+        auto& sqe = on.ask(1);
+        io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
+        on.named(sqe);
+        on.enter();
+        for (int i = 0; i < 2; ++i) {
+            std::thread([&] { on.behind().wake(); }).join();
+            on.wait_for(1);
+        }
+    });
+}
+
+TEST(BothKernels, AWakeBeforeThePollIsNotLost) {
+    tell_on_both({"1: 1 more"}, [](stage& on) {
+        on.behind().wake();
+        auto& sqe = on.ask(1);
+        io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
+        on.named(sqe);
+        on.wait_for(1);
+    });
+}
+
+TEST(BothKernels, AnOverflowEndsThePollForWakes) {
+    tell_on_both({"9: 0", "9: 0", "1: 1"},
+                 [](stage& on) {
+                     auto& sqe = on.ask(1);
+                     io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
+                     on.named(sqe);
+                     on.enter();
+                     on.nop(9);
+                     on.enter();
+                     on.nop(9);
+                     on.enter();
+                     on.behind().wake();
+                     on.enter();
+                     on.wait_for(3);
+                 },
+                 {2, 2});
+}
+
+}  // namespace
+}  // namespace coil::ring
