@@ -32,6 +32,29 @@ struct detail::signal_subscription {
 
     static constexpr std::uint64_t bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
 
+    void tell() const noexcept {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(event, &one, sizeof one);
+    }
+
+    // Leaves the eventfd readable if signals are pending, for those who wait behind the one that took the last, and only
+    // then. First it is read, then looked again: a signal that is noted in between writes again.
+    void tidy() const noexcept {
+        if (has_pending())
+            return;
+        std::uint64_t count;
+        [[maybe_unused]] const auto n = ::read(event, &count, sizeof count);
+        if (has_pending())
+            tell();
+    }
+
+    bool has_pending() const noexcept {
+        for (const auto& count: pending)
+            if (count.load(std::memory_order_acquire) > 0)
+                return true;
+        return false;
+    }
+
     // The lowest signal that is pending, or 0.
     int take() noexcept {
         for (int number = 1; number < NSIG; ++number) {
@@ -74,8 +97,7 @@ void note(int number) noexcept {
         if (!(each->signals.load(std::memory_order_acquire) & signal_subscription::bit(number)))
             continue;
         each->pending[static_cast<std::size_t>(number)].fetch_add(1, std::memory_order_acq_rel);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(each->event, &one, sizeof one);
+        each->tell();
     }
     errno = error;
 }
@@ -123,6 +145,8 @@ void add_signal(signal_subscription& subscription, int number) {
 }
 
 void remove_signal(signal_subscription& subscription, int number) noexcept {
+    if (number < 1 || number >= NSIG)
+        return;
     const std::lock_guard held(lock());
     if (!(subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number)))
         return;
@@ -131,6 +155,7 @@ void remove_signal(signal_subscription& subscription, int number) noexcept {
         ::sigaction(number, &action.former, nullptr);
     subscription.signals.fetch_and(~signal_subscription::bit(number), std::memory_order_release);
     subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
+    subscription.tidy();
 }
 
 void remove_all(signal_subscription& subscription) noexcept {
@@ -142,11 +167,6 @@ void unsubscribe(signal_subscription& subscription) noexcept {
     remove_all(subscription);
     const std::lock_guard held(lock());
     subscription.in_use = false;
-}
-
-void drain(signal_subscription& subscription) noexcept {
-    std::uint64_t count;
-    [[maybe_unused]] const auto n = ::read(subscription.event, &count, sizeof count);
 }
 
 }  // namespace
@@ -193,22 +213,11 @@ signal_set::wait_operation::wait_operation(const descriptor_use& target,
                                            environment& task) noexcept
     : op::poll(target, POLLIN, task), subscription_(&subscription) {}
 
-void signal_set::wait_operation::await_suspend(std::coroutine_handle<> caller) {
-    if (!begin(caller))
-        return;
-    number_ = subscription_->take();
-    if (number_ != 0)
-        finish(0);
-    else
-        submit();
-}
-
 std::coroutine_handle<> signal_set::wait_operation::run() noexcept {
-    if (number_ != 0 || answer().result < 0 || was_cancelled())
+    if (answer().result < 0 || was_cancelled() || env().stop_requested())
         return wake();
-    // First read, then look: a signal that is noted in between writes again.
-    drain(*subscription_);
     number_ = subscription_->take();
+    subscription_->tidy();
     if (number_ != 0)
         return wake();
     reset();

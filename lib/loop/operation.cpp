@@ -31,9 +31,7 @@ bool operation::begin(std::coroutine_handle<> caller) {
         return false;
     }
     io_context& context = descriptor_->context();
-    // A task runs on its context's thread by construction; any other coroutine may come from anywhere.
-    if (&env() == &context.foreign_environment() && !context.is_mine())
-        fail(error::wrong_thread);
+    context.check_thread(*this);
 
     suspend(caller);
     if (is_refused() || context.is_closing()) {

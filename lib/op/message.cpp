@@ -56,6 +56,8 @@ void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept {
 outcome<received_from> recvmsg_from::await_outcome() noexcept {
     if (const auto error = failure())
         return error;
+    if (answer().result == 0 && was_interrupted())
+        return error::operation_aborted;
     return received_in(answer(), message_, from_, total_size(buffers_));
 }
 

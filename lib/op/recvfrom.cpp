@@ -18,6 +18,8 @@ void recvfrom::prepare(io_uring_sqe& sqe) noexcept {
 outcome<received_from> recvfrom::await_outcome() noexcept {
     if (const auto error = failure())
         return error;
+    if (answer().result == 0 && was_interrupted())
+        return error::operation_aborted;
     return received_in(answer(), message_, from_, buffer_.size());
 }
 

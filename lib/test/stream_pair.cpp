@@ -123,8 +123,11 @@ std::string memory_operation::describe() const { return receives_ ? "recv (in me
 std::size_t memory_recv::move(memory_pipe& pipe) noexcept {
     const std::size_t limit = share_of(pipe, pipe.bytes.size());
     std::size_t moved = take(pipe, buffer_, limit);
-    for (const mutable_buffer& each: buffers_)
+    for (const mutable_buffer& each: buffers_) {
+        if (moved == limit)
+            break;
         moved += take(pipe, each, limit - moved);
+    }
     return moved;
 }
 
@@ -132,8 +135,11 @@ std::size_t memory_send::move(memory_pipe& pipe) noexcept {
     const std::size_t used = std::min(pipe.bytes.size(), pipe.options.capacity);
     const std::size_t limit = share_of(pipe, pipe.options.capacity - used);
     std::size_t moved = put(pipe, buffer_, limit);
-    for (const const_buffer& each: buffers_)
+    for (const const_buffer& each: buffers_) {
+        if (moved == limit)
+            break;
         moved += put(pipe, each, limit - moved);
+    }
     return moved;
 }
 

@@ -25,9 +25,9 @@ protected:
     scripted_context context;
     descriptor_handle handle{context.io()};
 };
-using Poll = poll_test;
+using PollOperation = poll_test;
 
-TEST_F(Poll, GivesTheEventsThatTheDescriptorIsReadyFor) {
+TEST_F(PollOperation, GivesTheEventsThatTheDescriptorIsReadyFor) {
     context.run([&]() -> task<> {
         context.answer_next(POLLIN | POLLHUP);
         EXPECT_EQ(co_await poll_of(handle, POLLIN), static_cast<std::uint32_t>(POLLIN | POLLHUP));
@@ -39,7 +39,7 @@ TEST_F(Poll, GivesTheEventsThatTheDescriptorIsReadyFor) {
     EXPECT_EQ(sqe.len, 0u);  // once
 }
 
-TEST_F(Poll, IsCancelledLikeAnyOther) {
+TEST_F(PollOperation, IsCancelledLikeAnyOther) {
     context.then([&] { handle.cancel(); });
     context.run([&]() -> task<> {
         auto [ec, events] = co_await as_tuple(poll_of(handle, POLLIN));
@@ -47,7 +47,7 @@ TEST_F(Poll, IsCancelledLikeAnyOther) {
     });
 }
 
-TEST_F(Poll, AnErrorIsAnError) {
+TEST_F(PollOperation, AnErrorIsAnError) {
     context.run([&]() -> task<> {
         context.answer_next(-EBADF);
         auto [ec, events] = co_await as_tuple(poll_of(handle, POLLIN));

@@ -43,6 +43,7 @@ public:
     bool await_ready() { return inner_.await_ready(); }
 
     void await_suspend(std::coroutine_handle<> waiter) {
+        io_context::of(env()).check_thread(*this);  // in the scope inside, who waits is no longer to be told
         suspend(waiter);
         scope_.at(env().where());
         if (env().stop_requested())

@@ -53,7 +53,7 @@ public:
     struct wait_description;
 
     /// Waits for a signal of the set, and gives its number. Several may wait; they are served in order.
-    /// Errors: operation_aborted when cancelled. Cost: at most one SQE and one read(2), no allocation.
+    /// Errors: operation_aborted when cancelled. Cost: an SQE and a read(2), no allocation.
     wait_description wait();
 
 private:
@@ -67,7 +67,6 @@ public:
     wait_operation(const descriptor_use& target, detail::signal_subscription& subscription,
                    environment& task) noexcept;
 
-    void await_suspend(std::coroutine_handle<> caller);
     std::coroutine_handle<> run() noexcept override;
     outcome<int> await_outcome() noexcept;
     int await_resume();

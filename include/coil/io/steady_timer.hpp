@@ -80,7 +80,8 @@ public:
     wait_operation(steady_timer& timer, environment& task) noexcept
         : sleep_operation(seen_from(timer.expiry_, task), task), timer_(&timer) {}
 
-    void await_suspend(std::coroutine_handle<> waiter) noexcept {
+    void await_suspend(std::coroutine_handle<> waiter) {
+        io_context::of(env()).check_thread(*this);
         // In the timer's list until it ends; being made ready takes it out.
         timer_->waits_.push_back(*this);
         sleep_operation::await_suspend(waiter);

@@ -176,6 +176,8 @@ decltype(auto) call(F& function, Args&&... args) {
         return [&]<class Object, class... Rest>(Object&& object, Rest&&... rest) -> decltype(auto) {
             if constexpr (requires { (object.*function)(std::forward<Rest>(rest)...); })
                 return (object.*function)(std::forward<Rest>(rest)...);
+            else if constexpr (requires { (object.get().*function)(std::forward<Rest>(rest)...); })
+                return (object.get().*function)(std::forward<Rest>(rest)...);  // a std::reference_wrapper
             else
                 return ((*object).*function)(std::forward<Rest>(rest)...);
         }(std::forward<Args>(args)...);

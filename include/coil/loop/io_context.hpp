@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <coil/base/error.hpp>
 #include <coil/base/intrusive_list.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/frame_allocator.hpp>
@@ -141,6 +142,12 @@ public:
     [[nodiscard]] bool is_mine() const noexcept;
     /// Whether the calling thread is the owner.
     [[nodiscard]] bool is_owner() const noexcept;
+    /// Throws error::wrong_thread where another thread than the owner would wait. A task runs on its context's thread by
+    /// construction; any other coroutine may come from anywhere.
+    void check_thread(const awaited& waiting) const {
+        if (&waiting.env() == &foreign_ && !is_mine()) [[unlikely]]
+            throw_failure(error::wrong_thread, waiting.describe());
+    }
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 

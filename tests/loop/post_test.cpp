@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "support/real_context.hpp"
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+TEST(Post, RunsFunctionsInOrderAndNeverInsideTheCall) {
+    scripted_context context;
+    std::vector<int> log;
+    context.io().post([&] {
+        log.push_back(1);
+        context.io().post([&] { log.push_back(3); });
+        log.push_back(2);
+    });
+    EXPECT_TRUE(log.empty());
+    EXPECT_EQ(context.io().run(), 2u);
+    EXPECT_EQ(log, (std::vector{1, 2, 3}));
+}
+
+TEST(Post, OfATaskRunsBehindWhatIsReady) {
+    scripted_context context;
+    std::vector<int> log;
+    co_spawn(
+        context.io(),
+        [](io_context& io, std::vector<int>& order) -> task<> {
+            io.post([&order] { order.push_back(2); });
+            order.push_back(1);
+            co_return;
+        },
+        std::ref(context.io()), std::ref(log), detached);
+    context.run();
+    EXPECT_EQ(log, (std::vector{1, 2}));
+}
+
+TEST(Post, IsWorkUntilItHasRun) {
+    scripted_context context;
+    context.io().post([] {});
+    EXPECT_EQ(context.io().run(), 1u);
+}
+
+TEST(Post, TakesFunctionsThatCanOnlyBeMoved) {
+    scripted_context context;
+    auto value = std::make_unique<int>(42);
+    int seen = 0;
+    context.io().post([&seen, value = std::move(value)] { seen = *value; });
+    context.run();
+    EXPECT_EQ(seen, 42);
+}
+
+TEST(Post, DestroysTheFunctionOnceItHasRun) {
+    scripted_context context;
+    auto held = std::make_shared<int>(1);
+    context.io().post([held] {});
+    EXPECT_EQ(held.use_count(), 2);
+    context.run();
+    EXPECT_EQ(held.use_count(), 1);
+}
+
+TEST(Post, DropsWhatAContextThatIsDestroyedNeverRan) {
+    auto held = std::make_shared<int>(1);
+    {
+        scripted_context context;
+        context.io().post([held] { ADD_FAILURE() << "it ran"; });
+    }
+    EXPECT_EQ(held.use_count(), 1);
+}
+
+/// Posts once more where it dies.
+class last_wish {
+public:
+    last_wish(io_context& context, std::shared_ptr<int> held) : context_(&context), held_(std::move(held)) {}
+    last_wish(last_wish&& other) noexcept
+        : context_(std::exchange(other.context_, nullptr)), held_(std::move(other.held_)) {}
+    ~last_wish() {
+        if (context_)
+            context_->post([held = held_] { ADD_FAILURE() << "it ran"; });
+    }
+    void operator()() {}
+
+private:
+    io_context* context_;
+    std::shared_ptr<int> held_;
+};
+
+TEST(Post, FromTheDestructorOfWhatIsDroppedIsDroppedAsWell) {
+    auto held = std::make_shared<int>(1);
+    {
+        scripted_context context;
+        context.io().post(last_wish(context.io(), held));
+    }
+    EXPECT_EQ(held.use_count(), 1);
+}
+
+TEST(Post, FromTheDestructorOfATasksLocalIsDroppedAsWell) {
+    auto held = std::make_shared<int>(1);
+    {
+        scripted_context context;
+        auto socket = context.connected_socket();
+        co_spawn(
+            context.io(),
+            [](io_context& io, tcp::socket& from, std::shared_ptr<int> kept) -> task<> {
+                const last_wish wish(io, std::move(kept));
+                std::array<char, 10> buffer;
+                co_await as_tuple(from.recv(buffer));
+            },
+            std::ref(context.io()), std::ref(socket), held, detached);
+        context.poll();
+    }
+    EXPECT_EQ(held.use_count(), 1);
+}
+
+TEST(Post, AnExceptionLeavesThroughRunWhichMayBeCalledAgain) {
+    scripted_context context;
+    std::vector<int> log;
+    context.io().post([&] { log.push_back(1); });
+    context.io().post([] { throw std::runtime_error("a bug"); });
+    context.io().post([&] { log.push_back(2); });
+    EXPECT_THROW(context.io().run(), std::runtime_error);
+    EXPECT_FALSE(context.io().stopped());
+    EXPECT_EQ(log, (std::vector{1}));
+    context.io().run();
+    EXPECT_EQ(log, (std::vector{1, 2}));
+}
+
+TEST(Post, TwoExceptionsLeaveOneByOne) {
+    scripted_context context;
+    context.io().post([] { throw std::runtime_error("one"); });
+    context.io().post([] { throw std::logic_error("two"); });
+    EXPECT_THROW(context.io().run(), std::runtime_error);
+    EXPECT_THROW(context.io().run(), std::logic_error);
+    EXPECT_EQ(context.io().run(), 0u);
+}
+
+TEST(Post, ASystemErrorLeavesThroughRunAsWell) {
+    scripted_context context;
+    context.io().post([] { throw std::system_error(std::make_error_code(std::errc::broken_pipe)); });
+    EXPECT_THROW(context.io().run(), std::system_error);
+}
+
+TEST(Post, WakesALoopThatWaits) {
+    scripted_context context;
+    bool ran = false;
+    const work_guard guard(context.io());
+    context.script().then([&] {
+        std::thread other([&] {
+            context.io().post([&] {
+                ran = true;
+                context.io().stop();
+            });
+        });
+        other.join();
+    });
+    context.io().run();
+    EXPECT_TRUE(ran);
+}
+
+TEST(Post, ManyCostOneWake) {
+    real_context context;
+    int ran = 0;
+    for (int i = 0; i < 1000; ++i)
+        context.io().post([&] { ++ran; });
+    context.poll();
+    EXPECT_EQ(ran, 1000);
+    EXPECT_LE(context.io().metrics().completions, 2u);
+}
+
+TEST(RealPost, NoneIsLostOfWhatManyThreadsPost) {
+    real_context context;
+    constexpr int threads = 8;
+    constexpr int posts = 10'000;
+    std::optional<work_guard> guard(std::in_place, context.io());
+    std::vector<int> next(threads, 0);  // of each thread: in its order
+    int ran = 0;
+    std::vector<std::thread> posters;
+    for (int who = 0; who < threads; ++who)
+        posters.emplace_back([&, who] {
+            for (int i = 0; i < posts; ++i)
+                context.io().post([&, who, i] {
+                    EXPECT_EQ(next[static_cast<std::size_t>(who)]++, i);
+                    if (++ran == threads * posts)
+                        guard.reset();
+                });
+        });
+    context.io().run_for(std::chrono::seconds(30));
+    for (auto& poster: posters)
+        poster.join();
+    EXPECT_EQ(ran, threads * posts);
+}
+
+// One post at a time, each of which finds the loop asleep or about to be.
+TEST(RealPost, NoWakeIsLostBetweenLookingAndSleeping) {
+    real_context context;
+    const work_guard guard(context.io());
+    std::atomic<int> answered{0};
+    constexpr int rounds = 5'000;
+    std::thread poster([&] {
+        for (int i = 0; i < rounds; ++i) {
+            context.io().post([&] { answered.fetch_add(1); });
+            while (answered.load() <= i)
+                ;
+        }
+        context.io().stop();
+    });
+    context.io().run_for(std::chrono::seconds(30));
+    EXPECT_EQ(answered.load(), rounds);
+    answered = rounds;  // so that the poster ends, whatever happened
+    poster.join();
+}
+
+}  // namespace
+}  // namespace coil::test

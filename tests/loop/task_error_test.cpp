@@ -1,0 +1,233 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <coil/io/sleep.hpp>
+
+#include "support/scripted_context.hpp"
+
+// What becomes of an error that ends a task which nobody waits for.
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What is written to stderr meanwhile, line by line.
+template <class F>
+std::vector<std::string> lines_on_stderr(F&& action) {
+    testing::internal::CaptureStderr();
+    action();
+    const std::string text = testing::internal::GetCapturedStderr();
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        lines.push_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return lines;
+}
+
+task<> fail_by_the_world() {
+    co_await yield();
+    throw_failure(std::make_error_code(std::errc::connection_reset), "recv (peer 192.0.2.1:80)");
+}
+
+task<> fail_by_a_bug() {
+    co_await yield();
+    throw std::logic_error("a bug");
+}
+
+TEST(TaskError, OfTheWorldIsALineOnStderrAndEndsThatTaskAlone) {
+    scripted_context context;
+    bool other_went_on = false;
+    co_spawn(context.io(), fail_by_the_world(), detached);
+    auto other = context.spawn([&]() -> task<> {
+        co_await sleep_for(1s);
+        other_went_on = true;
+    });
+    const auto lines = lines_on_stderr([&] { context.io().run(); });
+    ASSERT_EQ(lines.size(), 1u);
+    for (const char* part: {"coil: ", "task_error_test.cpp:", "recv", "192.0.2.1:80", "Connection reset"})
+        EXPECT_NE(lines[0].find(part), std::string::npos) << lines[0];
+    EXPECT_TRUE(other_went_on);
+}
+
+TEST(TaskError, OfAnOperationNamesItAndItsPeer) {
+    scripted_context context;
+    tcp::socket socket(context);
+    context.answer_next(0);
+    context.answer_next(-ECONNRESET);
+    const auto receive = [&]() -> task<> {
+        std::array<char, 10> buffer;
+        co_await socket.connect({ip::address_v4({192, 0, 2, 1}), 80});
+        co_await socket.recv(buffer);
+    };
+    co_spawn(context.io(), receive, detached);
+    const auto lines = lines_on_stderr([&] { context.io().run(); });
+    ASSERT_EQ(lines.size(), 1u);
+    for (const char* part: {"recv", "192.0.2.1:80", "Connection reset"})
+        EXPECT_NE(lines[0].find(part), std::string::npos) << lines[0];
+}
+
+TEST(TaskError, AFloodOfThemIsNoFloodOfText) {
+    scripted_context context;
+    const auto lines = lines_on_stderr([&] {
+        for (int i = 0; i < 100; ++i)
+            co_spawn(context.io(), fail_by_the_world(), detached);
+        context.run();
+        context.script().advance(2s);
+        co_spawn(context.io(), fail_by_the_world(), detached);
+        context.run();
+    });
+    ASSERT_EQ(lines.size(), 12u);
+    EXPECT_NE(lines[10].find("90 more"), std::string::npos) << lines[10];
+}
+
+TEST(TaskError, OfABugLeavesThroughRunWhichMayBeCalledAgain) {
+    scripted_context context;
+    bool other_went_on = false;
+    co_spawn(context.io(), fail_by_a_bug(), detached);
+    auto other = context.spawn([&]() -> task<> {
+        co_await sleep_for(1s);
+        other_went_on = true;
+    });
+    EXPECT_THROW(context.io().run(), std::logic_error);
+    EXPECT_FALSE(other_went_on);
+    context.io().run();
+    EXPECT_TRUE(other_went_on);
+}
+
+TEST(TaskError, SeveralBugsLeaveOneByOne) {
+    scripted_context context;
+    for (int i = 0; i < 3; ++i)
+        co_spawn(context.io(), fail_by_a_bug(), detached);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_THROW(context.io().run(), std::logic_error);
+    EXPECT_EQ(context.io().run(), 0u);
+}
+
+TEST(TaskError, WhatIsNoStandardExceptionLeavesToo) {
+    scripted_context context;
+    co_spawn(
+        context.io(),
+        []() -> task<> {
+            co_await yield();
+            throw 42;
+        },
+        detached);
+    EXPECT_THROW(context.io().run(), int);
+}
+
+TEST(TaskError, AHandlerGetsThemAll) {
+    scripted_context context;
+    std::vector<task_failure> failures;
+    context.io().on_task_error([&](const task_failure& failure) { failures.push_back(failure); });
+    co_spawn(context.io(), fail_by_the_world(), detached);
+    co_spawn(context.io(), fail_by_a_bug(), detached);
+    const unsigned line = __LINE__ - 1;
+    EXPECT_TRUE(lines_on_stderr([&] { context.io().run(); }).empty());
+    ASSERT_EQ(failures.size(), 2u);
+    EXPECT_EQ(failures[0].code, std::errc::connection_reset);
+    EXPECT_FALSE(failures[1].code);
+    EXPECT_THROW(std::rethrow_exception(failures[1].exception), std::logic_error);
+    EXPECT_EQ(failures[1].spawned_at.line(), line);
+    EXPECT_NE(std::strstr(failures[1].spawned_at.file_name(), "task_error_test.cpp"), nullptr);
+    EXPECT_GT(failures[1].awaited_at.line(), 0u);
+    EXPECT_LT(failures[1].awaited_at.line(), line);
+    EXPECT_NE(failures[1].text.find("a bug"), std::string::npos) << failures[1].text;
+}
+
+TEST(TaskError, WhatTheHandlerThrowsLeavesThroughRun) {
+    scripted_context context;
+    context.io().on_task_error(
+        [](const task_failure& failure) { std::rethrow_exception(failure.exception); });
+    co_spawn(context.io(), fail_by_the_world(), detached);
+    EXPECT_THROW(context.io().run(), std::system_error);
+    EXPECT_EQ(context.io().run(), 0u);
+}
+
+TEST(TaskError, AHandlerMaySpawn) {
+    scripted_context context;
+    int restarts = 0;
+    context.io().on_task_error([&](const task_failure&) {
+        if (++restarts < 3)
+            co_spawn(context.io(), fail_by_the_world(), detached);
+    });
+    co_spawn(context.io(), fail_by_the_world(), detached);
+    context.io().run();
+    EXPECT_EQ(restarts, 3);
+}
+
+TEST(TaskError, ATaskThatEndsStoppedAsItWasAskedIsNoError) {
+    scripted_context context;
+    context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
+    auto socket = context.connected_socket();
+    auto handle = context.spawn([&]() -> task<> {
+        std::array<char, 10> buffer;
+        co_await socket.recv(buffer);
+    });
+    context.then([&] {
+        handle.request_stop();
+        handle.detach();
+    });
+    context.io().run();
+}
+
+TEST(TaskError, AnAbortThatNobodyAskedForIsAnError) {
+    scripted_context context;
+    int errors = 0;
+    context.io().on_task_error([&](const task_failure& failure) {
+        EXPECT_EQ(failure.code, error::operation_aborted);
+        ++errors;
+    });
+    auto socket = context.connected_socket();
+    co_spawn(
+        context.io(),
+        [](tcp::socket& from) -> task<> {
+            std::array<char, 10> buffer;
+            co_await from.recv(buffer);
+        },
+        std::ref(socket), detached);
+    context.then([&] { socket.cancel(); });
+    context.io().run();
+    EXPECT_EQ(errors, 1);
+}
+
+TEST(TaskError, OfAJoinableTaskGoesToWhoJoinsAndToNobodyElse) {
+    scripted_context context;
+    context.run([&]() -> task<> {  // here any report is a failure
+        auto handle = co_spawn(context.io(), fail_by_the_world());
+        auto [ec] = co_await as_tuple(handle.join());
+        EXPECT_EQ(ec, error::connection_reset);
+    });
+}
+
+TEST(TaskError, OfATaskWhoseHandleIsDroppedAfterItsEndIsReported) {
+    scripted_context context;
+    int errors = 0;
+    context.io().on_task_error([&](const task_failure&) { ++errors; });
+    {
+        auto handle = co_spawn(context.io(), fail_by_the_world());
+        context.io().run();
+        EXPECT_TRUE(handle.done());
+        EXPECT_EQ(errors, 0);
+    }
+    EXPECT_EQ(errors, 1);
+}
+
+TEST(TaskError, OfATaskThatWasDestroyedWithItsContextIsReportedToNobody) {
+    scripted_context context;
+    context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
+    auto handle = co_spawn(context.io(), fail_by_the_world());
+    context.poll();
+    context.destroy();
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// To let a task go on alone, say detached.
+// expect: nodiscard
+
+#include <coil/loop/co_spawn.hpp>
+
+coil::task<> work();
+
+void start(coil::io_context& context) {
+#ifdef COIL_MUST_NOT_COMPILE
+    coil::co_spawn(context, work());
+#else
+    coil::co_spawn(context, work(), coil::detached);
+#endif
+}

@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// The bytes would be gone before they arrive.
+// expect: no matching
+
+#include <vector>
+
+#include <coil/coro/task.hpp>
+#include <coil/net/tcp.hpp>
+
+coil::task<> receive(coil::ip::tcp::socket& socket) {
+    std::vector<char> buffer(100);
+#ifdef COIL_MUST_NOT_COMPILE
+    co_await socket.recv(std::vector<char>(100));
+#else
+    co_await socket.recv(buffer);
+#endif
+}

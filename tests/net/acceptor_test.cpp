@@ -1,0 +1,278 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// Acceptors under load, and short of descriptors, on the real kernel.
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <coil/algo/timeout.hpp>
+#include <coil/io/sleep.hpp>
+#include <coil/net/tcp.hpp>
+
+#include "net/connected.hpp"
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Acceptor : public testing::Test {
+protected:
+    template <class F>
+    void tell(F&& story) {
+        context_.run(story);
+    }
+    io_context& context() { return context_; }
+
+    [[nodiscard]] static tcp::endpoint address_of(const tcp::acceptor& acceptor) {
+        return {ip::address_v4::loopback(), acceptor.local_endpoint().port()};
+    }
+
+    /// Connects `count` clients, one after the other.
+    task<std::vector<tcp::socket>> connect_clients(tcp::endpoint to, std::size_t count) {
+        std::vector<tcp::socket> clients;
+        for (std::size_t i = 0; i < count; ++i) {
+            clients.emplace_back(context_.io());
+            co_await clients.back().connect(to);
+        }
+        co_return clients;
+    }
+
+private:
+    real_context context_;
+};
+
+TEST_F(Acceptor, ServesThoseWhoWaitInTheirOrder) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        std::vector<int> served;
+        std::vector<std::uint16_t> ports;
+        const auto wait = [&](int number) -> task<> {
+            auto peer = co_await acceptor.accept();
+            served.push_back(number);
+            ports.push_back(peer.remote_endpoint().port());
+        };
+        for (int i = 0; i < 5; ++i)
+            co_spawn(context(), wait, i).detach();
+        co_await yield();
+        auto clients = co_await connect_clients(address_of(acceptor), 5);
+        while (served.size() < 5)
+            co_await yield();
+        EXPECT_EQ(served, (std::vector<int>{0, 1, 2, 3, 4}));
+        for (std::size_t i = 0; i < 5; ++i)
+            EXPECT_EQ(ports[i], clients[i].local_endpoint().port());
+    });
+}
+
+TEST_F(Acceptor, ServesTheOthersWhenOneGivesUp) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        std::vector<int> served;
+        const auto wait = [&](int number) -> task<> {
+            auto taken = co_await as_tuple(acceptor.accept());
+            served.push_back(taken ? number : -number);
+        };
+        auto first = co_spawn(context(), wait, 1);
+        auto second = co_spawn(context(), wait, 2);
+        auto third = co_spawn(context(), wait, 3);
+        co_await let_others_run();
+        second.request_stop();
+        first.request_stop();
+        co_await second.join();
+        auto clients = co_await connect_clients(address_of(acceptor), 2);
+        co_await third.join();
+        EXPECT_EQ(served, (std::vector<int>{-2, -1, 3}));
+        EXPECT_EQ((co_await acceptor.accept()).remote_endpoint().port(), clients[1].local_endpoint().port());
+    });
+}
+
+TEST_F(Acceptor, TakesAThousandConnectionsThatComeAtOnce) {
+    tell([&]() -> task<> {
+        constexpr int connections = 1000;
+        tcp::acceptor acceptor(context(), {tcp::v6(), 0});
+        int greeted = 0;
+        const auto client = [&]() -> task<> {
+            tcp::socket socket(context());
+            co_await socket.connect(address_of(acceptor));
+            char byte[1];
+            greeted += co_await socket.recv(byte) == 1 && byte[0] == '!';
+            socket.set_option(socket_base::linger(true, 0));  // leaves no port in TIME_WAIT
+        };
+        std::vector<join_handle<void>> clients;
+        for (int i = 0; i < connections; ++i)
+            clients.push_back(co_spawn(context(), client));
+        std::vector<tcp::socket> servers;
+        for (int i = 0; i < connections; ++i) {
+            servers.push_back(co_await acceptor.accept());
+            co_await servers.back().send("!");
+        }
+        for (auto& each: clients)
+            co_await each.join();
+        EXPECT_EQ(greeted, connections);
+    });
+}
+
+TEST_F(Acceptor, IsNotHeldUpByClientsThatHaveResetBeforeTheyWereAccepted) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        auto clients = co_await connect_clients(address_of(acceptor), 100);
+        for (auto& each: clients) {
+            each.set_option(socket_base::linger(true, 0));
+            each.close();
+        }
+        tcp::socket last(context());
+        co_await last.connect(address_of(acceptor));
+        tcp::endpoint peer;
+        int taken = 0;
+        do {
+            auto server = co_await acceptor.accept(peer);
+            ++taken;
+        } while (peer != last.local_endpoint() && taken <= 101);
+        EXPECT_EQ(peer, last.local_endpoint());
+    });
+}
+
+TEST_F(Acceptor, WithoutListenIsAnError) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context());
+        acceptor.open(tcp::v4());
+        acceptor.bind({tcp::v4(), 0});
+        auto taken = co_await as_tuple(acceptor.accept());
+        EXPECT_EQ(taken.error(), error::invalid_argument);
+        acceptor.listen();
+        auto clients = co_await connect_clients(address_of(acceptor), 1);
+        EXPECT_TRUE((co_await acceptor.accept()).is_open());
+    });
+}
+
+TEST_F(Acceptor, SharesItsPortWithAnotherWhereBothAgree) {
+    tell([&]() -> task<> {
+        tcp::acceptor first(context());
+        first.open(tcp::v4());
+        first.set_option(socket_base::reuse_port(true));
+        first.bind({ip::address_v4::loopback(), 0});
+        first.listen();
+        tcp::acceptor second(context());
+        second.open(tcp::v4());
+        second.set_option(socket_base::reuse_port(true));
+        second.bind(first.local_endpoint());
+        second.listen();
+        EXPECT_EQ(first.local_endpoint(), second.local_endpoint());
+        co_return;
+    });
+}
+
+// ---- short of descriptors ------------------------------------------------------------------------------------------
+
+/// Leaves the process with as many descriptors as it has now, and `spare` more.
+class descriptor_shortage {
+public:
+    explicit descriptor_shortage(int spare) {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &former_), 0);
+        const int lowest_free = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
+        EXPECT_GE(lowest_free, 0);
+        ::close(lowest_free);
+        rlimit narrow = former_;
+        narrow.rlim_cur = static_cast<rlim_t>(lowest_free + 256);
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &narrow), 0);
+        for (int number; (number = ::fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0;)
+            held_.push_back(number);
+        for (; spare > 0; --spare)
+            release_one();
+    }
+    descriptor_shortage(const descriptor_shortage&) = delete;
+    descriptor_shortage& operator=(const descriptor_shortage&) = delete;
+    ~descriptor_shortage() {
+        while (!held_.empty())
+            release_one();
+        ::setrlimit(RLIMIT_NOFILE, &former_);
+    }
+
+    void release_one() {
+        ::close(held_.back());
+        held_.pop_back();
+    }
+
+private:
+    rlimit former_{};
+    std::vector<int> held_;
+};
+
+TEST_F(Acceptor, OutOfDescriptorsItWaitsWithoutSpinningAndServesWhenThereIsOne) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        tcp::socket client(context(), tcp::v4());
+        co_await client.connect(address_of(acceptor));
+        auto waiting =
+            co_spawn(context(), [&]() -> task<tcp::socket> { co_return co_await acceptor.accept(); });
+        descriptor_shortage shortage(0);
+        const auto before = context().metrics();
+        co_await sleep_for(150ms);
+        EXPECT_FALSE(waiting.done());
+        const auto after = context().metrics();
+        EXPECT_LT(after.enters - before.enters, 12u);
+        EXPECT_GE(after.submissions - before.submissions, 2u);  // it has tried, and tried again
+
+        shortage.release_one();
+        auto server = co_await timeout(waiting.join(), 1s);
+        EXPECT_EQ(server.remote_endpoint(), client.local_endpoint());
+    });
+}
+
+// The kernel answers EMFILE also while nobody connects: an idle listener must not spin either.
+TEST_F(Acceptor, OutOfDescriptorsAndIdleItDoesNotSpin) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        descriptor_shortage shortage(0);
+        const auto before = context().metrics();
+        auto taken = co_await as_tuple(timeout(acceptor.accept(), 50ms));
+        EXPECT_EQ(taken.error(), error::timed_out);
+        EXPECT_LT(context().metrics().enters - before.enters, 8u);
+    });
+}
+
+TEST_F(Acceptor, OutOfDescriptorsItsWaitsCanBeCancelledAndItBeClosed) {
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        descriptor_shortage shortage(0);
+        const auto wait = [&]() -> task<std::error_code> {
+            auto taken = co_await as_tuple(acceptor.accept());
+            co_return taken.error();
+        };
+        auto cancelled = co_spawn(context(), wait);
+        co_await let_others_run(5);
+        acceptor.cancel();
+        EXPECT_EQ(co_await cancelled.join(), error::operation_aborted);
+        auto closed = co_spawn(context(), wait);
+        co_await let_others_run(5);
+        acceptor.close();
+        EXPECT_EQ(co_await closed.join(), error::operation_aborted);
+    });
+}
+
+TEST_F(Acceptor, OutOfDescriptorsASocketCannotBeOpened) {
+    tell([&]() -> task<> {
+        tcp::socket socket(context());
+        const descriptor_shortage shortage(0);
+        auto [ec] = co_await as_tuple(socket.connect({ip::address_v4::loopback(), 1}));
+        EXPECT_EQ(ec, std::errc::too_many_files_open);
+        EXPECT_FALSE(socket.is_open());
+        try {
+            socket.open();
+            ADD_FAILURE() << "no error";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), std::errc::too_many_files_open);
+        }
+    });
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,398 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// An io_context that is destroyed with everything in flight: on its thread, after its thread, and beside its thread.
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <coil/algo/read.hpp>
+#include <coil/algo/timeout.hpp>
+#include <coil/algo/write.hpp>
+#include <coil/io/signal_set.hpp>
+#include <coil/io/sleep.hpp>
+#include <coil/io/steady_timer.hpp>
+#include <coil/net/tcp.hpp>
+#include <coil/net/udp.hpp>
+
+#include "net/connected.hpp"
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Counts what is alive in the tasks' frames.
+class witness {
+public:
+    witness() { ++alive; }
+    witness(const witness&) = delete;
+    witness& operator=(const witness&) = delete;
+    ~witness() { --alive; }
+
+    static inline int alive = 0;
+};
+
+/// A process of all there is: streams, acceptors, datagrams, timers, signals, timeouts and joins, all of them waiting.
+class world {
+public:
+    explicit world(io_context& context) : context_(context), acceptor_(context, {tcp::v6(), 0}) {}
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] bool is_waiting() const { return waiting_ == 9; }
+    [[nodiscard]] bool has_gone_on() const { return went_on_; }
+
+    /// All that holds anything lives in the tasks' frames, or here.
+    task<> begin() {
+        const witness here;
+        port_ = acceptor_.local_endpoint().port();
+        auto both = co_await connect_ends(context_);
+        auto other = co_await connect_ends(context_);
+        steady_timer timer(context_, 1h);
+        co_spawn(context_, wait_to_accept(), detached);
+        co_spawn(context_, wait_to_accept(), detached);
+        co_spawn(context_, wait_for_bytes(both.near), detached);
+        co_spawn(context_, wait_for_room(both.near), detached);
+        co_spawn(context_, wait_for_datagrams(), detached);
+        co_spawn(context_, wait_for_signals(), detached);
+        co_spawn(context_, wait_for_time(timer), detached);
+        auto nested = co_spawn(context_, wait_in_timeouts(std::move(other.far)));
+        ++waiting_;
+        co_await nested.join();
+        went_on_ = true;
+    }
+
+private:
+    task<> wait_to_accept() {
+        const witness here;
+        ++waiting_;
+        auto peer = co_await acceptor_.accept();
+        went_on_ = true;
+    }
+    task<> wait_for_bytes(tcp::socket& socket) {
+        const witness here;
+        std::array<char, 1000> buffer;
+        ++waiting_;
+        co_await read(socket, buffer);
+        went_on_ = true;
+    }
+    task<> wait_for_room(tcp::socket& socket) {
+        const witness here;
+        ++waiting_;
+        co_await write(socket, too_much());
+        went_on_ = true;
+    }
+    task<> wait_for_datagrams() {
+        const witness here;
+        udp::socket socket(context_, {udp::v4(), 0});
+        std::array<char, 1000> buffer;
+        ++waiting_;
+        co_await socket.recvfrom(buffer);
+        went_on_ = true;
+    }
+    task<> wait_for_signals() {
+        const witness here;
+        signal_set signals(context_, SIGUSR2);
+        ++waiting_;
+        co_await signals.wait();
+        went_on_ = true;
+    }
+    task<> wait_for_time(steady_timer& timer) {
+        const witness here;
+        ++waiting_;
+        co_await timer.wait();
+        went_on_ = true;
+    }
+    task<> wait_in_timeouts(tcp::socket socket) {
+        const witness here;
+        const auto inside = [&]() -> task<> {
+            const witness deeper;
+            std::array<char, 1000> buffer;
+            co_await timeout(read(socket, buffer), 1h);
+        };
+        ++waiting_;
+        co_await timeout(inside(), 1h);
+        went_on_ = true;
+    }
+
+    io_context& context_;
+    tcp::acceptor acceptor_;
+    std::uint16_t port_ = 0;
+    int waiting_ = 0;
+    bool went_on_ = false;
+};
+
+void expect_free(std::uint16_t port) {
+    io_context context;
+    tcp::acceptor acceptor(context);
+    acceptor.open(tcp::v6());  // without SO_REUSEADDR
+    EXPECT_NO_THROW(acceptor.bind({tcp::v6(), port}));
+}
+
+/// Runs until all of `world` waits, in the kernel too.
+void run_until_waiting(io_context& context, const world& inside) {
+    for (int i = 0; i < 1000 && !inside.is_waiting(); ++i)
+        context.poll();
+    for (int i = 0; i < 5; ++i)
+        context.poll();
+    EXPECT_TRUE(inside.is_waiting());
+}
+
+TEST(Teardown, OnItsOwnThreadEndsEverythingBeforeItReturns) {
+    auto context = std::make_unique<io_context>();
+    world inside(*context);
+    co_spawn(*context, inside.begin(), detached);
+    run_until_waiting(*context, inside);
+    EXPECT_EQ(witness::alive, 10);
+    context.reset();
+    EXPECT_EQ(witness::alive, 0);
+    EXPECT_FALSE(inside.has_gone_on());
+    expect_free(inside.port());
+}
+
+TEST(Teardown, OnAnotherThreadAfterTheOwnerHasEnded) {
+    auto context = std::make_unique<io_context>();
+    world inside(*context);
+    co_spawn(*context, inside.begin(), detached);
+    std::thread owner([&] { run_until_waiting(*context, inside); });
+    owner.join();
+    EXPECT_EQ(witness::alive, 10);
+    context.reset();
+    EXPECT_EQ(witness::alive, 0);
+    EXPECT_FALSE(inside.has_gone_on());
+    expect_free(inside.port());
+}
+
+TEST(Teardown, OnAnotherThreadAfterTheOwnerWasStoppedInTheMiddleOfIt) {
+    auto context = std::make_unique<io_context>();
+    world inside(*context);
+    std::atomic<bool> waiting = false;
+    const auto watch = [&]() -> task<> {
+        while (!inside.is_waiting())
+            co_await yield();
+        co_await let_others_run(5);
+        waiting = true;
+        waiting.notify_one();
+    };
+    co_spawn(*context, inside.begin(), detached);
+    co_spawn(*context, watch, detached);
+    std::thread owner([&] { context->run(); });
+    waiting.wait(false);
+    context->stop();
+    owner.join();
+    context.reset();
+    EXPECT_EQ(witness::alive, 0);
+    EXPECT_FALSE(inside.has_gone_on());
+    expect_free(inside.port());
+}
+
+/// A thread that does what it is told, and otherwise stays.
+class errand_thread {
+public:
+    ~errand_thread() {
+        give(nullptr);
+        thread_.join();
+    }
+    void do_now(std::function<void()> errand) {
+        give(std::move(errand));
+        std::unique_lock held(lock_);
+        changed_.wait(held, [this] { return !errand_; });
+    }
+
+private:
+    void give(std::function<void()> errand) {
+        const std::lock_guard held(lock_);
+        over_ = !errand;
+        errand_ = std::move(errand);
+        changed_.notify_all();
+    }
+    void serve() {
+        std::unique_lock held(lock_);
+        for (;;) {
+            changed_.wait(held, [this] { return errand_ || over_; });
+            if (!errand_)
+                return;
+            errand_();
+            errand_ = nullptr;
+            changed_.notify_all();
+        }
+    }
+
+    std::mutex lock_;
+    std::condition_variable changed_;
+    std::function<void()> errand_;
+    bool over_ = false;
+    std::thread thread_{[this] { serve(); }};
+};
+
+TEST(Teardown, OnAnotherThreadWhileTheOwnerIsAlive) {
+    auto context = std::make_unique<io_context>();
+    world inside(*context);
+    errand_thread owner;
+    owner.do_now([&] {
+        co_spawn(*context, inside.begin(), detached);
+        run_until_waiting(*context, inside);
+    });
+    context.reset();
+    EXPECT_EQ(witness::alive, 0);
+    EXPECT_FALSE(inside.has_gone_on());
+    expect_free(inside.port());
+    owner.do_now([&] {  // the owner can have another
+        io_context next;
+        co_spawn(next, let_others_run(), detached);
+        EXPECT_GT(next.run(), 0u);
+    });
+}
+
+TEST(Teardown, AContextIsRunAnewByAThreadAfterItsOwner) {
+    io_context context;
+    tcp::acceptor acceptor(context, {tcp::v4(), 0});
+    udp::socket datagrams(context, {ip::address_v4::loopback(), 0});
+    std::optional<std::error_code> received;
+    const auto receive = [&]() -> task<> {
+        std::array<char, 1> buffer;
+        auto [ec, from] = co_await as_tuple(datagrams.recvfrom(buffer));
+        received = ec;
+        co_await datagrams.sendto("x", datagrams.local_endpoint());
+        EXPECT_EQ((co_await datagrams.recvfrom(buffer)).size, 1u);
+    };
+    bool greeted = false;
+    const auto greet = [&]() -> task<> {
+        auto peer = co_await acceptor.accept();
+        co_await peer.send("x");
+        greeted = true;
+    };
+    co_spawn(context, receive, detached);
+    co_spawn(context, greet, detached);
+    std::thread([&] { context.run_for(1ms); }).join();
+    EXPECT_FALSE(received);
+    // The kernel's part ended with its thread. Whoever runs the context next tells it, and goes on.
+    const auto connect = [&]() -> task<> {
+        tcp::socket client(context);
+        co_await client.connect({ip::address_v4::loopback(), acceptor.local_endpoint().port()});
+        std::array<char, 1> buffer;
+        EXPECT_EQ(co_await client.recv(buffer), 1u);
+    };
+    std::thread([&] {
+        context.restart();
+        co_spawn(context, connect, detached);
+        context.run_for(10s);
+    }).join();
+    EXPECT_TRUE(context.stopped());
+    EXPECT_EQ(received, error::operation_aborted);
+    EXPECT_TRUE(greeted);
+}
+
+TEST(Teardown, ThePeersSeeTheEndBeforeTheDestructorReturns) {
+    real_context context;
+    auto [socket, peer] = context.connection();
+    const auto hold = [](tcp::socket held) -> task<> {
+        std::array<char, 10> buffer;
+        co_await held.recv(buffer);
+    };
+    co_spawn(context.io(), hold(std::move(socket)), detached);
+    for (int i = 0; i < 5; ++i)
+        context.poll();
+    context.destroy();
+    char byte;
+    EXPECT_EQ(::recv(peer.number(), &byte, 1, MSG_DONTWAIT), 0);
+}
+
+TEST(Teardown, HandlesThatOutliveTheirContextAreClosedAndHarmless) {
+    std::optional<io_context> context(std::in_place);
+    tcp::acceptor acceptor(*context, {tcp::v4(), 0});
+    tcp::socket socket(*context, tcp::v4());
+    udp::socket datagrams(*context, {udp::v4(), 0});
+    tcp::socket unused(*context);
+    const auto port = acceptor.local_endpoint().port();
+    const auto wait = [&]() -> task<> { co_await acceptor.accept(); };
+    co_spawn(*context, wait, detached);
+    context->poll();
+    context.reset();
+
+    EXPECT_FALSE(acceptor.is_open());
+    EXPECT_FALSE(socket.is_open());
+    EXPECT_FALSE(datagrams.is_open());
+    EXPECT_EQ(socket.native_handle(), -1);
+    socket.cancel();
+    EXPECT_EQ(socket.shutdown(socket_base::shutdown_both).error(), error::bad_descriptor);
+    EXPECT_FALSE(socket.close().error());
+    EXPECT_EQ(datagrams.release(), -1);
+    EXPECT_THROW(socket.open(), std::system_error);
+    tcp::socket moved = std::move(socket);
+    EXPECT_FALSE(moved.is_open());
+    expect_free(port);
+
+    real_context next;
+    next.run([&]() -> task<> {
+        std::array<char, 1> buffer;
+        auto [ec, n] = co_await as_tuple(moved.recv(buffer));
+        EXPECT_EQ(ec, error::bad_descriptor);
+        moved = tcp::socket(next.io(), tcp::v4());
+        EXPECT_TRUE(moved.is_open());
+    });
+}
+
+// The classic crash: locals whose destructors touch objects that were destroyed a moment ago.
+TEST(Teardown, DestructorsMayTouchWhatIsBeingDestroyed) {
+    auto context = std::make_unique<io_context>();
+    struct meddler {
+        io_context& context;
+        tcp::socket& socket;
+        steady_timer& timer;
+        ~meddler() {
+            socket.cancel();
+            socket.close();
+            timer.cancel();
+            context.stop();
+            context.post([] { ADD_FAILURE() << "a post to a context that is being destroyed has run"; });
+            const auto late = []() -> task<> {
+                ADD_FAILURE() << "a task on a context that is being destroyed has run";
+                co_return;
+            };
+            co_spawn(context, late, detached);
+        }
+    };
+    auto socket = std::make_unique<tcp::socket>(*context);
+    auto timer = std::make_unique<steady_timer>(*context, 1h);
+    const auto wait = [&]() -> task<> {
+        const meddler here{*context, *socket, *timer};
+        auto both = co_await connect_ends(*context);
+        *socket = std::move(both.near);
+        std::array<char, 1> buffer;
+        co_await socket->recv(buffer);
+    };
+    const auto wait_for_the_timer = [&]() -> task<> {
+        const meddler here{*context, *socket, *timer};
+        co_await timer->wait();
+    };
+    co_spawn(*context, wait, detached);
+    co_spawn(*context, wait_for_the_timer, detached);
+    for (int i = 0; i < 20; ++i)
+        context->poll();
+    EXPECT_TRUE(socket->is_open());
+    context.reset();
+    EXPECT_FALSE(socket->is_open());
+}
+
+TEST(Teardown, OfAContextThatNeverRanIsNothing) {
+    io_context context;
+    tcp::acceptor acceptor(context, {tcp::v4(), 0});
+    const auto never = []() -> task<> {
+        ADD_FAILURE();
+        co_return;
+    };
+    co_spawn(context, never, detached);
+}
+
+}  // namespace
+}  // namespace coil::test
