@@ -147,14 +147,16 @@ void add_signal(signal_subscription& subscription, int number) {
 void remove_signal(signal_subscription& subscription, int number) noexcept {
     if (number < 1 || number >= NSIG)
         return;
-    const std::lock_guard held(lock());
-    if (!(subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number)))
-        return;
-    disposition& action = disposition_of(number);
-    if (--action.users == 0)
-        ::sigaction(number, &action.former, nullptr);
-    subscription.signals.fetch_and(~signal_subscription::bit(number), std::memory_order_release);
-    subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
+    {
+        const std::lock_guard held(lock());
+        if (!(subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number)))
+            return;
+        disposition& action = disposition_of(number);
+        if (--action.users == 0)
+            ::sigaction(number, &action.former, nullptr);
+        subscription.signals.fetch_and(~signal_subscription::bit(number), std::memory_order_release);
+        subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
+    }
     subscription.tidy();
 }
 

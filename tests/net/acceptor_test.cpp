@@ -181,7 +181,7 @@ public:
         EXPECT_GE(lowest_free, 0);
         ::close(lowest_free);
         rlimit narrow = former_;
-        narrow.rlim_cur = static_cast<rlim_t>(lowest_free + 256);
+        narrow.rlim_cur = static_cast<rlim_t>(lowest_free) + 256;
         EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &narrow), 0);
         for (int number; (number = ::fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0;)
             held_.push_back(number);
