@@ -59,10 +59,14 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
 
     // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
     submit_deferred();
-    if (may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work())
+    const bool is_idle =
+        may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
+    // What found no slot must not wait for somebody else's answer: this enter makes room, and the next turn goes on.
+    const bool has_room = deferred_.empty() && cancels_.empty();
+    if (is_idle && has_room)
         enter(1, timers_.empty() ? deadline : std::min(deadline, timers_.next()));
     else if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
-        enter(0, time_point::max());
+        enter(0, is_idle ? deadline : time_point::min());
 
     // 3. Collect the answers. Whose they are becomes ready.
     collect();
@@ -110,8 +114,9 @@ void io_context::enter(unsigned wait, time_point deadline) {
     case ENOMEM:
         // The kernel is short of memory, or wants its completions collected first. What is queued stays queued. A pause,
         // so that a loop with nothing else to do doesn't spin.
-        if (wait > 0)
-            ring_->pause(std::min(deadline, now() + std::chrono::milliseconds(1)));
+        if (const auto pause_end = std::min(deadline, now() + std::chrono::milliseconds(1));
+            pause_end > now())
+            ring_->pause(pause_end);
         return;
     default: throw_failure(system_error_code(-failure), "io_uring_enter");
     }
