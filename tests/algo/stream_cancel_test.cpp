@@ -168,17 +168,19 @@ TYPED_TEST(StreamCancel, AReaderStoppedAtAnyTimeHasTakenExactlyWhatItSays) {
         std::size_t received = 0;
         std::size_t stopped = 0;
         bool ended = false;
-        for (std::size_t round = 0; !ended; ++round) {
+        std::size_t round = 0;
+        while (!ended) {
+            const bool whole = round % 2 == 0;
             auto reader = co_spawn(this->context(), [&]() -> task<> {
                 std::vector<char> buffer(997);
-                auto [ec, n] = round % 2 ? co_await as_tuple(read(both.near, buffer))
-                                         : co_await as_tuple(both.near.recv(buffer));
+                auto [ec, n] = whole ? co_await as_tuple(read(both.near, buffer))
+                                     : co_await as_tuple(both.near.recv(buffer));
                 EXPECT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
                 received += n;
                 ended = ec == error::eof || (!ec && n == 0);
                 stopped += ec == error::operation_aborted;
             });
-            co_await wait_turns(round % 40);
+            co_await wait_turns(round++ % 40);
             reader.request_stop();
             co_await reader.join();
             CO_ASSERT_FALSE(this->HasFailure());
@@ -206,15 +208,17 @@ TYPED_TEST(StreamCancel, AWriterStoppedAtAnyTimeHasSentExactlyWhatItSays) {
         std::size_t sent = 0;
         std::size_t stopped = 0;
         const std::string all = bytes.part(0, size);
-        for (std::size_t round = 0; sent < size; ++round) {
+        std::size_t round = 0;
+        while (sent < size) {
+            const bool whole = round % 2 == 0;
             auto writer = co_spawn(this->context(), [&]() -> task<> {
                 const const_buffer rest = const_buffer(all) + sent;
-                auto [ec, n] = round % 2 ? co_await as_tuple(write(both.near, rest))
-                                         : co_await as_tuple(both.near.send(rest));
+                auto [ec, n] = whole ? co_await as_tuple(write(both.near, rest))
+                                     : co_await as_tuple(both.near.send(rest));
                 sent += n;
                 stopped += ec == error::operation_aborted;
             });
-            co_await wait_turns(round % 40);
+            co_await wait_turns(round++ % 40);
             writer.request_stop();
             co_await writer.join();
             CO_ASSERT_FALSE(this->HasFailure());

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <coroutine>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -266,8 +267,10 @@ TEST_F(Timeout, ATaskStoppedByItsDeadlineIsRefusedEveryFurtherWait) {
 TEST_F(Timeout, AnExceptionOfAnotherKindPasses) {
     tell([&]() -> task<> {
         const auto failing = [&](bool late) -> task<> {
-            if (late)
-                co_await as_tuple(socket().recv(buffer_));
+            if (late) {
+                auto [ec, n] = co_await as_tuple(socket().recv(buffer_));
+                EXPECT_EQ(ec, error::operation_aborted);
+            }
             throw std::out_of_range("a bug");
         };
         for (const bool late: {false, true}) {
@@ -283,7 +286,8 @@ TEST_F(Timeout, GivesATasksReferenceAndVoid) {
     tell([&]() -> task<> {
         int value = 1;
         const auto reference = [&]() -> task<int&> {
-            co_await as_tuple(socket().recv(buffer_));
+            std::error_code ec;
+            co_await redirect_error(socket().recv(buffer_), ec);
             co_return value;
         };
         int& result = co_await timeout(reference(), 5s);
@@ -472,6 +476,35 @@ TEST_F(Timeout, AStopAfterTheDeadlineFiredChangesNothing) {
         worker.request_stop();
         co_await worker.join();
         EXPECT_EQ(seen, error::timed_out);
+    });
+}
+
+/// Something that a stop can't reach: it goes on when the test says so.
+struct stubborn_awaitable {
+    std::coroutine_handle<> waiter;
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> who) noexcept { waiter = who; }
+    void await_resume() const noexcept {}
+};
+
+TEST_F(Timeout, AStopBeforeTheDeadlineIsNoTimeoutHoweverLongTheTaskTakesToEnd) {
+    tell([&]() -> task<> {
+        stubborn_awaitable stubborn;
+        const auto slow = [&]() -> task<> {
+            co_await stubborn;
+            co_await sleep_for(1h);  // refused
+        };
+        std::error_code seen;
+        auto worker = co_spawn(io(), [&]() -> task<> {
+            auto [ec] = co_await as_tuple(timeout(slow(), 5s));
+            seen = ec;
+        });
+        context().after(4s, [&] { worker.request_stop(); });
+        context().after(6s, [&] { stubborn.waiter.resume(); });
+        co_await worker.join();
+        EXPECT_EQ(elapsed(), 6s);
+        EXPECT_EQ(seen, error::operation_aborted);
     });
 }
 

@@ -167,7 +167,7 @@ TEST(CoSpawn, OnAContextThatIsBeingDestroyedSpawnsNothing) {
         auto suspended = context.spawn([&]() -> task<> {
             const spawns_at_end end{context.io(), ran};
             std::array<char, 10> buffer;
-            co_await as_tuple(socket.recv(buffer));
+            static_cast<void>(co_await as_tuple(socket.recv(buffer)));
         });
         context.poll();
         context.destroy();
@@ -298,7 +298,7 @@ TEST(Join, MayBeTriedAgainAfterTheWaitWasCancelled) {
         std::array<char, 10> buffer;
         co_return static_cast<int>(co_await socket.recv(buffer));
     });
-    auto waiter = context.spawn([&]() -> task<> { co_await as_tuple(worker.join()); });
+    auto waiter = context.spawn([&]() -> task<> { static_cast<void>(co_await as_tuple(worker.join())); });
     context.then([&] { waiter.request_stop(); });
     context.then([&] { context.answer(IORING_OP_RECV, "hello"); });
     context.run([&]() -> task<> {
@@ -368,7 +368,7 @@ TEST(Join, AHandleThatOutlivesItsContextStandsForNothing) {
     auto socket = context->connected_socket();
     auto handle = context->spawn([&]() -> task<> {
         std::array<char, 10> buffer;
-        co_await as_tuple(socket.recv(buffer));
+        static_cast<void>(co_await as_tuple(socket.recv(buffer)));
     });
     context->poll();
     context.reset();

@@ -111,7 +111,7 @@ TEST(Post, FromTheDestructorOfATasksLocalIsDroppedAsWell) {
             [](io_context& io, tcp::socket& from, std::shared_ptr<int> kept) -> task<> {
                 const last_wish wish(io, std::move(kept));
                 std::array<char, 10> buffer;
-                co_await as_tuple(from.recv(buffer));
+                static_cast<void>(co_await as_tuple(from.recv(buffer)));
             },
             std::ref(context.io()), std::ref(socket), held, detached);
         context.poll();

@@ -22,6 +22,7 @@
 #include <coil/net/udp.hpp>
 
 #include "net/connected.hpp"
+#include "support/scripted_context.hpp"
 
 namespace coil::test {
 namespace {
@@ -71,7 +72,7 @@ void run(io_context& context, const stranger& guest) {
     EXPECT_NO_THROW(guest.check());
 }
 
-TEST(Foreign, ACoroutineOfAnyKindMayUseSockets) {
+TEST(ForeignCoroutine, ACoroutineOfAnyKindMayUseSockets) {
     io_context context;
     tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
     tcp::socket client(context);
@@ -99,7 +100,7 @@ TEST(Foreign, ACoroutineOfAnyKindMayUseSockets) {
     EXPECT_TRUE(server.done());
 }
 
-TEST(Foreign, AndDatagramsTimersSignalsAndDeadlines) {
+TEST(ForeignCoroutine, AndDatagramsTimersSignalsAndDeadlines) {
     io_context context;
     udp::socket a(context, {ip::address_v4::loopback(), 0});
     udp::socket b(context, {ip::address_v4::loopback(), 0});
@@ -123,7 +124,7 @@ TEST(Foreign, AndDatagramsTimersSignalsAndDeadlines) {
     run(context, guest);
 }
 
-TEST(Foreign, ItsErrorsAreThrownThere) {
+TEST(ForeignCoroutine, ItsErrorsAreThrownThere) {
     io_context context;
     tcp::socket client(context);
     const auto dial = [&]() -> stranger { co_await client.connect({ip::address_v4::loopback(), 1}); };
@@ -138,7 +139,7 @@ TEST(Foreign, ItsErrorsAreThrownThere) {
     }
 }
 
-TEST(Foreign, ItIsResumedByTheLoopNeverInsideACall) {
+TEST(ForeignCoroutine, ItIsResumedByTheLoopNeverInsideACall) {
     real_context context;
     auto both = context.connection();
     auto& [socket, peer] = both;
@@ -159,7 +160,7 @@ TEST(Foreign, ItIsResumedByTheLoopNeverInsideACall) {
     run(context.io(), guest);
 }
 
-TEST(Foreign, ACancelAndACloseReachIt) {
+TEST(ForeignCoroutine, ACancelAndACloseReachIt) {
     real_context context;
     auto both = context.connection();
     auto& [socket, peer] = both;
@@ -183,7 +184,7 @@ TEST(Foreign, ACancelAndACloseReachIt) {
     EXPECT_EQ(aborts, 2);
 }
 
-TEST(Foreign, OneThatIsDestroyedWhileItWaitsTakesItsOperationsAlong) {
+TEST(ForeignCoroutine, OneThatIsDestroyedWhileItWaitsTakesItsOperationsAlong) {
     real_context context;
     auto both = context.connection();
     auto& [socket, peer] = both;
@@ -206,7 +207,28 @@ TEST(Foreign, OneThatIsDestroyedWhileItWaitsTakesItsOperationsAlong) {
     });
 }
 
-TEST(Foreign, ItsWaitIsWork) {
+TEST(ForeignCoroutine, AConnectionForOneThatIsDestroyedBeforeItsTurnIsTheNextOnes) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    const auto accept = [](tcp::acceptor& from) -> stranger {
+        co_await from.accept();
+        ADD_FAILURE() << "it went on";
+    };
+    {
+        const stranger guest = accept(acceptor);
+        context.answer_next(reply::connection());
+        context.io().poll_one();  // the answer has had its turn, and whom it is for is ready
+        EXPECT_FALSE(guest.done());
+    }
+    context.run([&]() -> task<> {
+        auto peer = co_await acceptor.accept();
+        EXPECT_TRUE(peer.is_open());
+        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+        acceptor.close();
+    });
+}
+
+TEST(ForeignCoroutine, ItsWaitIsWork) {
     io_context context;
     steady_timer timer(context, 2ms);
     const auto visit = [](steady_timer& waited) -> stranger { co_await waited.wait(); };
@@ -217,7 +239,7 @@ TEST(Foreign, ItsWaitIsWork) {
     EXPECT_GE(context.now() - began, 1ms);
 }
 
-TEST(Foreign, OnAThreadThatIsNotTheContextsItIsRefused) {
+TEST(ForeignCoroutine, OnAThreadThatIsNotTheContextsItIsRefused) {
     real_context context;
     auto both = context.connection();
     context.poll();  // this thread is the owner
@@ -257,7 +279,7 @@ TEST(Foreign, OnAThreadThatIsNotTheContextsItIsRefused) {
     }).join();
 }
 
-TEST(Foreign, ASocketWithoutAContextHasNoLoopForIt) {
+TEST(ForeignCoroutine, ASocketWithoutAContextHasNoLoopForIt) {
     const auto receive = []() -> stranger {
         tcp::socket socket;
         std::array<char, 1> buffer;

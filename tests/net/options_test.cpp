@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: MIT
 #include <coil/net/options.hpp>
 
+#include <coil/loop/io_context.hpp>
+#include <coil/net/tcp.hpp>
+#include <coil/net/udp.hpp>
+
 #include <gtest/gtest.h>
 
 #include <net/if.h>
@@ -376,4 +380,112 @@ TEST(Options, WordsForListenAndShutdownAreTheSystems) {
     EXPECT_EQ(static_cast<int>(socket_base::shutdown_receive), SHUT_RD);
     EXPECT_EQ(static_cast<int>(socket_base::shutdown_send), SHUT_WR);
     EXPECT_EQ(static_cast<int>(socket_base::shutdown_both), SHUT_RDWR);
+}
+
+// ---- through sockets -----------------------------------------------------------------------------------------------
+
+using coil::ip::tcp;
+using coil::ip::udp;
+
+TEST(SocketOptions, WhatIsSetIsGot) {
+    io_context context;
+    tcp::socket socket(context, tcp::v4());
+    for (const bool on: {true, false}) {
+        socket.set_option(tcp::no_delay(on));
+        tcp::no_delay no_delay;
+        socket.get_option(no_delay);
+        EXPECT_EQ(no_delay.value(), on);
+        socket.set_option(socket_base::keep_alive(on));
+        socket_base::keep_alive keep_alive;
+        socket.get_option(keep_alive);
+        EXPECT_EQ(static_cast<bool>(keep_alive), on);
+    }
+    socket.set_option(tcp::keep_idle(77));
+    tcp::keep_idle idle;
+    socket.get_option(idle);
+    EXPECT_EQ(idle.value(), 77);
+    socket.set_option(socket_base::linger(true, 7));
+    socket_base::linger linger;
+    socket.get_option(linger);
+    EXPECT_TRUE(linger.enabled());
+    EXPECT_EQ(linger.timeout(), 7);
+    socket.set_option(socket_base::linger(false, 0));
+    socket.set_option(tcp::congestion("reno"));
+    tcp::congestion congestion;
+    socket.get_option(congestion);
+    EXPECT_EQ(congestion.value(), "reno");
+}
+
+TEST(SocketOptions, AnAcceptorReusesItsAddressAndLeavesNoDelayOff) {
+    io_context context;
+    const tcp::acceptor acceptor(context, {tcp::v4(), 0});
+    socket_base::reuse_address reuse;
+    acceptor.get_option(reuse);
+    EXPECT_TRUE(reuse.value());
+    tcp::no_delay no_delay(true);
+    acceptor.get_option(no_delay);
+    EXPECT_FALSE(no_delay.value());
+}
+
+TEST(SocketOptions, AnIpv6SocketSpeaksIpv4TooUnlessToldOtherwise) {
+    io_context context;
+    tcp::socket socket(context, tcp::v6());
+    ip::v6_only only(true);
+    socket.get_option(only);
+    EXPECT_FALSE(only.value());
+    socket.set_option(ip::v6_only(true));
+    socket.get_option(only);
+    EXPECT_TRUE(only.value());
+    ip::unicast_hops hops(tcp::v6());
+    socket.set_option(ip::unicast_hops(tcp::v6(), 9));
+    socket.get_option(hops);
+    EXPECT_EQ(hops.value(), 9);
+}
+
+TEST(SocketOptions, DatagramSocketsHaveTheirOwn) {
+    io_context context;
+    udp::socket socket(context, udp::v4());
+    socket.set_option(socket_base::broadcast(true));
+    socket_base::broadcast broadcast;
+    socket.get_option(broadcast);
+    EXPECT_TRUE(broadcast.value());
+    socket.set_option(udp::segment_size(1200));
+    udp::segment_size segment;
+    socket.get_option(segment);
+    EXPECT_EQ(segment.value(), 1200);
+    socket.set_option(socket_base::receive_buffer_size(32768));
+    socket_base::receive_buffer_size size;
+    socket.get_option(size);
+    EXPECT_EQ(size.value(), 2 * 32768);
+}
+
+TEST(SocketOptions, AnOptionOfAnotherProtocolIsAnErrorThatSaysWhich) {
+    io_context context;
+    udp::socket socket(context, udp::v4());
+    try {
+        socket.set_option(tcp::no_delay(true));
+        FAIL() << "no error";
+    } catch (const std::system_error& failure) {
+        EXPECT_TRUE(failure.code() == std::errc::operation_not_supported ||
+                    failure.code() == std::errc::no_protocol_option)
+            << failure.what();
+        EXPECT_NE(std::string_view(failure.what()).find("setsockopt(6, 1)"), std::string_view::npos)
+            << failure.what();
+    }
+}
+
+TEST(SocketOptions, OneThatTheKernelFillsInPartOnlyIsZeroBeyond) {
+    io_context context;
+    tcp::acceptor acceptor(context, {tcp::v4(), 0});
+    tcp::info<tcp_info> info;
+    acceptor.get_option(info);
+    EXPECT_EQ(info.value().tcpi_state, TCP_LISTEN);
+    struct future_info {
+        tcp_info known;
+        char unknown[4096];
+    };
+    tcp::info<future_info> larger;
+    acceptor.get_option(larger);
+    EXPECT_EQ(larger.value().known.tcpi_state, TCP_LISTEN);
+    EXPECT_EQ(larger.value().unknown[4095], 0);
 }

@@ -349,7 +349,7 @@ TEST(Cancel, ATaskThatWillNotEndIsStoppedInDebugBuilds) {
         auto handle = context.spawn([&]() -> task<> {
             std::array<char, 10> buffer;
             for (;;)
-                co_await as_tuple(socket.recv(buffer));
+                static_cast<void>(co_await as_tuple(socket.recv(buffer)));
         });
         handle.request_stop();
         context.run();
@@ -366,7 +366,7 @@ task<> receive_into_frame(tcp::socket& socket, bool& destroyed) {
         ~at_end() { destroyed = true; }
     } end{destroyed};
     std::array<char, 100> buffer;
-    co_await as_tuple(socket.recv(buffer));
+    static_cast<void>(co_await as_tuple(socket.recv(buffer)));
     ADD_FAILURE() << "a destroyed task went on";
 }
 

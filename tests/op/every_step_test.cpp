@@ -49,7 +49,7 @@ TEST(EveryStep, OfADialogueOfAServer) {
             auto socket = co_await acceptor.accept();
             if ((co_await as_tuple(socket.recv(buffer))).error())
                 co_return;
-            co_await as_tuple(socket.send("answer"));
+            static_cast<void>(co_await as_tuple(socket.send("answer")));
         });
     });
 }
@@ -64,7 +64,7 @@ TEST(EveryStep, OfDatagrams) {
             const udp::endpoint to(ip::address_v4::loopback(), 53);
             if ((co_await as_tuple(socket.sendto("question", to))).error())
                 co_return;
-            co_await as_tuple(socket.recvfrom(buffer));
+            static_cast<void>(co_await as_tuple(socket.recvfrom(buffer)));
         });
     });
 }
@@ -87,11 +87,11 @@ TEST(EveryStep, OfACloseWithOperationsPending) {
         std::array<char, 10> buffer;
         int ended = 0;
         auto reader = context.spawn([&]() -> task<> {
-            co_await as_tuple(socket.recv(buffer));
+            static_cast<void>(co_await as_tuple(socket.recv(buffer)));
             ++ended;
         });
         auto writer = context.spawn([&]() -> task<> {
-            co_await as_tuple(socket.send("hello"));
+            static_cast<void>(co_await as_tuple(socket.send("hello")));
             ++ended;
         });
         context.after(std::chrono::seconds(1), [&] { socket.close(); });
@@ -106,9 +106,10 @@ TEST(EveryStep, OfAContextThatIsDestroyedWithOperationsPending) {
         auto acceptor = context.acceptor();
         auto reader = context.spawn([&]() -> task<> {
             std::array<char, 10> buffer;
-            co_await as_tuple(socket.recv(buffer));
+            static_cast<void>(co_await as_tuple(socket.recv(buffer)));
         });
-        auto accepting = context.spawn([&]() -> task<> { co_await as_tuple(acceptor.accept()); });
+        auto accepting =
+            context.spawn([&]() -> task<> { static_cast<void>(co_await as_tuple(acceptor.accept())); });
         context.poll();
     });
 }

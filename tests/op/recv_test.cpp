@@ -221,7 +221,8 @@ TEST(Recv, ASecondReaderIsRefused) {
         scripted_context context;
         auto socket = context.connected_socket();
         bytes one, two;
-        auto first_reader = context.spawn([&]() -> task<> { co_await as_tuple(socket.recv(one)); });
+        auto first_reader =
+            context.spawn([&]() -> task<> { static_cast<void>(co_await as_tuple(socket.recv(one))); });
         context.then([&] { context.answer(IORING_OP_RECV, 0); });
         context.run([&]() -> task<> {
             auto [ec, n] = co_await as_tuple(socket.recv(two));

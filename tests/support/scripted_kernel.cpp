@@ -131,6 +131,7 @@ int scripted_kernel::set_up(io_uring& memory, const parameters& wanted) {
     memory.flags = abi::setup_no_sqarray;
     memory.ring_fd = first_descriptor - 2;
     set_up_ = true;
+    ++rings_;
     owner_ = {};
     return 0;
 }
@@ -222,7 +223,7 @@ bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     std::memset(&memory, 0, sizeof memory);
     sqes_.clear();
     cqes_.clear();
-    return true;
+    return lets_go_ || !operations;
 }
 
 unsigned scripted_kernel::take(unsigned to_submit) {

@@ -133,6 +133,9 @@ public:
     /// The next enters do nothing and return this negative errno.
     void refuse_enters(unsigned count, int result) { refusals_ = count, refusal_ = result; }
 
+    /// When the ring is closed with operations in flight it is not seen to let go of them.
+    void never_let_go() { lets_go_ = false; }
+
     /// Of all calls and submissions the n-th fails, counted from 0. Cancels aren't counted: they can't fail.
     void fail_at(std::size_t n, int error) { fail_at_ = n, fail_with_ = error; }
     void fail_next_call(int error) { fail_at(countable_, error); }
@@ -161,6 +164,8 @@ public:
     [[nodiscard]] unsigned enters() const { return enters_; }
     [[nodiscard]] unsigned waits() const { return waits_; }
     [[nodiscard]] bool is_attended() const { return attended_; }
+    /// How many rings there have been, one after the other.
+    [[nodiscard]] unsigned rings() const { return rings_; }
 
     /// What was done to a descriptor, and with it.
     struct fake {
@@ -280,7 +285,9 @@ private:
     std::uint16_t next_port_ = 40000;
     unsigned enters_ = 0;
     unsigned waits_ = 0;
+    unsigned rings_ = 0;
     bool attended_ = false;
+    bool lets_go_ = true;
 };
 
 }  // namespace coil::ring
