@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -25,7 +24,7 @@ public:
     bool ReportContext(const Context& context) override { return inner_->ReportContext(context); }
 
     void ReportRuns(const std::vector<Run>& runs) override {
-        inner_->ReportRuns(runs);
+        inner_->ReportRuns(worth_reading(runs));
         for (const Run& run: runs) {
             if (run.iterations == 0)
                 continue;
@@ -42,6 +41,16 @@ public:
     }
 
 private:
+    // Of a benchmark that is repeated only its median, and how much the repetitions vary. The repetitions come
+    // together, and what is made of them in a second call.
+    static std::vector<Run> worth_reading(const std::vector<Run>& runs) {
+        std::vector<Run> read;
+        for (const Run& run: runs)
+            if (runs.size() == 1 || run.aggregate_name == "median" || run.aggregate_name == "cv")
+                read.push_back(run);
+        return read;
+    }
+
     // Of one benchmark, in each repetition.
     struct times {
         std::vector<double> real;
@@ -108,14 +117,21 @@ private:
 
 // coil_bench [--self_check] [options of Google Benchmark]
 //
-//     coil_bench --benchmark_filter=tcp --benchmark_repetitions=9 --benchmark_enable_random_interleaving=true
+//     coil_bench --benchmark_filter=tcp
 int main(int argc, char** argv) {
-    for (int i = 1; i < argc; ++i)
-        if (std::string_view(argv[i]) == "--self_check")
-            return coil::bench::check_counters();
+    // Several short rounds, interleaved: a machine's speed drifts, and all are to have their share of that.
+    std::vector<std::string> words{argv[0], "--benchmark_repetitions=9", "--benchmark_min_time=0.05",
+                                   "--benchmark_enable_random_interleaving=true"};
+    words.insert(words.end(), argv + 1, argv + argc);  // a later option overrides an earlier one
+    if (std::find(words.begin(), words.end(), "--self_check") != words.end())
+        return coil::bench::check_counters();
 
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv))
+    std::vector<char*> arguments;
+    for (std::string& word: words)
+        arguments.push_back(word.data());
+    argc = static_cast<int>(arguments.size());
+    benchmark::Initialize(&argc, arguments.data());
+    if (benchmark::ReportUnrecognizedArguments(argc, arguments.data()))
         return 1;
     const awake cpus;
     reporter_with_ratios reporter;
