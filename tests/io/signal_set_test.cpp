@@ -338,8 +338,8 @@ TEST_F(SignalSet, AStormLosesNoneAndHarmsNobody) {
                     ::pthread_kill(loop, i % 4 == 1 ? SIGUSR1 : SIGUSR2);
                 else
                     ::raise(i % 4 == 0 ? SIGUSR1 : SIGUSR2);
-                while (i % 2 && taken.load() < i)
-                    std::this_thread::yield();
+                for (int now = taken; i % 2 && now <= i; now = taken)
+                    taken.wait(now);
             }
         });
         auto bystander = co_spawn(io(), [&]() -> task<> {
@@ -350,6 +350,7 @@ TEST_F(SignalSet, AStormLosesNoneAndHarmsNobody) {
         while (taken < count) {
             ++counted[co_await timeout(set.wait(), 5s)];
             ++taken;
+            taken.notify_one();
         }
         storm.join();
         co_await bystander.join();
