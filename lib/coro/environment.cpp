@@ -12,10 +12,7 @@ constexpr unsigned aborts_max = 1000;
 }  // namespace
 
 void environment::request_stop() noexcept {
-    if (stop_requested_)
-        return;
-    stop_requested_ = true;
-    if (awaiting_)
+    if (stop_.request_stop() && awaiting_)
         awaiting_->stop();
 }
 

@@ -11,6 +11,8 @@
 #include <coil/base/outcome.hpp>
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/environment.hpp>
+#include <coil/coro/scope.hpp>
+#include <coil/coro/shield.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/timers.hpp>
 
@@ -19,43 +21,33 @@ namespace coil {
 namespace detail {
 
 template <class D>
-inline constexpr bool returns_its_error = false;
+inline constexpr bool is_shielded = false;
 template <class D>
-inline constexpr bool returns_its_error<as_tuple_description<D>> = true;
-template <class D>
-inline constexpr bool returns_its_error<redirect_error_description<D>> = true;
+inline constexpr bool is_shielded<shield_description<D>> = true;
 
 }  // namespace detail
 
-/// An operation with a deadline. What it awaits runs in a scope of its own, which is stopped when the deadline passes.
+/// An operation with a deadline: its scope is stopped when that passes.
 template <description D>
-class [[nodiscard]] timeout_operation final : public awaited {
+class [[nodiscard]] timeout_operation final : public scoped_operation<D> {
 public:
     timeout_operation(D&& what, time_point deadline, environment& task)
-        : awaited(task),
-          scope_(task.scheduler()),
-          deadline_(deadline),
-          alarm_(*this),
-          inner_(std::forward<D>(what).operation_in(scope_)) {}
-    timeout_operation(const timeout_operation&) = delete;
-    timeout_operation& operator=(const timeout_operation&) = delete;
-
-    bool await_ready() { return inner_.await_ready(); }
+        : scoped_operation<D>(std::forward<D>(what), task), deadline_(deadline), alarm_(*this) {}
 
     void await_suspend(std::coroutine_handle<> waiter) {
-        io_context::of(env()).check_thread(*this);  // in the scope inside, who waits is no longer to be told
-        suspend(waiter);
-        scope_.at(env().where());
-        if (env().stop_requested())
-            scope_.request_stop();
+        io_context& context = io_context::of(this->env());
+        context.check_thread(*this);  // in the scope inside, who waits is no longer to be told
+        this->begin(waiter);
+        if (this->env().stop_requested())
+            this->scope().request_stop();
         if (deadline_ != time_point::max())
-            io_context::of(env()).arm(alarm_, deadline_);
-        inner_.await_suspend(waiter);
+            context.arm(alarm_, deadline_);
+        this->start_inner(waiter);
     }
 
     auto await_outcome() {
         finish();
-        auto outcome = inner_.await_outcome();
+        auto outcome = this->inner().await_outcome();
         if (fired_ && outcome.error() == error::operation_aborted)
             outcome = {make_error_code(error::timed_out), outcome.bytes_transferred()};
         return outcome;
@@ -64,28 +56,26 @@ public:
     decltype(auto) await_resume() {
         finish();
         if (!fired_)
-            return inner_.await_resume();
+            return this->inner().await_resume();
         auto outcome = await_outcome();
         if (!outcome)
-            throw_failure(outcome.error(), describe(), std::is_same_v<result_of<D>, std::size_t>,
+            throw_failure(outcome.error(), this->describe(), std::is_same_v<result_of<D>, std::size_t>,
                           outcome.bytes_transferred());
-        using result = decltype(inner_.await_resume());
+        using result = decltype(this->inner().await_resume());
         if constexpr (std::is_lvalue_reference_v<result>)
             return static_cast<result>(**outcome);  // an outcome holds a pointer in its stead
         else if constexpr (!std::is_void_v<result>)
             return static_cast<result>(*std::move(outcome));
     }
 
-    void stop() noexcept override { scope_.request_stop(); }
-    std::string describe() const override { return inner_.describe(); }
-
 private:
     class alarm final : public timer_entry {
     public:
         explicit alarm(timeout_operation& owner) noexcept : owner_(owner) {}
         std::coroutine_handle<> run() noexcept override {
-            owner_.fired_ = !owner_.scope_.stop_requested();
-            owner_.scope_.request_stop();
+            environment& scope = owner_.scope();
+            owner_.fired_ = !scope.stop_requested();
+            scope.request_stop();
             return nullptr;
         }
 
@@ -95,15 +85,12 @@ private:
 
     void finish() noexcept {
         alarm_.disarm();
-        if (is_suspended())
-            wake();
+        scoped_operation<D>::finish();
     }
 
-    environment scope_;
     time_point deadline_;
     alarm alarm_;
     bool fired_ = false;
-    operation_of<D> inner_;
 };
 
 template <description D>
@@ -152,6 +139,8 @@ consteval void check_timeout() {
     static_assert(!returns_its_error<D>,
                   "the deadline would be swallowed: write as_tuple(timeout(x, 5s)), with the "
                   "adapter outside");
+    static_assert(!is_shielded<D>,
+                  "the deadline would not reach what is shielded: write shield(timeout(x, 5s))");
 }
 
 }  // namespace detail

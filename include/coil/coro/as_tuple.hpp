@@ -108,4 +108,12 @@ redirect_error_description<D> redirect_error(D what, std::error_code& target) {
     return {std::move(what), target};
 }
 
+/// Whether awaiting a description returns its failure, by one of these two, instead of throwing it.
+template <class D>
+inline constexpr bool returns_its_error = false;
+template <class D>
+inline constexpr bool returns_its_error<as_tuple_description<D>> = true;
+template <class D>
+inline constexpr bool returns_its_error<redirect_error_description<D>> = true;
+
 }  // namespace coil

@@ -11,6 +11,7 @@
 
 #include <coil/base/assert.hpp>
 #include <coil/coro/scheduler.hpp>
+#include <coil/coro/stop_token.hpp>
 
 namespace coil {
 
@@ -31,7 +32,9 @@ public:
     [[nodiscard]] coil::scheduler& scheduler() const noexcept { return *scheduler_; }
 
     /// Whether a stop was asked for. It stays so.
-    [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }
+    [[nodiscard]] bool stop_requested() const noexcept { return stop_.stop_requested(); }
+    /// To look at it, or have a function called, from any thread.
+    [[nodiscard]] inplace_stop_token stop_token() const noexcept { return stop_.get_token(); }
 
     /// Asks what runs here to stop: what it awaits now, and whatever it awaits from now on, ends with operation_aborted.
     void request_stop() noexcept;
@@ -48,8 +51,8 @@ private:
     coil::scheduler* scheduler_;
     awaited* awaiting_ = nullptr;
     std::source_location where_;
-    unsigned aborts_ = 0;  // awaits refused since the stop
-    bool stop_requested_ = false;
+    inplace_stop_source stop_;
+    unsigned aborts_ = 0;     // awaits refused since the stop
     const bool counts_work_;  // for coroutines that are not tasks: each wait is work of its own
 };
 
@@ -99,7 +102,7 @@ protected:
 
     /// Whether this await is refused because its environment was stopped. A task that catches the refusal and tries again
     /// for ever would hang the program in silence: after a thousand it is stopped, in builds with assertions.
-    [[nodiscard]] bool is_refused() noexcept { return environment_->stop_requested_ && refuse(); }
+    [[nodiscard]] bool is_refused() noexcept { return environment_->stop_requested() && refuse(); }
 
 private:
     bool refuse() noexcept;

@@ -6,11 +6,12 @@
 
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
+#include <coil/coro/this_coro.hpp>
 #include <coil/loop/io_context.hpp>
 
 namespace coil::this_coro {
 
-/// Gives what a task knows of itself; never suspends.
+/// The answer, as a reference.
 struct context_operation {
     io_context* context;
 

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/stop_token.hpp>
+
+#include <sched.h>
+
+#include <coil/base/assert.hpp>
+
+namespace coil {
+namespace {
+
+// Its address is the thread's name.
+thread_local const char this_thread{};
+
+}  // namespace
+
+inplace_stop_source::~inplace_stop_source() { COIL_ASSERT(!callbacks_); }
+
+// The lock is held for a few instructions; its holder may have lost its CPU, then it is yielded to.
+std::uint8_t inplace_stop_source::lock() const noexcept {
+    std::uint8_t state = state_.load(std::memory_order_relaxed);
+    while ((state & locked) || !state_.compare_exchange_weak(state, state | locked, std::memory_order_acquire,
+                                                             std::memory_order_relaxed)) {
+        if (state & locked) {
+            ::sched_yield();
+            state = state_.load(std::memory_order_relaxed);
+        }
+    }
+    return state;
+}
+
+bool inplace_stop_source::request_stop() noexcept {
+    if (stop_requested())
+        return false;
+    if (lock() & requested) {
+        unlock(requested);
+        return false;
+    }
+    notifier_ = &this_thread;
+    while (callbacks_) {
+        inplace_stop_callback_base& callback = *callbacks_;
+        callbacks_ = callback.next_;
+        if (callbacks_)
+            callbacks_->link_ = &callbacks_;
+        bool destroyed = false;
+        callback.link_ = nullptr;
+        callback.destroyed_ = &destroyed;
+        unlock(requested);
+        callback.call_(callback);
+        if (!destroyed) {
+            callback.destroyed_ = nullptr;
+            // Release: pairs with the acquire in remove(), so that its destructor comes after the call.
+            callback.over_.store(true, std::memory_order_release);
+        }
+        lock();
+    }
+    unlock(requested);
+    return true;
+}
+
+bool inplace_stop_source::add(inplace_stop_callback_base& callback) const noexcept {
+    if (stop_requested())
+        return false;
+    if (const std::uint8_t state = lock(); state & requested) {
+        unlock(state);
+        return false;
+    }
+    callback.next_ = callbacks_;
+    callback.link_ = &callbacks_;
+    if (callbacks_)
+        callbacks_->link_ = &callback.next_;
+    callbacks_ = &callback;
+    unlock(0);
+    return true;
+}
+
+void inplace_stop_source::remove(inplace_stop_callback_base& callback) const noexcept {
+    const std::uint8_t state = lock();
+    if (callback.link_) {
+        *callback.link_ = callback.next_;
+        if (callback.next_)
+            callback.next_->link_ = callback.link_;
+        unlock(state);
+        return;
+    }
+    const bool is_notifier = notifier_ == &this_thread;
+    unlock(state);
+    if (is_notifier) {
+        if (callback.destroyed_)
+            *callback.destroyed_ = true;  // it destroys itself, or another one in its call
+        return;
+    }
+    while (!callback.over_.load(std::memory_order_acquire))
+        ::sched_yield();
+}
+
+}  // namespace coil

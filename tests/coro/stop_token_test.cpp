@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/stop_token.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <coil/coro/std_stop_token.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/coro/this_coro.hpp>
+#include <coil/coro/yield.hpp>
+
+#include "coro/manual_scheduler.hpp"
+
+namespace coil::test {
+namespace {
+
+TEST(StopToken, AnEmptyOneIsNeverStopped) {
+    const inplace_stop_token token;
+    EXPECT_FALSE(token.stop_possible());
+    EXPECT_FALSE(token.stop_requested());
+    bool called = false;
+    {
+        const inplace_stop_callback callback(token, [&] { called = true; });
+    }
+    EXPECT_FALSE(called);
+}
+
+TEST(StopToken, SeesTheRequestWhichSucceedsOnce) {
+    inplace_stop_source source;
+    const auto token = source.get_token();
+    EXPECT_TRUE(token.stop_possible());
+    EXPECT_FALSE(token.stop_requested());
+    EXPECT_TRUE(source.request_stop());
+    EXPECT_FALSE(source.request_stop());
+    EXPECT_TRUE(token.stop_requested());
+    EXPECT_TRUE(source.stop_requested());
+    EXPECT_EQ(token, source.get_token());
+    EXPECT_NE(token, inplace_stop_token());
+}
+
+TEST(StopToken, CallbacksAreCalledOnceOnTheThreadThatRequests) {
+    inplace_stop_source source;
+    std::thread::id where;
+    int calls = 0;
+    const inplace_stop_callback callback(source.get_token(), [&] {
+        EXPECT_TRUE(source.stop_requested());
+        where = std::this_thread::get_id();
+        ++calls;
+    });
+    std::thread other([&] {
+        source.request_stop();
+        source.request_stop();
+    });
+    const auto expected = other.get_id();
+    other.join();
+    EXPECT_EQ(where, expected);
+    EXPECT_EQ(calls, 1);
+}
+
+TEST(StopToken, ACallbackThatComesLateIsCalledAtOnce) {
+    inplace_stop_source source;
+    source.request_stop();
+    int calls = 0;
+    {
+        const inplace_stop_callback callback(source.get_token(), [&] { ++calls; });
+        EXPECT_EQ(calls, 1);
+    }
+    EXPECT_EQ(calls, 1);
+}
+
+TEST(StopToken, ACallbackThatIsGoneIsNotCalled) {
+    inplace_stop_source source;
+    int first = 0, second = 0, third = 0;
+    const inplace_stop_callback one(source.get_token(), [&] { ++first; });
+    {
+        const inplace_stop_callback two(source.get_token(), [&] { ++second; });
+        const inplace_stop_callback three(source.get_token(), [&] { ++third; });
+    }
+    source.request_stop();
+    EXPECT_EQ(first, 1);
+    EXPECT_EQ(second + third, 0);
+}
+
+TEST(StopToken, ACallbackMayDestroyItselfAndItsNeighbours) {
+    inplace_stop_source source;
+    int calls = 0;
+    struct cell {
+        std::optional<inplace_stop_callback<std::function<void()>>> callback;
+    };
+    std::vector<std::unique_ptr<cell>> cells;
+    for (int i = 0; i < 3; ++i)
+        cells.push_back(std::make_unique<cell>());
+    for (auto& each: cells)
+        each->callback.emplace(source.get_token(), std::function<void()>([&] {
+                                   ++calls;
+                                   cells.clear();
+                               }));
+    source.request_stop();
+    EXPECT_EQ(calls, 1);
+    EXPECT_TRUE(cells.empty());
+}
+
+// Once destroyed, a callback isn't running on another thread any more.
+TEST(StopToken, DestroyingACallbackWaitsForItsCall) {
+    for (int round = 0; round < 2000; ++round) {
+        inplace_stop_source source;
+        std::thread other([&] { source.request_stop(); });
+        {
+            auto value = std::make_unique<int>(0);
+            const inplace_stop_callback callback(source.get_token(), [p = value.get()] { ++*p; });
+            if (round % 2)
+                std::this_thread::yield();
+        }
+        other.join();
+    }
+}
+
+TEST(StopToken, OfManyRequestsOneSucceeds) {
+    for (int round = 0; round < 500; ++round) {
+        inplace_stop_source source;
+        std::atomic<int> calls = 0;
+        std::atomic<int> successes = 0;
+        std::optional<inplace_stop_callback<std::function<void()>>> callback;
+        callback.emplace(source.get_token(), std::function<void()>([&] { ++calls; }));
+        std::thread one([&] { successes += source.request_stop(); });
+        successes += source.request_stop();
+        one.join();
+        EXPECT_EQ(successes, 1);
+        EXPECT_EQ(calls, 1);
+    }
+}
+
+// ---- of a task -----------------------------------------------------------------------------------------------------
+
+TEST(ThisCoro, TellsWhetherAStopWasRequested) {
+    manual_scheduler loop;
+    bool before = true, after = false;
+    const auto story = [&]() -> task<> {
+        before = co_await this_coro::stop_requested();
+        auto& own = co_await this_environment;
+        own.request_stop();
+        after = co_await this_coro::stop_requested();
+    };
+    loop.run(story());
+    EXPECT_FALSE(before);
+    EXPECT_TRUE(after);
+}
+
+TEST(ThisCoro, GivesATokenThatOthersMayWatch) {
+    manual_scheduler loop;
+    inplace_stop_token token;
+    int calls = 0;
+    gate closed;
+    const auto story = [&]() -> task<> {
+        token = co_await this_coro::stop_token;
+        const inplace_stop_callback callback(token, [&] { ++calls; });
+        co_await closed.wait();
+    };
+    auto root = loop.start(story());
+    loop.run();
+    EXPECT_FALSE(token.stop_requested());
+    root.env().request_stop();
+    EXPECT_TRUE(token.stop_requested());
+    EXPECT_EQ(calls, 1);
+    loop.run();
+    EXPECT_THROW(root.result(), std::system_error);
+}
+
+// ---- the standard's ------------------------------------------------------------------------------------------------
+
+TEST(StdStopBridge, ForwardsToAStdStopToken) {
+    inplace_stop_source source;
+    std::stop_token kept;
+    {
+        const std_stop_bridge bridge(source.get_token());
+        kept = bridge.get_token();
+        EXPECT_FALSE(kept.stop_requested());
+        int calls = 0;
+        const std::stop_callback callback(kept, [&] { ++calls; });
+        source.request_stop();
+        EXPECT_TRUE(kept.stop_requested());
+        EXPECT_EQ(calls, 1);
+    }
+    EXPECT_TRUE(kept.stop_requested());
+}
+
+TEST(StdStopBridge, OfAStopThatWasRequestedIsStopped) {
+    inplace_stop_source source;
+    source.request_stop();
+    EXPECT_TRUE(std_stop_bridge(source.get_token()).get_token().stop_requested());
+}
+
+TEST(StdStopBridge, OnceGoneForwardsNothing) {
+    inplace_stop_source source;
+    const std::stop_token kept = std_stop_bridge(source.get_token()).get_token();
+    source.request_stop();
+    EXPECT_FALSE(kept.stop_requested());
+}
+
+}  // namespace
+}  // namespace coil::test
