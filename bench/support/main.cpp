@@ -127,6 +127,7 @@ int main(int argc, char** argv) {
         return coil::bench::check_counters();
 
     std::vector<char*> arguments;
+    arguments.reserve(words.size());
     for (std::string& word: words)
         arguments.push_back(word.data());
     argc = static_cast<int>(arguments.size());
