@@ -106,8 +106,11 @@ public:
         for (node* each: std::exchange(posted_, {}))
             ready_.push_back(*each);
     }
-    /// Runs one thing that is ready.
-    void run_one() { resume(ready_.pop_front()); }
+    /// Runs one thing, if one is ready.
+    void run_one() {
+        if (!ready_.empty())
+            resume(ready_.pop_front());
+    }
 
     /// Runs a task to its end.
     template <class T>
@@ -168,6 +171,8 @@ public:
         friend class gate;
 
         void finish(int value, std::error_code error) noexcept {
+            if (std::exchange(finished_, true))
+                return;  // what has completed stays so, whatever stop comes
             unlink();
             value_ = value;
             error_ = error;
@@ -177,6 +182,7 @@ public:
         gate* gate_;
         int value_ = 0;
         std::error_code error_;
+        bool finished_ = false;
     };
 
     class description {

@@ -66,10 +66,13 @@ public:
 
     bool await_ready() { return inner_.await_ready(); }
     void await_suspend(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
-    auto await_outcome() { return inner_.await_outcome(); }
-    result_of<D> await_resume() {
+    auto await_outcome() {
         auto outcome = inner_.await_outcome();
         *target_ = outcome.error();
+        return outcome;
+    }
+    result_of<D> await_resume() {
+        auto outcome = await_outcome();
         if constexpr (!std::is_void_v<result_of<D>>)
             return *std::move(outcome);
     }
@@ -108,11 +111,14 @@ redirect_error_description<D> redirect_error(D what, std::error_code& target) {
     return {std::move(what), target};
 }
 
+template <class D>
+inline constexpr bool is_as_tuple = false;
+template <class D>
+inline constexpr bool is_as_tuple<as_tuple_description<D>> = true;
+
 /// Whether awaiting a description returns its failure, by one of these two, instead of throwing it.
 template <class D>
-inline constexpr bool returns_its_error = false;
-template <class D>
-inline constexpr bool returns_its_error<as_tuple_description<D>> = true;
+inline constexpr bool returns_its_error = is_as_tuple<D>;
 template <class D>
 inline constexpr bool returns_its_error<redirect_error_description<D>> = true;
 

@@ -46,6 +46,8 @@ public:
     /// Has `next` resumed as soon as the coroutine that runs now has suspended. Only the loop resumes: a chain of a
     /// million tasks that complete at once leaves the stack where it was, on every compiler and in every build.
     void transfer(std::coroutine_handle<> next) noexcept { next_ = next; }
+    /// What the coroutine that runs now would have resumed, if it isn't to be at once. Null where there is nothing.
+    [[nodiscard]] std::coroutine_handle<> take_transfer() noexcept { return std::exchange(next_, nullptr); }
 
 protected:
     scheduler() noexcept = default;
@@ -55,7 +57,7 @@ protected:
 
     /// Gives `item` its turn: the one place where coroutines are resumed.
     void resume(node& item) {
-        for (auto next = item.run(); next; next = std::exchange(next_, nullptr))
+        for (auto next = item.run(); next; next = take_transfer())
             next.resume();
     }
 

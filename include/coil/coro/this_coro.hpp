@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coroutine>
+#include <string>
 
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
@@ -22,6 +23,7 @@ public:
     void await_suspend(std::coroutine_handle<>) const noexcept {}
     outcome<T> await_outcome() const noexcept { return value_; }
     T await_resume() const noexcept { return value_; }
+    [[nodiscard]] std::string describe() const { return "this_coro"; }
 
 private:
     T value_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coroutine>
+#include <string>
 
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
@@ -19,6 +20,7 @@ struct context_operation {
     void await_suspend(std::coroutine_handle<>) const noexcept {}
     outcome<io_context*> await_outcome() const noexcept { return context; }
     io_context& await_resume() const noexcept { return *context; }
+    [[nodiscard]] std::string describe() const { return "this_coro"; }
 };
 
 struct [[nodiscard]] context_description {

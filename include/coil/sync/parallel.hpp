@@ -1,0 +1,281 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <coil/base/outcome.hpp>
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/environment.hpp>
+
+/// What `when_all`, `when_any` and `first_success` have in common: several operations at once, each a branch in a stop
+/// scope of its own, and one coroutine that goes on when all of them have ended.
+
+namespace coil {
+
+class parallel_operation;
+
+/// What a branch's operation resumes: not the task that waits for all, but a coroutine that only says that this branch
+/// has ended. It has no body, so its frame is the same small one for all kinds of operations.
+class [[nodiscard]] branch_waker {
+public:
+    class promise_type;
+
+    branch_waker() noexcept = default;
+    branch_waker(const branch_waker&) = delete;
+    branch_waker& operator=(branch_waker&& other) noexcept {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    ~branch_waker() {
+        if (frame_)
+            frame_.destroy();
+    }
+
+    [[nodiscard]] std::coroutine_handle<> handle() const noexcept { return frame_; }
+
+private:
+    explicit branch_waker(std::coroutine_handle<> frame) noexcept : frame_(frame) {}
+
+    std::coroutine_handle<> frame_;
+};
+
+/// One of several operations, as far as its kind doesn't matter.
+///
+///     idle --start--> running --its operation completes--> ended
+class branch_base : public node {
+public:
+    branch_base(const branch_base&) = delete;
+    branch_base& operator=(const branch_base&) = delete;
+
+    void start();
+    void request_stop() noexcept { scope_.request_stop(); }
+
+    [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
+    /// It ended because it was asked to stop, and has nothing to tell.
+    [[nodiscard]] bool was_stopped() const noexcept { return was_stopped_; }
+    /// It ended with an exception that is no `std::system_error`: not the world's fault but the program's.
+    [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
+    [[nodiscard]] virtual std::error_code error() const noexcept = 0;
+    /// Throws what it failed with.
+    [[noreturn]] virtual void rethrow() const = 0;
+    [[nodiscard]] virtual std::string describe() const = 0;
+
+    std::coroutine_handle<> run() noexcept override { return std::exchange(first_, nullptr); }
+
+protected:
+    branch_base(parallel_operation& owner, std::size_t index) noexcept;
+    ~branch_base() = default;
+
+    virtual bool is_ready() = 0;
+    virtual void start_inner(std::coroutine_handle<> waiter) = 0;
+    /// Takes what the operation came to.
+    virtual void collect() noexcept = 0;
+
+    [[nodiscard]] environment& scope() noexcept { return scope_; }
+    void failed(std::error_code error, bool is_returned) noexcept {
+        has_failed_ = error && !is_returned;
+        was_stopped_ = error == error::operation_aborted && scope_.stop_requested();
+    }
+    void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+    void keep_bug(std::exception_ptr exception) noexcept {
+        keep(std::move(exception));
+        has_failed_ = has_bug_ = true;
+    }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+
+private:
+    friend class branch_waker::promise_type;
+
+    void end() noexcept;
+
+    parallel_operation* owner_;
+    environment scope_;
+    branch_waker waker_;
+    std::coroutine_handle<> first_;  // a task's: it is resumed on the next turn, like all that is started
+    std::exception_ptr exception_;
+    std::size_t index_;
+    bool has_failed_ = false;
+    bool was_stopped_ = false;
+    bool has_bug_ = false;
+};
+
+/// Several operations at once. The derived class decides, each time one ends, whether the others are to go on.
+class parallel_operation : public awaited {
+public:
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter);
+
+    void stop() noexcept override { stop_all(); }
+    std::string describe() const override;
+
+protected:
+    static constexpr auto nobody = static_cast<std::size_t>(-1);
+
+    explicit parallel_operation(environment& task) noexcept : awaited(task) {}
+    ~parallel_operation() = default;
+
+    [[nodiscard]] virtual std::size_t count() const noexcept = 0;
+    [[nodiscard]] virtual branch_base& at(std::size_t index) const noexcept = 0;
+    virtual void ended(std::size_t index) noexcept = 0;
+
+    void stop_all() noexcept;
+    /// Once all have ended: throws the first bug among them.
+    void rethrow_bug() const;
+
+private:
+    friend class branch_base;
+
+    void branch_ended(std::size_t index) noexcept;
+
+    std::size_t running_ = 0;
+};
+
+// Implementation
+
+namespace detail {
+
+/// What a branch is made of: `std::tuple` and `std::optional` construct it in place from one of these.
+template <class D>
+struct branch_seed {
+    parallel_operation& owner;
+    std::size_t index;
+    D&& what;
+};
+
+}  // namespace detail
+
+template <description D>
+class branch final : public branch_base {
+public:
+    using outcome_type = outcome_of<D>;
+    using value_type = typename outcome_type::value_type;
+
+    branch(const detail::branch_seed<D>& seed)
+        : branch_base(seed.owner, seed.index), inner_(std::forward<D>(seed.what).operation_in(scope())) {}
+
+    [[nodiscard]] outcome_type& result() noexcept { return *outcome_; }
+
+    std::error_code error() const noexcept override { return outcome_->error(); }
+    [[noreturn]] void rethrow() const override {
+        if (exception())
+            std::rethrow_exception(exception());
+        throw_failure(outcome_->error(), describe(), std::is_same_v<value_type, std::size_t>,
+                      outcome_->bytes_transferred());
+    }
+    std::string describe() const override { return inner_.describe(); }
+
+private:
+    bool is_ready() override { return inner_.await_ready(); }
+    void start_inner(std::coroutine_handle<> waiter) override { inner_.await_suspend(waiter); }
+
+    // An operation whose outcome may throw holds an exception: that is kept whole, with its text.
+    void collect() noexcept override {
+        try {
+            if constexpr (returns_its_error<D> || noexcept(inner_.await_outcome()))
+                outcome_.emplace(inner_.await_outcome());
+            else if constexpr (std::is_void_v<decltype(inner_.await_resume())>)
+                inner_.await_resume(), outcome_.emplace();
+            else if constexpr (std::is_lvalue_reference_v<decltype(inner_.await_resume())>)
+                outcome_.emplace(std::addressof(inner_.await_resume()));
+            else
+                outcome_.emplace(inner_.await_resume());
+        } catch (const transfer_error& failure) {
+            keep(std::current_exception());
+            outcome_.emplace(failure.code(), failure.bytes_transferred());
+        } catch (const std::system_error& failure) {
+            keep(std::current_exception());
+            outcome_.emplace(failure.code());
+        } catch (...) {
+            outcome_.emplace(std::error_code());
+            return keep_bug(std::current_exception());
+        }
+        failed(outcome_->error(), returns_its_error<D>);
+    }
+
+    operation_of<D> inner_;
+    std::optional<outcome_type> outcome_;
+};
+
+/// Branches of different kinds, side by side in the operation.
+template <class Base, description... D>
+class fixed_branches : public Base {
+protected:
+    explicit fixed_branches(std::tuple<D...>&& what, environment& task)
+        : fixed_branches(std::move(what), task, std::index_sequence_for<D...>()) {}
+
+    template <std::size_t I>
+    [[nodiscard]] auto& get() noexcept {
+        return std::get<I>(branches_);
+    }
+
+    std::size_t count() const noexcept final { return sizeof...(D); }
+    branch_base& at(std::size_t index) const noexcept final { return *pointers_[index]; }
+
+private:
+    template <std::size_t... I>
+    fixed_branches(std::tuple<D...>&& what, environment& task, std::index_sequence<I...>)
+        : Base(task),
+          branches_(detail::branch_seed<D>{*this, I, std::get<I>(std::move(what))}...),
+          pointers_{&std::get<I>(branches_)...} {}
+
+    std::tuple<branch<D>...> branches_;
+    branch_base* pointers_[sizeof...(D)];
+};
+
+/// Branches of one kind, as many as there are.
+template <class Base, description D>
+class counted_branches : public Base {
+protected:
+    template <class Range>
+    counted_branches(Range&& what, environment& task)
+        : Base(task), count_(what.size()), branches_(new std::optional<branch<D>>[what.size()]) {
+        std::size_t index = 0;
+        for (D& each: what) {
+            branches_[index].emplace(detail::branch_seed<D>{*this, index, std::move(each)});
+            ++index;
+        }
+    }
+
+    [[nodiscard]] branch<D>& get(std::size_t index) const noexcept { return *branches_[index]; }
+
+    std::size_t count() const noexcept final { return count_; }
+    branch_base& at(std::size_t index) const noexcept final { return *branches_[index]; }
+
+private:
+    std::size_t count_;
+    std::unique_ptr<std::optional<branch<D>>[]> branches_;
+};
+
+/// What is to be awaited at once, and the operation that it becomes.
+template <class Operation, class What>
+class [[nodiscard]] parallel_description {
+public:
+    explicit parallel_description(What what) : what_(std::move(what)) {}
+
+    Operation operation_in(environment& task) && { return {std::move(what_), task}; }
+
+private:
+    What what_;
+};
+
+/// A range whose elements can be awaited, as `std::vector<task<int>>` is: they are moved out of it.
+template <class R>
+concept range_of_descriptions = requires(R& range) {
+    { range.size() } -> std::convertible_to<std::size_t>;
+    requires description<std::remove_cvref_t<decltype(*range.begin())>>;
+};
+template <range_of_descriptions R>
+using element_of = std::remove_cvref_t<decltype(*std::declval<R&>().begin())>;
+
+}  // namespace coil

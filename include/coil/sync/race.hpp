@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <coil/base/outcome.hpp>
+
+namespace coil {
+
+/// What became of several operations of which one was wanted: who won, and an outcome of each. A loser's is mostly
+/// error::operation_aborted; but one that was done all the same has its value here, so that nothing is lost.
+///
+///     auto race = co_await coil::when_any(socket.recv(buffer), coil::sleep_for(5s));
+///     if (race.index() == 0)
+///         use(*race.get<0>());
+template <class... T>
+class [[nodiscard]] race {
+public:
+    /// One that did not take place: nobody has completed.
+    race() : outcomes_(outcome<T>(error::operation_aborted)...) {}
+    race(std::size_t index, outcome<T>... outcomes) : index_(index), outcomes_(std::move(outcomes)...) {}
+
+    /// Who won, counted from 0.
+    [[nodiscard]] std::size_t index() const noexcept { return index_; }
+
+    template <std::size_t I>
+    [[nodiscard]] auto& get() & noexcept {
+        return std::get<I>(outcomes_);
+    }
+    template <std::size_t I>
+    [[nodiscard]] const auto& get() const& noexcept {
+        return std::get<I>(outcomes_);
+    }
+    template <std::size_t I>
+    [[nodiscard]] auto&& get() && noexcept {
+        return std::get<I>(std::move(outcomes_));
+    }
+
+private:
+    std::size_t index_ = 0;
+    std::tuple<outcome<T>...> outcomes_;
+};
+
+/// The same, of as many operations of one kind as there were.
+template <class T>
+class [[nodiscard]] range_race {
+public:
+    range_race() = default;
+    range_race(std::size_t index, std::vector<outcome<T>> outcomes) noexcept
+        : index_(index), outcomes_(std::move(outcomes)) {}
+
+    [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    [[nodiscard]] std::size_t size() const noexcept { return outcomes_.size(); }
+
+    [[nodiscard]] outcome<T>& operator[](std::size_t i) noexcept { return outcomes_[i]; }
+    [[nodiscard]] const outcome<T>& operator[](std::size_t i) const noexcept { return outcomes_[i]; }
+    /// The winner's.
+    [[nodiscard]] outcome<T>& winner() noexcept { return outcomes_[index_]; }
+    [[nodiscard]] const outcome<T>& winner() const noexcept { return outcomes_[index_]; }
+
+private:
+    std::size_t index_ = 0;
+    std::vector<outcome<T>> outcomes_;
+};
+
+}  // namespace coil

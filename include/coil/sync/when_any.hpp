@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <coil/sync/parallel.hpp>
+#include <coil/sync/race.hpp>
+
+namespace coil {
+
+/// Waits for the first that completes; it stops the others.
+class when_any_operation : public parallel_operation {
+protected:
+    explicit when_any_operation(environment& task) noexcept : parallel_operation(task) {}
+    ~when_any_operation() = default;
+
+    void ended(std::size_t index) noexcept final;
+    [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
+    /// Why there is no winner. A bug is thrown.
+    [[nodiscard]] std::error_code failure() const;
+    void rethrow_failure() const;
+
+private:
+    std::size_t winner_ = nobody;
+};
+
+/// Waits for the first that succeeds; it stops the others.
+class first_success_operation : public parallel_operation {
+protected:
+    explicit first_success_operation(environment& task) noexcept : parallel_operation(task) {}
+    ~first_success_operation() = default;
+
+    void ended(std::size_t index) noexcept final;
+    [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
+    [[nodiscard]] std::error_code failure() const;
+    void rethrow_failure() const;
+
+private:
+    std::size_t winner_ = nobody;
+    std::size_t failed_ = nobody;  // the latest
+};
+
+// Implementation
+
+template <class Base, description... D>
+class [[nodiscard]] race_of final : public fixed_branches<Base, D...> {
+    using value = race<result_of<D>...>;
+
+public:
+    race_of(std::tuple<D...>&& what, environment& task) : fixed_branches<Base, D...>(std::move(what), task) {}
+
+    value await_resume() {
+        this->rethrow_failure();
+        return take(std::index_sequence_for<D...>());
+    }
+    outcome<value> await_outcome() {
+        if (const auto error = this->failure())
+            return error;
+        return take(std::index_sequence_for<D...>());
+    }
+
+private:
+    template <std::size_t... I>
+    value take(std::index_sequence<I...>) {
+        return value(this->winner(), std::move(this->template get<I>().result())...);
+    }
+};
+
+template <class Base, description D>
+class [[nodiscard]] race_in final : public counted_branches<Base, D> {
+    using value = range_race<result_of<D>>;
+
+public:
+    template <class Range>
+    race_in(Range&& what, environment& task) : counted_branches<Base, D>(std::forward<Range>(what), task) {}
+
+    value await_resume() {
+        this->rethrow_failure();
+        return take();
+    }
+    outcome<value> await_outcome() {
+        if (const auto error = this->failure())
+            return error;
+        return take();
+    }
+
+private:
+    value take() {
+        std::vector<outcome_of<D>> outcomes;
+        outcomes.reserve(this->count());
+        for (std::size_t i = 0; i < this->count(); ++i)
+            outcomes.push_back(std::move(this->get(i).result()));
+        return value(this->winner(), std::move(outcomes));
+    }
+};
+
+/// Runs several operations or tasks at once until the first of them completes, with a value or with an error.
+///
+///     auto race = co_await coil::when_any(socket.recv(buffer), messages.receive(), stop.wait());
+///     switch (race.index()) {
+///     case 0: use(race.get<0>().value()); break;      // throws recv's error, if it was one
+///
+/// To give an operation a deadline, use `timeout`. Where an error should not win, `first_success`.
+///
+/// Completes: when all have ended: the first that completes stops the others, and they are waited for. What they had come
+///            to all the same, a value too, is in the race: no byte and no message is lost.
+/// Errors:    never those of the branches: they are in the race. error::operation_aborted if all of them ended because the
+///            task was stopped; error::not_found for an empty range. An exception that is no `std::system_error` is thrown.
+/// Cancel:    a stop of the task stops them all.
+/// Order:     operations begin in this call, in order; tasks on the next turn, in order.
+/// Cost:      one small recycled block for each; a range needs two allocations more.
+template <class... D>
+    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
+auto when_any(D... what) {
+    static_assert((description<D> && ...), "when_any takes awaitables of coil and tasks, as rvalues");
+    return parallel_description<race_of<when_any_operation, D...>, std::tuple<D...>>(
+        std::tuple<D...>(std::move(what)...));
+}
+
+template <range_of_descriptions R>
+auto when_any(R what) {
+    return parallel_description<race_in<when_any_operation, element_of<R>>, R>(std::move(what));
+}
+
+/// Runs several operations or tasks at once until the first of them succeeds: failures are waited out.
+///
+///     auto race = co_await coil::first_success(ask(primary), ask(secondary));
+///
+/// Completes, cancel, order, cost: as `when_any`.
+/// Errors:    if none succeeds, the failure that came last. An exception that is no `std::system_error` stops all, and is
+///            thrown.
+template <class... D>
+    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
+auto first_success(D... what) {
+    static_assert((description<D> && ...), "first_success takes awaitables of coil and tasks, as rvalues");
+    return parallel_description<race_of<first_success_operation, D...>, std::tuple<D...>>(
+        std::tuple<D...>(std::move(what)...));
+}
+
+template <range_of_descriptions R>
+auto first_success(R what) {
+    return parallel_description<race_in<first_success_operation, element_of<R>>, R>(std::move(what));
+}
+
+}  // namespace coil

@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/parallel.hpp>
+
+#include <coil/coro/frame_allocator.hpp>
+
+namespace coil {
+
+class branch_waker::promise_type {
+public:
+    explicit promise_type(branch_base& branch) noexcept : branch_(&branch) {}
+
+    static void* operator new(std::size_t size) { return frame_allocate(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frame_deallocate(frame, size); }
+
+    branch_waker get_return_object() noexcept {
+        return branch_waker(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+
+    struct final_awaiter {
+        branch_base* branch;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<>) const noexcept { branch->end(); }
+        void await_resume() const noexcept {}
+    };
+    final_awaiter final_suspend() const noexcept { return {branch_}; }
+
+    void return_void() const noexcept {}
+    void unhandled_exception() const noexcept {}  // the body is empty
+
+private:
+    branch_base* branch_;
+};
+
+namespace {
+
+branch_waker wake(branch_base&) { co_return; }
+
+}  // namespace
+
+branch_base::branch_base(parallel_operation& owner, std::size_t index) noexcept
+    : owner_(&owner), scope_(owner.env().scheduler()), index_(index) {}
+
+void branch_base::start() {
+    if (owner_->env().stop_requested())
+        request_stop();
+    scope_.at(owner_->env().where());
+    waker_ = wake(*this);
+    if (is_ready())
+        return end();
+    start_inner(waker_.handle());
+    first_ = scope_.scheduler().take_transfer();
+    if (first_)
+        scope_.scheduler().schedule(*this);
+}
+
+void branch_base::end() noexcept {
+    collect();
+    owner_->branch_ended(index_);
+}
+
+void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
+    suspend(waiter);
+    // One more while they are started, so that nobody is resumed in the midst of this.
+    running_ = count() + 1;
+    for (std::size_t i = 0; i < count(); ++i)
+        at(i).start();
+    if (--running_ == 0)
+        env().scheduler().schedule(*this);
+}
+
+void parallel_operation::branch_ended(std::size_t index) noexcept {
+    ended(index);
+    if (--running_ == 0)
+        env().scheduler().transfer(wake());
+}
+
+// Also those that have not been started: they begin in a stopped scope.
+void parallel_operation::stop_all() noexcept {
+    for (std::size_t i = 0; i < count(); ++i)
+        at(i).request_stop();
+}
+
+void parallel_operation::rethrow_bug() const {
+    for (std::size_t i = 0; i < count(); ++i)
+        if (at(i).has_bug())
+            at(i).rethrow();
+}
+
+std::string parallel_operation::describe() const {
+    std::string text;
+    for (std::size_t i = 0; i < count(); ++i)
+        text += (i == 0 ? "" : ", ") + at(i).describe();
+    return text;
+}
+
+}  // namespace coil
