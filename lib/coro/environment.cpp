@@ -3,6 +3,9 @@
 #include <coil/coro/environment.hpp>
 
 #include <cstdio>
+#include <system_error>
+
+#include <coil/base/error.hpp>
 
 namespace coil {
 namespace {
@@ -14,6 +17,18 @@ constexpr unsigned aborts_max = 1000;
 void environment::request_stop() noexcept {
     if (stop_.request_stop() && awaiting_)
         awaiting_->stop();
+}
+
+bool environment::ended_stopped(const std::exception_ptr& exception) const noexcept {
+    if (!exception || !stop_requested())
+        return false;
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::system_error& failure) {
+        return failure.code() == error::operation_aborted;
+    } catch (...) {
+        return false;
+    }
 }
 
 bool awaited::refuse() noexcept {

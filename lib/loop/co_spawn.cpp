@@ -7,16 +7,6 @@
 namespace coil {
 namespace {
 
-bool is_abort(const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::system_error& failure) {
-        return failure.code() == error::operation_aborted;
-    } catch (...) {
-        return false;
-    }
-}
-
 std::string place_of(const std::source_location& where) {
     std::string_view file = where.file_name();
     file.remove_prefix(file.rfind('/') + 1);
@@ -65,8 +55,8 @@ void root_task::settle() {
 void root_task::report() {
     if (taken_ || !exception())
         return;
-    if (environment_.stop_requested() && is_abort(exception()))
-        return;  // it ended stopped, as it was asked to
+    if (environment_.ended_stopped(exception()))
+        return;
     task_failure failure{
         exception(), {}, spawned_at_, environment_.where(), "a task spawned at " + place_of(spawned_at_)};
     const bool has_awaited = failure.awaited_at.line() > 0;

@@ -63,7 +63,7 @@ void branch_base::end() noexcept {
 void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
     suspend(waiter);
     // One more while they are started, so that nobody is resumed in the midst of this.
-    running_ = count() + 1;
+    running_ += count() + 1;
     for (std::size_t i = 0; i < count(); ++i)
         at(i).start();
     if (--running_ == 0)
@@ -72,6 +72,10 @@ void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
 
 void parallel_operation::branch_ended(std::size_t index) noexcept {
     ended(index);
+    one_less();
+}
+
+void parallel_operation::one_less() noexcept {
     if (--running_ == 0)
         env().scheduler().transfer(wake());
 }

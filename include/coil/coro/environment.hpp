@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <coroutine>
+#include <exception>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -38,6 +39,10 @@ public:
 
     /// Asks what runs here to stop: what it awaits now, and whatever it awaits from now on, ends with operation_aborted.
     void request_stop() noexcept;
+
+    /// Whether a task that ended with this exception has only done what it was asked to: it was stopped, and ended with
+    /// operation_aborted.
+    [[nodiscard]] bool ended_stopped(const std::exception_ptr& exception) const noexcept;
 
     /// What is awaited now, for those who ask what the tasks of a context are doing. Null while running.
     [[nodiscard]] const awaited* awaiting() const noexcept { return awaiting_; }

@@ -8,13 +8,14 @@
 #include <exception>
 #include <source_location>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include <coil/base/outcome.hpp>
+#include <coil/coro/call.hpp>
 #include <coil/coro/environment.hpp>
+#include <coil/coro/safe_closure.hpp>
 #include <coil/coro/task.hpp>
 #include <coil/loop/io_context.hpp>
 
@@ -170,21 +171,6 @@ public:
     promise_type* promise;
 };
 
-template <class F, class... Args>
-decltype(auto) call(F& function, Args&&... args) {
-    if constexpr (std::is_member_function_pointer_v<F>)
-        return [&]<class Object, class... Rest>(Object&& object, Rest&&... rest) -> decltype(auto) {
-            if constexpr (requires { (object.*function)(std::forward<Rest>(rest)...); })
-                return (object.*function)(std::forward<Rest>(rest)...);
-            else if constexpr (requires { (object.get().*function)(std::forward<Rest>(rest)...); })
-                return (object.get().*function)(std::forward<Rest>(rest)...);  // a std::reference_wrapper
-            else
-                return ((*object).*function)(std::forward<Rest>(rest)...);
-        }(std::forward<Args>(args)...);
-    else
-        return function(std::forward<Args>(args)...);
-}
-
 template <class T>
 root<T> run_root(spawn_place, task<T> child) {
     co_return co_await std::move(child);
@@ -194,31 +180,6 @@ template <class T, class F, class... Args>
 root<T> run_root_of(spawn_place, F function, Args... args) {
     co_return co_await call(function, std::move(args)...);
 }
-
-/// On g++ before 13 a closure in an expression that awaits is destroyed twice. It can't be told from here whether the
-/// expression awaits, so closures that own something are refused there altogether.
-template <class F>
-consteval bool is_safe_closure() {
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-    const std::string_view name = __PRETTY_FUNCTION__;
-    return std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<std::remove_cvref_t<F>> ||
-           name.find("<lambda") == std::string_view::npos;
-#else
-    return true;
-#endif
-}
-
-template <class T>
-struct task_value;
-template <class T>
-struct task_value<task<T>> {
-    using type = T;
-};
-
-template <class F, class... Args>
-concept spawnable = std::invocable<std::decay_t<F>&, std::decay_t<Args>...> && requires {
-    typename task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
-};
 
 /// Throws error::wrong_thread where the context is another thread's. False: it is being destroyed, spawn nothing.
 [[nodiscard]] bool may_spawn(const spawn_place& place);

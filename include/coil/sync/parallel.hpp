@@ -67,6 +67,8 @@ public:
     /// It ended with an exception that is no `std::system_error`: not the world's fault but the program's.
     [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
     [[nodiscard]] virtual std::error_code error() const noexcept = 0;
+    /// The exception that a task failed with.
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     /// Throws what it failed with.
     [[noreturn]] virtual void rethrow() const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
@@ -92,7 +94,6 @@ protected:
         keep(std::move(exception));
         has_failed_ = has_bug_ = true;
     }
-    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
 
 private:
     friend class branch_waker::promise_type;
@@ -132,6 +133,12 @@ protected:
     void stop_all() noexcept;
     /// Once all have ended: throws the first bug among them.
     void rethrow_bug() const;
+
+    /// For what runs here without being a branch.
+    void one_more() noexcept { ++running_; }
+    /// Has the task go on if that was the last. From the end of a coroutine, or the turn of a node which then returns what
+    /// the scheduler is to resume.
+    void one_less() noexcept;
 
 private:
     friend class branch_base;

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include <coil/coro/task.hpp>
+
+/// How functions that give tasks are called: with their arguments, which live beside them in some frame.
+
+namespace coil::detail {
+
+/// Calls anything callable, a member function with its object (or a pointer or reference wrapper to one) too.
+template <class F, class... Args>
+decltype(auto) call(F& function, Args&&... args) {
+    if constexpr (std::is_member_function_pointer_v<F>)
+        return [&]<class Object, class... Rest>(Object&& object, Rest&&... rest) -> decltype(auto) {
+            if constexpr (requires { (object.*function)(std::forward<Rest>(rest)...); })
+                return (object.*function)(std::forward<Rest>(rest)...);
+            else if constexpr (requires { (object.get().*function)(std::forward<Rest>(rest)...); })
+                return (object.get().*function)(std::forward<Rest>(rest)...);  // a std::reference_wrapper
+            else
+                return ((*object).*function)(std::forward<Rest>(rest)...);
+        }(std::forward<Args>(args)...);
+    else
+        return function(std::forward<Args>(args)...);
+}
+
+template <class T>
+struct task_value;
+template <class T>
+struct task_value<task<T>> {
+    using type = T;
+};
+
+template <class F, class... Args>
+concept spawnable = std::invocable<std::decay_t<F>&, std::decay_t<Args>...> && requires {
+    typename task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
+};
+
+}  // namespace coil::detail

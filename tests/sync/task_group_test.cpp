@@ -1,0 +1,428 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/task_group.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/shield.hpp>
+#include <coil/coro/this_coro.hpp>
+#include <coil/coro/yield.hpp>
+
+#include "coro/manual_scheduler.hpp"
+
+namespace coil::test {
+namespace {
+
+const auto broken = std::make_error_code(std::errc::broken_pipe);
+const auto refused = std::make_error_code(std::errc::connection_refused);
+
+class TaskGroup : public testing::Test {
+public:
+    task<> wait(gate& at) {
+        co_await at.wait();
+        log_ += "w";
+    }
+    /// Ends when it is stopped.
+    task<> until_stopped() {
+        auto [ec, value] = co_await as_tuple(never_.wait());
+        EXPECT_EQ(ec, error::operation_aborted);
+        log_ += "s";
+        throw_failure(ec, "until_stopped");
+    }
+    task<> say(std::string what) {
+        log_ += what;
+        co_return;
+    }
+
+protected:
+    manual_scheduler loop_;
+    gate a_, b_, never_;
+    std::string log_;
+};
+
+TEST_F(TaskGroup, EndsWhenTheBodyAndAllChildrenHave) {
+    const auto story = [&]() -> task<> {
+        const int value = co_await with_group([&](task_group& group) -> task<int> {
+            group.start(wait(a_));
+            group.start(wait(b_));
+            EXPECT_EQ(group.size(), 2u);
+            co_return 7;
+        });
+        EXPECT_EQ(value, 7);
+        log_ += ".";
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    b_.open();
+    loop_.run();
+    EXPECT_EQ(log_, "w");
+    a_.open();
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "ww.");
+}
+
+TEST_F(TaskGroup, ChildrenStartOnTheNextTurnInOrder) {
+    struct speaker {
+        TaskGroup* test;
+        task<> say(std::string what) { return test->say(std::move(what)); }
+    };
+    const auto story = [&]() -> task<> {
+        speaker second{this};
+        co_await with_group([&](task_group& group) -> task<> {
+            group.start(say("1"));
+            group.start(&speaker::say, &second, std::string("2"));
+            const auto third = [this](const std::string& what) -> task<> { co_await say(what); };
+            group.start(third, std::string("3"));
+            log_ += "0";
+            co_return;
+        });
+    };
+    loop_.run(story());
+    EXPECT_EQ(log_, "0123");
+}
+
+TEST_F(TaskGroup, KeepsFunctionsAndArgumentsAsLongAsTheyRun) {
+    const auto owned = std::make_shared<int>(5);
+    const auto child = [](std::shared_ptr<int> kept, gate& at) -> task<> {
+        co_await at.wait();
+        EXPECT_EQ(*kept, 5);
+    };
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            group.start(child, owned, std::ref(a_));
+            co_return;
+        });
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    EXPECT_EQ(owned.use_count(), 2);
+    a_.open();
+    loop_.run();
+    root.result();
+    EXPECT_EQ(owned.use_count(), 1);
+}
+
+TEST_F(TaskGroup, AnErrorInAChildStopsTheOthersAndComesOut) {
+    const auto story = [&]() -> task<> {
+        try {
+            co_await with_group([&](task_group& group) -> task<> {
+                group.start(wait(a_));
+                group.start(until_stopped());
+                co_await never_.wait();  // the body is stopped too
+                ADD_FAILURE() << "the body went on";
+            });
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), broken);
+        }
+        EXPECT_FALSE(co_await this_coro::stop_requested());
+        EXPECT_EQ(log_, "s");
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    a_.fail(broken);
+    loop_.run();
+    root.result();
+}
+
+TEST_F(TaskGroup, AnErrorInTheBodyStopsTheChildrenAndComesOut) {
+    const auto story = [&]() -> task<> {
+        auto [ec] = co_await as_tuple(with_group([&](task_group& group) -> task<> {
+            group.start(until_stopped());
+            co_await b_.wait();
+        }));
+        EXPECT_EQ(ec, refused);
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    b_.fail(refused);
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "s");
+}
+
+TEST_F(TaskGroup, OfSeveralErrorsTheFirstComesOutButABugBeforeAnyOfTheWorld) {
+    const auto buggy = [&]() -> task<> {
+        static_cast<void>(co_await as_tuple(never_.wait()));
+        throw std::out_of_range("a bug");
+    };
+    const auto failing_later = [&]() -> task<> {
+        static_cast<void>(co_await as_tuple(never_.wait()));
+        throw std::system_error(refused);
+    };
+    const auto story = [&]() -> task<> {
+        auto [ec] = co_await as_tuple(with_group([&](task_group& group) -> task<> {
+            group.start(failing_later);
+            group.start(wait(a_));
+            co_return;
+        }));
+        EXPECT_EQ(ec, broken);
+        EXPECT_THROW(co_await with_group([&](task_group& group) -> task<> {
+                         group.start(buggy);
+                         group.start(wait(a_));
+                         co_return;
+                     }),
+                     std::out_of_range);
+    };
+    auto root = loop_.start(story());
+    for (int i = 0; i < 2; ++i) {
+        loop_.run();
+        a_.fail(broken);
+    }
+    loop_.run();
+    root.result();
+}
+
+TEST_F(TaskGroup, CancelStopsAllAndIsNoError) {
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            group.start(until_stopped());
+            group.start(until_stopped());
+            co_await yield();
+            group.cancel();
+            group.cancel();
+            EXPECT_TRUE(group.is_cancelled());
+            group.start(until_stopped());  // stopped from its start
+            co_await never_.wait();        // and so is the body
+            ADD_FAILURE() << "the body went on";
+        });
+        EXPECT_EQ(log_, "sss");
+        log_ += ".";
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "sss.");
+}
+
+TEST_F(TaskGroup, AChildMayCancelToo) {
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            const auto watch = [&]() -> task<> {
+                co_await a_.wait();
+                group.cancel();
+            };
+            group.start(watch);
+            group.start(until_stopped());
+            co_await never_.wait();
+        });
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    a_.open();
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "s");
+}
+
+TEST_F(TaskGroup, CancelledBeforeTheBodyHasMadeItsValueItIsAborted) {
+    const auto story = [&]() -> task<> {
+        auto [ec, value] = co_await as_tuple(with_group([&](task_group& group) -> task<int> {
+            group.cancel();
+            co_return co_await never_.wait();
+        }));
+        EXPECT_EQ(ec, error::operation_aborted);
+    };
+    loop_.run(story());
+}
+
+TEST_F(TaskGroup, JoinWaitsForTheChildren) {
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            co_await group.join();  // there is none
+            for (int round = 0; round < 3; ++round) {
+                group.start(say("1"));
+                group.start(wait(a_));
+                co_await group.join();
+                EXPECT_EQ(group.size(), 0u);
+                log_ += ".";
+            }
+        });
+    };
+    auto root = loop_.start(story());
+    for (int i = 0; i < 3; ++i) {
+        loop_.run();
+        a_.open();
+    }
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "1w.1w.1w.");
+}
+
+TEST_F(TaskGroup, AtMostSoManyRunAtOnce) {
+    int running = 0, most = 0, ran = 0;
+    const auto child = [&]() -> task<> {
+        most = std::max(most, ++running);
+        co_await yield();
+        co_await yield();
+        --running;
+        ++ran;
+    };
+    const auto story = [&]() -> task<> {
+        co_await with_group({.running_max = 3}, [&](task_group& group) -> task<> {
+            for (int i = 0; i < 20; ++i)
+                group.start(child);
+            EXPECT_EQ(group.size(), 20u);
+            co_return;
+        });
+    };
+    loop_.run(story());
+    EXPECT_EQ(most, 3);
+    EXPECT_EQ(ran, 20);
+}
+
+TEST_F(TaskGroup, VacancyHoldsTheOneWhoStarts) {
+    std::size_t most = 0;
+    const auto story = [&]() -> task<> {
+        co_await with_group({.running_max = 2}, [&](task_group& group) -> task<> {
+            for (int i = 0; i < 10; ++i) {
+                co_await group.vacancy();
+                group.start([]() -> task<> {
+                    co_await yield();
+                    co_await yield();
+                });
+                most = std::max(most, group.size());
+            }
+        });
+    };
+    loop_.run(story());
+    EXPECT_EQ(most, 2u);
+}
+
+TEST_F(TaskGroup, NoneThatCouldRunIsRefused) {
+    const auto story = [&]() -> task<> {
+        try {
+            co_await with_group({.running_max = 0}, [](task_group&) -> task<> { co_return; });
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), std::errc::invalid_argument);
+            EXPECT_NE(std::string(failure.what()).find("running_max"), std::string::npos);
+        }
+    };
+    loop_.run(story());
+}
+
+TEST_F(TaskGroup, StoppedAtAnyTimeEndsAll) {
+    for (int turn = 0; turn < 8; ++turn) {
+        int ended = 0;
+        const auto child = [&](bool waits) -> task<> {
+            if (waits)
+                static_cast<void>(co_await as_tuple(never_.wait()));
+            co_await shield(yield());
+            ++ended;
+        };
+        bool joined = false;
+        std::error_code seen;
+        const auto story = [&]() -> task<> {
+            auto [ec] = co_await as_tuple(with_group({.running_max = 2}, [&](task_group& group) -> task<> {
+                for (int i = 0; i < 4; ++i)
+                    group.start(child, i % 2 == 0);
+                auto [waited] = co_await as_tuple(group.join());
+                joined = !waited;
+                co_await yield();
+            }));
+            seen = ec;
+        };
+        auto root = loop_.start(story());
+        for (int i = 0; i < turn; ++i)
+            loop_.run_one();
+        root.env().request_stop();
+        root.env().request_stop();
+        loop_.run();
+        ASSERT_TRUE(root.done()) << "turn " << turn;
+        EXPECT_EQ(seen, error::operation_aborted);
+        EXPECT_FALSE(joined);
+        EXPECT_EQ(ended, 4) << "turn " << turn;
+    }
+}
+
+TEST_F(TaskGroup, DestroyedAtAnyTimeTakesTheChildrenAlongBeforeTheBody) {
+    for (int turn = 0; turn < 7; ++turn) {
+        auto held = std::make_shared<int>(0);
+        struct local {
+            std::shared_ptr<int> kept;
+            ~local() { EXPECT_TRUE(!kept || kept.use_count() <= 2) << "children first"; }
+        };
+        const auto child = [](gate& at, std::shared_ptr<int>) -> task<> { co_await at.wait(); };
+        const auto story = [&]() -> task<> {
+            co_await with_group({.running_max = 2}, [&](task_group& group) -> task<> {
+                const local own{held};
+                for (int i = 0; i < 3; ++i)
+                    group.start(child, std::ref(a_), held);
+                co_await never_.wait();
+            });
+        };
+        auto root = loop_.start(story());
+        for (int i = 0; i < turn; ++i)
+            loop_.run_one();
+        root.destroy();
+        loop_.run();
+        EXPECT_EQ(held.use_count(), 1);
+        EXPECT_FALSE(a_.somebody_waits() || never_.somebody_waits());
+    }
+}
+
+TEST_F(TaskGroup, WhatIsStartedWhileItIsDestroyedIsDropped) {
+    struct starter {
+        task_group* group;
+        int* ran;
+        starter(task_group& of, int& count) : group(&of), ran(&count) {}
+        starter(const starter&) = delete;
+        ~starter() {
+            group->start([](int& count) -> task<> { co_return static_cast<void>(++count); }, std::ref(*ran));
+        }
+    };
+    int ran = 0;
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            const auto child = [&]() -> task<> {
+                const starter late(group, ran);
+                co_await never_.wait();
+            };
+            group.start(child);
+            co_await group.join();
+        });
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    root.destroy();
+    loop_.run();
+    EXPECT_EQ(ran, 0);
+}
+
+TEST_F(TaskGroup, NestsAndRunsThousands) {
+    int ran = 0;
+    const auto leaf = [&]() -> task<> {
+        ++ran;
+        co_return;
+    };
+    const auto branch = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            for (int i = 0; i < 100; ++i)
+                group.start(leaf);
+            co_return;
+        });
+    };
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            for (int i = 0; i < 50; ++i)
+                group.start(branch);
+            co_return;
+        });
+    };
+    loop_.run(story());
+    EXPECT_EQ(ran, 5000);
+}
+
+}  // namespace
+}  // namespace coil::test
