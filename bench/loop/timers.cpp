@@ -86,11 +86,45 @@ task<> timeouts(benchmark::State& state, io_context& context) {
         co_await timeout(yield(), 5s);
 }
 
+// A task's wait for a timer is begun and cancelled, and it hears of that, while as many other timers are armed as the
+// argument says. The twins of Asio: the first waits with a plain function, which is less work than a task; the second with
+// a coroutine.
+task<> cancelled_waits(steady_timer& timer, deadlines& deadlines, const bool& over) {
+    while (!over) {
+        timer.expires_at(deadlines.next() + 60s);
+        static_cast<void>(co_await as_tuple(timer.wait()));
+    }
+}
+
+task<> cancels(benchmark::State& state, io_context& context) {
+    deadlines deadlines(context.now());
+    std::vector<silent_timer> others(static_cast<std::size_t>(state.range(0)));
+    for (silent_timer& each: others)
+        context.arm(each, deadlines.next() + 60s);
+    bool over = false;
+    steady_timer timer(context);
+    auto waiter = co_spawn(context, cancelled_waits(timer, deadlines, over));
+    co_await yield();
+    rounds rounds(state, context);
+    while (rounds.next()) {
+        timer.cancel();
+        co_await yield();
+    }
+    over = true;
+    timer.cancel();
+    co_await waiter.join();
+}
+
+void timer_wait_and_cancel(benchmark::State& state) { run(state, cancels); }
+void timer_cancel_a_task(benchmark::State& state) { run(state, cancels); }
+
 void timer_sleep(benchmark::State& state) { run(state, sleeps); }
 void timer_timeout(benchmark::State& state) { run(state, timeouts); }
 
 BENCHMARK(timer_arm_and_disarm)->RangeMultiplier(10)->Range(10, 1'000'000)->UseRealTime();
-BENCHMARK(timer_arm_and_expire)->RangeMultiplier(10)->Range(10, 100'000)->UseRealTime();
+BENCHMARK(timer_arm_and_expire)->RangeMultiplier(10)->Range(10, 1'000'000)->UseRealTime();
+BENCHMARK(timer_wait_and_cancel)->Arg(10)->Arg(10'000)->Arg(1'000'000)->UseRealTime();
+BENCHMARK(timer_cancel_a_task)->Arg(10)->Arg(10'000)->UseRealTime();
 BENCHMARK(timer_sleep)->UseRealTime();
 BENCHMARK(timer_timeout)->UseRealTime();
 

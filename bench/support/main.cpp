@@ -17,8 +17,8 @@
 
 namespace {
 
-// The reporter that was asked for; and after it, on stderr, the ratio of each benchmark to its twin on bare
-// liburing, repetition by repetition.
+// The reporter that was asked for; and after it, on stderr, the ratio of each benchmark to its twins on bare
+// liburing and on Boost.Asio, repetition by repetition.
 class reporter_with_ratios final : public benchmark::BenchmarkReporter {
 public:
     bool ReportContext(const Context& context) override { return inner_->ReportContext(context); }
@@ -37,7 +37,9 @@ public:
 
     void Finalize() override {
         inner_->Finalize();
-        print_ratios(repetitions_.empty() ? medians_ : repetitions_);
+        const times_by_name& all = repetitions_.empty() ? medians_ : repetitions_;
+        print_ratios(all, "bare liburing", "bare/");
+        print_ratios(all, "Boost.Asio", "asio/");
     }
 
 private:
@@ -63,16 +65,16 @@ private:
     };
     using times_by_name = std::map<std::string, times>;
 
-    static void print_ratios(const times_by_name& all) {
+    static void print_ratios(const times_by_name& all, const std::string& whom, const std::string& prefix) {
         bool is_first = true;
         for (const auto& [name, measured]: all) {
-            const auto twin = all.find("bare/" + name);
+            const auto twin = all.find(prefix + name);
             if (twin == all.end() || twin->second.real.size() != measured.real.size())
                 continue;
             if (std::exchange(is_first, false))
                 std::fprintf(stderr, "\n%-48s %20s   %20s\n%-48s %6s %6s %6s   %6s %6s %6s\n",
-                             "As a ratio to bare liburing:", "time", "CPU time", "", "median", "least",
-                             "most", "median", "least", "most");
+                             ("As a ratio to " + whom + ":").c_str(), "time", "CPU time", "", "median",
+                             "least", "most", "median", "least", "most");
             const auto real = sorted_ratios(measured.real, twin->second.real);
             const auto cpu = sorted_ratios(measured.cpu, twin->second.cpu);
             std::fprintf(stderr, "%-48s %6.3f %6.3f %6.3f   %6.3f %6.3f %6.3f\n", name.c_str(),
