@@ -20,6 +20,9 @@ public:
             return "another operation of this direction is in progress (one reader and one writer at a time)";
         case error::already_open: return "already open";
         case error::not_found: return "not found";
+        case error::broken_promise: return "whoever had promised a value is gone";
+        case error::channel_closed: return "the channel is closed";
+        case error::limit_exceeded: return "longer than the limit";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -23,6 +23,9 @@ enum class code {
     operation_in_progress,  ///< a stream has one reader and one writer at a time, and that place is taken
     already_open,           ///< open() or assign() on a socket that is open
     not_found,              ///< there was nothing to choose from
+    broken_promise,         ///< a `one_shot` that nobody will complete any more
+    channel_closed,         ///< a send to a `channel` that was closed
+    limit_exceeded,  ///< a line, or whatever a `buffered_reader` was asked for, is longer than its limit
 };
 using enum code;
 

@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/semaphore.hpp>
+
+#include <coil/base/assert.hpp>
+
+namespace coil {
+
+semaphore::~semaphore() {
+    COIL_ASSERT(waiting_.empty());  // a semaphore outlives its waiters
+}
+
+void semaphore::release(std::size_t count) noexcept {
+    for (; count > 0 && !waiting_.empty(); --count)
+        waiting_.pop_front().grant();
+    available_ += count;
+}
+
+void semaphore::acquire_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
+    if (!enter(waiter))
+        return;
+    if (semaphore_->try_acquire())
+        grant();
+    else
+        wait_in(semaphore_->waiting_);
+}
+
+}  // namespace coil

@@ -1,0 +1,146 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/event.hpp>
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <coil/base/assert.hpp>
+
+#include "coro/manual_scheduler.hpp"
+#include "support/real_context.hpp"
+
+// What holds for every wait of this room is in every_wait_test.cpp.
+
+namespace coil::test {
+namespace {
+
+static_assert(!std::is_copy_constructible_v<event> && !std::is_move_constructible_v<event>);
+
+using names = std::vector<std::string>;
+
+task<> wait_and_note(event& what, std::string name, names& log) {
+    co_await what.wait();
+    log.push_back(name);
+}
+
+TEST(Event, LetsEverybodyGoWhoWaits) {
+    manual_scheduler loop;
+    event ready;
+    names log;
+    auto first = loop.start(wait_and_note(ready, "first", log));
+    auto second = loop.start(wait_and_note(ready, "second", log));
+    loop.run();
+    EXPECT_EQ(log, names());
+    ready.set();
+    EXPECT_EQ(log, names()) << "on the next turn, never inside set()";
+    loop.run();
+    EXPECT_EQ(log, (names{"first", "second"}));
+}
+
+TEST(Event, StaysSet) {
+    manual_scheduler loop;
+    event ready;
+    EXPECT_FALSE(ready.is_set());
+    ready.set();
+    ready.set();
+    EXPECT_TRUE(ready.is_set());
+    const auto story = [&]() -> task<> {
+        co_await ready.wait();
+        co_await ready.wait();
+    };
+    auto root = loop.start(story());
+    EXPECT_EQ(loop.run(), 1u);
+    root.result();
+}
+
+TEST(Event, ThatWasResetMakesPeopleWaitAgain) {
+    manual_scheduler loop;
+    event ready;
+    names log;
+    ready.set();
+    ready.reset();
+    EXPECT_FALSE(ready.is_set());
+    auto root = loop.start(wait_and_note(ready, "waiter", log));
+    loop.run();
+    EXPECT_EQ(log, names());
+    ready.set();
+    loop.run();
+    EXPECT_EQ(log, names{"waiter"});
+}
+
+TEST(Event, WhoWasLetGoStaysSoAlthoughItIsResetAtOnce) {
+    manual_scheduler loop;
+    event ready;
+    names log;
+    auto before = loop.start(wait_and_note(ready, "before", log));
+    loop.run();
+    ready.set();
+    ready.reset();
+    auto after = loop.start(wait_and_note(ready, "after", log));
+    loop.run();
+    EXPECT_EQ(log, names{"before"});
+    ready.set();
+    loop.run();
+    EXPECT_EQ(log, (names{"before", "after"}));
+}
+
+TEST(Event, AWaiterMaySetIt) {
+    manual_scheduler loop;
+    event request;
+    event answer;
+    names log;
+    const auto serve = [&]() -> task<> {
+        co_await request.wait();
+        log.push_back("request");
+        answer.set();
+    };
+    const auto ask = [&]() -> task<> {
+        request.set();
+        co_await answer.wait();
+        log.push_back("answer");
+    };
+    auto server = loop.start(serve());
+    auto client = loop.start(ask());
+    loop.run();
+    EXPECT_EQ(log, (names{"request", "answer"}));
+}
+
+TEST(EventDeathTest, DestroyedBeforeItsWaitersStopsTheProgram) {
+    if (!asserts_enabled())
+        GTEST_SKIP() << "the library was built without its assertions";
+    EXPECT_DEATH(
+        {
+            manual_scheduler loop;
+            names log;
+            std::optional<event> ready(std::in_place);
+            auto root = loop.start(wait_and_note(*ready, "waiter", log));
+            loop.run();
+            ready.reset();
+        },
+        "check failed: waiting_.empty");
+}
+
+TEST(Event, OnARealContextTellsThatAnotherTaskIsReady) {
+    event listening;
+    names log;
+    real_context context;
+    context.run([&]() -> task<> {
+        const auto serve = [&]() -> task<> {
+            log.push_back("listening");
+            listening.set();
+            co_return;
+        };
+        co_spawn(context.io(), serve(), detached);
+        co_await listening.wait();
+        log.push_back("connect");
+    });
+    EXPECT_EQ(log, (names{"listening", "connect"}));
+}
+
+}  // namespace
+}  // namespace coil::test

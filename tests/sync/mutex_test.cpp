@@ -1,0 +1,227 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/mutex.hpp>
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <coil/base/assert.hpp>
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/yield.hpp>
+
+#include "coro/manual_scheduler.hpp"
+#include "support/real_context.hpp"
+
+// What holds for every wait of this room is in every_wait_test.cpp.
+
+namespace coil::test {
+namespace {
+
+static_assert(!std::is_copy_constructible_v<mutex> && !std::is_move_constructible_v<mutex>);
+static_assert(!std::is_copy_constructible_v<mutex_lock> && std::is_nothrow_move_constructible_v<mutex_lock>);
+static_assert(!std::is_aggregate_v<mutex_lock>);
+
+using names = std::vector<std::string>;
+
+/// Holds the mutex until its next turn.
+task<> hold(mutex& what, std::string name, names& log) {
+    const auto lock = co_await what.lock();
+    log.push_back(name + " in");
+    co_await yield();
+    log.push_back(name + " out");
+}
+
+TEST(Mutex, KeepsTheNextOneOutUntilTheLockIsDestroyed) {
+    manual_scheduler loop;
+    mutex door;
+    names log;
+    auto first = loop.start(hold(door, "first", log));
+    auto second = loop.start(hold(door, "second", log));
+    loop.run();
+    EXPECT_EQ(log, (names{"first in", "first out", "second in", "second out"}));
+    EXPECT_FALSE(door.is_locked());
+}
+
+TEST(Mutex, IsFreedByAnException) {
+    manual_scheduler loop;
+    mutex door;
+    const auto fail = [&]() -> task<> {
+        const auto lock = co_await door.lock();
+        throw 17;
+    };
+    EXPECT_THROW(loop.run(fail()), int);
+    EXPECT_FALSE(door.is_locked());
+}
+
+TEST(Mutex, TriedWhileItIsTakenGivesAnEmptyLock) {
+    mutex door;
+    auto lock = door.try_lock();
+    EXPECT_TRUE(lock);
+    EXPECT_TRUE(lock.owns_lock());
+    EXPECT_TRUE(door.is_locked());
+    const auto second = door.try_lock();
+    EXPECT_FALSE(second);
+    lock.unlock();
+    EXPECT_FALSE(lock);
+    EXPECT_FALSE(door.is_locked());
+    lock.unlock();
+    EXPECT_TRUE(door.try_lock());
+}
+
+TEST(Mutex, IsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
+    manual_scheduler loop;
+    mutex door;
+    names log;
+    auto held = door.try_lock();
+    auto waiter = loop.start(hold(door, "waiter", log));
+    loop.run();
+    held.unlock();
+    EXPECT_TRUE(door.is_locked()) << "it is the waiter's, although his turn is still to come";
+    EXPECT_FALSE(door.try_lock());
+    auto later = loop.start(hold(door, "later", log));
+    loop.run();
+    EXPECT_EQ(log, (names{"waiter in", "waiter out", "later in", "later out"}));
+}
+
+TEST(Mutex, HandedToATaskThatIsDestroyedGoesToTheNext) {
+    manual_scheduler loop;
+    mutex door;
+    names log;
+    auto held = door.try_lock();
+    auto first = loop.start(hold(door, "first", log));
+    auto second = loop.start(hold(door, "second", log));
+    loop.run();
+    held.unlock();
+    first.destroy();
+    loop.run();
+    EXPECT_EQ(log, (names{"second in", "second out"}));
+    EXPECT_FALSE(door.is_locked());
+}
+
+TEST(Mutex, HandedToTheLastTaskThatIsDestroyedIsFree) {
+    manual_scheduler loop;
+    mutex door;
+    names log;
+    auto held = door.try_lock();
+    auto only = loop.start(hold(door, "only", log));
+    loop.run();
+    held.unlock();
+    only.destroy();
+    EXPECT_FALSE(door.is_locked());
+}
+
+TEST(Mutex, IsFreedByATaskThatIsDestroyedWhileItHoldsIt) {
+    manual_scheduler loop;
+    mutex door;
+    gate closed;
+    const auto hold_for_ever = [&]() -> task<> {
+        const auto lock = co_await door.lock();
+        co_await closed.wait();
+    };
+    names log;
+    auto first = loop.start(hold_for_ever());
+    auto second = loop.start(hold(door, "second", log));
+    loop.run();
+    EXPECT_EQ(log, names());
+    first.destroy();
+    loop.run();
+    EXPECT_EQ(log, (names{"second in", "second out"}));
+}
+
+TEST(Mutex, ALockMayBeMoved) {
+    mutex door;
+    mutex other;
+    auto first = door.try_lock();
+    auto second = std::move(first);
+    EXPECT_FALSE(first);
+    EXPECT_TRUE(second);
+    first = other.try_lock();
+    first = std::move(second);
+    EXPECT_FALSE(other.is_locked()) << "assignment unlocks what was held";
+    EXPECT_TRUE(door.is_locked());
+    auto& self = first;
+    first = std::move(self);
+    EXPECT_TRUE(first);
+}
+
+TEST(Mutex, GivesALockInAnOutcomeEmptyBesideAnError) {
+    manual_scheduler loop;
+    mutex door;
+    const auto story = [&]() -> task<> {
+        auto result = co_await as_tuple(door.lock());
+        auto& [ec, lock] = result;
+        EXPECT_FALSE(ec);
+        EXPECT_TRUE(lock);
+        lock.unlock();
+        (co_await this_environment).request_stop();
+        auto refused = co_await as_tuple(door.lock());
+        EXPECT_EQ(refused.error(), error::operation_aborted);
+        EXPECT_FALSE(*refused);
+        EXPECT_FALSE(door.is_locked());
+    };
+    loop.run(story());
+}
+
+TEST(MutexDeathTest, DestroyedWhileItIsHeldStopsTheProgram) {
+    if (!asserts_enabled())
+        GTEST_SKIP() << "the library was built without its assertions";
+    EXPECT_DEATH(
+        {
+            std::optional<mutex> door(std::in_place);
+            const auto lock = door->try_lock();
+            door.reset();
+        },
+        "check failed: !locked_");
+}
+
+TEST(Mutex, OnARealContextKeepsTheLinesOfTwoWritersWhole) {
+    mutex turn;
+    std::string written;
+    real_context context;
+    const auto write_word = [&](std::string word) -> task<> {
+        const auto lock = co_await turn.lock();
+        for (const char letter: word) {
+            written += letter;
+            co_await yield();
+        }
+    };
+    context.run([&]() -> task<> {
+        auto first = context.spawn([&] { return write_word("hello "); });
+        auto second = context.spawn([&] { return write_word("world"); });
+        co_await first.join();
+        co_await second.join();
+    });
+    EXPECT_EQ(written, "hello world");
+}
+
+TEST(Mutex, OnARealContextIsLeftFreeByTasksThatAreDestroyedWithIt) {
+    mutex door;
+    mutex never;
+    const auto held = never.try_lock();
+    {
+        real_context context;
+        const auto come_late = [&]() -> task<> {
+            co_await yield();
+            const auto lock = co_await door.lock();
+        };
+        const auto hold_for_ever = [&]() -> task<> {
+            const auto lock = co_await door.lock();
+            co_await never.lock();
+        };
+        // The newest is destroyed first: it hands the mutex to one that is about to go, too.
+        context.spawn(come_late).detach();
+        context.spawn(come_late).detach();
+        context.spawn(hold_for_ever).detach();
+        context.poll();
+        EXPECT_TRUE(door.is_locked());
+    }
+    EXPECT_FALSE(door.is_locked());
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/semaphore.hpp>
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <coil/base/assert.hpp>
+#include <coil/coro/yield.hpp>
+
+#include "coro/manual_scheduler.hpp"
+#include "support/real_context.hpp"
+
+// What holds for every wait of this room is in every_wait_test.cpp.
+
+namespace coil::test {
+namespace {
+
+static_assert(!std::is_copy_constructible_v<semaphore> && !std::is_move_constructible_v<semaphore>);
+
+using names = std::vector<std::string>;
+
+task<> acquire_and_note(semaphore& from, std::string name, names& log) {
+    co_await from.acquire();
+    log.push_back(name);
+}
+
+TEST(Semaphore, LetsSoManyInAtATime) {
+    manual_scheduler loop;
+    semaphore places(2);
+    int inside = 0;
+    int inside_max = 0;
+    const auto visit = [&]() -> task<> {
+        co_await places.acquire();
+        inside_max = std::max(inside_max, ++inside);
+        co_await yield();
+        --inside;
+        places.release();
+    };
+    std::vector<started<void>> visitors;
+    for (int i = 0; i < 7; ++i)
+        visitors.push_back(loop.start(visit()));
+    loop.run();
+    for (const auto& each: visitors)
+        each.result();
+    EXPECT_EQ(inside_max, 2);
+    EXPECT_EQ(places.available(), 2u);
+}
+
+TEST(Semaphore, TriedGivesWhatThereIs) {
+    semaphore places(1);
+    EXPECT_EQ(places.available(), 1u);
+    EXPECT_TRUE(places.try_acquire());
+    EXPECT_FALSE(places.try_acquire());
+    places.release();
+    EXPECT_TRUE(places.try_acquire());
+}
+
+TEST(Semaphore, SeveralPermitsGoToThoseWhoWaitAndTheRestIsKept) {
+    manual_scheduler loop;
+    semaphore places(0);
+    names log;
+    auto first = loop.start(acquire_and_note(places, "first", log));
+    auto second = loop.start(acquire_and_note(places, "second", log));
+    loop.run();
+    places.release(5);
+    EXPECT_EQ(places.available(), 3u);
+    loop.run();
+    EXPECT_EQ(log, (names{"first", "second"}));
+    places.release(0);
+    EXPECT_EQ(places.available(), 3u);
+}
+
+TEST(Semaphore, APermitIsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
+    manual_scheduler loop;
+    semaphore places(0);
+    names log;
+    auto waiter = loop.start(acquire_and_note(places, "waiter", log));
+    loop.run();
+    places.release();
+    EXPECT_EQ(places.available(), 0u);
+    EXPECT_FALSE(places.try_acquire());
+    loop.run();
+    EXPECT_EQ(log, names{"waiter"});
+}
+
+TEST(Semaphore, APermitOfATaskThatIsDestroyedGoesToTheNext) {
+    manual_scheduler loop;
+    semaphore places(0);
+    names log;
+    auto first = loop.start(acquire_and_note(places, "first", log));
+    auto second = loop.start(acquire_and_note(places, "second", log));
+    loop.run();
+    places.release();
+    first.destroy();
+    loop.run();
+    EXPECT_EQ(log, names{"second"});
+    EXPECT_EQ(places.available(), 0u);
+}
+
+TEST(Semaphore, APermitOfTheLastTaskThatIsDestroyedIsKept) {
+    manual_scheduler loop;
+    semaphore places(0);
+    names log;
+    auto only = loop.start(acquire_and_note(places, "only", log));
+    loop.run();
+    places.release();
+    only.destroy();
+    EXPECT_EQ(places.available(), 1u);
+}
+
+TEST(SemaphoreDeathTest, DestroyedBeforeItsWaitersStopsTheProgram) {
+    if (!asserts_enabled())
+        GTEST_SKIP() << "the library was built without its assertions";
+    EXPECT_DEATH(
+        {
+            manual_scheduler loop;
+            names log;
+            std::optional<semaphore> places(std::in_place, 0u);
+            auto root = loop.start(acquire_and_note(*places, "waiter", log));
+            loop.run();
+            places.reset();
+        },
+        "check failed: waiting_.empty");
+}
+
+TEST(Semaphore, OnARealContextBoundsHowManyTasksAreAtWork) {
+    semaphore places(3);
+    int inside = 0;
+    int inside_max = 0;
+    real_context context;
+    const auto work = [&]() -> task<> {
+        co_await places.acquire();
+        inside_max = std::max(inside_max, ++inside);
+        co_await yield();
+        --inside;
+        places.release();
+    };
+    context.run([&]() -> task<> {
+        for (int i = 0; i < 20; ++i)
+            co_spawn(context.io(), work(), detached);
+        co_return;
+    });
+    EXPECT_EQ(inside_max, 3);
+    EXPECT_EQ(places.available(), 3u);
+}
+
+}  // namespace
+}  // namespace coil::test
