@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include <coil/coro/result_slot.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/loop/co_spawn.hpp>
+#include <coil/loop/io_context.hpp>
+
+namespace coil {
+
+namespace detail {
+
+/// The io_context of a sync_wait, and the task that it is for.
+class waited_run {
+public:
+    [[nodiscard]] io_context& context() noexcept { return context_; }
+    /// Runs until finish(). Throws operation_aborted where something else has stopped the context.
+    void run();
+    void finish() noexcept {
+        finished_ = true;
+        context_.stop();
+    }
+
+private:
+    io_context context_;
+    bool finished_ = false;
+};
+
+template <class T>
+task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
+    try {
+        if constexpr (std::is_void_v<T>)
+            co_await std::move(what);
+        else
+            result.return_value(co_await std::move(what));
+    } catch (...) {
+        result.unhandled_exception();
+    }
+    run.finish();
+}
+
+}  // namespace detail
+
+/// Runs a task to its end, on this thread, in an io_context of its own; gives its result, or throws its exception. For
+/// main() and for tests. In a task, co_await the other one instead: this would hold the whole thread, with all tasks on it.
+///
+///     int main() { return coil::sync_wait(serve()); }           // coil::task<int> serve()
+///
+///     coil::task<int> serve() {
+///         auto& context = co_await coil::this_coro::context;
+///         tcp::acceptor acceptor(context, {tcp::v6(), 7777});
+///         ...
+///
+/// Completes: when the task does. What it has spawned and not waited for is destroyed then, with the context, before this
+///            returns.
+/// Errors:    the task's; those of making an io_context; operation_aborted if the context was stopped before the task's end.
+///            What is wrong with a task that nobody waits for is treated as in any io_context: a bug in it leaves here.
+/// Threads:   any, and several at a time. Also one that runs a context already: that context stands still meanwhile.
+/// Cost:      an io_context: a few system calls, and memory shared with the kernel.
+template <class T>
+T sync_wait(task<T> what) {
+    detail::result_slot<T> result;
+    detail::waited_run run;
+    co_spawn(run.context(), detail::wait_for<T>(std::move(what), result, run), detached);
+    run.run();
+    return result.take();
+}
+
+/// The same with a function that gives the task: `sync_wait(serve, 7777)`. The function and its arguments are not copied;
+/// they are the caller's, until this returns.
+template <class F, class... Args>
+auto sync_wait(F&& function, Args&&... args) ->
+    typename detail::task_value<std::invoke_result_t<F&, Args...>>::type {
+    return sync_wait(detail::call(function, std::forward<Args>(args)...));
+}
+
+}  // namespace coil

@@ -1,0 +1,281 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <coil/base/assert.hpp>
+#include <coil/base/outcome.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/coro/frame_allocator.hpp>
+#include <coil/coro/result_slot.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/sync/handover.hpp>
+
+namespace coil {
+
+template <class T>
+class one_shot_completer;
+template <class T>
+struct one_shot_description;
+
+namespace detail {
+
+class one_shot_waiter;
+
+/// What a one_shot and its completer share. The value is in the derived class.
+class one_shot_state : public handover {
+public:
+    /// The waiting side: the one_shot is gone.
+    void close() noexcept;
+
+    bool promised = false;  // a completer was given out
+    bool taken = false;     // the value was
+    // Instead of a value. They are the completer's until it has completed.
+    std::error_code error;
+    std::exception_ptr exception;
+};
+
+template <class T>
+class one_shot_value final : public one_shot_state {
+public:
+    static one_shot_value* make() {
+        static_assert(alignof(one_shot_value) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+        return new (frame_allocate(sizeof(one_shot_value))) one_shot_value;
+    }
+
+    T take() {
+        if (exception) [[unlikely]]
+            std::rethrow_exception(std::exchange(exception, nullptr));
+        return slot.take();
+    }
+
+    result_slot<T> slot;
+
+private:
+    one_shot_value() noexcept = default;
+    ~one_shot_value() = default;
+
+    void discard() noexcept override {
+        this->~one_shot_value();
+        frame_deallocate(this, sizeof(one_shot_value));
+    }
+};
+
+/// A wait for a one_shot.
+class one_shot_waiter : public awaited {
+public:
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) noexcept;
+    void stop() noexcept override;
+    std::string describe() const override { return "one_shot"; }
+
+protected:
+    one_shot_waiter(one_shot_state* from, environment& task) noexcept : awaited(task), state_(from) {}
+    ~one_shot_waiter();
+
+    /// The one_shot that is complete, from which the value can be taken now: null where there is an error instead.
+    [[nodiscard]] one_shot_state* completion() noexcept;
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+
+private:
+    friend class one_shot_state;
+
+    void give_up(error::code why) noexcept;
+
+    one_shot_state* state_;
+    std::error_code error_;
+    bool owns_ = false;  // the one_shot is gone, and has left its reference here
+};
+
+}  // namespace detail
+
+/// One value that somebody else supplies, once: a C library's callback, or another thread.
+/// To have a thread of a pool compute it, see `offload`; for many values, a `channel`.
+///
+///     coil::one_shot<int> answer;
+///     start_lookup(name, [](int r, void* user) { coil::one_shot<int>::completer::from(user).set_value(r); },
+///                  answer.get_completer().release());
+///     int r = co_await answer.wait();
+///
+/// T may be void, or a reference.
+///
+/// Threads:  one_shot and its waits: one at a time, the waiting task's. The completer: any.
+/// Lifetime: either may end before the other, and the completer outlive the task and its context: what it brings then is
+///           dropped. Where the one_shot ends first, its wait ends with operation_aborted. It may be moved, also with a wait
+///           pending.
+/// Cost:     one recycled block, so no allocation in steady state (it joins the lists of the thread that lets go last:
+///           the waiting one, unless that has given up).
+///           From another thread, as any post: a lock-free push, and one wake if the loop's inbox was empty.
+template <class T = void>
+class [[nodiscard]] one_shot {
+public:
+    using completer = one_shot_completer<T>;
+
+    one_shot() : state_(detail::one_shot_value<T>::make()) {}
+    one_shot(one_shot&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    one_shot& operator=(one_shot&& other) noexcept {
+        one_shot(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~one_shot();
+
+    void swap(one_shot& other) noexcept { std::swap(state_, other.state_); }
+
+    /// The side that completes. Once.
+    [[nodiscard]] completer get_completer() noexcept;
+
+    /// Whether it was completed: a wait ends at once.
+    [[nodiscard]] bool done() const noexcept { return state_ && state_->is_complete(); }
+
+    /// Waits for the value, and takes it.
+    ///
+    /// Completes: on the loop's next turn once the value is there, which may be before the wait.
+    /// Errors:    what the completer set; broken_promise if it was dropped instead, or if the value was taken before;
+    ///            operation_in_progress if another wait is pending.
+    /// Cancel:    operation_aborted, unless the completion came first. One may wait again.
+    one_shot_description<T> wait() noexcept;
+
+private:
+    detail::one_shot_value<T>* state_;
+};
+
+/// The side of a `one_shot` that completes it. Dropped without that, it ends the wait with error::broken_promise.
+///
+/// Threads:  any; one at a time.
+/// Lifetime: its own. A value that nobody waits for any more is destroyed on the thread that lets go last.
+template <class T>
+class [[nodiscard]] one_shot_completer {
+public:
+    one_shot_completer(one_shot_completer&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    one_shot_completer& operator=(one_shot_completer&& other) noexcept {
+        one_shot_completer(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~one_shot_completer();
+
+    void swap(one_shot_completer& other) noexcept { std::swap(state_, other.state_); }
+
+    /// Whether it can complete something: false once it has, or was moved from.
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+    /// Completes with a value made of these: one argument, or none for void. If the value can't be made, nothing has
+    /// happened.
+    template <class... Value>
+        requires(std::is_void_v<T> ? sizeof...(Value) == 0
+                                   : sizeof...(Value) == 1 && (std::convertible_to<Value, T> && ...))
+    void set_value(Value&&... value);
+    /// Completes with an error, which the wait throws as a `std::system_error`. It must be one.
+    void set_error(std::error_code error) noexcept;
+    /// Completes with an exception, which the wait throws.
+    void set_exception(std::exception_ptr exception) noexcept;
+
+    /// As a pointer for a C callback's user data, and back: `from` once for each `release`.
+    [[nodiscard]] void* release() noexcept { return std::exchange(state_, nullptr); }
+    [[nodiscard]] static one_shot_completer from(void* released) noexcept {
+        return one_shot_completer(static_cast<detail::one_shot_value<T>*>(released));
+    }
+
+private:
+    friend class one_shot<T>;
+    explicit one_shot_completer(detail::one_shot_value<T>* state) noexcept : state_(state) {}
+
+    detail::one_shot_value<T>* state_;
+};
+
+// Implementation
+
+template <class T>
+class [[nodiscard]] one_shot_operation final : public detail::one_shot_waiter {
+public:
+    one_shot_operation(detail::one_shot_value<T>* from, environment& task) noexcept
+        : one_shot_waiter(from, task) {}
+
+    T await_resume() {
+        auto* value = taken();
+        if (!value)
+            throw_failure(error(), "one_shot");
+        return value->take();
+    }
+
+    /// A `std::system_error` becomes the outcome's error; any other exception passes.
+    auto await_outcome() {
+        auto* value = taken();
+        const auto take = [value]() -> T { return value->take(); };
+        return value ? detail::outcome_from<T>(take) : decltype(detail::outcome_from<T>(take))(error());
+    }
+
+private:
+    detail::one_shot_value<T>* taken() noexcept {
+        return static_cast<detail::one_shot_value<T>*>(completion());
+    }
+};
+
+template <class T>
+struct [[nodiscard]] one_shot_description {
+    detail::one_shot_value<T>* from;
+
+    one_shot_operation<T> operation_in(environment& task) const noexcept { return {from, task}; }
+};
+
+template <class T>
+one_shot<T>::~one_shot() {
+    if (state_)
+        state_->close();
+}
+
+template <class T>
+auto one_shot<T>::get_completer() noexcept -> completer {
+    COIL_CHECK(state_ && !state_->promised);  // it is completed once, by one
+    state_->promised = true;
+    return completer(state_);
+}
+
+template <class T>
+one_shot_description<T> one_shot<T>::wait() noexcept {
+    return {state_};
+}
+
+template <class T>
+one_shot_completer<T>::~one_shot_completer() {
+    if (state_)
+        set_error(make_error_code(error::broken_promise));
+}
+
+template <class T>
+template <class... Value>
+    requires(std::is_void_v<T> ? sizeof...(Value) == 0
+                               : sizeof...(Value) == 1 && (std::convertible_to<Value, T> && ...))
+void one_shot_completer<T>::set_value(Value&&... value) {
+    COIL_CHECK(state_);  // it completes once
+    if constexpr (!std::is_void_v<T>)
+        state_->slot.return_value(std::forward<Value>(value)...);
+    std::exchange(state_, nullptr)->complete();
+}
+
+template <class T>
+void one_shot_completer<T>::set_error(std::error_code error) noexcept {
+    COIL_CHECK(state_ && error);
+    state_->error = error;
+    std::exchange(state_, nullptr)->complete();
+}
+
+template <class T>
+void one_shot_completer<T>::set_exception(std::exception_ptr exception) noexcept {
+    COIL_CHECK(state_ && exception);
+    state_->exception = std::move(exception);
+    std::exchange(state_, nullptr)->complete();
+}
+
+static_assert(!std::is_aggregate_v<one_shot<>> && !std::is_aggregate_v<one_shot_completer<void>>);
+static_assert(sizeof(one_shot_operation<std::size_t>) <= 96);
+
+}  // namespace coil

@@ -1,0 +1,250 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/sync/thread_pool.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <new>
+#include <pthread.h>
+#include <thread>
+#include <vector>
+
+#include <coil/base/assert.hpp>
+#include <coil/base/intrusive_list.hpp>
+#include <coil/coro/frame_allocator.hpp>
+#include <coil/sync/offload.hpp>
+
+namespace coil {
+namespace detail {
+namespace {
+
+// All signals but those that say what this very thread did wrong, and the profiler's.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t most;
+        sigfillset(&most);
+        for (const int number: {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
+            sigdelset(&most, number);
+        pthread_sigmask(SIG_SETMASK, &most, &former_);
+    }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+
+private:
+    sigset_t former_{};
+};
+
+class offload_handover final : public handover {
+public:
+    static offload_handover* make() {
+        return new (frame_allocate(sizeof(offload_handover))) offload_handover;
+    }
+
+private:
+    offload_handover() noexcept = default;
+    ~offload_handover() = default;
+
+    void discard() noexcept override {
+        this->~offload_handover();
+        frame_deallocate(this, sizeof(offload_handover));
+    }
+};
+
+}  // namespace
+
+/// What the threads share, with each other and with the operations in the queue.
+class thread_pool_core {
+public:
+    explicit thread_pool_core(const thread_pool::options& chosen)
+        : threads_max_(chosen.threads != thread_pool::threads_by_machine
+                           ? chosen.threads
+                           : std::max(2u, std::thread::hardware_concurrency())),
+          queue_max_(chosen.queue_max) {
+        threads_.reserve(threads_max_);
+    }
+
+    // An error: it is not in the queue.
+    std::error_code enqueue(offload_operation_base& item) noexcept {
+        {
+            const std::lock_guard held(lock_);
+            if (closing_)
+                return make_error_code(error::operation_aborted);
+            const std::size_t places = idle_ + (threads_max_ - threads_.size());
+            if (queued_ >= places && queued_ - places >= queue_max_)
+                return std::make_error_code(std::errc::resource_unavailable_try_again);
+            if (queued_ >= idle_ && threads_.size() < threads_max_) {
+                const std::error_code failure = start_thread();
+                if (failure && threads_.empty())
+                    return failure;
+            }
+            queue_.push_back(item);
+            item.queued_ = true;
+            ++queued_;
+        }
+        arrived_.notify_one();
+        return {};
+    }
+
+    // False if it was not in the queue any more.
+    bool withdraw(offload_operation_base& item) noexcept {
+        const std::lock_guard held(lock_);
+        if (!item.queued_)
+            return false;
+        take(item);
+        return true;
+    }
+
+    void close() noexcept {
+        for (std::unique_lock held(lock_);; held.lock()) {
+            closing_ = true;
+            if (queued_ == 0)
+                break;
+            offload_operation_base& item = queue_.front();
+            take(item);
+            item.error_ = make_error_code(error::operation_aborted);
+            held.unlock();
+            item.handover_->complete();
+        }
+        arrived_.notify_all();
+        for (std::thread& each: threads_) {
+            COIL_CHECK(each.get_id() !=
+                       std::this_thread::get_id());  // a pool isn't destroyed by what it runs
+            each.join();
+        }
+    }
+
+    thread_pool::counters metrics() {
+        const std::lock_guard held(lock_);
+        return {static_cast<unsigned>(threads_.size()), queued_, threads_.size() - idle_};
+    }
+
+private:
+    std::error_code start_thread() noexcept {
+        try {
+            const signals_blocked here;
+            threads_.emplace_back([this] { work(); });
+            ++idle_;
+            return {};
+        } catch (const std::system_error& failure) {
+            return failure.code();
+        } catch (const std::bad_alloc&) {
+            return std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+
+    // A thread's life.
+    void work() noexcept {
+        pthread_setname_np(pthread_self(), "coil pool");
+        for (std::unique_lock held(lock_);; ++idle_) {
+            arrived_.wait(held, [this] { return queued_ > 0 || closing_; });
+            --idle_;
+            if (queued_ == 0)
+                return;
+            offload_operation_base& item = queue_.front();
+            take(item);
+            held.unlock();
+            handover* const result = item.handover_;
+            item.call_(item);
+            result->complete();  // from here on the operation may be gone
+            held.lock();
+        }
+    }
+
+    void take(offload_operation_base& item) noexcept {
+        item.unlink();
+        item.queued_ = false;
+        --queued_;
+    }
+
+    std::mutex lock_;
+    std::condition_variable arrived_;
+    intrusive_list<offload_operation_base> queue_;
+    std::size_t queued_ = 0;
+    std::size_t idle_ = 0;  // threads that wait, or are about to
+    std::vector<std::thread> threads_;
+    bool closing_ = false;
+    const unsigned threads_max_;
+    const std::size_t queue_max_;
+};
+
+// ---- an operation --------------------------------------------------------------------------------------------------
+
+offload_operation_base::offload_operation_base(thread_pool& pool, entry* call, environment& task)
+    : awaited(task), pool_(pool.core_), handover_(offload_handover::make()), call_(call) {}
+
+offload_operation_base::~offload_operation_base() {
+    if (!given_)
+        handover_->release();  // who would have completed it
+    handover_->release();
+}
+
+void offload_operation_base::await_suspend(std::coroutine_handle<> waiter) noexcept {
+    suspend(waiter);
+    if (is_refused())
+        return give_up(make_error_code(error::operation_aborted));
+    static_cast<void>(handover_->expect(*this));
+    given_ = true;
+    if (const std::error_code refused = pool_->enqueue(*this)) {
+        given_ = false;
+        handover_->withdraw();
+        give_up(refused);
+    }
+}
+
+void offload_operation_base::stop() noexcept {
+    if (take_back())
+        give_up(make_error_code(error::operation_aborted));
+    else if (given_)
+        ask_to_stop();
+}
+
+bool offload_operation_base::take_back() noexcept {
+    if (!given_ || !pool_->withdraw(*this))
+        return false;
+    given_ = false;
+    handover_->withdraw();
+    return true;
+}
+
+void offload_operation_base::give_up(std::error_code why) noexcept {
+    error_ = why;
+    env().scheduler().schedule(*this);
+}
+
+void offload_operation_base::retire() noexcept {
+    if (given_ && handover_->waiter() && !take_back()) {
+        ask_to_stop();
+        handover_->wait();
+    }
+    handover_->leave();
+}
+
+std::error_code offload_operation_base::finish() noexcept {
+    handover_->leave();
+    return error_;
+}
+
+}  // namespace detail
+
+// ---- the pool ------------------------------------------------------------------------------------------------------
+
+thread_pool::thread_pool() : thread_pool(options()) {}
+
+thread_pool::thread_pool(unsigned threads) : thread_pool(options{threads, unlimited}) {}
+
+thread_pool::thread_pool(const options& chosen) : core_(std::make_shared<detail::thread_pool_core>(chosen)) {}
+
+thread_pool::~thread_pool() { core_->close(); }
+
+thread_pool::counters thread_pool::metrics() const { return core_->metrics(); }
+
+thread_pool& default_pool() {
+    static thread_pool* const pool = new thread_pool;
+    return *pool;
+}
+
+}  // namespace coil

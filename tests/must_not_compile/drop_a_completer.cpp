@@ -1,0 +1,15 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// It would break its promise there and then.
+// expect: nodiscard
+
+#include <coil/sync/one_shot.hpp>
+
+void prepare(coil::one_shot<int>& answer) {
+#ifdef COIL_MUST_NOT_COMPILE
+    answer.get_completer();
+#else
+    answer.get_completer().set_value(1);
+#endif
+}

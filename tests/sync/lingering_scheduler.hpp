@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <thread>
+
+#include <coil/coro/environment.hpp>
+#include <coil/coro/scheduler.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/loop/inbox.hpp>
+
+namespace coil::test {
+
+/// A scheduler whose post() takes its time to return once the node is out of its hands: as an io_context's does, which has
+/// to wake its loop then. Who destroys this while a thread is in there is found by the sanitizers.
+class lingering_scheduler final : public scheduler {
+public:
+    lingering_scheduler() noexcept = default;
+
+    void schedule(node& item) noexcept override { ready_.push_back(item); }
+    void post(node& item) noexcept override {
+        const bool was_empty = inbox_.push(item);
+        for (int i = 0; i < 20; ++i)
+            std::this_thread::yield();
+        if (was_empty)
+            ++wakes_;
+    }
+    void work_started() noexcept override {}
+    void work_finished() noexcept override {}
+
+    /// Runs a task to its end, or until `given_up()`; then it is destroyed.
+    template <class Condition>
+    void run(task<> what, Condition given_up) {
+        const root started = drive(*this, std::move(what));
+        schedule(started.frame.promise());
+        for (;; inbox_.drain(ready_)) {
+            while (!ready_.empty())
+                resume(ready_.pop_front());
+            if (started.frame.done() || given_up())
+                return;
+        }
+    }
+    void run(task<> what) {
+        run(std::move(what), [] { return false; });
+    }
+    /// Runs what was posted for nobody.
+    void run() {
+        for (inbox_.drain(ready_); !ready_.empty();)
+            resume(ready_.pop_front());
+    }
+
+private:
+    struct root {
+        class promise_type : public detail::promise_base, public node {
+        public:
+            template <class Child>
+            promise_type(scheduler& on, Child&) noexcept : own_(on) {
+                set_environment(own_);
+            }
+
+            root get_return_object() noexcept { return root(handle()); }
+            std::suspend_always final_suspend() const noexcept { return {}; }
+            void return_void() const noexcept {}
+            void unhandled_exception() const noexcept { std::terminate(); }
+            std::coroutine_handle<> run() noexcept override { return handle(); }
+
+        private:
+            std::coroutine_handle<promise_type> handle() noexcept {
+                return std::coroutine_handle<promise_type>::from_promise(*this);
+            }
+            environment own_;
+        };
+
+        explicit root(std::coroutine_handle<promise_type> made) noexcept : frame(made) {}
+        root(const root&) = delete;
+        root& operator=(const root&) = delete;
+        ~root() { frame.destroy(); }
+
+        std::coroutine_handle<promise_type> frame;
+    };
+
+    static root drive(scheduler&, task<> what) { co_await std::move(what); }
+
+    intrusive_list<node> ready_;
+    inbox inbox_;
+    int wakes_ = 0;  // plain on purpose
+};
+
+}  // namespace coil::test
