@@ -32,14 +32,14 @@ template <description D>
 class [[nodiscard]] timeout_operation final : public scoped_operation<D> {
 public:
     timeout_operation(D&& what, time_point deadline, environment& task)
-        : scoped_operation<D>(std::forward<D>(what), task), deadline_(deadline), alarm_(*this) {}
+        : scoped_operation<D>(std::forward<D>(what), task), deadline_(deadline), alarm_(*this) {
+        this->inherit_stop();
+    }
 
     void await_suspend(std::coroutine_handle<> waiter) {
         io_context& context = io_context::of(this->env());
         context.check_thread(*this);  // in the scope inside, who waits is no longer to be told
         this->begin(waiter);
-        if (this->env().stop_requested())
-            this->scope().request_stop();
         if (deadline_ != time_point::max())
             context.arm(alarm_, deadline_);
         this->start_inner(waiter);

@@ -29,6 +29,11 @@ protected:
         : awaited(task), scope_(task.scheduler()), inner_(std::forward<D>(what).operation_in(scope_)) {}
     ~scoped_operation() = default;
 
+    /// In the constructor: what would be refused in the task is refused in the scope, also if it were ready at once.
+    void inherit_stop() noexcept {
+        if (env().stop_requested())
+            scope_.request_stop();
+    }
     /// In await_suspend: the scope takes the task's place.
     void begin(std::coroutine_handle<> waiter) noexcept {
         suspend(waiter);

@@ -50,14 +50,16 @@ template <description D, class Token>
 class [[nodiscard]] stop_when_operation final : public scoped_operation<D> {
 public:
     stop_when_operation(D&& what, Token token, environment& task)
-        : scoped_operation<D>(std::forward<D>(what), task), token_(std::move(token)) {}
+        : scoped_operation<D>(std::forward<D>(what), task), token_(std::move(token)) {
+        this->inherit_stop();
+        if (token_.stop_requested())
+            this->scope().request_stop();
+    }
     ~stop_when_operation() { unlink_token(); }
 
     void await_suspend(std::coroutine_handle<> waiter) {
         this->begin(waiter);
-        if (this->env().stop_requested() || token_.stop_requested())
-            this->scope().request_stop();
-        else if (token_.stop_possible())
+        if (!this->scope().stop_requested() && token_.stop_possible())
             link_token();
         this->start_inner(waiter);
     }
