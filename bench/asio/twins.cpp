@@ -6,15 +6,19 @@
 // fastest way.
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <random>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -106,14 +110,68 @@ BENCHMARK(asio_task_yield)->Name("asio/task_yield")->UseRealTime();
 BENCHMARK(asio_spawn_detached)->Name("asio/spawn_detached")->UseRealTime();
 BENCHMARK(asio_spawn_and_join)->Name("asio/spawn_and_join")->UseRealTime();
 
+// ---- several at once, and stops ------------------------------------------------------------------------------------------
+
+asio::awaitable<void> both(benchmark::State& state) {
+    using namespace asio::experimental::awaitable_operators;
+    int sum = 0;
+    rounds rounds(state);
+    while (rounds.next()) {
+        auto [a, b] = co_await (one() && one());
+        sum += a + b;
+    }
+    benchmark::DoNotOptimize(sum);
+}
+
+asio::awaitable<void> races(benchmark::State& state) {
+    using namespace asio::experimental::awaitable_operators;
+    std::size_t sum = 0;
+    asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    rounds rounds(state);
+    while (rounds.next()) {
+        auto race = co_await (asio::post(asio::use_awaitable) || never.async_wait(asio::use_awaitable));
+        sum += race.index();
+    }
+    benchmark::DoNotOptimize(sum);
+}
+
+asio::awaitable<void> wait_for_ever(asio::steady_timer& never) {
+    co_await never.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<void> stops(benchmark::State& state) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer never(executor, asio::steady_timer::time_point::max());
+    rounds rounds(state);
+    while (rounds.next()) {
+        asio::cancellation_signal stop;
+        bool ended = false;
+        asio::co_spawn(
+            executor, wait_for_ever(never),
+            asio::bind_cancellation_slot(stop.slot(), [&ended](const std::exception_ptr&) { ended = true; }));
+        co_await asio::post(asio::use_awaitable);
+        stop.emit(asio::cancellation_type::all);
+        while (!ended)
+            co_await asio::post(asio::use_awaitable);
+    }
+}
+
+void asio_when_all_of_two(benchmark::State& state) { run_asio(state, both); }
+void asio_when_any_of_two(benchmark::State& state) { run_asio(state, races); }
+void asio_stop_a_waiting_task(benchmark::State& state) { run_asio(state, stops); }
+
+BENCHMARK(asio_when_all_of_two)->Name("asio/when_all_of_two")->UseRealTime();
+BENCHMARK(asio_when_any_of_two)->Name("asio/when_any_of_two")->UseRealTime();
+BENCHMARK(asio_stop_a_waiting_task)->Name("asio/stop_a_waiting_task")->UseRealTime();
+
 // ---- a channel ---------------------------------------------------------------------------------------------------------
 
 using message_channel = asio::experimental::channel<void(boost::system::error_code, int)>;
 
-asio::awaitable<void> send_until_closed(message_channel& into) {
+asio::awaitable<void> send_until_closed(std::shared_ptr<message_channel> into) {
     for (bool open = true; open;) {
-        const auto [error] = co_await into.async_send(boost::system::error_code(), 1,
-                                                      asio::experimental::as_tuple(asio::use_awaitable));
+        const auto [error] = co_await into->async_send(boost::system::error_code(), 1,
+                                                       asio::experimental::as_tuple(asio::use_awaitable));
         open = !error;
     }
 }
@@ -121,14 +179,13 @@ asio::awaitable<void> send_until_closed(message_channel& into) {
 asio::awaitable<void> passes(benchmark::State& state) {
     int sum = 0;
     const auto executor = co_await asio::this_coro::executor;
-    message_channel between(executor, static_cast<std::size_t>(state.range(0)));
+    auto between = std::make_shared<message_channel>(executor, static_cast<std::size_t>(state.range(0)));
     asio::co_spawn(executor, send_until_closed(between), asio::detached);
     rounds rounds(state);
     while (rounds.next())
-        sum += co_await between.async_receive(asio::use_awaitable);
-    between.close();
-    co_await asio::post(asio::use_awaitable);
-    co_await asio::post(asio::use_awaitable);
+        sum += co_await between->async_receive(asio::use_awaitable);
+    between->close();
+    between->cancel();  // close() alone leaves a sender waiting
     benchmark::DoNotOptimize(sum);
 }
 

@@ -4,6 +4,8 @@
 
 /// All of coil. Each part can be included alone, which compiles faster: <coil/net/tcp.hpp>, <coil/loop/co_spawn.hpp> ...
 
+#include <coil/algo/buffered_reader.hpp>
+#include <coil/algo/buffered_writer.hpp>
 #include <coil/algo/read.hpp>
 #include <coil/algo/timeout.hpp>
 #include <coil/algo/write.hpp>
@@ -11,14 +13,28 @@
 #include <coil/base/endpoint.hpp>
 #include <coil/base/error.hpp>
 #include <coil/coro/as_tuple.hpp>
+#include <coil/coro/async_generator.hpp>
+#include <coil/coro/shield.hpp>
+#include <coil/coro/stop_when.hpp>
 #include <coil/coro/task.hpp>
+#include <coil/coro/this_coro.hpp>
 #include <coil/coro/yield.hpp>
 #include <coil/io/signal_set.hpp>
 #include <coil/io/sleep.hpp>
 #include <coil/io/steady_timer.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
+#include <coil/loop/sync_wait.hpp>
 #include <coil/loop/this_coro.hpp>
 #include <coil/net/tcp.hpp>
 #include <coil/net/udp.hpp>
+#include <coil/sync/channel.hpp>
+#include <coil/sync/event.hpp>
+#include <coil/sync/mutex.hpp>
+#include <coil/sync/offload.hpp>
+#include <coil/sync/one_shot.hpp>
+#include <coil/sync/semaphore.hpp>
+#include <coil/sync/task_group.hpp>
+#include <coil/sync/when_all.hpp>
+#include <coil/sync/when_any.hpp>
 #include <coil/version.hpp>

@@ -95,7 +95,7 @@ has_ended() {
 
 # Whether this example has a handler for SIGINT (bit 1 of the mask). At first it is still a shell.
 handles_interrupt() {
-    grep -q '^Name:.*_echo_' "/proc/$1/status" && grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status"
+    grep -q '^Name:.*_\(echo\|limited\)_' "/proc/$1/status" && grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status"
 }
 
 size_of() { wc -c <"$1"; }

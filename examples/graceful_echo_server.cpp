@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A TCP echo server that says goodbye: to clients who are silent for too long, and on Ctrl-C to all of them.
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+#include <coil/coil.hpp>
+
+#include "command_line.hpp"
+
+using coil::ip::tcp;
+
+coil::task<> echo(tcp::socket client, std::chrono::milliseconds idle) {
+    std::array<std::byte, 4096> buffer;
+    std::error_code ec;
+    while (const std::size_t n = co_await coil::redirect_error(coil::timeout(client.recv(buffer), idle), ec))
+        co_await coil::redirect_error(coil::write(client, std::span(buffer).first(n)), ec);
+    const std::string_view goodbye = ec == coil::error::timed_out ? "you said nothing for too long\n"
+                                     : ec == coil::error::operation_aborted ? "the server is going down\n"
+                                                                            : "";
+    // This task may have been stopped; what is shielded runs all the same, but not for ever.
+    co_await coil::redirect_error(
+        coil::shield(coil::timeout(coil::write(client, goodbye), std::chrono::seconds(1))), ec);
+}
+
+coil::task<> serve(tcp::acceptor acceptor, std::chrono::milliseconds idle) {
+    co_await coil::with_group([&](coil::task_group& clients) -> coil::task<> {
+        for (;;)
+            clients.start(echo, co_await acceptor.accept(), idle);
+    });
+}
+
+coil::task<> serve_until_signal(tcp::endpoint local, std::chrono::milliseconds idle) {
+    coil::signal_set signals(co_await coil::this_coro::context, SIGINT, SIGTERM);
+    tcp::acceptor acceptor(signals.context(), local);
+    std::printf("listening on %s\n", acceptor.local_endpoint().to_string().c_str());
+    std::fflush(stdout);
+    auto first = co_await coil::when_any(serve(std::move(acceptor), idle), signals.wait());
+    if (first.index() == 0)
+        first.get<0>().value();  // throws what ended it
+}
+
+int main(int argc, char** argv) try {
+    const example::command_line given(argc, argv, "Echoes to TCP clients, and says goodbye to them.",
+                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
+                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"},
+                                       {"idle", "MILLISECONDS", "how long a client may be silent", "30000"}});
+    coil::sync_wait(
+        serve_until_signal({given.address("host"), given.port("port", 0)}, given.milliseconds("idle")));
+} catch (...) {
+    return example::explain_failure();
+}
