@@ -15,7 +15,13 @@ constexpr unsigned aborts_max = 1000;
 }  // namespace
 
 void environment::request_stop() noexcept {
-    if (stop_.request_stop() && awaiting_)
+    if (stop_requested())
+        return;
+    if (is_watched_)
+        stop_.request_stop();
+    else
+        stop_.request_unwatched();
+    if (awaiting_)
         awaiting_->stop();
 }
 

@@ -35,7 +35,10 @@ public:
     /// Whether a stop was asked for. It stays so.
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.stop_requested(); }
     /// To look at it, or have a function called, from any thread.
-    [[nodiscard]] inplace_stop_token stop_token() const noexcept { return stop_.get_token(); }
+    [[nodiscard]] inplace_stop_token stop_token() noexcept {
+        is_watched_ = true;
+        return stop_.get_token();
+    }
 
     /// Asks what runs here to stop: what it awaits now, and whatever it awaits from now on, ends with operation_aborted.
     void request_stop() noexcept;
@@ -57,8 +60,9 @@ private:
     awaited* awaiting_ = nullptr;
     std::source_location where_;
     inplace_stop_source stop_;
-    unsigned aborts_ = 0;     // awaits refused since the stop
-    const bool counts_work_;  // for coroutines that are not tasks: each wait is work of its own
+    unsigned aborts_ = 0;      // awaits refused since the stop
+    bool is_watched_ = false;  // somebody has a token
+    const bool counts_work_;   // for coroutines that are not tasks: each wait is work of its own
 };
 
 /// What a coroutine is suspended on: the base of everything that coil lets one await and that takes time.

@@ -10,6 +10,7 @@
 
 namespace coil {
 
+class environment;
 class inplace_stop_callback_base;
 class inplace_stop_token;
 template <class F>
@@ -44,7 +45,11 @@ public:
     [[nodiscard]] inplace_stop_token get_token() const noexcept;
 
 private:
+    friend class environment;
     friend class inplace_stop_callback_base;
+
+    // Asks where there is no token yet, and so nobody to call: one plain store.
+    void request_unwatched() noexcept { unlock(requested); }
 
     static constexpr std::uint8_t requested = 1;
     static constexpr std::uint8_t locked = 2;  // whoever sets it may touch the list
