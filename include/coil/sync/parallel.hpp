@@ -233,7 +233,7 @@ private:
     template <std::size_t... I>
     fixed_branches(std::tuple<D...>&& what, environment& task, std::index_sequence<I...>)
         : Base(task),
-          branches_(detail::branch_seed<D>{*this, I, std::get<I>(std::move(what))}...),
+          branches_(detail::branch_seed<D>{*this, I, std::forward<D>(std::get<I>(what))}...),
           pointers_{&std::get<I>(branches_)...} {}
 
     std::tuple<branch<D>...> branches_;
