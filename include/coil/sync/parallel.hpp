@@ -17,6 +17,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/environment.hpp>
+#include <coil/coro/task.hpp>
 
 /// What `when_all`, `when_any` and `first_success` have in common: several operations at once, each a branch in a stop
 /// scope of its own, and one coroutine that goes on when all of them have ended.
@@ -188,21 +189,20 @@ private:
 
     // An operation whose outcome may throw holds an exception: that is kept whole, with its text.
     void collect() noexcept override {
+        using result = decltype(inner_.await_resume());
+        const auto take = [this]() -> result {
+            try {
+                return inner_.await_resume();
+            } catch (...) {
+                keep(std::current_exception());
+                throw;
+            }
+        };
         try {
             if constexpr (returns_its_error<D> || noexcept(inner_.await_outcome()))
                 outcome_.emplace(inner_.await_outcome());
-            else if constexpr (std::is_void_v<decltype(inner_.await_resume())>)
-                inner_.await_resume(), outcome_.emplace();
-            else if constexpr (std::is_lvalue_reference_v<decltype(inner_.await_resume())>)
-                outcome_.emplace(std::addressof(inner_.await_resume()));
             else
-                outcome_.emplace(inner_.await_resume());
-        } catch (const transfer_error& failure) {
-            keep(std::current_exception());
-            outcome_.emplace(failure.code(), failure.bytes_transferred());
-        } catch (const std::system_error& failure) {
-            keep(std::current_exception());
-            outcome_.emplace(failure.code());
+                outcome_.emplace(detail::outcome_from<result>(take));
         } catch (...) {
             outcome_.emplace(std::error_code());
             return keep_bug(std::current_exception());
