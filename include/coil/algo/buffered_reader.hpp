@@ -120,30 +120,11 @@ namespace detail {
 template <class Stream>
 class filling_operation : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
-    using step_operation = operation_of<decltype(std::declval<stream_type&>().recv(mutable_buffer()))>;
-
-    class step final : public step_operation {
-    public:
-        template <class Description>
-        step(const Description& what, environment& task, filling_operation& whole)
-            : step_operation(what, task), whole_(whole) {}
-
-        std::coroutine_handle<> run() noexcept override {
-            const auto waiter = step_operation::run();
-            return waiter ? whole_.advance(waiter) : waiter;  // destroys this
-        }
-
-    private:
-        filling_operation& whole_;
-    };
+    using step = step_of<operation_of<decltype(std::declval<stream_type&>().recv(mutable_buffer()))>,
+                         filling_operation>;
 
 public:
-    [[nodiscard]] bool was_cancelled() const noexcept {
-        if constexpr (requires { step_->was_cancelled(); })
-            return step_ && step_->was_cancelled();
-        else
-            return false;
-    }
+    [[nodiscard]] bool was_cancelled() const noexcept { return step_ && is_cancelled(*step_); }
 
 protected:
     filling_operation(buffered_reader<Stream>& reader, environment& task) noexcept
@@ -162,6 +143,8 @@ protected:
     }
 
 private:
+    friend step;
+
     bool start_step(std::coroutine_handle<> waiter) final {
         const mutable_buffer into = target();
         if (into.empty()) {

@@ -118,22 +118,7 @@ class [[nodiscard]] emptying_operation final : public buffered_operation {
             return writing::step(stream, const_buffers(pieces));
     }
 
-    using step_operation = operation_of<decltype(send(std::declval<stream_type&>(), {}))>;
-
-    class step final : public step_operation {
-    public:
-        template <class Description>
-        step(const Description& what, environment& task, emptying_operation& whole)
-            : step_operation(what, task), whole_(whole) {}
-
-        std::coroutine_handle<> run() noexcept override {
-            const auto waiter = step_operation::run();
-            return waiter ? whole_.advance(waiter) : waiter;  // destroys this
-        }
-
-    private:
-        emptying_operation& whole_;
-    };
+    using step = step_of<operation_of<decltype(send(std::declval<stream_type&>(), {}))>, emptying_operation>;
 
 public:
     emptying_operation(const buffered_write_description<Stream, N>& asked, environment& task) noexcept
@@ -160,6 +145,8 @@ public:
     }
 
 private:
+    friend step;
+
     [[nodiscard]] write_buffer& bytes() const noexcept { return static_cast<write_buffer&>(buffer()); }
     [[nodiscard]] std::size_t left() const noexcept {
         return total_size(const_buffers(pieces_).subspan(1)) + total_size(more_);
@@ -216,7 +203,7 @@ private:
             fail(outcome.error());
         else if (outcome.bytes_transferred() == 0)
             fail(writing::nothing_moved());
-        else if (was_cancelled())
+        else if (is_cancelled(*step_))
             fail(error::operation_aborted);  // the rest is not wanted
         else if (start_step(waiter))
             return nullptr;
@@ -231,13 +218,6 @@ private:
             pieces_[i] += of_this;
             n -= of_this;
         }
-    }
-
-    [[nodiscard]] bool was_cancelled() const noexcept {
-        if constexpr (requires { step_->was_cancelled(); })
-            return step_->was_cancelled();
-        else
-            return false;
     }
 
     std::array<const_buffer, N + 1> pieces_;  // first what is in the buffer

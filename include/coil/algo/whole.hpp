@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include <coil/algo/step.hpp>
 #include <coil/algo/stream.hpp>
 #include <coil/base/outcome.hpp>
 
@@ -99,21 +100,7 @@ template <class Direction, class Stream, class Cursor>
 class [[nodiscard]] whole_operation {
     using step_description =
         decltype(Direction::step(std::declval<Stream&>(), std::declval<Cursor&>().next()));
-    using step_operation = operation_of<step_description>;
-
-    class step final : public step_operation {
-    public:
-        step(const step_description& what, environment& task, whole_operation& whole)
-            : step_operation(what, task), whole_(whole) {}
-
-        std::coroutine_handle<> run() noexcept override {
-            const auto waiter = step_operation::run();
-            return waiter ? whole_.advance(waiter) : waiter;  // destroys this
-        }
-
-    private:
-        whole_operation& whole_;
-    };
+    using step = step_of<operation_of<step_description>, whole_operation>;
 
 public:
     whole_operation(Stream& stream, Cursor cursor, environment& task) noexcept
@@ -139,6 +126,8 @@ public:
     }
 
 private:
+    friend step;
+
     void start_step(std::coroutine_handle<> waiter) {
         step_.emplace(Direction::step(*stream_, cursor_.next()), *environment_, *this);
         step_->await_suspend(waiter);
@@ -156,12 +145,9 @@ private:
             error_ = Direction::nothing_moved();
         if (error_ || cursor_.is_done())
             return waiter;
-        if constexpr (requires { step_->was_cancelled(); }) {
-            // Cancelled, here or before its turn came, it moved a part all the same. The rest was not wanted.
-            if (step_->was_cancelled()) {
-                error_ = error::operation_aborted;
-                return waiter;
-            }
+        if (is_cancelled(*step_)) {
+            error_ = error::operation_aborted;  // the rest was not wanted
+            return waiter;
         }
         start_step(waiter);
         return nullptr;
