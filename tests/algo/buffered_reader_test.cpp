@@ -337,6 +337,10 @@ TEST_F(BufferedReader, ASmallRecvReceivesMoreForTheNextOne) {
         EXPECT_EQ(std::string_view(three.data(), 3), "cde");
         EXPECT_EQ(two[0], 'f');
         EXPECT_EQ(script().submitted(IORING_OP_RECV), 1u);
+        context().answer_next("ghijk");
+        EXPECT_EQ(co_await reader.recv(two, three), 5u);
+        EXPECT_EQ(two[1], 'h');
+        EXPECT_EQ(three[2], 'k');
         context().answer_next(0);
         EXPECT_EQ(co_await reader.recv(several), 0u);
     });

@@ -89,6 +89,12 @@ public:
     /// As the stream's: what is there, 0 at the end. With it the reader is a stream itself, for `read` and others.
     [[nodiscard]] buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
     [[nodiscard]] buffered_recv_description<Stream> recv(mutable_buffers into) noexcept;
+    template <class... Buffers>
+        requires detail::several<mutable_buffer, Buffers...>
+    [[nodiscard]] auto recv(Buffers&&... buffers) {
+        return op::holding_description<buffered_recv_description<Stream>, mutable_buffer, sizeof...(Buffers)>{
+            {this, {}, {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+    }
 
     /// The stream: to send on, to close. To receive from it passes by what is in leftover().
     [[nodiscard]] stream_type& stream() noexcept { return stream_; }

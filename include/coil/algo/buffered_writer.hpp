@@ -65,7 +65,7 @@ public:
     /// Buffers:   the caller's; they must live until the await is over.
     [[nodiscard]] buffered_write_description<Stream, 1> write(const_buffer bytes) noexcept;
     template <class... Buffers>
-        requires(sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, const_buffer> && ...))
+        requires detail::several<const_buffer, Buffers...>
     [[nodiscard]] buffered_write_description<Stream, sizeof...(Buffers)> write(Buffers&&... bytes) noexcept {
         return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }

@@ -30,7 +30,7 @@ detail::whole_of_many<detail::reading, Stream, mutable_buffer> read(Stream& from
     return {&from, buffers};
 }
 template <readable_stream Stream, class... Buffers>
-    requires(sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, mutable_buffer> && ...))
+    requires detail::several<mutable_buffer, Buffers...>
 auto read(Stream& from, Buffers&&... buffers) {
     return op::holding_description<detail::whole_of_many<detail::reading, Stream, mutable_buffer>,
                                    mutable_buffer, sizeof...(Buffers)>{

@@ -29,7 +29,7 @@ detail::whole_of_many<detail::writing, Stream, const_buffer> write(Stream& to, c
     return {&to, buffers};
 }
 template <writable_stream Stream, class... Buffers>
-    requires(sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, const_buffer> && ...))
+    requires detail::several<const_buffer, Buffers...>
 auto write(Stream& to, Buffers&&... buffers) {
     return op::holding_description<detail::whole_of_many<detail::writing, Stream, const_buffer>, const_buffer,
                                    sizeof...(Buffers)>{{&to, {}},

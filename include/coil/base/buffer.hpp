@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <span>
@@ -139,5 +140,13 @@ template <class Buffer>
 /// Several buffers: the caller's array of them, made at run time, which must live as long as the bytes.
 using mutable_buffers = std::span<const mutable_buffer>;
 using const_buffers = std::span<const const_buffer>;
+
+namespace detail {
+
+/// Buffers given one by one: `recv(head, body)`.
+template <class Buffer, class... Buffers>
+concept several = sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, Buffer> && ...);
+
+}  // namespace detail
 
 }  // namespace coil

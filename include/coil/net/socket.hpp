@@ -82,11 +82,4 @@ private:
     void get_option(int level, int name, void* value, std::size_t& size) const;
 };
 
-namespace detail {
-
-template <class Buffer, class... Buffers>
-concept several = sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, Buffer> && ...);
-
-}  // namespace detail
-
 }  // namespace coil

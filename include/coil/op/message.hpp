@@ -123,7 +123,7 @@ public:
         : buffers_(buffers), operation_(make(buffers_)) {}
     holding(const holding&) = delete;
 
-    bool await_ready() const noexcept { return operation_.await_ready(); }
+    bool await_ready() noexcept { return operation_.await_ready(); }
     void await_suspend(std::coroutine_handle<> caller) { operation_.await_suspend(caller); }
     auto await_outcome() noexcept { return operation_.await_outcome(); }
     auto await_resume() { return operation_.await_resume(); }
