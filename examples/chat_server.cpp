@@ -4,6 +4,7 @@
 // A chat over TCP, a line at a time: `nc 127.0.0.1 7777`, say your name, and talk. Each client has a channel of its own,
 // so that a slow one holds nobody up: if too much waits for it, it is put out.
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <functional>
@@ -11,7 +12,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <coil/coil.hpp>
@@ -20,7 +20,6 @@
 
 using coil::ip::tcp;
 using message = std::shared_ptr<const std::string>;  // one copy for all who hear it
-using coil::as_tuple;
 
 /// Everybody who is there, by the channel on which he hears the others.
 class room {
@@ -70,25 +69,25 @@ coil::task<> deliver(tcp::socket& client, coil::channel<message>& heard) {
     }
 }
 
-// A client's failure ends its own conversation and nobody else's: outcomes, not exceptions, come out of it.
 coil::task<> attend(tcp::socket client, room& all) {
     coil::buffered_reader reader(std::move(client), {.limit = 1000});
-    auto greeted = co_await as_tuple(coil::write(reader.stream(), "What is your name?\n"));
-    auto answer = co_await as_tuple(reader.read_line());
-    if (greeted.error() || answer.error() || !*answer)
+    co_await coil::write(reader.stream(), "What is your name?\n");
+    const auto name = co_await reader.read_line();
+    if (!name)
         co_return;
-    const room::seat self = all.enter(std::string(**answer));
-    auto ended = co_await as_tuple(coil::when_any(
+    const room::seat self = all.enter(std::string(*name));
+    auto ended = co_await coil::as_tuple(coil::when_any(
         listen(reader, all, *self), deliver(reader.stream(), self->hears), self->too_slow.wait()));
     all.leave(self);
     if (!ended.error() && ended->index() == 2)
-        static_cast<void>(co_await as_tuple(coil::timeout(
-            coil::write(reader.stream(), "You are too slow for us.\n"), std::chrono::seconds(1))));
+        co_await coil::timeout(coil::write(reader.stream(), "You are too slow for us.\n"),
+                               std::chrono::seconds(1));
 }
 
 coil::task<> serve(tcp::acceptor acceptor, std::size_t backlog) {
     room all(backlog);
-    co_await coil::with_group([&](coil::task_group& clients) -> coil::task<> {
+    // A client's failure is reported, ends its own conversation, and nobody else's.
+    co_await coil::with_group({.report_errors = true}, [&](coil::task_group& clients) -> coil::task<> {
         for (;;)
             clients.start(attend, co_await acceptor.accept(), std::ref(all));
     });

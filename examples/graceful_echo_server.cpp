@@ -27,12 +27,12 @@ coil::task<> echo(tcp::socket client, std::chrono::milliseconds idle) {
                                      : ec == coil::error::operation_aborted ? "the server is going down\n"
                                                                             : "";
     // This task may have been stopped; what is shielded runs all the same, but not for ever.
-    co_await coil::redirect_error(
-        coil::shield(coil::timeout(coil::write(client, goodbye), std::chrono::seconds(1))), ec);
+    co_await coil::shield(coil::timeout(coil::write(client, goodbye), std::chrono::seconds(1)));
 }
 
 coil::task<> serve(tcp::acceptor acceptor, std::chrono::milliseconds idle) {
-    co_await coil::with_group([&](coil::task_group& clients) -> coil::task<> {
+    // A client's failure is reported, and ends its own task alone.
+    co_await coil::with_group({.report_errors = true}, [&](coil::task_group& clients) -> coil::task<> {
         for (;;)
             clients.start(echo, co_await acceptor.accept(), idle);
     });

@@ -2,19 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/co_spawn.hpp>
 
-#include <string>
+#include <coil/coro/task_failure.hpp>
 
 namespace coil {
-namespace {
-
-std::string place_of(const std::source_location& where) {
-    std::string_view file = where.file_name();
-    file.remove_prefix(file.rfind('/') + 1);
-    return std::string(file) + ":" + std::to_string(where.line());
-}
-
-}  // namespace
-
 bool detail::may_spawn(const spawn_place& place) {
     if (place.context->is_closing())
         return false;
@@ -57,23 +47,7 @@ void root_task::report() {
         return;
     if (environment_.ended_stopped(exception()))
         return;
-    task_failure failure{
-        exception(), {}, spawned_at_, environment_.where(), "a task spawned at " + place_of(spawned_at_)};
-    const bool has_awaited = failure.awaited_at.line() > 0;
-    failure.text += " ended with an error";
-    if (has_awaited)
-        failure.text += " at " + place_of(failure.awaited_at);
-    try {
-        std::rethrow_exception(exception());
-    } catch (const std::system_error& error) {
-        failure.code = error.code();
-        failure.text += std::string(": ") + error.what();
-    } catch (const std::exception& error) {
-        failure.text += std::string(": ") + error.what();
-    } catch (...) {
-        failure.text += ": an exception that is no std::exception";
-    }
-    context_->report(failure);
+    context_->report(detail::describe_failure(exception(), "a task spawned at", spawned_at_, environment_));
 }
 
 void join_operation_base::await_suspend(std::coroutine_handle<> waiter) noexcept {

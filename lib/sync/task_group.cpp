@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <coil/base/error.hpp>
+#include <coil/coro/task_failure.hpp>
 
 namespace coil {
 namespace {
@@ -45,11 +46,14 @@ std::coroutine_handle<> group_child::run() noexcept {
 void group_child::finish(const std::exception_ptr& exception) noexcept {
     finished_ = true;
     if (exception && !environment_.ended_stopped(exception))
-        group_->failed(exception);
+        group_->failed(*this, exception);
     environment_.scheduler().schedule(*this);
 }
 
 // ---- the group -----------------------------------------------------------------------------------------------------
+
+task_group::task_group(group_operation& owner, const group_options& chosen) noexcept
+    : owner_(&owner), running_max_(chosen.running_max), reports_errors_(chosen.report_errors) {}
 
 task_group::~task_group() { destroy_children(); }
 
@@ -85,6 +89,17 @@ void task_group::failed(const std::exception_ptr& exception) noexcept {
     if (!failure_ || (is_of_the_world(failure_) && !is_of_the_world(exception)))
         failure_ = exception;
     cancel();
+}
+
+void task_group::failed(const group_child& child, const std::exception_ptr& exception) noexcept {
+    if (!reports_errors_ || !is_of_the_world(exception))
+        return failed(exception);
+    try {
+        loop().report(detail::describe_failure(exception, "a task of the group at", owner_->env().where(),
+                                               child.environment_));
+    } catch (...) {
+        failed(exception);  // no memory for its text; it isn't lost
+    }
 }
 
 void task_group::end(group_child& child) noexcept {

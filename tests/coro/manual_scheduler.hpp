@@ -15,6 +15,7 @@
 #include <coil/coro/result_slot.hpp>
 #include <coil/coro/scheduler.hpp>
 #include <coil/coro/task.hpp>
+#include <coil/coro/task_failure.hpp>
 
 namespace coil::test {
 
@@ -82,7 +83,10 @@ public:
     }
     void work_started() noexcept override { ++work_; }
     void work_finished() noexcept override { --work_; }
+    void report(const task_failure& failure) noexcept override { reported_.push_back(failure); }
     [[nodiscard]] int work() const noexcept { return work_; }
+    /// What was reported.
+    [[nodiscard]] const std::vector<task_failure>& reported() const noexcept { return reported_; }
 
     template <class T>
     started<T> start(task<T> what) {
@@ -141,6 +145,7 @@ private:
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::vector<node*> posted_;
+    std::vector<task_failure> reported_;
     int work_ = 0;
 };
 

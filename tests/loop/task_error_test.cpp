@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <coil/io/sleep.hpp>
+#include <coil/sync/task_group.hpp>
 
 #include "support/scripted_context.hpp"
 
@@ -73,6 +74,20 @@ TEST(TaskError, OfAnOperationNamesItAndItsPeer) {
     ASSERT_EQ(lines.size(), 1u);
     for (const char* part: {"recv", "192.0.2.1:80", "Connection reset"})
         EXPECT_NE(lines[0].find(part), std::string::npos) << lines[0];
+}
+
+TEST(TaskError, OfAGroupThatReportsThemIsALineToo) {
+    scripted_context context;
+    const auto serve = []() -> task<> {
+        co_await with_group({.report_errors = true}, [](task_group& group) -> task<> {
+            group.start(fail_by_the_world);
+            co_return;
+        });
+    };
+    co_spawn(context.io(), serve, detached);
+    const auto lines = lines_on_stderr([&] { context.io().run(); });
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_TRUE(lines[0].starts_with("coil: a task of the group at task_error_test.cpp:")) << lines[0];
 }
 
 TEST(TaskError, AFloodOfThemIsNoFloodOfText) {

@@ -29,6 +29,7 @@ public:
     }
     void work_started() noexcept override {}
     void work_finished() noexcept override {}
+    void report(const task_failure&) noexcept override {}
 
     /// Runs a task to its end, or until `given_up()`; then it is destroyed.
     template <class Condition>

@@ -183,6 +183,61 @@ TEST_F(TaskGroup, OfSeveralErrorsTheFirstComesOutButABugBeforeAnyOfTheWorld) {
     root.result();
 }
 
+// A server's clients: one whose connection breaks is nothing to the others.
+TEST_F(TaskGroup, ThatReportsErrorsGoesOnWithoutTheChild) {
+    const auto fail = [&](std::error_code ec) -> task<> {
+        co_await a_.wait();
+        throw_failure(ec, "recv (peer 192.0.2.1:80)");
+    };
+    const auto story = [&]() -> task<> {
+        co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
+            group.start(fail, broken);
+            group.start(wait(b_));
+            co_await group.join();
+            group.start(say("later"));
+        });
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    a_.open();
+    loop_.run();
+    ASSERT_EQ(loop_.reported().size(), 1u);
+    const task_failure& failure = loop_.reported().front();
+    EXPECT_EQ(failure.code, broken);
+    for (const char* part:
+         {"a task of the group at task_group_test.cpp:", "recv (peer 192.0.2.1:80)", "pipe"})
+        EXPECT_NE(failure.text.find(part), std::string::npos) << failure.text;
+    b_.open();
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "wlater");
+}
+
+TEST_F(TaskGroup, ThatReportsErrorsStillEndsByABugAndByItsBody) {
+    const auto of_a_bug = [&]() -> task<> {
+        co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
+            group.start(until_stopped());
+            const auto fail = []() -> task<> {
+                co_await yield();
+                throw std::logic_error("a bug");
+            };
+            group.start(fail);
+            co_await never_.wait();
+        });
+    };
+    EXPECT_THROW(loop_.run(of_a_bug()), std::logic_error);
+    const auto of_the_body = [&]() -> task<> {
+        co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
+            group.start(until_stopped());
+            co_await yield();
+            throw_failure(refused, "accept");
+        });
+    };
+    EXPECT_THROW(loop_.run(of_the_body()), std::system_error);
+    EXPECT_EQ(log_, "ss");
+    EXPECT_TRUE(loop_.reported().empty());
+}
+
 TEST_F(TaskGroup, CancelStopsAllAndIsNoError) {
     const auto story = [&]() -> task<> {
         co_await with_group([&](task_group& group) -> task<> {

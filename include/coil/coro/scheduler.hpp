@@ -10,6 +10,7 @@
 namespace coil {
 
 class inbox;
+struct task_failure;
 
 /// Something that a scheduler runs when its turn comes: a task to resume, or a small step of an operation.
 /// It carries its own links, so making it ready never allocates. Destroyed while it is ready, it is not run.
@@ -42,6 +43,9 @@ public:
     /// Foreign coroutines that wait here keep the loop running, as tasks do.
     virtual void work_started() noexcept = 0;
     virtual void work_finished() noexcept = 0;
+
+    /// Takes the failure of a task that ended alone: nobody waits for it, or those who do go on without it.
+    virtual void report(const task_failure& failure) noexcept = 0;
 
     /// Has `next` resumed as soon as the coroutine that runs now has suspended. Only the loop resumes: a chain of a
     /// million tasks that complete at once leaves the stack where it was, on every compiler and in every build.

@@ -20,6 +20,7 @@
 #include <coil/coro/environment.hpp>
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/scheduler.hpp>
+#include <coil/coro/task_failure.hpp>
 #include <coil/loop/inbox.hpp>
 #include <coil/loop/timers.hpp>
 
@@ -36,15 +37,6 @@ class descriptor;
 class descriptor_table;
 class operation;
 class root_task;
-
-/// What ended a task that nobody waits for.
-struct task_failure {
-    std::exception_ptr exception;
-    std::error_code code;             ///< of a std::system_error; none for other exceptions
-    std::source_location spawned_at;  ///< the co_spawn
-    std::source_location awaited_at;  ///< the task's latest co_await
-    std::string text;                 ///< all of it in one line
-};
 
 /// The loop: one thread, one ring, and the tasks that run on it.
 ///
@@ -128,6 +120,7 @@ public:
     void post(node& item) noexcept override;
     void work_started() noexcept override { ++work_; }
     void work_finished() noexcept override { --work_; }
+    void report(const task_failure& failure) noexcept override;
 
     // ---- for the rooms above: operations, handles, tasks, timers -----------------------------------------------------
 
@@ -163,7 +156,6 @@ public:
     void task_started(root_task& task) noexcept;
     void task_finished(root_task& task) noexcept;
     void task_gone(root_task& task) noexcept;
-    void report(const task_failure& failure) noexcept;
     /// Has an exception leave through run().
     void rethrow_in_run(std::exception_ptr exception) noexcept { thrown_ = std::move(exception); }
 

@@ -22,6 +22,7 @@ namespace coil {
 class group_child;
 class group_operation;
 class group_wait;
+struct group_options;
 struct group_wait_description;
 
 /// Tasks that come up while others run, and that have all ended when the one who started them goes on. It exists inside
@@ -68,13 +69,13 @@ private:
     friend class group_operation;
     friend class group_wait;
 
-    task_group(group_operation& owner, std::size_t running_max) noexcept
-        : owner_(&owner), running_max_(running_max) {}
+    task_group(group_operation& owner, const group_options& chosen) noexcept;
     ~task_group();
 
     void add(group_child& child) noexcept;
     void begin(group_child& child) noexcept;
     void failed(const std::exception_ptr& exception) noexcept;
+    void failed(const group_child& child, const std::exception_ptr& exception) noexcept;
     void end(group_child& child) noexcept;
     void remove(group_child& child) noexcept;
     void destroy_children() noexcept;
@@ -82,6 +83,7 @@ private:
 
     group_operation* owner_;
     std::size_t running_max_;
+    bool reports_errors_;
     std::size_t running_ = 0;
     std::size_t size_ = 0;
     group_child* newest_ = nullptr;
@@ -93,8 +95,11 @@ private:
 };
 
 struct group_options {
-    std::size_t running_max =
-        static_cast<std::size_t>(-1);  ///< children that run at once; more wait for their turn
+    /// Children that run at once; more wait for their turn.
+    std::size_t running_max = static_cast<std::size_t>(-1);
+    /// A child that ends with a std::system_error (the world) ends alone: the error goes to `io_context::on_task_error`, as
+    /// a detached task's does, and the group goes on. For servers: one client's reset is nothing to the others.
+    bool report_errors = false;
 };
 
 // Implementation
@@ -168,7 +173,7 @@ public:
 
 protected:
     group_operation(const group_options& chosen, environment& task)
-        : parallel_operation(task), group_(*this, checked(chosen).running_max) {}
+        : parallel_operation(task), group_(*this, checked(chosen)) {}
     ~group_operation() = default;
 
     [[nodiscard]] task_group& group() noexcept { return group_; }
@@ -299,10 +304,16 @@ private:
 ///         group.cancel();                              // else it would wait until these two end by themselves
 ///     });
 ///
+///     co_await coil::with_group({.report_errors = true}, [&](coil::task_group& clients) -> coil::task<> {
+///         for (;;)
+///             clients.start(serve, co_await acceptor.accept());
+///     });
+///
 /// Completes: when the body and every child have ended, with the body's value.
 /// Errors:    the first error of the body or of a child: it stops all the others, they are waited for, and then it comes
 ///            out; an exception that is no `std::system_error` goes before one that is. What others fail with, once all are
-///            being stopped, is a consequence and dropped.
+///            being stopped, is a consequence and dropped. (With `report_errors` a child's `std::system_error` is reported
+///            instead, whenever it comes.)
 ///            error::operation_aborted if the task itself is stopped and the body ended because of it, or if the group was
 ///            cancelled before the body had made its value.
 /// Cancel:    a stop of the task reaches the body and all children.

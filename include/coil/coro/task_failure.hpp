@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <exception>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace coil {
+
+class environment;
+
+/// What ended a task that nobody waits for, or whose group goes on without it.
+struct task_failure {
+    std::exception_ptr exception;
+    std::error_code code;             ///< of a std::system_error; none for other exceptions
+    std::source_location spawned_at;  ///< the co_spawn, or the co_await of the group
+    std::source_location awaited_at;  ///< the task's latest co_await
+    std::string text;                 ///< all of it in one line
+};
+
+namespace detail {
+
+/// Tells of a task that ended with `exception` in `task`. `which` begins the line: "a task spawned at".
+task_failure describe_failure(std::exception_ptr exception, std::string_view which,
+                              const std::source_location& spawned_at, const environment& task);
+
+}  // namespace detail
+
+}  // namespace coil

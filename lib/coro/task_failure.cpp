@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/task_failure.hpp>
+
+#include <utility>
+
+#include <coil/coro/environment.hpp>
+
+namespace coil {
+namespace {
+
+std::string place_of(const std::source_location& where) {
+    std::string_view file = where.file_name();
+    file.remove_prefix(file.rfind('/') + 1);
+    return std::string(file) + ":" + std::to_string(where.line());
+}
+
+}  // namespace
+
+task_failure detail::describe_failure(std::exception_ptr exception, std::string_view which,
+                                      const std::source_location& spawned_at, const environment& task) {
+    task_failure failure{std::move(exception), {}, spawned_at, task.where(), std::string(which)};
+    failure.text += " " + place_of(spawned_at) + " ended with an error";
+    if (failure.awaited_at.line() > 0)
+        failure.text += " at " + place_of(failure.awaited_at);
+    try {
+        std::rethrow_exception(failure.exception);
+    } catch (const std::system_error& error) {
+        failure.code = error.code();
+        failure.text += std::string(": ") + error.what();
+    } catch (const std::exception& error) {
+        failure.text += std::string(": ") + error.what();
+    } catch (...) {
+        failure.text += ": an exception that is no std::exception";
+    }
+    return failure;
+}
+
+}  // namespace coil
