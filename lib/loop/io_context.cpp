@@ -83,6 +83,7 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
 // waits can't starve completions.
 std::size_t io_context::resume_ready(std::size_t limit) {
     std::size_t ran = 0;
+    at_once_ = 0;
     batch_.splice_back(ready_);
     while (!batch_.empty() && ran < limit && !stopped()) {
         resume(batch_.pop_front());
@@ -122,8 +123,8 @@ void io_context::enter(unsigned wait, time_point deadline) {
     }
 }
 
+// In the order of the completions: of two operations that ended, the first is ready first.
 unsigned io_context::collect() noexcept {
-    intrusive_list<operation> answered;
     const unsigned collected = ring_->collect([&](const io_uring_cqe& cqe) {
         if (cqe.user_data < tags_end) {
             if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
@@ -133,20 +134,20 @@ unsigned io_context::collect() noexcept {
             return;
         }
         operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
+        if (cqe.flags & (IORING_CQE_F_MORE | IORING_CQE_F_BUFFER))
+            asked.more({cqe.res, cqe.flags});
+        if (cqe.flags & IORING_CQE_F_MORE)
+            return;
         COIL_CHECK(in_kernel_ > 0);  // more answers than questions
         --in_kernel_;
         --asked.descriptor_->in_flight_;
+        asked.unlink();
         asked.answer_ = {cqe.res, cqe.flags};
-        answered.push_back(asked);
-    });
-    // The places are the kernel's again, so that an operation which starts the next one finds a slot.
-    while (!answered.empty()) {
-        operation& asked = answered.pop_front();
-        if (asked.answer_.result == -EINTR && !asked.cancel_asked_)
+        if (cqe.res == -EINTR && !asked.cancel_asked_)
             submit(asked);  // a signal to this thread is nobody's business
         else
             asked.complete();
-    }
+    });
     if (!wake_armed_ && ring_->is_enabled())
         arm_wake();
     return collected;

@@ -42,10 +42,29 @@ bool operation::begin(std::coroutine_handle<> caller) {
         finish(-EBADF);
         return false;
     }
+    attach();
+    return true;
+}
+
+bool operation::begin_at_once() noexcept {
+    if (!descriptor_ || descriptor_->generation() != generation_ || env().stop_requested())
+        return false;
+    io_context& context = descriptor_->context();
+    if (!context.is_mine() || context.is_closing() || !context.may_complete_at_once())
+        return false;
+    attach();
+    return true;
+}
+
+// From now on the record stays until this is gone.
+void operation::attach() noexcept {
     attached_ = true;
     cancels_before_ = descriptor_->cancels_;
     ++descriptor_->operations_;
-    return true;
+}
+
+void operation::more(const coil::answer&) noexcept {
+    COIL_CHECK(false);  // several answers to an operation that asked for one
 }
 
 void operation::submit() noexcept {

@@ -51,7 +51,7 @@ bool is_exhausted(int error) noexcept {
 // ---- who waits -----------------------------------------------------------------------------------------------------
 
 accept::~accept() {
-    if (is_idle() || !has_begun())
+    if (is_idle() || is_taken() || !has_begun())
         return;
     unlink();
     if (target().generation() != generation()) {
@@ -65,6 +65,17 @@ accept::~accept() {
     if (is_done() && answer().result >= 0)
         queue->put_back({answer().result, peer_});
     queue->relax();
+}
+
+// A connection may be there already.
+bool accept::await_ready() noexcept {
+    auto* queue = static_cast<accept_queue*>(source());
+    if (!queue || queue->is_empty() || !begin_at_once())
+        return false;
+    const accepted connection = queue->take();
+    peer_ = connection.peer;
+    finish_at_once(connection.number);
+    return true;
 }
 
 void accept::await_suspend(std::coroutine_handle<> caller) {
@@ -100,20 +111,45 @@ accepted accept::await_resume() {
 
 // ---- the queue -----------------------------------------------------------------------------------------------------
 
-accept_queue::accept_queue(descriptor& record) : record_(record), filler_(*this), back_off_(*this) {}
+accept_queue::accept_queue(descriptor& record) : record_(record), back_off_(*this), filler_(*this) {}
 
 accept_queue::~accept_queue() { close(); }
 
+accepted accept_queue::take() noexcept {
+    const accepted connection = accepted_.front();
+    accepted_.pop_front();
+    return connection;
+}
+
 void accept_queue::wait(accept& waiter) noexcept {
-    if (count_ > 0) {
-        const accepted connection = accepted_[first_];
-        first_ = (first_ + 1) % accepted_.size();
-        --count_;
+    if (!is_empty()) {
+        const accepted connection = take();
         waiter.serve(connection.number, connection.peer);
         return;
     }
     waiter.wait_in(record_);
     fill();
+}
+
+void accept_queue::arrived(int number) noexcept {
+    deliver({number, closed_ ? ip::endpoint() : peer_of(number)});
+    if (accepted_.size() >= record_.context().chosen().unaccepted_max && !record_.has_waiting())
+        filler_.stop();
+}
+
+// One address can't be shared by all connections of a multishot: the next one would overwrite it. So each is asked for.
+ip::endpoint accept_queue::peer_of(int number) noexcept {
+    ring::kernel& kernel = record_.context().kernel();
+    ip::socket_address peer;
+    unsigned size = sizeof peer;
+    if (kernel.getpeername(number, &peer.any, &size) >= 0)
+        return ip::endpoint::from_sockaddr(peer, size);
+    // It was reset in the meantime, and is a connection all the same: its first recv says so. The kernel still remembers
+    // the peer, for those who ask for exactly as many bytes as the address has.
+    for (unsigned exact: {unsigned{sizeof peer.v6}, unsigned{sizeof peer.v4}})
+        if (kernel.getsockopt(number, SOL_SOCKET, SO_PEERNAME, &peer, &exact) >= 0)
+            return ip::endpoint::from_sockaddr(peer, exact);
+    return {};
 }
 
 void accept_queue::deliver(const accepted& connection) noexcept {
@@ -122,19 +158,24 @@ void accept_queue::deliver(const accepted& connection) noexcept {
     } else if (operation* waiter = record_.take_waiting()) {
         static_cast<accept*>(waiter)->serve(connection.number, connection.peer);
     } else {
-        COIL_CHECK(count_ < accepted_.size());
-        accepted_[(first_ + count_++) % accepted_.size()] = connection;
+        try {
+            accepted_.push_back(connection);
+        } catch (...) {
+            close_connection(connection.number);  // no memory to remember it: the peer hears of it at once
+        }
     }
 }
 
 void accept_queue::put_back(const accepted& connection) noexcept {
-    if (closed_ || record_.has_waiting() || count_ == accepted_.size()) {
+    if (closed_ || record_.has_waiting()) {
         deliver(connection);
         return;
     }
-    first_ = (first_ + accepted_.size() - 1) % accepted_.size();
-    accepted_[first_] = connection;
-    ++count_;
+    try {
+        accepted_.push_front(connection);
+    } catch (...) {
+        close_connection(connection.number);
+    }
 }
 
 void accept_queue::relax() noexcept {
@@ -157,10 +198,8 @@ void accept_queue::fail_all(std::int32_t result) noexcept {
 void accept_queue::close() noexcept {
     closed_ = true;
     back_off_.disarm();
-    for (; count_ > 0; --count_) {
-        close_connection(accepted_[first_].number);
-        first_ = (first_ + 1) % accepted_.size();
-    }
+    while (!is_empty())
+        close_connection(take().number);
 }
 
 void accept_queue::close_connection(int number) noexcept { record_.context().kernel().close(number); }
@@ -184,17 +223,17 @@ void accept_queue::filler::ask() noexcept {
 }
 
 void accept_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
-    peer_size_ = sizeof peer_;
-    io_uring_prep_accept(&sqe, target().number(), &peer_.any, &peer_size_, SOCK_CLOEXEC);
+    io_uring_prep_multishot_accept(&sqe, target().number(), nullptr, nullptr, SOCK_CLOEXEC);
 }
+
+void accept_queue::filler::more(const coil::answer& given) noexcept { queue_.arrived(given.result); }
 
 std::coroutine_handle<> accept_queue::filler::run() noexcept {
     const std::int32_t result = answer().result;
     const bool interrupted = was_interrupted();
-    const auto peer = ip::endpoint::from_sockaddr(peer_, peer_size_);
     reset();
     if (result >= 0)
-        queue_.deliver({result, peer});
+        queue_.arrived(result);  // the completion queue overflowed, which ends a multishot
     else if (is_exhausted(-result))
         queue_.record_.context().arm(queue_.back_off_, queue_.record_.context().now() + pause_when_exhausted);
     else if (result == -EINVAL && interrupted)

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <optional>
 
 #include <coil/loop/timers.hpp>
 #include <coil/op/accept.hpp>
@@ -12,19 +13,23 @@
 namespace coil::op {
 
 /// What stands behind `accept()`: the connections that were accepted and not yet taken, those who wait for one (in the
-/// record's list), and the one operation that brings the next.
+/// record's list), and the one multishot operation that brings them.
 ///
-///     filler   idle ----somebody waits----> in the kernel ----connection----> idle, or again if somebody still waits
-///                ^                               |
-///                |                               | no descriptors, no memory
-///                +-- nobody waits: cancelled     +--> pausing ----a tenth of a second----> in the kernel
+///     filler   idle ----somebody waits----> in the kernel ----connection----> in the kernel, also while nobody waits
+///                ^                             |     |
+///                |                             |     | no descriptors, no memory
+///                +--- the last one gave up ----+     +--> pausing ----a tenth of a second----> in the kernel
+///                +--- the queue is full -------+
+///
+/// Full means `unaccepted_max`. What the kernel accepts before it sees the cancel comes on top.
 class accept_queue final : public descriptor_source {
 public:
-    static constexpr std::size_t accepted_max = 16;
-
     explicit accept_queue(descriptor& record);
     ~accept_queue() override;
 
+    [[nodiscard]] bool is_empty() const noexcept { return accepted_.empty(); }
+    /// The first of those that were not yet taken.
+    [[nodiscard]] accepted take() noexcept;
     /// Serves `waiter`, now or when a connection comes.
     void wait(accept& waiter) noexcept;
     /// A connection that nobody took after all: for the next in line.
@@ -47,14 +52,11 @@ private:
 
     protected:
         void prepare(io_uring_sqe& sqe) noexcept override;
+        void more(const coil::answer& given) noexcept override;
         const char* name() const noexcept override { return "accept"; }
 
     private:
-        [[nodiscard]] accepted take() noexcept;
-
         accept_queue& queue_;
-        ip::socket_address peer_;
-        socklen_t peer_size_ = sizeof peer_;
     };
 
     class back_off final : public timer_entry {
@@ -66,19 +68,18 @@ private:
         accept_queue& queue_;
     };
 
+    void arrived(int number) noexcept;
+    [[nodiscard]] ip::endpoint peer_of(int number) noexcept;
     void deliver(const accepted& connection) noexcept;
     void fill() noexcept;
     void fail_all(std::int32_t result) noexcept;
     void close_connection(int number) noexcept;
 
     descriptor& record_;
-    filler filler_;
-    back_off back_off_;
-    std::array<accepted, accepted_max + 1>
-        accepted_;  // one more than is ever filled ahead: a place for what is put back
-    std::size_t first_ = 0;
-    std::size_t count_ = 0;
     bool closed_ = false;
+    std::deque<accepted> accepted_;  // while there are any, nobody waits
+    back_off back_off_;
+    filler filler_;  // last, so that it goes first: while it ends, connections may still come
 };
 
 }  // namespace coil::op

@@ -5,6 +5,11 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -117,6 +122,64 @@ TEST_F(Acceptor, TakesAThousandConnectionsThatComeAtOnce) {
         for (auto& each: clients)
             co_await each.join();
         EXPECT_EQ(greeted, connections);
+    });
+}
+
+// The addresses belong to their connections, however many come at once, and one question to the kernel brings them all.
+TEST_F(Acceptor, KnowsEachPeerOfManyThatComeAtOnce) {
+    tell([&]() -> task<> {
+        constexpr std::size_t connections = 500;
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        const auto connect = [&](tcp::socket& socket) -> task<> {
+            co_await socket.connect(address_of(acceptor));
+        };
+        std::vector<tcp::socket> clients;
+        for (std::size_t i = 0; i < connections; ++i)
+            clients.emplace_back(context());
+        std::vector<join_handle<void>> connecting;
+        for (auto& each: clients)
+            connecting.push_back(co_spawn(context(), connect, std::ref(each)));
+        std::map<tcp::endpoint, std::byte> greeted_with;
+        std::vector<tcp::socket> servers;
+        for (std::size_t i = 0; i < connections; ++i) {
+            tcp::endpoint peer;
+            servers.push_back(co_await acceptor.accept(peer));
+            EXPECT_EQ(servers.back().remote_endpoint(), peer);
+            const std::byte greeting{static_cast<unsigned char>(i)};
+            EXPECT_TRUE(greeted_with.emplace(peer, greeting).second) << peer.to_string() << " twice";
+            co_await servers.back().send(buffer(&greeting, 1));
+        }
+        for (auto& each: connecting)
+            co_await each.join();
+        for (auto& each: clients) {
+            std::byte greeting[1];
+            co_await each.recv(greeting);
+            EXPECT_EQ(greeting[0], greeted_with.at(each.local_endpoint()));
+        }
+    });
+}
+
+TEST_F(Acceptor, TakesNoMoreAheadThanItMayAndNoneIsLost) {
+    tell([&]() -> task<> {
+        constexpr std::size_t connections = 100;
+        tcp::acceptor acceptor(context(), {tcp::v4(), 0});
+        auto clients = co_await connect_clients(address_of(acceptor), 1);
+        std::vector<tcp::socket> servers;
+        servers.push_back(co_await acceptor.accept());
+        const auto descriptors = [] {
+            return static_cast<std::size_t>(std::distance(
+                std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator()));
+        };
+        const std::size_t before = descriptors();
+        for (auto& each: co_await connect_clients(address_of(acceptor), connections - 1))
+            clients.push_back(std::move(each));
+        co_await let_others_run(5);
+        EXPECT_LE(descriptors() - before, connections - 1 + 16 + 1);  // one may come before the cancel does
+        EXPECT_GE(descriptors() - before, connections - 1 + 16);
+        for (std::size_t i = 1; i < connections; ++i) {
+            servers.push_back(co_await acceptor.accept());
+            EXPECT_EQ(servers.back().remote_endpoint(), clients[i].local_endpoint());
+        }
     });
 }
 

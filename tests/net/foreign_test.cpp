@@ -217,7 +217,9 @@ TEST(ForeignCoroutine, AConnectionForOneThatIsDestroyedBeforeItsTurnIsTheNextOne
     {
         const stranger guest = accept(acceptor);
         context.answer_next(reply::connection());
-        context.io().poll_one();  // the answer has had its turn, and whom it is for is ready
+        context.io().post([] {});
+        context.io()
+            .poll_one();  // the post has had its turn, the answer has come, and whom it is for is ready
         EXPECT_FALSE(guest.done());
     }
     context.run([&]() -> task<> {

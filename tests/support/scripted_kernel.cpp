@@ -304,7 +304,7 @@ void scripted_kernel::take_cancel(const io_uring_sqe& sqe) {
             post({sqe.user_data, -EALREADY, 0});
             return;
         }
-        complete(asked, outcome.instead, false);
+        complete(asked, reply(outcome.instead).last(), false);
     }
     if (!(sqe.flags & IOSQE_CQE_SKIP_SUCCESS))
         post({sqe.user_data, 0, 0});
@@ -387,8 +387,9 @@ void scripted_kernel::answer(const question& asked, const reply& given) {
 }
 
 void scripted_kernel::complete(const question& asked, const reply& answer, bool at_once) {
-    const completion done{asked.sqe().user_data, act(asked.sqe(), answer), answer.flags_};
-    if (!(answer.flags_ & IORING_CQE_F_MORE))
+    const unsigned more = answer.is_last_ || !goes_on_after(asked.sqe(), answer) ? 0 : IORING_CQE_F_MORE;
+    const completion done{asked.sqe().user_data, act(asked.sqe(), answer), answer.flags_ | more};
+    if (!(done.flags & IORING_CQE_F_MORE))
         std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
     if (done.result >= 0 && asked.sqe().flags & IOSQE_CQE_SKIP_SUCCESS)
         return;
@@ -398,6 +399,12 @@ void scripted_kernel::complete(const question& asked, const reply& answer, bool 
     }
     work_.push_back(done);
     set_flag(IORING_SQ_TASKRUN, true);
+}
+
+// A multishot does, after what it was armed for.
+bool scripted_kernel::goes_on_after(const io_uring_sqe& sqe, const reply& answer) {
+    return sqe.opcode == IORING_OP_ACCEPT && sqe.ioprio & IORING_ACCEPT_MULTISHOT &&
+           answer.kind_ == reply::kind::connection;
 }
 
 // Does what the operation would have done, through the addresses in the SQE, and returns its result.

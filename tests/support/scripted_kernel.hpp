@@ -43,6 +43,8 @@ public:
     reply& from(const ip::endpoint& peer) { return peer_ = peer, *this; }
     /// Flags of the CQE. With IORING_CQE_F_MORE the operation goes on.
     reply& flags(unsigned flags) { return flags_ = flags, *this; }
+    /// A multishot ends with it, as it does when the CQ overflows. Else it goes on after each connection.
+    reply& last() { return is_last_ = true, *this; }
 
 private:
     friend class scripted_kernel;
@@ -52,6 +54,7 @@ private:
     int result_ = 0;
     kind kind_ = kind::result;
     unsigned flags_ = 0;
+    bool is_last_ = false;
     std::string bytes_;
     ip::endpoint peer_{ip::address_v4::loopback(), 50000};
 };
@@ -244,6 +247,7 @@ private:
     [[nodiscard]] unsigned to_collect() const;
     [[nodiscard]] bool let_something_happen(time_point deadline);
     void complete(const question& asked, const reply& answer, bool at_once);
+    static bool goes_on_after(const io_uring_sqe& sqe, const reply& answer);
     int act(const io_uring_sqe& sqe, const reply& answer);
     void set_flag(unsigned flag, bool on);
     [[nodiscard]] std::string list_in_flight() const;

@@ -57,6 +57,8 @@ public:
         unsigned entries = 256;  ///< operations submitted with one system call, at most (16 to 32768)
         unsigned completions =
             4096;  ///< completions that may wait to be collected; more come late, none is lost
+        std::size_t unaccepted_max =
+            16;  ///< connections that an acceptor takes ahead of accept(); a burst may bring more
     };
 
     io_context();
@@ -142,6 +144,10 @@ public:
             throw_failure(error::wrong_thread, waiting.describe());
     }
 
+    /// Whether an operation whose answer is there may go on without giving the others their turn. A bounded number of times.
+    [[nodiscard]] bool may_complete_at_once() noexcept { return at_once_ < at_once_max && ++at_once_; }
+    [[nodiscard]] const options& chosen() const noexcept { return options_; }
+
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
     void submit(operation& asked) noexcept;
@@ -201,6 +207,8 @@ private:
     std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
     std::size_t closing_off_loop_ = 0;
     unsigned long long resumptions_ = 0;
+    static constexpr unsigned at_once_max = 64;
+    unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
     std::unique_ptr<descriptor_table> descriptors_;
     inbox inbox_;

@@ -36,6 +36,8 @@ enum class lane : std::uint8_t {
 ///                |            | its turn, a slot  | refused; or cancelled before the kernel had it
 ///                +-> waiting, deferred -----------+
 ///
+/// A multishot operation has any number of answers before the last, and stays submitted until that: `more`.
+///
 /// A cancel is a question to the kernel too: the answer to the operation is delivered as it comes, with the bytes that it
 /// moved. Destroyed while the kernel has it, it is cancelled, and its destructor waits until the kernel lets go.
 ///
@@ -62,6 +64,8 @@ protected:
 
     /// Fills in the SQE: what we ask. What it points to lives in this object, or is the caller's buffer.
     virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
+    /// An answer that isn't the last, or one that brings a buffer of the pool. Nobody is resumed here: the loop collects.
+    virtual void more(const coil::answer& given) noexcept;
     /// In the words of the socket interface: "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 
@@ -73,6 +77,11 @@ protected:
     void submit() noexcept;
     /// Ends it with an answer that isn't the kernel's. Its turn comes on the next turn of the loop.
     void finish(std::int32_t result) noexcept;
+    /// For await_ready, where the answer is there already: begins without a suspension. False: it has to go the long way,
+    /// because a stop or a close is in the way, or so that a task which never waits lets the others have their turn.
+    [[nodiscard]] bool begin_at_once() noexcept;
+    /// The end of what began so.
+    void finish_at_once(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
     /// Stands in line in the record's list, for somebody who will finish it.
     void wait_in(coil::descriptor& record) noexcept;
     /// The answer was handed on: whoever destroys this need not look after it.
@@ -83,7 +92,12 @@ protected:
     [[nodiscard]] coil::answer answer() const noexcept { return answer_; }
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
+    [[nodiscard]] bool is_taken() const noexcept { return state_ == state::taken; }
     [[nodiscard]] coil::lane lane() const noexcept { return lane_; }
+    /// What fills the record that it is meant for, if there is such a thing.
+    [[nodiscard]] descriptor_source* source() const noexcept {
+        return descriptor_ && descriptor_->generation() == generation_ ? descriptor_->source() : nullptr;
+    }
     /// The record; only of an operation that has begun, which it can't without one.
     [[nodiscard]] coil::descriptor& target() const noexcept { return *descriptor_; }
     [[nodiscard]] bool has_begun() const noexcept { return attached_; }
@@ -109,6 +123,7 @@ private:
 
     enum class state : std::uint8_t { idle, waiting, deferred, submitted, done, taken };
 
+    void attach() noexcept;
     void complete() noexcept;
     void leave_lane() noexcept;
 

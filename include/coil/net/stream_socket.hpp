@@ -124,7 +124,8 @@ private:
 
     stream_socket(io_context& context, const op::accepted& connection) : basic_socket(context) {
         basic_socket::assign(connection.number);
-        handle_.record().set_peer(connection.peer);
+        if (connection.knows_peer())
+            handle_.record().set_peer(connection.peer);
     }
 };
 
@@ -202,13 +203,16 @@ public:
     }
 
     /// accept(2): the next connection, as a socket on this acceptor's context.
-    /// Completes: with a connection. Several may wait; they are served in order.
+    /// Completes: with a connection; at once, if one has come already. Several may wait; they are served in order.
+    ///            Connections are taken ahead of the next accept(), `io_context::options::unaccepted_max` of them; one burst
+    ///            may bring more. They are closed with the acceptor.
     /// Errors:    operation_aborted, bad_descriptor, invalid_argument where listen() is missing. Errors of single
     ///            connections are passed over; out of descriptors, it tries again ten times a second.
     /// Cancel:    operation_aborted; no connection is lost, it is for the next accept().
-    /// Cost:      at most one SQE, no allocation.
+    /// Cost:      one SQE for any number of connections (multishot), getpeername(2) for each; no allocation.
     [[nodiscard]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
-    /// The same, and stores the peer's address, which must live until the await is over.
+    /// The same, and stores the peer's address: unspecified if the connection was reset before it was taken. `peer` must
+    /// live until the await is over.
     [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
 };
 
