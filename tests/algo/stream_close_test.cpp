@@ -155,8 +155,7 @@ TYPED_TEST(StreamClose, AContextDestroyedWhileStreamsWaitRunsDestructorsAndNothi
         int went_on = 0;
         typename transport<TypeParam>::context context;
         co_spawn(context.io(), hold_a_connection<TypeParam>(context, each, alive, went_on), detached);
-        for (int i = 0; i < 1000 && alive < 3; ++i)
-            context.poll();
+        run_until(context.io(), [&] { return alive == 3; });
         EXPECT_EQ(alive, 3);
         context.poll();
         context.destroy();

@@ -25,6 +25,15 @@ namespace coil::test {
 using ip::tcp;
 using ip::udp;
 
+/// Runs a context until `is_so()`, ten seconds at most. It sleeps between two looks: on a single processor the kernel, too,
+/// needs a moment to carry what is sent over the loopback.
+template <class Condition>
+void run_until(io_context& context, Condition is_so) {
+    const auto patience_end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!is_so() && std::chrono::steady_clock::now() < patience_end)
+        context.run_for(std::chrono::milliseconds(1));
+}
+
 /// An io_context on the real kernel, for stories that must end within ten seconds.
 class real_context {
 public:

@@ -460,7 +460,9 @@ TEST(OneShotDeathTest, CompletingTwiceStops) {
 // ---- races -----------------------------------------------------------------------------------------------------------
 
 // A different while in each round, so that now this one comes first and now the other.
-void dawdle(int round) {
+void dawdle(courier& other, int round) {
+    if (round % 2)
+        other.call();
     std::atomic<int> left = round % 128;
     while (left.fetch_sub(1, std::memory_order_relaxed) > 0)
         ;
@@ -477,8 +479,8 @@ TEST(OneShotRace, OfACompletionAndAStopEitherIsTheResult) {
         auto completer = answer.get_completer();
         auto root = loop.start(error_of(answer));
         loop.run();
-        courier.give(std::move(completer));
-        dawdle(i);
+        courier.leave(std::move(completer));
+        dawdle(courier, i);
         root.env().request_stop();
         // Where the stop came too late, the turn is on its way.
         for (loop.run(); !root.done(); loop.run())
@@ -498,8 +500,8 @@ TEST(OneShotRace, OfACompletionAndTheEndOfTheTaskAndItsLoop) {
         one_shot<int> answer;
         auto root = loop->start(value_of(answer));
         loop->run();
-        courier.give(answer.get_completer());
-        dawdle(i);
+        courier.leave(answer.get_completer());
+        dawdle(courier, i);
         root.destroy();
         loop->run();
     }
@@ -512,8 +514,8 @@ TEST(OneShotRace, OfACompletionAndTheEndOfTheOneShotUnderItsWait) {
         std::optional<one_shot<int>> answer(std::in_place);
         auto root = loop.start(error_of(*answer));
         loop.run();
-        courier.give(answer->get_completer());
-        dawdle(i);
+        courier.leave(answer->get_completer());
+        dawdle(courier, i);
         answer.reset();
         for (loop.run(); !root.done(); loop.run())
             std::this_thread::yield();
@@ -556,9 +558,11 @@ TEST(OneShotRace, OfACompletionAndTheEndOfAnIoContext) {
         const auto context = std::make_unique<io_context>();
         co_spawn(*context, value_of(answer), detached);
         context->poll();
-        courier.give(answer.get_completer());
-        if (i % 2)
+        courier.leave(answer.get_completer());
+        if (i % 2) {
+            courier.call();
             context->run_one();
+        }
     }
 }
 
