@@ -22,6 +22,7 @@ public:
         case error::not_found: return "not found";
         case error::broken_promise: return "whoever had promised a value is gone";
         case error::channel_closed: return "the channel is closed";
+        case error::unread_bytes: return "bytes were received ahead that nobody has read: recv() them first";
         case error::limit_exceeded: return "longer than the limit";
         }
         return "unknown error " + std::to_string(value);

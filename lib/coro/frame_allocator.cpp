@@ -7,16 +7,7 @@
 #include <cstring>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define COIL_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COIL_ASAN 1
-#endif
-#endif
-#ifdef COIL_ASAN
-#include <sanitizer/asan_interface.h>
-#endif
+#include "base/poison.hpp"
 
 namespace coil {
 namespace {
@@ -27,18 +18,6 @@ constexpr std::size_t classes = 64;
 constexpr std::size_t size_max = step * classes;
 // What the lists of one thread may hold, so that a burst of tasks doesn't keep its memory for ever.
 constexpr std::size_t bytes_max = std::size_t{16} << 20;
-
-void poison([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
-#ifdef COIL_ASAN
-    __asan_poison_memory_region(frame, size);
-#endif
-}
-
-void unpoison([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
-#ifdef COIL_ASAN
-    __asan_unpoison_memory_region(frame, size);
-#endif
-}
 
 struct free_frame {
     free_frame* next;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <poll.h>
 
+#include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/operation.hpp>
 
@@ -301,6 +302,25 @@ void io_context::arm_wake() noexcept {
     sqe->user_data = wake_tag;
     wake_armed_ = true;
 }
+
+// ---- buffers that the kernel fills ---------------------------------------------------------------------------------
+
+buffer_pool& io_context::pool() {
+    if (!pool_)
+        pool_ = std::make_unique<buffer_pool>(*this, options_.pool_size);
+    return *pool_;
+}
+
+std::size_t io_context::ahead_max() const noexcept {
+    return std::min(options_.ahead_max, pool_ ? pool_->size() / 4 : 0);
+}
+
+void io_context::register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental) {
+    if (const int failure = ring_->register_buffers(buffers, group, incremental); failure < 0)
+        throw_failure(system_error_code(-failure), "io_uring_register(IORING_REGISTER_PBUF_RING)");
+}
+
+// ---- what it knows -------------------------------------------------------------------------------------------------
 
 ring::kernel& io_context::kernel() const noexcept { return ring_->behind(); }
 

@@ -12,6 +12,7 @@ namespace coil {
 
 operation::~operation() {
     retire();
+    unlink();  // it may stand in line itself, and must not be its own successor
     leave_lane();
     if (!attached_)
         return;
@@ -50,10 +51,14 @@ bool operation::begin_at_once() noexcept {
     if (!descriptor_ || descriptor_->generation() != generation_ || env().stop_requested())
         return false;
     io_context& context = descriptor_->context();
-    if (!context.is_mine() || context.is_closing() || !context.may_complete_at_once())
+    if (!context.is_mine() || context.is_closing() || !lane_is_free() || !context.may_complete_at_once())
         return false;
     attach();
     return true;
+}
+
+bool operation::lane_is_free() const noexcept {
+    return !(lane_ == lane::read && descriptor_->reader_) && !(lane_ == lane::write && descriptor_->writer_);
 }
 
 // From now on the record stays until this is gone.
@@ -68,27 +73,34 @@ void operation::more(const coil::answer&) noexcept {
 }
 
 void operation::submit() noexcept {
+    if (claim_lane())
+        submit_claimed();
+}
+
+void operation::submit_claimed() noexcept { descriptor_->context().submit(*this); }
+
+bool operation::claim_lane() noexcept {
     if (!descriptor_->is_open()) {
         finish(-EBADF);
-        return;
+        return false;
     }
     if (lane_ == lane::read || lane_ == lane::write) {
         operation*& place = lane_ == lane::read ? descriptor_->reader_ : descriptor_->writer_;
         COIL_ASSERT(!place);  // a stream has one reader and one writer at a time
         if (place) {
             finish(refused_second);
-            return;
+            return false;
         }
         place = this;
     } else if (lane_ == lane::queue) {
         if (descriptor_->reader_) {
             state_ = state::waiting;
             descriptor_->waiting_.push_back(*this);
-            return;
+            return false;
         }
         descriptor_->reader_ = this;
     }
-    descriptor_->context().submit(*this);
+    return true;
 }
 
 void operation::stop() noexcept {
@@ -100,6 +112,8 @@ void operation::wait_in(coil::descriptor& record) noexcept {
     state_ = state::waiting;
     record.waiting_.push_back(*this);
 }
+
+operation* descriptor::first_waiting() noexcept { return waiting_.empty() ? nullptr : &waiting_.front(); }
 
 operation* descriptor::take_waiting() noexcept { return waiting_.empty() ? nullptr : &waiting_.pop_front(); }
 

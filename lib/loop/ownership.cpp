@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <mutex>
 
+#include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
@@ -119,8 +120,11 @@ void io_context::adopt() {
     const std::lock_guard held(ownership::lock());
     if (owner_.load(std::memory_order_relaxed))
         throw_failure(error::wrong_thread, "io_context::run");
-    if (!ring_->is_open())
+    if (!ring_->is_open()) {
         ring_->open({options_.entries, options_.completions});
+        if (pool_)
+            pool_->reopen();
+    }
     ring_->enable();
     settling_ = false;
     ownership::add(*this);
@@ -216,6 +220,7 @@ io_context::~io_context() {
     });
     if (!quiet) {
         static_cast<void>(descriptors_.release());
+        static_cast<void>(pool_.release());
         static_cast<void>(ring_.release());
         return;
     }

@@ -38,7 +38,11 @@ ip::endpoint name_of(const descriptor_handle& handle, name_call call, std::error
 
 }  // namespace
 
-int basic_socket::release() { return handle_.release(); }
+int basic_socket::release() {
+    if (handle_.keeps_bytes())
+        throw_failure(error::unread_bytes, "release");
+    return handle_.release();
+}
 
 void basic_socket::open(int family, int type, int protocol) {
     if (is_open())

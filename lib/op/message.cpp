@@ -5,6 +5,7 @@
 #include <liburing.h>
 
 #include "op/message.hpp"
+#include "op/recv_queue.hpp"
 
 namespace coil::op {
 namespace {
@@ -16,6 +17,10 @@ std::size_t count_of(std::span<const Buffer> buffers) noexcept {
 }
 
 }  // namespace
+
+std::int32_t recvmsg::take_from(recv_queue& queue) noexcept {
+    return static_cast<std::int32_t>(queue.copy(buffers_, flags_ & MSG_PEEK));
+}
 
 void recvmsg::prepare(io_uring_sqe& sqe) noexcept {
     message_ = message_of(buffers_.data(), count_of(buffers_));

@@ -8,8 +8,41 @@
 #include <sys/socket.h>
 
 #include "op/clamp.hpp"
+#include "op/recv_queue.hpp"
 
 namespace coil::op {
+
+// ---- what was received ahead ---------------------------------------------------------------------------------------
+
+bool queue_reader::serve_at_once(recv_queue& queue) noexcept {
+    if (!queue.has_news() || !begin_at_once())
+        return false;
+    finish_at_once(answer_from(queue));
+    return true;
+}
+
+bool queue_reader::serve_at_once_from_source() noexcept {
+    return serve_at_once(static_cast<recv_queue&>(*source()));
+}
+
+void queue_reader::receive(std::coroutine_handle<> caller) {
+    if (!begin(caller) || !claim_lane())
+        return;
+    if (auto* queue = static_cast<recv_queue*>(source()); queue && queue->concerns_readers())
+        queue->wait(*this);
+    else
+        submit_claimed();
+}
+
+std::int32_t queue_reader::answer_from(recv_queue& queue) noexcept {
+    return queue.is_empty() ? queue.take_failure() : take_from(queue);
+}
+
+// ---- streams -------------------------------------------------------------------------------------------------------
+
+std::int32_t recv::take_from(recv_queue& queue) noexcept {
+    return static_cast<std::int32_t>(queue.copy({&buffer_, 1}, flags_ & MSG_PEEK));
+}
 
 void recv::prepare(io_uring_sqe& sqe) noexcept {
     io_uring_prep_recv(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), flags_);
@@ -29,6 +62,8 @@ std::size_t recv::await_resume() {
         fail(outcome.error(), true);
     return *outcome;
 }
+
+// ---- datagrams -----------------------------------------------------------------------------------------------------
 
 // MSG_TRUNC has the kernel say how large the datagram was. On a stream it would throw data away.
 void recv_datagram::prepare(io_uring_sqe& sqe) noexcept {

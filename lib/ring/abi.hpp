@@ -15,6 +15,8 @@ inline constexpr unsigned enter_no_iowait = 1u << 7;         // since 6.15
 inline constexpr unsigned register_ring_descriptors = 20;    // since 5.18
 inline constexpr unsigned unregister_ring_descriptors = 21;  // since 5.18
 inline constexpr unsigned enter_registered_ring = 1u << 4;   // since 5.18
+inline constexpr unsigned buffer_ring_incremental = 2;       // since 6.12
+inline constexpr unsigned buffer_has_more = 1u << 4;         // a CQE's flag, since 6.12
 inline constexpr unsigned features_of_6_1 = 0x1fff;
 
 }  // namespace coil::ring::abi

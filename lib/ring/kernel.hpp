@@ -4,10 +4,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <system_error>
 
 #include <liburing.h>
+
+#include "ring/buffer_ring.hpp"
 
 struct sockaddr;
 struct iovec;
@@ -51,6 +54,11 @@ public:
     /// Submits, and waits until `wait` completions are there or the deadline passes.
     /// Returns how many SQEs were taken; a passed deadline is not an error, and can't be told from the return value.
     virtual int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) = 0;
+
+    /// Shares a ring of buffers with the kernel: operations that select a buffer of this group take them from there.
+    /// `incremental`: one receive after the other fills a buffer, until it is full (since 6.12; -EINVAL before).
+    virtual int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
+                                 bool incremental) = 0;
 
     /// Gives the ring memory back. With `operations` in flight and on a foreign thread, waits until the kernel has let go
     /// of their buffers. False where that could not be seen before the deadline.

@@ -39,6 +39,10 @@ public:
             kernel_->attend(memory_, attending);
     }
 
+    int register_buffers(const buffer_ring& buffers, std::uint16_t group, bool incremental) {
+        return kernel_->register_buffers(memory_, buffers, group, incremental);
+    }
+
     bool close(bool operations, time_point deadline);
 
     /// The next free slot, cleared; null where there is none until the next enter.

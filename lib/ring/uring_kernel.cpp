@@ -138,6 +138,18 @@ int uring_kernel::enter(io_uring& memory, unsigned to_submit, unsigned wait, tim
                            sizeof argument);
 }
 
+int uring_kernel::register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
+                                   bool incremental) {
+    if (incremental && pretending_6_1)
+        return -EINVAL;
+    io_uring_buf_reg shared{};
+    shared.ring_addr = reinterpret_cast<std::uintptr_t>(buffers.data());
+    shared.ring_entries = buffers.entries();
+    shared.bgid = group;
+    shared.pad = incremental ? abi::buffer_ring_incremental : 0;  // `flags`, in newer headers
+    return io_uring_register(static_cast<unsigned>(memory.ring_fd), IORING_REGISTER_PBUF_RING, &shared, 1);
+}
+
 bool uring_kernel::tear_down(io_uring& memory, bool operations, time_point deadline) {
     io_uring_queue_exit(&memory);
     memory.ring_fd = enter_descriptor_ = -1;

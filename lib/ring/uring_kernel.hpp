@@ -19,6 +19,8 @@ public:
     int enable(io_uring& memory) override;
     void attend(io_uring& memory, bool attending) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
+    int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
+                         bool incremental) override;
     bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
 
     void wake() noexcept override;

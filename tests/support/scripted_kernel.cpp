@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/poison.hpp"
 #include "loop/tags.hpp"
 #include "ring/abi.hpp"
 
@@ -220,6 +221,7 @@ bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     wake_poll_.reset();
     set_up_ = false;
     owner_ = {};
+    buffers_ = nullptr;
     std::memset(&memory, 0, sizeof memory);
     sqes_.clear();
     cqes_.clear();
@@ -272,6 +274,8 @@ void scripted_kernel::take_one(const io_uring_sqe& sqe) {
         complete(asked, close_fake(sqe.fd), true);
     } else if (fakes_.contains(sqe.fd) && !fakes_[sqe.fd].open) {
         complete(asked, -EBADF, true);
+    } else if (sqe.opcode == IORING_OP_RECV && unread_.contains(sqe.fd)) {
+        complete(asked, unread_.extract(sqe.fd).mapped(), true);
     } else if (!prepared_.empty()) {
         const reply answer = std::move(prepared_.front());
         prepared_.pop_front();
@@ -386,19 +390,90 @@ void scripted_kernel::answer(const question& asked, const reply& given) {
     complete(asked, given, false);
 }
 
-void scripted_kernel::complete(const question& asked, const reply& answer, bool at_once) {
-    const unsigned more = answer.is_last_ || !goes_on_after(asked.sqe(), answer) ? 0 : IORING_CQE_F_MORE;
-    const completion done{asked.sqe().user_data, act(asked.sqe(), answer), answer.flags_ | more};
-    if (!(done.flags & IORING_CQE_F_MORE))
-        std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
-    if (done.result >= 0 && asked.sqe().flags & IOSQE_CQE_SKIP_SUCCESS)
-        return;
+int scripted_kernel::register_buffers(io_uring&, const buffer_ring& buffers, std::uint16_t group,
+                                      bool incremental) {
+    if (fails_here())
+        return -fail_with_;
+    if (incremental && !knows_incremental_)
+        return -EINVAL;
+    if (buffers_)
+        return -EEXIST;
+    buffers_ = buffers.data();
+    buffers_mask_ = buffers.entries() - 1;
+    buffers_group_ = group;
+    buffers_head_ = 0;
+    buffers_incremental_ = incremental;
+    return 0;
+}
+
+unsigned scripted_kernel::buffers() const {
+    if (!buffers_)
+        return 0;
+    return static_cast<std::uint16_t>(__atomic_load_n(&buffers_[0].resv, __ATOMIC_ACQUIRE) - buffers_head_);
+}
+
+// Takes what fits off `bytes`, and says so as the kernel does.
+auto scripted_kernel::fill_buffer(const io_uring_sqe& sqe, std::string_view& bytes) -> completion {
+    EXPECT_EQ(sqe.buf_group, buffers_group_);
+    if (buffers() == 0)
+        return {sqe.user_data, -ENOBUFS, 0};
+    io_uring_buf& head = buffers_[buffers_head_ & buffers_mask_];
+    const auto size = static_cast<unsigned>(std::min<std::size_t>(bytes.size(), head.len));
+    // As the kernel writes: nobody looks, but neither may anybody else touch it yet.
+    unpoison(pointer<char>(head.addr), size);
+    std::memcpy(pointer<char>(head.addr), bytes.data(), size);
+    poison(pointer<char>(head.addr), size);
+    bytes.remove_prefix(size);
+    unsigned flags = IORING_CQE_F_BUFFER | static_cast<unsigned>(head.bid) << IORING_CQE_BUFFER_SHIFT;
+    if (buffers_incremental_ && size < head.len) {
+        head.addr += size;
+        head.len -= size;
+        flags |= abi::buffer_has_more;
+    } else {
+        ++buffers_head_;
+    }
+    return {sqe.user_data, static_cast<int>(size), flags};
+}
+
+// Bytes for one that selects its buffers: a multishot takes as many as they need.
+void scripted_kernel::fill_buffers(const question& asked, const reply& answer, bool at_once) {
+    const bool multishot = asked.sqe().ioprio & IORING_RECV_MULTISHOT;
+    std::string_view rest = answer.bytes_;
+    completion done{};
+    do {
+        done = fill_buffer(asked.sqe(), rest);
+        const bool ends = !multishot || done.result < 0 || (answer.is_last_ && rest.empty());
+        if (!ends)
+            done.flags |= IORING_CQE_F_MORE;
+        else
+            std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
+        deliver(done, at_once);
+    } while (!rest.empty() && multishot && done.result >= 0);
+    if (!rest.empty())
+        unread_[asked.descriptor()] = rest;
+}
+
+void scripted_kernel::deliver(const completion& done, bool at_once) {
     if (at_once) {
         post(done);
         return;
     }
     work_.push_back(done);
     set_flag(IORING_SQ_TASKRUN, true);
+}
+
+void scripted_kernel::complete(const question& asked, const reply& answer, bool at_once) {
+    if (asked.sqe().flags & IOSQE_BUFFER_SELECT && answer.kind_ == reply::kind::bytes) {
+        fill_buffers(asked, answer, at_once);
+        return;
+    }
+    const unsigned more = answer.is_last_ || !goes_on_after(asked.sqe(), answer) ? 0 : IORING_CQE_F_MORE;
+    const completion done{asked.sqe().user_data, act(asked.sqe(), answer), answer.flags_ | more};
+    if (!(done.flags & IORING_CQE_F_MORE))
+        std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
+    if (done.result >= 0 && asked.sqe().flags & IOSQE_CQE_SKIP_SUCCESS)
+        return;
+    deliver(done, at_once);
 }
 
 // A multishot does, after what it was armed for.

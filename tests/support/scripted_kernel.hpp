@@ -136,6 +136,9 @@ public:
     /// The next enters do nothing and return this negative errno.
     void refuse_enters(unsigned count, int result) { refusals_ = count, refusal_ = result; }
 
+    /// As before 6.12: a receive takes a whole buffer of a ring of them.
+    void know_no_incremental_buffers() { knows_incremental_ = false; }
+
     /// When the ring is closed with operations in flight it is not seen to let go of them.
     void never_let_go() { lets_go_ = false; }
 
@@ -163,6 +166,9 @@ public:
     [[nodiscard]] const io_uring_sqe& latest() const;
     /// All bytes that were sent on a descriptor.
     [[nodiscard]] std::string sent(int descriptor) const;
+
+    /// Buffers that the library has given us, and that are not used up.
+    [[nodiscard]] unsigned buffers() const;
 
     [[nodiscard]] unsigned enters() const { return enters_; }
     [[nodiscard]] unsigned waits() const { return waits_; }
@@ -196,6 +202,8 @@ public:
     std::string diagnose(int error) const override;
     int enable(io_uring& memory) override;
     void attend(io_uring& memory, bool attending) override;
+    int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
+                         bool incremental) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
     bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
     void wake() noexcept override { wakes_.fetch_add(1); }
@@ -249,6 +257,9 @@ private:
     void complete(const question& asked, const reply& answer, bool at_once);
     static bool goes_on_after(const io_uring_sqe& sqe, const reply& answer);
     int act(const io_uring_sqe& sqe, const reply& answer);
+    void fill_buffers(const question& asked, const reply& answer, bool at_once);
+    completion fill_buffer(const io_uring_sqe& sqe, std::string_view& bytes);
+    void deliver(const completion& done, bool at_once);
     void set_flag(unsigned flag, bool on);
     [[nodiscard]] std::string list_in_flight() const;
 
@@ -259,6 +270,12 @@ private:
     unsigned cq_head_ = 0, cq_tail_ = 0, cq_mask_ = 0, cq_entries_ = 0, cq_flags_ = 0, cq_overflow_ = 0;
     bool set_up_ = false;
     std::thread::id owner_;
+    io_uring_buf* buffers_ = nullptr;
+    unsigned buffers_mask_ = 0;
+    std::uint16_t buffers_group_ = 0;
+    std::uint16_t buffers_head_ = 0;
+    bool buffers_incremental_ = false;
+    bool knows_incremental_ = true;
 
     // The script.
     std::deque<reply> prepared_;
@@ -285,6 +302,7 @@ private:
     std::atomic<unsigned> wakes_{0};
     unsigned wakes_noticed_ = 0;
     std::map<int, fake> fakes_;
+    std::map<int, std::string> unread_;  // what arrived, and found no buffer
     int next_descriptor_ = first_descriptor;
     std::uint16_t next_port_ = 40000;
     unsigned enters_ = 0;

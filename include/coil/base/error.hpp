@@ -25,6 +25,7 @@ enum class code {
     not_found,              ///< there was nothing to choose from
     broken_promise,         ///< a `one_shot` that nobody will complete any more
     channel_closed,         ///< a send to a `channel` that was closed
+    unread_bytes,           ///< release() of a socket for which bytes were received that nobody has read
     limit_exceeded,  ///< a line, or whatever a `buffered_reader` was asked for, is longer than its limit
 };
 using enum code;

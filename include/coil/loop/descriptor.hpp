@@ -28,6 +28,8 @@ public:
     virtual void close() noexcept = 0;
     /// The object was cancelled: likewise, but the record goes on.
     virtual void cancel() noexcept = 0;
+    /// Asks for no more, and says whether it has bytes that nobody has read.
+    [[nodiscard]] virtual bool keeps_bytes() noexcept { return false; }
 };
 
 /// What a context knows of one open descriptor: its number, and who does what with it now. It lives in a table of the
@@ -64,6 +66,7 @@ public:
 
     /// Operations that wait for somebody to finish them, in order.
     [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] operation* first_waiting() noexcept;
     [[nodiscard]] operation* take_waiting() noexcept;
 
     /// Ends every operation, without waiting: what has not completed ends with operation_aborted.
@@ -137,6 +140,10 @@ public:
     [[nodiscard]] descriptor_use use(int flags = 0);
     [[nodiscard]] descriptor& record();
     [[nodiscard]] const descriptor* record_if_any() const noexcept { return record_; }
+    /// Whether bytes were received for it that nobody has read. Stops receiving ahead.
+    [[nodiscard]] bool keeps_bytes() const noexcept {
+        return record_ && record_->source() && record_->source()->keeps_bytes();
+    }
 
 private:
     friend class io_context;

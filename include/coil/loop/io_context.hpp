@@ -29,10 +29,12 @@ struct io_uring_sqe;
 namespace coil {
 
 namespace ring {
+class buffer_ring;
 class kernel;
 class ring;
 }  // namespace ring
 
+class buffer_pool;
 class descriptor;
 class descriptor_table;
 class operation;
@@ -59,6 +61,9 @@ public:
             4096;  ///< completions that may wait to be collected; more come late, none is lost
         std::size_t unaccepted_max =
             16;  ///< connections that an acceptor takes ahead of accept(); a burst may bring more
+        std::size_t pool_size = 4 << 20;  ///< bytes of the pool of buffers that the kernel fills
+        std::size_t ahead_max =
+            256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
     };
 
     io_context();
@@ -102,6 +107,10 @@ public:
     template <class Handler>
         requires std::invocable<std::decay_t<Handler>&, const task_failure&>
     void on_task_error(Handler&& handler);
+
+    /// The buffers that the kernel fills, for `socket.recv(context.pool())` and `socket.recv_stream()`. Made by its first
+    /// use. Throws std::bad_alloc, or what the kernel says.
+    [[nodiscard]] buffer_pool& pool();
 
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
@@ -147,6 +156,10 @@ public:
     /// Whether an operation whose answer is there may go on without giving the others their turn. A bounded number of times.
     [[nodiscard]] bool may_complete_at_once() noexcept { return at_once_ < at_once_max && ++at_once_; }
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
+    /// Bytes that a stream may hold unread.
+    [[nodiscard]] std::size_t ahead_max() const noexcept;
+    /// Shares buffers with the kernel. Throws what it says.
+    void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
@@ -210,6 +223,7 @@ private:
     static constexpr unsigned at_once_max = 64;
     unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
+    std::unique_ptr<buffer_pool> pool_;  // what records have received is in it
     std::unique_ptr<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};

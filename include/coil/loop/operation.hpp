@@ -75,6 +75,10 @@ protected:
     [[nodiscard]] bool begin(std::coroutine_handle<> caller);
     /// The second half.
     void submit() noexcept;
+    /// Which is two steps: takes its place among those at work on the descriptor; false where it has to wait, or has ended.
+    [[nodiscard]] bool claim_lane() noexcept;
+    /// And asks the kernel.
+    void submit_claimed() noexcept;
     /// Ends it with an answer that isn't the kernel's. Its turn comes on the next turn of the loop.
     void finish(std::int32_t result) noexcept;
     /// For await_ready, where the answer is there already: begins without a suspension. False: it has to go the long way,
@@ -94,9 +98,13 @@ protected:
     [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
     [[nodiscard]] bool is_taken() const noexcept { return state_ == state::taken; }
     [[nodiscard]] coil::lane lane() const noexcept { return lane_; }
-    /// What fills the record that it is meant for, if there is such a thing.
+    /// Whether the record it is meant for still stands for the same descriptor.
+    [[nodiscard]] bool is_current() const noexcept {
+        return descriptor_ && descriptor_->generation() == generation_;
+    }
+    /// What fills that record, if there is such a thing.
     [[nodiscard]] descriptor_source* source() const noexcept {
-        return descriptor_ && descriptor_->generation() == generation_ ? descriptor_->source() : nullptr;
+        return is_current() ? descriptor_->source() : nullptr;
     }
     /// The record; only of an operation that has begun, which it can't without one.
     [[nodiscard]] coil::descriptor& target() const noexcept { return *descriptor_; }
@@ -124,6 +132,7 @@ private:
     enum class state : std::uint8_t { idle, waiting, deferred, submitted, done, taken };
 
     void attach() noexcept;
+    [[nodiscard]] bool lane_is_free() const noexcept;
     void complete() noexcept;
     void leave_lane() noexcept;
 

@@ -11,6 +11,7 @@
 #include <coil/op/connect.hpp>
 #include <coil/op/message.hpp>
 #include <coil/op/recv.hpp>
+#include <coil/op/recv_stream.hpp>
 #include <coil/op/send.hpp>
 
 namespace coil {
@@ -92,6 +93,13 @@ public:
         return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
+
+    /// The same into a buffer of the context's pool, which is taken when bytes come: a socket that waits holds none.
+    /// Completes: with what is there, up to pool.entry_size() bytes; with an empty chunk when the peer has finished sending.
+    /// Cost:      one SQE, no allocation.
+    [[nodiscard]] op::recv_chunk_description recv(buffer_pool&) { return {handle_.use()}; }
+    /// What the peer sends, chunk by chunk, received ahead: see there.
+    [[nodiscard]] coil::recv_stream recv_stream() { return coil::recv_stream(handle_.use()); }
 
     /// send(2): hands bytes to the kernel; it may take fewer than all. For all of them see `write`.
     /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.

@@ -29,17 +29,19 @@ struct sendmsg_request : descriptor_use {
 };
 
 /// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
-class [[nodiscard]] recvmsg : public operation {
+class [[nodiscard]] recvmsg : public queue_reader {
 public:
     recvmsg(const recvmsg_request& what, environment& task) noexcept
-        : operation(what, task, lane::read), flags_(what.flags), buffers_(what.buffers) {}
+        : queue_reader(what, task, lane::read), flags_(what.flags), buffers_(what.buffers) {}
 
-    bool await_ready() const noexcept { return total_size(buffers_) == 0; }
+    bool await_ready() noexcept { return total_size(buffers_) == 0 || serve_at_once(); }
+    void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
     outcome<std::size_t> await_outcome() noexcept;
     std::size_t await_resume();
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
+    std::int32_t take_from(recv_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
 private:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
@@ -15,19 +16,50 @@ struct recv_request : descriptor_use {
     mutable_buffer buffer;
 };
 
+class recv_queue;
+
+/// An operation that receives from a stream: it takes what was received ahead, if a `recv_stream` has, or else what comes.
+class [[nodiscard]] queue_reader : public operation {
+protected:
+    using operation::operation;
+
+    enum class wish : std::uint8_t {
+        own_buffer,  ///< it asks the kernel itself
+        chunk,       ///< of the pool
+        chunks,      ///< and then another
+    };
+    [[nodiscard]] virtual wish wanted() const noexcept { return wish::own_buffer; }
+    /// Takes of the unread bytes what it wants, of which there are some. Returns how many.
+    virtual std::int32_t take_from(recv_queue& queue) noexcept = 0;
+
+    /// For await_ready: is served, if there is something for it already.
+    [[nodiscard]] bool serve_at_once(recv_queue& queue) noexcept;
+    [[nodiscard]] bool serve_at_once() noexcept { return source() && serve_at_once_from_source(); }
+    /// For await_suspend, of one that has a buffer of its own: waits for the queue, if that is at work, or asks the kernel.
+    void receive(std::coroutine_handle<> caller);
+
+private:
+    friend class recv_queue;
+
+    [[nodiscard]] bool serve_at_once_from_source() noexcept;
+    [[nodiscard]] std::int32_t answer_from(recv_queue& queue) noexcept;
+};
+
 /// One recv(2) on a stream, carried out by the kernel (IORING_OP_RECV).
 /// For datagrams use `recv_datagram` or `recvfrom`, for several buffers `recvmsg`.
-class [[nodiscard]] recv : public operation {
+class [[nodiscard]] recv : public queue_reader {
 public:
     recv(const recv_request& what, environment& task) noexcept
-        : operation(what, task, lane::read), flags_(what.flags), buffer_(what.buffer) {}
+        : queue_reader(what, task, lane::read), flags_(what.flags), buffer_(what.buffer) {}
 
-    bool await_ready() const noexcept { return buffer_.empty(); }  // nothing to ask
-    outcome<std::size_t> await_outcome() noexcept;                 // up: what its answer means
+    bool await_ready() noexcept { return buffer_.empty() || serve_at_once(); }  // nothing to ask
+    void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
+    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
     std::size_t await_resume();
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    std::int32_t take_from(recv_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
 private:

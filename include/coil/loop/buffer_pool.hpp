@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <coil/base/intrusive_list.hpp>
+#include <coil/coro/scheduler.hpp>
+
+namespace coil {
+
+class buffer_pool;
+class io_context;
+namespace ring {
+class buffer_ring;
+}
+
+/// Bytes that the kernel has put into a buffer of the context's pool. Its owner may read them as long as he likes; when it
+/// is destroyed the memory goes back to the pool.
+///
+///     while (auto chunk = co_await incoming.next())
+///         co_await coil::write(peer, *chunk);          // borrows the bytes
+///
+/// A chunk may hold up far more of the pool than its own size: one that is kept for long is better `detach`ed.
+///
+/// Threads:  its context's.
+/// Lifetime: destroyed, or detached, before its context (checked).
+class chunk {
+public:
+    chunk() noexcept = default;
+    chunk(chunk&& other) noexcept { take(other); }
+    chunk& operator=(chunk&& other) noexcept {
+        if (this != &other) {
+            reset();
+            take(other);
+        }
+        return *this;
+    }
+    ~chunk() { reset(); }
+
+    [[nodiscard]] const std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] const std::byte* begin() const noexcept { return data_; }
+    [[nodiscard]] const std::byte* end() const noexcept { return data_ + size_; }
+    /// The bytes, as text.
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {reinterpret_cast<const char*>(data_), size_};
+    }
+
+    /// Takes bytes off its front: they were dealt with.
+    void remove_prefix(std::size_t n) noexcept;
+    /// Copies the bytes into memory of their own, and gives the pool's back. Throws std::bad_alloc.
+    void detach();
+    /// Gives the bytes back; it is empty then.
+    void reset() noexcept;
+
+private:
+    friend class buffer_pool;
+
+    void take(chunk& other) noexcept {
+        pool_ = std::exchange(other.pool_, nullptr);
+        data_ = std::exchange(other.data_, nullptr);
+        size_ = std::exchange(other.size_, 0);
+        place_ = std::exchange(other.place_, 0);
+    }
+
+    buffer_pool* pool_ = nullptr;  // null: the bytes are a block of their own
+    std::byte* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint32_t place_ = 0;  // the pool's entry; or how many bytes of its own block were taken off
+};
+
+/// The buffers of a context that the kernel fills: `io_context::pool()`. An idle connection holds none of them.
+///
+///     entry    in the ring ----bytes come----> filled by one receive after the other ----full----> held
+///                 ^                                                                                  |
+///                 +--------------------------- its last chunk is destroyed -------------------------+
+///
+/// Where the kernel can (since 6.12) entries are large, and filled bit by bit by all connections. Before, each receive takes
+/// a whole entry, and they are smaller.
+///
+/// Low on entries, below a quarter, it copies what arrives into memory of its own, so that whoever keeps his chunks, or
+/// leaves them unread, holds up nobody else.
+class buffer_pool {
+public:
+    buffer_pool(io_context& context, std::size_t size);
+    buffer_pool(const buffer_pool&) = delete;
+    buffer_pool& operator=(const buffer_pool&) = delete;
+    ~buffer_pool();
+
+    /// In bytes.
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size() * entry_size_; }
+    /// The largest chunk that it gives.
+    [[nodiscard]] std::size_t entry_size() const noexcept { return entry_size_; }
+
+    // ---- for operations -----------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::uint16_t group() const noexcept { return 0; }
+    /// Whether the kernel would find a buffer.
+    [[nodiscard]] bool has_room() const noexcept { return free_ > 0; }
+    /// Called with each answer that names a buffer, in the order of the answers: takes the bytes out of it.
+    chunk take(std::int32_t result, std::uint32_t flags) noexcept;
+    /// Adds `next` to `before`, if it follows it in memory.
+    static bool merge(chunk& before, chunk& next) noexcept;
+    /// Schedules `starved` when there is room again.
+    void wait_for_room(node& starved) noexcept { starved_.push_back(starved); }
+    /// There may be room for one more of those who starve.
+    void pass_on() noexcept;
+
+    /// The ring is a new one: it must be told of the buffers.
+    void reopen();
+
+    struct counters {
+        unsigned long long copied = 0;   ///< chunks that were copied, as the pool was low
+        unsigned long long starved = 0;  ///< times that the kernel found no buffer
+        std::size_t pinned = 0;          ///< entries that are held by chunks
+        std::size_t pinned_max = 0;      ///< the most there ever were
+    };
+    [[nodiscard]] const counters& counts() const noexcept { return counts_; }
+    void count_starved() noexcept { ++counts_.starved; }
+
+private:
+    friend class chunk;
+
+    struct entry {
+        std::uint32_t filled = 0;  // bytes, by the kernel
+        std::uint32_t chunks = 0;
+        bool in_ring = false;
+    };
+
+    void allocate(std::size_t size, std::size_t entry_size);
+    void provide(std::uint32_t number) noexcept;
+    void release(std::uint32_t number) noexcept;
+    void copy_out(chunk& low) noexcept;
+    [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
+
+    io_context* context_;
+    std::unique_ptr<ring::buffer_ring> ring_;
+    std::byte* memory_ = nullptr;
+    std::size_t entry_size_ = 0;
+    bool incremental_ = true;
+    std::vector<entry> entries_;
+    std::size_t free_ = 0;  // in the ring
+    intrusive_list<node> starved_;
+    counters counts_;
+};
+
+}  // namespace coil

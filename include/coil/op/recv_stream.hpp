@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include <coil/base/intrusive_list.hpp>
+#include <coil/loop/buffer_pool.hpp>
+#include <coil/op/recv.hpp>
+
+namespace coil {
+
+namespace op {
+
+class recv_queue;
+
+/// Bytes from a stream, in a buffer of the context's pool: what was received ahead, or what comes next.
+class [[nodiscard]] recv_chunk : public queue_reader {
+public:
+    /// `streaming`: more will be wanted, so the kernel goes on (multishot).
+    recv_chunk(const descriptor_use& from, environment& task, bool streaming = false) noexcept
+        : queue_reader(from, task, lane::read), streaming_(streaming) {}
+    ~recv_chunk();
+
+    bool await_ready() noexcept { return serve_at_once(); }
+    void await_suspend(std::coroutine_handle<> caller);
+    outcome<chunk> await_outcome() noexcept;
+    chunk await_resume();
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;
+    const char* name() const noexcept override { return "recv"; }
+    std::int32_t take_from(recv_queue& queue) noexcept override;
+    wish wanted() const noexcept override { return streaming_ ? wish::chunks : wish::chunk; }
+
+private:
+    chunk chunk_;
+    bool streaming_;
+};
+
+struct [[nodiscard]] recv_chunk_description : descriptor_use {
+    recv_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+/// The same, for `recv_stream::next`: empty at the end.
+class [[nodiscard]] next_chunk : public recv_chunk {
+public:
+    next_chunk(const descriptor_use& from, environment& task) noexcept : recv_chunk(from, task, true) {}
+
+    outcome<std::optional<chunk>> await_outcome() noexcept;
+    std::optional<chunk> await_resume();
+};
+
+struct [[nodiscard]] next_chunk_description : descriptor_use {
+    next_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+static_assert(sizeof(next_chunk) <= 104);
+
+}  // namespace op
+
+/// What a stream socket receives, chunk by chunk, in memory of the context's pool: the fastest way to receive, and the one in
+/// which an idle connection holds no buffer.
+///
+///     auto incoming = peer.recv_stream();
+///     while (auto chunk = co_await incoming.next())        // empty: the peer has finished sending
+///         co_await coil::write(peer, *chunk);              // the bytes go back to the pool with the chunk
+///
+/// While it lives bytes are received ahead of `next()`: up to `io_context::options::ahead_max`, then the peer has to wait.
+/// They belong to the socket: if this is dropped, the next `recv`, or the next stream, gets them first.
+///
+/// Lifetime: it may outlive the socket and the context; next() fails then.
+class recv_stream : public list_hook {
+public:
+    explicit recv_stream(const descriptor_use& from);
+    recv_stream(recv_stream&& other) noexcept;
+    recv_stream& operator=(recv_stream&& other) noexcept;
+    ~recv_stream();
+
+    /// Completes: with the bytes that came, at once if some are there; with nothing when the peer has finished sending.
+    /// Errors:    transfer_error: connection_reset ...; bad_descriptor if the socket was closed.
+    /// Cancel:    operation_aborted: this stops waiting, and no byte is lost.
+    /// Cost:      one SQE for any number of chunks (multishot), no allocation.
+    [[nodiscard]] op::next_chunk_description next() const noexcept {
+        return {is_linked() ? from_ : descriptor_use{}};
+    }
+
+private:
+    void drop() noexcept;
+    void take(recv_stream& other) noexcept;
+
+    descriptor_use from_;
+};
+
+}  // namespace coil

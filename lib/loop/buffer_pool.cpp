@@ -1,0 +1,195 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/loop/buffer_pool.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+#include <liburing.h>
+#include <sys/mman.h>
+
+#include <coil/base/assert.hpp>
+#include <coil/base/error.hpp>
+#include <coil/loop/io_context.hpp>
+
+#include "base/poison.hpp"
+#include "ring/abi.hpp"
+#include "ring/buffer_ring.hpp"
+#include "ring/ring.hpp"
+
+namespace coil {
+namespace {
+
+// Large entries let one receive empty a socket. All of them together should fit into the processor's cache: the kernel walks
+// through all of it.
+constexpr std::size_t large_entry = 256 * 1024;
+// A receive that brings 64 bytes takes a whole one, so they must be many.
+constexpr std::size_t small_entry = 16 * 1024;
+constexpr std::size_t entries_max = 32768;
+
+}  // namespace
+
+// ---- chunks --------------------------------------------------------------------------------------------------------
+
+void chunk::reset() noexcept {
+    if (!data_)
+        return;
+    if (pool_) {
+        poison(data_, size_);
+        pool_->release(place_);
+    } else {
+        ::operator delete(data_ - place_);
+    }
+    pool_ = nullptr;
+    data_ = nullptr;
+    size_ = place_ = 0;
+}
+
+void chunk::remove_prefix(std::size_t n) noexcept {
+    const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(n, size_));
+    if (pool_)
+        poison(data_, taken);
+    else
+        place_ += taken;
+    data_ += taken;
+    size_ -= taken;
+    if (empty())
+        reset();
+}
+
+void chunk::detach() {
+    if (!pool_)
+        return;
+    chunk copy;
+    copy.data_ = static_cast<std::byte*>(::operator new(size_));
+    copy.size_ = size_;
+    std::memcpy(copy.data_, data_, size_);
+    *this = std::move(copy);
+}
+
+// ---- the pool ------------------------------------------------------------------------------------------------------
+
+buffer_pool::buffer_pool(io_context& context, std::size_t size) : context_(&context) {
+    allocate(size, large_entry);
+    try {
+        reopen();
+    } catch (const std::system_error& refusal) {
+        if (refusal.code() != std::errc::invalid_argument)
+            throw;
+        incremental_ = false;  // before 6.12
+        allocate(size, small_entry);
+        reopen();
+    }
+}
+
+buffer_pool::~buffer_pool() {
+    COIL_CHECK(counts_.pinned ==
+               0);  // a chunk must not outlive its context: destroy it, or detach() it, before
+    unpoison(memory_, size());
+    ::munmap(memory_, size());
+}
+
+void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
+    const std::size_t count = std::clamp<std::size_t>(std::bit_ceil(size) / entry_size, 4, entries_max);
+    if (memory_) {
+        unpoison(memory_, this->size());
+        ::munmap(memory_, this->size());
+    }
+    memory_ = nullptr;
+    entries_.assign(count, {});
+    entry_size_ = entry_size;
+    ring_ = std::make_unique<ring::buffer_ring>(static_cast<unsigned>(count));
+    void* memory = ::mmap(nullptr, this->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || !ring_->data())
+        throw std::bad_alloc();
+    memory_ = static_cast<std::byte*>(memory);
+    poison(memory_, this->size());
+}
+
+// What is held by chunks stays theirs. The rest is the new ring's, empty.
+void buffer_pool::reopen() {
+    ring_->clear();
+    context_->register_buffers(*ring_, group(), incremental_);
+    free_ = 0;
+    for (std::uint32_t number = 0; number < entries_.size(); ++number) {
+        entries_[number].in_ring = false;
+        if (entries_[number].chunks == 0)
+            provide(number);
+    }
+}
+
+void buffer_pool::provide(std::uint32_t number) noexcept {
+    entries_[number].filled = 0;
+    entries_[number].in_ring = true;
+    ++free_;
+    ring_->provide(memory_ + number * entry_size_, entry_size_, static_cast<std::uint16_t>(number));
+}
+
+chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
+    const std::uint32_t number = flags >> IORING_CQE_BUFFER_SHIFT;
+    COIL_CHECK(number < entries_.size() && entries_[number].in_ring);
+    entry& from = entries_[number];
+    const auto size = static_cast<std::uint32_t>(std::max(result, 0));
+    COIL_CHECK(from.filled + size <= entry_size_);
+
+    chunk taken;
+    taken.pool_ = this;
+    taken.data_ = memory_ + number * entry_size_ + from.filled;
+    taken.size_ = size;
+    taken.place_ = number;
+    unpoison(taken.data_, size);
+    from.filled += size;
+    if (from.chunks++ == 0)
+        counts_.pinned_max = std::max(counts_.pinned_max, ++counts_.pinned);
+    if (!(flags & ring::abi::buffer_has_more)) {
+        from.in_ring = false;
+        --free_;
+    }
+    if (size == 0)
+        taken.reset();
+    else if (is_low())
+        copy_out(taken);
+    return taken;
+}
+
+void buffer_pool::copy_out(chunk& low) noexcept {
+    try {
+        low.detach();
+        ++counts_.copied;
+    } catch (const std::bad_alloc&) {
+        // It stays where it is, and holds up what it holds up.
+    }
+}
+
+bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
+    if (!before.pool_ || before.pool_ != next.pool_ || before.place_ != next.place_ ||
+        before.data_ + before.size_ != next.data_)
+        return false;
+    before.size_ += next.size_;
+    --before.pool_->entries_[before.place_].chunks;  // one holds it now, where two did
+    next.pool_ = nullptr;
+    next.data_ = nullptr;
+    next.size_ = next.place_ = 0;
+    return true;
+}
+
+void buffer_pool::release(std::uint32_t number) noexcept {
+    entry& left = entries_[number];
+    if (--left.chunks > 0)
+        return;
+    --counts_.pinned;
+    if (left.in_ring)
+        return;  // the kernel goes on filling it
+    provide(number);
+    pass_on();
+}
+
+void buffer_pool::pass_on() noexcept {
+    if (has_room() && !starved_.empty())
+        context_->schedule(starved_.pop_front());
+}
+
+}  // namespace coil

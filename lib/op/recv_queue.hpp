@@ -1,0 +1,114 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <coil/loop/buffer_pool.hpp>
+#include <coil/loop/operation.hpp>
+#include <coil/op/recv.hpp>
+#include <coil/op/recv_stream.hpp>
+
+namespace coil::op {
+
+/// What stands behind `recv_stream()` and `recv(pool)`: the bytes that were received into the pool and not yet taken, the
+/// reader who waits for some (in the record's list), and the operation that brings them.
+///
+///     filler   idle ----somebody waits----> in the kernel ----bytes----> in the kernel, also while nobody waits
+///                ^                             |     |
+///                +-- ahead_max is reached -----+     | the pool is empty
+///                +-- the streams are gone -----+     |
+///                                                    +--> starving ----a buffer came back----> in the kernel
+///
+/// Unread bytes belong to the record, not to a stream: whoever receives next gets them first. An end of the stream is not
+/// kept: asked again, the kernel says it again.
+class recv_queue final : public descriptor_source {
+public:
+    explicit recv_queue(descriptor& record);
+    ~recv_queue() override;
+
+    /// The queue of a stream's record; made by its first use.
+    static recv_queue& of(descriptor& record);
+
+    [[nodiscard]] bool is_empty() const noexcept { return size_ == 0; }
+    /// Whether there is something for a reader at once.
+    [[nodiscard]] bool has_news() const noexcept { return size_ > 0 || failure_ != 0; }
+    /// Whether a reader has to come here before he asks the kernel himself.
+    [[nodiscard]] bool concerns_readers() const noexcept { return has_news() || filler_.is_asking(); }
+
+    /// Serves `reader`, who has the reader's place, now or when there is something for him.
+    void wait(queue_reader& reader) noexcept;
+
+    void add(recv_stream& stream) noexcept { streams_.push_back(stream); }
+    /// A stream has gone. What comes all the same is kept.
+    void stream_gone() noexcept;
+
+    // For readers who are served.
+
+    /// The first of the unread bytes, as they came.
+    [[nodiscard]] chunk take() noexcept;
+    /// Copies unread bytes, as many as there are; with `peek` they stay. Returns how many.
+    std::size_t copy(mutable_buffers into, bool peek) noexcept;
+    /// What the kernel said in the end, a negative errno: once.
+    [[nodiscard]] std::int32_t take_failure() noexcept { return std::exchange(failure_, 0); }
+    /// Bytes that somebody was given, and did not take after all. Until they are taken nobody is given others.
+    void put_back(chunk bytes) noexcept;
+
+    void close() noexcept override;
+    void cancel() noexcept override {
+    }  // the filler is one of the record's operations, and is cancelled with them
+    [[nodiscard]] bool keeps_bytes() noexcept override;
+
+private:
+    class filler final : public operation {
+    public:
+        explicit filler(recv_queue& queue);
+        ~filler() { retire(); }
+
+        std::coroutine_handle<> run() noexcept override;
+        void ask(bool multishot) noexcept;
+        void settle() noexcept;
+        [[nodiscard]] bool is_asking() const noexcept { return !is_idle(); }
+
+    protected:
+        void prepare(io_uring_sqe& sqe) noexcept override;
+        void more(const coil::answer& given) noexcept override;
+        const char* name() const noexcept override { return "recv"; }
+
+    private:
+        recv_queue& queue_;
+        bool multishot_ = true;
+    };
+
+    /// Its turn comes when the pool has room again.
+    class starving final : public node {
+    public:
+        explicit starving(recv_queue& queue) noexcept : queue_(queue) {}
+        std::coroutine_handle<> run() noexcept override;
+
+    private:
+        recv_queue& queue_;
+    };
+
+    void arrived(chunk bytes) noexcept;
+    void ended(std::int32_t result) noexcept;
+    void serve() noexcept;
+    void go_on() noexcept;
+
+    descriptor& record_;
+    buffer_pool& pool_;
+    chunk returned_;             // goes before the others
+    std::vector<chunk> unread_;  // from first_ on
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;  // of all of them, in bytes
+    std::int32_t failure_ = 0;
+    bool closed_ = false;
+    intrusive_list<recv_stream> streams_;
+    starving starving_;
+    filler filler_;  // last, so that it goes first: while it ends, bytes may still come
+};
+
+}  // namespace coil::op

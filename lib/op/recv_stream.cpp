@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/recv_stream.hpp>
+
+#include <utility>
+
+#include <coil/loop/io_context.hpp>
+
+#include "op/recv_queue.hpp"
+
+namespace coil {
+
+// ---- the stream ----------------------------------------------------------------------------------------------------
+
+recv_stream::recv_stream(const descriptor_use& from) : from_(from) {
+    if (from_.record)
+        op::recv_queue::of(*from_.record).add(*this);
+}
+
+recv_stream::recv_stream(recv_stream&& other) noexcept { take(other); }
+
+recv_stream& recv_stream::operator=(recv_stream&& other) noexcept {
+    if (this != &other) {
+        drop();
+        take(other);
+    }
+    return *this;
+}
+
+recv_stream::~recv_stream() { drop(); }
+
+void recv_stream::take(recv_stream& other) noexcept {
+    from_ = other.from_;
+    if (!other.is_linked())
+        return;
+    other.unlink();
+    op::recv_queue::of(*from_.record).add(*this);
+}
+
+// The queue lets go of its streams when it goes: one that isn't linked has none any more.
+void recv_stream::drop() noexcept {
+    if (!is_linked())
+        return;
+    unlink();
+    op::recv_queue::of(*from_.record).stream_gone();
+}
+
+namespace op {
+
+// ---- readers -------------------------------------------------------------------------------------------------------
+
+recv_chunk::~recv_chunk() {
+    if (chunk_.empty() || !source())
+        return;
+    static_cast<recv_queue*>(source())->put_back(std::move(chunk_));
+}
+
+void recv_chunk::await_suspend(std::coroutine_handle<> caller) {
+    if (is_current() && target().context().is_mine())
+        recv_queue::of(target());  // throws, if at all, before anything has begun
+    if (begin(caller) && claim_lane())
+        recv_queue::of(target()).wait(*this);
+}
+
+void recv_chunk::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
+
+std::int32_t recv_chunk::take_from(recv_queue& queue) noexcept {
+    chunk_ = queue.take();
+    return static_cast<std::int32_t>(chunk_.size());
+}
+
+outcome<chunk> recv_chunk::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    if (answer().result == 0 && was_interrupted())
+        return error::operation_aborted;
+    return std::move(chunk_);
+}
+
+chunk recv_chunk::await_resume() {
+    auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error(), true);
+    return *std::move(outcome);
+}
+
+outcome<std::optional<chunk>> next_chunk::await_outcome() noexcept {
+    auto outcome = recv_chunk::await_outcome();
+    if (!outcome)
+        return outcome.error();
+    if (outcome->empty())
+        return std::optional<chunk>();
+    return std::optional<chunk>(*std::move(outcome));
+}
+
+std::optional<chunk> next_chunk::await_resume() {
+    auto received = recv_chunk::await_resume();
+    if (received.empty())
+        return std::nullopt;
+    return received;
+}
+
+}  // namespace op
+}  // namespace coil

@@ -1,0 +1,259 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// Streams of chunks on the real kernel: nobody who keeps, floods, or goes away takes the pool from the others.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <coil/algo/read.hpp>
+#include <coil/algo/write.hpp>
+#include <coil/loop/buffer_pool.hpp>
+#include <coil/op/recv_stream.hpp>
+
+#include "net/connected.hpp"
+
+namespace coil::test {
+namespace {
+
+constexpr std::size_t period = 65521;  // a prime: no buffer's size is a multiple of it
+
+/// Bytes that can be told by their place.
+std::vector<std::byte> pattern(std::size_t size, std::uint32_t seed = 1) {
+    std::vector<std::byte> bytes(size);
+    for (std::size_t i = 0; i < std::min(size, period); ++i)
+        bytes[i] = static_cast<std::byte>((i * 2654435761u + seed) >> 13);
+    for (std::size_t done = period; done < size; done += period)
+        std::memcpy(bytes.data() + done, bytes.data(), std::min(period, size - done));
+    return bytes;
+}
+
+bool starts_with(std::span<const std::byte> bytes, const chunk& beginning) {
+    return beginning.size() <= bytes.size() &&
+           std::memcmp(bytes.data(), beginning.data(), beginning.size()) == 0;
+}
+
+task<> send_and_finish(tcp::socket& to, std::span<const std::byte> bytes) {
+    co_await write(to, bytes);
+    to.shutdown(socket_base::shutdown_send);
+}
+
+task<> echo(tcp::socket& peer) {
+    auto incoming = peer.recv_stream();
+    while (auto chunk = co_await incoming.next())
+        co_await write(peer, *chunk);
+    peer.shutdown(socket_base::shutdown_send);
+}
+
+/// Asks an echo, and checks the answer.
+task<> ask(tcp::socket& server, std::uint32_t seed, std::size_t size) {
+    const auto question = pattern(size, seed);
+    std::vector<std::byte> answer(size);
+    co_await write(server, question);
+    co_await read(server, answer);
+    EXPECT_EQ(answer, question);
+}
+
+TEST(RecvStreams, GiveEveryByteInOrder) {
+    real_context context;
+    context.run([&]() -> task<> {
+        auto ends = co_await connect_ends(context);
+        const auto sent = pattern(8 << 20);
+        auto sending = co_spawn(context.io(), send_and_finish, std::ref(ends.far), std::span(sent));
+        auto incoming = ends.near.recv_stream();
+        std::vector<std::byte> received;
+        while (auto chunk = co_await incoming.next())
+            received.insert(received.end(), chunk->begin(), chunk->end());
+        EXPECT_TRUE(received == sent);
+        co_await sending.join();
+        EXPECT_FALSE(co_await incoming.next());  // the end stays
+        std::array<std::byte, 1> one;
+        EXPECT_EQ(co_await ends.near.recv(one), 0u);
+        EXPECT_EQ(context.io().pool().counts().pinned, 0u);
+    });
+}
+
+// The stream is dropped at a random byte, and the plain recv goes on there, again and again.
+TEST(RecvStreams, DroppedAnywhereLeaveTheRestToRecv) {
+    real_context context;
+    context.run([&]() -> task<> {
+        std::mt19937 random(7);
+        auto ends = co_await connect_ends(context);
+        const auto sent = pattern(4 << 20);
+        auto sending = co_spawn(context.io(), send_and_finish, std::ref(ends.far), std::span(sent));
+        std::vector<std::byte> received;
+        std::vector<std::byte> buffer(100'000);
+        bool ended = false;
+        while (!ended) {
+            {
+                auto incoming = ends.near.recv_stream();
+                for (auto chunks = random() % 3; chunks > 0 && !ended; --chunks) {
+                    auto chunk = co_await incoming.next();
+                    ended = !chunk;
+                    if (chunk)
+                        received.insert(received.end(), chunk->begin(), chunk->end());
+                }
+            }
+            const auto some = std::span(buffer).first(1 + random() % buffer.size());
+            const std::size_t n = co_await ends.near.recv(some);
+            ended = n == 0;
+            received.insert(received.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(n));
+        }
+        EXPECT_TRUE(received == sent);
+        co_await sending.join();
+    });
+}
+
+TEST(RecvStreams, ThatNobodyReadsTakeNothingFromTheOthers) {
+    real_context context;
+    context.run([&]() -> task<> {
+        // One peer floods a task that never reads, but for the first byte.
+        auto flooded = co_await connect_ends(context);
+        auto incoming = flooded.near.recv_stream();
+        const auto flood = pattern(48 << 20);
+        auto flooding = co_spawn(context.io(), send_and_finish, std::ref(flooded.far), std::span(flood));
+        auto first = co_await incoming.next();
+        EXPECT_TRUE(first.has_value());
+
+        std::vector<connection> clients;
+        std::vector<join_handle<void>> tasks;
+        for (int i = 0; i < 100; ++i)
+            clients.push_back(co_await connect_ends(context));
+        for (auto& each: clients)
+            tasks.push_back(co_spawn(context.io(), echo, std::ref(each.far)));
+        for (std::uint32_t round = 0; round < 3; ++round) {
+            std::vector<join_handle<void>> asking;
+            for (auto& each: clients)
+                asking.push_back(co_spawn(context.io(), ask, std::ref(each.near), round, 5000 * round + 1));
+            for (auto& each: asking)
+                co_await each.join();
+        }
+        EXPECT_FALSE(flooding.done());  // the flood waits: back-pressure has reached its sender
+        for (auto& each: clients)
+            each.near.shutdown(socket_base::shutdown_send);
+        for (auto& each: tasks)
+            co_await each.join();
+
+        std::size_t received = first->size();
+        bool in_order = starts_with(flood, *first);
+        first.reset();
+        while (auto chunk = co_await incoming.next()) {
+            in_order = in_order && starts_with(std::span(flood).subspan(received), *chunk);
+            received += chunk->size();
+        }
+        EXPECT_TRUE(in_order);
+        EXPECT_EQ(received, flood.size());
+        co_await flooding.join();
+    });
+}
+
+// A thousand chunks of ten bytes are held while others move past them, an entry's worth between one and the next.
+TEST(RecvStreams, AThousandParkedChunksDoNotStopTheTraffic) {
+    real_context context;
+    context.run([&]() -> task<> {
+        constexpr std::size_t parked = 1000;
+        const auto little = pattern(10);
+        const auto much = pattern(256 << 10);
+        auto busy = co_await connect_ends(context);
+        auto stream = busy.near.recv_stream();
+        auto parking = co_await connect_ends(context);
+        std::vector<chunk> held;
+        for (std::size_t i = 0; i < parked; ++i) {
+            co_await write(parking.far, little);
+            held.push_back(co_await parking.near.recv(context.io().pool()));
+            auto sending = co_spawn(context.io(), [&]() -> task<> { co_await write(busy.far, much); });
+            for (std::size_t left = much.size(); left > 0;) {
+                auto chunk = co_await stream.next();
+                CO_ASSERT_TRUE(chunk.has_value());
+                left -= chunk->size();
+            }
+            co_await sending.join();
+        }
+        for (const chunk& each: held)
+            EXPECT_TRUE(each.size() == little.size() && starts_with(little, each));
+        EXPECT_GT(context.io().pool().counts().copied, parked / 2);
+        held.clear();
+        EXPECT_EQ(context.io().pool().counts().pinned, 0u);
+    });
+}
+
+// A pool of one megabyte, and two hundred connections that want more than it all the time.
+TEST(RecvStreams, OfAPoolThatIsTooSmallGoOnAllOfThem) {
+    real_context context({.pool_size = 1 << 20});
+    context.run([&]() -> task<> {
+        constexpr std::size_t size = 100'000;
+        std::vector<connection> clients;
+        std::vector<join_handle<void>> tasks;
+        for (int i = 0; i < 200; ++i)
+            clients.push_back(co_await connect_ends(context));
+        const auto before = context.io().metrics();
+        for (auto& each: clients) {
+            tasks.push_back(co_spawn(context.io(), echo, std::ref(each.far)));
+            tasks.push_back(co_spawn(context.io(), ask, std::ref(each.near), 1, size));
+        }
+        for (std::size_t i = 1; i < tasks.size(); i += 2)
+            co_await tasks[i].join();
+        EXPECT_LT(context.io().metrics().submissions - before.submissions, 200'000u);  // nobody spins
+        for (auto& each: clients)
+            each.near.shutdown(socket_base::shutdown_send);
+        for (std::size_t i = 0; i < tasks.size(); i += 2)
+            co_await tasks[i].join();
+        EXPECT_EQ(context.io().pool().counts().pinned, 0u);
+    });
+}
+
+TEST(RecvStreams, OfAPeerThatResetsFailAfterItsBytes) {
+    real_context context;
+    auto [socket, peer] = context.connection();
+    context.run([&]() -> task<> {
+        auto incoming = socket.recv_stream();
+        peer.send("hello");
+        EXPECT_EQ((co_await incoming.next())->text(), "hello");
+        peer.reset();
+        auto received = co_await as_tuple(incoming.next());
+        EXPECT_EQ(received.error(), error::connection_reset);
+    });
+}
+
+// A ring of its own for each thread that runs the context: the pool, and what was received, go along.
+TEST(RecvStreams, GoOnOnAnotherThread) {
+    io_context context;
+    plain_listener listener;
+    tcp::socket socket(context);
+    socket.assign(tcp::v4(), listener.connect());
+    plain_peer peer = listener.accept();
+    std::optional stream(socket.recv_stream());
+    std::string received;
+    const auto receive = [&](std::size_t size) -> task<> {
+        while (received.size() < size) {
+            auto chunk = co_await stream->next();
+            CO_ASSERT_TRUE(chunk.has_value());
+            received += chunk->text();
+        }
+    };
+    for (std::size_t round = 1; round <= 3; ++round) {
+        peer.send("0123456789");
+        std::thread([&] {
+            context.restart();
+            co_spawn(context, receive, 10 * round, detached);
+            context.run();
+        }).join();
+        EXPECT_EQ(received.size(), 10 * round);
+    }
+    EXPECT_EQ(received, "012345678901234567890123456789");
+    stream.reset();
+}
+
+}  // namespace
+}  // namespace coil::test

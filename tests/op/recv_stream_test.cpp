@@ -1,0 +1,503 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/recv_stream.hpp>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <coil/loop/buffer_pool.hpp>
+
+#include "support/scripted_context.hpp"
+
+// Receiving into the pool: what the kernel fills, what is received ahead, and whose the unread bytes are.
+
+namespace coil::test {
+namespace {
+
+using namespace std::string_literals;
+
+/// Of what the kernel has for receives: since 6.12 buffers that are filled bit by bit, before a whole one for each.
+class RecvStream : public testing::TestWithParam<bool> {
+public:
+    explicit RecvStream(const io_context::options& chosen = small()) : context_(script(GetParam()), chosen) {}
+
+protected:
+    // A pool of four entries of 256 KiB, or of 64 of 16 KiB.
+    static io_context::options small() { return {.pool_size = 1 << 20, .ahead_max = 1000}; }
+    static std::unique_ptr<ring::scripted_kernel> script(bool incremental) {
+        auto made = std::make_unique<ring::scripted_kernel>();
+        if (!incremental)
+            made->know_no_incremental_buffers();
+        return made;
+    }
+
+    template <class F>
+    void tell(F&& story) {
+        context_.run(story);
+    }
+    ring::scripted_kernel& script() { return context_.script(); }
+    [[nodiscard]] std::size_t asked() { return script().submitted(IORING_OP_RECV); }
+
+    /// The next chunk, as text; "." at the end.
+    static task<std::string> text_of_next(recv_stream& stream) {
+        auto chunk = co_await stream.next();
+        co_return chunk ? std::string(chunk->text()) : ".";
+    }
+
+    scripted_context context_;
+};
+
+TEST_P(RecvStream, GivesWhatComesAndThenTheEnd) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        for (const char* text: {"one", "two", "three"})
+            context_.then([&, text] { context_.answer(IORING_OP_RECV, text); });
+        context_.then([&] { context_.answer(IORING_OP_RECV, 0); });
+        for (const char* text: {"one", "two", "three", "."})
+            EXPECT_EQ(co_await text_of_next(stream), text);
+        EXPECT_EQ(asked(), 1u);
+        const auto& sqe = script().latest();
+        EXPECT_TRUE(sqe.ioprio & IORING_RECV_MULTISHOT);
+        EXPECT_TRUE(sqe.flags & IOSQE_BUFFER_SELECT);
+        EXPECT_EQ(sqe.len, 0u);
+    });
+}
+
+TEST_P(RecvStream, AsksNothingBeforeSomebodyWantsBytes) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        co_await yield();
+        EXPECT_EQ(asked(), 0u);
+    });
+}
+
+TEST_P(RecvStream, GivesBytesThatHaveComeAtOnceAndInOneChunkWhereTheyAreInOnePiece) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] {
+            for (const char* text: {"a", "b", "c"})
+                context_.answer(IORING_OP_RECV, text);
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "a");
+        const unsigned enters = script().enters();
+        if (GetParam()) {
+            EXPECT_EQ(co_await text_of_next(stream), "bc");
+        } else {
+            EXPECT_EQ(co_await text_of_next(stream), "b");
+            EXPECT_EQ(co_await text_of_next(stream), "c");
+        }
+        EXPECT_EQ(script().enters(), enters);
+    });
+}
+
+TEST_P(RecvStream, OfSeveralConnectionsTheBytesStayApart) {
+    tell([&]() -> task<> {
+        auto one = context_.connected_socket();
+        auto two = context_.connected_socket();
+        auto from_one = one.recv_stream();
+        auto from_two = two.recv_stream();
+        std::string first, second;
+        const auto collect = [](recv_stream& stream, std::string& all) -> task<> {
+            while (auto chunk = co_await stream.next())
+                all += chunk->text();
+        };
+        auto a = co_spawn(context_.io(), collect, std::ref(from_one), std::ref(first));
+        auto b = co_spawn(context_.io(), collect, std::ref(from_two), std::ref(second));
+        for (int i = 0; i < 20; ++i) {
+            context_.then([&] {
+                const auto waiting = script().in_flight(IORING_OP_RECV);
+                script().answer(waiting[0], "1" + std::string(40, 'x'));
+                script().answer(waiting[1], "2" + std::string(70, 'y'));
+                script().answer(waiting[0], "3");
+            });
+        }
+        context_.then([&] {
+            context_.answer(IORING_OP_RECV, 0);
+            context_.answer(IORING_OP_RECV, 0);
+        });
+        co_await a.join();
+        co_await b.join();
+        std::string expected_one, expected_two;
+        for (int i = 0; i < 20; ++i) {
+            expected_one += "1" + std::string(40, 'x') + "3";
+            expected_two += "2" + std::string(70, 'y');
+        }
+        EXPECT_EQ(first, expected_one);
+        EXPECT_EQ(second, expected_two);
+        EXPECT_EQ(context_.io().pool().counts().pinned, 0u);
+    });
+}
+
+TEST_P(RecvStream, AnErrorComesAfterTheBytesAndOnce) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] {
+            context_.answer(IORING_OP_RECV, "one");
+            context_.answer(IORING_OP_RECV, "two");
+            context_.answer(IORING_OP_RECV, -ECONNRESET);
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        EXPECT_EQ(co_await text_of_next(stream), "two");
+        co_await yield();
+        try {
+            co_await stream.next();
+            ADD_FAILURE() << "no error";
+        } catch (const transfer_error& failure) {
+            EXPECT_EQ(failure.code(), error::connection_reset);
+            EXPECT_NE(std::string(failure.what()).find("recv: "), std::string::npos);
+        }
+        context_.answer_next(0);
+        EXPECT_EQ(co_await text_of_next(stream), ".");
+    });
+}
+
+TEST_P(RecvStream, AsksAgainWhenAnOverflowHasEndedTheMultishot) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] { context_.answer(IORING_OP_RECV, reply("one").last()); });
+        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        EXPECT_EQ(co_await text_of_next(stream), "two");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+// ---- ahead -----------------------------------------------------------------------------------------------------------
+
+TEST_P(RecvStream, ReceivesSoMuchAheadAndThenLetsThePeerWait) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] {
+            context_.answer(IORING_OP_RECV, "x");
+            context_.answer(IORING_OP_RECV, std::string(600, 'a'));
+            context_.answer(IORING_OP_RECV, std::string(600, 'b'));
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "x");
+        co_await yield();
+        EXPECT_TRUE(script().in_flight(IORING_OP_RECV).empty());
+        std::string all;
+        while (all.size() < 1200)
+            all += co_await text_of_next(stream);
+        EXPECT_EQ(all, std::string(600, 'a') + std::string(600, 'b'));
+        EXPECT_EQ(asked(), 1u);
+        context_.answer_next("y");
+        EXPECT_EQ(co_await text_of_next(stream), "y");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_P(RecvStream, WhatComesWhileItIsToldToStopIsKept) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        std::optional stream(socket.recv_stream());
+        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        EXPECT_EQ(co_await text_of_next(*stream), "one");
+        script().when_cancelled("two");
+        stream.reset();
+        auto next = socket.recv_stream();
+        context_.then([&] { context_.answer(IORING_OP_RECV, "three"); });
+        EXPECT_EQ(co_await text_of_next(next), "two");
+        EXPECT_EQ(co_await text_of_next(next), "three");
+    });
+}
+
+// ---- unread bytes belong to the socket -------------------------------------------------------------------------------
+
+TEST_P(RecvStream, ARecvAfterItGetsTheUnreadBytesFirstAndThenAsks) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        {
+            auto stream = socket.recv_stream();
+            context_.then([&] {
+                context_.answer(IORING_OP_RECV, "one");
+                context_.answer(IORING_OP_RECV, "two");
+            });
+            EXPECT_EQ(co_await text_of_next(stream), "one");
+        }
+        std::array<char, 2> two;
+        std::array<char, 10> ten;
+        EXPECT_EQ(co_await socket.recv(two, MSG_PEEK), 2u);
+        EXPECT_EQ(co_await socket.recv(two), 2u);
+        EXPECT_EQ(std::string_view(two.data(), 2), "tw");
+        EXPECT_EQ(co_await socket.recv(ten), 1u);
+        EXPECT_EQ(ten[0], 'o');
+        context_.answer_next("three");
+        EXPECT_EQ(co_await socket.recv(two, ten), 5u);
+        EXPECT_EQ(std::string_view(ten.data(), 3), "ree");
+    });
+}
+
+TEST_P(RecvStream, SeveralBuffersAreFilledFromSeveralChunks) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] {
+            for (const char* text: {"x", "abc", "defg"})
+                context_.answer(IORING_OP_RECV, text);
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "x");
+        std::array<char, 2> two;
+        std::array<char, 3> three;
+        EXPECT_EQ(co_await socket.recv(two, three), 5u);
+        EXPECT_EQ(std::string(two.data(), 2) + std::string(three.data(), 3), "abcde");
+        EXPECT_EQ(co_await text_of_next(stream), "fg");
+    });
+}
+
+TEST_P(RecvStream, ARecvBesideItWaitsForItsBytesAndNotForOthers) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        std::array<char, 10> buffer;
+        EXPECT_EQ(co_await socket.recv(buffer), 3u);  // the multishot is the one who asks
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_P(RecvStream, ARecvThatWaitsWhileItEndsAsksItself) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        std::optional stream(socket.recv_stream());
+        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        EXPECT_EQ(co_await text_of_next(*stream), "one");
+        stream.reset();  // the cancel is on its way
+        std::array<char, 10> buffer;
+        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        EXPECT_EQ(co_await socket.recv(buffer), 3u);
+        EXPECT_EQ(asked(), 2u);
+        EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
+    });
+}
+
+TEST_P(RecvStream, OfThePoolOneByOneAsksForEach) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        for (const char* text: {"one", "two"}) {
+            context_.answer_next(text);
+            auto received = co_await socket.recv(context_.io().pool());
+            EXPECT_EQ(received.text(), text);
+            EXPECT_FALSE(script().latest().ioprio & IORING_RECV_MULTISHOT);
+        }
+        context_.answer_next(0);
+        EXPECT_TRUE((co_await socket.recv(context_.io().pool())).empty());
+        EXPECT_EQ(asked(), 3u);
+    });
+}
+
+TEST_P(RecvStream, ASocketWithUnreadBytesIsNotReleased) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        {
+            auto stream = socket.recv_stream();
+            context_.then([&] {
+                context_.answer(IORING_OP_RECV, "one");
+                context_.answer(IORING_OP_RECV, "two");
+            });
+            EXPECT_EQ(co_await text_of_next(stream), "one");
+        }
+        try {
+            static_cast<void>(socket.release());
+            ADD_FAILURE() << "no error";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), error::unread_bytes);
+        }
+        std::array<char, 10> buffer;
+        EXPECT_EQ(co_await socket.recv(buffer), 3u);
+        const int number = socket.release();
+        EXPECT_TRUE(script().in_flight().empty());
+        script().close(number);
+    });
+}
+
+// ---- cancel, close, destroy --------------------------------------------------------------------------------------------
+
+TEST_P(RecvStream, ACancelOnlyStopsWaiting) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        auto waiting = co_spawn(context_.io(), [&]() -> task<> { co_await stream.next(); });
+        co_await yield();
+        waiting.request_stop();
+        auto [ec] = co_await as_tuple(waiting.join());
+        EXPECT_EQ(ec, error::operation_aborted);
+        EXPECT_EQ(script().in_flight(IORING_OP_RECV).size(), 1u);
+        context_.then([&] { context_.answer(IORING_OP_RECV, "later"); });
+        EXPECT_EQ(co_await text_of_next(stream), "later");
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_P(RecvStream, AChunkForOneThatIsDestroyedBeforeItsTurnIsForTheNext) {
+    auto socket = context_.connected_socket();
+    auto stream = socket.recv_stream();
+    {
+        auto waiting = context_.spawn([&]() -> task<> { co_await stream.next(); });
+        context_.poll();
+        context_.answer(IORING_OP_RECV, "one");
+        auto stopper = context_.spawn([&]() -> task<> {
+            context_.io().stop();
+            co_return;
+        });
+        context_.run();
+    }
+    context_.destroy();  // the script checks that all was given back
+}
+
+TEST_P(RecvStream, AWaitThatIsDestroyedLeavesTheSocketToOthers) {
+    auto socket = context_.connected_socket();
+    auto stream = socket.recv_stream();
+    {
+        auto destroyed = stream.next().operation_in(context_.io().foreign_environment());
+        destroyed.await_suspend(std::noop_coroutine());
+        context_.poll();
+    }
+    context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+    tell([&]() -> task<> { EXPECT_EQ(co_await text_of_next(stream), "one"); });
+    EXPECT_EQ(asked(), 1u);
+}
+
+TEST_P(RecvStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        auto waiting = co_spawn(context_.io(), [&]() -> task<std::error_code> {
+            auto received = co_await as_tuple(stream.next());
+            co_return received.error();
+        });
+        co_await yield();
+        socket.cancel();
+        EXPECT_EQ(co_await waiting.join(), error::operation_aborted);
+        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_P(RecvStream, ClosingTheSocketEndsTheWaitAndGivesTheBytesBack) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] {
+            context_.answer(IORING_OP_RECV, "one");
+            context_.answer(IORING_OP_RECV, "two");
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        script().when_cancelled("three");
+        socket.close();
+        EXPECT_EQ(context_.io().pool().counts().pinned, 0u);
+        auto received = co_await as_tuple(stream.next());
+        EXPECT_EQ(received.error(), error::bad_descriptor);
+    });
+}
+
+TEST_P(RecvStream, OurOwnShutdownIsAnAbortedWaitAndNoEnd) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([&] {
+            socket.shutdown(socket_base::shutdown_receive);
+            context_.answer(IORING_OP_RECV, 0);
+        });
+        auto received = co_await as_tuple(stream.next());
+        EXPECT_EQ(received.error(), error::operation_aborted);
+    });
+}
+
+TEST_P(RecvStream, MovesWithItsSocket) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        tcp::socket moved;
+        context_.then([&] {
+            moved = std::move(socket);
+            context_.answer(IORING_OP_RECV, "one");
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        recv_stream other = std::move(stream);
+        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        EXPECT_EQ(co_await text_of_next(other), "two");
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+// ---- chunks and their pool ---------------------------------------------------------------------------------------------
+
+TEST_P(RecvStream, AChunkIsDetachedIntoMemoryOfItsOwn) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        context_.answer_next("hello");
+        auto kept = co_await socket.recv(context_.io().pool());
+        EXPECT_EQ(context_.io().pool().counts().pinned, 1u);
+        const auto* before = kept.data();
+        kept.detach();
+        EXPECT_EQ(context_.io().pool().counts().pinned, 0u);
+        EXPECT_NE(kept.data(), before);
+        EXPECT_EQ(kept.text(), "hello");
+        kept.remove_prefix(2);
+        EXPECT_EQ(kept.text(), "llo");
+        chunk moved = std::move(kept);
+        EXPECT_TRUE(kept.empty());
+        moved.remove_prefix(100);
+        EXPECT_TRUE(moved.empty());
+    });
+}
+
+// Low on entries, it copies: so nobody who keeps his chunks holds up the others for ever.
+TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto& pool = context_.io().pool();
+        const std::size_t entries = pool.size() / pool.entry_size();
+        std::vector<chunk> kept;
+        for (std::size_t i = 0; i < 3 * entries; ++i) {
+            std::string text = std::to_string(i);
+            text.resize(pool.entry_size(), 'x');
+            context_.answer_next(text);
+            kept.push_back(co_await socket.recv(pool));
+            EXPECT_TRUE(kept.back().text() == text) << i;
+        }
+        EXPECT_LE(pool.counts().pinned, entries);
+        EXPECT_GE(pool.counts().copied, 2 * entries);
+        EXPECT_EQ(pool.counts().starved, 0u);
+        kept.clear();
+        EXPECT_EQ(pool.counts().pinned, 0u);
+    });
+}
+
+// More in one turn than the pool holds: the kernel finds no buffer, and the bytes wait in the socket.
+TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        std::string all;
+        for (int i = 0; all.size() < 3 * context_.io().pool().size(); ++i)
+            all += std::to_string(i) + std::string(500, ' ');
+        context_.then([&] { context_.answer(IORING_OP_RECV, reply(all).last()); });
+        std::string received;
+        while (received.size() < all.size())
+            received += co_await text_of_next(stream);
+        EXPECT_EQ(received, all);
+        EXPECT_GE(context_.io().pool().counts().starved, 1u);
+        EXPECT_LT(script().enters(), 300u);
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, RecvStream, testing::Bool(),
+                         [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
+
+}  // namespace
+}  // namespace coil::test
