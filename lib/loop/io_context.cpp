@@ -17,6 +17,16 @@
 // The loop, in the order in which it happens. How a context comes to its thread, and how it ends, is in ownership.cpp.
 
 namespace coil {
+namespace {
+
+// The flag that says whether there is work is in memory that we share with the kernel: to look at it costs no system call.
+void spin_once() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
 
 std::size_t io_context::run() { return run_turns(time_point::max(), static_cast<std::size_t>(-1), true); }
 
@@ -64,13 +74,15 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
         may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
     // What found no slot must not wait for somebody else's answer: this enter makes room, and the next turn goes on.
     const bool has_room = deferred_.empty() && cancels_.empty();
-    if (is_idle && has_room)
+    if (is_idle && has_room && !options_.spin)
         enter(1, timers_.empty() ? deadline : std::min(deadline, timers_.next()));
     else if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
         enter(0, is_idle ? deadline : time_point::min());
+    else if (is_idle)
+        spin_once();
 
     // 3. Collect the answers. Whose they are becomes ready.
-    collect();
+    collected_ = collect();
 
     // 4. What other threads have posted, and what time has brought.
     if (!inbox_.empty())
@@ -95,7 +107,8 @@ std::size_t io_context::resume_ready(std::size_t limit) {
             break;
     }
     ready_.splice_front(batch_);
-    resumptions_ += ran;
+    counts_.resumptions += ran;
+    counts_.ready_max = std::max<unsigned long long>(counts_.ready_max, ran);
     if (thrown_) [[unlikely]]
         std::rethrow_exception(std::exchange(thrown_, nullptr));
     return ran;
@@ -237,6 +250,7 @@ bool io_context::ask_to_cancel(operation& asked) noexcept {
     io_uring_sqe* sqe = slot();
     if (!sqe)
         return false;
+    ++counts_.cancels;
     io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&asked), 0);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = ignored_tag;
@@ -327,7 +341,18 @@ ring::kernel& io_context::kernel() const noexcept { return ring_->behind(); }
 time_point io_context::now() const noexcept { return kernel().now(); }
 
 io_context::counters io_context::metrics() const noexcept {
-    return {ring_->enters(), ring_->submissions(), ring_->completions(), ring_->overflows(), resumptions_};
+    counters now = counts_;
+    now.enters = ring_->enters();
+    now.submissions = ring_->submissions();
+    now.completions = ring_->completions();
+    now.overflows = ring_->overflows();
+    if (pool_) {
+        now.starved = pool_->counts().starved;
+        now.copied = pool_->counts().copied;
+        now.pinned = pool_->counts().pinned;
+        now.pinned_max = pool_->counts().pinned_max;
+    }
+    return now;
 }
 
 }  // namespace coil

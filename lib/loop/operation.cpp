@@ -48,13 +48,17 @@ bool operation::begin(std::coroutine_handle<> caller) {
 }
 
 bool operation::begin_at_once() noexcept {
-    if (!descriptor_ || descriptor_->generation() != generation_ || env().stop_requested())
-        return false;
-    io_context& context = descriptor_->context();
-    if (!context.is_mine() || context.is_closing() || !lane_is_free() || !context.may_complete_at_once())
+    if (!may_end_at_once())
         return false;
     attach();
     return true;
+}
+
+bool operation::may_end_at_once() noexcept {
+    if (!is_current() || env().stop_requested())
+        return false;
+    io_context& context = descriptor_->context();
+    return context.is_mine() && !context.is_closing() && lane_is_free() && context.may_complete_at_once();
 }
 
 bool operation::lane_is_free() const noexcept {

@@ -133,8 +133,11 @@ void accept_queue::wait(accept& waiter) noexcept {
 
 void accept_queue::arrived(int number) noexcept {
     deliver({number, closed_ ? ip::endpoint() : peer_of(number)});
-    if (accepted_.size() >= record_.context().chosen().unaccepted_max && !record_.has_waiting())
+    if (accepted_.size() >= record_.context().chosen().unaccepted_max && !record_.has_waiting() &&
+        !filler_.was_cancelled()) {
+        record_.context().count_ahead_stop();
         filler_.stop();
+    }
 }
 
 // One address can't be shared by all connections of a multishot: the next one would overwrite it. So each is asked for.

@@ -4,8 +4,11 @@
 
 #include <liburing.h>
 
+#include <coil/loop/io_context.hpp>
+
 #include "op/message.hpp"
 #include "op/recv_queue.hpp"
+#include "ring/kernel.hpp"
 
 namespace coil::op {
 namespace {
@@ -74,7 +77,7 @@ received_from recvmsg_from::await_resume() {
 }
 
 sendmsg::sendmsg(const sendmsg_request& what, environment& task, coil::lane lane) noexcept
-    : operation(what, task, lane), flags_(what.flags), buffers_(what.buffers) {
+    : sender(what, task, lane), flags_(what.flags), buffers_(what.buffers) {
     if (what.to)
         to_size_ = what.to->to_sockaddr(to_);
 }
@@ -88,19 +91,32 @@ void sendmsg::await_suspend(std::coroutine_handle<> caller) {
         submit();
 }
 
-void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
+bool sendmsg::await_ready() noexcept {
+    if (lane() == lane::write && total_size(buffers_) == 0)
+        return true;  // nothing to ask
+    if ((lane() != lane::write && buffers_.size() > IOV_MAX) || !may_send_directly())
+        return false;
+    fill_message();
+    return finish_directly(target().context().kernel().sendmsg(target().number(), message_,
+                                                               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+void sendmsg::fill_message() noexcept {
     message_ = message_of(buffers_.data(), count_of(buffers_));
     if (to_size_ > 0) {
         message_.msg_name = &to_.any;
         message_.msg_namelen = to_size_;
     }
+}
+
+void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
+    count();
+    fill_message();
     io_uring_prep_sendmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_NOSIGNAL));
 }
 
 outcome<std::size_t> sendmsg::await_outcome() noexcept {
-    if (const auto error = failure())
-        return error;
-    return static_cast<std::size_t>(answer().result);
+    return outcome_of(is_done() ? total_size(buffers_) : 0);  // of nothing, nothing was asked
 }
 
 std::size_t sendmsg::await_resume() {

@@ -60,8 +60,9 @@ chunk recv_queue::take() noexcept {
     chunk first = std::move(returned_);
     if (first.empty() && first_ < unread_.size()) {
         first = std::move(unread_[first_]);
-        if (++first_ == unread_.size()) {
-            unread_.clear();
+        // Now and then, so that it doesn't grow for ever where there is always one more.
+        if (++first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
+            unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(first_));
             first_ = 0;
         }
     }
@@ -128,7 +129,8 @@ void recv_queue::arrived(chunk bytes) noexcept {
     }
     size_ += size;
     serve();
-    if (size_ >= record_.context().ahead_max()) {
+    if (size_ >= record_.context().ahead_max() && !filler_.was_cancelled()) {
+        record_.context().count_ahead_stop();
         filler_.stop();
     }
 }

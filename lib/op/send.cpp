@@ -2,23 +2,57 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/send.hpp>
 
+#include <cerrno>
+
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <coil/loop/io_context.hpp>
+
 #include "op/clamp.hpp"
+#include "ring/kernel.hpp"
 
 namespace coil::op {
 
+bool sender::may_send_directly() noexcept {
+    return is_current() && target().is_open() && target().context().is_quiet() && may_end_at_once();
+}
+
+bool sender::finish_directly(std::int32_t result) noexcept {
+    if (result == -EAGAIN || result == -EINTR)
+        return false;
+    attach();
+    finish_at_once(result);
+    target().context().count_direct_send();
+    return true;
+}
+
+void sender::count() noexcept { target().context().count_ring_send(); }
+
+outcome<std::size_t> sender::outcome_of(std::size_t size) noexcept {
+    if (const auto error = failure())
+        return error;
+    const auto sent = static_cast<std::size_t>(answer().result);
+    if (sent < size && is_done())
+        target().context().count_short_send();
+    return sent;
+}
+
+bool send::await_ready() noexcept {
+    if (lane() == lane::write && buffer_.empty())
+        return true;  // nothing to ask
+    return may_send_directly() && finish_directly(target().context().kernel().sendto(
+                                      target().number(), buffer_.data(), clamp_size(buffer_.size()),
+                                      flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0));
+}
+
 void send::prepare(io_uring_sqe& sqe) noexcept {
+    count();
     io_uring_prep_send(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
                        flags_ | MSG_NOSIGNAL);
 }
 
-outcome<std::size_t> send::await_outcome() noexcept {
-    if (const auto error = failure())
-        return error;
-    return static_cast<std::size_t>(answer().result);
-}
+outcome<std::size_t> send::await_outcome() noexcept { return outcome_of(buffer_.size()); }
 
 std::size_t send::await_resume() {
     const auto outcome = await_outcome();

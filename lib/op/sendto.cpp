@@ -5,22 +5,28 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <coil/loop/io_context.hpp>
+
 #include "op/clamp.hpp"
+#include "ring/kernel.hpp"
 
 namespace coil::op {
 
+bool sendto::await_ready() noexcept {
+    return may_send_directly() && finish_directly(target().context().kernel().sendto(
+                                      target().number(), buffer_.data(), clamp_size(buffer_.size()),
+                                      flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, &to_.any, size_));
+}
+
 void sendto::prepare(io_uring_sqe& sqe) noexcept {
+    count();
     io_uring_prep_send(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
                        flags_ | MSG_NOSIGNAL);
     sqe.addr2 = reinterpret_cast<std::uintptr_t>(&to_.any);
     sqe.addr_len = static_cast<__u16>(size_);
 }
 
-outcome<std::size_t> sendto::await_outcome() noexcept {
-    if (const auto error = failure())
-        return error;
-    return static_cast<std::size_t>(answer().result);
-}
+outcome<std::size_t> sendto::await_outcome() noexcept { return outcome_of(buffer_.size()); }
 
 std::size_t sendto::await_resume() {
     const auto outcome = await_outcome();

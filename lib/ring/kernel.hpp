@@ -12,8 +12,8 @@
 
 #include "ring/buffer_ring.hpp"
 
+struct msghdr;
 struct sockaddr;
-struct iovec;
 
 namespace coil::ring {
 
@@ -75,6 +75,10 @@ public:
     virtual int listen(int descriptor, int backlog) = 0;
     virtual int shutdown(int descriptor, int how) = 0;
     virtual int close(int descriptor) = 0;
+    /// send(2), sendto(2) and sendmsg(2), for when one call of its own is cheaper than a place in the ring.
+    virtual int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,
+                       unsigned address_size) = 0;
+    virtual int sendmsg(int descriptor, const msghdr& message, int flags) = 0;
     virtual int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) = 0;
     virtual int getsockopt(int descriptor, int level, int name, void* value, unsigned* size) = 0;
     virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;

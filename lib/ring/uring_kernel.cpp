@@ -207,6 +207,15 @@ int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdow
 
 int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
 
+int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
+                         const sockaddr* address, unsigned address_size) {
+    return result_of(static_cast<int>(::sendto(descriptor, data, size, flags, address, address_size)));
+}
+
+int uring_kernel::sendmsg(int descriptor, const msghdr& message, int flags) {
+    return result_of(static_cast<int>(::sendmsg(descriptor, &message, flags)));
+}
+
 int uring_kernel::setsockopt(int descriptor, int level, int name, const void* value, unsigned size) {
     return result_of(::setsockopt(descriptor, level, name, value, size));
 }

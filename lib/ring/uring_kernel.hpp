@@ -31,6 +31,9 @@ public:
     int listen(int descriptor, int backlog) override;
     int shutdown(int descriptor, int how) override;
     int close(int descriptor) override;
+    int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,
+               unsigned address_size) override;
+    int sendmsg(int descriptor, const msghdr& message, int flags) override;
     int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) override;
     int getsockopt(int descriptor, int level, int name, void* value, unsigned* size) override;
     int getsockname(int descriptor, sockaddr* address, unsigned* size) override;

@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <coil/algo/write.hpp>
 
 #include "support/scripted_context.hpp"
 
@@ -143,6 +146,139 @@ TEST(Send, OfMoreBuffersThanTheKernelTakesIsShort) {
         context.answer_next(reply::all());
         EXPECT_EQ(co_await socket.send(const_buffers(buffers)), 1024u);
     });
+}
+
+// ---- by a call of its own --------------------------------------------------------------------------------------------
+
+TEST(Send, WhileLittleIsGoingOnIsASystemCallOfItsOwnAndNoSuspension) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    context.run([&]() -> task<> {
+        const unsigned enters = context.script().enters();
+        for (int i = 0; i < 5; ++i) {
+            context.script().answer_direct(reply::all());
+            EXPECT_EQ(co_await socket.send("hello"), 5u);
+        }
+        EXPECT_EQ(context.script().enters(), enters);
+    });
+    EXPECT_EQ(context.script().sent(socket.native_handle()), "hellohellohellohellohello");
+    EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 0u);
+    EXPECT_EQ(context.io().metrics().sends_direct, 5u);
+}
+
+TEST(Send, ThatWouldHaveToWaitGoesThroughTheRing) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    context.run([&]() -> task<> {
+        context.script().answer_direct(-EAGAIN);
+        context.answer_next(reply::all());
+        EXPECT_EQ(co_await socket.send("hello"), 5u);
+    });
+    EXPECT_EQ(context.script().asked_directly(), 1u);
+    EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 1u);
+}
+
+TEST(Send, WhileMuchIsGoingOnGoesThroughTheRing) {
+    scripted_context context;
+    std::vector<tcp::socket> sockets;
+    const auto echo = [](tcp::socket& socket) -> task<> {
+        std::array<char, 10> buffer;
+        const std::size_t n = co_await socket.recv(buffer);
+        co_await socket.send(std::string_view(buffer.data(), n));
+    };
+    for (int i = 0; i < 3; ++i)
+        sockets.push_back(context.connected_socket());
+    std::vector<join_handle<void>> tasks;
+    for (auto& each: sockets)
+        tasks.push_back(co_spawn(context.io(), echo, std::ref(each)));
+    context.then([&] {
+        for (int i = 0; i < 3; ++i)
+            context.answer(IORING_OP_RECV, "hello");
+    });
+    context.script().answer_every(IORING_OP_SEND, reply::all());
+    context.run();
+    EXPECT_EQ(context.script().asked_directly(), 0u);
+    EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 3u);
+}
+
+TEST(Send, ByACallOfItsOwnFailsAsOneThroughTheRing) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    context.run([&]() -> task<> {
+        context.script().answer_direct(-EPIPE);
+        auto [ec, n] = co_await as_tuple(socket.send("hello"));
+        EXPECT_EQ(ec, error::broken_pipe);
+        context.script().answer_direct(-ECONNRESET);
+        try {
+            co_await socket.send("hello");
+            ADD_FAILURE() << "no error";
+        } catch (const transfer_error& failure) {
+            EXPECT_EQ(failure.code(), error::connection_reset);
+        }
+    });
+}
+
+TEST(Send, ThatNeverWaitsLetsTheOthersHaveTheirTurn) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    int sent = 0;
+    int sent_before_the_other = -1;
+    context.script().answer_every(IORING_OP_SEND, reply::all());
+    for (int i = 0; i < 1000; ++i)
+        context.script().answer_direct(reply::all());
+    context.run([&]() -> task<> {
+        auto other = context.spawn([&]() -> task<> {
+            sent_before_the_other = sent;
+            co_return;
+        });
+        while (context.script().asked_directly() < 1000) {
+            co_await socket.send("x");
+            ++sent;
+        }
+        co_await other.join();
+    });
+    EXPECT_LE(sent_before_the_other, 100);
+}
+
+TEST(Send, InAStoppedTaskAsksNothing) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    auto handle = context.spawn([&]() -> task<> {
+        co_await yield();
+        auto [ec, n] = co_await as_tuple(socket.send("hello"));
+        EXPECT_EQ(ec, error::operation_aborted);
+    });
+    handle.request_stop();
+    context.run();
+    EXPECT_EQ(context.script().asked_directly(), 0u);
+}
+
+TEST(Send, OfDatagramsIsACallOfItsOwnToo) {
+    scripted_context context;
+    auto socket = context.datagram_socket();
+    context.run([&]() -> task<> {
+        const udp::endpoint to(ip::address_v4::loopback(), 53);
+        context.script().answer_direct(reply::all());
+        EXPECT_EQ(co_await socket.sendto("question", to), 8u);
+        context.script().answer_direct(reply::all());
+        EXPECT_EQ(co_await socket.sendto(std::array{const_buffer("an"), const_buffer("swer")}, to), 6u);
+    });
+    EXPECT_EQ(context.script().sent(socket.native_handle()), "questionanswer");
+}
+
+TEST(Send, OfAWholeGoesOnDirectlyUntilTheSocketIsFull) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    context.run([&]() -> task<> {
+        context.script().answer_direct(3);  // a short one: the socket is full
+        context.answer_next(reply::all());
+        EXPECT_EQ(co_await write(socket, "hello world"), 11u);
+        EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 1u);
+        context.script().answer_direct(reply::all());
+        EXPECT_EQ(co_await write(socket, "!"), 1u);
+    });
+    EXPECT_EQ(context.script().sent(socket.native_handle()), "hello world!");
+    EXPECT_EQ(context.script().asked_directly(), 2u);
 }
 
 }  // namespace

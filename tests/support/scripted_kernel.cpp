@@ -96,6 +96,7 @@ scripted_kernel::~scripted_kernel() {
     if (injected_ > 0)
         return;  // the story may have ended early
     EXPECT_TRUE(prepared_.empty()) << prepared_.size() << " prepared answers were never asked for";
+    EXPECT_TRUE(direct_.empty()) << direct_.size() << " answers to direct sends were never asked for";
     EXPECT_TRUE(steps_.empty()) << steps_.size() << " prepared steps were never reached";
     EXPECT_TRUE(cancelled_.empty()) << cancelled_.size() << " expected cancels never came";
 }

@@ -139,6 +139,11 @@ public:
     /// As before 6.12: a receive takes a whole buffer of a ring of them.
     void know_no_incremental_buffers() { knows_incremental_ = false; }
 
+    /// A send by a call of its own gives this, a size or a negative errno; as long as nothing is said, -EAGAIN, so that all
+    /// goes through the ring.
+    void answer_direct(const reply& answer) { direct_.push_back(answer); }
+    [[nodiscard]] std::size_t asked_directly() const { return asked_directly_; }
+
     /// When the ring is closed with operations in flight it is not seen to let go of them.
     void never_let_go() { lets_go_ = false; }
 
@@ -214,6 +219,9 @@ public:
     int listen(int number, int backlog) override;
     int shutdown(int number, int how) override;
     int close(int number) override;
+    int sendto(int number, const void* data, std::size_t size, int flags, const sockaddr* address,
+               unsigned address_size) override;
+    int sendmsg(int number, const msghdr& message, int flags) override;
     int setsockopt(int number, int level, int name, const void* value, unsigned size) override;
     int getsockopt(int number, int level, int name, void* value, unsigned* size) override;
     int getsockname(int number, sockaddr* address, unsigned* size) override;
@@ -285,6 +293,8 @@ private:
     std::deque<cancel_outcome> cancelled_;
     std::deque<late_answer> late_;
     unsigned hand_out_max_ = 20;
+    std::deque<reply> direct_;
+    std::size_t asked_directly_ = 0;
     unsigned refusals_ = 0;
     int refusal_ = 0;
     std::size_t fail_at_ = static_cast<std::size_t>(-1);

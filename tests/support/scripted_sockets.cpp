@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,6 +106,37 @@ int scripted_kernel::close(int number) {
     const bool fails = fails_here();
     const int result = close_fake(number);
     return fails ? -fail_with_ : result;  // closed it is all the same
+}
+
+int scripted_kernel::sendto(int number, const void* data, std::size_t size, int flags,
+                            const sockaddr* address, unsigned address_size) {
+    iovec piece{const_cast<void*>(data), size};
+    msghdr message{};
+    message.msg_name = const_cast<sockaddr*>(address);
+    message.msg_namelen = address_size;
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    return sendmsg(number, message, flags);
+}
+
+int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
+    ++asked_directly_;
+    EXPECT_TRUE(flags & MSG_DONTWAIT) << "a direct send that might hold the loop";
+    EXPECT_TRUE(flags & MSG_NOSIGNAL);
+    if (direct_.empty())
+        return -EAGAIN;
+    const reply answer = std::move(direct_.front());
+    direct_.pop_front();
+    fake* through = find_open(number);
+    if (!through)
+        return -EBADF;
+    std::string all;
+    for (const iovec& piece: std::span(message.msg_iov, message.msg_iovlen))
+        all.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    const int result = answer.kind_ == reply::kind::all ? static_cast<int>(all.size()) : answer.result_;
+    if (result > 0)
+        through->sent += all.substr(0, static_cast<std::size_t>(result));
+    return result;
 }
 
 int scripted_kernel::setsockopt(int number, int level, int name, const void* value, unsigned size) {

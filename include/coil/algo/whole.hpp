@@ -26,6 +26,7 @@ public:
     explicit one_cursor(Buffer buffer) noexcept : rest_(buffer) {}
 
     [[nodiscard]] Buffer next() const noexcept { return rest_; }
+    [[nodiscard]] std::size_t next_size() const noexcept { return rest_.size(); }
     [[nodiscard]] bool is_done() const noexcept { return rest_.empty(); }
     void advance(std::size_t n) noexcept { rest_ += n; }
 
@@ -43,6 +44,7 @@ public:
     [[nodiscard]] std::span<const Buffer> next() const noexcept {
         return part_.empty() ? rest_ : std::span<const Buffer>(&part_, 1);
     }
+    [[nodiscard]] std::size_t next_size() const noexcept { return total_size(next()); }
     [[nodiscard]] bool is_done() const noexcept { return part_.empty() && rest_.empty(); }
     void advance(std::size_t n) noexcept {
         if (!part_.empty()) {
@@ -108,8 +110,8 @@ public:
     whole_operation(const whole_operation&) = delete;
     whole_operation& operator=(const whole_operation&) = delete;
 
-    bool await_ready() const noexcept { return cursor_.is_done(); }
-    void await_suspend(std::coroutine_handle<> waiter) { start_step(waiter); }
+    bool await_ready() { return is_over() || advance_at_once(); }
+    void await_suspend(std::coroutine_handle<> waiter) { step_->await_suspend(waiter); }
 
     outcome<std::size_t> await_outcome() noexcept {
         if (error_)
@@ -128,28 +130,43 @@ public:
 private:
     friend step;
 
-    void start_step(std::coroutine_handle<> waiter) {
-        step_.emplace(Direction::step(*stream_, cursor_.next()), *environment_, *this);
-        step_->await_suspend(waiter);
+    [[nodiscard]] bool is_over() const noexcept { return error_ || cursor_.is_done(); }
+
+    // Goes on with steps that need not wait. False: the last one, which has not begun, has to.
+    bool advance_at_once() {
+        bool may_go_on = true;
+        do {
+            step_.emplace(Direction::step(*stream_, cursor_.next()), *environment_, *this);
+            if (!may_go_on || !step_->await_ready())
+                return false;
+            may_go_on = take_step();
+        } while (!is_over());
+        return true;
     }
 
-    // A step has ended. Returns who is to be resumed: nobody, while there is more to do.
-    std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
+    // What a step has come to. Returns whether it moved as much as it could have: if not, the next one had better wait.
+    bool take_step() noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
+        const bool is_full = n == cursor_.next_size();
         moved_ += n;
         cursor_.advance(n);
         if (!outcome)
             error_ = outcome.error();
         else if (n == 0)
             error_ = Direction::nothing_moved();
-        if (error_ || cursor_.is_done())
-            return waiter;
-        if (is_cancelled(*step_)) {
+        return is_full;
+    }
+
+    // A step has ended. Returns who is to be resumed: nobody, while there is more to do.
+    std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
+        const bool cancelled = is_cancelled(*step_);
+        take_step();
+        if (!is_over() && cancelled)
             error_ = error::operation_aborted;  // the rest was not wanted
+        if (is_over() || advance_at_once())
             return waiter;
-        }
-        start_step(waiter);
+        step_->await_suspend(waiter);
         return nullptr;
     }
 

@@ -64,6 +64,8 @@ public:
         std::size_t pool_size = 4 << 20;  ///< bytes of the pool of buffers that the kernel fills
         std::size_t ahead_max =
             256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
+        bool spin =
+            false;  ///< never sleep: for a thread that has a core to itself; waits are shorter, and cost all of it
     };
 
     io_context();
@@ -115,13 +117,27 @@ public:
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
 
-    /// Counts since the context was made. Cheap: they are counted anyway.
+    /// Counts since the context was made: always on, a plain increment each. To be read on its thread.
     struct counters {
+        // The loop.
         unsigned long long enters = 0;       ///< system calls of the loop: io_uring_enter(2)
         unsigned long long submissions = 0;  ///< SQEs, cancels included
         unsigned long long completions = 0;  ///< CQEs collected
         unsigned long long overflows = 0;    ///< enters that found the ring full: some completions came late
         unsigned long long resumptions = 0;  ///< turns given
+        unsigned long long ready_max = 0;    ///< the most that were given in one turn of the loop
+        unsigned long long cancels = 0;      ///< operations that the kernel was asked to give up
+        // Sends.
+        unsigned long long sends_direct = 0;  ///< by a system call of their own
+        unsigned long long sends_ring = 0;    ///< through the ring
+        unsigned long long sends_short = 0;   ///< of either: the kernel took less than all
+        // Received ahead, and the pool.
+        unsigned long long ahead_stops =
+            0;  ///< streams and acceptors that had received as much ahead as they may
+        unsigned long long starved = 0;     ///< receives that found the pool empty (ENOBUFS)
+        unsigned long long copied = 0;      ///< chunks that were copied out, as the pool was low
+        unsigned long long pinned = 0;      ///< entries of the pool that chunks hold now
+        unsigned long long pinned_max = 0;  ///< the most there ever were
     };
     [[nodiscard]] counters metrics() const noexcept;
 
@@ -155,6 +171,14 @@ public:
 
     /// Whether an operation whose answer is there may go on without giving the others their turn. A bounded number of times.
     [[nodiscard]] bool may_complete_at_once() noexcept { return at_once_ < at_once_max && ++at_once_; }
+    /// Whether the last turn brought so few completions that a system call of its own is cheaper than a place in the ring:
+    /// with one or two in flight a ring saves nothing, and the wait for the next turn is latency.
+    [[nodiscard]] bool is_quiet() const noexcept { return collected_ <= collected_when_quiet; }
+    // What operations count, for metrics().
+    void count_direct_send() noexcept { ++counts_.sends_direct; }
+    void count_ring_send() noexcept { ++counts_.sends_ring; }
+    void count_short_send() noexcept { ++counts_.sends_short; }
+    void count_ahead_stop() noexcept { ++counts_.ahead_stops; }
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
     /// Bytes that a stream may hold unread.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
@@ -219,9 +243,11 @@ private:
     std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
     std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
     std::size_t closing_off_loop_ = 0;
-    unsigned long long resumptions_ = 0;
+    static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned at_once_max = 64;
-    unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
+    unsigned collected_ = 0;  // by the last turn
+    counters counts_;         // but for what the ring and the pool count
+    unsigned at_once_ = 0;    // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
     std::unique_ptr<buffer_pool> pool_;  // what records have received is in it
     std::unique_ptr<descriptor_table> descriptors_;

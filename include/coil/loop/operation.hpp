@@ -84,8 +84,12 @@ protected:
     /// For await_ready, where the answer is there already: begins without a suspension. False: it has to go the long way,
     /// because a stop or a close is in the way, or so that a task which never waits lets the others have their turn.
     [[nodiscard]] bool begin_at_once() noexcept;
+    /// The beginning, without the question whether it may.
+    void attach() noexcept;
     /// The end of what began so.
     void finish_at_once(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
+    /// Whether what begins so may, now.
+    [[nodiscard]] bool may_end_at_once() noexcept;
     /// Stands in line in the record's list, for somebody who will finish it.
     void wait_in(coil::descriptor& record) noexcept;
     /// The answer was handed on: whoever destroys this need not look after it.
@@ -131,7 +135,6 @@ private:
 
     enum class state : std::uint8_t { idle, waiting, deferred, submitted, done, taken };
 
-    void attach() noexcept;
     [[nodiscard]] bool lane_is_free() const noexcept;
     void complete() noexcept;
     void leave_lane() noexcept;

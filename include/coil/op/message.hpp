@@ -12,6 +12,7 @@
 #include <coil/loop/operation.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/recvfrom.hpp>
+#include <coil/op/send.hpp>
 
 /// Operations on several buffers at once: scatter and gather.
 
@@ -73,11 +74,11 @@ private:
 
 /// One sendmsg(2) (IORING_OP_SENDMSG): the bytes of the buffers, one after the other. It never raises SIGPIPE.
 /// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
-class [[nodiscard]] sendmsg : public operation {
+class [[nodiscard]] sendmsg : public sender {
 public:
     sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept;
 
-    bool await_ready() const noexcept { return lane() == lane::write && total_size(buffers_) == 0; }
+    bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
     outcome<std::size_t> await_outcome() noexcept;
     std::size_t await_resume();
@@ -87,6 +88,8 @@ protected:
     const char* name() const noexcept override { return "send"; }
 
 private:
+    void fill_message() noexcept;
+
     int flags_;
     socklen_t to_size_ = 0;
     const_buffers buffers_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
@@ -15,15 +16,32 @@ struct send_request : descriptor_use {
     const_buffer buffer;
 };
 
-/// One send(2), carried out by the kernel (IORING_OP_SEND). It never raises SIGPIPE.
+/// What the kinds of send have in common: while little is going on they are a system call of their own.
+class sender : public operation {
+protected:
+    using operation::operation;
+
+    /// For await_ready: whether that is cheaper now than a place in the ring. It is while a turn brings hardly more than one
+    /// completion: there is nothing to share the turn's call with.
+    [[nodiscard]] bool may_send_directly() noexcept;
+    /// The end of what was sent so. False: it would have to wait, and goes through the ring.
+    [[nodiscard]] bool finish_directly(std::int32_t result) noexcept;
+    /// Of one that goes through the ring.
+    void count() noexcept;
+    /// What became of the bytes, of which there were `size`.
+    [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
+};
+
+/// One send(2), carried out by the kernel (IORING_OP_SEND), or by a call of its own while little is going on. It never raises
+/// SIGPIPE.
 /// A stream has one writer at a time, and an empty buffer asks nothing; datagrams may overlap, each goes out whole, and an
 /// empty one is a datagram.
-class [[nodiscard]] send : public operation {
+class [[nodiscard]] send : public sender {
 public:
     send(const send_request& what, environment& task, coil::lane lane = lane::write) noexcept
-        : operation(what, task, lane), flags_(what.flags), buffer_(what.buffer) {}
+        : sender(what, task, lane), flags_(what.flags), buffer_(what.buffer) {}
 
-    bool await_ready() const noexcept { return lane() == lane::write && buffer_.empty(); }
+    bool await_ready() noexcept;
     outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
     std::size_t await_resume();
 

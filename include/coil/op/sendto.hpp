@@ -18,14 +18,15 @@ struct sendto_request : send_request {
 };
 
 /// One sendto(2) of a datagram (IORING_OP_SEND with an address, since 6.1). It goes out whole, and several may overlap.
-class [[nodiscard]] sendto : public operation {
+class [[nodiscard]] sendto : public sender {
 public:
     sendto(const sendto_request& what, environment& task) noexcept
-        : operation(what, task, lane::any),
+        : sender(what, task, lane::any),
           flags_(what.flags),
           buffer_(what.buffer),
           size_(what.to->to_sockaddr(to_)) {}
 
+    bool await_ready() noexcept;
     outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
     std::size_t await_resume();
 
