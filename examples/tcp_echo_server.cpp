@@ -3,11 +3,8 @@
 
 // A TCP server that sends back what it receives: start it, then try `nc 127.0.0.1 7777` or tcp_echo_client.
 
-#include <array>
 #include <csignal>
-#include <cstddef>
 #include <cstdio>
-#include <span>
 #include <utility>
 
 #include <coil/coil.hpp>
@@ -18,9 +15,9 @@ using coil::ip::tcp;
 
 // One client. If it resets the connection, the await throws, and this task ends alone; coil reports it.
 coil::task<> echo(tcp::socket client) {
-    std::array<std::byte, 16384> buffer;
-    while (const std::size_t n = co_await client.recv(buffer))     // 0: the client has finished sending
-        co_await coil::write(client, std::span(buffer).first(n));  // all of it
+    auto incoming = client.recv_stream();
+    while (auto chunk = co_await incoming.next())  // empty: the client has finished sending
+        co_await coil::write(client, *chunk);      // all of it
 }
 
 coil::task<> serve(coil::io_context& context, tcp::acceptor acceptor) {

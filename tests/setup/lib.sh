@@ -26,6 +26,7 @@ done
 stand_in c++ 'exit 0'
 stand_in cmake 'echo cmake version 3.25.1'
 stand_in ninja 'echo 1.11.1'
+stand_in python3 'exit 0'
 stand_in pkg-config "[ \"\$1\" = --exists ] && [ -e \"$present/\${2%% *}\" ]"
 stand_in apt-get "echo apt-get \"\$*\" >>\"$rig/calls\"
 case \$1 in install) touch \"$present/liburing\" \"$present/gtest\" \"$present/benchmark\" ;; esac"

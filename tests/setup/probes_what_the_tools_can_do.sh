@@ -16,6 +16,12 @@ for version in 3.25.0 3.31.6 4.0.2; do
     expect_status 0
 done
 
+stand_in python3 'exit 1'
+run_dev deps
+expect_status 3
+expect_said "Python, 3.9 or newer"
+stand_in python3 'exit 0'
+
 # The second compiler is as good as the first; one that knows no coroutines is none.
 stand_in c++ 'exit 1'
 stand_in g++ 'for source; do :; done; grep -q co_return "$source"'

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+"""Runs coil's examples and their rivals against each other on this machine, and says how they compare.
+
+For each workload all servers are started, and each must pass an exchange of which every byte is checked. Then they
+take turns, round by round, each second round in reverse, the reference twice. What is reported are medians of ratios
+within rounds, and the whole spread. Every measurement is kept.
+"""
+
+import argparse
+import contextlib
+import datetime
+import fnmatch
+import json
+import os
+import platform
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+
+import catalogue  # noqa: E402
+import chart  # noqa: E402
+import report  # noqa: E402
+import rules  # noqa: E402
+from processes import Failure, Machine, Server, drive  # noqa: E402
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MALLOC_COUNT = "bench/compare/libcompare_malloc_count.so"
+
+
+def main():
+    given = parse()
+    try:
+        Comparison(given).run()
+    except Failure as failure:
+        say(f"compare: {failure}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="compare.py", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a short run: fewer workloads, 5 rounds of 0.2 s")
+    parser.add_argument("--only", metavar="PATTERN", help="workloads with such names, such as 'tcp-64*' (see --list)")
+    parser.add_argument("--rounds", type=int, help="of each workload (default: 9)")
+    parser.add_argument("--seconds", type=float, help="of each measurement (default: 0.35)")
+    parser.add_argument("--gate", action="store_true", help="judge coil, and keep all under docs/performance/")
+    parser.add_argument("--list", action="store_true", help="print the names of the workloads")
+    parser.add_argument("--no-realtime", action="store_true", help="ordinary priority also for root")
+    parser.add_argument("--smoke", action="store_true", help="only see that everything works; measures nothing")
+    parser.add_argument("--build", default=os.path.join(SOURCE, "build/release"), help="the build folder")
+    given = parser.parse_args()
+    if given.list:
+        for each in catalogue.WORKLOADS:
+            print(f"{each.name:20} {each.title}")
+        sys.exit(0)
+    if given.gate and (given.quick or given.only or given.smoke):
+        parser.error("--gate wants the whole run: no --quick, --only or --smoke")
+    given.rounds = given.rounds or (1 if given.smoke else 5 if given.quick else 9)
+    given.seconds = given.seconds or (0.02 if given.smoke else 0.2 if given.quick else 0.35)
+    if given.rounds < 1 or not 0 < given.seconds <= 60:
+        parser.error("at least one round, of 60 s at most")
+    return given
+
+
+def say(text, end="\n"):
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
+class Comparison:
+    def __init__(self, given):
+        self.given = given
+        self.build = os.path.abspath(given.build)
+        self.machine = Machine(pinned=not given.smoke, real_time=not (given.smoke or given.no_realtime))
+        self.workloads = [each for each in catalogue.WORKLOADS
+                          if (each.quick or not (given.quick or given.smoke)) and
+                          (not given.only or fnmatch.fnmatch(each.name, given.only))]
+        if not self.workloads:
+            raise Failure(f"no workload's name is like \"{given.only}\" (see --list)")
+        self.results = {}
+        self.date = datetime.datetime.now().astimezone()
+        self.has_asio = os.path.exists(os.path.join(self.build, "bench/compare/asio_echo"))
+
+    def run(self):
+        if not self.given.smoke:
+            self.machine.stay_awake()
+        say(f"{len(self.workloads)} workloads, {self.given.rounds} rounds, {self.machine.describe()}")
+        if not self.has_asio:
+            say("Boost.Asio is not installed (Debian: libboost1.81-dev): it is not compared with")
+        with self.raw_file() as self.raw:
+            self.record(kind="run", **self.circumstances())
+            for number, workload in enumerate(self.workloads):
+                self.progress = f"[{number + 1}/{len(self.workloads)}] {workload.title}"
+                if workload.kind == "memory":
+                    self.measure_memory(workload)
+                else:
+                    self.measure(workload)
+                self.show_progress("")
+                print(report.workload_table(workload, self.results.get(workload.name, {}), catalogue.BARE), end="\n\n",
+                      flush=True)
+            raw_name = self.raw.name
+        self.conclude(raw_name)
+
+    # ---- one workload
+
+    def measure(self, workload):
+        with contextlib.ExitStack() as running:
+            servers = {}
+            for each in self.present(workload):
+                self.show_progress(f"checking {each.name}")
+                servers[each.name] = running.enter_context(Server(self.machine, self.build, each))
+                self.drive(servers[each.name], (*workload.load, "--verify"))
+            load = (*workload.load, "--seconds", self.given.seconds, "--warm-up", self.given.seconds / 8)
+            if workload.kind == "latency":
+                load = (*load, "--rate", self.half_rate(servers[catalogue.BARE], load))
+            for number in range(self.given.rounds):
+                for name in rules.in_order(servers, number):
+                    self.show_progress(f"round {number + 1} of {self.given.rounds}, {name}")
+                    self.keep(workload, number, name, self.drive(servers[name], load))
+
+    def half_rate(self, reference, load):
+        """One rate for all, at which all of them have time to spare."""
+        return round(sorted(self.drive(reference, load)["rate"] for _ in range(3))[1] / 2)
+
+    def drive(self, server, load):
+        # Builds with sanitizers are slow, on a machine that does other things as well.
+        return drive(self.machine, self.build, server, load, patience=60 if self.given.smoke else 20)
+
+    def measure_memory(self, workload):
+        """Each server fresh. Memory does not depend on the hour: a round will do."""
+        connections = int(workload.load[-1])
+        limit = os.sysconf("SC_OPEN_MAX")
+        if self.given.smoke:
+            connections = 100
+        elif limit < connections + 100:
+            say(f"{workload.title}: left out, as a process may have only {limit} descriptors (ulimit -n)")
+            return
+        load = (*workload.load[:-1], connections)
+        for each in self.present(workload):
+            self.show_progress(each.name)
+            with tempfile.NamedTemporaryFile() as counted:
+                # In a smoke test the build may have a sanitizer, which brings a malloc of its own.
+                counts = not self.given.smoke
+                preload = {"LD_PRELOAD": os.path.join(self.build, MALLOC_COUNT), "COMPARE_MALLOC_COUNT": counted.name}
+                with Server(self.machine, self.build, each, preload if counts else None) as server:
+                    file = ("--malloc-count", counted.name) if counts else ()
+                    self.keep(workload, 0, each.name, self.drive(server, (*load, *file, "--verify")))
+
+    def present(self, workload):
+        return [each for each in workload.contenders if each.family != "asio" or self.has_asio]
+
+    def keep(self, workload, number, name, measured):
+        self.results.setdefault(workload.name, {}).setdefault(name, []).append(measured)
+        self.record(kind="round", workload=workload.name, round=number, contender=name, **measured)
+
+    # ---- around
+
+    def raw_file(self):
+        folder = os.path.join(SOURCE, "docs/performance") if self.given.gate else os.path.join(self.build, "../compare")
+        if self.given.smoke:
+            return tempfile.NamedTemporaryFile("w", suffix=".jsonl")
+        os.makedirs(folder, exist_ok=True)
+        stamp = self.date.strftime("%Y-%m-%d" if self.given.gate else "%Y-%m-%d-%H%M%S")
+        name = f"{stamp}-{platform.release()}.jsonl"
+        return open(os.path.normpath(os.path.join(folder, name)), "w", encoding="utf-8")
+
+    def record(self, **what):
+        self.raw.write(json.dumps(what) + "\n")
+
+    def circumstances(self):
+        return {"date": self.date.isoformat(timespec="seconds"), "kernel": platform.release(), "cpu": cpu_model(),
+                "cpus": os.cpu_count(), "rounds": self.given.rounds, "seconds": self.given.seconds,
+                "how": self.machine.describe()}
+
+    def show_progress(self, what):
+        if sys.stderr.isatty():
+            say("\r\033[K" + (f"{self.progress}: {what}" if what else ""), end="")
+        elif what == f"checking {catalogue.BARE}":
+            say(self.progress)  # no terminal: a line for each workload is enough
+
+    def conclude(self, raw_name):
+        if self.given.smoke:
+            return
+        verdicts = [rules.judge(self.results, row, catalogue.STRENGTHS, ours=catalogue.COIL, reference=catalogue.BARE,
+                                again=catalogue.BARE_AGAIN, family_of=family_of) for row in catalogue.GATE]
+        if self.given.gate:
+            print(report.gate_table(verdicts), end="\n\n")
+        self.write_chart(os.path.join(os.path.dirname(raw_name), "comparison.svg"))
+        say(f"all rounds: {os.path.relpath(raw_name)}")
+
+    def write_chart(self, name):
+        subtitle = (f"{cpu_model()}, Linux {platform.release()}, {self.date:%Y-%m-%d}: median of {self.given.rounds} "
+                    "paired rounds")
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(chart.chart(self.workloads, self.results, catalogue.BARE, subtitle))
+        say(f"chart: {os.path.relpath(name)}")
+
+
+def family_of(name):
+    everybody = (each for workload in catalogue.WORKLOADS for each in workload.contenders)
+    return next((each.family for each in everybody if each.name == name), "")
+
+
+def cpu_model():
+    with contextlib.suppress(OSError):
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

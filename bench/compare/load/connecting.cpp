@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+#include <arpa/inet.h>
+#include <array>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "load/pattern.hpp"
+#include "load/watchdog.hpp"
+#include "load/workloads.hpp"
+#include "support/bare_ring.hpp"
+#include "support/sockets.hpp"
+
+namespace compare {
+namespace {
+
+// So many dialogues at once as there are connections. Each is one chain of linked operations: connect, send, receive the
+// echo, shut down, receive the end. We shut down first: so the port that has to rest for a minute is one of ours.
+class dialogues {
+public:
+    explicit dialogues(const plan& plan)
+        : plan_(plan),
+          server_(loopback(plan.port)),
+          network_(std::random_device()()),
+          slots_(plan.connections) {
+        for (slot& each: slots_) {
+            each.message.resize(plan.size);
+            each.echo.resize(plan.size);
+        }
+    }
+
+    void run() {
+        drive(plan_.warm_up);
+        latencies_ = {};
+        measurement measured{.unit = "connection", .latencies = &latencies_};
+        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
+        drive(plan_.duration);
+        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
+        measured.window = static_cast<double>(window_) / 1e9;
+        measured.in_window = done_in_window_;
+        measured.all = done_;
+        print(measured);
+    }
+
+    void verify() {
+        for (std::size_t round = 0; round < 8; ++round)
+            drive(0);
+        std::printf("{\"verified_bytes\": %zu}\n", 8 * slots_.size() * plan_.size);
+    }
+
+private:
+    enum step : std::uint64_t { connected, sent, received, shut_down, ended, steps };
+
+    struct slot {
+        descriptor socket;
+        std::int64_t begun = 0;
+        pattern bytes{0};
+        std::vector<std::byte> message, echo;
+        std::byte after_the_end;
+    };
+
+    void drive(std::int64_t duration) {
+        watchdog::expects("dialogues to end, " + std::to_string(slots_.size()) + " at once");
+        done_ = 0;
+        goes_on_ = true;
+        const std::int64_t begin = now_ = now();
+        for (std::size_t i = 0; i < slots_.size(); ++i)
+            start(i);
+        while (now_ < begin + duration)
+            turn();
+        window_ = now_ - begin;
+        done_in_window_ = done_;
+        goes_on_ = false;
+        while (running_ > 0)
+            turn();
+    }
+
+    void turn() {
+        ring_.turn([this](const io_uring_cqe& answer) { dispatch(answer); });
+        now_ = now();
+    }
+
+    void start(std::size_t number) {
+        slot& begun = slots_[number];
+        begun.socket = next_socket();
+        begun.begun = now();
+        if (plan_.verify) {
+            begun.bytes = pattern(plan_.seed + next_seed_++);
+            begun.bytes.fill(begun.message, 0);
+        }
+        ++running_;
+        const int fd = begun.socket.get();
+        const auto link = [&](io_uring_sqe* sqe, step which, unsigned flags) {
+            sqe->user_data = number * steps + which;
+            sqe->flags |= static_cast<__u8>(flags);
+        };
+        // Of what goes well we want to hear the end alone.
+        constexpr unsigned linked = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_connect(sqe, fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_);
+        link(sqe, connected, linked);
+        link(prepare_send(ring_, fd, begun.message.data(), begun.message.size(), 0), sent, linked);
+        sqe = ring_.next();
+        io_uring_prep_recv(sqe, fd, begun.echo.data(), begun.echo.size(), MSG_WAITALL);
+        link(sqe, received, linked);
+        sqe = ring_.next();
+        io_uring_prep_shutdown(sqe, fd, SHUT_WR);
+        link(sqe, shut_down, linked);
+        sqe = ring_.next();
+        io_uring_prep_recv(sqe, fd, &begun.after_the_end, 1, 0);
+        link(sqe, ended, 0);
+    }
+
+    void dispatch(const io_uring_cqe& answer) {
+        static constexpr const char* names[] = {"connect", "send", "recv", "shutdown", "recv of the end"};
+        const auto number = static_cast<std::size_t>(answer.user_data / steps);
+        const auto which = answer.user_data % steps;
+        check_answer(answer.res, names[which]);
+        if (which != ended)
+            throw std::runtime_error(std::string(names[which]) + " ended early");
+        slot& over = slots_[number];
+        if (answer.res > 0)
+            throw std::runtime_error("the server sent more than the echo");
+        if (plan_.verify)
+            over.bytes.check(over.echo, 0);
+        latencies_.record(now() - over.begun);
+        over.socket = descriptor();
+        --running_;
+        ++done_;
+        if (goes_on_ && !plan_.verify)
+            start(number);
+    }
+
+    // One address has 28,000 ports for one server, and a minute's rest for each: so we are many.
+    descriptor next_socket() {
+        descriptor made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        check(made.get() >= 0, "socket");
+        const int on = 1;
+        check(::setsockopt(made.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0,
+              "IP_BIND_ADDRESS_NO_PORT");
+        sockaddr_in local{};
+        local.sin_family = AF_INET;
+        local.sin_addr.s_addr = htonl(0x7f000001u + ((network_ + next_address_++ % 64) & 0xffff) * 64);
+        check(::bind(made.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) == 0, "bind");
+        set_no_delay(made.get());
+        return made;
+    }
+
+    const plan& plan_;
+    const sockaddr_in server_;
+    const std::uint32_t network_;
+    bare_ring ring_;
+    std::vector<slot> slots_;
+    histogram latencies_;
+    std::uint32_t next_address_ = 0;
+    std::uint64_t next_seed_ = 0;
+    std::int64_t now_ = 0;
+    std::int64_t window_ = 0;
+    std::uint64_t done_ = 0;
+    std::uint64_t done_in_window_ = 0;
+    std::size_t running_ = 0;
+    bool goes_on_ = false;
+};
+
+}  // namespace
+
+void connecting(const plan& plan) {
+    dialogues load(plan);
+    if (plan.verify)
+        load.verify();
+    else
+        load.run();
+}
+
+}  // namespace compare

@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "load/watchdog.hpp"
+#include "load/workloads.hpp"
+#include "support/bare_ring.hpp"
+#include "support/chargen.hpp"
+#include "support/sockets.hpp"
+
+namespace compare {
+namespace {
+
+constexpr std::size_t piece_size = 256 * 1024;
+
+std::vector<descriptor> connected_sockets(const plan& plan) {
+    std::vector<descriptor> sockets(plan.connections);
+    for (descriptor& each: sockets)
+        each = connected_socket(SOCK_STREAM, plan.port);
+    return sockets;
+}
+
+// Bytes in one direction on all connections, the next piece when the last one is through.
+class stream_load {
+public:
+    enum class direction { down, up };
+
+    stream_load(const plan& plan, direction way)
+        : plan_(plan), way_(way), piece_(piece_size), sockets_(connected_sockets(plan)) {}
+
+    // From rest to rest: a source rests when all buffers are full, a sink when they are empty.
+    void run() {
+        drive(plan_.warm_up);
+        measurement measured{.unit = "KiB"};
+        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
+        drive(plan_.duration);
+        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
+        measured.window = static_cast<double>(window_) / 1e9;
+        measured.in_window = bytes_in_window_ / 1024;
+        measured.all = bytes_ / 1024;
+        print(measured);
+    }
+
+private:
+    void drive(std::int64_t duration) {
+        watchdog::expects("bytes to move on " + std::to_string(sockets_.size()) + " connections");
+        bytes_ = 0;
+        goes_on_ = true;
+        for (std::size_t i = 0; i < sockets_.size(); ++i)
+            next_piece(i);
+        const std::int64_t begin = now();
+        std::int64_t time = begin;
+        while (time < begin + duration) {
+            turn();
+            time = now();
+        }
+        window_ = time - begin;
+        bytes_in_window_ = bytes_;
+        goes_on_ = false;
+        while (moving_ > 0)
+            turn();
+    }
+
+    void turn() {
+        ring_.turn([this](const io_uring_cqe& answer) {
+            --moving_;
+            const int moved = check_answer(answer.res, way_ == direction::down ? "recv" : "send");
+            if (moved == 0)
+                throw std::runtime_error("the server closed connection " + std::to_string(answer.user_data));
+            bytes_ += static_cast<std::size_t>(moved);
+            if (goes_on_)
+                next_piece(static_cast<std::size_t>(answer.user_data));
+        });
+    }
+
+    void next_piece(std::size_t number) {
+        ++moving_;
+        const int socket = sockets_[number].get();
+        if (way_ == direction::up) {
+            prepare_send(ring_, socket, piece_.data(), piece_.size(), number);
+            return;
+        }
+        // MSG_TRUNC: TCP forgets the bytes without copying them to us.
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_recv(sqe, socket, piece_.data(), piece_.size(), MSG_TRUNC);
+        sqe->user_data = number;
+    }
+
+    const plan& plan_;
+    const direction way_;
+    std::vector<std::byte> piece_;
+    const std::vector<descriptor> sockets_;
+    bare_ring ring_;
+    std::int64_t window_ = 0;
+    std::uint64_t bytes_ = 0;
+    std::uint64_t bytes_in_window_ = 0;
+    std::size_t moving_ = 0;
+    bool goes_on_ = false;
+};
+
+constexpr std::size_t verified_size = std::size_t{2} << 20;
+
+// The first bytes of each connection are the character generator's.
+void verify_download(const plan& plan) {
+    const std::vector<descriptor> sockets = connected_sockets(plan);
+    const std::size_t each = verified_size / plan.connections;
+    std::vector<std::byte> piece(each);
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        watchdog::expects(std::to_string(each) + " bytes on connection " + std::to_string(i));
+        check(::recv(sockets[i].get(), piece.data(), each, MSG_WAITALL) == static_cast<ssize_t>(each),
+              "recv");
+        for (std::size_t position = 0; position < each; ++position)
+            if (piece[position] != chargen_byte(position))
+                throw std::runtime_error("byte " + std::to_string(position) + " is not the generator's");
+    }
+    std::printf("{\"verified_bytes\": %zu}\n", each * sockets.size());
+}
+
+// What a sink did with the bytes can't be seen: only that it takes them all, answers nothing, and ends when we do.
+void verify_upload(const plan& plan) {
+    const std::vector<descriptor> sockets = connected_sockets(plan);
+    const std::vector<std::byte> piece(verified_size / plan.connections);
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        watchdog::expects("connection " + std::to_string(i) + " to take bytes");
+        const auto sent = ::send(sockets[i].get(), piece.data(), piece.size(), MSG_NOSIGNAL);
+        check(sent == static_cast<ssize_t>(piece.size()), "send");
+        check(::shutdown(sockets[i].get(), SHUT_WR) == 0, "shutdown");
+    }
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        watchdog::expects("connection " + std::to_string(i) + " to end");
+        std::byte unexpected;
+        const auto received = ::recv(sockets[i].get(), &unexpected, 1, 0);
+        check(received >= 0, "recv");
+        if (received > 0)
+            throw std::runtime_error("a server that should only receive sent something");
+    }
+    std::printf("{\"verified_bytes\": %zu}\n", piece.size() * sockets.size());
+}
+
+}  // namespace
+
+void download(const plan& plan) {
+    if (plan.verify)
+        verify_download(plan);
+    else
+        stream_load(plan, stream_load::direction::down).run();
+}
+
+void upload(const plan& plan) {
+    if (plan.verify)
+        verify_upload(plan);
+    else
+        stream_load(plan, stream_load::direction::up).run();
+}
+
+}  // namespace compare

@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A TCP echo server on bare liburing, the plain one: each connection has a buffer, receives into it, sends it back.
+
+#include <array>
+#include <cstdint>
+
+#include "support/arguments.hpp"
+#include "support/bare_ring.hpp"
+#include "support/sockets.hpp"
+
+namespace compare {
+namespace {
+
+class echo_server {
+public:
+    explicit echo_server(int listener) : listener_(listener) { accept(); }
+
+    void turn() {
+        ring_.turn([this](const io_uring_cqe& answer) { dispatch(answer); });
+    }
+
+private:
+    struct connection {
+        int fd;
+        bool sending = false;
+        unsigned begin = 0, end = 0;  // what of the buffer is still to be sent
+        std::array<std::byte, 16384> buffer;
+    };
+
+    void dispatch(const io_uring_cqe& answer) {
+        if (answer.user_data == 0)
+            return accepted(answer);
+        auto& peer = *reinterpret_cast<connection*>(answer.user_data);
+        const bool ended = peer.sending ? answer.res < 0 : answer.res <= 0;
+        if (ended) {
+            ::close(peer.fd);
+            delete &peer;
+            return;
+        }
+        if (!peer.sending) {
+            peer.begin = 0;
+            peer.end = static_cast<unsigned>(answer.res);
+        } else {
+            peer.begin += static_cast<unsigned>(answer.res);
+        }
+        if (peer.begin < peer.end)
+            send(peer);
+        else
+            receive(peer);
+    }
+
+    void accept() {
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        sqe->user_data = 0;
+    }
+
+    void accepted(const io_uring_cqe& answer) {
+        if (answer.res >= 0) {
+            auto* peer = new connection;
+            peer->fd = answer.res;
+            receive(*peer);
+        }
+        if (!(answer.flags & IORING_CQE_F_MORE))
+            accept();
+    }
+
+    void receive(connection& peer) {
+        peer.sending = false;
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_recv(sqe, peer.fd, peer.buffer.data(), peer.buffer.size(), 0);
+        sqe->user_data = reinterpret_cast<std::uintptr_t>(&peer);
+    }
+
+    void send(connection& peer) {
+        peer.sending = true;
+        prepare_send(ring_, peer.fd, peer.buffer.data() + peer.begin, peer.end - peer.begin,
+                     reinterpret_cast<std::uintptr_t>(&peer));
+    }
+
+    int listener_;
+    bare_ring ring_;
+};
+
+}  // namespace
+}  // namespace compare
+
+int main(int argc, char** argv) try {
+    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const auto listener = compare::listener(given.port());
+    compare::echo_server server(listener.get());
+    compare::announce(listener.get());
+    for (;;)
+        server.turn();
+} catch (...) {
+    return compare::explain_failure();
+}

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A TCP server on bare liburing that sends without end: on each connection one large send after the other, of bytes that
+// all connections share.
+
+#include <cstdint>
+#include <vector>
+
+#include "support/arguments.hpp"
+#include "support/bare_ring.hpp"
+#include "support/chargen.hpp"
+#include "support/sockets.hpp"
+
+namespace compare {
+namespace {
+
+class chargen_server {
+public:
+    explicit chargen_server(int listener) : listener_(listener), bytes_(chargen_bytes()) { accept(); }
+
+    void turn() {
+        ring_.turn([this](const io_uring_cqe& answer) {
+            if (answer.user_data == accepts)
+                accepted(answer);
+            else
+                sent(static_cast<int>(answer.user_data), answer.res);
+        });
+    }
+
+private:
+    // Any other tag is the connection's descriptor.
+    static constexpr std::uint64_t accepts = ~std::uint64_t{0};
+
+    void accept() {
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        sqe->user_data = accepts;
+    }
+
+    void accepted(const io_uring_cqe& answer) {
+        if (answer.res >= 0)
+            send(answer.res);
+        if (!(answer.flags & IORING_CQE_F_MORE))
+            accept();
+    }
+
+    void send(int peer) {
+        prepare_send(ring_, peer, bytes_.data(), bytes_.size(), static_cast<std::uint64_t>(peer));
+    }
+
+    void sent(int peer, int size) {
+        if (size == static_cast<int>(bytes_.size()))
+            send(peer);
+        else
+            ::close(peer);  // a send is short only if the peer has gone
+    }
+
+    int listener_;
+    const std::vector<std::byte> bytes_;
+    bare_ring ring_;
+};
+
+}  // namespace
+}  // namespace compare
+
+int main(int argc, char** argv) try {
+    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const auto listener = compare::listener(given.port());
+    compare::chargen_server server(listener.get());
+    compare::announce(listener.get());
+    for (;;)
+        server.turn();
+} catch (...) {
+    return compare::explain_failure();
+}

@@ -1,0 +1,111 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A UDP echo server on bare liburing: one multishot recvmsg into a pool; sends that are direct where few datagrams came,
+// and go through the ring where many did.
+
+#include <cstdint>
+#include <vector>
+
+#include "support/arguments.hpp"
+#include "support/buffer_pool.hpp"
+#include "support/sockets.hpp"
+
+namespace compare {
+namespace {
+
+class echo_server {
+public:
+    explicit echo_server(int socket) : socket_(socket) {
+        layout_.msg_namelen = sizeof(sockaddr_in);
+        receive();
+    }
+
+    void turn() {
+        ring_.turn([this](const io_uring_cqe& answer) {
+            if (answer.user_data == receives)
+                received(answer);
+            else
+                sent(answer);
+        });
+    }
+
+private:
+    static constexpr std::uint64_t receives = ~std::uint64_t{0};
+
+    void receive() {
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_recvmsg_multishot(sqe, socket_, &layout_, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = buffer_pool::group;
+        sqe->user_data = receives;
+    }
+
+    void received(const io_uring_cqe& answer) {
+        if (answer.flags & IORING_CQE_F_BUFFER)
+            echo(pool_.take(answer));
+        // Out of buffers: those being sent come back in a moment, and this turn has submitted them.
+        if (!(answer.flags & IORING_CQE_F_MORE))
+            receive();
+    }
+
+    void echo(buffer_pool::chunk piece) {
+        // A buffer holds a header, the sender's address, and the datagram.
+        auto* header = io_uring_recvmsg_validate(const_cast<std::byte*>(piece.data),
+                                                 static_cast<int>(piece.size), &layout_);
+        if (header == nullptr || header->namelen > layout_.msg_namelen || (header->flags & MSG_TRUNC)) {
+            pool_.give_back(piece);
+            return;
+        }
+        const auto* from = static_cast<const sockaddr*>(io_uring_recvmsg_name(header));
+        const void* data = io_uring_recvmsg_payload(header, &layout_);
+        const std::size_t size =
+            io_uring_recvmsg_payload_length(header, static_cast<int>(piece.size), &layout_);
+        if (ring_.answers() <= 2 &&
+            (::sendto(socket_, data, size, MSG_DONTWAIT, from, header->namelen) >= 0 || errno != EAGAIN)) {
+            pool_.give_back(piece);
+            return;
+        }
+        io_uring_sqe* sqe = ring_.next();
+        io_uring_prep_send(sqe, socket_, data, size, 0);
+        io_uring_prep_send_set_addr(sqe, from, static_cast<__u16>(header->namelen));
+        sqe->user_data = place_of(piece);
+    }
+
+    void sent(const io_uring_cqe& answer) {  // or not: that is a datagram's risk
+        pool_.give_back(sending_[answer.user_data]);
+        free_.push_back(answer.user_data);
+    }
+
+    std::uint64_t place_of(const buffer_pool::chunk& piece) {
+        if (free_.empty()) {
+            free_.push_back(sending_.size());
+            sending_.emplace_back();
+        }
+        const std::uint64_t place = free_.back();
+        free_.pop_back();
+        sending_[place] = piece;
+        return place;
+    }
+
+    int socket_;
+    bare_ring ring_;
+    buffer_pool pool_{ring_, buffer_pool::kind::classic};
+    msghdr layout_{};
+    std::vector<buffer_pool::chunk> sending_;
+    std::vector<std::uint64_t> free_;
+};
+
+}  // namespace
+}  // namespace compare
+
+int main(int argc, char** argv) try {
+    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const auto socket = compare::bound_socket(SOCK_DGRAM, given.port());
+    compare::echo_server server(socket.get());
+    compare::announce(socket.get());
+    for (;;)
+        server.turn();
+} catch (...) {
+    return compare::explain_failure();
+}

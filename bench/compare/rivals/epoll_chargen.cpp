@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A TCP server on epoll that sends without end, as much at a time as the socket takes.
+
+#include <vector>
+
+#include "support/arguments.hpp"
+#include "support/chargen.hpp"
+#include "support/epoll.hpp"
+
+namespace compare {
+namespace {
+
+class chargen_server {
+public:
+    explicit chargen_server(int listener) : listener_(listener), bytes_(chargen_bytes()) {
+        epoll_.add(listener, EPOLLIN, nullptr);
+    }
+
+    void turn() {
+        for (const epoll_event& each: epoll_.wait()) {
+            if (each.data.ptr == nullptr)
+                accept();
+            else
+                send(*static_cast<connection*>(each.data.ptr));
+        }
+    }
+
+private:
+    struct connection {
+        int fd;
+        std::size_t position = 0;
+    };
+
+    void accept() {
+        for (int fd; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
+            epoll_.add(fd, EPOLLOUT, new connection{fd});
+    }
+
+    void send(connection& peer) {
+        const auto sent =
+            ::send(peer.fd, bytes_.data() + peer.position, bytes_.size() - peer.position, MSG_NOSIGNAL);
+        if (sent >= 0) {
+            peer.position = (peer.position + static_cast<std::size_t>(sent)) % bytes_.size();
+        } else if (!would_block()) {
+            ::close(peer.fd);
+            delete &peer;
+        }
+    }
+
+    int listener_;
+    const std::vector<std::byte> bytes_;
+    epoll epoll_;
+};
+
+}  // namespace
+}  // namespace compare
+
+int main(int argc, char** argv) try {
+    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const auto listener = compare::listener(given.port(), SOCK_NONBLOCK);
+    compare::chargen_server server(listener.get());
+    compare::announce(listener.get());
+    for (;;)
+        server.turn();
+} catch (...) {
+    return compare::explain_failure();
+}

@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A TCP server on epoll that receives and forgets, 256 KiB at a time.
+
+#include <vector>
+
+#include "support/arguments.hpp"
+#include "support/epoll.hpp"
+
+namespace compare {
+namespace {
+
+class discard_server {
+public:
+    explicit discard_server(int listener) : listener_(listener), buffer_(std::size_t{256} * 1024) {
+        epoll_.add(listener, EPOLLIN, tag_of(listener));
+    }
+
+    void turn() {
+        for (const epoll_event& each: epoll_.wait()) {
+            const int fd = static_cast<int>(each.data.u64);
+            if (fd == listener_)
+                accept();
+            else
+                receive(fd);
+        }
+    }
+
+private:
+    static void* tag_of(int fd) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(fd)); }
+
+    void accept() {
+        for (int fd; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
+            epoll_.add(fd, EPOLLIN, tag_of(fd));
+    }
+
+    void receive(int fd) {
+        const auto received = ::recv(fd, buffer_.data(), buffer_.size(), 0);
+        if (received == 0 || (received < 0 && !would_block()))
+            ::close(fd);
+    }
+
+    int listener_;
+    epoll epoll_;
+    std::vector<std::byte> buffer_;
+};
+
+}  // namespace
+}  // namespace compare
+
+int main(int argc, char** argv) try {
+    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const auto listener = compare::listener(given.port(), SOCK_NONBLOCK);
+    compare::discard_server server(listener.get());
+    compare::announce(listener.get());
+    for (;;)
+        server.turn();
+} catch (...) {
+    return compare::explain_failure();
+}

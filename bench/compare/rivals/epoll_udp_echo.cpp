@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A UDP echo server on epoll: recvmmsg takes what is there, sendmmsg sends it all back.
+
+#include <array>
+
+#include "support/arguments.hpp"
+#include "support/epoll.hpp"
+
+namespace compare {
+namespace {
+
+class echo_server {
+public:
+    explicit echo_server(int socket) : socket_(socket) {
+        epoll_.add(socket, EPOLLIN, nullptr);
+        for (std::size_t i = 0; i < messages_.size(); ++i) {
+            msghdr& each = messages_[i].msg_hdr;
+            each.msg_name = &senders_[i];
+            each.msg_iov = &buffers_[i];
+            each.msg_iovlen = 1;
+        }
+    }
+
+    void turn() {
+        epoll_.wait();
+        for (std::size_t i = 0; i < messages_.size(); ++i) {
+            messages_[i].msg_hdr.msg_namelen = sizeof senders_[i];
+            buffers_[i] = {bytes_[i].data(), bytes_[i].size()};
+        }
+        const int received = ::recvmmsg(socket_, messages_.data(), static_cast<unsigned>(messages_.size()),
+                                        MSG_DONTWAIT, nullptr);
+        for (int i = 0; i < received; ++i)
+            buffers_[static_cast<std::size_t>(i)].iov_len = messages_[static_cast<std::size_t>(i)].msg_len;
+        for (int sent = 0; sent < received;) {
+            const int more = ::sendmmsg(socket_, &messages_[static_cast<std::size_t>(sent)],
+                                        static_cast<unsigned>(received - sent), 0);
+            sent += more > 0 ? more : 1;  // one that can't be sent is lost
+        }
+    }
+
+private:
+    static constexpr std::size_t at_once = 64;
+
+    int socket_;
+    epoll epoll_;
+    std::array<mmsghdr, at_once> messages_{};
+    std::array<sockaddr_in, at_once> senders_;
+    std::array<iovec, at_once> buffers_;
+    std::array<std::array<std::byte, 16384>, at_once> bytes_;
+};
+
+}  // namespace
+}  // namespace compare
+
+int main(int argc, char** argv) try {
+    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const auto socket = compare::bound_socket(SOCK_DGRAM, given.port());
+    static compare::echo_server server(socket.get());
+    compare::announce(socket.get());
+    for (;;)
+        server.turn();
+} catch (...) {
+    return compare::explain_failure();
+}

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+"""The arithmetic of the comparison: from rounds to ratios, from ratios to verdicts.
+
+Results are {workload: {contender: [measurement of each round]}}; a measurement is what the load printed.
+Contenders are only compared within a round, where they ran next to each other.
+"""
+
+import statistics
+from dataclasses import dataclass
+
+THROUGHPUT, CPU = "rate", "server_ns"
+REFERENCES_DIFFER = 0.02
+
+
+@dataclass(frozen=True)
+class Ratio:
+    median: float
+    least: float
+    most: float
+
+    def __str__(self):
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    row: object
+    result: str  # met, missed or void
+    reason: str = ""  # of a void
+    throughput: Ratio = None
+    cpu: Ratio = None
+    bytes_each: float = None
+
+
+def paired_ratio(rounds, one, other, metric):
+    """one / other, each round by itself. None if there is no round of both."""
+    ratios = [a[metric] / b[metric] for a, b in zip(rounds.get(one, ()), rounds.get(other, ())) if b[metric] > 0]
+    return Ratio(statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
+
+
+def hardest(rounds, ours, others, metric):
+    """The ratio to the one that is hardest to beat. Who that is may differ from metric to metric."""
+    ratios = [ratio for ratio in (paired_ratio(rounds, ours, other, metric) for other in others) if ratio]
+    if not ratios:
+        return None
+    choose = min if metric == THROUGHPUT else max
+    return choose(ratios, key=lambda ratio: ratio.median)
+
+
+def disagreement_of_references(rounds, reference, again):
+    """By how much the medians of two copies of one program differ; None if they did not both run."""
+    ratios = [paired_ratio(rounds, again, reference, metric) for metric in (THROUGHPUT, CPU)]
+    return max(abs(ratio.median - 1) for ratio in ratios) if all(ratios) else None
+
+
+def weakness(results, strength):
+    """Why this rival is no rival; "" if it is one."""
+    rounds = results.get(strength.workload, {})
+    ratios = [paired_ratio(rounds, rival, strength.against, THROUGHPUT) for rival in strength.rivals]
+    best = max((ratio.median for ratio in ratios if ratio), default=None)
+    if best is None:
+        return f"the strength of {strength.rivals[0]} in {strength.workload} was not measured"
+    if best >= strength.least:
+        return ""
+    return f"{strength.rivals[0]} has {best:.3f} of {strength.against} in {strength.workload}, not {strength.least}"
+
+
+def void_reason(results, row, strengths, reference, again, family_of):
+    """Why this row says nothing; "" if it does say something."""
+    rounds = results.get(row.workload)
+    if not rounds:
+        return "not measured"
+    if row.bytes_max is not None:
+        return ""
+    difference = disagreement_of_references(rounds, reference, again)
+    if difference is None:
+        return "the reference did not run twice"
+    if difference > REFERENCES_DIFFER:
+        return f"the two copies of the reference differ by {difference:.1%}"
+    families = {family_of(name) for name in row.contenders}
+    for strength in strengths:
+        # Against the bare ring there are three tests, and each counts everywhere. Asio has one in many a workload.
+        concerns = strength.family in families and (strength.family == "bare" or strength.workload == row.workload)
+        why = weakness(results, strength) if concerns else ""
+        if why:
+            return why
+    return ""
+
+
+def judge(results, row, strengths, *, ours, reference, again, family_of):
+    reason = void_reason(results, row, strengths, reference, again, family_of)
+    rounds = results.get(row.workload, {})
+    if row.bytes_max is not None:
+        measured = [each["malloc_bytes"] for each in rounds.get(ours, ()) if "malloc_bytes" in each]
+        if not measured:
+            return Verdict(row, "void", reason or "not measured")
+        bytes_each = statistics.median(measured)
+        return Verdict(row, "met" if bytes_each <= row.bytes_max else "missed", bytes_each=bytes_each)
+
+    throughput = hardest(rounds, ours, row.contenders, THROUGHPUT)
+    cpu = hardest(rounds, ours, row.contenders, CPU)
+    if not reason and (throughput is None or cpu is None):
+        reason = "nobody to compare with"
+    if reason:
+        return Verdict(row, "void", reason, throughput, cpu)
+    met = ((row.throughput is None or throughput.median >= row.throughput) and
+           (row.cpu is None or cpu.median <= row.cpu))
+    return Verdict(row, "met" if met else "missed", "", throughput, cpu)
+
+
+def in_order(contenders, number):
+    """The contenders of a round: each second round is reversed, so that a drift within rounds evens out."""
+    return list(contenders) if number % 2 == 0 else list(reversed(contenders))

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+"""Tests of the comparison's arithmetic, on numbers that are made up."""
+
+import unittest
+
+import catalogue
+import rules
+from catalogue import Row, Strength
+
+
+def rounds(*pairs):
+    return [{"rate": rate, "server_ns": cpu} for rate, cpu in pairs]
+
+
+ROW = Row("echo", "rivals", ("rival",), 1.00, 0.97)
+STRONG = Strength("echo", ("bare",), "epoll", 1.08, "bare")
+FAMILIES = {"rival": "asio", "bare": "bare"}
+
+
+def judged(echo, row=ROW, strengths=()):
+    return rules.judge({"echo": echo}, row, strengths, ours="coil", reference="bare", again="again",
+                       family_of=FAMILIES.get)
+
+
+def field(coil, rival=(100, 50), bare=(100, 50), again=(100, 50)):
+    return {"coil": rounds(coil), "rival": rounds(rival), "bare": rounds(bare), "again": rounds(again)}
+
+
+class PairedRatios(unittest.TestCase):
+    def test_rounds_are_compared_with_themselves_not_with_each_other(self):
+        # The machine slows down to a half from round to round; the ratio stays.
+        drifting = {"a": rounds((400, 1), (200, 1), (100, 1)), "b": rounds((200, 1), (100, 1), (50, 1))}
+        self.assertEqual(rules.paired_ratio(drifting, "a", "b", "rate"), rules.Ratio(2, 2, 2))
+
+    def test_median_and_spread(self):
+        some = {"a": rounds((1, 1), (2, 1), (9, 1)), "b": rounds((1, 1), (1, 1), (1, 1))}
+        self.assertEqual(rules.paired_ratio(some, "a", "b", "rate"), rules.Ratio(2, 1, 9))
+
+    def test_nobody_to_compare_with(self):
+        self.assertIsNone(rules.paired_ratio({"a": rounds((1, 1))}, "a", "b", "rate"))
+        self.assertIsNone(rules.paired_ratio({"a": rounds((1, 0)), "b": rounds((1, 0))}, "a", "b", "server_ns"))
+
+    def test_the_hardest_rival_is_another_one_for_each_metric(self):
+        three = {"coil": rounds((100, 100)), "fast": rounds((200, 100)), "frugal": rounds((50, 50))}
+        self.assertEqual(rules.hardest(three, "coil", ("fast", "frugal"), "rate").median, 0.5)
+        self.assertEqual(rules.hardest(three, "coil", ("fast", "frugal"), "server_ns").median, 2)
+
+    def test_each_second_round_is_reversed(self):
+        self.assertEqual(rules.in_order("abc", 0), ["a", "b", "c"])
+        self.assertEqual(rules.in_order("abc", 1), ["c", "b", "a"])
+
+
+class Verdicts(unittest.TestCase):
+    def test_met_at_the_limits(self):
+        self.assertEqual(judged(field((100, 48.5))).result, "met")
+
+    def test_missed_by_throughput_or_by_cpu(self):
+        self.assertEqual(judged(field((99, 40))).result, "missed")
+        self.assertEqual(judged(field((200, 49))).result, "missed")
+
+    def test_a_limit_that_is_not_set_is_not_asked_for(self):
+        cpu_only = Row("echo", "rivals", ("rival",), None, 0.97)
+        self.assertEqual(judged(field((1, 40)), cpu_only).result, "met")
+
+    def test_void_if_the_references_differ(self):
+        for again in ((97, 50), (103, 50), (100, 52), (100, 48)):
+            verdict = judged(field((200, 10), again=again))
+            self.assertEqual(verdict.result, "void")
+            self.assertIn("two copies", verdict.reason)
+        self.assertEqual(judged(field((200, 10), again=(101.9, 50.9))).result, "met")
+
+    def test_void_if_the_reference_did_not_run_twice(self):
+        without = field((200, 10))
+        del without["again"]
+        self.assertEqual(judged(without).result, "void")
+
+    def test_void_if_not_measured(self):
+        self.assertEqual(rules.judge({}, ROW, (), ours="coil", reference="bare", again="again",
+                                     family_of=FAMILIES.get).reason, "not measured")
+
+    def test_void_without_the_rival(self):
+        alone = field((200, 10))
+        del alone["rival"]
+        self.assertEqual(judged(alone).reason, "nobody to compare with")
+
+    def test_a_weak_bare_ring_voids_what_is_compared_with_it(self):
+        against_bare = Row("echo", "bare", ("bare",), 0.95, 1.06)
+        weak, strong = field((100, 50)), field((100, 50))
+        weak["epoll"], strong["epoll"] = rounds((95, 50)), rounds((92, 50))
+        self.assertEqual(judged(strong, against_bare, (STRONG,)).result, "met")
+        verdict = judged(weak, against_bare, (STRONG,))
+        self.assertEqual(verdict.result, "void")
+        self.assertIn("1.053 of epoll", verdict.reason)
+        self.assertEqual(judged(weak, ROW, (STRONG,)).result, "missed")  # this one is not against the bare ring
+
+    def test_a_strength_that_was_not_measured_is_none(self):
+        self.assertIn("was not measured", judged(field((100, 50)), Row("echo", "bare", ("bare",), 0.95, 1.06),
+                                                 (STRONG,)).reason)
+
+    def test_a_weak_asio_voids_only_its_own_workload(self):
+        here = Strength("echo", ("rival",), "bare", 0.9, "asio")
+        elsewhere = Strength("other", ("rival",), "bare", 0.9, "asio")
+        weak = field((100, 40), rival=(80, 50))
+        self.assertEqual(judged(weak, ROW, (here,)).result, "void")
+        self.assertEqual(judged(weak, ROW, (elsewhere,)).result, "met")
+
+    def test_memory(self):
+        row = Row("echo", "bytes", (), bytes_max=1024)
+        for size, result in ((1024, "met"), (1025, "missed")):
+            verdict = judged({"coil": [{"malloc_bytes": size}]}, row)
+            self.assertEqual((verdict.result, verdict.bytes_each), (result, size))
+        self.assertEqual(judged({"coil": [{"resident_bytes": 1}]}, row).result, "void")
+
+
+class Catalogue(unittest.TestCase):
+    """Names are what holds the tables together: a wrong one would leave a row void for ever."""
+
+    def test_every_row_and_strength_names_what_there_is(self):
+        contenders = {each.name: {one.name for one in each.contenders} for each in catalogue.WORKLOADS}
+        for row in catalogue.GATE:
+            if row.workload != "udp-trains":
+                self.assertLessEqual(set(row.contenders), contenders[row.workload], row)
+        for strength in catalogue.STRENGTHS:
+            self.assertLessEqual({*strength.rivals, strength.against}, contenders[strength.workload], strength)
+
+    def test_the_reference_comes_first_and_twice(self):
+        for workload in catalogue.WORKLOADS:
+            first = workload.contenders[:2]
+            if workload.kind != "memory":
+                self.assertEqual([each.name for each in first], [catalogue.BARE, catalogue.BARE_AGAIN])
+                self.assertEqual(first[0].command, first[1].command)
+
+    def test_names_are_unique(self):
+        all_names = [each.name for each in catalogue.WORKLOADS]
+        self.assertEqual(len(all_names), len(set(all_names)))
+        for workload in catalogue.WORKLOADS:
+            inside = [each.name for each in workload.contenders]
+            self.assertEqual(len(inside), len(set(inside)), workload.name)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <sys/mman.h>
+
+#include "support/bare_ring.hpp"
+
+namespace compare {
+
+/// Memory that the kernel fills for multishot receives: a provided-buffer ring of 4 MiB.
+///
+///     incremental    16 entries of 256 KiB, each filled piece by piece: since 6.12
+///     classic        256 entries of 16 KiB, one for each answer: before that, and for datagrams
+class buffer_pool {
+public:
+    static constexpr unsigned group = 0;
+    enum class kind { incremental_if_possible, classic };
+
+    /// A piece of an entry, which is the holder's until he gives it back.
+    struct chunk {
+        const std::byte* data;
+        unsigned size;
+        unsigned short entry;
+    };
+
+    explicit buffer_pool(bare_ring& ring, kind wanted = kind::incremental_if_possible) {
+        static_assert(offsetof(io_uring_buf_ring, bufs) == 0, "linux-libc-dev 6.1 has it at 8 in C++");
+        memory_ = map(size);
+        ring_ = static_cast<io_uring_buf_ring*>(map(entries_max * sizeof(io_uring_buf)));
+        if (wanted == kind::classic || register_with(ring, entries_incremental, incremental) != 0) {
+            incremental_ = false;
+            check_answer(register_with(ring, entries_max, 0), "io_uring_register_buf_ring");
+        }
+        entries_ = incremental_ ? entries_incremental : entries_max;
+        for (unsigned entry = 0; entry < entries_; ++entry)
+            provide(static_cast<unsigned short>(entry));
+    }
+    buffer_pool(const buffer_pool&) = delete;
+    buffer_pool& operator=(const buffer_pool&) = delete;
+    ~buffer_pool() {
+        ::munmap(memory_, size);
+        ::munmap(ring_, entries_max * sizeof(io_uring_buf));
+    }
+
+    /// What this answer brought. For every answer that names an entry, whatever its result.
+    chunk take(const io_uring_cqe& answer) noexcept {
+        const auto entry = static_cast<unsigned short>(answer.flags >> IORING_CQE_BUFFER_SHIFT);
+        const auto bytes = static_cast<unsigned>(answer.res > 0 ? answer.res : 0);
+        state& taken = states_[entry];
+        const chunk piece{begin_of(entry) + taken.filled, bytes, entry};
+        taken.filled += bytes;
+        taken.full = !incremental_ || !(answer.flags & more_in_this_entry);
+        ++taken.holders;
+        return piece;
+    }
+
+    /// True if the kernel has an entry more now.
+    bool give_back(const chunk& piece) noexcept {
+        state& given = states_[piece.entry];
+        if (--given.holders > 0 || !given.full)
+            return false;
+        provide(piece.entry);
+        return true;
+    }
+
+private:
+    static constexpr std::size_t size = std::size_t{4} << 20;
+    static constexpr unsigned entries_max = 256;
+    static constexpr unsigned entries_incremental = 16;
+    static constexpr unsigned short incremental = 2;         // IOU_PBUF_RING_INC, since 6.12
+    static constexpr unsigned more_in_this_entry = 1u << 4;  // IORING_CQE_F_BUF_MORE, since 6.12
+
+    struct state {
+        unsigned filled = 0;
+        unsigned holders = 0;
+        bool full = false;
+    };
+
+    static void* map(std::size_t bytes) {
+        void* mapped =
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE | MAP_POPULATE, -1, 0);
+        check(mapped != MAP_FAILED, "mmap");
+        return mapped;
+    }
+
+    int register_with(bare_ring& ring, unsigned entries, unsigned short flags) {
+        io_uring_buf_reg wanted{};
+        wanted.ring_addr = reinterpret_cast<std::uintptr_t>(ring_);
+        wanted.ring_entries = entries;
+        wanted.bgid = group;
+        // The field after bgid: `pad` in liburing 2.3, `flags` since 2.4.
+        constexpr std::size_t place = offsetof(io_uring_buf_reg, bgid) + sizeof wanted.bgid;
+        std::memcpy(reinterpret_cast<char*>(&wanted) + place, &flags, sizeof flags);
+        return io_uring_register_buf_ring(&ring.native(), &wanted, 0);
+    }
+
+    void provide(unsigned short entry) noexcept {
+        states_[entry] = {};
+        io_uring_buf_ring_add(ring_, begin_of(entry), static_cast<unsigned>(size / entries_), entry,
+                              io_uring_buf_ring_mask(entries_), 0);
+        io_uring_buf_ring_advance(ring_, 1);
+    }
+
+    std::byte* begin_of(unsigned entry) noexcept {
+        return static_cast<std::byte*>(memory_) + entry * (size / entries_);
+    }
+
+    void* memory_ = nullptr;
+    io_uring_buf_ring* ring_ = nullptr;
+    bool incremental_ = true;
+    unsigned entries_ = 1;
+    state states_[entries_max];
+};
+
+/// A multishot receive into the pool.
+inline void prepare_receive(bare_ring& ring, int socket, std::uint64_t tag, int flags = 0) {
+    io_uring_sqe* sqe = ring.next();
+    io_uring_prep_recv_multishot(sqe, socket, nullptr, 0, flags);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = buffer_pool::group;
+    sqe->user_data = tag;
+}
+
+}  // namespace compare
