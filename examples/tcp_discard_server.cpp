@@ -4,10 +4,8 @@
 // A TCP server that receives and forgets (RFC 863): start it, then try `nc 127.0.0.1 7777 </dev/zero`.
 
 #include <csignal>
-#include <cstddef>
 #include <cstdio>
 #include <utility>
-#include <vector>
 
 #include <coil/coil.hpp>
 
@@ -15,10 +13,10 @@
 
 using coil::ip::tcp;
 
-// One client. The larger the buffer, the more bytes a receive brings.
+// One client.
 coil::task<> discard(tcp::socket client) {
-    std::vector<std::byte> buffer(std::size_t{256} * 1024);
-    while (co_await client.recv(buffer) > 0)  // 0: the client has finished sending
+    auto incoming = client.recv_stream();
+    while (auto chunk = co_await incoming.next())  // empty: the client has finished sending
         ;
 }
 

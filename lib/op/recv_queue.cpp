@@ -14,7 +14,7 @@
 namespace coil::op {
 
 recv_queue::recv_queue(descriptor& record)
-    : record_(record), pool_(record.context().pool()), starving_(*this), filler_(*this) {}
+    : record_(record), pool_(record.context().pool()), filler_(*this) {}
 
 recv_queue::~recv_queue() { close(); }
 
@@ -28,7 +28,7 @@ void recv_queue::wait(queue_reader& reader) noexcept {
     reader.wait_in(record_);
     if (has_news())
         serve();
-    else if (!filler_.is_asking() && !starving_.is_linked())
+    else if (!filler_.is_asking() && !filler_.is_starving())
         go_on();
 }
 
@@ -53,31 +53,30 @@ void recv_queue::go_on() noexcept {
     else if (pool_.has_room())
         filler_.ask(reader.wanted() == queue_reader::wish::chunks);
     else
-        pool_.wait_for_room(starving_);
+        filler_.starve();
 }
 
 chunk recv_queue::take() noexcept {
-    chunk first = std::move(returned_);
-    if (first.empty() && first_ < unread_.size()) {
-        first = std::move(unread_[first_]);
-        // Now and then, so that it doesn't grow for ever where there is always one more.
-        if (++first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
-            unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(first_));
-            first_ = 0;
-        }
-    }
+    chunk first = std::move(front_);
     size_ -= first.size();
+    if (first_ == unread_.size())
+        return first;
+    front_ = std::move(unread_[first_]);
+    // Now and then, so that it doesn't grow for ever where there is always one more.
+    if (++first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
+        unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(first_));
+        first_ = 0;
+    }
     return first;
 }
 
 std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
     std::size_t copied = 0;
-    std::size_t at = first_;  // of the chunk to copy from: where only peeking
-    std::size_t skip = 0;     // of its bytes
-    bool from_returned = !returned_.empty();
+    std::size_t at = 0;    // the chunk to copy from: 0 is the front
+    std::size_t skip = 0;  // of its bytes
     for (mutable_buffer rest: into) {
         while (!rest.empty() && copied < size_) {
-            chunk& from = from_returned ? returned_ : unread_[at];
+            const chunk& from = at == 0 ? front_ : unread_[first_ + at - 1];
             const std::size_t n = std::min(rest.size(), from.size() - skip);
             std::memcpy(rest.data(), from.data() + skip, n);
             rest += n;
@@ -85,28 +84,28 @@ std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
             skip += n;
             if (skip == from.size()) {
                 skip = 0;
-                at += !from_returned;
-                from_returned = false;
+                ++at;
             }
         }
     }
     for (std::size_t left = peek ? 0 : copied; left > 0;) {
-        chunk first = take();
-        const std::size_t n = std::min(left, first.size());
-        first.remove_prefix(n);
+        const std::size_t n = std::min(left, front_.size());
         left -= n;
-        if (!first.empty())
-            put_back(std::move(first));
+        if (n == front_.size()) {
+            static_cast<void>(take());
+        } else {
+            front_.remove_prefix(n);
+            size_ -= n;
+        }
     }
     return copied;
 }
 
 void recv_queue::put_back(chunk bytes) noexcept {
     size_ += bytes.size();
-    std::swap(returned_, bytes);
+    std::swap(front_, bytes);
     if (bytes.empty())
         return;
-    // Two readers, served one after the other, gave back what they had.
     if (first_ > 0)
         unread_[--first_] = std::move(bytes);
     else
@@ -117,14 +116,16 @@ void recv_queue::arrived(chunk bytes) noexcept {
     if (closed_ || bytes.empty())
         return;
     const std::size_t size = bytes.size();
-    if (first_ == unread_.size() || !buffer_pool::merge(unread_.back(), bytes)) {
+    if (is_empty()) {
+        front_ = std::move(bytes);
+    } else if (!buffer_pool::merge(unread_.empty() ? front_ : unread_.back(), bytes)) {
         try {
             unread_.push_back(std::move(bytes));
         } catch (...) {
             failure_ =
                 -ENOMEM;  // they can't be kept, and can't be had again: the stream has a hole, and says so
             filler_.stop();
-            return serve();
+            return;
         }
     }
     size_ += size;
@@ -154,8 +155,8 @@ void recv_queue::ended(std::int32_t result) noexcept {
 
 void recv_queue::close() noexcept {
     closed_ = true;
-    starving_.unlink();
-    returned_.reset();
+    filler_.leave_pool();
+    front_.reset();
     unread_.clear();
     first_ = size_ = 0;
     failure_ = 0;
@@ -166,11 +167,10 @@ bool recv_queue::keeps_bytes() noexcept {
     return size_ > 0;
 }
 
-std::coroutine_handle<> recv_queue::starving::run() noexcept {
-    if (!queue_.filler_.is_asking() && queue_.record_.has_waiting())
-        queue_.go_on();
-    queue_.pool_.pass_on();
-    return nullptr;
+void recv_queue::has_room() noexcept {
+    if (record_.has_waiting())
+        go_on();
+    pool_.pass_on();
 }
 
 // ---- what fills it -------------------------------------------------------------------------------------------------
@@ -192,6 +192,11 @@ void recv_queue::filler::settle() noexcept {
     retire();
 }
 
+void recv_queue::filler::leave_pool() noexcept {
+    if (is_starving())
+        unlink();
+}
+
 void recv_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
     if (multishot_)
         io_uring_prep_recv_multishot(&sqe, target().number(), nullptr, 0, 0);
@@ -208,6 +213,10 @@ void recv_queue::filler::more(const coil::answer& given) noexcept {
 }
 
 std::coroutine_handle<> recv_queue::filler::run() noexcept {
+    if (is_idle()) {
+        queue_.has_room();
+        return nullptr;
+    }
     const std::int32_t result = answer().result;
     reset();
     queue_.ended(result);

@@ -54,7 +54,7 @@ public:
     std::size_t copy(mutable_buffers into, bool peek) noexcept;
     /// What the kernel said in the end, a negative errno: once.
     [[nodiscard]] std::int32_t take_failure() noexcept { return std::exchange(failure_, 0); }
-    /// Bytes that somebody was given, and did not take after all. Until they are taken nobody is given others.
+    /// Bytes that somebody was given, and did not take after all.
     void put_back(chunk bytes) noexcept;
 
     void close() noexcept override;
@@ -70,8 +70,12 @@ private:
 
         std::coroutine_handle<> run() noexcept override;
         void ask(bool multishot) noexcept;
+        /// Waits for its turn, which comes when the pool has room again.
+        void starve() noexcept { queue_.pool_.wait_for_room(*this); }
         void settle() noexcept;
+        void leave_pool() noexcept;
         [[nodiscard]] bool is_asking() const noexcept { return !is_idle(); }
+        [[nodiscard]] bool is_starving() const noexcept { return is_idle() && is_linked(); }
 
     protected:
         void prepare(io_uring_sqe& sqe) noexcept override;
@@ -83,31 +87,21 @@ private:
         bool multishot_ = true;
     };
 
-    /// Its turn comes when the pool has room again.
-    class starving final : public node {
-    public:
-        explicit starving(recv_queue& queue) noexcept : queue_(queue) {}
-        std::coroutine_handle<> run() noexcept override;
-
-    private:
-        recv_queue& queue_;
-    };
-
     void arrived(chunk bytes) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
     void go_on() noexcept;
+    void has_room() noexcept;
 
     descriptor& record_;
     buffer_pool& pool_;
-    chunk returned_;             // goes before the others
-    std::vector<chunk> unread_;  // from first_ on
+    chunk front_;                // the first of the unread
+    std::vector<chunk> unread_;  // the others, from first_ on
     std::size_t first_ = 0;
     std::size_t size_ = 0;  // of all of them, in bytes
     std::int32_t failure_ = 0;
     bool closed_ = false;
     intrusive_list<recv_stream> streams_;
-    starving starving_;
     filler filler_;  // last, so that it goes first: while it ends, bytes may still come
 };
 

@@ -69,35 +69,40 @@ std::int32_t recv_chunk::take_from(recv_queue& queue) noexcept {
     return static_cast<std::int32_t>(chunk_.size());
 }
 
+std::error_code recv_chunk::ended() const noexcept {
+    if (answer().result > 0)
+        return {};
+    if (answer().result == 0)
+        return was_interrupted() ? make_error_code(error::operation_aborted) : std::error_code();
+    return failure();
+}
+
 outcome<chunk> recv_chunk::await_outcome() noexcept {
-    if (const auto error = failure())
+    if (const auto error = ended())
         return error;
-    if (answer().result == 0 && was_interrupted())
-        return error::operation_aborted;
     return std::move(chunk_);
 }
 
 chunk recv_chunk::await_resume() {
-    auto outcome = await_outcome();
-    if (!outcome)
-        fail(outcome.error(), true);
-    return *std::move(outcome);
+    if (const auto error = ended())
+        fail(error, true);
+    return std::move(chunk_);
 }
 
 outcome<std::optional<chunk>> next_chunk::await_outcome() noexcept {
-    auto outcome = recv_chunk::await_outcome();
-    if (!outcome)
-        return outcome.error();
-    if (outcome->empty())
+    if (const auto error = ended())
+        return error;
+    if (received().empty())
         return std::optional<chunk>();
-    return std::optional<chunk>(*std::move(outcome));
+    return std::optional<chunk>(std::move(received()));
 }
 
 std::optional<chunk> next_chunk::await_resume() {
-    auto received = recv_chunk::await_resume();
-    if (received.empty())
+    if (const auto error = ended())
+        fail(error, true);
+    if (received().empty())
         return std::nullopt;
-    return received;
+    return std::move(received());
 }
 
 }  // namespace op

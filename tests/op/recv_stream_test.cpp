@@ -345,15 +345,34 @@ TEST_P(RecvStream, AChunkForOneThatIsDestroyedBeforeItsTurnIsForTheNext) {
     auto socket = context_.connected_socket();
     auto stream = socket.recv_stream();
     {
-        auto waiting = context_.spawn([&]() -> task<> { co_await stream.next(); });
+        auto destroyed = stream.next().operation_in(context_.io().foreign_environment());
+        destroyed.await_suspend(std::noop_coroutine());
         context_.poll();
         context_.answer(IORING_OP_RECV, "one");
-        auto stopper = context_.spawn([&]() -> task<> {
-            context_.io().stop();
-            co_return;
-        });
-        context_.run();
+        context_.answer(IORING_OP_RECV, "two");
+        context_.io().post([] {});
+        context_.io().restart();
+        context_.io().poll_one();  // the post has had its turn, and the bytes have come
+        EXPECT_EQ(context_.io().pool().counts().pinned, GetParam() ? 1u : 2u);
     }
+    tell([&]() -> task<> {
+        std::string text;
+        while (text.size() < 6)
+            text += co_await text_of_next(stream);
+        EXPECT_EQ(text, "onetwo");
+    });
+}
+
+TEST_P(RecvStream, AContextThatIsDestroyedTakesItsChunksAlong) {
+    auto socket = context_.connected_socket();
+    auto stream = socket.recv_stream();
+    auto waiting = context_.spawn([&]() -> task<> { co_await stream.next(); });
+    context_.poll();
+    context_.answer(IORING_OP_RECV, "one");
+    context_.answer(IORING_OP_RECV, "two");
+    context_.io().post([] {});
+    context_.io().restart();
+    context_.io().poll_one();
     context_.destroy();  // the script checks that all was given back
 }
 
@@ -456,6 +475,46 @@ TEST_P(RecvStream, AChunkIsDetachedIntoMemoryOfItsOwn) {
     });
 }
 
+TEST_P(RecvStream, BytesThatKeepComingAheadAreTakenInOrderForEver) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto other = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        auto between = other.recv_stream();
+        context_.then([&] {
+            context_.answer(IORING_OP_RECV, "x");
+            context_.answer(IORING_OP_RECV, "y");
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "x");
+        std::string received, sent = "y";
+        // Always some ahead, in pieces: what the other connection gets lies between them.
+        auto reading = co_spawn(context_.io(), [&]() -> task<> { co_await between.next(); });
+        const auto arrives = [&](const tcp::socket& at, const std::string& text) {
+            for (const auto& each: script().in_flight(IORING_OP_RECV))
+                if (each.descriptor() == at.native_handle())
+                    script().answer(each, text);
+        };
+        for (int turns = 0; turns < 3; ++turns)
+            co_await yield();  // it has asked
+        for (int i = 0; i < 200; ++i) {
+            for (int piece = 0; piece < 2; ++piece) {
+                const std::string text = std::to_string(i) + (piece == 0 ? "," : ";");
+                arrives(socket, text);
+                arrives(other, "-");
+                sent += text;
+            }
+            co_await yield();
+            received += co_await text_of_next(stream);
+            while (sent.size() - received.size() > 500)
+                received += co_await text_of_next(stream);
+        }
+        while (received.size() < sent.size())
+            received += co_await text_of_next(stream);
+        EXPECT_EQ(received, sent);
+        co_await reading.join();
+    });
+}
+
 // Low on entries, it copies: so nobody who keeps his chunks holds up the others for ever.
 TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
     tell([&]() -> task<> {
@@ -496,6 +555,24 @@ TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
     });
 }
 
+using ChunkDeathTest = RecvStream;
+
+TEST_P(ChunkDeathTest, OneThatOutlivesItsContextIsFound) {
+    const auto outlive = [] {
+        chunk kept;
+        scripted_context context(script(GetParam()), small());
+        auto socket = context.connected_socket();
+        context.run([&]() -> task<> {
+            context.answer_next("hello");
+            kept = co_await socket.recv(context.io().pool());
+        });
+        context.destroy();
+    };
+    EXPECT_DEATH(outlive(), "pinned");
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, ChunkDeathTest, testing::Bool(),
+                         [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
 INSTANTIATE_TEST_SUITE_P(Of, RecvStream, testing::Bool(),
                          [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
 

@@ -34,6 +34,10 @@ protected:
     std::int32_t take_from(recv_queue& queue) noexcept override;
     wish wanted() const noexcept override { return streaming_ ? wish::chunks : wish::chunk; }
 
+    /// What it ended with, if that is no success.
+    [[nodiscard]] std::error_code ended() const noexcept;
+    [[nodiscard]] chunk& received() noexcept { return chunk_; }
+
 private:
     chunk chunk_;
     bool streaming_;
