@@ -3,12 +3,9 @@
 
 // A UDP server that sends back every datagram: start it, then try `nc -u 127.0.0.1 7777` or udp_echo_client.
 
-#include <array>
 #include <csignal>
-#include <cstddef>
 #include <cstdio>
 #include <exception>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -19,12 +16,11 @@
 using coil::ip::udp;
 
 coil::task<> echo(udp::socket socket) {
-    std::array<std::byte, 65536> buffer;  // no datagram is larger
-    for (;;) {
-        const auto [size, truncated, from] = co_await socket.recvfrom(buffer);
+    auto incoming = socket.recvfrom_stream();
+    while (auto datagram = co_await incoming.next()) {
         // A reply that can't be sent is like one that gets lost on the way: UDP promises nothing.
         std::error_code ignored;
-        co_await coil::redirect_error(socket.sendto(std::span(buffer).first(size), from), ignored);
+        co_await coil::redirect_error(socket.sendto(*datagram, datagram->from), ignored);
     }
 }
 
@@ -39,7 +35,7 @@ int main(int argc, char** argv) try {
                                        {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
     const udp::endpoint local(given.address("host"), given.port("port", 0));
 
-    coil::io_context context;
+    coil::io_context context({.datagram_max = 65507});  // no datagram is larger
     coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
     udp::socket socket(context, local);
     std::printf("listening on %s\n", socket.local_endpoint().to_string().c_str());

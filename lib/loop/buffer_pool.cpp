@@ -34,9 +34,7 @@ constexpr std::size_t entries_max = 32768;
 
 // ---- chunks --------------------------------------------------------------------------------------------------------
 
-void chunk::reset() noexcept {
-    if (!data_)
-        return;
+void chunk::release() noexcept {
     if (pool_) {
         poison(data_, size_);
         pool_->release(place_);
@@ -85,6 +83,12 @@ buffer_pool::buffer_pool(io_context& context, std::size_t size) : context_(&cont
     }
 }
 
+buffer_pool::buffer_pool(io_context& context, std::uint16_t group, std::size_t size, std::size_t entry_size)
+    : context_(&context), group_(group), incremental_(false) {
+    allocate(size, entry_size);
+    reopen();
+}
+
 buffer_pool::~buffer_pool() {
     COIL_CHECK(counts_.pinned ==
                0);  // a chunk must not outlive its context: destroy it, or detach() it, before
@@ -93,7 +97,8 @@ buffer_pool::~buffer_pool() {
 }
 
 void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
-    const std::size_t count = std::clamp<std::size_t>(std::bit_ceil(size) / entry_size, 4, entries_max);
+    const std::size_t count =
+        std::clamp<std::size_t>(std::bit_ceil(std::bit_ceil(size) / entry_size), 4, entries_max);
     if (memory_) {
         unpoison(memory_, this->size());
         ::munmap(memory_, this->size());
@@ -129,6 +134,12 @@ void buffer_pool::provide(std::uint32_t number) noexcept {
 }
 
 chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
+    chunk taken = take_in_place(result, flags);
+    relieve(taken);
+    return taken;
+}
+
+chunk buffer_pool::take_in_place(std::int32_t result, std::uint32_t flags) noexcept {
     const std::uint32_t number = flags >> IORING_CQE_BUFFER_SHIFT;
     COIL_CHECK(number < entries_.size() && entries_[number].in_ring);
     entry& from = entries_[number];
@@ -150,18 +161,32 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
     }
     if (size == 0)
         taken.reset();
-    else if (is_low())
-        copy_out(taken);
     return taken;
 }
 
-void buffer_pool::copy_out(chunk& low) noexcept {
+void buffer_pool::relieve(chunk& taken) noexcept {
+    if (!taken.pool_ || !is_low())
+        return;
     try {
-        low.detach();
+        taken.detach();
         ++counts_.copied;
     } catch (const std::bad_alloc&) {
         // It stays where it is, and holds up what it holds up.
     }
+}
+
+chunk buffer_pool::share(chunk& whole, std::size_t n) noexcept {
+    if (n >= whole.size_ || !whole.pool_)
+        return std::move(whole);
+    chunk first;
+    first.pool_ = whole.pool_;
+    first.data_ = whole.data_;
+    first.size_ = static_cast<std::uint32_t>(n);
+    first.place_ = whole.place_;
+    ++whole.pool_->entries_[whole.place_].chunks;
+    whole.data_ += n;
+    whole.size_ -= static_cast<std::uint32_t>(n);
+    return first;
 }
 
 bool buffer_pool::merge(chunk& before, chunk& next) noexcept {

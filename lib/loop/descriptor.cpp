@@ -62,6 +62,8 @@ void descriptor::interrupt_readers() noexcept {
     };
     mark(in_kernel_);
     mark(waiting_);
+    if (source_)
+        source_->interrupt();
 }
 
 void descriptor::close_number() noexcept {

@@ -11,6 +11,7 @@
 #include <coil/loop/operation.hpp>
 
 #include "loop/attendance.hpp"
+#include "loop/datagram_layout.hpp"
 #include "loop/tags.hpp"
 #include "ring/ring.hpp"
 
@@ -325,6 +326,20 @@ buffer_pool& io_context::pool() {
     return *pool_;
 }
 
+buffer_pool& io_context::datagram_pool(bool trains) {
+    auto& made = trains ? train_pool_ : datagram_pool_;
+    if (made)
+        return *made;
+    const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
+    if (trains)
+        made = std::make_unique<buffer_pool>(*this, train_group, options_.pool_size,
+                                             train_layout.entry_size(datagram_size_max));
+    else
+        made = std::make_unique<buffer_pool>(*this, datagram_group, options_.pool_size,
+                                             single_layout.entry_size(size_max));
+    return *made;
+}
+
 std::size_t io_context::ahead_max() const noexcept {
     return std::min(options_.ahead_max, pool_ ? pool_->size() / 4 : 0);
 }
@@ -346,11 +361,13 @@ io_context::counters io_context::metrics() const noexcept {
     now.submissions = ring_->submissions();
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();
-    if (pool_) {
-        now.starved = pool_->counts().starved;
-        now.copied = pool_->counts().copied;
-        now.pinned = pool_->counts().pinned;
-        now.pinned_max = pool_->counts().pinned_max;
+    for (const buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()}) {
+        if (!each)
+            continue;
+        now.starved += each->counts().starved;
+        now.copied += each->counts().copied;
+        now.pinned += each->counts().pinned;
+        now.pinned_max += each->counts().pinned_max;
     }
     return now;
 }

@@ -144,6 +144,10 @@ void operation::leave_lane() noexcept {
     descriptor_->reader_ = nullptr;
     if (descriptor_->waiting_.empty())
         return;
+    if (descriptor_->source_) {
+        descriptor_->source_->reader_left();
+        return;
+    }
     operation& next = descriptor_->waiting_.pop_front();
     descriptor_->reader_ = &next;
     descriptor_->context().submit(next);

@@ -122,8 +122,9 @@ void io_context::adopt() {
         throw_failure(error::wrong_thread, "io_context::run");
     if (!ring_->is_open()) {
         ring_->open({options_.entries, options_.completions});
-        if (pool_)
-            pool_->reopen();
+        for (buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()})
+            if (each)
+                each->reopen();
     }
     ring_->enable();
     settling_ = false;
@@ -221,6 +222,8 @@ io_context::~io_context() {
     if (!quiet) {
         static_cast<void>(descriptors_.release());
         static_cast<void>(pool_.release());
+        static_cast<void>(datagram_pool_.release());
+        static_cast<void>(train_pool_.release());
         static_cast<void>(ring_.release());
         return;
     }

@@ -8,6 +8,7 @@
 
 #include "op/message.hpp"
 #include "op/recv_queue.hpp"
+#include "op/recvfrom_queue.hpp"
 #include "ring/kernel.hpp"
 
 namespace coil::op {
@@ -45,13 +46,22 @@ std::size_t recvmsg::await_resume() {
     return *outcome;
 }
 
+bool recvmsg_from::await_ready() noexcept {
+    return buffers_.size() <= IOV_MAX && datagram_reader::await_ready();
+}
+
 void recvmsg_from::await_suspend(std::coroutine_handle<> caller) {
-    if (!begin(caller))
-        return;
-    if (buffers_.size() > IOV_MAX)
+    if (buffers_.size() <= IOV_MAX)
+        receive(caller);
+    else if (begin(caller))
         finish(refused_size);
-    else
-        submit();
+}
+
+std::int32_t recvmsg_from::take_from(recvfrom_queue& queue) noexcept {
+    const recvfrom_queue::copied one = queue.copy(buffers_, flags_ & MSG_PEEK);
+    cut_before_ = one.truncated;
+    message_.msg_namelen = one.from.to_sockaddr(from_);
+    return one.size;
 }
 
 void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept {
@@ -66,7 +76,7 @@ outcome<received_from> recvmsg_from::await_outcome() noexcept {
         return error;
     if (answer().result == 0 && was_interrupted())
         return error::operation_aborted;
-    return received_in(answer(), message_, from_, total_size(buffers_));
+    return received_in(answer(), message_, from_, total_size(buffers_), cut_before_);
 }
 
 received_from recvmsg_from::await_resume() {

@@ -29,10 +29,12 @@ msghdr message_of(const Buffer* buffers, std::size_t count) noexcept {
 }
 
 /// What an answer to a recvmsg with MSG_TRUNC means: the result is the datagram's size, whatever there was room for.
+/// `cut_before`: one that was received ahead was larger even than that.
 inline received_from received_in(coil::answer answer, const msghdr& message, const ip::socket_address& from,
-                                 std::size_t room) noexcept {
+                                 std::size_t room, bool cut_before) noexcept {
     const auto size = static_cast<std::size_t>(answer.result);
-    return {std::min(size, room), size > room, ip::endpoint::from_sockaddr(from, message.msg_namelen)};
+    return {std::min(size, room), cut_before || size > room,
+            ip::endpoint::from_sockaddr(from, message.msg_namelen)};
 }
 
 }  // namespace coil::op

@@ -9,6 +9,7 @@
 
 #include "op/clamp.hpp"
 #include "op/recv_queue.hpp"
+#include "op/recvfrom_queue.hpp"
 
 namespace coil::op {
 
@@ -65,6 +66,29 @@ std::size_t recv::await_resume() {
 
 // ---- datagrams -----------------------------------------------------------------------------------------------------
 
+bool datagram_reader::serve_at_once() noexcept {
+    auto& queue = static_cast<recvfrom_queue&>(*source());
+    if (!queue.has_news() || !begin_at_once())
+        return false;
+    finish_at_once(queue.answer_to(*this));
+    return true;
+}
+
+void datagram_reader::receive(std::coroutine_handle<> caller) {
+    if (!begin(caller))
+        return;
+    if (auto* queue = static_cast<recvfrom_queue*>(source()))
+        queue->wait(*this);
+    else
+        submit();
+}
+
+std::int32_t recv_datagram::take_from(recvfrom_queue& queue) noexcept {
+    const recvfrom_queue::copied one = queue.copy({&buffer_, 1}, flags_ & MSG_PEEK);
+    cut_before_ = one.truncated;
+    return one.size;
+}
+
 // MSG_TRUNC has the kernel say how large the datagram was. On a stream it would throw data away.
 void recv_datagram::prepare(io_uring_sqe& sqe) noexcept {
     io_uring_prep_recv(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
@@ -77,7 +101,7 @@ outcome<received> recv_datagram::await_outcome() noexcept {
     const auto size = static_cast<std::size_t>(answer().result);
     if (size == 0 && was_interrupted())
         return error::operation_aborted;
-    return received{std::min(size, buffer_.size()), size > buffer_.size()};
+    return received{std::min(size, buffer_.size()), cut_before_ || size > buffer_.size()};
 }
 
 received recv_datagram::await_resume() {

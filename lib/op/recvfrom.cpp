@@ -5,8 +5,16 @@
 #include <liburing.h>
 
 #include "op/message.hpp"
+#include "op/recvfrom_queue.hpp"
 
 namespace coil::op {
+
+std::int32_t recvfrom::take_from(recvfrom_queue& queue) noexcept {
+    const recvfrom_queue::copied one = queue.copy({&buffer_, 1}, flags_ & MSG_PEEK);
+    cut_before_ = one.truncated;
+    message_.msg_namelen = one.from.to_sockaddr(from_);
+    return one.size;
+}
 
 void recvfrom::prepare(io_uring_sqe& sqe) noexcept {
     message_ = message_of(&buffer_, 1);
@@ -20,7 +28,7 @@ outcome<received_from> recvfrom::await_outcome() noexcept {
         return error;
     if (answer().result == 0 && was_interrupted())
         return error::operation_aborted;
-    return received_in(answer(), message_, from_, buffer_.size());
+    return received_in(answer(), message_, from_, buffer_.size(), cut_before_);
 }
 
 received_from recvfrom::await_resume() {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -222,7 +223,7 @@ bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     wake_poll_.reset();
     set_up_ = false;
     owner_ = {};
-    buffers_ = nullptr;
+    buffers_.clear();
     std::memset(&memory, 0, sizeof memory);
     sqes_.clear();
     cqes_.clear();
@@ -277,6 +278,10 @@ void scripted_kernel::take_one(const io_uring_sqe& sqe) {
         complete(asked, -EBADF, true);
     } else if (sqe.opcode == IORING_OP_RECV && unread_.contains(sqe.fd)) {
         complete(asked, unread_.extract(sqe.fd).mapped(), true);
+    } else if (auto& unread = unread_datagrams_[sqe.fd]; sqe.opcode == IORING_OP_RECVMSG && !unread.empty()) {
+        const reply answer = std::move(unread.front());
+        unread.pop_front();
+        complete(asked, answer, true);
     } else if (!prepared_.empty()) {
         const reply answer = std::move(prepared_.front());
         prepared_.pop_front();
@@ -397,28 +402,27 @@ int scripted_kernel::register_buffers(io_uring&, const buffer_ring& buffers, std
         return -fail_with_;
     if (incremental && !knows_incremental_)
         return -EINVAL;
-    if (buffers_)
-        return -EEXIST;
-    buffers_ = buffers.data();
-    buffers_mask_ = buffers.entries() - 1;
-    buffers_group_ = group;
-    buffers_head_ = 0;
-    buffers_incremental_ = incremental;
-    return 0;
+    const bool is_new =
+        buffers_.try_emplace(group, buffer_group{buffers.data(), buffers.entries() - 1, 0, incremental})
+            .second;
+    return is_new ? 0 : -EEXIST;
 }
 
-unsigned scripted_kernel::buffers() const {
-    if (!buffers_)
+unsigned scripted_kernel::buffers(std::uint16_t group) const {
+    const auto found = buffers_.find(group);
+    if (found == buffers_.end())
         return 0;
-    return static_cast<std::uint16_t>(__atomic_load_n(&buffers_[0].resv, __ATOMIC_ACQUIRE) - buffers_head_);
+    const auto& [buffers, mask, head, incremental] = found->second;
+    return static_cast<std::uint16_t>(__atomic_load_n(&buffers[0].resv, __ATOMIC_ACQUIRE) - head);
 }
 
 // Takes what fits off `bytes`, and says so as the kernel does.
 auto scripted_kernel::fill_buffer(const io_uring_sqe& sqe, std::string_view& bytes) -> completion {
-    EXPECT_EQ(sqe.buf_group, buffers_group_);
-    if (buffers() == 0)
+    EXPECT_TRUE(buffers_.contains(sqe.buf_group));
+    if (buffers(sqe.buf_group) == 0)
         return {sqe.user_data, -ENOBUFS, 0};
-    io_uring_buf& head = buffers_[buffers_head_ & buffers_mask_];
+    buffer_group& group = buffers_.at(sqe.buf_group);
+    io_uring_buf& head = group.buffers[group.head & group.mask];
     const auto size = static_cast<unsigned>(std::min<std::size_t>(bytes.size(), head.len));
     // As the kernel writes: nobody looks, but neither may anybody else touch it yet.
     unpoison(pointer<char>(head.addr), size);
@@ -426,12 +430,12 @@ auto scripted_kernel::fill_buffer(const io_uring_sqe& sqe, std::string_view& byt
     poison(pointer<char>(head.addr), size);
     bytes.remove_prefix(size);
     unsigned flags = IORING_CQE_F_BUFFER | static_cast<unsigned>(head.bid) << IORING_CQE_BUFFER_SHIFT;
-    if (buffers_incremental_ && size < head.len) {
+    if (group.incremental && size < head.len) {
         head.addr += size;
         head.len -= size;
         flags |= abi::buffer_has_more;
     } else {
-        ++buffers_head_;
+        ++group.head;
     }
     return {sqe.user_data, static_cast<int>(size), flags};
 }
@@ -454,6 +458,48 @@ void scripted_kernel::fill_buffers(const question& asked, const reply& answer, b
         unread_[asked.descriptor()] = rest;
 }
 
+// What a multishot recvmsg finds in the entry that it took.
+std::string scripted_kernel::entry_of(const io_uring_sqe& sqe, const reply& answer, std::size_t room) {
+    if (answer.is_entry_)
+        return answer.bytes_.substr(0, room);
+    const auto& message = *pointer<msghdr>(sqe.addr);
+    std::string name(message.msg_namelen, '\0');
+    std::string control(message.msg_controllen, '\0');
+    io_uring_recvmsg_out head{};
+    head.namelen = message.msg_namelen;
+    store_address(answer.peer_, name.data(), &head.namelen);
+    if (answer.segment_size_ > 0 && control.size() >= CMSG_SPACE(sizeof(int))) {
+        const cmsghdr one{CMSG_LEN(sizeof(int)), IPPROTO_UDP, UDP_GRO};
+        std::memcpy(control.data(), &one, sizeof one);
+        std::memcpy(control.data() + CMSG_LEN(0), &answer.segment_size_, sizeof(int));
+        head.controllen = CMSG_SPACE(sizeof(int));
+    }
+    const std::size_t left = room - sizeof head - name.size() - control.size();
+    head.payloadlen = static_cast<unsigned>(std::min(left, answer.bytes_.size()));
+    head.flags = answer.bytes_.size() > left ? MSG_TRUNC : 0;
+    return std::string(reinterpret_cast<const char*>(&head), sizeof head) + name + control +
+           answer.bytes_.substr(0, left);
+}
+
+// A datagram, and an entry of its own. An empty one ends a multishot.
+void scripted_kernel::fill_entry(const question& asked, const reply& answer, bool at_once) {
+    const io_uring_sqe& sqe = asked.sqe();
+    completion done{sqe.user_data, -ENOBUFS, 0};
+    if (buffers(sqe.buf_group) > 0) {
+        const buffer_group& group = buffers_.at(sqe.buf_group);
+        const std::string entry = entry_of(sqe, answer, group.buffers[group.head & group.mask].len);
+        std::string_view bytes = entry;
+        done = fill_buffer(sqe, bytes);
+    } else {
+        unread_datagrams_[sqe.fd].push_back(answer);
+    }
+    if (done.result < 0 || answer.is_last_ || answer.bytes_.empty())
+        std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
+    else
+        done.flags |= IORING_CQE_F_MORE;
+    deliver(done, at_once);
+}
+
 void scripted_kernel::deliver(const completion& done, bool at_once) {
     if (at_once) {
         post(done);
@@ -465,7 +511,10 @@ void scripted_kernel::deliver(const completion& done, bool at_once) {
 
 void scripted_kernel::complete(const question& asked, const reply& answer, bool at_once) {
     if (asked.sqe().flags & IOSQE_BUFFER_SELECT && answer.kind_ == reply::kind::bytes) {
-        fill_buffers(asked, answer, at_once);
+        if (asked.opcode() == IORING_OP_RECVMSG)
+            fill_entry(asked, answer, at_once);
+        else
+            fill_buffers(asked, answer, at_once);
         return;
     }
     const unsigned more = answer.is_last_ || !goes_on_after(asked.sqe(), answer) ? 0 : IORING_CQE_F_MORE;

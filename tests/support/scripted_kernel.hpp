@@ -41,6 +41,10 @@ public:
 
     /// From whom the bytes are.
     reply& from(const ip::endpoint& peer) { return peer_ = peer, *this; }
+    /// The bytes are a train of datagrams of this size, to a socket that receives those.
+    reply& train_of(int size) { return segment_size_ = size, *this; }
+    /// To a multishot recvmsg: the bytes of a whole entry, with whatever stands for its header.
+    reply& as_entry() { return is_entry_ = true, *this; }
     /// Flags of the CQE. With IORING_CQE_F_MORE the operation goes on.
     reply& flags(unsigned flags) { return flags_ = flags, *this; }
     /// A multishot ends with it, as it does when the CQ overflows. Else it goes on after each connection.
@@ -55,6 +59,8 @@ private:
     kind kind_ = kind::result;
     unsigned flags_ = 0;
     bool is_last_ = false;
+    bool is_entry_ = false;
+    int segment_size_ = 0;
     std::string bytes_;
     ip::endpoint peer_{ip::address_v4::loopback(), 50000};
 };
@@ -173,7 +179,7 @@ public:
     [[nodiscard]] std::string sent(int descriptor) const;
 
     /// Buffers that the library has given us, and that are not used up.
-    [[nodiscard]] unsigned buffers() const;
+    [[nodiscard]] unsigned buffers(std::uint16_t group = 0) const;
 
     [[nodiscard]] unsigned enters() const { return enters_; }
     [[nodiscard]] unsigned waits() const { return waits_; }
@@ -267,6 +273,8 @@ private:
     int act(const io_uring_sqe& sqe, const reply& answer);
     void fill_buffers(const question& asked, const reply& answer, bool at_once);
     completion fill_buffer(const io_uring_sqe& sqe, std::string_view& bytes);
+    void fill_entry(const question& asked, const reply& answer, bool at_once);
+    static std::string entry_of(const io_uring_sqe& sqe, const reply& answer, std::size_t room);
     void deliver(const completion& done, bool at_once);
     void set_flag(unsigned flag, bool on);
     [[nodiscard]] std::string list_in_flight() const;
@@ -278,11 +286,13 @@ private:
     unsigned cq_head_ = 0, cq_tail_ = 0, cq_mask_ = 0, cq_entries_ = 0, cq_flags_ = 0, cq_overflow_ = 0;
     bool set_up_ = false;
     std::thread::id owner_;
-    io_uring_buf* buffers_ = nullptr;
-    unsigned buffers_mask_ = 0;
-    std::uint16_t buffers_group_ = 0;
-    std::uint16_t buffers_head_ = 0;
-    bool buffers_incremental_ = false;
+    struct buffer_group {
+        io_uring_buf* buffers;
+        unsigned mask;
+        std::uint16_t head;
+        bool incremental;
+    };
+    std::map<std::uint16_t, buffer_group> buffers_;
     bool knows_incremental_ = true;
 
     // The script.
@@ -313,6 +323,7 @@ private:
     unsigned wakes_noticed_ = 0;
     std::map<int, fake> fakes_;
     std::map<int, std::string> unread_;  // what arrived, and found no buffer
+    std::map<int, std::deque<reply>> unread_datagrams_;
     int next_descriptor_ = first_descriptor;
     std::uint16_t next_port_ = 40000;
     unsigned enters_ = 0;

@@ -59,10 +59,15 @@ public:
     /// Copies the bytes into memory of their own, and gives the pool's back. Throws std::bad_alloc.
     void detach();
     /// Gives the bytes back; it is empty then.
-    void reset() noexcept;
+    void reset() noexcept {
+        if (data_)
+            release();
+    }
 
 private:
     friend class buffer_pool;
+
+    void release() noexcept;
 
     void take(chunk& other) noexcept {
         pool_ = std::exchange(other.pool_, nullptr);
@@ -88,9 +93,15 @@ private:
 ///
 /// Low on entries, below a quarter, it copies what arrives into memory of its own, so that whoever keeps his chunks, or
 /// leaves them unread, holds up nobody else.
+///
+/// Datagrams have pools of their own, in which each takes a whole entry whatever the kernel can: filled bit by bit, an entry
+/// would end in the midst of one.
 class buffer_pool {
 public:
+    /// For streams.
     buffer_pool(io_context& context, std::size_t size);
+    /// For datagrams: of entries of this size, each for one receive, under a number that no other pool of the context has.
+    buffer_pool(io_context& context, std::uint16_t group, std::size_t size, std::size_t entry_size);
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
     ~buffer_pool();
@@ -102,11 +113,17 @@ public:
 
     // ---- for operations -----------------------------------------------------------------------------------------------
 
-    [[nodiscard]] std::uint16_t group() const noexcept { return 0; }
+    [[nodiscard]] std::uint16_t group() const noexcept { return group_; }
     /// Whether the kernel would find a buffer.
     [[nodiscard]] bool has_room() const noexcept { return free_ > 0; }
     /// Called with each answer that names a buffer, in the order of the answers: takes the bytes out of it.
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
+    /// The same, but never a copy: what has been taken apart is to be `relieve`d then.
+    chunk take_in_place(std::int32_t result, std::uint32_t flags) noexcept;
+    /// Copies the bytes out, if the pool is low.
+    void relieve(chunk& taken) noexcept;
+    /// The first `n` bytes of `whole` as a chunk of their own, which keeps the same entry. The rest stays in `whole`.
+    static chunk share(chunk& whole, std::size_t n) noexcept;
     /// Adds `next` to `before`, if it follows it in memory.
     static bool merge(chunk& before, chunk& next) noexcept;
     /// Schedules `starved` when there is room again.
@@ -138,10 +155,10 @@ private:
     void allocate(std::size_t size, std::size_t entry_size);
     void provide(std::uint32_t number) noexcept;
     void release(std::uint32_t number) noexcept;
-    void copy_out(chunk& low) noexcept;
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
 
     io_context* context_;
+    std::uint16_t group_ = 0;
     std::unique_ptr<ring::buffer_ring> ring_;
     std::byte* memory_ = nullptr;
     std::size_t entry_size_ = 0;

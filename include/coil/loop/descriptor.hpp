@@ -28,6 +28,10 @@ public:
     virtual void close() noexcept = 0;
     /// The object was cancelled: likewise, but the record goes on.
     virtual void cancel() noexcept = 0;
+    /// Our own shutdown: nothing comes any more.
+    virtual void interrupt() noexcept {}
+    /// An operation that had the place of the reader has left it, and others wait.
+    virtual void reader_left() noexcept {}
     /// Asks for no more, and says whether it has bytes that nobody has read.
     [[nodiscard]] virtual bool keeps_bytes() noexcept { return false; }
 };
@@ -66,6 +70,8 @@ public:
 
     /// Operations that wait for somebody to finish them, in order.
     [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
+    /// Whether one of those that queue is ahead of them, in the kernel.
+    [[nodiscard]] bool has_reader() const noexcept { return reader_ != nullptr; }
     [[nodiscard]] operation* first_waiting() noexcept;
     [[nodiscard]] operation* take_waiting() noexcept;
 

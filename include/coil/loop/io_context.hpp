@@ -64,6 +64,8 @@ public:
         std::size_t pool_size = 4 << 20;  ///< bytes of the pool of buffers that the kernel fills
         std::size_t ahead_max =
             256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
+        std::size_t datagram_max =
+            2048;  ///< bytes of the largest datagram that a `recvfrom_stream` receives whole
         bool spin =
             false;  ///< never sleep: for a thread that has a core to itself; waits are shorter, and cost all of it
     };
@@ -113,6 +115,9 @@ public:
     /// The buffers that the kernel fills, for `socket.recv(context.pool())` and `socket.recv_stream()`. Made by its first
     /// use. Throws std::bad_alloc, or what the kernel says.
     [[nodiscard]] buffer_pool& pool();
+    /// The same for `socket.recvfrom_stream()`: entries for a datagram each, or for the trains of sockets with
+    /// `udp::receive_offload`.
+    [[nodiscard]] buffer_pool& datagram_pool(bool trains = false);
 
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
@@ -249,7 +254,9 @@ private:
     counters counts_;         // but for what the ring and the pool count
     unsigned at_once_ = 0;    // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
-    std::unique_ptr<buffer_pool> pool_;  // what records have received is in it
+    std::unique_ptr<buffer_pool> pool_;  // what records have received is in it, and in the next two
+    std::unique_ptr<buffer_pool> datagram_pool_;
+    std::unique_ptr<buffer_pool> train_pool_;
     std::unique_ptr<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};

@@ -10,7 +10,9 @@
 #include <coil/op/message.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/recvfrom.hpp>
+#include <coil/op/recvfrom_stream.hpp>
 #include <coil/op/send.hpp>
+#include <coil/op/send_segments.hpp>
 #include <coil/op/sendto.hpp>
 
 namespace coil {
@@ -91,6 +93,9 @@ public:
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
 
+    /// What arrives, datagram by datagram, received ahead: see there. For trains set `udp::receive_offload` before.
+    [[nodiscard]] coil::recvfrom_stream recvfrom_stream() { return coil::recvfrom_stream(handle_.use()); }
+
     /// send(2): one datagram to the connected peer. An empty buffer is a datagram, too.
     /// Completes: with its size. Errors: message_size (too large for a datagram), connection_refused ...
     [[nodiscard]] op::send_datagram_description send(const_buffer buffer, int flags = 0) {
@@ -107,6 +112,16 @@ public:
             {{handle_.use(), {}, nullptr}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 
+    /// Many datagrams with one call, cut from bytes that lie one after the other (UDP_SEGMENT): `send(segments(bytes, 1200))`.
+    /// Completes: with the bytes of all of them.
+    /// Errors:    message_size (more than 64 datagrams or 65507 bytes, or one too large for the path),
+    ///            invalid_argument (a size of 0) ...
+    /// Cancel:    operation_aborted, or all of them.
+    /// Cost:      as one datagram.
+    [[nodiscard]] op::send_segments_description send(const segments& many, int flags = 0) {
+        return {handle_.use(flags), many, nullptr};
+    }
+
     /// sendto(2): one datagram to `to`, which is read when the await begins.
     [[nodiscard]] op::sendto_description sendto(const_buffer buffer, const ip::endpoint& to, int flags = 0) {
         return {{{handle_.use(flags), buffer}, &to}};
@@ -115,6 +130,11 @@ public:
     [[nodiscard]] op::sendmsg_datagram_description sendto(const_buffers buffers, const ip::endpoint& to,
                                                           int flags = 0) {
         return {{handle_.use(flags), buffers, &to}};
+    }
+    /// Many datagrams with one call: see `send`.
+    [[nodiscard]] op::send_segments_description sendto(const segments& many, const ip::endpoint& to,
+                                                       int flags = 0) {
+        return {handle_.use(flags), many, &to};
     }
 
     completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }

@@ -52,21 +52,24 @@ private:
 };
 
 /// One recvmsg(2) of a datagram, scattered. More buffers than IOV_MAX (1024) are refused with message_size.
-class [[nodiscard]] recvmsg_from : public operation {
+class [[nodiscard]] recvmsg_from : public datagram_reader {
 public:
     recvmsg_from(const recvmsg_request& what, environment& task) noexcept
-        : operation(what, task, lane::queue), flags_(what.flags), buffers_(what.buffers) {}
+        : datagram_reader(what, task), flags_(what.flags), buffers_(what.buffers) {}
 
+    bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
     outcome<received_from> await_outcome() noexcept;
     received_from await_resume();
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
+    std::int32_t take_from(recvfrom_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recvfrom"; }
 
 private:
     int flags_;
+    bool cut_before_ = false;  // one that was received ahead, and cut then
     mutable_buffers buffers_;
     ip::socket_address from_;
     msghdr message_;

@@ -73,6 +73,31 @@ struct [[nodiscard]] recv_description : recv_request {
 
 static_assert(sizeof(recv) <= 96 && sizeof(recv_description) <= 40);
 
+class recvfrom_queue;
+
+/// An operation that receives a datagram: it takes one that was received ahead, if a `recvfrom_stream` has, or else the one
+/// that comes. Several may wait: they are served in order.
+class [[nodiscard]] datagram_reader : public operation {
+public:
+    bool await_ready() noexcept { return source() && serve_at_once(); }
+    void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
+
+protected:
+    datagram_reader(const descriptor_use& from, environment& task) noexcept
+        : operation(from, task, lane::queue) {}
+
+    /// Whether it asks the kernel itself, or has the queue do it.
+    [[nodiscard]] virtual bool has_own_buffer() const noexcept { return true; }
+    /// Takes the first of the unread datagrams, of which there are some. Returns its size.
+    virtual std::int32_t take_from(recvfrom_queue& queue) noexcept = 0;
+    void receive(std::coroutine_handle<> caller);
+
+private:
+    friend class recvfrom_queue;
+
+    [[nodiscard]] bool serve_at_once() noexcept;
+};
+
 /// What a connected datagram socket received.
 struct received {
     std::size_t size = 0;    ///< bytes in the buffer
@@ -80,20 +105,22 @@ struct received {
 };
 
 /// One recv(2) of a datagram. An empty buffer takes one, too. Several may wait: they are served in order.
-class [[nodiscard]] recv_datagram : public operation {
+class [[nodiscard]] recv_datagram : public datagram_reader {
 public:
     recv_datagram(const recv_request& what, environment& task) noexcept
-        : operation(what, task, lane::queue), flags_(what.flags), buffer_(what.buffer) {}
+        : datagram_reader(what, task), flags_(what.flags), buffer_(what.buffer) {}
 
     outcome<received> await_outcome() noexcept;
     received await_resume();
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
+    std::int32_t take_from(recvfrom_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
 private:
     int flags_;
+    bool cut_before_ = false;  // one that was received ahead, and cut then
     mutable_buffer buffer_;
 };
 

@@ -21,20 +21,22 @@ struct received_from {
 };
 
 /// One recvfrom(2) (IORING_OP_RECVMSG). An empty buffer takes a datagram, too. Several may wait: they are served in order.
-class [[nodiscard]] recvfrom : public operation {
+class [[nodiscard]] recvfrom : public datagram_reader {
 public:
     recvfrom(const recv_request& what, environment& task) noexcept
-        : operation(what, task, lane::queue), flags_(what.flags), buffer_(what.buffer) {}
+        : datagram_reader(what, task), flags_(what.flags), buffer_(what.buffer) {}
 
     outcome<received_from> await_outcome() noexcept;  // up: what its answer means
     received_from await_resume();
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    std::int32_t take_from(recvfrom_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recvfrom"; }
 
 private:
     int flags_;
+    bool cut_before_ = false;  // one that was received ahead, and cut then
     mutable_buffer buffer_;
     ip::socket_address from_;
     msghdr message_;

@@ -1,0 +1,318 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "op/recvfrom_queue.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <liburing.h>
+
+#include <coil/loop/io_context.hpp>
+
+#include "ring/kernel.hpp"
+
+namespace coil::op {
+namespace {
+
+/// What an entry holds, by the kernel's own word for it.
+struct contents {
+    ip::endpoint from;
+    bool has_sender = false;
+    bool truncated = false;
+    std::size_t size = 0;          // of the datagram, or the train
+    std::size_t segment_size = 0;  // of a train; 0: it is one datagram
+};
+
+/// The size of a train's segments, among the control messages.
+std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
+    while (control.size() >= sizeof(cmsghdr)) {
+        cmsghdr head;
+        std::memcpy(&head, control.data(), sizeof head);
+        if (head.cmsg_len < sizeof head || head.cmsg_len > control.size())
+            break;
+        int size = 0;
+        if (head.cmsg_level == IPPROTO_UDP && head.cmsg_type == UDP_GRO &&
+            head.cmsg_len >= CMSG_LEN(sizeof size)) {
+            std::memcpy(&size, control.data() + CMSG_LEN(0), sizeof size);
+            return static_cast<std::size_t>(std::max(size, 0));
+        }
+        control = control.subspan(std::min(control.size(), CMSG_ALIGN(head.cmsg_len)));
+    }
+    return 0;
+}
+
+/// Nothing where the lengths don't fit into the entry.
+std::optional<contents> parse(std::span<const std::byte> entry, const datagram_layout& layout) noexcept {
+    if (entry.size() < layout.header_size())
+        return std::nullopt;
+    io_uring_recvmsg_out head;
+    std::memcpy(&head, entry.data(), sizeof head);
+    const auto name = entry.subspan(sizeof head, layout.name_room);
+    const auto control = entry.subspan(sizeof head + layout.name_room, layout.control_room);
+    const std::size_t size = entry.size() - layout.header_size();
+    const bool truncated = head.flags & MSG_TRUNC;
+    if (head.namelen > name.size() || head.controllen > control.size() ||
+        (truncated ? head.payloadlen < size : head.payloadlen != size))
+        return std::nullopt;
+    return contents{ip::endpoint::from_sockaddr(name.data(), head.namelen), head.namelen > 0, truncated, size,
+                    segment_size_in(control.first(head.controllen))};
+}
+
+}  // namespace
+
+recvfrom_queue::recvfrom_queue(descriptor& record) : record_(record), starving_(*this), filler_(*this) {}
+
+recvfrom_queue::~recvfrom_queue() { close(); }
+
+recvfrom_queue& recvfrom_queue::of(descriptor& record) {
+    if (!record.source())
+        record.set_source(std::make_unique<recvfrom_queue>(record));
+    return static_cast<recvfrom_queue&>(*record.source());
+}
+
+// An older kernel, which doesn't know the option, sends no trains.
+void recvfrom_queue::begin(recvfrom_stream& stream) {
+    int trains = 0;
+    unsigned size = sizeof trains;
+    trains_ =
+        record_.context().kernel().getsockopt(record_.number(), IPPROTO_UDP, UDP_GRO, &trains, &size) >= 0 &&
+        trains != 0;
+    buffer_pool* chosen = &record_.context().datagram_pool(trains_);
+    if (std::exchange(pool_, chosen) != chosen)
+        filler_.stop();
+    add(stream);
+}
+
+void recvfrom_queue::stream_gone() noexcept {
+    if (streams_.empty())
+        filler_.stop();
+}
+
+// ---- who waits -----------------------------------------------------------------------------------------------------
+
+std::int32_t recvfrom_queue::answer_to(datagram_reader& reader) noexcept {
+    return is_empty() ? std::exchange(failure_, 0) : reader.take_from(*this);
+}
+
+void recvfrom_queue::wait(datagram_reader& reader) noexcept {
+    if (!record_.is_open()) {
+        reader.finish(-EBADF);
+        return;
+    }
+    reader.wait_in(record_);
+    serve();
+    go_on();
+}
+
+// Gives those who wait what there is.
+void recvfrom_queue::serve() noexcept {
+    while (has_news() && record_.has_waiting()) {
+        auto& reader = static_cast<datagram_reader&>(*record_.take_waiting());
+        reader.finish(answer_to(reader));
+    }
+}
+
+// Where somebody waits and nobody has asked the kernel, it is asked: by the first in line.
+void recvfrom_queue::go_on() noexcept {
+    if (closed_ || record_.has_reader() || filler_.is_asking() || starving_.is_linked())
+        return;
+    if (shut_)
+        finish_streams();
+    if (!record_.has_waiting())
+        return;
+    auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
+    if (first.has_own_buffer())
+        static_cast<datagram_reader*>(record_.take_waiting())->submit();
+    else if (pool_->has_room())
+        filler_.ask(*pool_, trains_ ? train_layout : single_layout);
+    else
+        pool_->wait_for_room(starving_);
+}
+
+recvfrom_queue::arrival recvfrom_queue::take() noexcept {
+    arrival first = std::move(unread_[first_]);
+    ahead_ -= cost_of(first.what);
+    ++first_;
+    // Now and then, so that it doesn't grow for ever where there is always one more.
+    if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
+        unread_.erase(unread_.begin(), at_first());
+        first_ = 0;
+    }
+    return first;
+}
+
+// Several who go may have had one each: the order is that of arrival, as long as it can be told.
+void recvfrom_queue::put_back(arrival returned) noexcept {
+    if (closed_)
+        return;
+    const auto is_later = [&](const arrival& each) {
+        return static_cast<std::int32_t>(each.place - returned.place) > 0;
+    };
+    const std::size_t cost = cost_of(returned.what);
+    try {
+        unread_.insert(std::find_if(at_first(), unread_.end(), is_later), std::move(returned));
+        ahead_ += cost;
+    } catch (...) {
+        failure_ = -ENOMEM;
+    }
+    serve();
+}
+
+recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noexcept {
+    const datagram& first = unread_[first_].what;
+    const copied result{static_cast<std::int32_t>(first.size()), first.truncated, first.from};
+    std::size_t done = 0;
+    for (const mutable_buffer& each: into) {
+        const std::size_t n = std::min(each.size(), first.size() - done);
+        if (n > 0)
+            std::memcpy(each.data(), first.data() + done, n);
+        done += n;
+    }
+    if (!peek)
+        static_cast<void>(take());
+    return result;
+}
+
+// ---- what comes ----------------------------------------------------------------------------------------------------
+
+void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_pool& pool) noexcept {
+    if (closed_)
+        return;
+    const std::optional<contents> found = parse(entry, layout);
+    if (!found) {
+        failure_ = -EBADMSG;
+        filler_.stop();
+    } else if (!shut_ || found->has_sender) {  // else it is the end, in the kernel's words
+        entry.remove_prefix(layout.header_size());
+        const std::size_t segment = found->segment_size > 0 ? found->segment_size : found->size;
+        // The last one is what is left, and the one that was cut.
+        while (entry.size() > segment) {
+            chunk next = buffer_pool::share(entry, segment);
+            pool.relieve(next);
+            add(std::move(next), found->from, false);
+        }
+        pool.relieve(entry);
+        add(std::move(entry), found->from, found->truncated);
+    }
+    serve();
+    if (ahead_ >= std::min(record_.context().chosen().ahead_max, pool.size() / 4) &&
+        !filler_.was_cancelled()) {
+        record_.context().count_ahead_stop();
+        filler_.stop();
+    }
+}
+
+void recvfrom_queue::add(chunk bytes, const ip::endpoint& from, bool truncated) noexcept {
+    const std::size_t size = bytes.size();
+    try {
+        arrival& added = unread_.emplace_back();
+        static_cast<chunk&>(added.what) = std::move(bytes);
+        added.what.from = from;
+        added.what.truncated = truncated;
+        added.place = places_++;
+        ahead_ += sizeof(arrival) + size;
+    } catch (...) {
+        failure_ = -ENOMEM;  // it is lost, as datagrams are, but not in silence
+        filler_.stop();
+    }
+}
+
+// The filler has nothing more to say. Its datagrams, if any, have arrived before.
+void recvfrom_queue::ended(std::int32_t result) noexcept {
+    if (result == -ENOBUFS)
+        pool_->count_starved();
+    else if (result < 0 && result != -ECANCELED)
+        failure_ = result;
+    serve();
+    go_on();
+}
+
+// A shutdown doesn't end the multishot: the kernel goes on looking for datagrams.
+void recvfrom_queue::interrupt() noexcept {
+    shut_ = true;
+    filler_.stop();
+    starving_.unlink();
+    go_on();
+}
+
+// Those with a buffer of their own ask the kernel, and hear it there.
+void recvfrom_queue::finish_streams() noexcept {
+    while (record_.has_waiting()) {
+        auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
+        if (first.has_own_buffer())
+            return;
+        static_cast<datagram_reader*>(record_.take_waiting())->finish(0);
+    }
+}
+
+void recvfrom_queue::close() noexcept {
+    closed_ = true;
+    starving_.unlink();
+    unread_.clear();
+    first_ = ahead_ = 0;
+    failure_ = 0;
+}
+
+bool recvfrom_queue::keeps_bytes() noexcept {
+    filler_.settle();
+    return !is_empty();
+}
+
+std::coroutine_handle<> recvfrom_queue::starving::run() noexcept {
+    queue_.go_on();
+    queue_.pool_->pass_on();
+    return nullptr;
+}
+
+// ---- what fills it -------------------------------------------------------------------------------------------------
+
+recvfrom_queue::filler::filler(recvfrom_queue& queue)
+    : operation({&queue.record_, queue.record_.generation(), 0},
+                queue.record_.context().foreign_environment(), lane::any),
+      queue_(queue) {}
+
+void recvfrom_queue::filler::ask(buffer_pool& pool, const datagram_layout& layout) noexcept {
+    pool_ = &pool;
+    layout_ = layout;
+    reset();
+    submit();
+}
+
+// What it was asked is over; its turn, which is still to come, finds nothing to do.
+void recvfrom_queue::filler::settle() noexcept {
+    stop();
+    retire();
+}
+
+// Of the message the kernel reads how much room to leave for what; it fills entries of the pool, not these.
+void recvfrom_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
+    message_.msg_namelen = static_cast<socklen_t>(layout_.name_room);
+    message_.msg_controllen = layout_.control_room;
+    io_uring_prep_recvmsg_multishot(&sqe, target().number(), &message_, 0);
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = pool_->group();
+}
+
+void recvfrom_queue::filler::more(const coil::answer& given) noexcept {
+    if (!(given.flags & IORING_CQE_F_BUFFER))
+        return;
+    chunk entry = pool_->take_in_place(given.result, given.flags);
+    if (given.result >= 0)
+        queue_.arrived(std::move(entry), layout_, *pool_);
+}
+
+std::coroutine_handle<> recvfrom_queue::filler::run() noexcept {
+    const std::int32_t result = answer().result;
+    reset();
+    queue_.ended(result);
+    return nullptr;
+}
+
+}  // namespace coil::op

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/recvfrom_stream.hpp>
+
+#include <utility>
+
+#include <coil/loop/io_context.hpp>
+
+#include "op/recvfrom_queue.hpp"
+
+namespace coil {
+
+// ---- the stream ----------------------------------------------------------------------------------------------------
+
+recvfrom_stream::recvfrom_stream(const descriptor_use& from) : from_(from) {
+    if (from_.record)
+        op::recvfrom_queue::of(*from_.record).begin(*this);
+}
+
+recvfrom_stream::recvfrom_stream(recvfrom_stream&& other) noexcept { take(other); }
+
+recvfrom_stream& recvfrom_stream::operator=(recvfrom_stream&& other) noexcept {
+    if (this != &other) {
+        drop();
+        take(other);
+    }
+    return *this;
+}
+
+recvfrom_stream::~recvfrom_stream() { drop(); }
+
+void recvfrom_stream::take(recvfrom_stream& other) noexcept {
+    from_ = other.from_;
+    if (!other.is_linked())
+        return;
+    other.unlink();
+    op::recvfrom_queue::of(*from_.record).add(*this);
+}
+
+// The queue lets go of its streams when it goes: one that isn't linked has none any more.
+void recvfrom_stream::drop() noexcept {
+    if (!is_linked())
+        return;
+    unlink();
+    op::recvfrom_queue::of(*from_.record).stream_gone();
+}
+
+namespace op {
+
+// ---- readers -------------------------------------------------------------------------------------------------------
+
+next_datagram::~next_datagram() {
+    if (!received_ || !source())
+        return;
+    static_cast<recvfrom_queue*>(source())->put_back({std::move(datagram_), place_});
+}
+
+void next_datagram::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
+
+std::int32_t next_datagram::take_from(recvfrom_queue& queue) noexcept {
+    recvfrom_queue::arrival next = queue.take();
+    datagram_ = std::move(next.what);
+    place_ = next.place;
+    received_ = true;
+    return static_cast<std::int32_t>(datagram_.size());
+}
+
+outcome<std::optional<datagram>> next_datagram::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    if (std::exchange(received_, false))
+        return std::optional<datagram>(std::move(datagram_));
+    if (was_interrupted())
+        return error::operation_aborted;
+    return std::optional<datagram>();
+}
+
+std::optional<datagram> next_datagram::await_resume() {
+    auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error());
+    return *std::move(outcome);
+}
+
+}  // namespace op
+}  // namespace coil

@@ -1,0 +1,624 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/recvfrom_stream.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <coil/loop/buffer_pool.hpp>
+
+#include "support/scripted_context.hpp"
+
+// Receiving datagrams ahead: what the kernel puts into an entry, who gets it, and whose the unread ones are.
+
+namespace coil::test {
+namespace {
+
+const udp::endpoint somebody(ip::address_v4({192, 0, 2, 7}), 5353);
+const udp::endpoint somebody_else(ip::address_v6::loopback(), 53);
+
+class RecvfromStream : public testing::Test {
+public:
+    explicit RecvfromStream(const io_context::options& chosen = {.pool_size = 1 << 20, .ahead_max = 1000})
+        : context_(chosen) {}
+
+protected:
+    template <class F>
+    void tell(F&& story) {
+        context_.run(story);
+    }
+    ring::scripted_kernel& script() { return context_.script(); }
+    [[nodiscard]] std::size_t asked() { return script().submitted(IORING_OP_RECVMSG); }
+    buffer_pool& pool() { return context_.io().datagram_pool(); }
+
+    /// Later, these arrive.
+    void arrive(std::vector<reply> datagrams) {
+        context_.then([this, datagrams = std::move(datagrams)] {
+            for (const reply& each: datagrams)
+                context_.answer(IORING_OP_RECVMSG, each);
+        });
+    }
+
+    /// The next datagram, as text; "." at the end.
+    static task<std::string> text_of_next(recvfrom_stream& stream) {
+        auto next = co_await stream.next();
+        co_return next ? std::string(next->text()) : ".";
+    }
+
+    scripted_context context_;
+};
+
+/// Four entries only, each for a large datagram.
+class RecvfromStreamOfASmallPool : public RecvfromStream {
+public:
+    RecvfromStreamOfASmallPool()
+        : RecvfromStream({.pool_size = 1 << 18, .ahead_max = 1 << 20, .datagram_max = 60'000}) {}
+};
+
+TEST_F(RecvfromStream, GivesWhatComesAndFromWhom) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("one").from(somebody)});
+        arrive({reply("two").from(somebody_else)});
+        auto one = co_await stream.next();
+        auto two = co_await stream.next();
+        EXPECT_EQ(one->text(), "one");
+        EXPECT_EQ(one->from, somebody);
+        EXPECT_FALSE(one->truncated);
+        EXPECT_EQ(two->text(), "two");
+        EXPECT_EQ(two->from, somebody_else);
+        EXPECT_EQ(asked(), 1u);
+        const auto& sqe = script().latest();
+        EXPECT_EQ(sqe.opcode, IORING_OP_RECVMSG);
+        EXPECT_TRUE(sqe.ioprio & IORING_RECV_MULTISHOT);
+        EXPECT_TRUE(sqe.flags & IOSQE_BUFFER_SELECT);
+        EXPECT_EQ(sqe.buf_group, 1);
+    });
+}
+
+TEST_F(RecvfromStream, AsksNothingBeforeSomebodyWantsADatagram) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        co_await yield();
+        EXPECT_EQ(asked(), 0u);
+    });
+}
+
+TEST_F(RecvfromStream, GivesWhatHasComeAtOnceAndEachByItself) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"a", "b", "c"});
+        EXPECT_EQ(co_await text_of_next(stream), "a");
+        const unsigned enters = script().enters();
+        EXPECT_EQ(co_await text_of_next(stream), "b");
+        EXPECT_EQ(co_await text_of_next(stream), "c");
+        EXPECT_EQ(script().enters(), enters);
+        EXPECT_EQ(pool().counts().pinned, 0u);
+    });
+}
+
+// The kernel ends a multishot with an empty datagram.
+TEST_F(RecvfromStream, AnEmptyDatagramIsADatagramAndNoEnd) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"one", reply("").from(somebody)});
+        arrive({"two"});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        auto empty = co_await stream.next();
+        CO_ASSERT_TRUE(empty.has_value());
+        EXPECT_TRUE(empty->empty());
+        EXPECT_EQ(empty->from, somebody);
+        EXPECT_EQ(pool().counts().pinned, 0u);
+        EXPECT_EQ(co_await text_of_next(stream), "two");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_F(RecvfromStream, SaysThatADatagramWasCut) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        const std::string large(2049, 'x');
+        arrive({large, large.substr(1), "small"});
+        auto cut = co_await stream.next();
+        EXPECT_TRUE(cut->truncated);
+        EXPECT_TRUE(cut->text() == large.substr(1));
+        auto whole = co_await stream.next();
+        EXPECT_FALSE(whole->truncated);
+        EXPECT_TRUE(whole->text() == large.substr(1));
+        EXPECT_EQ(co_await text_of_next(stream), "small");
+    });
+}
+
+TEST_F(RecvfromStream, AnEntryWhoseLengthsDoNotFitIsAnErrorAndThenItGoesOn) {
+    const auto entry = [](std::uint32_t name, std::uint32_t control, std::uint32_t payload,
+                          std::size_t size) {
+        const io_uring_recvmsg_out head{name, control, payload, 0};
+        std::string bytes(reinterpret_cast<const char*>(&head), sizeof head);
+        bytes.resize(size, 'x');
+        return reply(bytes).as_entry();
+    };
+    constexpr std::size_t header = sizeof(io_uring_recvmsg_out) + 32;
+    const std::vector<reply> wrong{entry(16, 0, 3, 5),
+                                   entry(16, 0, 3, header - 1),
+                                   entry(33, 0, 3, header + 3),
+                                   entry(0xffffffff, 0, 3, header + 3),
+                                   entry(16, 1, 3, header + 3),
+                                   entry(16, 0, 4, header + 3),
+                                   entry(16, 0, 0xffffffff, header + 3)};
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        for (const reply& each: wrong) {
+            arrive({each});
+            auto [error, received] = co_await as_tuple(stream.next());
+            EXPECT_EQ(error, std::errc::bad_message);
+            EXPECT_EQ(pool().counts().pinned, 0u);
+        }
+        arrive({"right"});
+        EXPECT_EQ(co_await text_of_next(stream), "right");
+    });
+}
+
+TEST_F(RecvfromStream, AnErrorComesAfterTheDatagramsAndOnce) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"one", "two", -ECONNREFUSED});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        EXPECT_EQ(co_await text_of_next(stream), "two");
+        try {
+            co_await stream.next();
+            ADD_FAILURE() << "no error";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), error::connection_refused);
+            EXPECT_NE(std::string(failure.what()).find("recvfrom: "), std::string::npos) << failure.what();
+        }
+        arrive({"three"});
+        EXPECT_EQ(co_await text_of_next(stream), "three");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_F(RecvfromStream, AsksAgainWhenAnOverflowHasEndedTheMultishot) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("one").last()});
+        arrive({"two"});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        EXPECT_EQ(co_await text_of_next(stream), "two");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+// ---- ahead -----------------------------------------------------------------------------------------------------------
+
+TEST_F(RecvfromStream, ReceivesSoMuchAheadAndThenLeavesTheRestToTheKernel) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        const std::string large(600, 'a');
+        arrive({"x", large, large});
+        EXPECT_EQ(co_await text_of_next(stream), "x");
+        co_await yield();
+        EXPECT_TRUE(script().in_flight(IORING_OP_RECVMSG).empty());
+        EXPECT_EQ(context_.io().metrics().ahead_stops, 1u);
+        EXPECT_EQ(co_await text_of_next(stream), large);
+        EXPECT_EQ(co_await text_of_next(stream), large);
+        EXPECT_EQ(asked(), 1u);
+        arrive({"y"});
+        EXPECT_EQ(co_await text_of_next(stream), "y");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_F(RecvfromStream, DatagramsOfAlmostNothingCountAsWell) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive(std::vector<reply>(20, "."));
+        EXPECT_EQ(co_await text_of_next(stream), ".");
+        co_await yield();
+        EXPECT_TRUE(script().in_flight(IORING_OP_RECVMSG).empty());
+        for (int i = 1; i < 20; ++i)
+            EXPECT_EQ(co_await text_of_next(stream), ".");
+    });
+}
+
+TEST_F(RecvfromStream, WhatComesWhileItIsToldToStopIsKept) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        std::optional stream(socket.recvfrom_stream());
+        arrive({"one"});
+        EXPECT_EQ(co_await text_of_next(*stream), "one");
+        script().when_cancelled("two");
+        stream.reset();
+        auto next = socket.recvfrom_stream();
+        arrive({"three"});
+        EXPECT_EQ(co_await text_of_next(next), "two");
+        EXPECT_EQ(co_await text_of_next(next), "three");
+    });
+}
+
+// ---- unread datagrams belong to the socket ---------------------------------------------------------------------------
+
+TEST_F(RecvfromStream, WhoeverReceivesAfterItGetsTheUnreadOnesFirstAndThenAsks) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        {
+            auto stream = socket.recvfrom_stream();
+            arrive({"zero", reply("one").from(somebody), reply("two").from(somebody_else), "three",
+                    std::string(3000, 'x')});
+            EXPECT_EQ(co_await text_of_next(stream), "zero");
+        }
+        std::array<char, 10> ten;
+        std::array<char, 2> two;
+        for (const int flags: {int{MSG_PEEK}, 0}) {
+            const auto [size, truncated, from] = co_await socket.recvfrom(ten, flags);
+            EXPECT_EQ(std::string_view(ten.data(), size), "one");
+            EXPECT_FALSE(truncated);
+            EXPECT_EQ(from, somebody);
+        }
+        const auto scattered = co_await socket.recvfrom(two, ten);
+        EXPECT_EQ(std::string(two.data(), 2) + ten[0], "two");
+        EXPECT_EQ(scattered.size, 3u);
+        EXPECT_EQ(scattered.from, somebody_else);
+        const auto cut = co_await socket.recv(two);
+        EXPECT_EQ(std::string_view(two.data(), 2), "th");
+        EXPECT_TRUE(cut.size == 2 && cut.truncated);
+        std::vector<char> room(5000);
+        const auto cut_before = co_await socket.recvfrom(room);
+        EXPECT_TRUE(cut_before.size == 2048 && cut_before.truncated);
+        EXPECT_EQ(asked(), 1u);
+        context_.answer_next("later");
+        EXPECT_EQ((co_await socket.recv(ten)).size, 5u);
+        EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
+    });
+}
+
+TEST_F(RecvfromStream, ReadersOfAllKindsAreServedInOrder) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        std::string order;
+        const auto by_stream = [&]() -> task<> { order += "s:" + co_await text_of_next(stream) + " "; };
+        const auto by_buffer = [&]() -> task<> {
+            std::array<char, 10> buffer;
+            const auto received = co_await socket.recvfrom(buffer);
+            order += "b:" + std::string(buffer.data(), received.size) + " ";
+        };
+        std::vector<join_handle<void>> readers;
+        readers.push_back(co_spawn(context_.io(), by_stream));
+        readers.push_back(co_spawn(context_.io(), by_buffer));
+        readers.push_back(co_spawn(context_.io(), by_stream));
+        readers.push_back(co_spawn(context_.io(), by_buffer));
+        arrive({"1", "2", "3", "4", "5"});
+        for (auto& each: readers)
+            co_await each.join();
+        EXPECT_EQ(order, "s:1 b:2 s:3 b:4 ");
+        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(co_await text_of_next(stream), "5");
+    });
+}
+
+TEST_F(RecvfromStream, BehindAReceiveThatIsUnderWayItWaitsForItsTurn) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        std::array<char, 10> buffer;
+        const auto by_buffer = [&]() -> task<std::size_t> {
+            co_return (co_await socket.recvfrom(buffer)).size;
+        };
+        auto first = co_spawn(context_.io(), by_buffer);
+        auto second = co_spawn(context_.io(), by_buffer);
+        co_await yield();
+        auto stream = socket.recvfrom_stream();
+        arrive({"1"});
+        arrive({"22"});
+        arrive({"333"});
+        EXPECT_EQ(co_await text_of_next(stream), "333");
+        EXPECT_EQ(co_await first.join(), 1u);
+        EXPECT_EQ(co_await second.join(), 2u);
+        EXPECT_EQ(asked(), 3u);
+        EXPECT_TRUE(script().latest().flags & IOSQE_BUFFER_SELECT);
+    });
+}
+
+TEST_F(RecvfromStream, AReceiveThatWaitsWhileItEndsAsksItself) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        std::optional stream(socket.recvfrom_stream());
+        arrive({"one"});
+        EXPECT_EQ(co_await text_of_next(*stream), "one");
+        stream.reset();  // the cancel is on its way
+        std::array<char, 10> buffer;
+        arrive({"two"});
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
+        EXPECT_EQ(asked(), 2u);
+        EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
+    });
+}
+
+TEST_F(RecvfromStream, ASocketWithUnreadDatagramsIsNotReleased) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        {
+            auto stream = socket.recvfrom_stream();
+            arrive({"one", ""});
+            EXPECT_EQ(co_await text_of_next(stream), "one");
+        }
+        try {
+            static_cast<void>(socket.release());
+            ADD_FAILURE() << "no error";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), error::unread_bytes);
+        }
+        std::array<char, 10> buffer;
+        EXPECT_EQ((co_await socket.recv(buffer)).size, 0u);
+        const int number = socket.release();
+        EXPECT_TRUE(script().in_flight().empty());
+        script().close(number);
+    });
+}
+
+// ---- cancel, close, destroy --------------------------------------------------------------------------------------------
+
+TEST_F(RecvfromStream, ACancelOnlyStopsWaiting) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        auto waiting = co_spawn(context_.io(), [&]() -> task<> { co_await stream.next(); });
+        co_await yield();
+        waiting.request_stop();
+        auto [ec] = co_await as_tuple(waiting.join());
+        EXPECT_EQ(ec, error::operation_aborted);
+        EXPECT_EQ(script().in_flight(IORING_OP_RECVMSG).size(), 1u);
+        arrive({"later"});
+        EXPECT_EQ(co_await text_of_next(stream), "later");
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_F(RecvfromStream, DatagramsForThoseWhoAreDestroyedBeforeTheirTurnKeepTheirOrder) {
+    auto socket = context_.datagram_socket();
+    auto stream = socket.recvfrom_stream();
+    {
+        auto& nobody = context_.io().foreign_environment();
+        std::optional<op::next_datagram> one(std::in_place, stream.next(), nobody);
+        std::optional<op::next_datagram> two(std::in_place, stream.next(), nobody);
+        one->await_suspend(std::noop_coroutine());
+        two->await_suspend(std::noop_coroutine());
+        context_.poll();
+        for (const char* text: {"one", "two", "three"})
+            context_.answer(IORING_OP_RECVMSG, text);
+        context_.io().restart();
+        context_.io().poll_one();
+        one.reset();
+        two.reset();
+    }
+    tell([&]() -> task<> {
+        for (const char* text: {"one", "two", "three"})
+            EXPECT_EQ(co_await text_of_next(stream), text);
+    });
+}
+
+TEST_F(RecvfromStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        const auto wait = [&]() -> task<std::error_code> {
+            auto received = co_await as_tuple(stream.next());
+            co_return received.error();
+        };
+        auto one = co_spawn(context_.io(), wait);
+        auto two = co_spawn(context_.io(), wait);
+        co_await yield();
+        socket.cancel();
+        EXPECT_EQ(co_await one.join(), error::operation_aborted);
+        EXPECT_EQ(co_await two.join(), error::operation_aborted);
+        arrive({"one"});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_F(RecvfromStream, ClosingTheSocketEndsTheWaitAndGivesTheEntriesBack) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"one", "two"});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        script().when_cancelled("three");
+        socket.close();
+        EXPECT_EQ(pool().counts().pinned, 0u);
+        auto received = co_await as_tuple(stream.next());
+        EXPECT_EQ(received.error(), error::bad_descriptor);
+    });
+}
+
+TEST_F(RecvfromStream, TheContextMayEndInTheMidstOfIt) {
+    auto socket = context_.datagram_socket();
+    auto stream = socket.recvfrom_stream();
+    auto waiting = context_.spawn([&]() -> task<> {
+        for (;;)
+            static_cast<void>(co_await stream.next());
+    });
+    context_.poll();
+    for (const char* text: {"one", "two"})
+        context_.answer(IORING_OP_RECVMSG, text);
+    context_.io().restart();
+    context_.io().poll_one();
+    context_.destroy();  // the script checks that all was given back
+}
+
+// The kernel would go on, or say that a datagram of nobody came.
+TEST_F(RecvfromStream, OurOwnShutdownAbortsTheWaitAndIsAnEndForThoseWhoComeLater) {
+    constexpr std::size_t header = sizeof(io_uring_recvmsg_out) + 32;
+    const reply nothing = reply(std::string(header, '\0')).as_entry().last();
+    for (const bool says_so: {false, true}) {
+        tell([&]() -> task<> {
+            auto socket = context_.connected_datagram_socket();
+            auto stream = socket.recvfrom_stream();
+            context_.then([&] {
+                if (says_so)
+                    script().when_cancelled(nothing);
+                socket.shutdown(socket_base::shutdown_receive);
+            });
+            auto received = co_await as_tuple(stream.next());
+            EXPECT_EQ(received.error(), error::operation_aborted);
+            EXPECT_EQ(co_await text_of_next(stream), ".");
+            EXPECT_EQ(co_await text_of_next(stream), ".");
+            context_.answer_next(0);
+            std::array<char, 10> buffer;
+            EXPECT_EQ((co_await socket.recv(buffer)).size, 0u);
+        });
+    }
+}
+
+TEST_F(RecvfromStream, MovesWithItsSocket) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        udp::socket moved;
+        context_.then([&] {
+            moved = std::move(socket);
+            context_.answer(IORING_OP_RECVMSG, "one");
+        });
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        recvfrom_stream other = std::move(stream);
+        arrive({"two"});
+        EXPECT_EQ(co_await text_of_next(other), "two");
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+// ---- trains ------------------------------------------------------------------------------------------------------------
+
+TEST_F(RecvfromStream, ATrainIsSingleDatagramsThatShareItsEntry) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("aaaabbbbcc").from(somebody).train_of(4), reply("whole").from(somebody_else)});
+        std::vector<datagram> kept;
+        for (int i = 0; i < 4; ++i) {
+            auto next = co_await stream.next();
+            CO_ASSERT_TRUE(next.has_value());
+            kept.push_back(*std::move(next));
+        }
+        auto& trains = context_.io().datagram_pool(true);
+        EXPECT_EQ(trains.counts().pinned, 2u);
+        EXPECT_EQ(kept[0].text(), "aaaa");
+        EXPECT_EQ(kept[1].text(), "bbbb");
+        EXPECT_EQ(kept[2].text(), "cc");
+        EXPECT_EQ(kept[2].from, somebody);
+        EXPECT_EQ(kept[3].text(), "whole");
+        EXPECT_EQ(kept[3].from, somebody_else);
+        EXPECT_EQ(kept[1].data(), kept[0].data() + 4);
+        kept.pop_back();
+        EXPECT_EQ(trains.counts().pinned, 1u);
+        kept[0].reset();
+        kept[2].detach();
+        EXPECT_EQ(trains.counts().pinned, 1u);
+        EXPECT_EQ(kept[1].text(), "bbbb");
+        kept[1].reset();
+        EXPECT_EQ(trains.counts().pinned, 0u);
+        EXPECT_EQ(kept[2].text(), "cc");
+        EXPECT_EQ(script().latest().buf_group, 2);
+    });
+}
+
+TEST_F(RecvfromStream, AStreamThatBeginsWithTheOptionSetAsksAnewForTrains) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"one", "two"});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        socket.set_option(udp::receive_offload(true));
+        auto later = socket.recvfrom_stream();
+        EXPECT_EQ(co_await text_of_next(stream), "two");
+        arrive({reply("aaab").train_of(3)});
+        EXPECT_EQ(co_await text_of_next(stream), "aaa");
+        EXPECT_EQ(co_await text_of_next(later), "b");
+        EXPECT_EQ(script().latest().buf_group, 2);
+        std::array<char, 10> buffer;
+        arrive({reply("ccdd").train_of(2)});
+        EXPECT_EQ((co_await socket.recv(buffer)).size, 2u);
+        EXPECT_EQ((co_await socket.recv(buffer)).size, 2u);
+        EXPECT_EQ(asked(), 2u);
+    });
+}
+
+TEST_F(RecvfromStream, ASegmentSizeThatIsNoneLeavesTheTrainWhole) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("abcdef").train_of(100), reply("ghi").train_of(3)});
+        EXPECT_EQ(co_await text_of_next(stream), "abcdef");
+        EXPECT_EQ(co_await text_of_next(stream), "ghi");
+    });
+}
+
+// ---- the pool ----------------------------------------------------------------------------------------------------------
+
+TEST_F(RecvfromStreamOfASmallPool, ThoseWhoKeepTheirDatagramsHoldUpNobody) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        std::vector<datagram> kept;
+        for (std::size_t i = 0; i < 12; ++i) {
+            arrive({std::to_string(i) + std::string(50'000, 'x')});
+            kept.push_back(*co_await stream.next());
+        }
+        for (std::size_t i = 0; i < 12; ++i)
+            EXPECT_TRUE(kept[i].text() == std::to_string(i) + std::string(50'000, 'x')) << i;
+        EXPECT_EQ(pool().size() / pool().entry_size(), 4u);
+        EXPECT_GE(pool().counts().copied, 8u);
+        EXPECT_EQ(pool().counts().starved, 0u);
+        kept.clear();
+        EXPECT_EQ(pool().counts().pinned, 0u);
+    });
+}
+
+// More in one turn than the pool holds: the kernel finds no buffer, and the datagram waits in the socket.
+TEST_F(RecvfromStreamOfASmallPool, StarvedItLosesNothingAndGoesOn) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"1", "2", "3", "4", "5"});
+        for (const char* text: {"1", "2", "3", "4", "5"})
+            EXPECT_EQ(co_await text_of_next(stream), text);
+        EXPECT_EQ(pool().counts().starved, 1u);
+        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(context_.io().metrics().starved, 1u);
+    });
+}
+
+TEST(RecvfromStreamFailing, AtEveryStepFailsCleanly) {
+    const std::size_t steps = fail_at_every_step(ENOMEM, [](scripted_context& context) {
+        context.script().answer_every(IORING_OP_RECVMSG, reply("hello").last());
+        auto socket = context.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        auto stream = socket.recvfrom_stream();
+        context.run([&]() -> task<> {
+            for (int i = 0; i < 3; ++i)
+                static_cast<void>(co_await as_tuple(stream.next()));
+        });
+    });
+    EXPECT_GT(steps, 5u);
+}
+
+}  // namespace
+}  // namespace coil::test
