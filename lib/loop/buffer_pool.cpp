@@ -59,13 +59,18 @@ void chunk::remove_prefix(std::size_t n) noexcept {
 }
 
 void chunk::detach() {
-    if (!pool_)
-        return;
-    chunk copy;
-    copy.data_ = static_cast<std::byte*>(::operator new(size_));
-    copy.size_ = size_;
-    std::memcpy(copy.data_, data_, size_);
-    *this = std::move(copy);
+    if (pool_)
+        move_to(static_cast<std::byte*>(::operator new(size_)));
+}
+
+// Into a block of its own.
+void chunk::move_to(std::byte* block) noexcept {
+    std::memcpy(block, data_, size_);
+    poison(data_, size_);
+    pool_->release(place_);
+    pool_ = nullptr;
+    data_ = block;
+    place_ = 0;
 }
 
 // ---- the pool ------------------------------------------------------------------------------------------------------
@@ -167,11 +172,10 @@ chunk buffer_pool::take_in_place(std::int32_t result, std::uint32_t flags) noexc
 void buffer_pool::relieve(chunk& taken) noexcept {
     if (!taken.pool_ || !is_low())
         return;
-    try {
-        taken.detach();
+    // Without memory it stays where it is, and holds up what it holds up.
+    if (void* block = ::operator new(taken.size_, std::nothrow)) {
+        taken.move_to(static_cast<std::byte*>(block));
         ++counts_.copied;
-    } catch (const std::bad_alloc&) {
-        // It stays where it is, and holds up what it holds up.
     }
 }
 

@@ -62,8 +62,9 @@ chunk recv_queue::take() noexcept {
     if (first_ == unread_.size())
         return first;
     front_ = std::move(unread_[first_]);
+    ++first_;
     // Now and then, so that it doesn't grow for ever where there is always one more.
-    if (++first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
+    if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
         unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;
     }

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ring/abi.hpp"
@@ -207,13 +208,16 @@ int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdow
 
 int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
 
+// Not by the C library's functions: these are cancellation points of POSIX threads, which costs two locked instructions a
+// call as soon as there is a second thread.
 int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
                          const sockaddr* address, unsigned address_size) {
-    return result_of(static_cast<int>(::sendto(descriptor, data, size, flags, address, address_size)));
+    return result_of(
+        static_cast<int>(::syscall(SYS_sendto, descriptor, data, size, flags, address, address_size)));
 }
 
 int uring_kernel::sendmsg(int descriptor, const msghdr& message, int flags) {
-    return result_of(static_cast<int>(::sendmsg(descriptor, &message, flags)));
+    return result_of(static_cast<int>(::syscall(SYS_sendmsg, descriptor, &message, flags)));
 }
 
 int uring_kernel::setsockopt(int descriptor, int level, int name, const void* value, unsigned size) {

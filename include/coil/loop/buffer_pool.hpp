@@ -68,6 +68,7 @@ private:
     friend class buffer_pool;
 
     void release() noexcept;
+    void move_to(std::byte* block) noexcept;
 
     void take(chunk& other) noexcept {
         pool_ = std::exchange(other.pool_, nullptr);

@@ -175,7 +175,12 @@ public:
     }
 
     /// Whether an operation whose answer is there may go on without giving the others their turn. A bounded number of times.
-    [[nodiscard]] bool may_complete_at_once() noexcept { return at_once_ < at_once_max && ++at_once_; }
+    [[nodiscard]] bool may_complete_at_once() noexcept {
+        if (at_once_ >= at_once_max)
+            return false;
+        ++at_once_;
+        return true;
+    }
     /// Whether the last turn brought so few completions that a system call of its own is cheaper than a place in the ring:
     /// with one or two in flight a ring saves nothing, and the wait for the next turn is latency.
     [[nodiscard]] bool is_quiet() const noexcept { return collected_ <= collected_when_quiet; }
