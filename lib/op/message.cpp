@@ -104,7 +104,7 @@ void sendmsg::await_suspend(std::coroutine_handle<> caller) {
 bool sendmsg::await_ready() noexcept {
     if (lane() == lane::write && total_size(buffers_) == 0)
         return true;  // nothing to ask
-    if ((lane() != lane::write && buffers_.size() > IOV_MAX) || !may_send_directly())
+    if ((lane() != lane::write && buffers_.size() > IOV_MAX) || !may_send_directly(total_size(buffers_)))
         return false;
     fill_message();
     return finish_directly(target().context().kernel().sendmsg(target().number(), message_,

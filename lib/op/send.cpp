@@ -14,7 +14,12 @@
 
 namespace coil::op {
 
-bool sender::may_send_directly() noexcept {
+// Of much on a stream the copying is what costs, and the sooner the receiver takes it the more of it is still in the cache:
+// on one thread with him, 64 KiB a send, directly sent took 1.7 times as long, and 16 KiB a send 0.7.
+bool sender::may_send_directly(std::size_t size) noexcept {
+    constexpr std::size_t stream_size_max = 16 * 1024;
+    if (lane() == lane::write && size > stream_size_max)
+        return false;
     return is_current() && target().is_open() && target().context().is_quiet() && may_end_at_once();
 }
 
@@ -41,9 +46,10 @@ outcome<std::size_t> sender::outcome_of(std::size_t size) noexcept {
 bool send::await_ready() noexcept {
     if (lane() == lane::write && buffer_.empty())
         return true;  // nothing to ask
-    return may_send_directly() && finish_directly(target().context().kernel().sendto(
-                                      target().number(), buffer_.data(), clamp_size(buffer_.size()),
-                                      flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0));
+    return may_send_directly(buffer_.size()) &&
+           finish_directly(target().context().kernel().sendto(
+               target().number(), buffer_.data(), clamp_size(buffer_.size()),
+               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0));
 }
 
 void send::prepare(io_uring_sqe& sqe) noexcept {

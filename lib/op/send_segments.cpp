@@ -33,7 +33,7 @@ std::int32_t send_segments::refusal() const noexcept {
 }
 
 bool send_segments::await_ready() noexcept {
-    if (refusal() != 0 || !may_send_directly())
+    if (refusal() != 0 || !may_send_directly(bytes_.size()))
         return false;
     fill_message();
     return finish_directly(target().context().kernel().sendmsg(target().number(), message_,

@@ -13,9 +13,10 @@
 namespace coil::op {
 
 bool sendto::await_ready() noexcept {
-    return may_send_directly() && finish_directly(target().context().kernel().sendto(
-                                      target().number(), buffer_.data(), clamp_size(buffer_.size()),
-                                      flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, &to_.any, size_));
+    return may_send_directly(buffer_.size()) &&
+           finish_directly(target().context().kernel().sendto(
+               target().number(), buffer_.data(), clamp_size(buffer_.size()),
+               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, &to_.any, size_));
 }
 
 void sendto::prepare(io_uring_sqe& sqe) noexcept {

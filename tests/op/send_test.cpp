@@ -240,6 +240,20 @@ TEST(Send, ThatNeverWaitsLetsTheOthersHaveTheirTurn) {
     EXPECT_LE(sent_before_the_other, 100);
 }
 
+TEST(Send, OfMuchOnAStreamGoesThroughTheRing) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    const std::string much(16 * 1024 + 1, 'x');
+    context.run([&]() -> task<> {
+        context.answer_next(reply::all());
+        EXPECT_EQ(co_await socket.send(much), much.size());
+        EXPECT_EQ(context.script().asked_directly(), 0u);
+        context.script().answer_direct(reply::all());
+        EXPECT_EQ(co_await socket.send(buffer(much.data(), 16 * 1024)), 16u * 1024);
+    });
+    EXPECT_EQ(context.script().asked_directly(), 1u);
+}
+
 TEST(Send, InAStoppedTaskAsksNothing) {
     scripted_context context;
     auto socket = context.connected_socket();

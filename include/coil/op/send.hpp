@@ -22,8 +22,8 @@ protected:
     using operation::operation;
 
     /// For await_ready: whether that is cheaper now than a place in the ring. It is while a turn brings hardly more than one
-    /// completion: there is nothing to share the turn's call with.
-    [[nodiscard]] bool may_send_directly() noexcept;
+    /// completion: there is nothing to share the turn's call with. Not of much on a stream.
+    [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
     /// The end of what was sent so. False: it would have to wait, and goes through the ring.
     [[nodiscard]] bool finish_directly(std::int32_t result) noexcept;
     /// Of one that goes through the ring.
