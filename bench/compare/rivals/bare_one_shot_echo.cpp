@@ -6,8 +6,8 @@
 #include <array>
 #include <cstdint>
 
-#include "support/arguments.hpp"
 #include "support/bare_ring.hpp"
+#include "support/serve.hpp"
 #include "support/sockets.hpp"
 
 namespace compare {
@@ -51,11 +51,7 @@ private:
             receive(peer);
     }
 
-    void accept() {
-        io_uring_sqe* sqe = ring_.next();
-        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        sqe->user_data = 0;
-    }
+    void accept() { prepare_accept(ring_, listener_, 0); }
 
     void accepted(const io_uring_cqe& answer) {
         if (answer.res >= 0) {
@@ -87,13 +83,4 @@ private:
 }  // namespace
 }  // namespace compare
 
-int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
-    const auto listener = compare::listener(given.port());
-    compare::echo_server server(listener.get());
-    compare::announce(listener.get());
-    for (;;)
-        server.turn();
-} catch (...) {
-    return compare::explain_failure();
-}
+int main(int argc, char** argv) { return compare::serve_tcp<compare::echo_server>(argc, argv); }

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "support/arguments.hpp"
 #include "support/buffer_pool.hpp"
+#include "support/serve.hpp"
 #include "support/sockets.hpp"
 
 namespace compare {
@@ -29,11 +29,7 @@ private:
     // Any other tag is the connection's descriptor.
     static constexpr std::uint64_t accepts = ~std::uint64_t{0};
 
-    void accept() {
-        io_uring_sqe* sqe = ring_.next();
-        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        sqe->user_data = accepts;
-    }
+    void accept() { prepare_accept(ring_, listener_, accepts); }
 
     void accepted(const io_uring_cqe& answer) {
         if (answer.res >= 0)
@@ -62,13 +58,4 @@ private:
 }  // namespace
 }  // namespace compare
 
-int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
-    const auto listener = compare::listener(given.port());
-    compare::discard_server server(listener.get());
-    compare::announce(listener.get());
-    for (;;)
-        server.turn();
-} catch (...) {
-    return compare::explain_failure();
-}
+int main(int argc, char** argv) { return compare::serve_tcp<compare::discard_server>(argc, argv); }

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "support/arguments.hpp"
 #include "support/buffer_pool.hpp"
+#include "support/serve.hpp"
 #include "support/sockets.hpp"
 
 namespace compare {
@@ -54,11 +54,7 @@ private:
         }
     }
 
-    void accept() {
-        io_uring_sqe* sqe = ring_.next();
-        io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        sqe->user_data = 0;
-    }
+    void accept() { prepare_accept(ring_, listener_, 0); }
 
     void accepted(const io_uring_cqe& answer) {
         if (answer.res >= 0)
@@ -156,13 +152,4 @@ private:
 }  // namespace
 }  // namespace compare
 
-int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
-    const auto listener = compare::listener(given.port());
-    compare::echo_server server(listener.get());
-    compare::announce(listener.get());
-    for (;;)
-        server.turn();
-} catch (...) {
-    return compare::explain_failure();
-}
+int main(int argc, char** argv) { return compare::serve_tcp<compare::echo_server>(argc, argv); }

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "support/arguments.hpp"
 #include "support/buffer_pool.hpp"
+#include "support/serve.hpp"
 #include "support/sockets.hpp"
 
 namespace compare {
@@ -99,13 +99,4 @@ private:
 }  // namespace
 }  // namespace compare
 
-int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
-    const auto socket = compare::bound_socket(SOCK_DGRAM, given.port());
-    compare::echo_server server(socket.get());
-    compare::announce(socket.get());
-    for (;;)
-        server.turn();
-} catch (...) {
-    return compare::explain_failure();
-}
+int main(int argc, char** argv) { return compare::serve_udp<compare::echo_server>(argc, argv); }

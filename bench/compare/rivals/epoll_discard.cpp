@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "support/arguments.hpp"
 #include "support/epoll.hpp"
+#include "support/serve.hpp"
 
 namespace compare {
 namespace {
@@ -49,13 +49,6 @@ private:
 }  // namespace
 }  // namespace compare
 
-int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
-    const auto listener = compare::listener(given.port(), SOCK_NONBLOCK);
-    compare::discard_server server(listener.get());
-    compare::announce(listener.get());
-    for (;;)
-        server.turn();
-} catch (...) {
-    return compare::explain_failure();
+int main(int argc, char** argv) {
+    return compare::serve_tcp<compare::discard_server>(argc, argv, SOCK_NONBLOCK);
 }

@@ -5,8 +5,8 @@
 
 #include <array>
 
-#include "support/arguments.hpp"
 #include "support/epoll.hpp"
+#include "support/serve.hpp"
 
 namespace compare {
 namespace {
@@ -54,13 +54,4 @@ private:
 }  // namespace
 }  // namespace compare
 
-int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
-    const auto socket = compare::bound_socket(SOCK_DGRAM, given.port());
-    static compare::echo_server server(socket.get());
-    compare::announce(socket.get());
-    for (;;)
-        server.turn();
-} catch (...) {
-    return compare::explain_failure();
-}
+int main(int argc, char** argv) { return compare::serve_udp<compare::echo_server>(argc, argv); }

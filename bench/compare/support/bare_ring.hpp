@@ -100,6 +100,13 @@ private:
     unsigned answers_ = 0;
 };
 
+/// Connections, one answer each, until one comes without IORING_CQE_F_MORE.
+inline void prepare_accept(bare_ring& ring, int listener, std::uint64_t tag) {
+    io_uring_sqe* sqe = ring.next();
+    io_uring_prep_multishot_accept(sqe, listener, nullptr, nullptr, SOCK_CLOEXEC);
+    sqe->user_data = tag;
+}
+
 /// A send that the kernel finishes: short only if the connection breaks.
 inline io_uring_sqe* prepare_send(bare_ring& ring, int socket, const void* data, std::size_t size,
                                   std::uint64_t tag) {
