@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,14 @@ protected:
     }
     ring::scripted_kernel& script() { return context_.script(); }
     [[nodiscard]] std::size_t asked() { return script().submitted(IORING_OP_RECV); }
+
+    /// These arrive, in one turn, when the loop would block.
+    void arrive(std::initializer_list<const char*> texts) {
+        context_.then([this, texts = std::vector<const char*>(texts)] {
+            for (const char* text: texts)
+                context_.answer(IORING_OP_RECV, text);
+        });
+    }
 
     /// The next chunk, as text; "." at the end.
     static task<std::string> text_of_next(recv_stream& stream) {
@@ -82,10 +91,7 @@ TEST_P(RecvStream, GivesBytesThatHaveComeAtOnceAndInOneChunkWhereTheyAreInOnePie
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
-        context_.then([&] {
-            for (const char* text: {"a", "b", "c"})
-                context_.answer(IORING_OP_RECV, text);
-        });
+        arrive({"a", "b", "c"});
         EXPECT_EQ(co_await text_of_next(stream), "a");
         const unsigned enters = script().enters();
         if (GetParam()) {
@@ -165,7 +171,7 @@ TEST_P(RecvStream, AsksAgainWhenAnOverflowHasEndedTheMultishot) {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         context_.then([&] { context_.answer(IORING_OP_RECV, reply("one").last()); });
-        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         EXPECT_EQ(co_await text_of_next(stream), "two");
         EXPECT_EQ(asked(), 2u);
@@ -201,12 +207,12 @@ TEST_P(RecvStream, WhatComesWhileItIsToldToStopIsKept) {
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
         std::optional stream(socket.recv_stream());
-        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        arrive({"one"});
         EXPECT_EQ(co_await text_of_next(*stream), "one");
         script().when_cancelled("two");
         stream.reset();
         auto next = socket.recv_stream();
-        context_.then([&] { context_.answer(IORING_OP_RECV, "three"); });
+        arrive({"three"});
         EXPECT_EQ(co_await text_of_next(next), "two");
         EXPECT_EQ(co_await text_of_next(next), "three");
     });
@@ -219,10 +225,7 @@ TEST_P(RecvStream, ARecvAfterItGetsTheUnreadBytesFirstAndThenAsks) {
         auto socket = context_.connected_socket();
         {
             auto stream = socket.recv_stream();
-            context_.then([&] {
-                context_.answer(IORING_OP_RECV, "one");
-                context_.answer(IORING_OP_RECV, "two");
-            });
+            arrive({"one", "two"});
             EXPECT_EQ(co_await text_of_next(stream), "one");
         }
         std::array<char, 2> two;
@@ -242,10 +245,7 @@ TEST_P(RecvStream, SeveralBuffersAreFilledFromSeveralChunks) {
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
-        context_.then([&] {
-            for (const char* text: {"x", "abc", "defg"})
-                context_.answer(IORING_OP_RECV, text);
-        });
+        arrive({"x", "abc", "defg"});
         EXPECT_EQ(co_await text_of_next(stream), "x");
         std::array<char, 2> two;
         std::array<char, 3> three;
@@ -259,8 +259,8 @@ TEST_P(RecvStream, ARecvBesideItWaitsForItsBytesAndNotForOthers) {
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
-        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
-        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        arrive({"one"});
+        arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         std::array<char, 10> buffer;
         EXPECT_EQ(co_await socket.recv(buffer), 3u);  // the multishot is the one who asks
@@ -272,11 +272,11 @@ TEST_P(RecvStream, ARecvThatWaitsWhileItEndsAsksItself) {
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
         std::optional stream(socket.recv_stream());
-        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        arrive({"one"});
         EXPECT_EQ(co_await text_of_next(*stream), "one");
         stream.reset();  // the cancel is on its way
         std::array<char, 10> buffer;
-        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        arrive({"two"});
         EXPECT_EQ(co_await socket.recv(buffer), 3u);
         EXPECT_EQ(asked(), 2u);
         EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
@@ -303,10 +303,7 @@ TEST_P(RecvStream, ASocketWithUnreadBytesIsNotReleased) {
         auto socket = context_.connected_socket();
         {
             auto stream = socket.recv_stream();
-            context_.then([&] {
-                context_.answer(IORING_OP_RECV, "one");
-                context_.answer(IORING_OP_RECV, "two");
-            });
+            arrive({"one", "two"});
             EXPECT_EQ(co_await text_of_next(stream), "one");
         }
         try {
@@ -335,7 +332,7 @@ TEST_P(RecvStream, ACancelOnlyStopsWaiting) {
         auto [ec] = co_await as_tuple(waiting.join());
         EXPECT_EQ(ec, error::operation_aborted);
         EXPECT_EQ(script().in_flight(IORING_OP_RECV).size(), 1u);
-        context_.then([&] { context_.answer(IORING_OP_RECV, "later"); });
+        arrive({"later"});
         EXPECT_EQ(co_await text_of_next(stream), "later");
         EXPECT_EQ(asked(), 1u);
     });
@@ -384,7 +381,7 @@ TEST_P(RecvStream, AWaitThatIsDestroyedLeavesTheSocketToOthers) {
         destroyed.await_suspend(std::noop_coroutine());
         context_.poll();
     }
-    context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+    arrive({"one"});
     tell([&]() -> task<> { EXPECT_EQ(co_await text_of_next(stream), "one"); });
     EXPECT_EQ(asked(), 1u);
 }
@@ -400,7 +397,7 @@ TEST_P(RecvStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
         co_await yield();
         socket.cancel();
         EXPECT_EQ(co_await waiting.join(), error::operation_aborted);
-        context_.then([&] { context_.answer(IORING_OP_RECV, "one"); });
+        arrive({"one"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         EXPECT_EQ(asked(), 2u);
     });
@@ -410,10 +407,7 @@ TEST_P(RecvStream, ClosingTheSocketEndsTheWaitAndGivesTheBytesBack) {
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
-        context_.then([&] {
-            context_.answer(IORING_OP_RECV, "one");
-            context_.answer(IORING_OP_RECV, "two");
-        });
+        arrive({"one", "two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         script().when_cancelled("three");
         socket.close();
@@ -447,7 +441,7 @@ TEST_P(RecvStream, MovesWithItsSocket) {
         });
         EXPECT_EQ(co_await text_of_next(stream), "one");
         recv_stream other = std::move(stream);
-        context_.then([&] { context_.answer(IORING_OP_RECV, "two"); });
+        arrive({"two"});
         EXPECT_EQ(co_await text_of_next(other), "two");
         EXPECT_EQ(asked(), 1u);
     });
@@ -481,10 +475,7 @@ TEST_P(RecvStream, BytesThatKeepComingAheadAreTakenInOrderForEver) {
         auto other = context_.connected_socket();
         auto stream = socket.recv_stream();
         auto between = other.recv_stream();
-        context_.then([&] {
-            context_.answer(IORING_OP_RECV, "x");
-            context_.answer(IORING_OP_RECV, "y");
-        });
+        arrive({"x", "y"});
         EXPECT_EQ(co_await text_of_next(stream), "x");
         std::string received, sent = "y";
         // Always some ahead, in pieces: what the other connection gets lies between them.
