@@ -45,7 +45,8 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(prog="compare.py", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a short run: fewer workloads, 5 rounds of 0.2 s")
-    parser.add_argument("--only", metavar="PATTERN", help="workloads with such names, such as 'tcp-64*' (see --list)")
+    parser.add_argument("--only", metavar="PATTERN", action="append", default=[],
+                        help="workloads with such names, such as 'tcp-64*'; may be repeated (see --list)")
     parser.add_argument("--rounds", type=int, help="of each workload (default: 9)")
     parser.add_argument("--seconds", type=float, help="of each measurement (default: 0.35)")
     parser.add_argument("--gate", action="store_true", help="judge coil, and keep all under docs/performance/")
@@ -78,9 +79,9 @@ class Comparison:
         self.machine = Machine(pinned=not given.smoke, real_time=not (given.smoke or given.no_realtime))
         self.workloads = [each for each in catalogue.WORKLOADS
                           if (each.quick or not (given.quick or given.smoke)) and
-                          (not given.only or fnmatch.fnmatch(each.name, given.only))]
+                          (not given.only or any(fnmatch.fnmatch(each.name, like) for like in given.only))]
         if not self.workloads:
-            raise Failure(f"no workload's name is like \"{given.only}\" (see --list)")
+            raise Failure(f"no workload's name is like {' or '.join(given.only)} (see --list)")
         self.results = {}
         self.date = datetime.datetime.now().astimezone()
         self.has_asio = os.path.exists(os.path.join(self.build, "bench/compare/asio_echo"))
