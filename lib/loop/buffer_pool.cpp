@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <system_error>
@@ -29,6 +30,11 @@ constexpr std::size_t large_entry = 256 * 1024;
 // A receive that brings 64 bytes takes a whole one, so they must be many.
 constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
+// Little enough to be copied without a thought.
+constexpr std::size_t little = 4096;
+// How long those who starve wait for the next entry. A full pool of a server that sends back what it receives comes round in
+// less.
+constexpr auto patience_time = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -124,9 +130,10 @@ void buffer_pool::reopen() {
     ring_->clear();
     context_->register_buffers(*ring_, group(), incremental_);
     free_ = 0;
+    lending_ = false;
     for (std::uint32_t number = 0; number < entries_.size(); ++number) {
         entries_[number].in_ring = false;
-        if (entries_[number].chunks == 0)
+        if (entries_[number].chunks == 0 && !is_spare(number))
             provide(number);
     }
 }
@@ -170,7 +177,7 @@ chunk buffer_pool::take_in_place(std::int32_t result, std::uint32_t flags) noexc
 }
 
 void buffer_pool::relieve(chunk& taken) noexcept {
-    if (!taken.pool_ || !is_low())
+    if (!taken.pool_ || !(is_spare(taken.place_) || (is_low() && taken.size_ <= little)))
         return;
     // Without memory it stays where it is, and holds up what it holds up.
     if (void* block = ::operator new(taken.size_, std::nothrow)) {
@@ -212,6 +219,12 @@ void buffer_pool::release(std::uint32_t number) noexcept {
     --counts_.pinned;
     if (left.in_ring)
         return;  // the kernel goes on filling it
+    if (!is_spare(number)) {
+        ++came_back_;
+        lending_ = false;
+    } else if (!lending_) {
+        return;
+    }
     provide(number);
     pass_on();
 }
@@ -219,6 +232,32 @@ void buffer_pool::release(std::uint32_t number) noexcept {
 void buffer_pool::pass_on() noexcept {
     if (has_room() && !starved_.empty())
         context_->schedule(starved_.pop_front());
+}
+
+void buffer_pool::wait_for_room(node& starved) noexcept {
+    starved_.push_back(starved);
+    if (patience_.is_linked())
+        return;
+    came_back_before_ = came_back_;
+    context_->arm(patience_, context_->now() + patience_time);
+}
+
+void buffer_pool::look_after_starved() noexcept {
+    if (starved_.empty())
+        return;
+    if (came_back_ == came_back_before_)
+        lend_spares();
+    came_back_before_ = came_back_;
+    context_->arm(patience_, context_->now() + patience_time);
+}
+
+// What comes into these is copied, so that they come back at once.
+void buffer_pool::lend_spares() noexcept {
+    lending_ = true;
+    for (std::uint32_t number = 0; is_spare(number); ++number)
+        if (!entries_[number].in_ring && entries_[number].chunks == 0)
+            provide(number);
+    pass_on();
 }
 
 }  // namespace coil

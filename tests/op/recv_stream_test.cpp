@@ -52,6 +52,22 @@ protected:
         });
     }
 
+    /// A text as long as an entry.
+    std::string entry_of(std::string text) {
+        text.resize(context_.io().pool().entry_size(), 'x');
+        return text;
+    }
+    /// Receives until the pool has nothing more for the kernel; no chunk is a copy.
+    task<std::vector<chunk>> use_up(tcp::socket& socket) {
+        std::vector<chunk> kept;
+        while (context_.io().pool().has_room()) {
+            context_.answer_next(entry_of("x"));
+            kept.push_back(co_await socket.recv(context_.io().pool()));
+        }
+        EXPECT_EQ(context_.io().pool().counts().copied, 0u);
+        co_return kept;
+    }
+
     /// The next chunk, as text; "." at the end.
     static task<std::string> text_of_next(recv_stream& stream) {
         auto chunk = co_await stream.next();
@@ -506,7 +522,9 @@ TEST_P(RecvStream, BytesThatKeepComingAheadAreTakenInOrderForEver) {
     });
 }
 
-// Low on entries, it copies: so nobody who keeps his chunks holds up the others for ever.
+// ---- a pool that is low --------------------------------------------------------------------------------------------
+
+// It copies what comes: so nobody who keeps his chunks holds up the others for ever.
 TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
     tell([&]() -> task<> {
         auto socket = context_.connected_socket();
@@ -514,8 +532,7 @@ TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
         const std::size_t entries = pool.size() / pool.entry_size();
         std::vector<chunk> kept;
         for (std::size_t i = 0; i < 3 * entries; ++i) {
-            std::string text = std::to_string(i);
-            text.resize(pool.entry_size(), 'x');
+            const std::string text = entry_of(std::to_string(i));
             context_.answer_next(text);
             kept.push_back(co_await socket.recv(pool));
             EXPECT_TRUE(kept.back().text() == text) << i;
@@ -525,6 +542,76 @@ TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
         EXPECT_EQ(pool.counts().starved, 0u);
         kept.clear();
         EXPECT_EQ(pool.counts().pinned, 0u);
+    });
+}
+
+// A server under large messages has all of the pool in sends that end soon. It once copied all that came meanwhile, and was
+// a quarter slower than one that waited.
+TEST_P(RecvStream, WhatIsLargeWaitsForTheNextEntryAndIsNotCopied) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto& pool = context_.io().pool();
+        const time_point begin = context_.io().now();
+        std::vector<chunk> sending = co_await use_up(socket);
+        for (int i = 0; i < 20; ++i) {
+            context_.after(std::chrono::microseconds(900), [&] {
+                sending.erase(sending.begin());
+                context_.answer_next(entry_of("next"));
+            });
+            sending.push_back(co_await socket.recv(pool));
+        }
+        EXPECT_EQ(pool.counts().copied, 0u);
+        EXPECT_EQ(context_.io().now() - begin, std::chrono::microseconds(20 * 900));
+    });
+}
+
+TEST_P(RecvStream, IsCopiedWhereNoEntryHasComeBackForAMillisecond) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto& pool = context_.io().pool();
+        std::vector<chunk> kept = co_await use_up(socket);
+        const time_point begin = context_.io().now();
+        const auto receive = [&]() -> task<chunk> {
+            context_.answer_next(entry_of("x"));
+            co_return co_await socket.recv(pool);
+        };
+        for (int i = 0; i < 100; ++i)
+            EXPECT_EQ((co_await receive()).size(), pool.entry_size());
+        EXPECT_EQ(pool.counts().copied, 100u);
+        // Once, and not for each.
+        EXPECT_LT(context_.io().now() - begin, std::chrono::microseconds(1100));
+        EXPECT_GE(context_.io().now() - begin, std::chrono::microseconds(1000));
+
+        // No longer when entries come back: only what the kernel was lent is used up so.
+        kept.clear();
+        const std::size_t entries = pool.size() / pool.entry_size();
+        for (std::size_t i = 0; i < 2 * entries; ++i)
+            EXPECT_EQ((co_await receive()).size(), pool.entry_size());
+        EXPECT_LE(pool.counts().copied, 100 + entries / 16 + 1);
+    });
+}
+
+TEST_P(RecvStream, WhatIsLittleIsCopiedAtOnceWhereLessThanAQuarterIsLeft) {
+    scripted_context context(script(GetParam()), {.pool_size = 4 << 20});
+    context.run([&]() -> task<> {
+        auto socket = context.connected_socket();
+        auto& pool = context.io().pool();
+        const time_point begin = context.io().now();
+        const std::size_t entries = pool.size() / pool.entry_size();
+        std::vector<chunk> kept;
+        while (kept.size() < entries / 4 * 3) {
+            context.answer_next(std::string(pool.entry_size(), 'x'));
+            kept.push_back(co_await socket.recv(pool));
+        }
+        EXPECT_EQ(pool.counts().copied, 0u);
+        for (std::size_t i = 0; i < 2 * entries; ++i) {
+            context.answer_next(std::to_string(i));
+            kept.push_back(co_await socket.recv(pool));
+            EXPECT_EQ(kept.back().text(), std::to_string(i));
+        }
+        EXPECT_EQ(pool.counts().copied, 2 * entries);
+        EXPECT_EQ(pool.counts().pinned, entries / 4 * 3);
+        EXPECT_EQ(context.io().now(), begin);
     });
 }
 

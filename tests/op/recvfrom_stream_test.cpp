@@ -585,8 +585,8 @@ TEST_F(RecvfromStreamOfASmallPool, ThoseWhoKeepTheirDatagramsHoldUpNobody) {
         for (std::size_t i = 0; i < 12; ++i)
             EXPECT_TRUE(kept[i].text() == std::to_string(i) + std::string(50'000, 'x')) << i;
         EXPECT_EQ(pool().size() / pool().entry_size(), 4u);
-        EXPECT_GE(pool().counts().copied, 8u);
-        EXPECT_EQ(pool().counts().starved, 0u);
+        EXPECT_EQ(pool().counts().copied, 9u);  // one entry is kept back for this
+        EXPECT_EQ(pool().counts().starved, 1u);
         kept.clear();
         EXPECT_EQ(pool().counts().pinned, 0u);
     });
@@ -597,8 +597,8 @@ TEST_F(RecvfromStreamOfASmallPool, StarvedItLosesNothingAndGoesOn) {
     tell([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({"1", "2", "3", "4", "5"});
-        for (const char* text: {"1", "2", "3", "4", "5"})
+        arrive({"1", "2", "3", "4"});
+        for (const char* text: {"1", "2", "3", "4"})
             EXPECT_EQ(co_await text_of_next(stream), text);
         EXPECT_EQ(pool().counts().starved, 1u);
         EXPECT_EQ(asked(), 2u);

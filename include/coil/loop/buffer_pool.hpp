@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +14,7 @@
 
 #include <coil/base/intrusive_list.hpp>
 #include <coil/coro/scheduler.hpp>
+#include <coil/loop/timers.hpp>
 
 namespace coil {
 
@@ -92,8 +95,11 @@ private:
 /// Where the kernel can (since 6.12) entries are large, and filled bit by bit by all connections. Before, each receive takes
 /// a whole entry, and they are smaller.
 ///
-/// Low on entries, below a quarter, it copies what arrives into memory of its own, so that whoever keeps his chunks, or
-/// leaves them unread, holds up nobody else.
+/// Whoever keeps his chunks, or leaves them unread, holds up nobody else: what arrives is copied into memory of its own
+///
+/// - if it is little and less than a quarter of the entries is left, as ten bytes hold up a whole one;
+/// - whatever it is, if no entry has come back for a millisecond while somebody starves. For that a few are kept back. While
+///   entries come and go, as under a load of large messages, it is faster to wait for the next.
 ///
 /// Datagrams have pools of their own, in which each takes a whole entry whatever the kernel can: filled bit by bit, an entry
 /// would end in the midst of one.
@@ -128,7 +134,7 @@ public:
     /// Adds `next` to `before`, if it follows it in memory.
     static bool merge(chunk& before, chunk& next) noexcept;
     /// Schedules `starved` when there is room again.
-    void wait_for_room(node& starved) noexcept { starved_.push_back(starved); }
+    void wait_for_room(node& starved) noexcept;
     /// There may be room for one more of those who starve.
     void pass_on() noexcept;
 
@@ -147,6 +153,19 @@ public:
 private:
     friend class chunk;
 
+    /// Looks whether entries come back while somebody starves.
+    class patience final : public timer_entry {
+    public:
+        explicit patience(buffer_pool& pool) noexcept : pool_(pool) {}
+        std::coroutine_handle<> run() noexcept override {
+            pool_.look_after_starved();
+            return nullptr;
+        }
+
+    private:
+        buffer_pool& pool_;
+    };
+
     struct entry {
         std::uint32_t filled = 0;  // bytes, by the kernel
         std::uint32_t chunks = 0;
@@ -156,7 +175,14 @@ private:
     void allocate(std::size_t size, std::size_t entry_size);
     void provide(std::uint32_t number) noexcept;
     void release(std::uint32_t number) noexcept;
+    void look_after_starved() noexcept;
+    void lend_spares() noexcept;
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
+    /// The first few are kept back, and lent to the kernel when nothing else is left.
+    [[nodiscard]] std::size_t spares() const noexcept {
+        return std::max<std::size_t>(entries_.size() / 16, 1);
+    }
+    [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
 
     io_context* context_;
     std::uint16_t group_ = 0;
@@ -167,6 +193,10 @@ private:
     std::vector<entry> entries_;
     std::size_t free_ = 0;  // in the ring
     intrusive_list<node> starved_;
+    patience patience_{*this};
+    unsigned long long came_back_ = 0;  // entries, except the spare ones
+    unsigned long long came_back_before_ = 0;
+    bool lending_ = false;
     counters counts_;
 };
 
