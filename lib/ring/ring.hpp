@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "ring/kernel.hpp"
@@ -65,19 +66,27 @@ public:
     /// Waits, and submits nothing.
     void pause(time_point deadline) { kernel_->enter(memory_, 0, 1, deadline); }
 
-    /// Hands each completion that is there to `on_cqe`, then gives their places back to the kernel.
+    /// Shows the next completions, as many as there are up to `most`, to `on_cqe`, and leaves them where they are.
     template <class OnCqe>
-    unsigned collect(OnCqe&& on_cqe) {
+    unsigned peek(OnCqe&& on_cqe, unsigned most) const {
         // Only we write the head. Acquire: the CQEs below the tail are seen as the kernel wrote them.
         const unsigned head = *memory_.cq.khead;
-        const unsigned tail = __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE);
+        const unsigned there = __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE) - head;
+        const unsigned shown = std::min(there, most);
         const unsigned mask = *memory_.cq.kring_mask;
-        for (unsigned at = head; at != tail; ++at)
-            on_cqe(memory_.cq.cqes[at & mask]);
+        for (unsigned i = 0; i < shown; ++i)
+            on_cqe(memory_.cq.cqes[(head + i) & mask]);
+        return shown;
+    }
+
+    /// Hands them to `on_cqe`, then gives their places back to the kernel.
+    template <class OnCqe>
+    unsigned collect(OnCqe&& on_cqe, unsigned most = static_cast<unsigned>(-1)) {
+        const unsigned handed = peek(on_cqe, most);
         // Release: the kernel may overwrite them only after we have read them.
-        __atomic_store_n(memory_.cq.khead, tail, __ATOMIC_RELEASE);
-        completions_ += tail - head;
-        return tail - head;
+        __atomic_store_n(memory_.cq.khead, *memory_.cq.khead + handed, __ATOMIC_RELEASE);
+        completions_ += handed;
+        return handed;
     }
 
     [[nodiscard]] unsigned long long enters() const noexcept { return enters_; }

@@ -132,6 +132,23 @@ TEST_P(Ring, AFullSubmissionQueueHasNoSlotUntilTheNextEnter) {
     EXPECT_EQ(ring->collect(), from_to(1, 8));
 }
 
+TEST_P(Ring, CompletionsAreShownAndHandedOutInPortions) {
+    const auto ring = make(8, 16);
+    EXPECT_TRUE(ring->ask(5));
+    EXPECT_EQ(ring->bare().enter(5), 0);
+    for (const numbers& portion: {from_to(1, 2), from_to(3, 4), from_to(5, 5)}) {
+        numbers shown, handed;
+        EXPECT_EQ(ring->bare().peek([&](const io_uring_cqe& cqe) { shown.push_back(cqe.user_data); }, 2),
+                  portion.size());
+        EXPECT_EQ(ring->bare().collect([&](const io_uring_cqe& cqe) { handed.push_back(cqe.user_data); }, 2),
+                  portion.size());
+        EXPECT_EQ(shown, portion);
+        EXPECT_EQ(handed, portion);
+    }
+    EXPECT_EQ(ring->collect(), numbers());
+    EXPECT_EQ(ring->bare().completions(), 5u);
+}
+
 TEST_P(Ring, NothingIsSubmittedBeforeAnEnter) {
     const auto ring = make(4, 8);
     EXPECT_TRUE(ring->ask(2));

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <coil/base/assert.hpp>
+#include <coil/base/prefetch.hpp>
 #include <coil/coro/scheduler.hpp>
 #include <coil/coro/stop_token.hpp>
 
@@ -85,6 +86,12 @@ public:
     [[nodiscard]] virtual std::string describe() const = 0;
 
     std::coroutine_handle<> run() noexcept override { return wake(); }
+
+    /// Its turn will come soon: has the memory fetched that this will need, the environment and much of a coroutine's frame.
+    [[gnu::always_inline]] void prefetch_waiter() const noexcept {
+        prefetch(environment_, sizeof *environment_);
+        prefetch(waiter_.address(), 512);
+    }
 
 protected:
     ~awaited() {

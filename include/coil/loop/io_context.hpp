@@ -24,6 +24,7 @@
 #include <coil/loop/inbox.hpp>
 #include <coil/loop/timers.hpp>
 
+struct io_uring_cqe;
 struct io_uring_sqe;
 
 namespace coil {
@@ -232,6 +233,8 @@ private:
     void reap_finished();
     void enter(unsigned wait, time_point deadline);
     unsigned collect() noexcept;
+    void dispatch(const io_uring_cqe& cqe) noexcept;
+    void fetch_portion() noexcept;
     void submit_deferred() noexcept;
     void submit_cancels() noexcept;
     bool try_submit(operation& asked) noexcept;

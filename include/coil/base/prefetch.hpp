@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace coil {
+
+/// Has the processor fetch this memory into its cache while we do something else. A hint: any address will do.
+/// Always inline: to g++ a function that does nothing but this does nothing, and it drops the calls.
+[[gnu::always_inline]] inline void prefetch(const void* memory, std::size_t bytes) noexcept {
+    constexpr std::uintptr_t line = 64;
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+    for (std::uintptr_t at = begin & ~(line - 1); at < begin + bytes; at += line)
+        __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
+}  // namespace coil
