@@ -12,10 +12,16 @@
 namespace coil {
 namespace {
 
-// A frame's size is rounded up to whole steps; each number of steps has a free list. Larger frames go to the heap.
-constexpr std::size_t step = 64;
-constexpr std::size_t classes = 64;
-constexpr std::size_t size_max = step * classes;
+// A frame's size is rounded up to that of its class; each class has a free list. Larger frames go to the heap. The sizes are
+// 16, 48, 80 ...: with what malloc adds, each is a whole number of its steps.
+constexpr std::size_t step = 32;
+constexpr std::size_t smallest = 16;
+constexpr std::size_t classes = 129;
+constexpr std::size_t size_of(std::size_t size_class) noexcept { return smallest + step * size_class; }
+constexpr std::size_t class_of(std::size_t size) noexcept { return (size + step - 1 - smallest) / step; }
+constexpr std::size_t size_max = size_of(classes - 1);
+static_assert(class_of(1) == 0 && class_of(smallest) == 0 && class_of(smallest + 1) == 1);
+static_assert(class_of(size_max) == classes - 1 && size_of(class_of(240)) == 240);
 // What the lists of one thread may hold, so that a burst of tasks doesn't keep its memory for ever.
 constexpr std::size_t bytes_max = std::size_t{16} << 20;
 
@@ -58,7 +64,7 @@ void check_pattern(const quarantined_frame& held) noexcept {
 
 // Trivially destructible, so that it can still be asked after the thread's other thread_locals are gone.
 struct frame_cache {
-    free_frame* free[classes + 1];
+    free_frame* free[classes];
     std::size_t bytes;
     frame_statistics statistics;
     bool cleanup_registered;
@@ -71,7 +77,7 @@ struct frame_cache {
 constinit thread_local frame_cache cache{};
 
 void keep_or_free(void* frame, std::size_t size_class) noexcept {
-    const std::size_t size = size_class * step;
+    const std::size_t size = size_of(size_class);
     if (cache.closed || cache.bytes + size > bytes_max) {
         unpoison(frame, size);
         ::operator delete(frame, size);
@@ -90,7 +96,7 @@ void release_oldest() noexcept {
     cache.held.oldest = (cache.held.oldest + 1) % quarantined_max;
     --cache.held.count;
     check_pattern(held);
-    keep_or_free(held.frame, held.size / step);
+    keep_or_free(held.frame, class_of(held.size));
 }
 
 void set_aside(void* frame, std::size_t size_class) noexcept {
@@ -100,7 +106,7 @@ void set_aside(void* frame, std::size_t size_class) noexcept {
     }
     if (cache.held.count == quarantined_max)
         release_oldest();
-    const std::size_t size = size_class * step;
+    const std::size_t size = size_of(size_class);
     std::memset(frame, pattern, size);
     poison(frame, size);
     cache.held.frames[(cache.held.oldest + cache.held.count++) % quarantined_max] = {
@@ -119,11 +125,11 @@ void close_cache() noexcept {
         release_oldest();
 #endif
     cache.closed = true;
-    for (std::size_t size_class = 1; size_class <= classes; ++size_class) {
+    for (std::size_t size_class = 0; size_class < classes; ++size_class) {
         while (free_frame* frame = cache.free[size_class]) {
-            unpoison(frame, size_class * step);
+            unpoison(frame, size_of(size_class));
             cache.free[size_class] = frame->next;
-            ::operator delete(frame, size_class * step);
+            ::operator delete(frame, size_of(size_class));
         }
     }
     cache.bytes = 0;
@@ -144,18 +150,18 @@ void register_cleanup() noexcept {
 void* frame_allocate(std::size_t size) {
     if (size > size_max)
         return ::operator new(size);
-    const std::size_t size_class = (size + step - 1) / step;
+    const std::size_t size_class = class_of(size);
     if (free_frame* frame = cache.free[size_class]) {
-        unpoison(frame, size_class * step);
+        unpoison(frame, size_of(size_class));
         cache.free[size_class] = frame->next;
-        cache.bytes -= size_class * step;
+        cache.bytes -= size_of(size_class);
         ++cache.statistics.recycled;
         return frame;
     }
     if (!cache.cleanup_registered)
         register_cleanup();
     ++cache.statistics.allocated;
-    return ::operator new(size_class * step);
+    return ::operator new(size_of(size_class));
 }
 
 void frame_deallocate(void* frame, std::size_t size) noexcept {
@@ -165,7 +171,7 @@ void frame_deallocate(void* frame, std::size_t size) noexcept {
     }
     if (!cache.cleanup_registered)
         register_cleanup();
-    set_aside(frame, (size + step - 1) / step);
+    set_aside(frame, class_of(size));
 }
 
 std::size_t frame_quarantine_check() noexcept {

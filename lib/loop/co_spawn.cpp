@@ -14,8 +14,8 @@ bool detail::may_spawn(const spawn_place& place) {
 }
 
 root_task::root_task(const spawn_place& place, std::coroutine_handle<> frame) noexcept
-    : context_(place.context), frame_(frame), environment_(*place.context), spawned_at_(place.spawned_at) {
-    context_->task_started(*this);
+    : frame_(frame), environment_(*place.context), spawned_at_(place.spawned_at) {
+    context().task_started(*this);
 }
 
 root_task::~root_task() {
@@ -23,17 +23,17 @@ root_task::~root_task() {
         joiner_->task_ = nullptr;
     if (handle_)
         handle_->task_ = nullptr;
-    context_->task_gone(*this);
+    context().task_gone(*this);
 }
 
 void root_task::finish() noexcept {
     finished_ = true;
-    context_->task_finished(*this);
+    context().task_finished(*this);
 }
 
 void root_task::settle() {
     if (joiner_) {
-        context_->schedule(*joiner_);
+        context().schedule(*joiner_);
         return;
     }
     if (handle_)
@@ -47,7 +47,7 @@ void root_task::report() {
         return;
     if (environment_.ended_stopped(exception()))
         return;
-    context_->report(detail::describe_failure(exception(), "a task spawned at", spawned_at_, environment_));
+    context().report(detail::describe_failure(exception(), "a task spawned at", spawned_at_, environment_));
 }
 
 void join_operation_base::await_suspend(std::coroutine_handle<> waiter) noexcept {
@@ -60,7 +60,7 @@ void join_operation_base::await_suspend(std::coroutine_handle<> waiter) noexcept
         error_ = error::operation_in_progress;
         env().scheduler().schedule(*this);
     } else {
-        COIL_ASSERT(&env().scheduler() == task_->context_);  // a task is joined on its own context
+        COIL_ASSERT(&env().scheduler() == &task_->context());  // a task is joined on its own context
         task_->joiner_ = this;
         if (task_->is_finished())
             env().scheduler().schedule(*this);

@@ -14,7 +14,8 @@ namespace coil {
 
 descriptor& descriptor_table::allocate() {
     if (free_.empty()) {
-        free_.reserve(records_.size() + 1);  // so that recycle() can't fail
+        if (free_.capacity() == records_.size())
+            free_.reserve(2 * records_.size() + 1);  // so that recycle() can't fail
         records_.push_back(std::make_unique<descriptor>(*context_));
         return *records_.back();
     }

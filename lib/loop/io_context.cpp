@@ -199,7 +199,7 @@ void io_context::fetch_portion() noexcept {
     each([](operation& asked) { prefetch(&asked, sizeof asked); });
     each([](operation& asked) { prefetch(asked.descriptor_, sizeof(descriptor)); });
     each([](operation& asked) {
-        prefetch(asked.descriptor_->source(), 128);
+        prefetch(asked.descriptor_->source(), 160);
         if (operation* waiting = asked.descriptor_->first_waiting())
             prefetch(waiting, sizeof *waiting);
     });

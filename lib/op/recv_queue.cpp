@@ -14,9 +14,14 @@
 namespace coil::op {
 
 recv_queue::recv_queue(descriptor& record)
-    : record_(record), pool_(record.context().pool()), filler_(*this) {}
+    : operation({&record, record.generation(), 0}, record.context().foreign_environment(), lane::any) {
+    static_cast<void>(pool());  // made now, or not at all: it may throw
+}
 
-recv_queue::~recv_queue() { close(); }
+recv_queue::~recv_queue() {
+    close();
+    retire();  // until it has ended, bytes may still come
+}
 
 recv_queue& recv_queue::of(descriptor& record) {
     if (!record.source())
@@ -25,21 +30,21 @@ recv_queue& recv_queue::of(descriptor& record) {
 }
 
 void recv_queue::wait(queue_reader& reader) noexcept {
-    reader.wait_in(record_);
+    reader.wait_in(record());
     if (has_news())
         serve();
-    else if (!filler_.is_asking() && !filler_.is_starving())
+    else if (!is_asking() && !is_starving())
         go_on();
 }
 
 void recv_queue::stream_gone() noexcept {
     if (streams_.empty())
-        filler_.stop();
+        stop();
 }
 
 // Gives the reader who waits what there is.
 void recv_queue::serve() noexcept {
-    if (operation* waiting = record_.take_waiting()) {
+    if (operation* waiting = record().take_waiting()) {
         auto& reader = static_cast<queue_reader&>(*waiting);
         reader.finish(reader.answer_from(*this));
     }
@@ -47,18 +52,18 @@ void recv_queue::serve() noexcept {
 
 // Somebody waits, there is nothing for him, and nobody has asked the kernel.
 void recv_queue::go_on() noexcept {
-    auto& reader = static_cast<queue_reader&>(*record_.first_waiting());
+    auto& reader = static_cast<queue_reader&>(*record().first_waiting());
     if (reader.wanted() == queue_reader::wish::own_buffer)
-        static_cast<queue_reader*>(record_.take_waiting())->submit_claimed();
-    else if (pool_.has_room())
-        filler_.ask(reader.wanted() == queue_reader::wish::chunks);
+        static_cast<queue_reader*>(record().take_waiting())->submit_claimed();
+    else if (pool().has_room())
+        ask(reader.wanted() == queue_reader::wish::chunks);
     else
-        filler_.starve();
+        pool().wait_for_room(*this);
 }
 
 chunk recv_queue::take() noexcept {
     chunk first = std::move(front_);
-    size_ -= first.size();
+    size_ -= static_cast<std::uint32_t>(first.size());
     if (first_ == unread_.size())
         return first;
     front_ = std::move(unread_[first_]);
@@ -96,14 +101,14 @@ std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
             static_cast<void>(take());
         } else {
             front_.remove_prefix(n);
-            size_ -= n;
+            size_ -= static_cast<std::uint32_t>(n);
         }
     }
     return copied;
 }
 
 void recv_queue::put_back(chunk bytes) noexcept {
-    size_ += bytes.size();
+    size_ += static_cast<std::uint32_t>(bytes.size());
     std::swap(front_, bytes);
     if (bytes.empty())
         return;
@@ -116,7 +121,7 @@ void recv_queue::put_back(chunk bytes) noexcept {
 void recv_queue::arrived(chunk bytes) noexcept {
     if (closed_ || bytes.empty())
         return;
-    const std::size_t size = bytes.size();
+    const auto size = static_cast<std::uint32_t>(bytes.size());
     if (is_empty()) {
         front_ = std::move(bytes);
     } else if (!buffer_pool::merge(unread_.empty() ? front_ : unread_.back(), bytes)) {
@@ -125,38 +130,39 @@ void recv_queue::arrived(chunk bytes) noexcept {
         } catch (...) {
             failure_ =
                 -ENOMEM;  // they can't be kept, and can't be had again: the stream has a hole, and says so
-            filler_.stop();
+            stop();
             return;
         }
     }
     size_ += size;
     serve();
-    if (size_ >= record_.context().ahead_max() && !filler_.was_cancelled()) {
-        record_.context().count_ahead_stop();
-        filler_.stop();
+    if (size_ >= record().context().ahead_max() && !was_cancelled()) {
+        record().context().count_ahead_stop();
+        stop();
     }
 }
 
 // The filler has nothing more to say. Its bytes, if any, have arrived before.
 void recv_queue::ended(std::int32_t result) noexcept {
     if (result == -ENOBUFS)
-        pool_.count_starved();
+        pool().count_starved();
     else if (result < 0 && result != -ECANCELED)
         failure_ = result;
 
     if (failure_ != 0 && size_ == 0)
         serve();
-    if (!record_.has_waiting())
+    if (!record().has_waiting())
         return;
     if (result == 0)
-        static_cast<queue_reader*>(record_.take_waiting())->finish(0);
+        static_cast<queue_reader*>(record().take_waiting())->finish(0);
     else
         go_on();
 }
 
 void recv_queue::close() noexcept {
     closed_ = true;
-    filler_.leave_pool();
+    if (is_starving())
+        unlink();
     front_.reset();
     unread_.clear();
     first_ = size_ = 0;
@@ -164,63 +170,50 @@ void recv_queue::close() noexcept {
 }
 
 bool recv_queue::keeps_bytes() noexcept {
-    filler_.settle();
+    // What it was asked is over; its turn, which is still to come, finds nothing to do.
+    stop();
+    retire();
     return size_ > 0;
 }
 
 void recv_queue::has_room() noexcept {
-    if (record_.has_waiting())
+    if (record().has_waiting())
         go_on();
-    pool_.pass_on();
+    pool().pass_on();
 }
 
 // ---- what fills it -------------------------------------------------------------------------------------------------
 
-recv_queue::filler::filler(recv_queue& queue)
-    : operation({&queue.record_, queue.record_.generation(), 0},
-                queue.record_.context().foreign_environment(), lane::any),
-      queue_(queue) {}
-
-void recv_queue::filler::ask(bool multishot) noexcept {
+void recv_queue::ask(bool multishot) noexcept {
     multishot_ = multishot;
     reset();
     submit();
 }
 
-// What it was asked is over; its turn, which is still to come, finds nothing to do.
-void recv_queue::filler::settle() noexcept {
-    stop();
-    retire();
-}
-
-void recv_queue::filler::leave_pool() noexcept {
-    if (is_starving())
-        unlink();
-}
-
-void recv_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
+void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
     if (multishot_)
         io_uring_prep_recv_multishot(&sqe, target().number(), nullptr, 0, 0);
     else
         io_uring_prep_recv(&sqe, target().number(), nullptr, 0, 0);
     sqe.flags |= IOSQE_BUFFER_SELECT;
-    sqe.buf_group = queue_.pool_.group();
+    sqe.buf_group = pool().group();
 }
 
 // Connections share the pool's entries: what each answer says of them is taken down in the order of the answers.
-void recv_queue::filler::more(const coil::answer& given) noexcept {
+void recv_queue::more(const coil::answer& given) noexcept {
     if (given.flags & IORING_CQE_F_BUFFER)
-        queue_.arrived(queue_.pool_.take(given.result, given.flags));
+        arrived(pool().take(given.result, given.flags));
 }
 
-std::coroutine_handle<> recv_queue::filler::run() noexcept {
+// Its turn: the kernel has ended, or the pool has room again.
+std::coroutine_handle<> recv_queue::run() noexcept {
     if (is_idle()) {
-        queue_.has_room();
+        has_room();
         return nullptr;
     }
     const std::int32_t result = answer().result;
     reset();
-    queue_.ended(result);
+    ended(result);
     return nullptr;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <coil/loop/buffer_pool.hpp>
+#include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/recv_stream.hpp>
@@ -25,7 +26,9 @@ namespace coil::op {
 ///
 /// Unread bytes belong to the record, not to a stream: whoever receives next gets them first. An end of the stream is not
 /// kept: asked again, the kernel says it again.
-class recv_queue final : public descriptor_source {
+///
+/// The queue is its own filler: with a thousand connections each of its bytes counts.
+class recv_queue final : public descriptor_source, private operation {
 public:
     explicit recv_queue(descriptor& record);
     ~recv_queue() override;
@@ -37,7 +40,7 @@ public:
     /// Whether there is something for a reader at once.
     [[nodiscard]] bool has_news() const noexcept { return size_ > 0 || failure_ != 0; }
     /// Whether a reader has to come here before he asks the kernel himself.
-    [[nodiscard]] bool concerns_readers() const noexcept { return has_news() || filler_.is_asking(); }
+    [[nodiscard]] bool concerns_readers() const noexcept { return has_news() || is_asking(); }
 
     /// Serves `reader`, who has the reader's place, now or when there is something for him.
     void wait(queue_reader& reader) noexcept;
@@ -58,34 +61,22 @@ public:
     void put_back(chunk bytes) noexcept;
 
     void close() noexcept override;
-    void cancel() noexcept override {
-    }  // the filler is one of the record's operations, and is cancelled with them
+    void cancel() noexcept override {}  // this is one of the record's operations, and is cancelled with them
     [[nodiscard]] bool keeps_bytes() noexcept override;
 
 private:
-    class filler final : public operation {
-    public:
-        explicit filler(recv_queue& queue);
-        ~filler() { retire(); }
+    // The filler: an operation that nobody awaits.
+    void prepare(io_uring_sqe& sqe) noexcept override;
+    void more(const coil::answer& given) noexcept override;
+    std::coroutine_handle<> run() noexcept override;
+    const char* name() const noexcept override { return "recv"; }
 
-        std::coroutine_handle<> run() noexcept override;
-        void ask(bool multishot) noexcept;
-        /// Waits for its turn, which comes when the pool has room again.
-        void starve() noexcept { queue_.pool_.wait_for_room(*this); }
-        void settle() noexcept;
-        void leave_pool() noexcept;
-        [[nodiscard]] bool is_asking() const noexcept { return !is_idle(); }
-        [[nodiscard]] bool is_starving() const noexcept { return is_idle() && is_linked(); }
+    void ask(bool multishot) noexcept;
+    [[nodiscard]] bool is_asking() const noexcept { return !is_idle(); }
+    [[nodiscard]] bool is_starving() const noexcept { return is_idle() && is_linked(); }
 
-    protected:
-        void prepare(io_uring_sqe& sqe) noexcept override;
-        void more(const coil::answer& given) noexcept override;
-        const char* name() const noexcept override { return "recv"; }
-
-    private:
-        recv_queue& queue_;
-        bool multishot_ = true;
-    };
+    [[nodiscard]] descriptor& record() const noexcept { return target(); }
+    [[nodiscard]] buffer_pool& pool() const noexcept { return record().context().pool(); }
 
     void arrived(chunk bytes) noexcept;
     void ended(std::int32_t result) noexcept;
@@ -93,16 +84,16 @@ private:
     void go_on() noexcept;
     void has_room() noexcept;
 
-    descriptor& record_;
-    buffer_pool& pool_;
     chunk front_;                // the first of the unread
     std::vector<chunk> unread_;  // the others, from first_ on
-    std::size_t first_ = 0;
-    std::size_t size_ = 0;  // of all of them, in bytes
+    std::uint32_t first_ = 0;
+    std::uint32_t size_ = 0;  // of all of them, in bytes: hardly more than ahead_max
     std::int32_t failure_ = 0;
     bool closed_ = false;
+    bool multishot_ = true;
     intrusive_list<recv_stream> streams_;
-    filler filler_;  // last, so that it goes first: while it ends, bytes may still come
 };
+
+static_assert(sizeof(recv_queue) <= 152);
 
 }  // namespace coil::op

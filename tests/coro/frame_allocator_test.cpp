@@ -86,12 +86,12 @@ TEST(FrameAllocator, InSteadyStateATaskCostsNoAllocation) {
 
 TEST(FrameAllocator, SizesAreRoundedUpToClassesThatShareTheirFrames) {
     on_a_new_thread([] {
-        allocate_and_free(65, many);
-        const auto shared = counted([] { allocate_and_free(128, 1); });
+        allocate_and_free(81, many);
+        const auto shared = counted([] { allocate_and_free(112, 1); });
         EXPECT_EQ(shared.recycled, 1u);
-        const auto next_class = counted([] { allocate_and_free(129, 1); });
+        const auto next_class = counted([] { allocate_and_free(113, 1); });
         EXPECT_EQ(next_class.allocated, 1u);
-        const auto class_before = counted([] { allocate_and_free(64, 1); });
+        const auto class_before = counted([] { allocate_and_free(80, 1); });
         EXPECT_EQ(class_before.allocated, 1u);
     });
 }
@@ -118,10 +118,10 @@ TEST(FrameAllocator, FramesOfEverySizeAreWritableAlignedAndApart) {
 
 TEST(FrameAllocator, LargeFramesGoToTheHeapAndAreNotKept) {
     on_a_new_thread([] {
-        const auto counts = counted([] { allocate_and_free(4097, many); });
+        const auto counts = counted([] { allocate_and_free(4113, many); });
         EXPECT_EQ(counts.recycled, 0u);
         EXPECT_EQ(counts.allocated, 0u);
-        const auto largest_kept = counted([] { allocate_and_free(4096, many); });
+        const auto largest_kept = counted([] { allocate_and_free(4112, many); });
         EXPECT_EQ(largest_kept.recycled + largest_kept.allocated, std::size_t{many});
         EXPECT_GE(largest_kept.recycled, 1u);
     });
@@ -147,16 +147,16 @@ TEST(FrameAllocator, ABurstDoesNotKeepItsMemoryForEver) {
         std::vector<void*> frames(6000);
         const auto take_all = [&] {
             for (void*& each: frames)
-                each = frame_allocate(4096);
+                each = frame_allocate(4112);
         };
         const auto free_all = [&] {
             for (void* each: frames)
-                frame_deallocate(each, 4096);
+                frame_deallocate(each, 4112);
         };
         take_all();
         free_all();
         const auto counts = counted(take_all);
-        EXPECT_EQ(counts.recycled, (std::size_t{16} << 20) / 4096);
+        EXPECT_EQ(counts.recycled, (std::size_t{16} << 20) / 4112);
         free_all();
     });
 }
@@ -201,7 +201,7 @@ TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundByTheCheck) {
             write_as_the_kernel_does(frame + 100, "x");
             frame_quarantine_check();
         },
-        "written to after its end: byte 100 of 256 is 0x78");
+        "written to after its end: byte 100 of 208 is 0x78");
 }
 
 TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundBeforeItIsUsedAgain) {
@@ -214,7 +214,7 @@ TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundBeforeItIsUsedAgai
             write_as_the_kernel_does(frame, "x");
             allocate_and_free(1000, many);
         },
-        "written to after its end: byte 0 of 256");
+        "written to after its end: byte 0 of 208");
 }
 
 TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundWhenItsThreadEnds) {

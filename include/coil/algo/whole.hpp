@@ -106,7 +106,10 @@ class [[nodiscard]] whole_operation {
 
 public:
     whole_operation(Stream& stream, Cursor cursor, environment& task) noexcept
-        : stream_(&stream), cursor_(cursor), environment_(&task) {}
+        : stream_(&stream), cursor_(cursor) {
+        if (!cursor_.is_done())
+            make_step(task);
+    }
     whole_operation(const whole_operation&) = delete;
     whole_operation& operator=(const whole_operation&) = delete;
 
@@ -132,16 +135,18 @@ private:
 
     [[nodiscard]] bool is_over() const noexcept { return error_ || cursor_.is_done(); }
 
+    void make_step(environment& task) {
+        step_.emplace(Direction::step(*stream_, cursor_.next()), task, *this);
+    }
+
     // Goes on with steps that need not wait. False: the last one, which has not begun, has to.
     bool advance_at_once() {
-        bool may_go_on = true;
-        do {
-            step_.emplace(Direction::step(*stream_, cursor_.next()), *environment_, *this);
-            if (!may_go_on || !step_->await_ready())
-                return false;
+        for (bool may_go_on = true; may_go_on && step_->await_ready(); make_step(step_->env())) {
             may_go_on = take_step();
-        } while (!is_over());
-        return true;
+            if (is_over())
+                return true;
+        }
+        return false;
     }
 
     // What a step has come to. Returns whether it moved as much as it could have: if not, the next one had better wait.
@@ -164,7 +169,10 @@ private:
         take_step();
         if (!is_over() && cancelled)
             error_ = error::operation_aborted;  // the rest was not wanted
-        if (is_over() || advance_at_once())
+        if (is_over())
+            return waiter;
+        make_step(step_->env());
+        if (advance_at_once())
             return waiter;
         step_->await_suspend(waiter);
         return nullptr;
@@ -172,7 +180,6 @@ private:
 
     Stream* stream_;
     Cursor cursor_;
-    environment* environment_;
     std::error_code error_;
     std::size_t moved_ = 0;
     std::optional<step> step_;

@@ -27,6 +27,9 @@ public:
 protected:
     ~list_hook() { unlink(); }
 
+    /// For a list of another kind, while it stands in none of these: the place of one of its links.
+    [[nodiscard]] list_hook*& spare_link() noexcept { return previous_; }
+
 private:
     template <class T>
     friend class intrusive_list;

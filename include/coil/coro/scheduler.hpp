@@ -28,7 +28,6 @@ protected:
 
 private:
     friend class inbox;
-    node* posted_before_ = nullptr;  // its neighbour in the inbox
 };
 
 /// The door from the language to a loop: who resumes tasks, and when. `io_context` is one.

@@ -63,7 +63,8 @@ private:
 
     void report();
 
-    io_context* context_;
+    [[nodiscard]] io_context& context() const noexcept { return io_context::of(environment_); }
+
     std::coroutine_handle<> frame_;
     environment environment_;
     std::source_location spawned_at_;
@@ -172,12 +173,12 @@ public:
 };
 
 template <class T>
-root<T> run_root(spawn_place, task<T> child) {
+root<T> run_root(const spawn_place&, task<T> child) {
     co_return co_await std::move(child);
 }
 
 template <class T, class F, class... Args>
-root<T> run_root_of(spawn_place, F function, Args... args) {
+root<T> run_root_of(const spawn_place&, F function, Args... args) {
     co_return co_await call(function, std::move(args)...);
 }
 

@@ -21,7 +21,7 @@ public:
     [[nodiscard]] bool push(node& item) noexcept {
         node* before = latest_.load(std::memory_order_relaxed);
         do
-            item.posted_before_ = before;
+            item.spare_link() = before;
         while (!latest_.compare_exchange_weak(before, &item, std::memory_order_release,
                                               std::memory_order_relaxed));
         return before == nullptr;
@@ -35,19 +35,21 @@ public:
         node* item = latest_.exchange(nullptr, std::memory_order_acquire);
         node* in_order = nullptr;
         while (item) {
-            node* before = item->posted_before_;
-            item->posted_before_ = in_order;
+            node* before = posted_before(*item);
+            item->spare_link() = in_order;
             in_order = item;
             item = before;
         }
         while (in_order) {
             node& next = *in_order;
-            in_order = next.posted_before_;
+            in_order = posted_before(next);
             target.push_back(next);
         }
     }
 
 private:
+    static node* posted_before(node& item) noexcept { return static_cast<node*>(item.spare_link()); }
+
     std::atomic<node*> latest_{nullptr};
 };
 

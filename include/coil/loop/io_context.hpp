@@ -158,7 +158,9 @@ public:
     // ---- for the rooms above: operations, handles, tasks, timers -----------------------------------------------------
 
     /// The context that a task with this environment runs on.
-    static io_context& of(environment& task) noexcept { return static_cast<io_context&>(task.scheduler()); }
+    static io_context& of(const environment& task) noexcept {
+        return static_cast<io_context&>(task.scheduler());
+    }
     /// Shared by all coroutines that are not tasks. Never stopped.
     [[nodiscard]] environment& foreign_environment() noexcept { return foreign_; }
     [[nodiscard]] ring::kernel& kernel() const noexcept;

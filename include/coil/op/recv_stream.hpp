@@ -18,9 +18,8 @@ class recv_queue;
 /// Bytes from a stream, in a buffer of the context's pool: what was received ahead, or what comes next.
 class [[nodiscard]] recv_chunk : public queue_reader {
 public:
-    /// `streaming`: more will be wanted, so the kernel goes on (multishot).
-    recv_chunk(const descriptor_use& from, environment& task, bool streaming = false) noexcept
-        : queue_reader(from, task, lane::read), streaming_(streaming) {}
+    recv_chunk(const descriptor_use& from, environment& task) noexcept
+        : queue_reader(from, task, lane::read) {}
     ~recv_chunk();
 
     bool await_ready() noexcept { return serve_at_once(); }
@@ -32,7 +31,7 @@ protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
     const char* name() const noexcept override { return "recv"; }
     std::int32_t take_from(recv_queue& queue) noexcept override;
-    wish wanted() const noexcept override { return streaming_ ? wish::chunks : wish::chunk; }
+    wish wanted() const noexcept override { return wish::chunk; }
 
     /// What it ended with, if that is no success.
     [[nodiscard]] std::error_code ended() const noexcept;
@@ -40,27 +39,29 @@ protected:
 
 private:
     chunk chunk_;
-    bool streaming_;
 };
 
 struct [[nodiscard]] recv_chunk_description : descriptor_use {
     recv_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-/// The same, for `recv_stream::next`: empty at the end.
+/// The same, for `recv_stream::next`: empty at the end. More will be wanted, so the kernel goes on (multishot).
 class [[nodiscard]] next_chunk : public recv_chunk {
 public:
-    next_chunk(const descriptor_use& from, environment& task) noexcept : recv_chunk(from, task, true) {}
+    next_chunk(const descriptor_use& from, environment& task) noexcept : recv_chunk(from, task) {}
 
     outcome<std::optional<chunk>> await_outcome() noexcept;
     std::optional<chunk> await_resume();
+
+protected:
+    wish wanted() const noexcept override { return wish::chunks; }
 };
 
 struct [[nodiscard]] next_chunk_description : descriptor_use {
     next_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-static_assert(sizeof(next_chunk) <= 104);
+static_assert(sizeof(next_chunk) <= 88);
 
 }  // namespace op
 
