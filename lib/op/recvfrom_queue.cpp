@@ -15,6 +15,7 @@
 #include <liburing.h>
 
 #include <coil/loop/io_context.hpp>
+#include <coil/op/send_segments.hpp>
 
 #include "ring/kernel.hpp"
 
@@ -136,20 +137,66 @@ void recvfrom_queue::go_on() noexcept {
         pool_->wait_for_room(starving_);
 }
 
-recvfrom_queue::arrival recvfrom_queue::take() noexcept {
-    arrival first = std::move(unread_[first_]);
+std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
+    arrival& first = unread_[first_];
+    const std::uint32_t place = first.place;
     ahead_ -= cost_of(first.what);
+    into = std::move(first.what);
+    drop_first();
+    return place;
+}
+
+// What follows in the same entry came with the same receive: it is of the same sender.
+std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
+    datagram first;
+    const std::uint32_t place = take(first);
+    into.from = first.from;
+    into.truncated = first.truncated;
+    into.segment_size = first.size();
+    static_cast<chunk&>(into) = std::move(first);
+    for (std::size_t count = 1; count < segments::count_max && !is_empty(); ++count) {
+        datagram& next = unread_[first_].what;
+        const std::size_t size = next.size();
+        const std::size_t cost = cost_of(next);
+        if (size > into.segment_size || into.size() + size > segments::bytes_max ||
+            !buffer_pool::merge(into, next))
+            break;
+        into.truncated = next.truncated;
+        ahead_ -= cost;
+        drop_first();
+        if (size < into.segment_size)
+            break;
+    }
+    return place;
+}
+
+void recvfrom_queue::drop_first() noexcept {
     ++first_;
     // Now and then, so that it doesn't grow for ever where there is always one more.
     if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
         unread_.erase(unread_.begin(), at_first());
         first_ = 0;
     }
-    return first;
 }
 
-// Several who go may have had one each: the order is that of arrival, as long as it can be told.
-void recvfrom_queue::put_back(arrival returned) noexcept {
+void recvfrom_queue::put_back(datagram returned, std::uint32_t place) noexcept {
+    insert({std::move(returned), place});
+    serve();
+}
+
+void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noexcept {
+    do {
+        arrival next{{}, place++};
+        static_cast<chunk&>(next.what) = buffer_pool::share(returned, returned.segment_size);
+        next.what.from = returned.from;
+        next.what.truncated = returned.truncated && returned.empty();
+        insert(std::move(next));
+    } while (!returned.empty());
+    serve();
+}
+
+// Several who go may have had some each: the order is that of arrival, as long as it can be told.
+void recvfrom_queue::insert(arrival returned) noexcept {
     if (closed_)
         return;
     const auto is_later = [&](const arrival& each) {
@@ -162,7 +209,6 @@ void recvfrom_queue::put_back(arrival returned) noexcept {
     } catch (...) {
         failure_ = -ENOMEM;
     }
-    serve();
 }
 
 recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noexcept {
@@ -175,8 +221,10 @@ recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noe
             std::memcpy(each.data(), first.data() + done, n);
         done += n;
     }
-    if (!peek)
-        static_cast<void>(take());
+    if (!peek) {
+        datagram taken;
+        take(taken);
+    }
     return result;
 }
 

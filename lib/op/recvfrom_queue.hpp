@@ -53,14 +53,13 @@ public:
 
     // For readers who are served.
 
-    /// A datagram, and its place among all that came.
-    struct arrival {
-        datagram what;
-        std::uint32_t place = 0;
-    };
-    [[nodiscard]] arrival take() noexcept;
-    /// One that somebody was given, and did not take after all: back to its place.
-    void put_back(arrival returned) noexcept;
+    /// The first datagram. Returns its place among all that came.
+    std::uint32_t take(datagram& into) noexcept;
+    /// The first, and those that lie behind it in its entry. Their places follow the one that is returned.
+    std::uint32_t take(datagram_train& into) noexcept;
+    /// What somebody was given, and did not take after all: back to its place.
+    void put_back(datagram returned, std::uint32_t place) noexcept;
+    void put_back(datagram_train returned, std::uint32_t place) noexcept;
 
     struct copied {
         std::int32_t size = 0;   ///< of the datagram, whatever the buffers had room for
@@ -110,8 +109,15 @@ private:
         recvfrom_queue& queue_;
     };
 
+    struct arrival {
+        datagram what;
+        std::uint32_t place = 0;
+    };
+
     void arrived(chunk entry, const datagram_layout& layout, buffer_pool& pool) noexcept;
     void add(chunk bytes, const ip::endpoint& from, bool truncated) noexcept;
+    void drop_first() noexcept;
+    void insert(arrival returned) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
     void go_on() noexcept;

@@ -49,38 +49,44 @@ namespace op {
 
 // ---- readers -------------------------------------------------------------------------------------------------------
 
-next_datagram::~next_datagram() {
+template <class What>
+next_arrival<What>::~next_arrival() {
     if (!received_ || !source())
         return;
-    static_cast<recvfrom_queue*>(source())->put_back({std::move(datagram_), place_});
+    static_cast<recvfrom_queue*>(source())->put_back(std::move(what_), place_);
 }
 
-void next_datagram::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
+template <class What>
+void next_arrival<What>::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
 
-std::int32_t next_datagram::take_from(recvfrom_queue& queue) noexcept {
-    recvfrom_queue::arrival next = queue.take();
-    datagram_ = std::move(next.what);
-    place_ = next.place;
+template <class What>
+std::int32_t next_arrival<What>::take_from(recvfrom_queue& queue) noexcept {
+    place_ = queue.take(what_);
     received_ = true;
-    return static_cast<std::int32_t>(datagram_.size());
+    return static_cast<std::int32_t>(what_.size());
 }
 
-outcome<std::optional<datagram>> next_datagram::await_outcome() noexcept {
+template <class What>
+outcome<std::optional<What>> next_arrival<What>::await_outcome() noexcept {
     if (const auto error = failure())
         return error;
     if (std::exchange(received_, false))
-        return std::optional<datagram>(std::move(datagram_));
+        return std::optional<What>(std::move(what_));
     if (was_interrupted())
         return error::operation_aborted;
-    return std::optional<datagram>();
+    return std::optional<What>();
 }
 
-std::optional<datagram> next_datagram::await_resume() {
+template <class What>
+std::optional<What> next_arrival<What>::await_resume() {
     auto outcome = await_outcome();
     if (!outcome)
         fail(outcome.error());
     return *std::move(outcome);
 }
+
+template class next_arrival<datagram>;
+template class next_arrival<datagram_train>;
 
 }  // namespace op
 }  // namespace coil

@@ -107,6 +107,47 @@ TEST_P(RecvfromStreams, GiveTheDatagramsOfATrainByteForByte) {
     });
 }
 
+// There and back again, in a send for each train.
+TEST_P(RecvfromStreams, GiveTrainsThatCanBeSentBackAsTheyCame) {
+    tell([&]() -> task<> {
+        const auto all = pattern(65'000);
+        for (const bool offload: {false, true}) {
+            auto client = bound();
+            auto server = bound();
+            client.set_option(udp::receive_offload(offload));
+            server.set_option(udp::receive_offload(offload));
+            auto there = server.recvfrom_stream();
+            auto back = client.recvfrom_stream();
+            co_await client.connect(server.local_endpoint());
+            for (const std::size_t size: {1200u, 1u, 1024u}) {
+                for (const std::size_t rest: {std::size_t{0}, size / 2}) {
+                    const auto sent = std::span(all).first(30 * size + rest);
+                    co_await client.send(segments(sent, size));
+                    std::size_t trains = 0;
+                    for (std::size_t done = 0; done < sent.size(); ++trains) {
+                        auto train = co_await there.next_train();
+                        CO_ASSERT_TRUE(train.has_value());
+                        EXPECT_EQ(train->segment_size, std::min(size, sent.size() - done));
+                        done += co_await server.sendto(train->segments(), train->from);
+                    }
+                    EXPECT_EQ(trains, offload ? 1u : (sent.size() + size - 1) / size);
+                    for (std::size_t at = 0; at < sent.size(); at += size) {
+                        auto received = co_await back.next();
+                        CO_ASSERT_TRUE(received.has_value());
+                        EXPECT_TRUE(equal(*received, sent.subspan(at, std::min(size, sent.size() - at))))
+                            << size << " at " << at;
+                    }
+                }
+            }
+            co_await client.send("");
+            auto empty = co_await there.next_train();
+            EXPECT_EQ(co_await server.sendto(empty->segments(), empty->from), 0u);
+            EXPECT_TRUE((co_await back.next())->empty());
+            EXPECT_EQ(pool(offload).counts().pinned, 0u);
+        }
+    });
+}
+
 TEST_P(RecvfromStreams, TakeTrainsToAPeerThatIsNamed) {
     tell([&]() -> task<> {
         const auto all = pattern(64 * 1000);

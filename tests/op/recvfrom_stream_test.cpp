@@ -52,6 +52,18 @@ protected:
         co_return next ? std::string(next->text()) : ".";
     }
 
+    /// The next train, as text with the size of its datagrams; "." at the end.
+    static task<std::string> text_of_next_train(recvfrom_stream& stream) {
+        auto next = co_await stream.next_train();
+        co_return next ? std::string(next->text()) + "/" + std::to_string(next->segment_size) : ".";
+    }
+
+    [[nodiscard]] udp::socket train_socket() {
+        auto socket = context_.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        return socket;
+    }
+
     scripted_context context_;
 };
 
@@ -571,6 +583,223 @@ TEST_F(RecvfromStream, ASegmentSizeThatIsNoneLeavesTheTrainWhole) {
     });
 }
 
+TEST_F(RecvfromStream, ATrainThatIsTakenAsOneIsTheEntryAsItCame) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("aaaabbbbcc").from(somebody).train_of(4)});
+        auto train = co_await stream.next_train();
+        CO_ASSERT_TRUE(train.has_value());
+        EXPECT_EQ(train->text(), "aaaabbbbcc");
+        EXPECT_EQ(train->segment_size, 4u);
+        EXPECT_EQ(train->from, somebody);
+        EXPECT_FALSE(train->truncated);
+        EXPECT_EQ(train->segments().bytes().data(), train->data());
+        EXPECT_EQ(train->segments().bytes().size(), 10u);
+        EXPECT_EQ(train->segments().size(), 4u);
+        auto& trains = context_.io().datagram_pool(true);
+        EXPECT_EQ(trains.counts().pinned, 1u);
+        train.reset();
+        EXPECT_EQ(trains.counts().pinned, 0u);
+        EXPECT_EQ(trains.counts().copied, 0u);
+    });
+}
+
+TEST_F(RecvfromStream, EachTrainIsOfOneEntryAndOneSender) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("aabb").from(somebody).train_of(2), reply("ccdd").from(somebody_else).train_of(2),
+                reply("eeff").from(somebody_else).train_of(2), reply("single").from(somebody)});
+        for (const auto& [text, from]: {std::pair("aabb", somebody), std::pair("ccdd", somebody_else),
+                                        std::pair("eeff", somebody_else), std::pair("single", somebody)}) {
+            auto train = co_await stream.next_train();
+            CO_ASSERT_TRUE(train.has_value());
+            EXPECT_EQ(train->text(), text);
+            EXPECT_EQ(train->from, from);
+        }
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_F(RecvfromStream, ADatagramThatCameAloneIsATrainOfOne) {
+    for (const bool offload: {false, true}) {
+        tell([&]() -> task<> {
+            auto socket = context_.datagram_socket();
+            socket.set_option(udp::receive_offload(offload));
+            auto stream = socket.recvfrom_stream();
+            arrive({"one", "three", ""});
+            EXPECT_EQ(co_await text_of_next_train(stream), "one/3");
+            EXPECT_EQ(co_await text_of_next_train(stream), "three/5");
+            auto empty = co_await stream.next_train();
+            CO_ASSERT_TRUE(empty.has_value());
+            EXPECT_TRUE(empty->empty());
+            EXPECT_EQ(empty->segment_size, 0u);
+            EXPECT_EQ(empty->segments().size(), 1u);  // so that it can be sent
+            EXPECT_EQ(empty->segments().bytes().size(), 0u);
+        });
+    }
+}
+
+TEST_F(RecvfromStream, ATrainSaysThatItsLastDatagramWasCut) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({std::string(3000, 'x'), "whole"});
+        auto cut = co_await stream.next_train();
+        EXPECT_TRUE(cut->truncated);
+        EXPECT_EQ(cut->size(), 2048u);
+        EXPECT_EQ(cut->segment_size, 2048u);
+        EXPECT_FALSE((co_await stream.next_train())->truncated);
+    });
+}
+
+// As many as one send takes. A kernel that makes longer ones is answered with two.
+TEST_F(RecvfromStream, ATrainHasNoMoreDatagramsThanASend) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply(std::string(201, 'x')).train_of(2)});
+        EXPECT_EQ(co_await text_of_next_train(stream), std::string(128, 'x') + "/2");
+        EXPECT_EQ(co_await text_of_next_train(stream), std::string(73, 'x') + "/2");
+    });
+}
+
+// What one send takes is 65507 bytes; a train may bring a little more, and what exceeds even that was cut.
+TEST_F(RecvfromStream, ATrainHasNoMoreBytesThanASend) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply(std::string(66'000, 'x')).train_of(2000)});
+        auto train = co_await stream.next_train();
+        EXPECT_EQ(train->size(), 64'000u);
+        EXPECT_FALSE(train->truncated);
+        auto rest = co_await stream.next_train();
+        EXPECT_LT(rest->size(), 2000u);
+        EXPECT_EQ(rest->segment_size, rest->size());
+        EXPECT_TRUE(rest->truncated);
+    });
+}
+
+TEST_F(RecvfromStream, TrainsThatAreTakenAreNotAheadAnyMore) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        for (int i = 0; i < 20; ++i) {
+            arrive({reply("aaaabbbbcc").train_of(4)});
+            EXPECT_EQ(co_await text_of_next_train(stream), "aaaabbbbcc/4");
+        }
+        EXPECT_EQ(context_.io().metrics().ahead_stops, 0u);
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_F(RecvfromStream, OfATrainWhoseDatagramsWereTakenTheRestIsOne) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({reply("aabbccd").train_of(2), reply("eefff").train_of(2)});
+        auto kept = co_await stream.next();
+        EXPECT_EQ(kept->text(), "aa");
+        std::array<char, 10> buffer;
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 2u);
+        EXPECT_EQ(co_await text_of_next_train(stream), "ccd/2");
+        EXPECT_EQ(co_await text_of_next(stream), "ee");
+        EXPECT_EQ(co_await text_of_next(stream), "ff");
+        EXPECT_EQ(co_await text_of_next_train(stream), "f/1");
+        EXPECT_EQ(kept->text(), "aa");
+    });
+}
+
+TEST_F(RecvfromStream, ReadersOfDatagramsAndOfTrainsAreServedInOrder) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        std::string order;
+        const auto by_one = [&]() -> task<> { order += co_await text_of_next(stream) + " "; };
+        const auto by_train = [&]() -> task<> { order += co_await text_of_next_train(stream) + " "; };
+        const auto by_buffer = [&]() -> task<> {
+            std::array<char, 10> buffer;
+            const auto received = co_await socket.recvfrom(buffer);
+            order += std::string(buffer.data(), received.size) + " ";
+        };
+        std::vector<join_handle<void>> readers;
+        readers.push_back(co_spawn(context_.io(), by_one));
+        readers.push_back(co_spawn(context_.io(), by_train));
+        readers.push_back(co_spawn(context_.io(), by_buffer));
+        readers.push_back(co_spawn(context_.io(), by_train));
+        arrive({reply("aabbccdd").train_of(2), reply("eeffg").train_of(2), "h"});
+        for (auto& each: readers)
+            co_await each.join();
+        EXPECT_EQ(order, "aa bbccdd/2 ee ffg/2 ");
+        EXPECT_EQ(co_await text_of_next(stream), "h");
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_F(RecvfromStream, ATrainForOneWhoIsDestroyedBeforeHisTurnIsDatagramsAgain) {
+    auto socket = train_socket();
+    auto stream = socket.recvfrom_stream();
+    {
+        auto& nobody = context_.io().foreign_environment();
+        std::optional<op::next_train> one(std::in_place, stream.next_train(), nobody);
+        std::optional<op::next_datagram> two(std::in_place, stream.next(), nobody);
+        std::optional<op::next_train> three(std::in_place, stream.next_train(), nobody);
+        std::optional<op::next_datagram> fourth;
+        one->await_suspend(std::noop_coroutine());
+        two->await_suspend(std::noop_coroutine());
+        three->await_suspend(std::noop_coroutine());
+        context_.poll();
+        for (const reply& each: {reply("aabbc").from(somebody).train_of(2),
+                                 reply("ddeefff").from(somebody_else).train_of(2), reply("")})
+            context_.answer(IORING_OP_RECVMSG, each);
+        context_.io().restart();
+        context_.io().poll_one();
+        three.reset();
+        one.reset();
+        two.reset();
+        one.emplace(stream.next_train(), nobody);
+        EXPECT_TRUE(one->await_ready());
+        one.reset();
+        for (auto* each: {&two, &fourth})
+            each->emplace(stream.next(), nobody);
+        EXPECT_TRUE(two->await_ready() && fourth->await_ready());
+        fourth.reset();  // the one behind first
+        two.reset();
+    }
+    tell([&]() -> task<> {
+        std::array<char, 10> buffer;
+        for (const char* text: {"aa", "bb"}) {
+            const auto received = co_await socket.recvfrom(buffer);
+            EXPECT_EQ(std::string_view(buffer.data(), received.size), text);
+            EXPECT_EQ(received.from, somebody);
+        }
+        EXPECT_EQ(co_await text_of_next_train(stream), "c/1");
+        EXPECT_EQ(co_await text_of_next(stream), "dd");
+        EXPECT_EQ(co_await text_of_next_train(stream), "eefff/2");
+        EXPECT_EQ(co_await text_of_next_train(stream), "/0");
+        EXPECT_EQ(context_.io().datagram_pool(true).counts().pinned, 0u);
+    });
+}
+
+TEST_F(RecvfromStream, ACancelledWaitForATrainLosesNone) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        auto waiting = co_spawn(context_.io(), [&]() -> task<> { co_await stream.next_train(); });
+        co_await yield();
+        waiting.request_stop();
+        auto [ec] = co_await as_tuple(waiting.join());
+        EXPECT_EQ(ec, error::operation_aborted);
+        arrive({reply("aab").train_of(2)});
+        EXPECT_EQ(co_await text_of_next_train(stream), "aab/2");
+        EXPECT_EQ(asked(), 1u);
+        context_.then([&] { socket.close(); });
+        auto closed = co_await as_tuple(stream.next_train());
+        EXPECT_EQ(closed.error(), error::operation_aborted);
+    });
+}
+
 // ---- the pool ----------------------------------------------------------------------------------------------------------
 
 TEST_F(RecvfromStreamOfASmallPool, ThoseWhoKeepTheirDatagramsHoldUpNobody) {
@@ -589,6 +818,35 @@ TEST_F(RecvfromStreamOfASmallPool, ThoseWhoKeepTheirDatagramsHoldUpNobody) {
         EXPECT_EQ(pool().counts().starved, 1u);
         kept.clear();
         EXPECT_EQ(pool().counts().pinned, 0u);
+    });
+}
+
+TEST_F(RecvfromStreamOfASmallPool, ATrainThatWasCopiedOutIsSingleDatagrams) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        auto stream = socket.recvfrom_stream();
+        auto& trains = context_.io().datagram_pool(true);
+        std::vector<datagram_train> kept;
+        std::vector<std::string> sent;
+        for (char i = 0; i < 8; ++i) {
+            for (const char add: {'a', 'A'})
+                sent.emplace_back(20'000, static_cast<char>(add + i));
+            arrive({reply(sent[sent.size() - 2] + sent.back()).train_of(20'000)});
+            for (std::size_t size = 0; size < 40'000; size += kept.back().size())
+                kept.push_back(*co_await stream.next_train());
+        }
+        EXPECT_GT(trains.counts().copied, 0u);
+        EXPECT_LT(kept.size(), sent.size());  // some came as one
+        std::string all_sent, all_kept;
+        for (const auto& each: sent)
+            all_sent += each;
+        for (const auto& each: kept) {
+            EXPECT_EQ(each.segment_size, 20'000u);
+            all_kept += each.text();
+        }
+        EXPECT_TRUE(all_sent == all_kept);
+        kept.clear();
+        EXPECT_EQ(trains.counts().pinned, 0u);
     });
 }
 
@@ -615,6 +873,7 @@ TEST(RecvfromStreamFailing, AtEveryStepFailsCleanly) {
         context.run([&]() -> task<> {
             for (int i = 0; i < 3; ++i)
                 static_cast<void>(co_await as_tuple(stream.next()));
+            static_cast<void>(co_await as_tuple(stream.next_train()));
         });
     });
     EXPECT_GT(steps, 5u);
