@@ -28,12 +28,12 @@ class usage_error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// An option, `--name VALUE`, as --help shows it, and what it is if it isn't given.
+/// An option, `--name VALUE`, as --help shows it, and what it is if it isn't given. One without a VALUE is only given, or not.
 struct option {
     const char* name;
-    const char* value;
+    const char* value;  // null: there is none
     const char* meaning;
-    std::string otherwise;
+    std::string otherwise = "";
 };
 
 /// The options of a program, read strictly: what is wrong throws a usage_error that says what was expected.
@@ -46,6 +46,8 @@ class command_line {
 public:
     command_line(int argc, char** argv, const char* purpose, std::vector<option> options);
 
+    /// Of an option without a value.
+    [[nodiscard]] bool has(std::string_view name) const { return !text(name).empty(); }
     [[nodiscard]] std::size_t number(std::string_view name, std::size_t least, std::size_t most) const;
     [[nodiscard]] std::uint16_t port(std::string_view name, std::uint16_t least) const;
     [[nodiscard]] std::chrono::milliseconds milliseconds(std::string_view name) const;
@@ -71,7 +73,7 @@ inline command_line::command_line(int argc, char** argv, const char* purpose, st
     : options_(std::move(options)) {
     std::vector<::option> known;
     for (const option& each: options_)
-        known.push_back({each.name, required_argument, nullptr, 0});
+        known.push_back({each.name, each.value ? required_argument : no_argument, nullptr, 0});
     known.push_back({"help", no_argument, nullptr, 'h'});
     known.push_back({});
 
@@ -92,7 +94,7 @@ inline command_line::command_line(int argc, char** argv, const char* purpose, st
                                                        ? std::string(word)
                                                        : std::string("-") + static_cast<char>(optopt)));
         }
-        options_[static_cast<std::size_t>(index)].otherwise = optarg;
+        options_[static_cast<std::size_t>(index)].otherwise = optarg ? optarg : "yes";
     }
     if (optind < argc)
         throw usage_error("what is \"" + std::string(argv[optind]) + "\"? Only options are expected");
@@ -137,6 +139,10 @@ inline coil::ip::address command_line::address(std::string_view name) const {
 inline void command_line::help(const char* purpose) const {
     std::printf("usage: %s [options]\n%s\n\n", program_invocation_short_name, purpose);
     for (const option& each: options_) {
+        if (!each.value) {
+            std::printf("  --%-18s  %s\n", each.name, each.meaning);
+            continue;
+        }
         const std::string left = std::string(each.name) + " " + each.value;
         std::printf("  --%-18s  %s (default: %s)\n", left.c_str(), each.meaning, each.otherwise.c_str());
     }

@@ -24,15 +24,27 @@ coil::task<> echo(udp::socket socket) {
     }
 }
 
+// The same with a receive and a send for many datagrams, if the kernel has them come together.
+coil::task<> echo_trains(udp::socket socket) {
+    socket.set_option(udp::receive_offload(true));
+    auto incoming = socket.recvfrom_stream();
+    while (auto train = co_await incoming.next_train()) {
+        std::error_code ignored;
+        co_await coil::redirect_error(socket.sendto(train->segments(), train->from), ignored);
+    }
+}
+
 coil::task<> stop_at(coil::signal_set signals) {
     co_await signals.wait();
     signals.context().stop();
 }
 
 int main(int argc, char** argv) try {
-    const example::command_line given(argc, argv, "Sends back what UDP clients send, until Ctrl-C.",
-                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
-                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
+    const example::command_line given(
+        argc, argv, "Sends back what UDP clients send, until Ctrl-C.",
+        {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
+         {"port", "NUMBER", "and this port; 0: any free one", "7777"},
+         {"trains", nullptr, "receive and send trains of datagrams, where the kernel can"}});
     const udp::endpoint local(given.address("host"), given.port("port", 0));
 
     coil::io_context context({.datagram_max = 65507});  // no datagram is larger
@@ -45,7 +57,8 @@ int main(int argc, char** argv) try {
     context.on_task_error(
         [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
     coil::co_spawn(context, stop_at(std::move(ctrl_c)), coil::detached);
-    coil::co_spawn(context, echo(std::move(socket)), coil::detached);
+    const auto serve = given.has("trains") ? echo_trains : echo;
+    coil::co_spawn(context, serve(std::move(socket)), coil::detached);
     context.run();
 } catch (...) {
     return example::explain_failure();

@@ -18,3 +18,5 @@ for option in --host --port --connections --size --count --timeout; do
     run tcp_echo_client --help
     expect_printed "^  $option "
 done
+run udp_echo_server --help
+expect_printed "^  --trains  .*, where the kernel can$"

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# 3 MB and a line of text through udp_echo_server, by programs that know nothing of coil. One datagram at a
-# time: the next one is sent when the one before has come back, so that none gets lost.
+# 3 MB and a line of text through udp_echo_server, by programs that know nothing of coil. One datagram, or
+# train of them, at a time: the next is sent when the one before has come back, so that none gets lost.
 . "$(dirname "$0")/lib.sh"
 needs socat nc
 
@@ -22,12 +22,14 @@ send() {
 }
 
 by_socat() { timeout 60 socat -b 65536 -t 0.1 - "UDP:127.0.0.1:$port"; }
+by_socat_in_trains() { # 60 datagrams with each write: UDP_SEGMENT
+    timeout 60 socat -b 65536 -t 0.1 - "UDP:127.0.0.1:$port,setsockopt-int=17:103:1000"
+}
 by_nc() { timeout 60 nc -u -q 0 127.0.0.1 "$port"; }
 
 head -c 3000000 /dev/urandom >"$rig/bytes"
 head -c 160000 "$rig/bytes" >"$rig/fewer"
 echo "Hello, coil." >"$rig/text"
-start udp_echo_server
 
 # echoes PEER FILE SIZE
 echoes() {
@@ -35,10 +37,14 @@ echoes() {
     send "$rig/$2" "$3" | "$1" >"$rig/back" || fail "$1 failed"
     expect_same "$rig/$2" "$rig/back"
 }
-echoes by_socat bytes 60000
-echoes by_socat text 100
-echoes by_nc fewer 16000 # more at once it doesn't read
-echoes by_nc text 100
 
-interrupt INT
-expect_status 0
+for option in '' --trains; do
+    start udp_echo_server $option
+    echoes by_socat bytes 60000
+    echoes by_socat text 100
+    echoes by_socat_in_trains bytes 60000
+    echoes by_nc fewer 16000 # more at once it doesn't read
+    echoes by_nc text 100
+    interrupt INT
+    expect_status 0
+done

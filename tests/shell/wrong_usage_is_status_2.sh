@@ -23,6 +23,8 @@ for program in $programs; do
     expect_wrong 2 "what is \"\"?" "$program" ''
 done
 
+expect_wrong 2 "what is \"yes\"?" udp_echo_server --trains yes
+
 for program in tcp_echo_client udp_echo_client; do
     expect_wrong 2 "--port wants a number from 1 to 65535" "$program" --port 0
     for count in 0 -1 10x 1.5 ''; do
