@@ -10,7 +10,7 @@ class Contender:
     """A server. Its program is looked for in the build folder."""
 
     name: str
-    family: str  # coil, bare, epoll or asio
+    family: str  # coil, bare, epoll or asio; "reference" for what only stands beside others
     command: tuple
 
 
@@ -22,6 +22,14 @@ class Workload:
     contenders: tuple  # the first is the reference, the second the same program once more
     quick: bool = False  # is in the short run
     kind: str = "rate"  # "rate", "latency": open loop, at half the reference's rate; "memory"
+
+    @property
+    def reference(self):
+        return self.contenders[0].name
+
+    @property
+    def again(self):
+        return self.contenders[1].name
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,8 @@ EPOLL = "epoll"
 BARE = "bare ring"
 BARE_AGAIN = "bare ring, again"
 BARE_ONE_SHOT = "bare ring, one-shot"
+COIL_WITHOUT = "coil, without"
+COIL_WITHOUT_AGAIN = "coil, without, again"
 
 ASIO_DEFAULT = "Asio epoll coroutines"
 ASIO_LARGE = "Asio epoll coroutines, 256 KiB"
@@ -94,6 +104,11 @@ DOWNLOAD = field_of("bare_ring_chargen", "tcp_chargen_server",
                     (Contender(EPOLL, "epoll", ("bench/compare/epoll_chargen",)),), "asio_chargen")
 UDP = field_of("bare_ring_udp_echo", "udp_echo_server",
                (Contender(EPOLL, "epoll", ("bench/compare/epoll_udp_echo",)),), "asio_udp_echo")
+TRAINS = (
+    Contender(COIL_WITHOUT, "reference", ("examples/udp_echo_server",)),
+    Contender(COIL_WITHOUT_AGAIN, "reference", ("examples/udp_echo_server",)),
+    Contender(COIL, "coil", ("examples/udp_echo_server", "--trains")),
+)
 IDLE = tuple(each for each in TCP if each.name != BARE_AGAIN)
 
 # ---- workloads
@@ -134,6 +149,8 @@ WORKLOADS = [
     *(Workload(f"udp-{clients}", f"UDP echo, {plural(clients, 'client')}, 64 B",
                ("udp_echo", "--connections", clients, "--size", 64), UDP, quick=clients == 64)
       for clients in (1, 64)),
+    Workload("udp-trains", "UDP echo, trains of 32 datagrams, 1200 B",
+             ("udp_trains", "--size", 1200, "--in-flight", 2), TRAINS, quick=True),
     Workload("idle", "memory of 4000 idle TCP connections", ("idle", "--connections", 4000), IDLE, quick=True,
              kind="memory"),
 ]
@@ -161,8 +178,7 @@ GATE = [
     Row(BULK, "Asio, 16 KiB buffer", (ASIO_DEFAULT,), 1.4, 0.50),
     Row(BULK, "Asio, 256 KiB buffer", (ASIO_LARGE,), 1.05, 0.95),
     Row("udp-64", BEST_ASIO, ANY_ASIO, 1.45, 0.75),
-    # There is no workload of this name yet: the row is void.
-    Row("udp-trains", "the same without", (COIL,), None, 0.25),
+    Row("udp-trains", "the same without", (COIL_WITHOUT,), None, 0.25),
     Row("connect", BEST_ASIO, ANY_ASIO, None, 0.85),
     Row("idle", "malloc'd bytes each", (), bytes_max=1024),
 ]

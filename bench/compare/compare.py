@@ -96,13 +96,14 @@ class Comparison:
             self.record(kind="run", **self.circumstances())
             for number, workload in enumerate(self.workloads):
                 self.progress = f"[{number + 1}/{len(self.workloads)}] {workload.title}"
+                if not sys.stderr.isatty():
+                    say(self.progress)  # a line for each workload is enough
                 if workload.kind == "memory":
                     self.measure_memory(workload)
                 else:
                     self.measure(workload)
                 self.show_progress("")
-                print(report.workload_table(workload, self.results.get(workload.name, {}), catalogue.BARE), end="\n\n",
-                      flush=True)
+                print(report.workload_table(workload, self.results.get(workload.name, {})), end="\n\n", flush=True)
             raw_name = self.raw.name
         self.conclude(raw_name)
 
@@ -117,7 +118,7 @@ class Comparison:
                 self.drive(servers[each.name], (*workload.load, "--verify"))
             load = (*workload.load, "--seconds", self.given.seconds, "--warm-up", self.given.seconds / 8)
             if workload.kind == "latency":
-                load = (*load, "--rate", self.half_rate(servers[catalogue.BARE], load))
+                load = (*load, "--rate", self.half_rate(servers[workload.reference], load))
             for number in range(self.given.rounds):
                 for name in rules.in_order(servers, number):
                     self.show_progress(f"round {number + 1} of {self.given.rounds}, {name}")
@@ -180,24 +181,27 @@ class Comparison:
     def show_progress(self, what):
         if sys.stderr.isatty():
             say("\r\033[K" + (f"{self.progress}: {what}" if what else ""), end="")
-        elif what == f"checking {catalogue.BARE}":
-            say(self.progress)  # no terminal: a line for each workload is enough
 
     def conclude(self, raw_name):
         if self.given.smoke:
             return
-        verdicts = [rules.judge(self.results, row, catalogue.STRENGTHS, ours=catalogue.COIL, reference=catalogue.BARE,
-                                again=catalogue.BARE_AGAIN, family_of=family_of) for row in catalogue.GATE]
+        verdicts = [self.judge(row) for row in catalogue.GATE]
         if self.given.gate:
             print(report.gate_table(verdicts), end="\n\n")
         self.write_chart(os.path.join(os.path.dirname(raw_name), "comparison.svg"))
         say(f"all rounds: {os.path.relpath(raw_name)}")
 
+    def judge(self, row):
+        workload = next(each for each in catalogue.WORKLOADS if each.name == row.workload)
+        return rules.judge(self.results, row, catalogue.STRENGTHS, ours=catalogue.COIL, reference=workload.reference,
+                           again=workload.again, family_of=family_of)
+
     def write_chart(self, name):
         subtitle = (f"{cpu_model()}, Linux {platform.release()}, {self.date:%Y-%m-%d}: median of {self.given.rounds} "
                     "paired rounds")
         with open(name, "w", encoding="utf-8") as file:
-            file.write(chart.chart(self.workloads, self.results, catalogue.BARE, subtitle))
+            beside_bare = [each for each in self.workloads if each.reference == catalogue.BARE]
+            file.write(chart.chart(beside_bare, self.results, catalogue.BARE, subtitle))
         say(f"chart: {os.path.relpath(name)}")
 
 

@@ -32,7 +32,7 @@ def median(rounds, metric):
     return statistics.median(each[metric] for each in rounds)
 
 
-def workload_table(workload, rounds, reference):
+def workload_table(workload, rounds):
     """Those who ran, with their ratios to the reference: medians of paired rounds, and the spread."""
     present = [each.name for each in workload.contenders if rounds.get(each.name)]
     if not present:
@@ -52,9 +52,9 @@ def workload_table(workload, rounds, reference):
     for name in present:
         measured = rounds[name]
         lines.append((name, quantity(median(measured, "rate")),
-                      str(rules.paired_ratio(rounds, name, reference, rules.THROUGHPUT) or "-"),
+                      str(rules.paired_ratio(rounds, name, workload.reference, rules.THROUGHPUT) or "-"),
                       duration(median(measured, "server_ns")),
-                      str(rules.paired_ratio(rounds, name, reference, rules.CPU) or "-"),
+                      str(rules.paired_ratio(rounds, name, workload.reference, rules.CPU) or "-"),
                       *((duration(median(measured, quantile)) for quantile in ("p50_ns", "p99_ns", "p999_ns"))
                         if latencies else ())))
     lost = sum(each.get("lost", 0) for name in present for each in rounds[name])

@@ -22,8 +22,9 @@ struct named_workload {
     void (*run)(const plan&);
 };
 
-constexpr named_workload workloads[] = {{"tcp_echo", tcp_echo},  {"download", download}, {"upload", upload},
-                                        {"connect", connecting}, {"udp_echo", udp_echo}, {"idle", idle}};
+constexpr named_workload workloads[] = {
+    {"tcp_echo", tcp_echo}, {"download", download},     {"upload", upload}, {"connect", connecting},
+    {"udp_echo", udp_echo}, {"udp_trains", udp_trains}, {"idle", idle}};
 
 const named_workload& find(std::string_view name) {
     for (const named_workload& each: workloads)

@@ -49,7 +49,8 @@ void download(const plan& plan);    // what the server sends without end
 void upload(const plan& plan);      // what the server receives and forgets
 void connecting(const plan& plan);  // connect, a message and its echo, close
 void udp_echo(const plan& plan);
-void idle(const plan& plan);  // what the server's memory grows by for connections that have spoken once
+void udp_trains(const plan& plan);  // datagrams by the train, from one socket; so many trains are in flight
+void idle(const plan& plan);        // what the server's memory grows by for connections that have spoken once
 
 /// Checks the parts that decide on results: throws if one is wrong.
 void self_check();

@@ -16,10 +16,11 @@ namespace compare {
 ///
 ///     incremental    16 entries of 256 KiB, each filled piece by piece: since 6.12
 ///     classic        256 entries of 16 KiB, one for each answer: before that, and for datagrams
+///     trains         64 entries of 64 KiB, one for each answer: for trains of datagrams
 class buffer_pool {
 public:
     static constexpr unsigned group = 0;
-    enum class kind { incremental_if_possible, classic };
+    enum class kind { incremental_if_possible, classic, trains };
 
     /// A piece of an entry, which is the holder's until he gives it back.
     struct chunk {
@@ -32,11 +33,12 @@ public:
         static_assert(offsetof(io_uring_buf_ring, bufs) == 0, "linux-libc-dev 6.1 has it at 8 in C++");
         memory_ = map(size);
         ring_ = static_cast<io_uring_buf_ring*>(map(entries_max * sizeof(io_uring_buf)));
-        if (wanted == kind::classic || register_with(ring, entries_incremental, incremental) != 0) {
+        entries_ = entries_incremental;
+        if (wanted != kind::incremental_if_possible || register_with(ring, entries_, incremental) != 0) {
             incremental_ = false;
-            check_answer(register_with(ring, entries_max, 0), "io_uring_register_buf_ring");
+            entries_ = wanted == kind::trains ? entries_for_trains : entries_max;
+            check_answer(register_with(ring, entries_, 0), "io_uring_register_buf_ring");
         }
-        entries_ = incremental_ ? entries_incremental : entries_max;
         for (unsigned entry = 0; entry < entries_; ++entry)
             provide(static_cast<unsigned short>(entry));
     }
@@ -72,6 +74,7 @@ private:
     static constexpr std::size_t size = std::size_t{4} << 20;
     static constexpr unsigned entries_max = 256;
     static constexpr unsigned entries_incremental = 16;
+    static constexpr unsigned entries_for_trains = 64;
     static constexpr unsigned short incremental = 2;         // IOU_PBUF_RING_INC, since 6.12
     static constexpr unsigned more_in_this_entry = 1u << 4;  // IORING_CQE_F_BUF_MORE, since 6.12
 

@@ -1,0 +1,299 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <netinet/udp.h>
+
+#include "load/pattern.hpp"
+#include "load/watchdog.hpp"
+#include "load/workloads.hpp"
+#include "support/buffer_pool.hpp"
+#include "support/sockets.hpp"
+
+namespace compare {
+namespace {
+
+constexpr std::size_t train_length = 32;
+// A train of which some is missing for so long has lost it, and another is sent instead.
+constexpr std::int64_t patience = 200'000'000;
+
+// Each datagram begins with a number. A whole train has to fit into 65507 bytes.
+std::size_t size_of_datagrams(const plan& plan) {
+    if (plan.size < 2 * sizeof(std::uint64_t) || plan.size > 65507 / train_length)
+        throw std::invalid_argument("--size wants a number from 16 to 2047 for trains of datagrams");
+    return plan.size;
+}
+
+// What is sent is cut into datagrams, and what comes back together is received together.
+descriptor train_socket(const plan& plan) {
+    descriptor made = connected_socket(SOCK_DGRAM, plan.port);
+    const int size = static_cast<int>(size_of_datagrams(plan));
+    const int on = 1;
+    check(::setsockopt(made.get(), IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) == 0, "UDP_SEGMENT");
+    check(::setsockopt(made.get(), IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0, "UDP_GRO");
+    return made;
+}
+
+std::uint64_t number_of(std::span<const std::byte> datagram) {
+    std::uint64_t number;
+    if (datagram.size() < sizeof number)
+        throw std::runtime_error("an echo of another size: " + std::to_string(datagram.size()));
+    std::memcpy(&number, datagram.data(), sizeof number);
+    return number;
+}
+
+/// Calls for each datagram of what came together.
+template <class F>
+void for_each_datagram(std::span<const std::byte> train, std::size_t size, F&& call) {
+    while (train.size() > size) {
+        call(train.first(size));
+        train = train.subspan(size);
+    }
+    call(train);
+}
+
+// One client with some trains in flight. All datagrams of a train begin with its number.
+class train_load {
+public:
+    explicit train_load(const plan& plan)
+        : plan_(plan), socket_(train_socket(plan)), trains_(plan.in_flight) {
+        for (std::size_t i = 0; i < trains_.size(); ++i) {
+            trains_[i].bytes.resize(train_length * plan.size);
+            trains_[i].number = i;
+        }
+        prepare_receive(ring_, socket_.get(), 0);
+    }
+
+    void run() {
+        drive(plan_.warm_up);
+        lost_ = 0;
+        measurement measured{.unit = "datagram"};
+        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
+        drive(plan_.duration);
+        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
+        measured.window = static_cast<double>(window_) / 1e9;
+        measured.in_window = answered_in_window_;
+        measured.all = answered_;
+        measured.lost = lost_;
+        print(measured);
+    }
+
+private:
+    struct train {
+        std::vector<std::byte> bytes = {};
+        std::uint64_t number = 0;  // of the train, modulo their count: its place among those in flight
+        std::size_t missing = 0;   // datagrams
+        std::int64_t sent_at = 0;
+    };
+
+    static constexpr std::uint64_t is_send = 1;
+
+    void drive(std::int64_t duration) {
+        watchdog::expects("trains of datagrams to come back");
+        answered_ = 0;
+        goes_on_ = true;
+        const std::int64_t begin = now_ = next_look_ = now();
+        for (train& each: trains_)
+            send_next(each);
+        while (now_ < begin + duration)
+            turn();
+        window_ = now_ - begin;
+        answered_in_window_ = answered_;
+        goes_on_ = false;
+        while (std::ranges::any_of(trains_, [](const train& each) { return each.missing > 0; }))
+            turn();
+    }
+
+    void turn() {
+        ring_.turn_for(patience / 2, [this](const io_uring_cqe& answer) { dispatch(answer); });
+        now_ = now();
+        if (now_ > next_look_)
+            send_instead();
+    }
+
+    void send_instead() {
+        next_look_ = now_ + patience / 2;
+        for (train& each: trains_)
+            if (each.missing > 0 && each.sent_at + patience < now_) {
+                lost_ += each.missing;
+                send_next(each);
+            }
+    }
+
+    // Under a new number, so that a late datagram of the one before counts for nothing.
+    void send_next(train& next) {
+        next.number += trains_.size();
+        next.missing = train_length;
+        next.sent_at = now();
+        for (std::size_t i = 0; i < train_length; ++i)
+            std::memcpy(next.bytes.data() + i * plan_.size, &next.number, sizeof next.number);
+        io_uring_sqe* sqe = prepare_send(ring_, socket_.get(), next.bytes.data(), next.bytes.size(), is_send);
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    }
+
+    void dispatch(const io_uring_cqe& answer) {
+        if (answer.user_data == is_send) {
+            check_answer(answer.res, "send");
+            return;
+        }
+        if (answer.flags & IORING_CQE_F_BUFFER) {
+            const auto chunk = pool_.take(answer);
+            received({chunk.data, chunk.size});
+            pool_.give_back(chunk);
+        } else if (answer.res != -ENOBUFS) {
+            check_answer(answer.res, "recv");
+        }
+        if (!(answer.flags & IORING_CQE_F_MORE))
+            prepare_receive(ring_, socket_.get(), 0);
+    }
+
+    void received(std::span<const std::byte> together) {
+        if (together.size() % plan_.size != 0)
+            throw std::runtime_error("an echo of another size: " + std::to_string(together.size()));
+        for_each_datagram(together, plan_.size, [this](auto datagram) {
+            const std::uint64_t number = number_of(datagram);
+            train& from = trains_[number % trains_.size()];
+            if (number != from.number || from.missing == 0)
+                return;
+            ++answered_;
+            if (--from.missing == 0 && goes_on_)
+                send_next(from);
+        });
+    }
+
+    const plan& plan_;
+    bare_ring ring_;
+    buffer_pool pool_{ring_, buffer_pool::kind::trains};
+    descriptor socket_;
+    std::vector<train> trains_;
+    std::int64_t now_ = 0;
+    std::int64_t next_look_ = 0;
+    std::int64_t window_ = 0;
+    std::uint64_t answered_ = 0;
+    std::uint64_t answered_in_window_ = 0;
+    std::uint64_t lost_ = 0;
+    bool goes_on_ = false;
+};
+
+// Rounds of as many trains as are in flight; the last datagram of each second one is shorter. Each datagram begins with its
+// number among all, and the rest of its bytes are those of its place.
+class verified_trains {
+public:
+    explicit verified_trains(const plan& plan)
+        : plan_(plan),
+          bytes_(plan.seed),
+          socket_(train_socket(plan)),
+          missing_(plan.in_flight * train_length),
+          buffer_(65536) {
+        const timeval a_second{1, 0};
+        check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &a_second, sizeof a_second) == 0,
+              "SO_RCVTIMEO");
+    }
+
+    void run() {
+        watchdog::expects("trains of datagrams to come back");
+        for (std::size_t round = 0; round < rounds; ++round)
+            exchange();
+        std::printf("{\"verified_bytes\": %zu}\n", verified_);
+    }
+
+private:
+    static constexpr std::size_t rounds = 16;
+    static constexpr int attempts = 5;
+
+    // Datagrams may get lost: then all of them are sent again.
+    void exchange() {
+        missing_.assign(missing_.size(), true);
+        count_ = missing_.size();
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            for (std::size_t i = 0; i < plan_.in_flight; ++i)
+                send(first_ + i * train_length);
+            while (count_ > 0 && receive()) {}
+            if (count_ == 0) {
+                first_ += missing_.size();
+                return;
+            }
+        }
+        throw std::runtime_error(std::to_string(count_) + " datagrams don't come back");
+    }
+
+    [[nodiscard]] std::size_t size_of(std::uint64_t number) const {
+        return (number + 1) % (2 * train_length) == 0 ? plan_.size / 2 : plan_.size;
+    }
+
+    void send(std::uint64_t number) {
+        std::vector<std::byte> train;
+        for (const std::uint64_t end = number + train_length; number < end; ++number) {
+            const std::size_t at = train.size();
+            train.resize(at + size_of(number));
+            bytes_.fill(std::span(train).subspan(at), number * plan_.size);
+            std::memcpy(train.data() + at, &number, sizeof number);
+        }
+        const auto sent = ::send(socket_.get(), train.data(), train.size(), 0);
+        check(sent == static_cast<ssize_t>(train.size()), "send");
+    }
+
+    bool receive() {
+        iovec room{buffer_.data(), buffer_.size()};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        msghdr message{};
+        message.msg_iov = &room;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        const auto received = ::recvmsg(socket_.get(), &message, 0);
+        check(received >= 0 || errno == EAGAIN, "recvmsg");
+        if (received < 0)
+            return false;
+        const auto size = static_cast<std::size_t>(received);
+        int segment = 0;  // no train
+        const cmsghdr* said = CMSG_FIRSTHDR(&message);
+        if (said && said->cmsg_level == IPPROTO_UDP && said->cmsg_type == UDP_GRO)
+            std::memcpy(&segment, CMSG_DATA(said), sizeof segment);
+        for_each_datagram(std::span(buffer_).first(size),
+                          segment > 0 ? static_cast<std::size_t>(segment) : size,
+                          [this](auto datagram) { verify(datagram); });
+        return true;
+    }
+
+    void verify(std::span<const std::byte> datagram) {
+        const std::uint64_t number = number_of(datagram);
+        if (number >= first_ + missing_.size())
+            throw std::runtime_error("datagram " + std::to_string(number) + " came back and wasn't sent");
+        if (datagram.size() != size_of(number))
+            throw std::runtime_error("an echo of another size: " + std::to_string(datagram.size()));
+        bytes_.check(datagram.subspan(sizeof number), number * plan_.size + sizeof number);
+        if (number < first_ || !missing_[number - first_])
+            return;  // it was sent again, and both came
+        missing_[number - first_] = false;
+        --count_;
+        verified_ += datagram.size();
+    }
+
+    const plan& plan_;
+    const pattern bytes_;
+    descriptor socket_;
+    std::vector<bool> missing_;  // of this round
+    std::size_t count_ = 0;      // of those
+    std::uint64_t first_ = 0;    // the round's first number
+    std::size_t verified_ = 0;
+    std::vector<std::byte> buffer_;
+};
+
+}  // namespace
+
+void udp_trains(const plan& plan) {
+    if (plan.verify)
+        verified_trains(plan).run();
+    else
+        train_load(plan).run();
+}
+
+}  // namespace compare
