@@ -169,7 +169,10 @@ chunk buffer_pool::take_in_place(std::int32_t result, std::uint32_t flags) noexc
         counts_.pinned_max = std::max(counts_.pinned_max, ++counts_.pinned);
     if (!(flags & ring::abi::buffer_has_more)) {
         from.in_ring = false;
-        --free_;
+        if (--free_ == 0) {
+            is_exhausted_ = true;
+            context_->pool_is_exhausted();
+        }
     }
     if (size == 0)
         taken.reset();
@@ -226,24 +229,35 @@ void buffer_pool::release(std::uint32_t number) noexcept {
         return;
     }
     provide(number);
-    pass_on();
 }
 
-void buffer_pool::pass_on() noexcept {
-    if (has_room() && !starved_.empty())
-        context_->schedule(starved_.pop_front());
-}
-
-void buffer_pool::wait_for_room(node& starved) noexcept {
-    starved_.push_back(starved);
+void buffer_pool::wait_for_room(node& starved, bool asked_in_vain) noexcept {
+    (asked_in_vain ? asked_in_vain_ : starved_).push_back(starved);
+    is_exhausted_ = true;
+    context_->pool_is_exhausted();
     if (patience_.is_linked())
         return;
     came_back_before_ = came_back_;
     context_->arm(patience_, context_->now() + patience_time);
 }
 
+// Hardly more than will find something: who asks in vain costs as much as who doesn't.
+bool buffer_pool::serve_starved() noexcept {
+    for (std::size_t served = 0; served < free_ * served_by_an_entry() && somebody_starves();) {
+        declined_ = false;
+        static_cast<void>((asked_in_vain_.empty() ? starved_ : asked_in_vain_).pop_front().run());
+        if (!declined_)
+            ++served;
+    }
+    is_exhausted_ = somebody_starves() || !has_room();
+    return is_exhausted_;
+}
+
 void buffer_pool::look_after_starved() noexcept {
-    if (starved_.empty())
+    // Whoever was asked for may have had no use for it: his peer sends nothing.
+    while (has_room() && somebody_starves())
+        serve_starved();
+    if (!somebody_starves())
         return;
     if (came_back_ == came_back_before_)
         lend_spares();
@@ -257,7 +271,6 @@ void buffer_pool::lend_spares() noexcept {
     for (std::uint32_t number = 0; is_spare(number); ++number)
         if (!entries_[number].in_ring && entries_[number].chunks == 0)
             provide(number);
-    pass_on();
 }
 
 }  // namespace coil

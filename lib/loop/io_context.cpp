@@ -76,6 +76,8 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
     const std::size_t ran = resume_ready(limit);
 
     // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
+    if (is_pool_exhausted_) [[unlikely]]
+        serve_starved();
     submit_deferred();
     const bool is_idle =
         may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
@@ -379,6 +381,13 @@ buffer_pool& io_context::datagram_pool(bool trains) {
         made = std::make_unique<buffer_pool>(*this, datagram_group, options_.pool_size,
                                              single_layout.entry_size(size_max));
     return *made;
+}
+
+void io_context::serve_starved() noexcept {
+    is_pool_exhausted_ = false;
+    for (buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()})
+        if (each && each->serve_starved())
+            is_pool_exhausted_ = true;
 }
 
 std::size_t io_context::ahead_max() const noexcept {

@@ -51,14 +51,14 @@ void recv_queue::serve() noexcept {
 }
 
 // Somebody waits, there is nothing for him, and nobody has asked the kernel.
-void recv_queue::go_on() noexcept {
+void recv_queue::go_on(bool asked_in_vain) noexcept {
     auto& reader = static_cast<queue_reader&>(*record().first_waiting());
     if (reader.wanted() == queue_reader::wish::own_buffer)
         static_cast<queue_reader*>(record().take_waiting())->submit_claimed();
-    else if (pool().has_room())
+    else if (pool().may_ask())
         ask(reader.wanted() == queue_reader::wish::chunks);
     else
-        pool().wait_for_room(*this);
+        pool().wait_for_room(*this, asked_in_vain);
 }
 
 chunk recv_queue::take() noexcept {
@@ -156,7 +156,7 @@ void recv_queue::ended(std::int32_t result) noexcept {
     if (result == 0)
         static_cast<queue_reader*>(record().take_waiting())->finish(0);
     else
-        go_on();
+        go_on(result == -ENOBUFS);
 }
 
 void recv_queue::close() noexcept {
@@ -176,10 +176,16 @@ bool recv_queue::keeps_bytes() noexcept {
     return size_ > 0;
 }
 
+// It asks for one chunk: a multishot would take what comes back for those behind it, too.
 void recv_queue::has_room() noexcept {
-    if (record().has_waiting())
+    auto* reader = static_cast<queue_reader*>(record().first_waiting());
+    if (reader && reader->wanted() != queue_reader::wish::own_buffer) {
+        ask(false);
+        return;
+    }
+    pool().decline();
+    if (reader)
         go_on();
-    pool().pass_on();
 }
 
 // ---- what fills it -------------------------------------------------------------------------------------------------

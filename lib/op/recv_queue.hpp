@@ -81,7 +81,7 @@ private:
     void arrived(chunk bytes) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
-    void go_on() noexcept;
+    void go_on(bool asked_in_vain = false) noexcept;
     void has_room() noexcept;
 
     chunk front_;                // the first of the unread

@@ -121,7 +121,7 @@ void recvfrom_queue::serve() noexcept {
 }
 
 // Where somebody waits and nobody has asked the kernel, it is asked: by the first in line.
-void recvfrom_queue::go_on() noexcept {
+void recvfrom_queue::go_on(bool asked_in_vain) noexcept {
     if (closed_ || record_.has_reader() || filler_.is_asking() || starving_.is_linked())
         return;
     if (shut_)
@@ -131,10 +131,10 @@ void recvfrom_queue::go_on() noexcept {
     auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
     if (first.has_own_buffer())
         static_cast<datagram_reader*>(record_.take_waiting())->submit();
-    else if (pool_->has_room())
-        filler_.ask(*pool_, trains_ ? train_layout : single_layout);
+    else if (pool_->may_ask())
+        ask();
     else
-        pool_->wait_for_room(starving_);
+        pool_->wait_for_room(starving_, asked_in_vain);
 }
 
 std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
@@ -279,6 +279,18 @@ void recvfrom_queue::ended(std::int32_t result) noexcept {
     else if (result < 0 && result != -ECANCELED)
         failure_ = result;
     serve();
+    go_on(result == -ENOBUFS);
+}
+
+void recvfrom_queue::ask() noexcept { filler_.ask(*pool_, trains_ ? train_layout : single_layout); }
+
+void recvfrom_queue::has_room() noexcept {
+    auto* first = static_cast<datagram_reader*>(record_.first_waiting());
+    if (first && !first->has_own_buffer() && !record_.has_reader()) {
+        ask();
+        return;
+    }
+    pool_->decline();
     go_on();
 }
 
@@ -314,8 +326,7 @@ bool recvfrom_queue::keeps_bytes() noexcept {
 }
 
 std::coroutine_handle<> recvfrom_queue::starving::run() noexcept {
-    queue_.go_on();
-    queue_.pool_->pass_on();
+    queue_.has_room();
     return nullptr;
 }
 

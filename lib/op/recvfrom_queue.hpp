@@ -120,7 +120,9 @@ private:
     void insert(arrival returned) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
-    void go_on() noexcept;
+    void go_on(bool asked_in_vain = false) noexcept;
+    void ask() noexcept;
+    void has_room() noexcept;
     [[nodiscard]] std::vector<arrival>::iterator at_first() noexcept {
         return unread_.begin() + static_cast<std::ptrdiff_t>(first_);
     }

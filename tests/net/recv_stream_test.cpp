@@ -213,6 +213,50 @@ TEST(RecvStreams, OfAPoolThatIsTooSmallGoOnAllOfThem) {
     });
 }
 
+// Half of the connections once had all of a pool that was too small: those whom the kernel had told that nothing was left
+// asked again behind those who had just been served, who asked for more, and so each turn.
+TEST(RecvStreams, OfAPoolThatIsTooSmallEachGetsItsShare) {
+    real_context context({.pool_size = 1 << 20});
+    context.run([&]() -> task<> {
+        constexpr std::size_t size = 4 << 20;
+        const auto sent = pattern(size);
+        struct client {
+            connection ends;
+            std::size_t echoed = 0;
+        };
+        std::vector<client> clients(64);
+        for (client& each: clients)
+            each.ends = co_await connect_ends(context);
+        std::size_t least = size;
+        const auto echo_and_count = [&](client& own) -> task<> {
+            auto incoming = own.ends.far.recv_stream();
+            while (auto chunk = co_await incoming.next()) {
+                co_await write(own.ends.far, *chunk);
+                own.echoed += chunk->size();
+                if (own.echoed == size && least == size)
+                    for (const client& each: clients)
+                        least = std::min(least, each.echoed);
+            }
+        };
+        const auto drain = [&](client& own) -> task<> {
+            std::vector<std::byte> buffer(size / 2);
+            for (std::size_t left = size; left > 0;)
+                left -= co_await own.ends.near.recv(buffer);
+            own.ends.near.shutdown(socket_base::shutdown_send);
+        };
+        std::vector<join_handle<void>> tasks;
+        for (client& each: clients) {
+            tasks.push_back(co_spawn(context.io(), echo_and_count, std::ref(each)));
+            tasks.push_back(co_spawn(context.io(), drain, std::ref(each)));
+            tasks.push_back(
+                co_spawn(context.io(), [&]() -> task<> { co_await write(each.ends.near, sent); }));
+        }
+        for (auto& each: tasks)
+            co_await each.join();
+        EXPECT_GE(least, size / 32);  // when the first was through; it was 0
+    });
+}
+
 TEST(RecvStreams, OfAPeerThatResetsFailAfterItsBytes) {
     real_context context;
     auto [socket, peer] = context.connection();

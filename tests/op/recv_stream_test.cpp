@@ -615,6 +615,38 @@ TEST_P(RecvStream, WhatIsLittleIsCopiedAtOnceWhereLessThanAQuarterIsLeft) {
     });
 }
 
+TEST_P(RecvStream, OfThoseWhoStarveTheFirstAsksFirstAndForOneChunk) {
+    tell([&]() -> task<> {
+        std::vector<tcp::socket> sockets;
+        for (int i = 0; i < 4; ++i)
+            sockets.push_back(context_.connected_socket());
+        std::vector<chunk> kept = co_await use_up(sockets[3]);
+        std::vector<join_handle<std::string>> reading;
+        for (int i = 0; i < 3; ++i)
+            reading.push_back(co_spawn(
+                context_.io(),
+                [&](int number) -> task<std::string> {
+                    auto stream = sockets[static_cast<std::size_t>(number)].recv_stream();
+                    co_return co_await text_of_next(stream);
+                },
+                i));
+        for (int turns = 0; turns < 3; ++turns)
+            co_await yield();
+        EXPECT_TRUE(script().in_flight(IORING_OP_RECV).empty());
+
+        kept.pop_back();
+        for (std::size_t i = 0; i < 3; ++i) {
+            co_await yield();
+            const auto asked = script().in_flight(IORING_OP_RECV);
+            CO_ASSERT_FALSE(asked.empty());
+            EXPECT_EQ(asked.front().descriptor(), sockets[i].native_handle());
+            EXPECT_FALSE(script().latest().ioprio & IORING_RECV_MULTISHOT);
+            script().answer(asked.front(), entry_of(std::to_string(i)));
+            EXPECT_EQ((co_await reading[i].join()).front(), static_cast<char>('0' + i));
+        }
+    });
+}
+
 // More in one turn than the pool holds: the kernel finds no buffer, and the bytes wait in the socket.
 TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
     tell([&]() -> task<> {

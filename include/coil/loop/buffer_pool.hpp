@@ -132,10 +132,15 @@ public:
     static chunk share(chunk& whole, std::size_t n) noexcept;
     /// Adds `next` to `before`, if it follows it in memory.
     static bool merge(chunk& before, chunk& next) noexcept;
-    /// Schedules `starved` when there is room again.
-    void wait_for_room(node& starved) noexcept;
-    /// There may be room for one more of those who starve.
-    void pass_on() noexcept;
+    /// The same, and nobody has waited for one longer.
+    [[nodiscard]] bool may_ask() const noexcept { return has_room() && !is_exhausted_; }
+    /// Runs `starved` when there is room again, and its turn: the one that has waited longest is first, and those who have
+    /// asked in vain are before all others. It asks the kernel then, for one buffer; or it declines.
+    void wait_for_room(node& starved, bool asked_in_vain = false) noexcept;
+    /// In that turn: it needs no buffer any more.
+    void decline() noexcept { declined_ = true; }
+    /// Once a turn, when all that was ready has run: lets those who starve ask for what has come back. False: nobody does.
+    bool serve_starved() noexcept;
 
     /// The ring is a new one: it must be told of the buffers.
     void reopen();
@@ -175,6 +180,11 @@ private:
     void provide(std::uint32_t number) noexcept;
     void release(std::uint32_t number) noexcept;
     void look_after_starved() noexcept;
+    [[nodiscard]] bool somebody_starves() const noexcept {
+        return !starved_.empty() || !asked_in_vain_.empty();
+    }
+    /// Of those who starve, how many may find something in one entry.
+    [[nodiscard]] std::size_t served_by_an_entry() const noexcept { return incremental_ ? 4 : 1; }
     void lend_spares() noexcept;
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
     /// The first few are kept back, and lent to the kernel when nothing else is left.
@@ -191,11 +201,14 @@ private:
     bool incremental_ = true;
     std::vector<entry> entries_;
     std::size_t free_ = 0;  // in the ring
+    intrusive_list<node> asked_in_vain_;
     intrusive_list<node> starved_;
     patience patience_{*this};
     unsigned long long came_back_ = 0;  // entries, except the spare ones
     unsigned long long came_back_before_ = 0;
     bool lending_ = false;
+    bool is_exhausted_ = false;  // the kernel has used up all, and those whom it told so come first
+    bool declined_ = false;
     counters counts_;
 };
 

@@ -196,6 +196,8 @@ public:
     /// Bytes that a stream may hold unread.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
     /// Shares buffers with the kernel. Throws what it says.
+    /// A pool has nothing left for the kernel: those who starve are to be served.
+    void pool_is_exhausted() noexcept { is_pool_exhausted_ = true; }
     void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
@@ -237,6 +239,7 @@ private:
     unsigned collect() noexcept;
     void dispatch(const io_uring_cqe& cqe) noexcept;
     void fetch_portion() noexcept;
+    void serve_starved() noexcept;
     void submit_deferred() noexcept;
     void submit_cancels() noexcept;
     bool try_submit(operation& asked) noexcept;
@@ -284,7 +287,8 @@ private:
     unsigned reports_ = 0;
     unsigned reports_suppressed_ = 0;
     bool closing_ = false;
-    bool settling_ = false;  // nothing new goes to the kernel
+    bool settling_ = false;           // nothing new goes to the kernel
+    bool is_pool_exhausted_ = false;  // one of them
     bool wake_armed_ = false;
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`
