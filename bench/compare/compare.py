@@ -28,6 +28,7 @@ from processes import Failure, Machine, Server, drive  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MALLOC_COUNT = "bench/compare/libcompare_malloc_count.so"
+KERNEL_6_1 = "bench/compare/libcompare_kernel_6_1.so"
 
 
 def main():
@@ -50,6 +51,8 @@ def parse():
     parser.add_argument("--rounds", type=int, help="of each workload (default: 9)")
     parser.add_argument("--seconds", type=float, help="of each measurement (default: 0.35)")
     parser.add_argument("--gate", action="store_true", help="judge coil, and keep all under docs/performance/")
+    parser.add_argument("--as-6.1", dest="as_6_1", action="store_true",
+                        help="all servers find the io_uring of Linux 6.1; the gate is wider by 10 %%")
     parser.add_argument("--list", action="store_true", help="print the names of the workloads")
     parser.add_argument("--no-realtime", action="store_true", help="ordinary priority also for root")
     parser.add_argument("--smoke", action="store_true", help="only see that everything works; measures nothing")
@@ -114,7 +117,8 @@ class Comparison:
             servers = {}
             for each in self.present(workload):
                 self.show_progress(f"checking {each.name}")
-                servers[each.name] = running.enter_context(Server(self.machine, self.build, each))
+                servers[each.name] = running.enter_context(
+                    Server(self.machine, self.build, each, self.environment()))
                 self.drive(servers[each.name], (*workload.load, "--verify"))
             load = (*workload.load, "--seconds", self.given.seconds, "--warm-up", self.given.seconds / 8)
             if workload.kind == "latency":
@@ -147,10 +151,16 @@ class Comparison:
             with tempfile.NamedTemporaryFile() as counted:
                 # In a smoke test the build may have a sanitizer, which brings a malloc of its own.
                 counts = not self.given.smoke
-                preload = {"LD_PRELOAD": os.path.join(self.build, MALLOC_COUNT), "COMPARE_MALLOC_COUNT": counted.name}
-                with Server(self.machine, self.build, each, preload if counts else None) as server:
+                environment = (self.environment(MALLOC_COUNT, COMPARE_MALLOC_COUNT=counted.name) if counts else
+                               self.environment())
+                with Server(self.machine, self.build, each, environment) as server:
                     file = ("--malloc-count", counted.name) if counts else ()
                     self.keep(workload, 0, each.name, self.drive(server, (*load, *file, "--verify")))
+
+    def environment(self, *preloaded, **others):
+        """What a server finds in its environment beside what is there."""
+        libraries = [os.path.join(self.build, each) for each in (*preloaded, *[KERNEL_6_1] * self.given.as_6_1)]
+        return {**({"LD_PRELOAD": " ".join(libraries)} if libraries else {}), **others}
 
     def present(self, workload):
         return [each for each in workload.contenders if each.family != "asio" or self.has_asio]
@@ -166,8 +176,8 @@ class Comparison:
         if self.given.smoke:
             return tempfile.NamedTemporaryFile("w", suffix=".jsonl")
         os.makedirs(folder, exist_ok=True)
-        stamp = self.date.strftime("%Y-%m-%d" if self.given.gate else "%Y-%m-%d-%H%M%S")
-        name = f"{stamp}-{platform.release()}.jsonl"
+        masked = "-as-6.1" * self.given.as_6_1
+        name = f"{self.date:%Y-%m-%d-%H%M%S}-{platform.release()}{masked}.jsonl"
         return open(os.path.normpath(os.path.join(folder, name)), "w", encoding="utf-8")
 
     def record(self, **what):
@@ -176,7 +186,7 @@ class Comparison:
     def circumstances(self):
         return {"date": self.date.isoformat(timespec="seconds"), "kernel": platform.release(), "cpu": cpu_model(),
                 "cpus": os.cpu_count(), "rounds": self.given.rounds, "seconds": self.given.seconds,
-                "how": self.machine.describe()}
+                "how": self.machine.describe() + ", as Linux 6.1" * self.given.as_6_1}
 
     def show_progress(self, what):
         if sys.stderr.isatty():
@@ -188,16 +198,20 @@ class Comparison:
         verdicts = [self.judge(row) for row in catalogue.GATE]
         if self.given.gate:
             print(report.gate_table(verdicts), end="\n\n")
-        self.write_chart(os.path.join(os.path.dirname(raw_name), "comparison.svg"))
+        masked = "-as-6.1" * self.given.as_6_1
+        self.write_chart(os.path.join(os.path.dirname(raw_name), f"comparison{masked}.svg"))
         say(f"all rounds: {os.path.relpath(raw_name)}")
 
     def judge(self, row):
         workload = next(each for each in catalogue.WORKLOADS if each.name == row.workload)
+        if self.given.as_6_1:
+            row = rules.widened(row, 0.1)
         return rules.judge(self.results, row, catalogue.STRENGTHS, ours=catalogue.COIL, reference=workload.reference,
                            again=workload.again, family_of=family_of)
 
     def write_chart(self, name):
-        subtitle = (f"{cpu_model()}, Linux {platform.release()}, {self.date:%Y-%m-%d}: median of {self.given.rounds} "
+        masked = " as 6.1" * self.given.as_6_1
+        subtitle = (f"{cpu_model()}, Linux {platform.release()}{masked}, {self.date:%Y-%m-%d}: median of {self.given.rounds} "
                     "paired rounds")
         with open(name, "w", encoding="utf-8") as file:
             beside_bare = [each for each in self.workloads if each.reference == catalogue.BARE]

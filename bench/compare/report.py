@@ -61,17 +61,24 @@ def workload_table(workload, rounds):
     return f"{workload.title}\n{aligned(lines)}" + (f"\n{lost} datagrams were lost and sent again" if lost else "")
 
 
+def said(verdict):
+    """The verdict; of one that is void also what it would be, and why it isn't."""
+    if verdict.result != "void":
+        return verdict.result
+    return "void" + (f", else {verdict.otherwise}" if verdict.otherwise else "") + f": {verdict.reason}"
+
+
 def gate_table(verdicts):
     lines = [("workload", "against", "throughput", "", "server CPU", "", "verdict")]
     for each in verdicts:
         row = each.row
         if row.bytes_max is not None:
             measured = "-" if each.bytes_each is None else f"{each.bytes_each:.0f} bytes"
-            cells = (measured, f"<= {row.bytes_max}", "", "")
+            cells = (measured, f"<= {row.bytes_max:.0f}", "", "")
         else:
-            cells = (str(each.throughput or "-"), "" if row.throughput is None else f">= {row.throughput}",
-                     str(each.cpu or "-"), "" if row.cpu is None else f"<= {row.cpu}")
-        lines.append((row.workload, row.against, *cells, each.result + (f": {each.reason}" if each.reason else "")))
+            cells = (str(each.throughput or "-"), "" if row.throughput is None else f">= {row.throughput:.3g}",
+                     str(each.cpu or "-"), "" if row.cpu is None else f"<= {row.cpu:.3g}")
+        lines.append((row.workload, row.against, *cells, said(each)))
     # The last column is a sentence: to the left, so that one that is long leaves the others in place.
     width = max(len(line[-1]) for line in lines)
     counted = [sum(each.result == result for each in verdicts) for result in ("met", "missed", "void")]

@@ -7,7 +7,7 @@ Contenders are only compared within a round, where they ran next to each other.
 """
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 THROUGHPUT, CPU = "rate", "server_ns"
 REFERENCES_DIFFER = 0.02
@@ -28,6 +28,7 @@ class Verdict:
     row: object
     result: str  # met, missed or void
     reason: str = ""  # of a void
+    otherwise: str = ""  # what a void would be without that reason
     throughput: Ratio = None
     cpu: Ratio = None
     bytes_each: float = None
@@ -102,11 +103,18 @@ def judge(results, row, strengths, *, ours, reference, again, family_of):
     cpu = hardest(rounds, ours, row.contenders, CPU)
     if not reason and (throughput is None or cpu is None):
         reason = "nobody to compare with"
-    if reason:
-        return Verdict(row, "void", reason, throughput, cpu)
+    if throughput is None or cpu is None:
+        return Verdict(row, "void", reason, "", throughput, cpu)
     met = ((row.throughput is None or throughput.median >= row.throughput) and
            (row.cpu is None or cpu.median <= row.cpu))
-    return Verdict(row, "met" if met else "missed", "", throughput, cpu)
+    result = "met" if met else "missed"
+    return Verdict(row, "void", reason, result, throughput, cpu) if reason else Verdict(row, result, "", "", throughput, cpu)
+
+
+def widened(row, by):
+    """The same row, with limits that are easier by this share."""
+    return replace(row, throughput=row.throughput and row.throughput * (1 - by), cpu=row.cpu and row.cpu * (1 + by),
+                   bytes_max=row.bytes_max and row.bytes_max * (1 + by))
 
 
 def in_order(contenders, number):

@@ -5,6 +5,7 @@
 import unittest
 
 import catalogue
+import report
 import rules
 from catalogue import Row, Strength
 
@@ -52,6 +53,21 @@ class PairedRatios(unittest.TestCase):
 
 
 class Verdicts(unittest.TestCase):
+    def test_a_void_says_what_it_would_be(self):
+        weak = field((100, 40), bare=(100, 50), again=(110, 50))
+        self.assertEqual((judged(weak).result, judged(weak).otherwise), ("void", "met"))
+        self.assertEqual(report.said(judged(weak)), "void, else met: the two copies of the reference differ by 10.0%")
+        worse = field((50, 40), bare=(100, 50), again=(110, 50))
+        self.assertEqual(judged(worse).otherwise, "missed")
+
+    def test_limits_can_be_widened(self):
+        wider = rules.widened(ROW, 0.1)
+        self.assertEqual(judged(field((91, 53)), wider).result, "met")
+        self.assertEqual(judged(field((89, 53)), wider).result, "missed")
+        self.assertEqual(judged(field((91, 54)), wider).result, "missed")
+        self.assertIsNone(rules.widened(Row("echo", "rivals", ("rival",), None, 0.97), 0.1).throughput)
+        self.assertAlmostEqual(rules.widened(Row("idle", "bytes", (), bytes_max=1000), 0.1).bytes_max, 1100)
+
     def test_met_at_the_limits(self):
         self.assertEqual(judged(field((100, 48.5))).result, "met")
 
