@@ -14,6 +14,7 @@
 #include "loop/attendance.hpp"
 #include "loop/datagram_layout.hpp"
 #include "loop/tags.hpp"
+#include "loop/ticks.hpp"
 #include "ring/ring.hpp"
 
 // The loop, in the order in which it happens. How a context comes to its thread, and how it ends, is in ownership.cpp.
@@ -104,6 +105,7 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
 // Resumes what was ready when it began: what becomes ready meanwhile waits for the next turn, so that a task which never
 // waits can't starve completions.
 std::size_t io_context::resume_ready(std::size_t limit) {
+    const std::uint64_t begin = ticks();
     std::size_t ran = 0;
     at_once_ = 0;
     batch_.splice_back(ready_);
@@ -116,6 +118,8 @@ std::size_t io_context::resume_ready(std::size_t limit) {
             break;
     }
     ready_.splice_front(batch_);
+    if (ran > 0)
+        busy_max_ = std::max(busy_max_, ticks() - begin);
     counts_.resumptions += ran;
     counts_.ready_max = std::max<unsigned long long>(counts_.ready_max, ran);
     if (thrown_) [[unlikely]]
@@ -411,6 +415,7 @@ io_context::counters io_context::metrics() const noexcept {
     now.submissions = ring_->submissions();
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();
+    now.busy_max = nanoseconds_of(busy_max_, first_tick_, first_time_);
     for (const buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()}) {
         if (!each)
             continue;

@@ -11,6 +11,7 @@
 
 #include "loop/attendance.hpp"
 #include "loop/descriptor_table.hpp"
+#include "loop/ticks.hpp"
 #include "ring/ring.hpp"
 #include "ring/uring_kernel.hpp"
 
@@ -99,7 +100,8 @@ io_context::io_context(std::unique_ptr<ring::kernel> kernel) : io_context(std::m
 io_context::io_context(const options& chosen) : io_context(std::make_unique<ring::uring_kernel>(), chosen) {}
 
 io_context::io_context(std::unique_ptr<ring::kernel> kernel, const options& chosen)
-    : ring_(std::make_unique<ring::ring>(std::move(kernel))),
+    : first_tick_(ticks()),
+      ring_(std::make_unique<ring::ring>(std::move(kernel))),
       descriptors_(std::make_unique<descriptor_table>(*this)),
       options_(chosen),
       timers_(ring_->behind().now()) {

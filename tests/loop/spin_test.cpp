@@ -91,5 +91,20 @@ TEST(Metrics, TellWhatWasDone) {
     });
 }
 
+// A task that computes instead of waiting holds up all others: this is where it is seen.
+TEST(Metrics, TellHowLongTheTasksOfATurnKeptTheLoopBusy) {
+    real_context context;
+    context.run([&]() -> task<> {
+        constexpr auto busy = std::chrono::milliseconds(5);
+        const auto begin = steady_clock::now();
+        while (steady_clock::now() - begin < busy)
+            ;
+        co_await yield();
+        const std::chrono::nanoseconds longest(context.io().metrics().busy_max);
+        EXPECT_GE(longest, busy * 9 / 10);  // by another clock
+        EXPECT_LE(longest, steady_clock::now() - begin + std::chrono::seconds(1));
+    });
+}
+
 }  // namespace
 }  // namespace coil::test

@@ -132,7 +132,9 @@ public:
         unsigned long long overflows = 0;    ///< enters that found the ring full: some completions came late
         unsigned long long resumptions = 0;  ///< turns given
         unsigned long long ready_max = 0;    ///< the most that were given in one turn of the loop
-        unsigned long long cancels = 0;      ///< operations that the kernel was asked to give up
+        unsigned long long busy_max =
+            0;  ///< ns: the longest that the tasks of one turn kept the loop from the kernel
+        unsigned long long cancels = 0;  ///< operations that the kernel was asked to give up
         // Sends.
         unsigned long long sends_direct = 0;  ///< by a system call of their own
         unsigned long long sends_ring = 0;    ///< through the ring
@@ -263,9 +265,12 @@ private:
     std::size_t closing_off_loop_ = 0;
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned at_once_max = 64;
-    unsigned collected_ = 0;  // by the last turn
-    counters counts_;         // but for what the ring and the pool count
-    unsigned at_once_ = 0;    // operations that ended without a suspension, in this turn
+    unsigned collected_ = 0;      // by the last turn
+    counters counts_;             // but for what the ring and the pool count
+    std::uint64_t busy_max_ = 0;  // in ticks
+    std::uint64_t first_tick_;    // and when that was
+    steady_clock::time_point first_time_ = steady_clock::now();
+    unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
     std::unique_ptr<buffer_pool> pool_;  // what records have received is in it, and in the next two
     std::unique_ptr<buffer_pool> datagram_pool_;
