@@ -10,7 +10,7 @@ class Contender:
     """A server. Its program is looked for in the build folder."""
 
     name: str
-    family: str  # coil, bare, epoll or asio; "reference" for what only stands beside others
+    family: str  # coil, plain (coil, but not as its examples do), bare, epoll or asio; "reference" for what only stands beside others
     command: tuple
 
 
@@ -42,6 +42,7 @@ class Row:
     throughput: float = None
     cpu: float = None
     bytes_max: float = None  # of memory; then nobody is compared with
+    ours: str = "coil"  # who is compared
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Strength:
 # ---- contenders
 
 COIL = "coil"
+PLAIN = "coil, recv(buffer)"  # instead of recv_stream()
 EPOLL = "epoll"
 BARE = "bare ring"
 BARE_AGAIN = "bare ring, again"
@@ -98,6 +100,7 @@ TCP_OTHERS = (
 )
 TCP = field_of("bare_ring_echo", "tcp_echo_server", TCP_OTHERS, "asio_echo")
 TCP_LARGE = TCP + LARGE_BUFFERS
+TCP_SMALL = TCP + (Contender(PLAIN, "plain", ("bench/compare/coil_plain_echo",)),)
 UPLOAD = field_of("bare_ring_discard", "tcp_discard_server",
                   (Contender(EPOLL, "epoll", ("bench/compare/epoll_discard",)),), "asio_discard")
 DOWNLOAD = field_of("bare_ring_chargen", "tcp_chargen_server",
@@ -130,7 +133,7 @@ def tcp_workload(connections, size, in_flight):
         f"TCP echo, {plural(connections, 'connection')}, {SIZES[size]}" +
         (f", {in_flight} in flight" if in_flight > 1 else ""),
         ("tcp_echo", "--connections", connections, "--size", size, "--in-flight", in_flight),
-        TCP_LARGE if size == 16384 else TCP,
+        TCP_LARGE if size == 16384 else TCP_SMALL if size == 64 else TCP,
         quick=(connections, size, in_flight) in
               {(1, 64, 1), (64, 64, 1), (1024, 64, 1), (64, 64, 16), (64, 16384, 16)})
 
@@ -180,6 +183,8 @@ GATE = [
     Row("udp-64", BEST_ASIO, ANY_ASIO, 1.45, 0.75),
     Row("udp-trains", "the same without", (COIL_WITHOUT,), None, 0.25),
     Row("connect", BEST_ASIO, ANY_ASIO, None, 0.85),
+    *(Row(tcp_name(connections, 64, 1), "recv_stream()", (COIL,), 0.90, 1.10, ours=PLAIN)
+      for connections in (1, 64, 1024)),
     Row("idle", "malloc'd bytes each", (), bytes_max=1024),
 ]
 

@@ -206,7 +206,7 @@ class Comparison:
         workload = next(each for each in catalogue.WORKLOADS if each.name == row.workload)
         if self.given.as_6_1:
             row = rules.widened(row, 0.1)
-        return rules.judge(self.results, row, catalogue.STRENGTHS, ours=catalogue.COIL, reference=workload.reference,
+        return rules.judge(self.results, row, catalogue.STRENGTHS, reference=workload.reference,
                            again=workload.again, family_of=family_of)
 
     def write_chart(self, name):

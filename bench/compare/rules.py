@@ -89,18 +89,18 @@ def void_reason(results, row, strengths, reference, again, family_of):
     return ""
 
 
-def judge(results, row, strengths, *, ours, reference, again, family_of):
+def judge(results, row, strengths, *, reference, again, family_of):
     reason = void_reason(results, row, strengths, reference, again, family_of)
     rounds = results.get(row.workload, {})
     if row.bytes_max is not None:
-        measured = [each["malloc_bytes"] for each in rounds.get(ours, ()) if "malloc_bytes" in each]
+        measured = [each["malloc_bytes"] for each in rounds.get(row.ours, ()) if "malloc_bytes" in each]
         if not measured:
             return Verdict(row, "void", reason or "not measured")
         bytes_each = statistics.median(measured)
         return Verdict(row, "met" if bytes_each <= row.bytes_max else "missed", bytes_each=bytes_each)
 
-    throughput = hardest(rounds, ours, row.contenders, THROUGHPUT)
-    cpu = hardest(rounds, ours, row.contenders, CPU)
+    throughput = hardest(rounds, row.ours, row.contenders, THROUGHPUT)
+    cpu = hardest(rounds, row.ours, row.contenders, CPU)
     if not reason and (throughput is None or cpu is None):
         reason = "nobody to compare with"
     if throughput is None or cpu is None:

@@ -20,7 +20,7 @@ FAMILIES = {"rival": "asio", "bare": "bare"}
 
 
 def judged(echo, row=ROW, strengths=()):
-    return rules.judge({"echo": echo}, row, strengths, ours="coil", reference="bare", again="again",
+    return rules.judge({"echo": echo}, row, strengths, reference="bare", again="again",
                        family_of=FAMILIES.get)
 
 
@@ -92,7 +92,7 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(judged(without).result, "void")
 
     def test_void_if_not_measured(self):
-        self.assertEqual(rules.judge({}, ROW, (), ours="coil", reference="bare", again="again",
+        self.assertEqual(rules.judge({}, ROW, (), reference="bare", again="again",
                                      family_of=FAMILIES.get).reason, "not measured")
 
     def test_void_without_the_rival(self):
@@ -136,7 +136,7 @@ class BesideItself(unittest.TestCase):
 
     def judged(self, coil, again=(100, 50)):
         ran = {"without": rounds((100, 50)), "again": rounds(again), "coil": rounds(coil)}
-        return rules.judge({"trains": ran}, self.ROW, (STRONG,), ours="coil", reference="without", again="again",
+        return rules.judge({"trains": ran}, self.ROW, (STRONG,), reference="without", again="again",
                            family_of={"without": "reference", "coil": "coil"}.get)
 
     def test_met_and_missed(self):
