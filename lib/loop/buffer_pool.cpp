@@ -254,7 +254,7 @@ bool buffer_pool::serve_starved() noexcept {
 }
 
 void buffer_pool::look_after_starved() noexcept {
-    // Whoever was asked for may have had no use for it: his peer sends nothing.
+    // Those who have asked may have no use for it: their peers send nothing.
     while (has_room() && somebody_starves())
         serve_starved();
     if (!somebody_starves())
