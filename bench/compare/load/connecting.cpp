@@ -35,13 +35,9 @@ public:
     void run() {
         drive(plan_.warm_up);
         latencies_ = {};
-        measurement measured{.unit = "connection", .latencies = &latencies_};
-        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
-        drive(plan_.duration);
-        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
-        measured.window = static_cast<double>(window_) / 1e9;
-        measured.in_window = done_in_window_;
-        measured.all = done_;
+        measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
+        measured.unit = "connection";
+        measured.latencies = &latencies_;
         print(measured);
     }
 
@@ -62,7 +58,7 @@ private:
         std::byte after_the_end;
     };
 
-    void drive(std::int64_t duration) {
+    driven drive(std::int64_t duration) {
         watchdog::expects("dialogues to end, " + std::to_string(slots_.size()) + " at once");
         done_ = 0;
         goes_on_ = true;
@@ -71,11 +67,12 @@ private:
             start(i);
         while (now_ < begin + duration)
             turn();
-        window_ = now_ - begin;
-        done_in_window_ = done_;
+        const std::int64_t window = now_ - begin;
+        const std::uint64_t in_window = done_;
         goes_on_ = false;
         while (running_ > 0)
             turn();
+        return {window, in_window, done_};
     }
 
     void turn() {
@@ -158,9 +155,7 @@ private:
     std::uint32_t next_address_ = 0;
     std::uint64_t next_seed_ = 0;
     std::int64_t now_ = 0;
-    std::int64_t window_ = 0;
     std::uint64_t done_ = 0;
-    std::uint64_t done_in_window_ = 0;
     std::size_t running_ = 0;
     bool goes_on_ = false;
 };

@@ -34,18 +34,13 @@ public:
     // From rest to rest: a source rests when all buffers are full, a sink when they are empty.
     void run() {
         drive(plan_.warm_up);
-        measurement measured{.unit = "KiB"};
-        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
-        drive(plan_.duration);
-        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
-        measured.window = static_cast<double>(window_) / 1e9;
-        measured.in_window = bytes_in_window_ / 1024;
-        measured.all = bytes_ / 1024;
+        measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
+        measured.unit = "KiB";
         print(measured);
     }
 
 private:
-    void drive(std::int64_t duration) {
+    driven drive(std::int64_t duration) {
         watchdog::expects("bytes to move on " + std::to_string(sockets_.size()) + " connections");
         bytes_ = 0;
         goes_on_ = true;
@@ -57,11 +52,11 @@ private:
             turn();
             time = now();
         }
-        window_ = time - begin;
-        bytes_in_window_ = bytes_;
+        const std::uint64_t in_window = bytes_;
         goes_on_ = false;
         while (moving_ > 0)
             turn();
+        return {time - begin, in_window / 1024, bytes_ / 1024};
     }
 
     void turn() {
@@ -94,9 +89,7 @@ private:
     std::vector<std::byte> piece_;
     const std::vector<descriptor> sockets_;
     bare_ring ring_;
-    std::int64_t window_ = 0;
     std::uint64_t bytes_ = 0;
-    std::uint64_t bytes_in_window_ = 0;
     std::size_t moving_ = 0;
     bool goes_on_ = false;
 };

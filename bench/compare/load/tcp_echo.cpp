@@ -31,13 +31,8 @@ public:
     void run() {
         drive(plan_.warm_up);
         latencies_ = {};
-        measurement measured{.latencies = &latencies_};
-        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
-        drive(plan_.duration);
-        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
-        measured.window = static_cast<double>(window_) / 1e9;
-        measured.in_window = answered_in_window_;
-        measured.all = answered_;
+        measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
+        measured.latencies = &latencies_;
         print(measured);
     }
 
@@ -52,7 +47,7 @@ private:
     static constexpr std::uint64_t is_send = std::uint64_t{1} << 63;
 
     // Until the time is up, and all is answered.
-    void drive(std::int64_t duration) {
+    driven drive(std::int64_t duration) {
         watchdog::expects("the answers of " + std::to_string(plan_.connections) + " connections");
         answered_ = unanswered_ = 0;
         now_ = now();
@@ -62,10 +57,11 @@ private:
             send_at_a_rate(begin, end);
         else
             send_when_answered(end);
-        window_ = now_ - begin;
-        answered_in_window_ = answered_;
+        const std::int64_t window = now_ - begin;
+        const std::uint64_t in_window = answered_;
         while (unanswered_ > 0)
             turn();
+        return {window, in_window, answered_};
     }
 
     // Closed loop: each answer is followed by the next message.
@@ -172,9 +168,7 @@ private:
     histogram latencies_;
     std::int64_t now_ = 0;
     bool time_is_read_ = false;
-    std::int64_t window_ = 0;
     std::uint64_t answered_ = 0;
-    std::uint64_t answered_in_window_ = 0;
     std::uint64_t unanswered_ = 0;
     bool answering_ = false;
 };

@@ -39,13 +39,9 @@ public:
         drive(plan_.warm_up);
         latencies_ = {};
         lost_ = 0;
-        measurement measured{.unit = "datagram", .latencies = &latencies_};
-        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
-        drive(plan_.duration);
-        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
-        measured.window = static_cast<double>(window_) / 1e9;
-        measured.in_window = answered_in_window_;
-        measured.all = answered_;
+        measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
+        measured.unit = "datagram";
+        measured.latencies = &latencies_;
         measured.lost = lost_;
         print(measured);
     }
@@ -60,7 +56,7 @@ private:
 
     static constexpr std::uint64_t is_send = std::uint64_t{1} << 63;
 
-    void drive(std::int64_t duration) {
+    driven drive(std::int64_t duration) {
         watchdog::expects("echoes for " + std::to_string(clients_.size()) + " clients");
         answered_ = 0;
         goes_on_ = true;
@@ -69,11 +65,12 @@ private:
             send_next(i);
         while (now_ < begin + duration)
             turn();
-        window_ = now_ - begin;
-        answered_in_window_ = answered_;
+        const std::int64_t window = now_ - begin;
+        const std::uint64_t in_window = answered_;
         goes_on_ = false;
         while (in_flight_ > 0)
             turn();
+        return {window, in_window, answered_};
     }
 
     void turn() {
@@ -150,9 +147,7 @@ private:
     histogram latencies_;
     std::int64_t now_ = 0;
     std::int64_t next_look_ = 0;
-    std::int64_t window_ = 0;
     std::uint64_t answered_ = 0;
-    std::uint64_t answered_in_window_ = 0;
     std::uint64_t lost_ = 0;
     std::size_t in_flight_ = 0;
     bool goes_on_ = false;

@@ -74,13 +74,8 @@ public:
     void run() {
         drive(plan_.warm_up);
         lost_ = 0;
-        measurement measured{.unit = "datagram"};
-        const std::int64_t cpu_before = plan_.process.cpu_at_rest();
-        drive(plan_.duration);
-        measured.cpu = plan_.process.cpu_at_rest() - cpu_before;
-        measured.window = static_cast<double>(window_) / 1e9;
-        measured.in_window = answered_in_window_;
-        measured.all = answered_;
+        measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
+        measured.unit = "datagram";
         measured.lost = lost_;
         print(measured);
     }
@@ -95,7 +90,7 @@ private:
 
     static constexpr std::uint64_t is_send = 1;
 
-    void drive(std::int64_t duration) {
+    driven drive(std::int64_t duration) {
         watchdog::expects("trains of datagrams to come back");
         answered_ = 0;
         goes_on_ = true;
@@ -104,11 +99,12 @@ private:
             send_next(each);
         while (now_ < begin + duration)
             turn();
-        window_ = now_ - begin;
-        answered_in_window_ = answered_;
+        const std::int64_t window = now_ - begin;
+        const std::uint64_t in_window = answered_;
         goes_on_ = false;
         while (std::ranges::any_of(trains_, [](const train& each) { return each.missing > 0; }))
             turn();
+        return {window, in_window, answered_};
     }
 
     void turn() {
@@ -175,9 +171,7 @@ private:
     std::vector<train> trains_;
     std::int64_t now_ = 0;
     std::int64_t next_look_ = 0;
-    std::int64_t window_ = 0;
     std::uint64_t answered_ = 0;
-    std::uint64_t answered_in_window_ = 0;
     std::uint64_t lost_ = 0;
     bool goes_on_ = false;
 };

@@ -39,6 +39,24 @@ struct measurement {
     const histogram* latencies = nullptr;
 };
 
+/// What one drive moved: until the window closed, and all until nothing was in flight any more.
+struct driven {
+    std::int64_t window;
+    std::uint64_t in_window;
+    std::uint64_t all;
+};
+
+/// Drives for the plan's duration, from rest to rest. `drive(duration)` tells what it has moved.
+template <class Drive>
+measurement measure(const plan& plan, Drive&& drive) {
+    const std::int64_t cpu_before = plan.process.cpu_at_rest();
+    const driven counted = drive(plan.duration);
+    return {.window = static_cast<double>(counted.window) / 1e9,
+            .in_window = counted.in_window,
+            .all = counted.all,
+            .cpu = plan.process.cpu_at_rest() - cpu_before};
+}
+
 /// One line of JSON.
 void print(const measurement& measured);
 
