@@ -189,7 +189,7 @@ private:
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
     /// The first few are kept back, and lent to the kernel when nothing else is left.
     [[nodiscard]] std::size_t spares() const noexcept {
-        return std::max<std::size_t>(entries_.size() / 16, 1);
+        return entries_.size() < 16 ? 1 : entries_.size() / 16;
     }
     [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
 

@@ -132,9 +132,8 @@ public:
         unsigned long long overflows = 0;    ///< enters that found the ring full: some completions came late
         unsigned long long resumptions = 0;  ///< turns given
         unsigned long long ready_max = 0;    ///< the most that were given in one turn of the loop
-        unsigned long long busy_max =
-            0;  ///< ns: the longest that the tasks of one turn kept the loop from the kernel
-        unsigned long long cancels = 0;  ///< operations that the kernel was asked to give up
+        unsigned long long busy_max = 0;     ///< ns: the longest that the tasks of one turn took
+        unsigned long long cancels = 0;      ///< operations that the kernel was asked to give up
         // Sends.
         unsigned long long sends_direct = 0;  ///< by a system call of their own
         unsigned long long sends_ring = 0;    ///< through the ring
@@ -197,9 +196,9 @@ public:
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
     /// Bytes that a stream may hold unread.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
-    /// Shares buffers with the kernel. Throws what it says.
     /// A pool has nothing left for the kernel: those who starve are to be served.
     void pool_is_exhausted() noexcept { is_pool_exhausted_ = true; }
+    /// Shares buffers with the kernel. Throws what it says.
     void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
@@ -268,8 +267,8 @@ private:
     unsigned collected_ = 0;      // by the last turn
     counters counts_;             // but for what the ring and the pool count
     std::uint64_t busy_max_ = 0;  // in ticks
-    std::uint64_t first_tick_;    // and when that was
-    steady_clock::time_point first_time_ = steady_clock::now();
+    std::uint64_t first_tick_;    // when the context was made, by the one clock
+    steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
     unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
     std::unique_ptr<buffer_pool> pool_;  // what records have received is in it, and in the next two
@@ -293,7 +292,7 @@ private:
     unsigned reports_suppressed_ = 0;
     bool closing_ = false;
     bool settling_ = false;           // nothing new goes to the kernel
-    bool is_pool_exhausted_ = false;  // one of them
+    bool is_pool_exhausted_ = false;  // one of its pools
     bool wake_armed_ = false;
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`
