@@ -35,10 +35,6 @@ inline constexpr datagram_layout train_layout{.control_room = 256};
 
 inline constexpr std::size_t datagram_size_max = 65535;  // and of a train
 
-// The pool of streams has 0.
-inline constexpr std::uint16_t datagram_group = 1;
-inline constexpr std::uint16_t train_group = 2;
-
 static_assert(sizeof(ip::socket_address) <= single_layout.name_room);
 
 }  // namespace coil

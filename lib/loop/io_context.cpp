@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <poll.h>
+#include <type_traits>
 
 #include <coil/base/prefetch.hpp>
 #include <coil/loop/buffer_pool.hpp>
@@ -368,34 +369,35 @@ void io_context::arm_wake() noexcept {
 // ---- buffers that the kernel fills ---------------------------------------------------------------------------------
 
 buffer_pool& io_context::pool() {
-    if (!pool_)
-        pool_ = std::make_unique<buffer_pool>(*this, options_.pool_size);
-    return *pool_;
+    static_assert(std::extent_v<decltype(pools_)> == pool_group::count);
+    auto& made = pools_[pool_group::streams];
+    if (!made)
+        made = std::make_unique<buffer_pool>(*this, options_.pool_size);
+    return *made;
 }
 
 buffer_pool& io_context::datagram_pool(bool trains) {
-    auto& made = trains ? train_pool_ : datagram_pool_;
-    if (made)
-        return *made;
-    const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
-    if (trains)
-        made = std::make_unique<buffer_pool>(*this, train_group, options_.pool_size,
-                                             train_layout.entry_size(datagram_size_max));
-    else
-        made = std::make_unique<buffer_pool>(*this, datagram_group, options_.pool_size,
-                                             single_layout.entry_size(size_max));
+    const std::uint16_t group = trains ? pool_group::trains : pool_group::datagrams;
+    auto& made = pools_[group];
+    if (!made) {
+        const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
+        const std::size_t entry_size =
+            trains ? train_layout.entry_size(datagram_size_max) : single_layout.entry_size(size_max);
+        made = std::make_unique<buffer_pool>(*this, group, options_.pool_size, entry_size);
+    }
     return *made;
 }
 
 void io_context::serve_starved() noexcept {
     is_pool_exhausted_ = false;
-    for (buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()})
+    for (const auto& each: pools_)
         if (each && each->serve_starved())
             is_pool_exhausted_ = true;
 }
 
 std::size_t io_context::ahead_max() const noexcept {
-    return std::min(options_.ahead_max, pool_ ? pool_->size() / 4 : 0);
+    const auto& pool = pools_[pool_group::streams];
+    return std::min(options_.ahead_max, pool ? pool->size() / 4 : 0);
 }
 
 void io_context::register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental) {
@@ -416,7 +418,7 @@ io_context::counters io_context::metrics() const noexcept {
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();
     now.busy_max = nanoseconds_of(busy_max_, first_tick_, first_time_);
-    for (const buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()}) {
+    for (const auto& each: pools_) {
         if (!each)
             continue;
         now.starved += each->counts().starved;

@@ -124,7 +124,7 @@ void io_context::adopt() {
         throw_failure(error::wrong_thread, "io_context::run");
     if (!ring_->is_open()) {
         ring_->open({options_.entries, options_.completions});
-        for (buffer_pool* each: {pool_.get(), datagram_pool_.get(), train_pool_.get()})
+        for (const auto& each: pools_)
             if (each)
                 each->reopen();
     }
@@ -223,9 +223,8 @@ io_context::~io_context() {
     });
     if (!quiet) {
         static_cast<void>(descriptors_.release());
-        static_cast<void>(pool_.release());
-        static_cast<void>(datagram_pool_.release());
-        static_cast<void>(train_pool_.release());
+        for (auto& each: pools_)
+            static_cast<void>(each.release());
         static_cast<void>(ring_.release());
         return;
     }

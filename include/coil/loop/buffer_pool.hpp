@@ -85,6 +85,14 @@ private:
     std::uint32_t place_ = 0;  // the pool's entry; or how many bytes of its own block were taken off
 };
 
+/// The numbers under which the kernel knows a context's pools.
+namespace pool_group {
+inline constexpr std::uint16_t streams = 0;
+inline constexpr std::uint16_t datagrams = 1;
+inline constexpr std::uint16_t trains = 2;
+inline constexpr std::uint16_t count = 3;
+}  // namespace pool_group
+
 /// The buffers of a context that the kernel fills: `io_context::pool()`. An idle connection holds none of them.
 ///
 ///     entry    in the ring ----bytes come----> filled by one receive after the other ----full----> held
@@ -106,7 +114,7 @@ class buffer_pool {
 public:
     /// For streams.
     buffer_pool(io_context& context, std::size_t size);
-    /// For datagrams: of entries of this size, each for one receive, under a number that no other pool of the context has.
+    /// For datagrams: of entries of this size, each for one receive.
     buffer_pool(io_context& context, std::uint16_t group, std::size_t size, std::size_t entry_size);
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
@@ -194,7 +202,7 @@ private:
     [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
 
     io_context* context_;
-    std::uint16_t group_ = 0;
+    std::uint16_t group_ = pool_group::streams;
     std::unique_ptr<ring::buffer_ring> ring_;
     std::byte* memory_ = nullptr;
     std::size_t entry_size_ = 0;

@@ -271,9 +271,7 @@ private:
     steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
     unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
-    std::unique_ptr<buffer_pool> pool_;  // what records have received is in it, and in the next two
-    std::unique_ptr<buffer_pool> datagram_pool_;
-    std::unique_ptr<buffer_pool> train_pool_;
+    std::unique_ptr<buffer_pool> pools_[3];  // by group; what records have received is in them
     std::unique_ptr<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};
