@@ -35,6 +35,10 @@ void spin_once() noexcept {
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
 
+// Of the pool for bulk. A few are enough: those who wait for one wait for little, and all of them fit into a core's cache.
+constexpr std::size_t bulk_entry = 128 * 1024;
+constexpr std::size_t bulk_share = 4;
+
 }  // namespace
 
 std::size_t io_context::run() { return run_turns(time_point::max(), static_cast<std::size_t>(-1), true); }
@@ -374,6 +378,20 @@ buffer_pool& io_context::pool() {
     if (!made)
         made = std::make_unique<buffer_pool>(*this, options_.pool_size);
     return *made;
+}
+
+buffer_pool* io_context::bulk_pool() noexcept {
+    auto& made = pools_[pool_group::bulk];
+    if (std::exchange(bulk_pool_wanted_, true))
+        return made.get();
+    try {
+        if (!pool().is_incremental())
+            made = std::make_unique<buffer_pool>(*this, pool_group::bulk, options_.pool_size / bulk_share,
+                                                 bulk_entry);
+    } catch (const std::exception&) {
+        // Streams go on with the entries that they have.
+    }
+    return made.get();
 }
 
 buffer_pool& io_context::datagram_pool(bool trains) {

@@ -12,6 +12,12 @@
 #include <coil/loop/io_context.hpp>
 
 namespace coil::op {
+namespace {
+
+// So many chunks one after the other that a common entry would have held, and a stream brings no bulk any more.
+constexpr std::uint8_t small_ones_max = 8;
+
+}  // namespace
 
 recv_queue::recv_queue(descriptor& record)
     : operation({&record, record.generation(), 0}, record.context().foreign_environment(), lane::any) {
@@ -53,6 +59,7 @@ void recv_queue::serve() noexcept {
 // Somebody waits, there is nothing for him, and nobody has asked the kernel.
 void recv_queue::go_on(bool asked_in_vain) noexcept {
     auto& reader = static_cast<queue_reader&>(*record().first_waiting());
+    from_bulk_ = is_bulk();
     if (reader.wanted() == queue_reader::wish::own_buffer)
         static_cast<queue_reader*>(record().take_waiting())->submit_claimed();
     else if (pool().may_ask())
@@ -116,6 +123,31 @@ void recv_queue::put_back(chunk bytes) noexcept {
         unread_[--first_] = std::move(bytes);
     else
         unread_.insert(unread_.begin(), std::move(bytes));
+}
+
+// Before 6.12 each answer takes an entry, which is too small for one who has more waiting for us. He is given large ones,
+// until he leaves them empty for the most part.
+void recv_queue::learn_from(std::size_t size) noexcept {
+    if (is_bulk() != from_bulk_)
+        return;  // it ends already, to go on with the other pool
+    const std::size_t common_entry = record().context().pool().entry_size();
+    if (from_bulk_ && size > common_entry)
+        bulk_left_ = small_ones_max;
+    else if (from_bulk_)
+        bulk_left_ = multishot_ ? static_cast<std::uint8_t>(bulk_left_ - 1) : std::uint8_t{0};
+    else if (size == common_entry && has_more_than_it_takes() && record().context().bulk_pool())
+        bulk_left_ = small_ones_max;
+    if (is_bulk() != from_bulk_ && multishot_)
+        stop();
+}
+
+// An entry was filled. One that is still unread says that more is sent than a message of just this size; where the pool is
+// exhausted there is but one at a time.
+bool recv_queue::has_more_than_it_takes() const noexcept {
+    if (multishot_)
+        return size_ >= record().context().pool().entry_size();
+    auto* reader = static_cast<queue_reader*>(record().first_waiting());
+    return reader && reader->wanted() == queue_reader::wish::chunks;
 }
 
 void recv_queue::arrived(chunk bytes) noexcept {
@@ -207,8 +239,11 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
 
 // Connections share the pool's entries: what each answer says of them is taken down in the order of the answers.
 void recv_queue::more(const coil::answer& given) noexcept {
-    if (given.flags & IORING_CQE_F_BUFFER)
-        arrived(pool().take(given.result, given.flags));
+    if (!(given.flags & IORING_CQE_F_BUFFER))
+        return;
+    chunk bytes = pool().take(given.result, given.flags);
+    learn_from(bytes.size());
+    arrived(std::move(bytes));
 }
 
 // Its turn: the kernel has ended, or the pool has room again.

@@ -76,8 +76,13 @@ private:
     [[nodiscard]] bool is_starving() const noexcept { return is_idle() && is_linked(); }
 
     [[nodiscard]] descriptor& record() const noexcept { return target(); }
-    [[nodiscard]] buffer_pool& pool() const noexcept { return record().context().pool(); }
+    [[nodiscard]] bool is_bulk() const noexcept { return bulk_left_ > 0; }
+    [[nodiscard]] buffer_pool& pool() const noexcept {
+        return from_bulk_ ? *record().context().bulk_pool() : record().context().pool();
+    }
 
+    void learn_from(std::size_t size) noexcept;
+    [[nodiscard]] bool has_more_than_it_takes() const noexcept;
     void arrived(chunk bytes) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
@@ -91,6 +96,8 @@ private:
     std::int32_t failure_ = 0;
     bool closed_ = false;
     bool multishot_ = true;
+    bool from_bulk_ = false;      // the pool that the kernel was told of
+    std::uint8_t bulk_left_ = 0;  // chunks that may be small before the stream counts as no bulk
     intrusive_list<recv_stream> streams_;
 };
 

@@ -666,6 +666,146 @@ TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
     });
 }
 
+// ---- bulk, before entries could be filled bit by bit -----------------------------------------------------------------
+
+// Of 16 messages of 16 KiB in flight each took an entry, a send and a turn of its own, at half the speed of Asio's with a large
+// buffer. Who has more unread than an entry takes is given large ones.
+class BulkStream : public RecvStream {
+protected:
+    BulkStream() : RecvStream({.pool_size = 4 << 20}) {}
+
+    /// The group that the latest receive asked for.
+    std::uint16_t latest_group() {
+        const auto& history = script().history();
+        for (auto each = history.rbegin(); each != history.rend(); ++each)
+            if (each->opcode() == IORING_OP_RECV)
+                return each->sqe().buf_group;
+        return 0xffff;
+    }
+    buffer_pool& pool() { return context_.io().pool(); }
+    buffer_pool& bulk_pool() { return *context_.io().bulk_pool(); }
+
+    /// Has a burst come that fills three common entries, and reads it.
+    task<> become_bulk(recv_stream& stream) {
+        context_.then([this] { context_.answer(IORING_OP_RECV, std::string(burst, 'x')); });
+        for (std::size_t received = 0; received < burst;)
+            received += (co_await text_of_next(stream)).size();
+    }
+    /// The next chunk, after so many bytes have come.
+    task<std::size_t> size_of_next(recv_stream& stream, std::size_t sent) {
+        context_.then([this, sent] { context_.answer(IORING_OP_RECV, std::string(sent, 'y')); });
+        co_return (co_await text_of_next(stream)).size();
+    }
+
+    static constexpr std::size_t burst = 3 * 16 * 1024;
+};
+
+TEST_P(BulkStream, ThatHasMoreUnreadThanAnEntryIsGivenLargeOnes) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        co_await become_bulk(stream);
+        EXPECT_EQ(co_await size_of_next(stream, 100'000), 100'000u);
+        EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
+        if (GetParam()) {
+            EXPECT_EQ(asked(), 1u);
+            EXPECT_EQ(context_.io().bulk_pool(), nullptr);
+        } else {
+            EXPECT_EQ(asked(), 2u);
+            EXPECT_EQ(bulk_pool().entry_size(), 128u * 1024);
+            EXPECT_EQ(bulk_pool().size(), pool().size() / 4);
+        }
+    });
+}
+
+TEST_P(BulkStream, ThatBringsLittleGoesBackToCommonEntries) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        co_await become_bulk(stream);
+        EXPECT_EQ(co_await size_of_next(stream, 100'000), 100'000u);
+        for (int i = 0; i < 7; ++i)
+            EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
+        EXPECT_EQ(co_await size_of_next(stream, 100'000), 100'000u);
+        EXPECT_EQ(asked(), GetParam() ? 1u : 2u);  // one large one, and it stays
+        for (int i = 0; i < 9; ++i)
+            EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
+        EXPECT_EQ(asked(), GetParam() ? 1u : 3u);
+        EXPECT_EQ(latest_group(), pool_group::streams);
+    });
+}
+
+// An echo of single messages of just that size once had larger entries after each, and was slower by them.
+TEST_P(BulkStream, IsNotOneThatBringsMessagesOfAnEntryOneByOne) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        for (int i = 0; i < 20; ++i)
+            EXPECT_EQ(co_await size_of_next(stream, 16 * 1024), 16u * 1024);
+        EXPECT_EQ(asked(), 1u);
+        // Also where the next has come before the reader is back.
+        for (int i = 0; i < 20; ++i) {
+            context_.then([this] { context_.answer(IORING_OP_RECV, std::string(16 * 1024, 'y')); });
+            co_await yield();
+            co_await yield();
+            EXPECT_EQ((co_await text_of_next(stream)).size(), 16u * 1024);
+        }
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_P(BulkStream, LosesNoByteWhenItGoesFromOneSizeToTheOther) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        std::string sent, received;
+        for (int round = 0; round < 50; ++round) {
+            std::string portion = std::to_string(round);
+            portion.resize(round % 5 == 0 ? 150'000 : 10, static_cast<char>('a' + round % 26));
+            sent += portion;
+            context_.then([this, portion] { context_.answer(IORING_OP_RECV, portion); });
+            while (received.size() < sent.size())
+                received += co_await text_of_next(stream);
+        }
+        EXPECT_TRUE(received == sent);
+        EXPECT_EQ(context_.io().metrics().pinned, 0u);
+    });
+}
+
+TEST_P(BulkStream, GoesOnWithCommonEntriesWhereTheKernelGivesNoSecondPool) {
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
+        script().take_no_more_buffers();
+        for (int i = 0; i < 4; ++i)
+            co_await become_bulk(stream);
+        EXPECT_EQ(context_.io().bulk_pool(), nullptr);
+        EXPECT_EQ(latest_group(), pool_group::streams);
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+// With others before it in line it asks for one chunk at a time: a full one tells enough.
+TEST_P(BulkStream, ThatStarvesAsksForALargeEntryAfterAFullOne) {
+    tell([&]() -> task<> {
+        auto hoarder = context_.connected_socket();
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        std::vector<chunk> kept = co_await use_up(hoarder);
+        auto reading = co_spawn(context_.io(), [&]() -> task<std::size_t> {
+            const std::size_t first = (co_await text_of_next(stream)).size();
+            co_return first + (co_await text_of_next(stream)).size();
+        });
+        co_await yield();
+        kept.pop_back();
+        context_.then([&] { context_.answer(IORING_OP_RECV, std::string(16 * 1024, 'y')); });
+        context_.then([&] { context_.answer(IORING_OP_RECV, std::string(100'000, 'y')); });
+        EXPECT_EQ(co_await reading.join(), 16u * 1024 + 100'000);
+        EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
+    });
+}
+
 using ChunkDeathTest = RecvStream;
 
 TEST_P(ChunkDeathTest, OneThatOutlivesItsContextIsFound) {
@@ -682,6 +822,8 @@ TEST_P(ChunkDeathTest, OneThatOutlivesItsContextIsFound) {
     EXPECT_DEATH(outlive(), "pinned");
 }
 
+INSTANTIATE_TEST_SUITE_P(Of, BulkStream, testing::Bool(),
+                         [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
 INSTANTIATE_TEST_SUITE_P(Of, ChunkDeathTest, testing::Bool(),
                          [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
 INSTANTIATE_TEST_SUITE_P(Of, RecvStream, testing::Bool(),

@@ -402,6 +402,8 @@ int scripted_kernel::register_buffers(io_uring&, const buffer_ring& buffers, std
         return -fail_with_;
     if (incremental && !knows_incremental_)
         return -EINVAL;
+    if (!takes_buffers_)
+        return -ENOMEM;
     const bool is_new =
         buffers_.try_emplace(group, buffer_group{buffers.data(), buffers.entries() - 1, 0, incremental})
             .second;

@@ -144,6 +144,8 @@ public:
 
     /// As before 6.12: a receive takes a whole buffer of a ring of them.
     void know_no_incremental_buffers() { knows_incremental_ = false; }
+    /// It takes no more rings of buffers.
+    void take_no_more_buffers() { takes_buffers_ = false; }
 
     /// A send by a call of its own gives this, a size or a negative errno; as long as nothing is said, -EAGAIN, so that all
     /// goes through the ring.
@@ -294,6 +296,7 @@ private:
     };
     std::map<std::uint16_t, buffer_group> buffers_;
     bool knows_incremental_ = true;
+    bool takes_buffers_ = true;
 
     // The script.
     std::deque<reply> prepared_;

@@ -124,7 +124,7 @@ private:
     }
 
     void receive(std::size_t number) {
-        prepare_receive(ring_, connections_[number].socket.get(), number, MSG_TRUNC);
+        prepare_receive(ring_, connections_[number].socket.get(), number, pool_, MSG_TRUNC);
     }
 
     void received(std::size_t number, const io_uring_cqe& answer) {

@@ -105,7 +105,7 @@ private:
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     }
 
-    void receive(std::size_t number) { prepare_receive(ring_, clients_[number].socket.get(), number); }
+    void receive(std::size_t number) { prepare_receive(ring_, clients_[number].socket.get(), number, pool_); }
 
     void dispatch(const io_uring_cqe& answer) {
         if (answer.user_data & is_send) {

@@ -68,7 +68,7 @@ public:
             trains_[i].bytes.resize(train_length * plan.size);
             trains_[i].number = i;
         }
-        prepare_receive(ring_, socket_.get(), 0);
+        prepare_receive(ring_, socket_.get(), 0, pool_);
     }
 
     void run() {
@@ -147,7 +147,7 @@ private:
             check_answer(answer.res, "recv");
         }
         if (!(answer.flags & IORING_CQE_F_MORE))
-            prepare_receive(ring_, socket_.get(), 0);
+            prepare_receive(ring_, socket_.get(), 0, pool_);
     }
 
     void received(std::span<const std::byte> together) {

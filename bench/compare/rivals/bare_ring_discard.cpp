@@ -33,7 +33,7 @@ private:
 
     void accepted(const io_uring_cqe& answer) {
         if (answer.res >= 0)
-            prepare_receive(ring_, answer.res, static_cast<std::uint64_t>(answer.res));
+            prepare_receive(ring_, answer.res, static_cast<std::uint64_t>(answer.res), pool_);
         if (!(answer.flags & IORING_CQE_F_MORE))
             accept();
     }
@@ -45,7 +45,7 @@ private:
             return;
         // Nobody holds a buffer for longer than an answer takes: the pool is never empty for long.
         if (answer.res > 0 || answer.res == -ENOBUFS)
-            prepare_receive(ring_, peer, static_cast<std::uint64_t>(peer));
+            prepare_receive(ring_, peer, static_cast<std::uint64_t>(peer), pool_);
         else
             ::close(peer);
     }

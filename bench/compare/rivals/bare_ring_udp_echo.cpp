@@ -37,7 +37,7 @@ private:
         io_uring_sqe* sqe = ring_.next();
         io_uring_prep_recvmsg_multishot(sqe, socket_, &layout_, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = buffer_pool::group;
+        sqe->buf_group = pool_.group();
         sqe->user_data = receives;
     }
 

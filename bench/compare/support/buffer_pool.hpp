@@ -12,15 +12,16 @@
 
 namespace compare {
 
-/// Memory that the kernel fills for multishot receives: a provided-buffer ring of 4 MiB.
+/// Memory that the kernel fills for multishot receives: a provided-buffer ring, of 4 MiB where nothing else is said.
 ///
 ///     incremental    16 entries of 256 KiB, each filled piece by piece: since 6.12
 ///     classic        256 entries of 16 KiB, one for each answer: before that, and for datagrams
+///     bulk           8 entries of 128 KiB, 1 MiB, one for each answer: before that, for those who send more than 16 KiB
+///                    at a time
 ///     trains         64 entries of 64 KiB, one for each answer: for trains of datagrams
 class buffer_pool {
 public:
-    static constexpr unsigned group = 0;
-    enum class kind { incremental_if_possible, classic, trains };
+    enum class kind { incremental_if_possible, classic, bulk, trains };
 
     /// A piece of an entry, which is the holder's until he gives it back.
     struct chunk {
@@ -31,23 +32,32 @@ public:
 
     explicit buffer_pool(bare_ring& ring, kind wanted = kind::incremental_if_possible) {
         static_assert(offsetof(io_uring_buf_ring, bufs) == 0, "linux-libc-dev 6.1 has it at 8 in C++");
-        memory_ = map(size);
+        if (wanted == kind::bulk) {
+            group_ = 1;
+            size_ /= 4;
+        }
+        memory_ = map(size_);
         ring_ = static_cast<io_uring_buf_ring*>(map(entries_max * sizeof(io_uring_buf)));
         entries_ = entries_incremental;
         if (wanted != kind::incremental_if_possible || register_with(ring, entries_, incremental) != 0) {
             incremental_ = false;
-            entries_ = wanted == kind::trains ? entries_for_trains : entries_max;
+            entries_ = entries_of(wanted);
             check_answer(register_with(ring, entries_, 0), "io_uring_register_buf_ring");
         }
+        entry_size_ = static_cast<unsigned>(size_ / entries_);
         for (unsigned entry = 0; entry < entries_; ++entry)
             provide(static_cast<unsigned short>(entry));
     }
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
     ~buffer_pool() {
-        ::munmap(memory_, size);
+        ::munmap(memory_, size_);
         ::munmap(ring_, entries_max * sizeof(io_uring_buf));
     }
+
+    [[nodiscard]] unsigned short group() const noexcept { return group_; }
+    [[nodiscard]] bool is_incremental() const noexcept { return incremental_; }
+    [[nodiscard]] unsigned entry_size() const noexcept { return entry_size_; }
 
     /// What this answer brought. For every answer that names an entry, whatever its result.
     chunk take(const io_uring_cqe& answer) noexcept {
@@ -71,10 +81,8 @@ public:
     }
 
 private:
-    static constexpr std::size_t size = std::size_t{4} << 20;
     static constexpr unsigned entries_max = 256;
     static constexpr unsigned entries_incremental = 16;
-    static constexpr unsigned entries_for_trains = 64;
     static constexpr unsigned short incremental = 2;         // IOU_PBUF_RING_INC, since 6.12
     static constexpr unsigned more_in_this_entry = 1u << 4;  // IORING_CQE_F_BUF_MORE, since 6.12
 
@@ -83,6 +91,14 @@ private:
         unsigned holders = 0;
         bool full = false;
     };
+
+    static unsigned entries_of(kind wanted) noexcept {
+        switch (wanted) {
+        case kind::bulk: return 8;
+        case kind::trains: return 64;
+        default: return entries_max;
+        }
+    }
 
     static void* map(std::size_t bytes) {
         void* mapped =
@@ -95,7 +111,7 @@ private:
         io_uring_buf_reg wanted{};
         wanted.ring_addr = reinterpret_cast<std::uintptr_t>(ring_);
         wanted.ring_entries = entries;
-        wanted.bgid = group;
+        wanted.bgid = group_;
         // The field after bgid: `pad` in liburing 2.3, `flags` since 2.4.
         constexpr std::size_t place = offsetof(io_uring_buf_reg, bgid) + sizeof wanted.bgid;
         std::memcpy(reinterpret_cast<char*>(&wanted) + place, &flags, sizeof flags);
@@ -104,28 +120,32 @@ private:
 
     void provide(unsigned short entry) noexcept {
         states_[entry] = {};
-        io_uring_buf_ring_add(ring_, begin_of(entry), static_cast<unsigned>(size / entries_), entry,
-                              io_uring_buf_ring_mask(entries_), 0);
+        io_uring_buf_ring_add(ring_, begin_of(entry), entry_size_, entry, io_uring_buf_ring_mask(entries_),
+                              0);
         io_uring_buf_ring_advance(ring_, 1);
     }
 
     std::byte* begin_of(unsigned entry) noexcept {
-        return static_cast<std::byte*>(memory_) + entry * (size / entries_);
+        return static_cast<std::byte*>(memory_) + entry * std::size_t{entry_size_};
     }
 
+    unsigned short group_ = 0;
+    std::size_t size_ = std::size_t{4} << 20;
     void* memory_ = nullptr;
     io_uring_buf_ring* ring_ = nullptr;
     bool incremental_ = true;
     unsigned entries_ = 1;
+    unsigned entry_size_ = 0;
     state states_[entries_max];
 };
 
-/// A multishot receive into the pool.
-inline void prepare_receive(bare_ring& ring, int socket, std::uint64_t tag, int flags = 0) {
+/// A multishot receive into this pool.
+inline void prepare_receive(bare_ring& ring, int socket, std::uint64_t tag, const buffer_pool& into,
+                            int flags = 0) {
     io_uring_sqe* sqe = ring.next();
     io_uring_prep_recv_multishot(sqe, socket, nullptr, 0, flags);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = buffer_pool::group;
+    sqe->buf_group = into.group();
     sqe->user_data = tag;
 }
 

@@ -90,7 +90,8 @@ namespace pool_group {
 inline constexpr std::uint16_t streams = 0;
 inline constexpr std::uint16_t datagrams = 1;
 inline constexpr std::uint16_t trains = 2;
-inline constexpr std::uint16_t count = 3;
+inline constexpr std::uint16_t bulk = 3;
+inline constexpr std::uint16_t count = 4;
 }  // namespace pool_group
 
 /// The buffers of a context that the kernel fills: `io_context::pool()`. An idle connection holds none of them.
@@ -100,7 +101,7 @@ inline constexpr std::uint16_t count = 3;
 ///                 +--------------------------- its last chunk is destroyed -------------------------+
 ///
 /// Where the kernel can (since 6.12) entries are large, and filled bit by bit by all connections. Before, each receive takes
-/// a whole entry, and they are smaller.
+/// a whole entry, so they are smaller; a second pool of large ones is for streams that bring enough to fill them.
 ///
 /// Whoever keeps his chunks, or leaves them unread, holds up nobody else: what arrives is copied into memory of its own
 ///
@@ -114,7 +115,7 @@ class buffer_pool {
 public:
     /// For streams.
     buffer_pool(io_context& context, std::size_t size);
-    /// For datagrams: of entries of this size, each for one receive.
+    /// Of entries of this size, each for one receive.
     buffer_pool(io_context& context, std::uint16_t group, std::size_t size, std::size_t entry_size);
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
@@ -122,6 +123,8 @@ public:
 
     /// In bytes.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size() * entry_size_; }
+    /// Whether an entry takes the bytes of many receives.
+    [[nodiscard]] bool is_incremental() const noexcept { return incremental_; }
     /// The largest chunk that it gives.
     [[nodiscard]] std::size_t entry_size() const noexcept { return entry_size_; }
 

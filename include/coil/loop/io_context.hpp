@@ -119,6 +119,9 @@ public:
     /// The same for `socket.recvfrom_stream()`: entries for a datagram each, or for the trains of sockets with
     /// `udp::receive_offload`.
     [[nodiscard]] buffer_pool& datagram_pool(bool trains = false);
+    /// A second one, a quarter of its size, for streams that bring more at a time than an entry of pool() takes. There is
+    /// none where those entries are large (since 6.12), or no memory is left.
+    [[nodiscard]] buffer_pool* bulk_pool() noexcept;
 
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
@@ -271,7 +274,7 @@ private:
     steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
     unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
     std::unique_ptr<ring::ring> ring_;
-    std::unique_ptr<buffer_pool> pools_[3];  // by group; what records have received is in them
+    std::unique_ptr<buffer_pool> pools_[4];  // by group; what records have received is in them
     std::unique_ptr<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};
@@ -291,6 +294,7 @@ private:
     bool closing_ = false;
     bool settling_ = false;           // nothing new goes to the kernel
     bool is_pool_exhausted_ = false;  // one of its pools
+    bool bulk_pool_wanted_ = false;   // once; there may be none
     bool wake_armed_ = false;
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`
