@@ -11,6 +11,23 @@
 #include "ring/kernel.hpp"
 
 namespace coil {
+namespace {
+
+// Unspecified where nobody knows it any more.
+ip::endpoint peer_of(ring::kernel& kernel, int number) noexcept {
+    ip::socket_address peer;
+    unsigned size = sizeof peer;
+    if (kernel.getpeername(number, &peer.any, &size) >= 0)
+        return ip::endpoint::from_sockaddr(peer, size);
+    // It was reset in the meantime, and is a connection all the same: its first recv says so. The kernel still remembers
+    // the peer, for those who ask for exactly as many bytes as the address has.
+    for (unsigned exact: {unsigned{sizeof peer.v6}, unsigned{sizeof peer.v4}})
+        if (kernel.getsockopt(number, SOL_SOCKET, SO_PEERNAME, &peer, &exact) >= 0)
+            return ip::endpoint::from_sockaddr(peer, exact);
+    return {};
+}
+
+}  // namespace
 
 descriptor& descriptor_table::allocate() {
     if (free_.empty()) {
@@ -28,7 +45,7 @@ void descriptor_table::recycle(descriptor& record) noexcept {
     COIL_ASSERT(!record.is_open() && !record.handle_ && record.operations_ == 0 && record.in_flight_ == 0);
     COIL_ASSERT(!record.reader_ && !record.writer_ && record.in_kernel_.empty() && record.waiting_.empty());
     record.source_.reset();
-    record.knows_peer_ = false;
+    record.forget_peer();
     ++record.generation_;
     free_.push_back(&record);
 }
@@ -47,7 +64,20 @@ void descriptor::cancel_operations() noexcept {
     }
 }
 
+// Most connections live and end without anybody wanting to know.
+bool descriptor::knows_peer() noexcept {
+    if (peer_unasked_ && is_open()) {
+        peer_ = peer_of(context_->kernel(), number_);
+        knows_peer_ = peer_.port() != 0;
+        peer_unasked_ = false;
+    }
+    return knows_peer_;
+}
+
 void descriptor::retire_operations() noexcept {
+    // Those who still wait will name the peer if they fail, and then there is no descriptor left to ask.
+    if (operations_ > 0)
+        static_cast<void>(knows_peer());
     if (source_)
         source_->close();
     cancel_operations();
@@ -71,16 +101,19 @@ void descriptor::close_number() noexcept {
     if (number_ < 0 || number_ == none)
         return;
     const int number = std::exchange(number_, -1);
-    linger lingering{};
-    unsigned size = sizeof lingering;
-    // close(2) holds the thread while it lingers. Zero seconds are a reset, at once.
-    const bool lingers =
-        context_->kernel().getsockopt(number, SOL_SOCKET, SO_LINGER, &lingering, &size) >= 0 &&
-        lingering.l_onoff != 0 && lingering.l_linger > 0;
-    if (lingers)
+    // close(2) holds the thread while it lingers.
+    if (may_linger_ && lingers(number))
         context_->close_off_loop(number);
     else
         context_->kernel().close(number);
+}
+
+// Zero seconds are a reset, at once.
+bool descriptor::lingers(int number) const noexcept {
+    linger lingering{};
+    unsigned size = sizeof lingering;
+    return context_->kernel().getsockopt(number, SOL_SOCKET, SO_LINGER, &lingering, &size) >= 0 &&
+           lingering.l_onoff != 0 && lingering.l_linger > 0;
 }
 
 environment& descriptor_use::foreign_environment() const {
@@ -124,7 +157,16 @@ descriptor_use descriptor_handle::use(int flags) {
     return {&used, used.generation(), flags};
 }
 
-void descriptor_handle::adopt(int number) { record().number_ = number; }
+void descriptor_handle::adopt(int number) { record().set_number(number); }
+
+void descriptor_handle::adopt_foreign(int number) {
+    adopt(number);
+    record_->set_may_linger();
+}
+
+void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor) {
+    record().set_accepted(number, acceptor);
+}
 
 int descriptor_handle::release() noexcept {
     if (!record_)

@@ -63,18 +63,18 @@ void basic_socket::assign(int number) {
         throw_failure(error::already_open, "assign");
     if (number < 0)
         throw_failure(system_error_code(EBADF), "assign");
-    handle_.adopt(number);
+    handle_.adopt_foreign(number);
 }
 
 void basic_socket::bind(const ip::endpoint& local) {
     ip::socket_address address;
     const socklen_t size = local.to_sockaddr(address);
-    check(is_open() ? context().kernel().bind(native_handle(), &address.any, size) : -EBADF,
+    check(is_open() ? context().kernel().bind(handle_.number(), &address.any, size) : -EBADF,
           "bind to " + local.to_string());
 }
 
 void basic_socket::listen(int backlog) {
-    check(is_open() ? context().kernel().listen(native_handle(), backlog) : -EBADF, "listen");
+    check(is_open() ? context().kernel().listen(handle_.number(), backlog) : -EBADF, "listen");
 }
 
 completed basic_socket::shutdown(shutdown_type what) noexcept {
@@ -83,7 +83,7 @@ completed basic_socket::shutdown(shutdown_type what) noexcept {
     if (what != shutdown_send)
         handle_.record().interrupt_readers();
     const int how = what == shutdown_receive ? SHUT_RD : what == shutdown_send ? SHUT_WR : SHUT_RDWR;
-    const int result = context().kernel().shutdown(native_handle(), how);
+    const int result = context().kernel().shutdown(handle_.number(), how);
     return completed("shutdown", result < 0 ? system_error_code(-result) : std::error_code());
 }
 
@@ -92,7 +92,7 @@ ip::endpoint basic_socket::local_endpoint(std::error_code& error) const noexcept
 }
 
 ip::endpoint basic_socket::remote_endpoint(std::error_code& error) const noexcept {
-    const descriptor* record = handle_.record_if_any();
+    descriptor* record = handle_.record_if_any();
     if (record && record->is_open() && record->knows_peer()) {
         error.clear();
         return record->peer();
@@ -117,15 +117,17 @@ ip::endpoint basic_socket::remote_endpoint() const {
 }
 
 void basic_socket::set_option(int level, int name, const void* value, std::size_t size) {
-    check(is_open() ? context().kernel().setsockopt(native_handle(), level, name, value,
+    check(is_open() ? context().kernel().setsockopt(handle_.number(), level, name, value,
                                                     static_cast<unsigned>(size))
                     : -EBADF,
           "setsockopt(" + std::to_string(level) + ", " + std::to_string(name) + ")");
+    if (level == SOL_SOCKET && name == SO_LINGER)
+        handle_.record().set_may_linger();
 }
 
 void basic_socket::get_option(int level, int name, void* value, std::size_t& size) const {
     auto written = static_cast<unsigned>(size);
-    check(is_open() ? context().kernel().getsockopt(native_handle(), level, name, value, &written) : -EBADF,
+    check(is_open() ? context().kernel().getsockopt(handle_.number(), level, name, value, &written) : -EBADF,
           "getsockopt(" + std::to_string(level) + ", " + std::to_string(name) + ")");
     size = written;
 }

@@ -63,7 +63,7 @@ accept::~accept() {
     if (!queue)
         return;  // refused before it waited
     if (is_done() && answer().result >= 0)
-        queue->put_back({answer().result, peer_});
+        queue->put_back(answer().result);
     queue->relax();
 }
 
@@ -72,9 +72,7 @@ bool accept::await_ready() noexcept {
     auto* queue = static_cast<accept_queue*>(source());
     if (!queue || queue->is_empty() || !begin_at_once())
         return false;
-    const accepted connection = queue->take();
-    peer_ = connection.peer;
-    finish_at_once(connection.number);
+    finish_at_once(queue->take());
     return true;
 }
 
@@ -89,20 +87,15 @@ void accept::await_suspend(std::coroutine_handle<> caller) {
 
 void accept::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
 
-void accept::serve(std::int32_t result, const ip::endpoint& peer) noexcept {
-    peer_ = peer;
-    finish(result);
-}
-
-outcome<accepted> accept::await_outcome() noexcept {
+outcome<int> accept::await_outcome() noexcept {
     if (const auto error = failure())
         return error;
-    const accepted connection{answer().result, peer_};
+    const int number = answer().result;
     finish_taken();
-    return connection;
+    return number;
 }
 
-accepted accept::await_resume() {
+int accept::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
         fail(outcome.error());
@@ -115,16 +108,15 @@ accept_queue::accept_queue(descriptor& record) : record_(record), back_off_(*thi
 
 accept_queue::~accept_queue() { close(); }
 
-accepted accept_queue::take() noexcept {
-    const accepted connection = accepted_.front();
+int accept_queue::take() noexcept {
+    const int number = accepted_.front();
     accepted_.pop_front();
-    return connection;
+    return number;
 }
 
 void accept_queue::wait(accept& waiter) noexcept {
     if (!is_empty()) {
-        const accepted connection = take();
-        waiter.serve(connection.number, connection.peer);
+        waiter.finish(take());
         return;
     }
     waiter.wait_in(record_);
@@ -132,7 +124,7 @@ void accept_queue::wait(accept& waiter) noexcept {
 }
 
 void accept_queue::arrived(int number) noexcept {
-    deliver({number, closed_ ? ip::endpoint() : peer_of(number)});
+    deliver(number);
     if (accepted_.size() >= record_.context().chosen().unaccepted_max && !record_.has_waiting() &&
         !filler_.was_cancelled()) {
         record_.context().count_ahead_stop();
@@ -140,44 +132,29 @@ void accept_queue::arrived(int number) noexcept {
     }
 }
 
-// One address can't be shared by all connections of a multishot: the next one would overwrite it. So each is asked for.
-ip::endpoint accept_queue::peer_of(int number) noexcept {
-    ring::kernel& kernel = record_.context().kernel();
-    ip::socket_address peer;
-    unsigned size = sizeof peer;
-    if (kernel.getpeername(number, &peer.any, &size) >= 0)
-        return ip::endpoint::from_sockaddr(peer, size);
-    // It was reset in the meantime, and is a connection all the same: its first recv says so. The kernel still remembers
-    // the peer, for those who ask for exactly as many bytes as the address has.
-    for (unsigned exact: {unsigned{sizeof peer.v6}, unsigned{sizeof peer.v4}})
-        if (kernel.getsockopt(number, SOL_SOCKET, SO_PEERNAME, &peer, &exact) >= 0)
-            return ip::endpoint::from_sockaddr(peer, exact);
-    return {};
-}
-
-void accept_queue::deliver(const accepted& connection) noexcept {
+void accept_queue::deliver(int number) noexcept {
     if (closed_) {
-        close_connection(connection.number);
+        close_connection(number);
     } else if (operation* waiter = record_.take_waiting()) {
-        static_cast<accept*>(waiter)->serve(connection.number, connection.peer);
+        static_cast<accept*>(waiter)->finish(number);
     } else {
         try {
-            accepted_.push_back(connection);
+            accepted_.push_back(number);
         } catch (...) {
-            close_connection(connection.number);  // no memory to remember it: the peer hears of it at once
+            close_connection(number);  // no memory to remember it: the peer hears of it at once
         }
     }
 }
 
-void accept_queue::put_back(const accepted& connection) noexcept {
+void accept_queue::put_back(int number) noexcept {
     if (closed_ || record_.has_waiting()) {
-        deliver(connection);
+        deliver(number);
         return;
     }
     try {
-        accepted_.push_front(connection);
+        accepted_.push_front(number);
     } catch (...) {
-        close_connection(connection.number);
+        close_connection(number);
     }
 }
 
@@ -195,14 +172,14 @@ void accept_queue::fill() noexcept {
 
 void accept_queue::fail_all(std::int32_t result) noexcept {
     while (operation* waiter = record_.take_waiting())
-        static_cast<accept*>(waiter)->serve(result, {});
+        static_cast<accept*>(waiter)->finish(result);
 }
 
 void accept_queue::close() noexcept {
     closed_ = true;
     back_off_.disarm();
     while (!is_empty())
-        close_connection(take().number);
+        close_connection(take());
 }
 
 void accept_queue::close_connection(int number) noexcept { record_.context().kernel().close(number); }
@@ -226,6 +203,7 @@ void accept_queue::filler::ask() noexcept {
 }
 
 void accept_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
+    // No address: all connections of a multishot would share it, and the next one overwrite it.
     io_uring_prep_multishot_accept(&sqe, target().number(), nullptr, nullptr, SOCK_CLOEXEC);
 }
 

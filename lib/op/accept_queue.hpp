@@ -29,11 +29,11 @@ public:
 
     [[nodiscard]] bool is_empty() const noexcept { return accepted_.empty(); }
     /// The first of those that were not yet taken.
-    [[nodiscard]] accepted take() noexcept;
+    [[nodiscard]] int take() noexcept;
     /// Serves `waiter`, now or when a connection comes.
     void wait(accept& waiter) noexcept;
     /// A connection that nobody took after all: for the next in line.
-    void put_back(const accepted& connection) noexcept;
+    void put_back(int number) noexcept;
     /// Somebody has stopped waiting: if nobody is left, the kernel need not look any further.
     void relax() noexcept;
 
@@ -69,15 +69,14 @@ private:
     };
 
     void arrived(int number) noexcept;
-    [[nodiscard]] ip::endpoint peer_of(int number) noexcept;
-    void deliver(const accepted& connection) noexcept;
+    void deliver(int number) noexcept;
     void fill() noexcept;
     void fail_all(std::int32_t result) noexcept;
     void close_connection(int number) noexcept;
 
     descriptor& record_;
     bool closed_ = false;
-    std::deque<accepted> accepted_;  // while there are any, nobody waits
+    std::deque<int> accepted_;  // while there are any, nobody waits
     back_off back_off_;
     filler filler_;  // last, so that it goes first: while it ends, connections may still come
 };

@@ -322,6 +322,31 @@ TEST_F(TcpClose, LingerOfManySecondsHoldsNobody) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 
+// Linux passes it on from the listening socket.
+TEST_F(TcpClose, LingerOfAnAcceptorHoldsNobodyEither) {
+    const auto began = std::chrono::steady_clock::now();
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
+        acceptor.set_option(socket_base::linger(true, 30));
+        tcp::socket peer(context());
+        co_await peer.connect(acceptor.local_endpoint());
+        auto socket = co_await acceptor.accept();
+        socket_base::linger inherited;
+        socket.get_option(inherited);
+        EXPECT_EQ(inherited.timeout(), 30);
+        auto [ec, n] = co_await as_tuple(timeout(write(socket, too_much()), 20ms));
+        EXPECT_EQ(ec, error::timed_out);
+        socket.close();
+        std::size_t received = 0;
+        std::vector<char> buffer(1 << 16);
+        while (const std::size_t got = co_await peer.recv(buffer))
+            received += got;
+        EXPECT_EQ(received, n);
+    });
+    real().destroy();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+}
+
 TEST_F(TcpClose, LingerHoldsNoContextThatIsDestroyed) {
     const auto began = std::chrono::steady_clock::now();
     auto both = real().connection();

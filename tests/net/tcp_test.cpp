@@ -3,6 +3,7 @@
 #include <coil/net/tcp.hpp>
 
 #include <array>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -85,6 +86,34 @@ TEST_P(Tcp, AnErrorNamesTheOperationAndThePeer) {
             EXPECT_EQ(failure.code(), error::connection_reset);
             EXPECT_NE(text.find("recv"), std::string_view::npos) << text;
             EXPECT_NE(text.find(peer), std::string_view::npos) << text;
+        }
+    });
+}
+
+TEST_P(Tcp, AnErrorOfAnAcceptedSocketNamesThePeerAlsoWhenItWasClosedMeanwhile) {
+    tell([&]() -> task<> {
+        const auto text_of = [](tcp::socket& socket) -> task<std::string> {
+            std::array<char, 1> buffer;
+            try {
+                co_await socket.recv(buffer);
+            } catch (const transfer_error& failure) {
+                co_return failure.what();
+            }
+            co_return "no error";
+        };
+        for (const bool reset: {true, false}) {
+            auto both = co_await connect_ends(context(), loopback());
+            const std::string peer = both.near.local_endpoint().to_string();
+            auto reading = co_spawn(context(), text_of, std::ref(both.far));
+            co_await let_others_run();
+            if (reset) {
+                both.near.set_option(socket_base::linger(true, 0));
+                both.near.close();
+            } else {
+                both.far.close();
+            }
+            const std::string text = co_await reading.join();
+            EXPECT_NE(text.find(peer), std::string::npos) << text;
         }
     });
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "support/scripted_context.hpp"
 
@@ -190,6 +191,156 @@ TEST(Close, WithLingerOnAContextThatNeverRan) {
     auto socket = context.connected_socket();
     socket.set_option(socket_base::linger(true, 5));
     socket.close();
+}
+
+/// SO_LINGER as somebody sets it whom the library does not see.
+void set_linger_by_hand(scripted_context& context, int number) {
+    const linger five{1, 5};
+    EXPECT_EQ(context.script().setsockopt(number, SOL_SOCKET, SO_LINGER, &five, sizeof five), 0);
+}
+
+unsigned lingers_asked(scripted_context& context) {
+    return context.script().options_asked(SOL_SOCKET, SO_LINGER);
+}
+
+/// Closes it, off the loop.
+void close_lingering(scripted_context& context, tcp::socket& socket) {
+    context.run([&]() -> task<> {
+        socket.close();
+        co_return;
+    });
+    EXPECT_EQ(context.script().submitted(IORING_OP_CLOSE), 1u);
+    EXPECT_EQ(lingers_asked(context), 1u);
+}
+
+TEST(Close, OfASocketOnWhichNobodyCanHaveSetLingerDoesNotAskForIt) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        tcp::socket socket(context, {tcp::v4(), 0});
+        socket.set_option(socket_base::keep_alive(true));
+        socket_base::keep_alive kept;
+        socket.get_option(kept);
+        context.answer_next(0);
+        co_await socket.connect({ip::address_v4::loopback(), 7777});
+        EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
+        EXPECT_NE(socket.local_endpoint().port(), 0u);
+        socket.shutdown(socket_base::shutdown_send);
+        socket.close();
+        udp::socket datagrams(context, {udp::v4(), 0});
+        tcp::acceptor acceptor(context, {tcp::v6(), 0});
+        context.answer_next(reply::connection());
+        tcp::endpoint peer;
+        auto accepted = co_await acceptor.accept(peer);
+        accepted.set_option(socket_base::keep_alive(true));
+    });
+    EXPECT_TRUE(context.script().open_descriptors().empty());
+    EXPECT_EQ(lingers_asked(context), 0u);
+}
+
+TEST(Close, HonoursLingerThatWasSetAsAnOption) {
+    scripted_context context;
+    tcp::socket socket(context, tcp::v4());
+    socket.set_option(socket_base::linger(true, 5));
+    close_lingering(context, socket);
+}
+
+TEST(Close, HonoursLingerOfASocketThatWasAssigned) {
+    scripted_context context;
+    const int number = context.script().make_connection(SOCK_STREAM, {ip::address_v4::loopback(), 7777});
+    set_linger_by_hand(context, number);
+    tcp::socket socket(context);
+    socket.assign(tcp::v4(), number);
+    close_lingering(context, socket);
+}
+
+TEST(Close, HonoursLingerThatWasSetByHand) {
+    scripted_context context;
+    tcp::socket socket(context, tcp::v4());
+    set_linger_by_hand(context, std::as_const(socket).native_handle());
+    close_lingering(context, socket);
+}
+
+TEST(Close, HonoursLingerThatTheAcceptorPassedOn) {
+    const auto accept_and_close = [](scripted_context& context, tcp::acceptor& acceptor) {
+        tcp::socket socket;
+        context.run([&]() -> task<> {
+            context.answer_next(reply::connection());
+            socket = co_await acceptor.accept();
+        });
+        close_lingering(context, socket);
+    };
+    {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        acceptor.set_option(socket_base::linger(true, 5));
+        accept_and_close(context, acceptor);
+    }
+    {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        set_linger_by_hand(context, acceptor.native_handle());
+        accept_and_close(context, acceptor);
+    }
+    {
+        scripted_context context;
+        const int number = context.script().socket(AF_INET, SOCK_STREAM, 0);
+        set_linger_by_hand(context, number);
+        tcp::acceptor acceptor(context);
+        acceptor.assign(tcp::v4(), number);
+        acceptor.listen();
+        accept_and_close(context, acceptor);
+    }
+}
+
+// It was served, and its turn comes when the acceptor is gone.
+TEST(Close, HonoursLingerOfAnAcceptorThatIsClosedMeanwhile) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    acceptor.set_option(socket_base::linger(true, 5));
+    tcp::socket socket;
+    std::array<char, 10> buffer;
+    auto other = context.connected_socket();
+    auto closing = context.spawn([&]() -> task<> {
+        co_await other.recv(buffer);
+        acceptor.close();
+        EXPECT_EQ(lingers_asked(context), 1u);
+    });
+    context.then([&] {
+        context.answer(IORING_OP_RECV, "close");
+        context.answer(IORING_OP_ACCEPT, reply::connection());
+    });
+    context.run([&]() -> task<> { socket = co_await acceptor.accept(); });
+    context.run([&]() -> task<> {
+        socket.close();
+        co_return;
+    });
+    EXPECT_EQ(lingers_asked(context), 2u);
+    EXPECT_EQ(context.script().submitted(IORING_OP_CLOSE), 2u);
+}
+
+// A record serves one descriptor after the other, also for one socket.
+TEST(Close, ForgetsWithTheDescriptorThatItMayLinger) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        tcp::socket socket(context, tcp::v4());
+        socket.set_option(socket_base::linger(true, 0));
+        context.answer_next(-ECONNREFUSED);
+        auto [refused] = co_await as_tuple(socket.connect({ip::address_v4::loopback(), 7777}));
+        EXPECT_EQ(refused, error::connection_refused);
+        EXPECT_EQ(lingers_asked(context), 1u);
+        context.answer_next(0);
+        co_await socket.connect({ip::address_v4::loopback(), 7777});
+        socket.close();
+        EXPECT_EQ(lingers_asked(context), 1u);
+
+        socket.open();
+        socket.set_option(socket_base::linger(true, 0));
+        socket.close();
+        EXPECT_EQ(lingers_asked(context), 2u);
+        socket.open();
+        socket.close();
+        EXPECT_EQ(lingers_asked(context), 2u);
+    });
 }
 
 TEST(Release, HandsTheDescriptorOutAndEndsWhatIsPending) {

@@ -539,7 +539,10 @@ int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
     if (sqe.opcode == IORING_OP_ACCEPT && answer.kind_ == reply::kind::connection) {
         if (sqe.addr)
             store_address(answer.peer_, pointer<void>(sqe.addr), pointer<unsigned>(sqe.addr2));
-        return make_connection(SOCK_STREAM, answer.peer_);
+        const int number = make_connection(SOCK_STREAM, answer.peer_);
+        if (const fake* listening = find_open(sqe.fd))
+            fakes_.at(number).options = listening->options;  // inherited
+        return number;
     }
     if (answer.kind_ == reply::kind::bytes) {
         const int result = scatter(sqe, answer.bytes_);

@@ -195,6 +195,7 @@ public:
         int type = 0;
         int protocol = 0;
         bool open = true;
+        bool reset = false;
         int backlog = -1;
         int shut_down = -1;
         ip::endpoint local;
@@ -204,8 +205,18 @@ public:
     };
     [[nodiscard]] const fake& descriptor(int number) const { return fakes_.at(number); }
     [[nodiscard]] std::vector<int> open_descriptors() const;
+    /// How often somebody asked getpeername(2), and getsockopt(2) for this option, of whatever descriptor.
+    [[nodiscard]] unsigned peers_asked() const { return peers_asked_; }
+    [[nodiscard]] unsigned options_asked(int level, int name) const {
+        const auto found = options_asked_.find({level, name});
+        return found == options_asked_.end() ? 0 : found->second;
+    }
     /// A new descriptor, connected to `peer`.
     int make_connection(int type, const ip::endpoint& peer);
+    /// The peer has reset the connection: getpeername(2) says that there is none, SO_PEERNAME who it was.
+    void reset_by_peer(int number) { fakes_.at(number).reset = true; }
+    /// Nobody knows any more who it was.
+    void forget_peer(int number) { fakes_.at(number).peer.reset(); }
     /// For a descriptor that the test closes itself.
     void forget(int number) { fakes_.erase(number); }
 
@@ -327,6 +338,8 @@ private:
     std::map<int, fake> fakes_;
     std::map<int, std::string> unread_;  // what arrived, and found no buffer
     std::map<int, std::deque<reply>> unread_datagrams_;
+    unsigned peers_asked_ = 0;
+    std::map<std::pair<int, int>, unsigned> options_asked_;
     int next_descriptor_ = first_descriptor;
     std::uint16_t next_port_ = 40000;
     unsigned enters_ = 0;

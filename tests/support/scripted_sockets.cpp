@@ -150,11 +150,21 @@ int scripted_kernel::setsockopt(int number, int level, int name, const void* val
 }
 
 int scripted_kernel::getsockopt(int number, int level, int name, void* value, unsigned* size) {
+    ++options_asked_[{level, name}];
     if (fails_here())
         return -fail_with_;
     fake* asked = find_open(number);
     if (!asked)
         return -EBADF;
+    if (level == SOL_SOCKET && name == SO_PEERNAME) {
+        ip::socket_address address;
+        if (!asked->peer)
+            return -ENOTCONN;
+        if (asked->peer->to_sockaddr(address) < *size)
+            return -EINVAL;
+        std::memcpy(value, &address, *size);
+        return 0;
+    }
     std::memset(value, 0, *size);
     if (const auto found = asked->options.find({level, name}); found != asked->options.end()) {
         *size = std::min(*size, static_cast<unsigned>(found->second.size()));
@@ -174,12 +184,13 @@ int scripted_kernel::getsockname(int number, sockaddr* address, unsigned* size) 
 }
 
 int scripted_kernel::getpeername(int number, sockaddr* address, unsigned* size) {
+    ++peers_asked_;
     if (fails_here())
         return -fail_with_;
     const fake* asked = find_open(number);
     if (!asked)
         return -EBADF;
-    if (!asked->peer)
+    if (!asked->peer || asked->reset)
         return -ENOTCONN;
     store_address(*asked->peer, address, size);
     return 0;

@@ -54,16 +54,35 @@ public:
     /// Counts what this record has stood for: a description made for an earlier one doesn't reach the next.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
-    void set_number(int number) noexcept { number_ = number; }
+    /// Of a new descriptor, of which nothing is known yet.
+    void set_number(int number) noexcept {
+        number_ = number;
+        may_linger_ = false;
+        forget_peer();
+    }
+    /// Of a connection that `acceptor` took: it has a peer, and the options that it inherits from there.
+    void set_accepted(int number, const descriptor& acceptor) noexcept {
+        set_number(number);
+        may_linger_ = acceptor.may_linger_;
+        peer_unasked_ = true;
+    }
 
     /// The number of a record that stands for no descriptor, for operations that need none.
     static constexpr int none = 0x7fffffff;
 
+    /// Whether the other side is known. That of an accepted connection is asked for by the first who wants it.
+    [[nodiscard]] bool knows_peer() noexcept;
     /// The other side, where it is known.
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
-    [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
-    void set_peer(const ip::endpoint& peer) noexcept { peer_ = peer, knows_peer_ = true; }
-    void forget_peer() noexcept { knows_peer_ = false; }
+    void set_peer(const ip::endpoint& peer) noexcept {
+        peer_ = peer;
+        knows_peer_ = true;
+        peer_unasked_ = false;
+    }
+    void forget_peer() noexcept { knows_peer_ = peer_unasked_ = false; }
+
+    /// SO_LINGER may be set from now on: only then closing asks for it, which is a system call.
+    void set_may_linger() noexcept { may_linger_ = true; }
 
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
     void set_source(std::unique_ptr<descriptor_source> source) noexcept { source_ = std::move(source); }
@@ -90,6 +109,8 @@ private:
     friend class descriptor_table;
     friend class descriptor_handle;
 
+    [[nodiscard]] bool lingers(int number) const noexcept;
+
     io_context* context_;
     descriptor_handle* handle_ = nullptr;  // who owns it; null once closed
     intrusive_list<operation> in_kernel_;  // submitted, or about to be
@@ -103,6 +124,8 @@ private:
     std::uint32_t operations_ = 0;  // started and not yet destroyed: they point here
     std::uint32_t in_flight_ = 0;   // of these: the kernel has them
     bool knows_peer_ = false;
+    bool peer_unasked_ = false;  // it was accepted, and nobody has wanted to know from whom
+    bool may_linger_ = false;
     std::uint8_t cancels_ = 0;  // counted, so that they also reach what has completed and not had its turn
 };
 
@@ -132,9 +155,19 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return record_ && record_->is_open(); }
     /// The descriptor's number, -1 while closed.
     [[nodiscard]] int number() const noexcept { return record_ ? record_->number() : -1; }
+    /// The same for the user, who may set options with it that we don't see.
+    [[nodiscard]] int lend_number() const noexcept {
+        if (record_)
+            record_->set_may_linger();
+        return number();
+    }
 
-    /// Takes ownership of an open descriptor.
+    /// Takes ownership of a descriptor that was opened just now.
     void adopt(int number);
+    /// Of one that comes from elsewhere, with options that we have not seen.
+    void adopt_foreign(int number);
+    /// Of a connection that `acceptor` took.
+    void adopt_accepted(int number, const descriptor& acceptor);
     /// Ends all operations, and hands the descriptor out.
     [[nodiscard]] int release() noexcept;
     /// Ends all operations and closes the descriptor, before it returns.
@@ -145,7 +178,7 @@ public:
     /// For a description. The record exists from the first use on.
     [[nodiscard]] descriptor_use use(int flags = 0);
     [[nodiscard]] descriptor& record();
-    [[nodiscard]] const descriptor* record_if_any() const noexcept { return record_; }
+    [[nodiscard]] descriptor* record_if_any() const noexcept { return record_; }
     /// Whether bytes were received for it that nobody has read. Stops receiving ahead.
     [[nodiscard]] bool keeps_bytes() const noexcept {
         return record_ && record_->source() && record_->source()->keeps_bytes();

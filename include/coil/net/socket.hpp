@@ -26,8 +26,8 @@ public:
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
 
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
-    /// The descriptor, for calls that are not here. -1 while closed. The socket keeps it.
-    [[nodiscard]] int native_handle() const noexcept { return handle_.number(); }
+    /// The descriptor, for calls that are not here. -1 while closed. The socket keeps it, and closing asks for SO_LINGER.
+    [[nodiscard]] int native_handle() const noexcept { return handle_.lend_number(); }
 
     /// Ends all operations with operation_aborted, and hands the open descriptor out: it is the caller's to close.
     /// Throws error::unread_bytes if a `recv_stream` has received bytes that nobody has read; the socket stays open then.

@@ -54,7 +54,8 @@ public:
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
         return endpoint_type(basic_socket::local_endpoint(error));
     }
-    /// The peer. Known without a system call, also after the peer has reset the connection.
+    /// The peer, also after it has reset the connection. After connect() known without a system call; that of an accepted
+    /// socket is asked for once, by the first who wants it: getpeername(2).
     [[nodiscard]] endpoint_type remote_endpoint() const {
         return endpoint_type(basic_socket::remote_endpoint());
     }
@@ -130,10 +131,8 @@ private:
     template <class>
     friend class accept_operation;
 
-    stream_socket(io_context& context, const op::accepted& connection) : basic_socket(context) {
-        basic_socket::assign(connection.number);
-        if (connection.knows_peer())
-            handle_.record().set_peer(connection.peer);
+    stream_socket(int accepted, const descriptor& acceptor) : basic_socket(acceptor.context()) {
+        handle_.adopt_accepted(accepted, acceptor);
     }
 };
 
@@ -156,10 +155,11 @@ public:
     socket_type await_resume() { return take(op::accept::await_resume()); }
 
 private:
-    socket_type take(const op::accepted& connection) {
-        if (peer_)
-            *peer_ = typename Protocol::endpoint(connection.peer);
-        return socket_type(target().context(), connection);
+    socket_type take(int number) {
+        socket_type connection(number, target());
+        if (std::error_code unknown; peer_)
+            *peer_ = connection.remote_endpoint(unknown);
+        return connection;
     }
 
     typename Protocol::endpoint* peer_;
@@ -217,10 +217,11 @@ public:
     /// Errors:    operation_aborted, bad_descriptor, invalid_argument where listen() is missing. Errors of single
     ///            connections are passed over; out of descriptors, it tries again ten times a second.
     /// Cancel:    operation_aborted; no connection is lost, it is for the next accept().
-    /// Cost:      one SQE for any number of connections (multishot), getpeername(2) for each; no allocation.
+    /// Cost:      one SQE for any number of connections (multishot); no allocation.
     [[nodiscard]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
-    /// The same, and stores the peer's address: unspecified if the connection was reset before it was taken. `peer` must
-    /// live until the await is over.
+    /// The same, and stores the peer's address: unspecified if nobody knows it any more. `peer` must live until the await is
+    /// over.
+    /// Cost:      getpeername(2), besides.
     [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
 };
 

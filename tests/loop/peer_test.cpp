@@ -1,0 +1,251 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// Whom a descriptor is connected to: who knows it, and when the kernel is asked.
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+using bytes = std::array<char, 10>;
+
+const ip::endpoint client{ip::address_v4({192, 0, 2, 9}), 4711};
+const ip::endpoint client_v6{ip::address_v6::loopback(), 4711};
+
+unsigned names_asked(scripted_context& context) {
+    return context.script().options_asked(SOL_SOCKET, SO_PEERNAME);
+}
+
+/// The text of the error that a recv ends with.
+task<std::string> failure_of_recv(tcp::socket& socket) {
+    bytes buffer;
+    try {
+        co_await socket.recv(buffer);
+    } catch (const transfer_error& failure) {
+        co_return failure.what();
+    }
+    co_return "no error";
+}
+
+bool names(std::string_view text, const ip::endpoint& peer) {
+    return text.find("recv (peer " + peer.to_string() + ")") != std::string_view::npos;
+}
+
+TEST(Peer, OfAnAcceptedConnectionIsNotAskedForWhereNobodyWantsIt) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    bytes buffer;
+    context.run([&]() -> task<> {
+        for (int i = 0; i < 3; ++i) {
+            context.answer_next(reply::connection(client).last());
+            auto socket = co_await acceptor.accept();
+            context.answer_next("hello");
+            const std::size_t n = co_await socket.recv(buffer);
+            context.answer_next(reply::all());
+            co_await socket.send(coil::buffer(buffer.data(), n));
+            context.answer_next(0);
+            EXPECT_EQ(co_await socket.recv(buffer), 0u);
+            socket.close();
+        }
+    });
+    EXPECT_EQ(context.script().peers_asked(), 0u);
+    EXPECT_EQ(names_asked(context), 0u);
+    EXPECT_EQ(context.script().options_asked(SOL_SOCKET, SO_LINGER), 0u);
+}
+
+TEST(Peer, OfAnAcceptedConnectionIsAskedForOnceByTheFirstWhoWantsIt) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection(client));
+        auto socket = co_await acceptor.accept();
+        EXPECT_EQ(context.script().peers_asked(), 0u);
+        EXPECT_EQ(socket.remote_endpoint(), client);
+        EXPECT_EQ(context.script().peers_asked(), 1u);
+        EXPECT_EQ(socket.remote_endpoint(), client);
+        const auto moved = std::move(socket);
+        EXPECT_EQ(moved.remote_endpoint(), client);
+        EXPECT_EQ(context.script().peers_asked(), 1u);
+        EXPECT_EQ(names_asked(context), 0u);
+    });
+}
+
+TEST(Peer, ThatAcceptStoresIsAskedForOnce) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection(client));
+        tcp::endpoint peer;
+        auto socket = co_await acceptor.accept(peer);
+        EXPECT_EQ(peer, client);
+        EXPECT_EQ(socket.remote_endpoint(), client);
+        EXPECT_EQ(context.script().peers_asked(), 1u);
+    });
+}
+
+TEST(Peer, ThatHasResetBeforeItWasAskedForIsStillKnown) {
+    for (const auto& peer: {client, client_v6}) {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        context.run([&]() -> task<> {
+            context.answer_next(reply::connection(peer));
+            auto socket = co_await acceptor.accept();
+            context.script().reset_by_peer(context.script().open_descriptors().back());
+            EXPECT_EQ(socket.remote_endpoint(), peer);
+            EXPECT_EQ(socket.remote_endpoint(), peer);
+            EXPECT_EQ(context.script().peers_asked(), 1u);
+            EXPECT_EQ(names_asked(context), peer == client ? 2u : 1u);  // the larger address first
+        });
+    }
+}
+
+TEST(Peer, WhomNobodyKnowsAnyMoreIsUnspecified) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    const auto forget = [&] { context.script().forget_peer(context.script().open_descriptors().back()); };
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection(client));
+        auto socket = co_await acceptor.accept();
+        forget();
+        std::error_code ec;
+        EXPECT_EQ(socket.remote_endpoint(ec), tcp::endpoint());
+        EXPECT_EQ(ec, std::errc::not_connected);
+        context.answer_next(-ECONNRESET);
+        const std::string text = co_await failure_of_recv(socket);
+        EXPECT_EQ(text.find("peer 0.0.0.0"), std::string::npos) << text;
+
+        tcp::endpoint peer(client);
+        auto second = context.spawn([&]() -> task<> { co_await acceptor.accept(peer); });
+        context.then([&] {
+            context.answer(IORING_OP_ACCEPT, reply::connection(client));
+            forget();
+        });
+        co_await second.join();
+        EXPECT_EQ(peer, tcp::endpoint());
+    });
+}
+
+TEST(Peer, OfAnAcceptedConnectionIsInTheTextOfAnErrorAlsoAfterAReset) {
+    for (const bool asked_before: {false, true}) {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        context.run([&]() -> task<> {
+            context.answer_next(reply::connection(client));
+            auto socket = co_await acceptor.accept();
+            if (asked_before) {
+                EXPECT_EQ(socket.remote_endpoint(), client);
+            }
+            context.script().reset_by_peer(context.script().open_descriptors().back());
+            context.answer_next(-ECONNRESET);
+            const std::string text = co_await failure_of_recv(socket);
+            EXPECT_TRUE(names(text, client)) << text;
+            EXPECT_EQ(context.script().peers_asked(), 1u);
+        });
+    }
+}
+
+TEST(Peer, IsNotAskedForByAnErrorWithoutAText) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    bytes buffer;
+    context.run([&]() -> task<> {
+        context.answer_next(reply::connection(client));
+        auto socket = co_await acceptor.accept();
+        context.answer_next(-ECONNRESET);
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer));
+        EXPECT_EQ(ec, error::connection_reset);
+    });
+    EXPECT_EQ(context.script().peers_asked(), 0u);
+}
+
+// When the error's text is written the descriptor is gone.
+TEST(Peer, IsInTheTextOfAnErrorAlsoWhereTheSocketWasClosedOrReleased) {
+    for (const bool release: {false, true}) {
+        scripted_context context;
+        auto acceptor = context.acceptor();
+        std::optional<tcp::socket> socket;
+        int released = -1;
+        context.run([&]() -> task<> {
+            context.answer_next(reply::connection(client));
+            socket = co_await acceptor.accept();
+            context.then([&] {
+                if (release)
+                    released = socket->release();
+                else
+                    socket->close();
+            });
+            const std::string text = co_await failure_of_recv(*socket);
+            EXPECT_TRUE(names(text, client)) << text;
+        });
+        EXPECT_EQ(context.script().peers_asked(), 1u);
+        if (release)
+            context.script().forget(released);
+    }
+}
+
+TEST(Peer, WhomWeHaveConnectedToIsKnownWithoutAQuestion) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        tcp::socket socket(context);
+        context.answer_next(0);
+        co_await socket.connect(tcp::endpoint(client));
+        EXPECT_EQ(socket.remote_endpoint(), client);
+        context.answer_next(-ECONNRESET);
+        const std::string text = co_await failure_of_recv(socket);
+        EXPECT_TRUE(names(text, client)) << text;
+    });
+    EXPECT_EQ(context.script().peers_asked(), 0u);
+}
+
+// What the kernel says of them may change, so it is asked each time, and in its own words.
+TEST(Peer, OfSocketsThatComeFromElsewhereIsAskedForEachTimeAndNotForAText) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    auto unconnected = context.datagram_socket();
+    auto datagrams = context.connected_datagram_socket();
+    context.run([&]() -> task<> {
+        std::error_code ec;
+        EXPECT_EQ(unconnected.remote_endpoint(ec), udp::endpoint());
+        EXPECT_EQ(ec, std::errc::not_connected);
+        EXPECT_EQ(datagrams.remote_endpoint().port(), 7777u);
+        EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
+        EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
+        EXPECT_EQ(context.script().peers_asked(), 4u);
+        context.answer_next(-ECONNRESET);
+        const std::string text = co_await failure_of_recv(socket);
+        EXPECT_EQ(text.find("peer 127"), std::string::npos) << text;
+        EXPECT_EQ(context.script().peers_asked(), 4u);
+    });
+    EXPECT_EQ(names_asked(context), 0u);
+}
+
+// A record serves one descriptor after the other, and knows nothing of those that it stood for before.
+TEST(Peer, OfOneConnectionIsNotThatOfTheNextInItsPlace) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.run([&]() -> task<> {
+        for (const bool asks: {true, false}) {
+            context.answer_next(reply::connection(client).last());
+            auto socket = co_await acceptor.accept();
+            if (asks) {
+                EXPECT_EQ(socket.remote_endpoint(), client);
+            }
+        }
+        tcp::socket next(context, tcp::v4());
+        std::error_code ec;
+        EXPECT_EQ(next.remote_endpoint(ec), tcp::endpoint());
+        EXPECT_EQ(ec, std::errc::not_connected);
+        EXPECT_EQ(names_asked(context), 0u);
+    });
+}
+
+}  // namespace
+}  // namespace coil::test
