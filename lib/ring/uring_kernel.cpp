@@ -37,6 +37,15 @@ int milliseconds_until(time_point deadline, time_point now) noexcept {
     return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
 }
 
+// The field after bgid: `pad` in liburing 2.3, `flags` in newer ones.
+template <class Registration>
+std::uint16_t& flags_of(Registration& shared) noexcept {
+    if constexpr (requires { shared.flags; })
+        return shared.flags;
+    else
+        return shared.pad;
+}
+
 }  // namespace
 
 void uring_kernel::pretend_6_1(bool pretend) noexcept { pretending_6_1 = pretend; }
@@ -147,7 +156,7 @@ int uring_kernel::register_buffers(io_uring& memory, const buffer_ring& buffers,
     shared.ring_addr = reinterpret_cast<std::uintptr_t>(buffers.data());
     shared.ring_entries = buffers.entries();
     shared.bgid = group;
-    shared.pad = incremental ? abi::buffer_ring_incremental : 0;  // `flags`, in newer headers
+    flags_of(shared) = incremental ? abi::buffer_ring_incremental : 0;
     return io_uring_register(static_cast<unsigned>(memory.ring_fd), IORING_REGISTER_PBUF_RING, &shared, 1);
 }
 
