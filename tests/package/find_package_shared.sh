@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# find_package(coil) for a shared library: whoever uses it needs no liburing. It names itself by major and minor version.
+. "$(dirname "$0")/lib.sh"
+
+install shared
+build_by_cmake "$hello" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS="$flags" -DCMAKE_DISABLE_FIND_PACKAGE_liburing=ON
+says_hello "$build/hello"
+
+minor=${COIL_VERSION%.*}
+needed=$(LC_ALL=C objdump -p "$build/hello" | awk '$1 == "NEEDED" { print $2 }')
+case $needed in
+*"libcoil.so.$minor"*) ;;
+*) fail "the program does not need libcoil.so.$minor, but $needed" ;;
+esac
+[ "$(readlink "$libdir/libcoil.so.$minor")" = "libcoil.so.$COIL_VERSION" ] || fail "libcoil.so.$COIL_VERSION is missing"

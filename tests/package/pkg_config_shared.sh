@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# coil.pc for a shared library names only that. Where it lies in a folder that the loader does not know, that has to be told.
+. "$(dirname "$0")/lib.sh"
+
+install shared
+build_by_pkg_config
+case $words in
+*-luring*) fail "a program with a shared coil needs no liburing: $words" ;;
+esac
+LD_LIBRARY_PATH=$libdir
+export LD_LIBRARY_PATH
+says_hello "$build/hello"

@@ -1,0 +1,11 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# coil.pc with --static names what a static coil is made of.
+. "$(dirname "$0")/lib.sh"
+
+install static
+[ "$(PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --modversion coil)" = "$COIL_VERSION" ] || fail "coil.pc has another version"
+build_by_pkg_config --static
+says_hello "$build/hello"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# What was installed may be moved: nothing in it knows where it was, or where it was built.
+. "$(dirname "$0")/lib.sh"
+
+install static
+mkdir "$rig/elsewhere"
+mv "$prefix" "$rig/elsewhere/coil"
+libdir=$rig/elsewhere/coil${libdir#"$prefix"}
+prefix=$rig/elsewhere/coil
+if grep -rnF --include='*.cmake' --include='*.pc' -e "$rig" -e "$COIL_SOURCE_DIR" -e "$COIL_BINARY_DIR" "$prefix" >"$rig/log"; then
+    fail "a path stayed in it"
+fi
+
+build_by_cmake "$hello" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS="$flags"
+says_hello "$build/hello"
+rm -r "$build"
+build_by_pkg_config --static
+says_hello "$build/hello"
