@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# For Conan 2. With the profile packaging/conan/system liburing is the system's instead of Conan's.
+
+import os
+import re
+
+from conan import ConanFile
+from conan.errors import ConanInvalidConfiguration
+from conan.tools.build import check_min_cppstd
+from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
+from conan.tools.files import copy, load, rmdir
+from conan.tools.scm import Version
+
+required_conan_version = ">=2.0"
+
+
+class CoilConan(ConanFile):
+    name = "coil"
+    description = "Coroutine I/O for Linux, on io_uring"
+    license = "MIT"
+    topics = ("coroutines", "io_uring", "networking", "asynchronous", "cpp20")
+    package_type = "library"
+    settings = "os", "arch", "compiler", "build_type"
+    options = {"shared": [True, False], "fPIC": [True, False]}
+    default_options = {"shared": False, "fPIC": True}
+    implements = ["auto_shared_fpic"]
+
+    exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "lib/*"
+    version_header = os.path.join("include", "coil", "version.hpp")
+
+    def export(self):
+        # In the cache, too, the recipe finds what it reads its version from.
+        copy(self, self.version_header, self.recipe_folder, self.export_folder)
+
+    def set_version(self):
+        header = load(self, os.path.join(self.recipe_folder, self.version_header))
+        self.version = ".".join(
+            re.search(rf"^#define COIL_VERSION_{part} (\d+)$", header, re.MULTILINE).group(1)
+            for part in ("MAJOR", "MINOR", "PATCH")
+        )
+
+    def layout(self):
+        cmake_layout(self)
+
+    def requirements(self):
+        self.requires("liburing/[>=2.3 <3]")
+
+    def validate(self):
+        if self.settings.os != "Linux":
+            raise ConanInvalidConfiguration(f"{self.name} is built on io_uring, which only Linux has")
+        check_min_cppstd(self, 20)
+        oldest = {"gcc": "12", "clang": "16"}.get(str(self.settings.compiler))
+        if oldest and Version(self.settings.compiler.version) < oldest:
+            raise ConanInvalidConfiguration(f"{self.name} needs {self.settings.compiler} {oldest} or newer")
+
+    def generate(self):
+        toolchain = CMakeToolchain(self)
+        for part in ("TESTS", "BENCH", "EXAMPLES"):
+            toolchain.cache_variables[f"COIL_BUILD_{part}"] = False
+        toolchain.generate()
+        CMakeDeps(self).generate()
+
+    def build(self):
+        cmake = CMake(self)
+        cmake.configure()
+        cmake.build()
+
+    def package(self):
+        copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
+        CMake(self).install()
+        # Conan makes these for whoever uses the package.
+        rmdir(self, os.path.join(self.package_folder, "lib", "cmake"))
+        rmdir(self, os.path.join(self.package_folder, "lib", "pkgconfig"))
+
+    def package_info(self):
+        self.cpp_info.set_property("cmake_file_name", "coil")
+        coil = self.cpp_info.components["coil"]
+        coil.set_property("cmake_target_name", "coil::coil")
+        coil.set_property("pkg_config_name", "coil")
+        coil.libs = ["coil"]
+        coil.system_libs = ["pthread"]
+        if "liburing" in self.dependencies:
+            coil.requires = ["liburing::liburing"]
+        else:
+            coil.system_libs.append("uring")  # the system's own: packaging/conan/system

@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+"""conanfile.py and CMake's files say the same. Conan is not needed: what the recipe imports of it is a stand-in here."""
+
+import glob
+import os
+import re
+import sys
+import types
+import unittest
+from pathlib import Path
+from unittest import mock
+
+source = Path(os.environ["COIL_SOURCE_DIR"])
+binary = Path(os.environ["COIL_BINARY_DIR"])
+cache = dict(re.findall(r"^(\w+):\w+=(.*)$", (binary / "CMakeCache.txt").read_text(), re.MULTILINE))
+
+
+class Invalid(Exception):
+    pass
+
+
+class Recipe:
+    """As much of ConanFile as the recipe uses."""
+
+    def __init__(self):
+        self.recipe_folder = str(source)
+        self.source_folder = str(source)
+        self.dependencies = {"liburing": None}
+        self.settings = Settings("Linux", "gcc", "12")
+        self.required = []
+        self.requires = self.required.append
+        self.cpp_info = Information()
+        self.cpp_info.components = {"coil": Information()}
+
+
+class Settings:
+    def __init__(self, os_name, compiler, version):
+        self.os = os_name
+        self.compiler = Compiler(compiler)
+        self.compiler.version = version
+
+
+class Compiler(str):
+    version = ""
+
+
+class Information:
+    def __init__(self):
+        self.properties = {}
+        self.requires = []
+        self.system_libs = []
+        self.set_property = self.properties.__setitem__
+
+
+class Version:
+    def __init__(self, text):
+        self.text = text
+
+    def __lt__(self, other):
+        return int(self.text) < int(other)
+
+
+def load_recipe():
+    """The class of conanfile.py, and what was called of Conan's tools."""
+    tools = mock.MagicMock()
+    tools.files.load = lambda recipe, path: Path(path).read_text()
+    tools.scm.Version = Version
+    modules = {"conan": types.ModuleType("conan"), "conan.errors": types.ModuleType("errors")}
+    modules["conan"].ConanFile = Recipe
+    modules["conan.errors"].ConanInvalidConfiguration = Invalid
+    modules["conan.tools"] = tools
+    for name in ("build", "cmake", "files", "scm"):
+        modules[f"conan.tools.{name}"] = getattr(tools, name)
+    scope = {"__name__": "conanfile"}
+    with mock.patch.dict(sys.modules, modules):
+        exec(compile((source / "conanfile.py").read_text(), "conanfile.py", "exec"), scope)
+    return scope["CoilConan"], tools
+
+
+class TheConanRecipe(unittest.TestCase):
+    def setUp(self):
+        kind, self.tools = load_recipe()
+        self.recipe = kind()
+
+    def test_has_the_version_of_cmake(self):
+        self.recipe.set_version()
+        self.assertEqual(self.recipe.version, os.environ["COIL_VERSION"])
+
+    def test_exports_the_header_that_it_reads_the_version_from(self):
+        self.recipe.export_folder = "cache"
+        self.recipe.export()
+        self.tools.files.copy.assert_called_once_with(
+            self.recipe, self.recipe.version_header, self.recipe.recipe_folder, "cache"
+        )
+
+    def test_exports_all_that_a_build_reads(self):
+        exported = set()
+        for pattern in self.recipe.exports_sources:
+            found = glob.glob(str(source / pattern.replace("*", "**")), recursive=True)
+            self.assertTrue(found, f"{pattern} is nothing")
+            exported.update(path for path in found if os.path.isfile(path))
+        for folder in ("lib", "include", "cmake"):
+            for path in (source / folder).rglob("*"):
+                if path.is_file():
+                    self.assertIn(str(path), exported)
+        for read in re.findall(r"PROJECT_SOURCE_DIR\}/([\w./-]+)", self.cmake_text()):
+            self.assertTrue(any(path.startswith(str(source / read)) for path in exported), f"{read} is not exported")
+        self.assertIn(str(source / "LICENSE"), exported)
+
+    def cmake_text(self):
+        files = [source / "lib/CMakeLists.txt", *(source / "cmake").iterdir()]
+        return "".join(path.read_text() for path in files)
+
+    def test_has_the_two_options_of_a_library(self):
+        self.assertEqual(self.recipe.options, {"shared": [True, False], "fPIC": [True, False]})
+        self.assertEqual(self.recipe.default_options["shared"], False)
+        self.assertRegex((source / "CMakeLists.txt").read_text(), r'option\(BUILD_SHARED_LIBS "[^"]*" OFF\)')
+
+    def test_sets_only_what_cmake_knows(self):
+        toolchain = self.tools.cmake.CMakeToolchain.return_value
+        toolchain.cache_variables = {}
+        self.recipe.generate()
+        self.assertTrue(toolchain.cache_variables)
+        for name in toolchain.cache_variables:
+            self.assertIn(name, cache)
+
+    def test_asks_for_the_liburing_of_cmake(self):
+        self.recipe.requirements()
+        oldest = re.search(r"set\(coil_liburing_version ([\d.]+)\)", (source / "CMakeLists.txt").read_text()).group(1)
+        self.assertEqual(self.recipe.required, [f"liburing/[>={oldest} <3]"])
+        self.assertIn(f"liburing/{oldest}\n", (source / "packaging/conan/system").read_text())
+
+    def test_names_the_targets_of_cmake(self):
+        self.recipe.package_info()
+        self.assertEqual(self.recipe.cpp_info.properties["cmake_file_name"], "coil")
+        component = self.recipe.cpp_info.components["coil"]
+        self.assertEqual(component.properties["cmake_target_name"], "coil::coil")
+        self.assertEqual(component.properties["pkg_config_name"], "coil")
+        self.assertEqual(component.libs, ["coil"])
+        self.assertEqual(component.requires, ["liburing::liburing"])
+        self.assertNotIn("uring", component.system_libs)
+        install = (source / "cmake/coil_install.cmake").read_text()
+        self.assertIn("NAMESPACE coil::", install)
+        self.assertTrue((binary / "coil.pc").is_file())
+        self.assertTrue((binary / "coil-config.cmake").is_file())
+
+    def test_names_the_systems_liburing_where_conan_brings_none(self):
+        self.recipe.dependencies = {}
+        self.recipe.package_info()
+        component = self.recipe.cpp_info.components["coil"]
+        self.assertEqual(component.requires, [])
+        self.assertIn("uring", component.system_libs)
+
+    def test_refuses_what_cannot_work(self):
+        for settings in (("Macos", "clang", "19"), ("Linux", "gcc", "11"), ("Linux", "clang", "15")):
+            self.recipe.settings = Settings(*settings)
+            with self.assertRaises(Invalid):
+                self.recipe.validate()
+        for settings in (("Linux", "gcc", "12"), ("Linux", "gcc", "15"), ("Linux", "clang", "16")):
+            self.recipe.settings = Settings(*settings)
+            self.recipe.validate()
+        self.tools.build.check_min_cppstd.assert_called_with(self.recipe, 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
