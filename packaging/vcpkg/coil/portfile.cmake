@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# An overlay port: it builds the tree that it stands in.
+get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
+
+vcpkg_cmake_configure(
+    SOURCE_PATH "${SOURCE_PATH}"
+    OPTIONS
+        -DCOIL_BUILD_TESTS=OFF
+        -DCOIL_BUILD_BENCH=OFF
+        -DCOIL_BUILD_EXAMPLES=OFF)
+vcpkg_cmake_install()
+vcpkg_cmake_config_fixup(PACKAGE_NAME coil CONFIG_PATH lib/cmake/coil)
+vcpkg_fixup_pkgconfig()
+
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug/include")
+file(INSTALL "${CMAKE_CURRENT_LIST_DIR}/usage" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
+vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE")
