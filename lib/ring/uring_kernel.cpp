@@ -99,7 +99,7 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
 }
 
 std::string uring_kernel::diagnose(int error) const {
-    return ring::diagnose(error, circumstances_of_this_process());
+    return coil::ring::diagnose(error, circumstances_of_this_process());
 }
 
 int uring_kernel::enable(io_uring& memory) {

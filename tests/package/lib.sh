@@ -15,7 +15,7 @@ unset DESTDIR CMAKE_PREFIX_PATH PKG_CONFIG_PATH coil_DIR coil_ROOT
 
 # install KIND: shared or static. Leaves `prefix`; `flags`, which what links it has to be compiled with; `libdir`.
 install() {
-    prefix=$rig/prefix
+    prefix=$rig/$1
     if [ "$1" = "$COIL_KIND" ]; then
         built=$COIL_BINARY_DIR flags=$COIL_FLAGS
     else
