@@ -4,6 +4,8 @@
 
 /// All of coil. Each part can be included alone, which compiles faster: <coil/net/tcp.hpp>, <coil/loop/co_spawn.hpp> ...
 
+#include <coil/version.hpp>
+
 #include <coil/algo/buffered_reader.hpp>
 #include <coil/algo/buffered_writer.hpp>
 #include <coil/algo/read.hpp>
@@ -38,4 +40,3 @@
 #include <coil/sync/task_group.hpp>
 #include <coil/sync/when_all.hpp>
 #include <coil/sync/when_any.hpp>
-#include <coil/version.hpp>

@@ -9,7 +9,7 @@
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // So many operations in a row may end without a wait. The next lets all others go first.
@@ -113,4 +113,4 @@ bool byte_buffer::reserve(std::size_t capacity) noexcept {
     return true;
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

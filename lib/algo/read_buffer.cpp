@@ -9,7 +9,7 @@
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // Memory grows by itself up to here where bytes come in masses. Beyond, only for a long line.
@@ -152,4 +152,4 @@ std::size_t read_buffer::take(mutable_buffer into) noexcept {
     return n;
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

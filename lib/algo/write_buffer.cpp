@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 bool write_buffer::make_room(std::size_t size) noexcept {
     if (size <= room())
@@ -29,4 +29,4 @@ std::size_t write_buffer::sent(std::size_t n) noexcept {
     return n - ours;
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

@@ -11,7 +11,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace coil::ip {
+namespace coil::COIL_ABI::ip {
 
 namespace {
 
@@ -179,7 +179,7 @@ address_v4 address_v6::to_v4() const {
 
 address_v4 address::to_v4() const { return v6_ ? v6().to_v4() : v4(); }
 
-}  // namespace coil::ip
+}  // namespace coil::COIL_ABI::ip
 
 std::size_t std::hash<coil::ip::address_v4>::operator()(const coil::ip::address_v4& value) const noexcept {
     return coil::ip::mix(4, value.to_uint());

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <unistd.h>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 void say(const char* text) noexcept {
@@ -40,4 +40,4 @@ bool asserts_enabled() noexcept {
 #endif
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

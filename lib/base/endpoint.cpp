@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace coil::ip {
+namespace coil::COIL_ABI::ip {
 
 namespace {
 
@@ -144,7 +144,7 @@ endpoint endpoint::from_sockaddr(const void* source, socklen_t size) noexcept {
     return result;
 }
 
-}  // namespace coil::ip
+}  // namespace coil::COIL_ABI::ip
 
 std::size_t std::hash<coil::ip::endpoint>::operator()(const coil::ip::endpoint& value) const noexcept {
     // The address is well mixed: adding the port times an odd number keeps neighbours apart.

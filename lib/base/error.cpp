@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/base/error.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 class coil_category final : public std::error_category {
@@ -56,4 +56,4 @@ void throw_failure(std::error_code code, const std::string& what, bool is_transf
     throw std::system_error(code, what);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

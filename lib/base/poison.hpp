@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -15,7 +17,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Memory that we keep, and that nobody may touch meanwhile: AddressSanitizer, where it is built in, sees who does.
 inline void poison([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t size) noexcept {
@@ -30,4 +32,4 @@ inline void unpoison([[maybe_unused]] const void* memory, [[maybe_unused]] std::
 #endif
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/quoted.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t size_max = 80;
@@ -21,4 +21,4 @@ std::string quoted(std::string_view text) {
     return result;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

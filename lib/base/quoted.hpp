@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <string>
 #include <string_view>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Somebody's text, fit for an error message: in quotes, unprintable bytes as \x00, cut after 80 bytes.
 std::string quoted(std::string_view text);
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -7,7 +7,7 @@
 
 #include <coil/base/error.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 constexpr unsigned aborts_max = 1000;
@@ -50,4 +50,4 @@ bool awaited::refuse() noexcept {
     return true;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

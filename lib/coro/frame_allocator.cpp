@@ -9,7 +9,7 @@
 
 #include "base/poison.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // A frame's size is rounded up to that of its class; each class has a free list. Larger frames go to the heap. The sizes are
@@ -189,4 +189,4 @@ std::size_t frame_quarantine_check() noexcept {
 
 frame_statistics frame_statistics_of_thread() noexcept { return cache.statistics; }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -6,7 +6,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // Its address is the thread's name.
@@ -94,4 +94,4 @@ void inplace_stop_source::remove(inplace_stop_callback_base& callback) const noe
         ::sched_yield();
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -6,7 +6,7 @@
 
 #include <coil/coro/frame_allocator.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 remote_stop* remote_stop::make(environment& scope) {
     return new (frame_allocate(sizeof(remote_stop))) remote_stop(scope);
@@ -44,4 +44,4 @@ void remote_stop::abandon() noexcept {
         free();
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

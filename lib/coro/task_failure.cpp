@@ -6,7 +6,7 @@
 
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 std::string place_of(const std::source_location& where) {
@@ -36,4 +36,4 @@ task_failure detail::describe_failure(std::exception_ptr exception, std::string_
     return failure;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -14,7 +14,7 @@
 
 #include <coil/loop/io_context.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 // What the handler writes and a set reads.
 //
@@ -242,4 +242,4 @@ int signal_set::wait_operation::await_resume() {
     return *outcome;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

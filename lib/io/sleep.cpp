@@ -3,7 +3,7 @@
 #include <coil/io/sleep.hpp>
 #include <coil/io/steady_timer.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 void sleep_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
     suspend(waiter);
@@ -35,4 +35,4 @@ std::size_t steady_timer::cancel() noexcept {
     return cancelled;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -4,7 +4,7 @@
 
 #include <coil/loop/io_context.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The time that a thread spends in run() or poll(): it makes the context this thread's, and at the end leaves nothing
 /// unsubmitted.
@@ -19,4 +19,4 @@ private:
     io_context& context_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

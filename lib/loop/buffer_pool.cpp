@@ -21,7 +21,7 @@
 #include "ring/buffer_ring.hpp"
 #include "ring/ring.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // Large entries let one receive empty a socket. All of them together should fit into the processor's cache: the kernel walks
@@ -273,4 +273,4 @@ void buffer_pool::lend_spares() noexcept {
             provide(number);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

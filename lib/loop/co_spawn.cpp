@@ -4,7 +4,7 @@
 
 #include <coil/coro/task_failure.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 bool detail::may_spawn(const spawn_place& place) {
     if (place.context->is_closing())
         return false;
@@ -104,4 +104,4 @@ void join_handle_base::detach() noexcept {
         task->settle();
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

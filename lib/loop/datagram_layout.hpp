@@ -9,7 +9,7 @@
 
 #include <coil/base/endpoint.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// How a multishot IORING_OP_RECVMSG fills an entry of a pool, once for each receive:
 ///
@@ -37,4 +37,4 @@ inline constexpr std::size_t datagram_size_max = 65535;  // and of a train
 
 static_assert(sizeof(ip::socket_address) <= single_layout.name_room);
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

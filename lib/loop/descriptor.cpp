@@ -10,7 +10,7 @@
 #include "loop/descriptor_table.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // Unspecified where nobody knows it any more.
@@ -200,4 +200,4 @@ void descriptor_handle::leave() noexcept {
         ++record.generation_;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

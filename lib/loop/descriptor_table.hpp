@@ -8,7 +8,7 @@
 
 #include <coil/loop/descriptor.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The records of a context's descriptors: a slab. A record stays at its address; one whose handle and operations are gone
 /// is used again.
@@ -39,4 +39,4 @@ private:
     std::vector<descriptor*> free_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

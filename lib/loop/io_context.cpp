@@ -20,7 +20,7 @@
 
 // The loop, in the order in which it happens. How a context comes to its thread, and how it ends, is in ownership.cpp.
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // The flag that says whether there is work is in memory that we share with the kernel: to look at it costs no system call.
@@ -447,4 +447,4 @@ io_context::counters io_context::metrics() const noexcept {
     return now;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -8,7 +8,7 @@
 
 #include "loop/descriptor_table.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 operation::~operation() {
     retire();
@@ -193,4 +193,4 @@ void operation::fail(std::error_code error, bool is_transfer, std::size_t bytes)
     throw_failure(error, describe(), is_transfer, bytes);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

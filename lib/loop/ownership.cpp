@@ -21,7 +21,7 @@
 //                                          --destroyed on it
 //                                          --destroyed on another: close the ring, wait until the kernel has let go
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // How long to wait for the kernel to let go of buffers. It takes microseconds, unless a request is stuck in a driver.
@@ -296,4 +296,4 @@ void io_context::report_by_default(const task_failure& failure) {
         std::fprintf(stderr, "coil: %s\n", failure.text.c_str());
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/sync_wait.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 void waited_run::run() {
     context_.run();
@@ -10,4 +10,4 @@ void waited_run::run() {
         throw_failure(error::operation_aborted, "sync_wait");
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

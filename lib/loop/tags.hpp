@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstdint>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 // What an SQE's user_data is when it isn't the address of an operation.
 inline constexpr std::uint64_t ignored_tag = 0;  // cancels: what they say of themselves is of no interest
@@ -12,4 +14,4 @@ inline constexpr std::uint64_t wake_tag = 1;     // the multishot poll by which 
 inline constexpr std::uint64_t close_tag = 2;    // a close off the loop
 inline constexpr std::uint64_t tags_end = 16;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

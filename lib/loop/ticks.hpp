@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <chrono>
 #include <cstdint>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The processor's own clock, whose reading costs 10 ns where the system's costs 22. How long a tick is,
 /// is found out by looking at both for a while.
@@ -30,4 +32,4 @@ inline std::uint64_t nanoseconds_of(std::uint64_t count, std::uint64_t first_tic
     return passed > 0 ? static_cast<std::uint64_t>(static_cast<double>(count) * elapsed / passed) : 0;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -7,7 +7,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // Later deadlines count as never: no clock gets there.
@@ -164,4 +164,4 @@ void timer_queue::expire(time_point now, intrusive_list<node>& ready) noexcept {
         tick_ = target;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -10,7 +10,7 @@
 
 #include "ring/kernel.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 // Of a call that failed: throws, with what was tried in the text.
@@ -132,4 +132,4 @@ void basic_socket::get_option(int level, int name, void* value, std::size_t& siz
     size = written;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

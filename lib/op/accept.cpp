@@ -13,7 +13,7 @@
 #include "op/accept_queue.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 namespace {
 
 constexpr std::chrono::milliseconds pause_when_exhausted{100};
@@ -232,4 +232,4 @@ std::coroutine_handle<> accept_queue::back_off::run() noexcept {
     return nullptr;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -10,7 +10,7 @@
 #include <coil/loop/timers.hpp>
 #include <coil/op/accept.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What stands behind `accept()`: the connections that were accepted and not yet taken, those who wait for one (in the
 /// record's list), and the one multishot operation that brings them.
@@ -81,4 +81,4 @@ private:
     filler filler_;  // last, so that it goes first: while it ends, connections may still come
 };
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -11,7 +11,7 @@
 
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 connect::connect(const connect_request& what, environment& task) noexcept
     : operation({what.record, what.generation, 0}, task, lane::write),
@@ -68,4 +68,4 @@ void connect::settle() noexcept {
         record.close_number();
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -11,7 +11,7 @@
 #include "op/recvfrom_queue.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 namespace {
 
 // More than the kernel takes at once: on a stream the rest is for the next operation.
@@ -136,4 +136,4 @@ std::size_t sendmsg::await_resume() {
     return *outcome;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

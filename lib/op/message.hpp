@@ -13,7 +13,7 @@
 #include <coil/loop/operation.hpp>
 #include <coil/op/recvfrom.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 // Our buffers have the layout of an iovec, so that arrays of them go to the kernel as they are.
 static_assert(sizeof(mutable_buffer) == sizeof(iovec) && sizeof(const_buffer) == sizeof(iovec));
@@ -37,4 +37,4 @@ inline received_from received_in(coil::answer answer, const msghdr& message, con
             ip::endpoint::from_sockaddr(from, message.msg_namelen)};
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

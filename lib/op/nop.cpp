@@ -8,7 +8,7 @@
 
 #include "loop/descriptor_table.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 nop::nop(environment& task) : operation(io_context::of(task).descriptors().unbound(), task, lane::any) {}
 
@@ -21,4 +21,4 @@ void nop::await_resume() {
         fail(error);
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -4,7 +4,7 @@
 
 #include <liburing.h>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 void poll::prepare(io_uring_sqe& sqe) noexcept { io_uring_prep_poll_add(&sqe, target().number(), events_); }
 
@@ -21,4 +21,4 @@ std::uint32_t poll::await_resume() {
     return *outcome;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

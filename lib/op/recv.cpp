@@ -11,7 +11,7 @@
 #include "op/recv_queue.hpp"
 #include "op/recvfrom_queue.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 // ---- what was received ahead ---------------------------------------------------------------------------------------
 
@@ -111,4 +111,4 @@ received recv_datagram::await_resume() {
     return *outcome;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -11,7 +11,7 @@
 
 #include <coil/loop/io_context.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 namespace {
 
 // So many chunks one after the other that a common entry would have held, and a stream brings no bulk any more.
@@ -258,4 +258,4 @@ std::coroutine_handle<> recv_queue::run() noexcept {
     return nullptr;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -13,7 +13,7 @@
 #include <coil/op/recv.hpp>
 #include <coil/op/recv_stream.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What stands behind `recv_stream()` and `recv(pool)`: the bytes that were received into the pool and not yet taken, the
 /// reader who waits for some (in the record's list), and the operation that brings them.
@@ -103,4 +103,4 @@ private:
 
 static_assert(sizeof(recv_queue) <= 152);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

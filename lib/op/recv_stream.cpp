@@ -8,7 +8,7 @@
 
 #include "op/recv_queue.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 // ---- the stream ----------------------------------------------------------------------------------------------------
 
@@ -106,4 +106,4 @@ std::optional<chunk> next_chunk::await_resume() {
 }
 
 }  // namespace op
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -7,7 +7,7 @@
 #include "op/message.hpp"
 #include "op/recvfrom_queue.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 std::int32_t recvfrom::take_from(recvfrom_queue& queue) noexcept {
     const recvfrom_queue::copied one = queue.copy({&buffer_, 1}, flags_ & MSG_PEEK);
@@ -38,4 +38,4 @@ received_from recvfrom::await_resume() {
     return *outcome;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

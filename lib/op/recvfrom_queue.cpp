@@ -19,7 +19,7 @@
 
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 namespace {
 
 /// What an entry holds, by the kernel's own word for it.
@@ -374,4 +374,4 @@ std::coroutine_handle<> recvfrom_queue::filler::run() noexcept {
     return nullptr;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -15,7 +15,7 @@
 
 #include "loop/datagram_layout.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What stands behind `recvfrom_stream()`: the datagrams that were received and not yet taken, the readers who wait for one
 /// (in the record's list), and the operation that brings them. From its making on all readers come here, also those who
@@ -146,4 +146,4 @@ private:
     filler filler_;  // last, so that it goes first: while it ends, datagrams may still come
 };
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

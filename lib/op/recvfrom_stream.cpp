@@ -8,7 +8,7 @@
 
 #include "op/recvfrom_queue.hpp"
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 // ---- the stream ----------------------------------------------------------------------------------------------------
 
@@ -89,4 +89,4 @@ template class next_arrival<datagram>;
 template class next_arrival<datagram_train>;
 
 }  // namespace op
-}  // namespace coil
+}  // namespace coil::COIL_ABI

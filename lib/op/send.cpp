@@ -12,7 +12,7 @@
 #include "op/clamp.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 // Of much on a stream the copying is what costs, and the sooner the receiver takes it the more of it is still in the cache:
 // on one thread with him, 64 KiB a send, directly sent took 1.7 times as long, and 16 KiB a send 0.7.
@@ -67,4 +67,4 @@ std::size_t send::await_resume() {
     return *outcome;
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

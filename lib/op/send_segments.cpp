@@ -14,7 +14,7 @@
 #include "op/message.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 send_segments::send_segments(const descriptor_use& from, const segments& what, const ip::endpoint* to,
                              environment& task) noexcept
@@ -89,4 +89,4 @@ std::string send_segments::describe() const {
     return "sendto " + ip::endpoint::from_sockaddr(to_, to_size_).to_string();
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -10,7 +10,7 @@
 #include "op/clamp.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 bool sendto::await_ready() noexcept {
     return may_send_directly(buffer_.size()) &&
@@ -40,4 +40,4 @@ std::string sendto::describe() const {
     return "sendto " + ip::endpoint::from_sockaddr(to_, size_).to_string();
 }
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

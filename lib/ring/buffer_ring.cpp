@@ -4,7 +4,7 @@
 
 #include <sys/mman.h>
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 buffer_ring::buffer_ring(unsigned entries) noexcept : mask_(entries - 1) {
     void* memory = ::mmap(nullptr, entries * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
@@ -17,4 +17,4 @@ buffer_ring::~buffer_ring() {
         ::munmap(buffers_, entries() * sizeof(io_uring_buf));
 }
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
 #include <liburing.h>
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 /// Buffers that the kernel takes when bytes come, instead of one for each operation that waits: a ring in memory that we
 /// share with it.
@@ -51,4 +53,4 @@ private:
 
 static_assert(sizeof(io_uring_buf) == 16 && offsetof(io_uring_buf, resv) == 14);
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

@@ -9,7 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 namespace {
 
 std::string contents_of(const char* path) {
@@ -104,4 +104,4 @@ std::string diagnose(int error, const circumstances& around) {
     }
 }
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <string>
 #include <string_view>
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 inline constexpr unsigned long long unlimited = ~0ull;  // RLIM_INFINITY
 
@@ -22,4 +24,4 @@ struct circumstances {
 /// Why io_uring_setup(2) failed with `error`, and the remedy, in one line. Depends on nothing but its arguments.
 [[nodiscard]] std::string diagnose(int error, const circumstances& around);
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

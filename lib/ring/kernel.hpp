@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +17,7 @@
 struct msghdr;
 struct sockaddr;
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 using time_point = std::chrono::steady_clock::time_point;
 
@@ -88,4 +90,4 @@ public:
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 };
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

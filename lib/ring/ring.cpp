@@ -6,7 +6,7 @@
 
 #include <coil/base/error.hpp>
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 void ring::open(const parameters& wanted) {
     if (const int failure = kernel_->set_up(memory_, wanted); failure < 0)
@@ -47,4 +47,4 @@ int ring::enter(unsigned wait, time_point deadline) {
     return taken < 0 ? taken : 0;
 }
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <algorithm>
 #include <memory>
 
 #include "ring/kernel.hpp"
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 /// The two rings that we share with the kernel, and the arithmetic on them.
 ///
@@ -108,4 +110,4 @@ private:
     unsigned long long overflows_ = 0;
 };
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

@@ -16,7 +16,7 @@
 #include "ring/abi.hpp"
 #include "ring/diagnosis.hpp"
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 namespace {
 
 // All of these are in 6.1. Dropping one or another on refusal would only build sets that make no sense.
@@ -247,4 +247,4 @@ int uring_kernel::getpeername(int descriptor, sockaddr* address, unsigned* size)
 
 time_point uring_kernel::now() const noexcept { return std::chrono::steady_clock::now(); }
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

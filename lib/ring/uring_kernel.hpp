@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include "ring/kernel.hpp"
 
-namespace coil::ring {
+namespace coil::COIL_ABI::ring {
 
 /// The real kernel: io_uring, since Linux 6.1.
 class uring_kernel final : public kernel {
@@ -57,4 +59,4 @@ private:
     int hang_up_ = -1;  // our end of a pipe whose other end only the ring holds
 };
 
-}  // namespace coil::ring
+}  // namespace coil::COIL_ABI::ring

@@ -4,7 +4,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 channel_base::~channel_base() {
     COIL_ASSERT(senders_.empty());  // a channel outlives its waiters
@@ -20,4 +20,4 @@ void channel_base::close() noexcept {
         receivers_.pop_front().grant();
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

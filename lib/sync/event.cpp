@@ -4,7 +4,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 event::~event() {
     COIL_ASSERT(waiting_.empty());  // an event outlives its waiters
@@ -25,4 +25,4 @@ void event::wait_operation::await_suspend(std::coroutine_handle<> waiter) noexce
         wait_in(event_->waiting_);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -8,7 +8,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // Where to sleep until somebody who is posting has come out. Not in the handover: the last thing that he does to it is to
@@ -112,4 +112,4 @@ std::coroutine_handle<> handover::run() noexcept {
 
 void handover::abandon() noexcept { release(); }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

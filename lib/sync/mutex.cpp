@@ -4,7 +4,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 mutex::~mutex() {
     COIL_ASSERT(waiting_.empty());  // a mutex outlives its waiters
@@ -28,4 +28,4 @@ void mutex::lock_operation::await_suspend(std::coroutine_handle<> waiter) noexce
         wait_in(mutex_->waiting_);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/one_shot.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 void one_shot_state::close() noexcept {
     auto* const waits = static_cast<one_shot_waiter*>(waiter());
@@ -59,4 +59,4 @@ one_shot_waiter::~one_shot_waiter() {
         state_->release();
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

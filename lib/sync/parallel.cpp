@@ -4,7 +4,7 @@
 
 #include <coil/coro/frame_allocator.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class branch_waker::promise_type {
 public:
@@ -99,4 +99,4 @@ std::string parallel_operation::describe() const {
     return text;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -4,7 +4,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 semaphore::~semaphore() {
     COIL_ASSERT(waiting_.empty());  // a semaphore outlives its waiters
@@ -25,4 +25,4 @@ void semaphore::acquire_operation::await_suspend(std::coroutine_handle<> waiter)
         wait_in(semaphore_->waiting_);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

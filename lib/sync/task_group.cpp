@@ -8,7 +8,7 @@
 #include <coil/base/error.hpp>
 #include <coil/coro/task_failure.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace {
 
 bool is_of_the_world(const std::exception_ptr& exception) noexcept {
@@ -195,4 +195,4 @@ void group_operation::rethrow_failure(bool needs_value) const {
         at(0).rethrow();
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

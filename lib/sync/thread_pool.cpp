@@ -16,7 +16,7 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/sync/offload.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 namespace detail {
 namespace {
 
@@ -247,4 +247,4 @@ thread_pool& default_pool() {
     return *pool;
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/when_any.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 // One that ended because all were stopped has not won, as long as another may.
 void when_any_operation::ended(std::size_t index) noexcept {
@@ -53,4 +53,4 @@ void first_success_operation::rethrow_failure() const {
     throw_failure(error, "first_success");
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <deque>
 
-namespace coil::test {
+namespace coil::COIL_ABI::test {
 
 /// One direction: the bytes under way, and who waits at either end.
 struct memory_pipe {
@@ -211,4 +211,4 @@ stream_pair::stream_pair(const options& chosen) {
     first.outgoing_ = second.incoming_ = std::make_shared<memory_pipe>(chosen);
 }
 
-}  // namespace coil::test
+}  // namespace coil::COIL_ABI::test

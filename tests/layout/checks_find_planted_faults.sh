@@ -80,6 +80,32 @@ LINES_MAX=2
 export LINES_MAX
 expect_found 'lines, of 2' "$layout/lines.sh"
 
+# Version
+begins='#include <coil/version.hpp>'
+begin() {
+    build
+    cp "$COIL_SOURCE_DIR/include/coil/version.hpp" "$house/include/coil"
+    header coil.hpp "$begins"
+    header net/tcp.hpp "$begins
+$1"
+}
+begin 'namespace coil::COIL_ABI::ip {}'
+expect_pass "$layout/version.sh"
+begin 'namespace coil::ip {}'
+expect_found 'not in coil::COIL_ABI' "$layout/version.sh"
+begin ''
+echo 'namespace coil::COIL_ABI::ring {}' >"$house/lib/ring/abi.hpp"
+expect_found 'lib/ring/abi.hpp: does not know' "$layout/version.sh"
+begin ''
+header net/tcp.hpp "#include <vector>
+$begins"
+expect_found 'tcp.hpp: does not begin with' "$layout/version.sh"
+begin ''
+sed '/#error/d' "$COIL_SOURCE_DIR/include/coil/version.hpp" >"$house/include/coil/version.hpp"
+header coil.hpp "$begins
+#include <coroutine>"
+expect_found "compiler's first error is" "$layout/version.sh"
+
 # Pairs that must not compile
 pair="$COIL_SOURCE_DIR/tests/must_not_compile/check"
 code='[[nodiscard]] int f();

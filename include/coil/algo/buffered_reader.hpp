@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <optional>
@@ -16,7 +18,7 @@
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 template <class Stream, class Value>
 struct buffered_read_description;
@@ -377,4 +379,4 @@ std::pair<Stream, std::string> buffered_reader<Stream>::release() {
     return {std::forward<Stream>(stream_), std::move(rest)};
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

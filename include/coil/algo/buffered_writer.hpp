@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <array>
 #include <concepts>
 #include <coroutine>
@@ -17,7 +19,7 @@
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 template <class Stream, std::size_t N>
 struct buffered_write_description;
@@ -272,4 +274,4 @@ std::pair<Stream, std::string> buffered_writer<Stream>::release() {
     return {std::forward<Stream>(stream_), std::move(rest)};
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

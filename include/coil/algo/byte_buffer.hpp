@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <memory>
@@ -14,7 +16,7 @@
 /// What `buffered_reader` and `buffered_writer` have in common: bytes between a stream and its user, and who is at work on
 /// them.
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 class byte_buffer;
 
@@ -100,4 +102,4 @@ private:
     unsigned at_once_ = 0;  // operations in a row that didn't wait
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

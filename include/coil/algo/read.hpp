@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
 #include <coil/algo/whole.hpp>
 #include <coil/op/message.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Fills the buffer: receives until it is full.
 ///
@@ -37,4 +39,4 @@ auto read(Stream& from, Buffers&&... buffers) {
         {&from, {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -12,16 +14,16 @@
 #include <coil/algo/byte_buffer.hpp>
 #include <coil/base/buffer.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 struct buffered_reader_options {
     std::size_t initial = 4096;  ///< bytes of memory to begin with
     std::size_t limit = 65536;   ///< bytes that are held at most: the longest line, with its end
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// What a read of a `buffered_reader` is to find.
 struct wanted {
@@ -85,4 +87,4 @@ private:
     std::size_t searched_ = 0;
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 
 #include <coil/coro/environment.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// One step of something larger on a stream: the stream's own operation, whose turn goes to the whole. That either starts
 /// the next step, which destroys this one, or gives back who is to be resumed.
@@ -36,4 +38,4 @@ template <class Step>
         return false;
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

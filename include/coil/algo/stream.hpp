@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <cstddef>
 
 #include <coil/base/buffer.hpp>
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Something that bytes can be received from: `recv(buffer)` is an awaitable of coil whose result is how many came, 0 at
 /// the end; `recv(buffers)` the same into several. The operation that the awaitable makes is an `awaited`, and can be
@@ -36,4 +38,4 @@ concept writable_stream = requires(S& stream, const_buffer buffer, const_buffers
 template <class S>
 concept stream = readable_stream<S> && writable_stream<S>;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

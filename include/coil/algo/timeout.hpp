@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <chrono>
 #include <coroutine>
 #include <string>
@@ -16,7 +18,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/timers.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 
@@ -167,4 +169,4 @@ auto timeout_at(D what, time_point deadline) {
     return timeout_at_description<D>(std::move(what), deadline);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

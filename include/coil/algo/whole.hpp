@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <optional>
@@ -17,7 +19,7 @@
 /// What `read` and `write` have in common: an operation on a stream, repeated until all is moved. No coroutine is needed
 /// for it: each step is the stream's own operation, and its turn either starts the next step or wakes who waits.
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// What is still to be moved of one buffer.
 template <class Buffer>
@@ -206,4 +208,4 @@ using whole_of_one = whole_description<Direction, Stream, one_cursor<Buffer>, Bu
 template <class Direction, class Stream, class Buffer>
 using whole_of_many = whole_description<Direction, Stream, many_cursor<Buffer>, std::span<const Buffer>>;
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
 #include <coil/algo/whole.hpp>
 #include <coil/op/message.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Sends all of the buffer.
 ///
@@ -36,4 +38,4 @@ auto write(Stream& to, Buffers&&... buffers) {
                                                        {const_buffer(std::forward<Buffers>(buffers))...}};
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

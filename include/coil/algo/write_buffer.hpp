@@ -2,20 +2,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
 #include <coil/algo/byte_buffer.hpp>
 #include <coil/base/buffer.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 struct buffered_writer_options {
     std::size_t capacity = 16384;  ///< bytes that are held before they are sent
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// The bytes that were written and are not yet sent.
 class write_buffer : public byte_buffer {
@@ -37,4 +39,4 @@ private:
     buffered_writer_options options_;
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

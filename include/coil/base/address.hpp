@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -11,7 +13,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace coil::ip {
+namespace coil::COIL_ABI::ip {
 
 /// An IPv4 address: four bytes. For either family use `address`, with a port `endpoint`.
 ///
@@ -222,7 +224,7 @@ constexpr address address::unmapped() const noexcept {
     return address_v4({bytes_[12], bytes_[13], bytes_[14], bytes_[15]});
 }
 
-}  // namespace coil::ip
+}  // namespace coil::COIL_ABI::ip
 
 template <>
 struct std::hash<coil::ip::address_v4> {

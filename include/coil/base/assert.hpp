@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 /// The three words for failure. The world's failures are values (`outcome`), never one of these.
 ///
 ///     COIL_CHECK(in_kernel_ > 0);    // our books are wrong: stop, in every build
@@ -9,7 +11,7 @@
 ///
 /// COIL_ASSERT stands only in the library's own sources (lib/), so that no public inline function depends on NDEBUG.
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Prints what does not hold and where, and aborts. Async-signal-safe.
 [[noreturn]] void check_failed(const char* what, const char* file, int line) noexcept;
@@ -17,7 +19,7 @@ namespace coil {
 /// Whether the library that this program is linked with was built with its assertions.
 [[nodiscard]] bool asserts_enabled() noexcept;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI
 
 #define COIL_CHECK(condition) ((condition) ? void(0) : ::coil::check_failed(#condition, __FILE__, __LINE__))
 

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <span>
 #include <type_traits>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 
@@ -149,4 +151,4 @@ concept several = sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, Buffe
 
 }  // namespace detail
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

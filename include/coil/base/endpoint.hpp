@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coil/base/address.hpp>
 
 #include <compare>
@@ -16,7 +18,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace coil::ip {
+namespace coil::COIL_ABI::ip {
 
 /// What the kernel calls an address: the memory behind a `sockaddr*` for either family.
 /// Pass `&any` to it. An `endpoint` is what the rest of the library works with.
@@ -123,7 +125,7 @@ constexpr ip::address endpoint::address() const noexcept {
     return address_v4({bytes_[0], bytes_[1], bytes_[2], bytes_[3]});
 }
 
-}  // namespace coil::ip
+}  // namespace coil::COIL_ABI::ip
 
 template <>
 struct std::hash<coil::ip::endpoint> {

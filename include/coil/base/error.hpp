@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <string>
 #include <system_error>
@@ -12,7 +14,7 @@
 ///     if (failure.code() == coil::error::eof) ...
 ///     if (failure.code() == coil::error::connection_reset) ...      // the same as std::errc::connection_reset
 
-namespace coil::error {
+namespace coil::COIL_ABI::error {
 
 enum class code {
     operation_aborted =
@@ -51,12 +53,12 @@ inline constexpr std::errc would_block = std::errc::operation_would_block;
     return {static_cast<int>(value), category()};
 }
 
-}  // namespace coil::error
+}  // namespace coil::COIL_ABI::error
 
 template <>
 struct std::is_error_code_enum<coil::error::code> : std::true_type {};
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The failure of an operation that may have moved bytes before it failed.
 class transfer_error : public std::system_error {
@@ -79,4 +81,4 @@ private:
 [[noreturn]] void throw_failure(std::error_code code, const std::string& what, bool is_transfer = false,
                                 std::size_t bytes_transferred = 0);
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What an object needs to stand in an `intrusive_list`: in one at a time. It leaves the list when it is destroyed.
 class list_hook {
@@ -111,4 +113,4 @@ private:
     sentinel head_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

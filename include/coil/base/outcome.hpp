@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -11,7 +13,7 @@
 
 #include <coil/base/error.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What became of an operation: an error code, a value, and how many bytes were moved before it ended.
 /// Every awaitable of coil can be asked for one (`await_outcome`), so that no path has to throw to tell.
@@ -120,7 +122,7 @@ auto get(outcome<T>&& from) {
         return *std::move(from);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI
 
 template <class T>
 struct std::tuple_size<coil::outcome<T>> : std::integral_constant<std::size_t, std::is_void_v<T> ? 1 : 2> {};

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Has the processor fetch this memory into its cache while we do something else. A hint: any address will do.
 /// Always inline: to g++ a function that does nothing but this does nothing, and it drops the calls.
@@ -16,4 +18,4 @@ namespace coil {
         __builtin_prefetch(reinterpret_cast<const void*>(at));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

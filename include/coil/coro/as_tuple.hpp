@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 #include <system_error>
@@ -9,7 +11,7 @@
 
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// An operation whose failure is returned, not thrown.
 template <description D>
@@ -122,4 +124,4 @@ inline constexpr bool returns_its_error = is_as_tuple<D>;
 template <class D>
 inline constexpr bool returns_its_error<redirect_error_description<D>> = true;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <exception>
@@ -15,7 +17,7 @@
 #include <coil/coro/environment.hpp>
 #include <coil/coro/task.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A coroutine that yields a T again and again, and may await in between. It runs only while somebody awaits the next
 /// value. For one value use a `task`; to pass values between tasks that both run, a `channel`.
@@ -200,4 +202,4 @@ auto async_generator<T>::next() noexcept -> next_description {
     return next_description(*this);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <type_traits>
 #include <utility>
@@ -10,7 +12,7 @@
 
 /// How functions that give tasks are called: with their arguments, which live beside them in some frame.
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// Calls anything callable, a member function with its object (or a pointer or reference wrapper to one) too.
 template <class F, class... Args>
@@ -40,4 +42,4 @@ concept spawnable = std::invocable<std::decay_t<F>&, std::decay_t<Args>...> && r
     typename task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 #include <system_error>
@@ -9,7 +11,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The awaitable of something that was done when it was called, as close() and shutdown() are. Awaiting it never suspends
 /// and throws the error, if there was one; dropping it is fine. A stop does not reach it.
@@ -42,4 +44,4 @@ private:
     std::error_code error_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <exception>
@@ -15,7 +17,7 @@
 #include <coil/coro/scheduler.hpp>
 #include <coil/coro/stop_token.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class awaited;
 
@@ -156,4 +158,4 @@ auto operator co_await(D&& what) {
     return std::forward<D>(what).operation_in(what.foreign_environment());
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

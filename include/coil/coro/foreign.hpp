@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -17,7 +19,7 @@
 /// How a task awaits what is not coil's: a small coroutine awaits it in the task's stead. Whoever resumes that one, on
 /// any thread and however deep in whatever stack, only posts the task to its own loop.
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// What `co_await what` would suspend on.
 template <class A>
@@ -127,4 +129,4 @@ private:
     foreign_bridge bridge_;
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Where coroutine frames come from: free lists by size, one set a thread, so that in steady state a task costs no
 /// allocation. A frame may be freed on any thread; it joins that thread's lists.
@@ -25,4 +27,4 @@ struct frame_statistics {
 };
 [[nodiscard]] frame_statistics frame_statistics_of_thread() noexcept;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

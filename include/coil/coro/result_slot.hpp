@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <exception>
 #include <memory>
@@ -9,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// Holds what a coroutine ends with, a value or an exception, until its awaiter takes it: the part of a promise that
 /// depends on the type of the result.
@@ -69,4 +71,4 @@ private:
     std::exception_ptr exception_;
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

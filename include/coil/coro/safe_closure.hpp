@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <string_view>
 #include <type_traits>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// On g++ before 13 a closure in an expression that awaits is destroyed twice. It can't be told from here whether the
 /// expression awaits, so closures that own something are refused there altogether.
@@ -20,4 +22,4 @@ consteval bool is_safe_closure() {
 #endif
 }
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

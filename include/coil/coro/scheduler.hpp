@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <utility>
 
 #include <coil/base/intrusive_list.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class inbox;
 struct task_failure;
@@ -68,4 +70,4 @@ private:
     std::coroutine_handle<> next_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

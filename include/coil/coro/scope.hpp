@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 #include <utility>
 
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// An operation that runs another in a stop scope of its own, inside the scope of the task: what `timeout`, `shield` and
 /// `stop_when` have in common. A stop of the task reaches the inner scope, unless the derived class decides otherwise.
@@ -55,4 +57,4 @@ private:
     operation_of<D> inner_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <type_traits>
 #include <utility>
 
 #include <coil/coro/scope.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// An operation that no stop of the task around it reaches.
 template <description D>
@@ -57,4 +59,4 @@ auto shield(D what) {
     return shield_description<D>(std::move(what));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

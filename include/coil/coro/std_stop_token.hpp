@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <stop_token>
 
 #include <coil/coro/stop_token.hpp>
@@ -9,7 +11,7 @@
 
 /// Bridges between coil's stops and the standard's. In a header of its own: <stop_token> is a large one.
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// From: `stop_when(what, token)` takes a `std::stop_token` as well.
 ///
@@ -44,4 +46,4 @@ private:
     inplace_stop_callback<forward> callback_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

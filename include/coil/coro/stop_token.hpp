@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <atomic>
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class environment;
 class inplace_stop_callback_base;
@@ -161,4 +163,4 @@ struct stop_callback_for {
 template <class Token, class F>
 using stop_callback_for_t = typename stop_callback_for<Token, F>::type;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

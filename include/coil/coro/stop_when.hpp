@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <optional>
 #include <utility>
@@ -9,7 +11,7 @@
 #include <coil/coro/scope.hpp>
 #include <coil/coro/stop_token.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 
@@ -126,4 +128,4 @@ auto stop_when(D what, Token token) {
     return stop_when_description<D, Token>(std::move(what), std::move(token));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

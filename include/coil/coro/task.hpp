@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <memory>
@@ -16,7 +18,7 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/result_slot.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A coroutine that yields a T, later: the unit in which programs for coil are written.
 /// It starts when it is awaited, on the awaiting task's thread, and its result or exception goes to the awaiter. To start
@@ -186,4 +188,4 @@ auto task<T>::operation_in(environment& env) && -> operation {
 
 static_assert(sizeof(task<>::promise_type) <= 64 && sizeof(task<std::size_t>::promise_type) <= 64);
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <exception>
 #include <source_location>
 #include <string>
 #include <string_view>
 #include <system_error>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class environment;
 
@@ -29,4 +31,4 @@ task_failure describe_failure(std::exception_ptr exception, std::string_view whi
 
 }  // namespace detail
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

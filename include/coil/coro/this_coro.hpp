@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 
@@ -11,7 +13,7 @@
 
 /// What a task knows of itself. Asking never suspends. See <coil/loop/this_coro.hpp> for its io_context.
 
-namespace coil::this_coro {
+namespace coil::COIL_ABI::this_coro {
 
 /// The answer to a question that a task asks about itself.
 template <class T>
@@ -50,4 +52,4 @@ struct [[nodiscard]] stop_token_description {
 ///           `stop_when` or a branch of a race, until that ends.
 inline constexpr stop_token_description stop_token{};
 
-}  // namespace coil::this_coro
+}  // namespace coil::COIL_ABI::this_coro

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The wait until everything else that is ready has had its turn.
 class [[nodiscard]] yield_operation final : public awaited {
@@ -43,4 +45,4 @@ struct [[nodiscard]] yield_description {
 /// Cost:      one trip through the ready list; no system call unless something waits to be submitted or collected.
 inline yield_description yield() noexcept { return {}; }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

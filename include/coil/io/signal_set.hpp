@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 
@@ -9,7 +11,7 @@
 #include <coil/loop/descriptor.hpp>
 #include <coil/op/poll.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 struct signal_subscription;
@@ -85,4 +87,4 @@ struct [[nodiscard]] signal_set::wait_description : descriptor_use {
     wait_operation operation_in(environment& task) const noexcept { return {*this, *subscription, task}; }
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <chrono>
 #include <coroutine>
 #include <string>
@@ -11,7 +13,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/timers.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A wait for a point in time. Nothing but the waiting coroutine's frame is needed for it.
 class [[nodiscard]] sleep_operation : public awaited, private timer_entry {
@@ -76,4 +78,4 @@ sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noe
     return {deadline_after(time_point(), duration) - time_point()};
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -9,7 +11,7 @@
 
 #include <coil/io/sleep.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A point in time that several tasks may wait for, and that may be moved while they do. In the manner of Asio.
 /// For one task that waits for itself, use `sleep_for`; for the deadline of an operation, `timeout`.
@@ -100,4 +102,4 @@ struct [[nodiscard]] steady_timer::wait_description {
 
 inline steady_timer::wait_description steady_timer::wait() noexcept { return {this}; }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

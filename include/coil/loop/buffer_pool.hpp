@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +17,7 @@
 #include <coil/coro/scheduler.hpp>
 #include <coil/loop/timers.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class buffer_pool;
 class io_context;
@@ -223,4 +225,4 @@ private:
     counters counts_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

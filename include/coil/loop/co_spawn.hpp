@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -19,7 +21,7 @@
 #include <coil/coro/task.hpp>
 #include <coil/loop/io_context.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// To say that nobody waits for the task: `co_spawn(context, serve(), coil::detached)`. What goes wrong in it goes to
 /// the context's on_task_error.
@@ -301,4 +303,4 @@ void co_spawn(spawn_place place, F&& function, Args&&... args) {
     }(std::make_index_sequence<sizeof...(Args) - 1>(), std::forward_as_tuple(std::forward<Args>(args)...));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

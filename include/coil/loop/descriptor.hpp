@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,7 +14,7 @@
 #include <coil/base/error.hpp>
 #include <coil/base/intrusive_list.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class environment;
 class io_context;
@@ -194,4 +196,4 @@ private:
     descriptor* record_ = nullptr;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <atomic>
 
 #include <coil/coro/scheduler.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Where other threads leave nodes for the owner of a loop: a lock-free stack that is taken as a whole.
 ///
@@ -53,4 +55,4 @@ private:
     std::atomic<node*> latest_{nullptr};
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

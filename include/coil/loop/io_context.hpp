@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -27,7 +29,7 @@
 struct io_uring_cqe;
 struct io_uring_sqe;
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace ring {
 class buffer_ring;
@@ -393,4 +395,4 @@ private:
     io_context* context_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <string>
@@ -13,7 +15,7 @@
 
 struct io_uring_sqe;
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What the kernel said: a CQE's result and flags.
 struct answer {
@@ -150,4 +152,4 @@ private:
     std::uint8_t cancels_before_ = 0;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <type_traits>
 #include <utility>
 
@@ -10,7 +12,7 @@
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 
@@ -78,4 +80,4 @@ auto sync_wait(F&& function, Args&&... args) ->
     return sync_wait(detail::call(function, std::forward<Args>(args)...));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

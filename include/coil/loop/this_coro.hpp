@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 
@@ -10,7 +12,7 @@
 #include <coil/coro/this_coro.hpp>
 #include <coil/loop/io_context.hpp>
 
-namespace coil::this_coro {
+namespace coil::COIL_ABI::this_coro {
 
 /// The answer, as a reference.
 struct context_operation {
@@ -30,4 +32,4 @@ struct [[nodiscard]] context_description {
 /// `co_await coil::this_coro::context` is the io_context that the task runs on.
 inline constexpr context_description context{};
 
-}  // namespace coil::this_coro
+}  // namespace coil::COIL_ABI::this_coro

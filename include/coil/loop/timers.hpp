@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include <coil/coro/scheduler.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The clock of all deadlines: CLOCK_MONOTONIC. Nothing here looks at the time of day.
 using steady_clock = std::chrono::steady_clock;
@@ -103,4 +105,4 @@ private:
     intrusive_list<node> slots_[levels][slots];
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

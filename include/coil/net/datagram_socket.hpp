@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <sys/socket.h>
 
@@ -15,7 +17,7 @@
 #include <coil/op/send_segments.hpp>
 #include <coil/op/sendto.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A socket for datagrams, such as a `udp::socket`: each is sent and received whole, or not at all.
 ///
@@ -140,4 +142,4 @@ public:
     completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coil/base/address.hpp>
 #include <coil/base/endpoint.hpp>
 
@@ -26,7 +28,7 @@
 ///
 /// Not here: SO_RCVTIMEO and SO_SNDTIMEO, for the ring does not look at them: a deadline is `timeout`.
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What set_option() takes: anything that can say which option it is and where its value lies.
 template <class Option>
@@ -366,4 +368,4 @@ source_group_option<Name>::source_group_option(const address& group, const addre
 
 }  // namespace ip::multicast
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <system_error>
 
@@ -11,7 +13,7 @@
 #include <coil/loop/descriptor.hpp>
 #include <coil/net/options.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What all sockets have in common, whatever their protocol. Users hold a `tcp::socket`, `tcp::acceptor`, `udp::socket`.
 ///
@@ -83,4 +85,4 @@ private:
     void get_option(int level, int name, void* value, std::size_t& size) const;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <array>
 #include <cstddef>
 #include <sys/socket.h>
@@ -14,7 +16,7 @@
 #include <coil/op/recv_stream.hpp>
 #include <coil/op/send.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A connected stream of bytes, such as a `tcp::socket`.
 ///
@@ -225,4 +227,4 @@ public:
     [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -9,7 +11,7 @@
 #include <coil/net/options.hpp>
 #include <coil/net/stream_socket.hpp>
 
-namespace coil::ip {
+namespace coil::COIL_ABI::ip {
 
 /// TCP, over IPv4 or IPv6: tcp(7). Its options, such as `tcp::no_delay`, are members.
 class tcp : public tcp_option {
@@ -33,4 +35,4 @@ private:
     int family_;
 };
 
-}  // namespace coil::ip
+}  // namespace coil::COIL_ABI::ip

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -9,7 +11,7 @@
 #include <coil/net/datagram_socket.hpp>
 #include <coil/net/options.hpp>
 
-namespace coil::ip {
+namespace coil::COIL_ABI::ip {
 
 /// UDP, over IPv4 or IPv6: udp(7). Its options are members.
 class udp : public udp_option {
@@ -32,4 +34,4 @@ private:
     int family_;
 };
 
-}  // namespace coil::ip
+}  // namespace coil::COIL_ABI::ip

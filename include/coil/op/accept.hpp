@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// One accept(2). It gives the next connection from the queue of the acceptor's record, at once if there is one: a
 /// descriptor, which is the receiver's to close. The record fills the queue by one multishot IORING_OP_ACCEPT, from the
@@ -37,4 +39,4 @@ struct [[nodiscard]] accept_description : descriptor_use {
 
 static_assert(sizeof(accept) <= 96 && sizeof(accept_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

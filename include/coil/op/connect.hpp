@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstdint>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// Whom to connect to, and with what sort of socket if none is open.
 struct connect_request {
@@ -60,4 +62,4 @@ using coil::operator co_await;
 
 static_assert(sizeof(connect) <= 128 && sizeof(connect_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

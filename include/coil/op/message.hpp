@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <array>
 #include <cstddef>
 #include <sys/socket.h>
@@ -16,7 +18,7 @@
 
 /// Operations on several buffers at once: scatter and gather.
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// Buffers to receive into, an array of the caller's.
 struct recvmsg_request : descriptor_use {
@@ -157,4 +159,4 @@ struct [[nodiscard]] holding_description : Description {
     }
 };
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

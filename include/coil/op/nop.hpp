@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// One trip to the kernel and back that asks for nothing (IORING_OP_NOP): what any operation costs at least.
 class [[nodiscard]] nop final : public operation {
@@ -24,4 +26,4 @@ struct [[nodiscard]] nop_description {
     nop operation_in(environment& task) const { return nop(task); }
 };
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

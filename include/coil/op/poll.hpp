@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstdint>
 
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// One poll(2) of a descriptor (IORING_OP_POLL_ADD): waits until it is ready for `events`, and gives those that it is
 /// ready for. Several may wait: they are served in order.
@@ -34,4 +36,4 @@ struct [[nodiscard]] poll_description : descriptor_use {
 
 static_assert(sizeof(poll) <= 96 && sizeof(poll_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

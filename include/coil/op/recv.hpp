@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -9,7 +11,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What to receive into.
 struct recv_request : descriptor_use {
@@ -130,4 +132,4 @@ struct [[nodiscard]] recv_datagram_description : recv_request {
 
 static_assert(sizeof(recv_datagram) <= 96 && sizeof(recv_datagram_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

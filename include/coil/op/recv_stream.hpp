@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <optional>
 
@@ -9,7 +11,7 @@
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/op/recv.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace op {
 
@@ -98,4 +100,4 @@ private:
     descriptor_use from_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

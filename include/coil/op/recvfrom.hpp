@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <sys/socket.h>
 
@@ -11,7 +13,7 @@
 #include <coil/loop/operation.hpp>
 #include <coil/op/recv.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What a datagram socket received, and from whom.
 struct received_from {
@@ -48,4 +50,4 @@ struct [[nodiscard]] recvfrom_description : recv_request {
 
 static_assert(sizeof(recvfrom) <= 184 && sizeof(recvfrom_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -12,7 +14,7 @@
 #include <coil/op/recv.hpp>
 #include <coil/op/send_segments.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// One datagram, in a buffer of the context's pool, and whose it is. It may be empty.
 ///
@@ -129,4 +131,4 @@ private:
     descriptor_use from_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -9,7 +11,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What to send.
 struct send_request : descriptor_use {
@@ -66,4 +68,4 @@ struct [[nodiscard]] send_datagram_description : send_request {
 
 static_assert(sizeof(send) <= 96 && sizeof(send_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +16,7 @@
 #include <coil/loop/operation.hpp>
 #include <coil/op/send.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Datagrams that lie one after the other in memory, all of one size but for the last, which may be shorter.
 ///
@@ -76,4 +78,4 @@ struct [[nodiscard]] send_segments_description : descriptor_use {
 };
 
 }  // namespace op
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 
 #include <coil/base/buffer.hpp>
@@ -10,7 +12,7 @@
 #include <coil/loop/operation.hpp>
 #include <coil/op/send.hpp>
 
-namespace coil::op {
+namespace coil::COIL_ABI::op {
 
 /// What to send, and where to. The endpoint is read when the operation starts.
 struct sendto_request : send_request {
@@ -49,4 +51,4 @@ struct [[nodiscard]] sendto_description : sendto_request {
 
 static_assert(sizeof(sendto) <= 128 && sizeof(sendto_description) <= 40);
 
-}  // namespace coil::op
+}  // namespace coil::COIL_ABI::op

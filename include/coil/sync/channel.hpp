@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -15,7 +17,7 @@
 #include <coil/sync/channel_queue.hpp>
 #include <coil/sync/queued_operation.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What channels of all types have in common.
 class channel_base {
@@ -324,4 +326,4 @@ void channel<T>::make_place() {
         messages_.reserve(needed < 8 ? 8 : 2 * needed);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

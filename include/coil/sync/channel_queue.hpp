@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <utility>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// The messages in a channel, in order: places in a circle, in one block. It grows when it is told to, and never shrinks.
 ///
@@ -81,4 +83,4 @@ private:
     std::size_t size_ = 0;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 
 #include <coil/base/outcome.hpp>
 #include <coil/sync/queued_operation.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A flag that tasks can wait for. Once set it stays set, until it is reset.
 /// To pass values use a `channel`; to let one waiter go at a time, a `semaphore`.
@@ -75,4 +77,4 @@ private:
 
 inline event::wait_description event::wait() noexcept { return wait_description(*this); }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

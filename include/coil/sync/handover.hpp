@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <atomic>
 #include <coroutine>
 
 #include <coil/coro/environment.hpp>
 #include <coil/coro/scheduler.hpp>
 
-namespace coil::detail {
+namespace coil::COIL_ABI::detail {
 
 /// One completion that comes from another thread to whoever waits for it on a loop: the meeting point of the two under
 /// `one_shot` and `offload`. Values are their affair.
@@ -74,4 +76,4 @@ private:
     awaited* waiter_ = nullptr;       // the waiting thread's own
 };
 
-}  // namespace coil::detail
+}  // namespace coil::COIL_ABI::detail

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 #include <utility>
@@ -9,7 +11,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/sync/queued_operation.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class mutex;
 
@@ -136,4 +138,4 @@ private:
 
 inline mutex::lock_description mutex::lock() noexcept { return lock_description(*this); }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <memory>
 #include <string>
@@ -19,7 +21,7 @@
 #include <coil/sync/handover.hpp>
 #include <coil/sync/thread_pool.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 
@@ -207,4 +209,4 @@ auto offload(F&& function, Args&&... args) {
     return offload(default_pool(), std::forward<F>(function), std::forward<Args>(args)...);
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -20,7 +22,7 @@
 #include <coil/coro/task.hpp>
 #include <coil/sync/handover.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 template <class T>
 class one_shot_completer;
@@ -278,4 +280,4 @@ void one_shot_completer<T>::set_exception(std::exception_ptr exception) noexcept
 static_assert(!std::is_aggregate_v<one_shot<>> && !std::is_aggregate_v<one_shot_completer<void>>);
 static_assert(sizeof(one_shot_operation<std::size_t>) <= 96);
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

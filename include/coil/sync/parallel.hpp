@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -22,7 +24,7 @@
 /// What `when_all`, `when_any` and `first_success` have in common: several operations at once, each a branch in a stop
 /// scope of its own, and one coroutine that goes on when all of them have ended.
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class parallel_operation;
 
@@ -285,4 +287,4 @@ concept range_of_descriptions = requires(R& range) {
 template <range_of_descriptions R>
 using element_of = std::remove_cvref_t<decltype(*std::declval<R&>().begin())>;
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <string>
 #include <system_error>
@@ -10,7 +12,7 @@
 #include <coil/base/intrusive_list.hpp>
 #include <coil/coro/environment.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// A wait that stands in a line until somebody grants it: what the operations of event, mutex, semaphore and channel
 /// have in common. It carries its own links, so a line allocates nothing.
@@ -79,4 +81,4 @@ private:
     error::code error_{};
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

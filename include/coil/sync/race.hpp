@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <tuple>
 #include <utility>
@@ -9,7 +11,7 @@
 
 #include <coil/base/outcome.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// What became of several operations of which one was wanted: who won, and an outcome of each. A loser's is mostly
 /// error::operation_aborted; but one that was done all the same has its value here, so that nothing is lost.
@@ -67,4 +69,4 @@ private:
     std::vector<outcome<T>> outcomes_;
 };
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

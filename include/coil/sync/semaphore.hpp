@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <string>
@@ -9,7 +11,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/sync/queued_operation.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// So many permits, that tasks of one context take and give back: to bound how many do something at a time.
 /// For one at a time, a `mutex` gives back by itself; to pass values use a `channel`.
@@ -103,4 +105,4 @@ private:
 
 inline semaphore::acquire_description semaphore::acquire() noexcept { return acquire_description(*this); }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

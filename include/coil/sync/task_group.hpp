@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -17,7 +19,7 @@
 #include <coil/coro/task.hpp>
 #include <coil/sync/parallel.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 class group_child;
 class group_operation;
@@ -340,4 +342,4 @@ auto with_group(F body) {
 inline group_wait_description task_group::join() noexcept { return {this, 0}; }
 inline group_wait_description task_group::vacancy() noexcept { return {this, running_max_ - 1}; }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <memory>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 namespace detail {
 class thread_pool_core;
@@ -62,4 +64,4 @@ private:
 /// before: a task's end waits for what it has offloaded.)
 [[nodiscard]] thread_pool& default_pool();
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

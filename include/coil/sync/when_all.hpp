@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -10,7 +12,7 @@
 
 #include <coil/sync/parallel.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Stands in a tuple of results for an operation that has none.
 struct nothing {
@@ -152,4 +154,4 @@ auto when_all(R what) {
     return parallel_description<when_all_in<element_of<R>>, R>(std::move(what));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <tuple>
 #include <utility>
@@ -10,7 +12,7 @@
 #include <coil/sync/parallel.hpp>
 #include <coil/sync/race.hpp>
 
-namespace coil {
+namespace coil::COIL_ABI {
 
 /// Waits for the first that completes; it stops the others.
 class when_any_operation : public parallel_operation {
@@ -146,4 +148,4 @@ auto first_success(R what) {
     return parallel_description<race_in<first_success_operation, element_of<R>>, R>(std::move(what));
 }
 
-}  // namespace coil
+}  // namespace coil::COIL_ABI

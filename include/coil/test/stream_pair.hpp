@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coil/version.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -13,7 +15,7 @@
 #include <coil/coro/environment.hpp>
 #include <coil/net/options.hpp>
 
-namespace coil::test {
+namespace coil::COIL_ABI::test {
 
 class memory_stream;
 struct memory_pipe;
@@ -153,4 +155,4 @@ public:
     memory_stream second;
 };
 
-}  // namespace coil::test
+}  // namespace coil::COIL_ABI::test
