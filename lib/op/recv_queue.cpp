@@ -131,12 +131,11 @@ void recv_queue::learn_from(std::size_t size) noexcept {
     if (is_bulk() != from_bulk_)
         return;  // it ends already, to go on with the other pool
     const std::size_t common_entry = record().context().pool().entry_size();
-    if (from_bulk_ && size > common_entry)
+    if (from_bulk_ ? size > common_entry
+                   : size == common_entry && has_more_than_it_takes() && record().context().bulk_pool())
         bulk_left_ = small_ones_max;
     else if (from_bulk_)
         bulk_left_ = multishot_ ? static_cast<std::uint8_t>(bulk_left_ - 1) : std::uint8_t{0};
-    else if (size == common_entry && has_more_than_it_takes() && record().context().bulk_pool())
-        bulk_left_ = small_ones_max;
     if (is_bulk() != from_bulk_ && multishot_)
         stop();
 }
