@@ -389,7 +389,7 @@ buffer_pool* io_context::bulk_pool() noexcept {
             made = std::make_unique<buffer_pool>(*this, pool_group::bulk, options_.pool_size / bulk_share,
                                                  bulk_entry);
     } catch (const std::exception&) {
-        made.reset();  // streams go on with the entries that they have
+        return nullptr;  // streams go on with the entries that they have
     }
     return made.get();
 }

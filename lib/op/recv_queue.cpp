@@ -127,12 +127,13 @@ void recv_queue::put_back(chunk bytes) noexcept {
 
 // Before 6.12 each answer takes an entry, which is too small for one who has more waiting for us. He is given large ones,
 // until he leaves them empty for the most part.
-void recv_queue::learn_from(std::size_t size) noexcept {
+void recv_queue::learn_from(const buffer_pool& from, std::size_t size) noexcept {
     if (is_bulk() != from_bulk_)
         return;  // it ends already, to go on with the other pool
-    const std::size_t common_entry = record().context().pool().entry_size();
-    if (from_bulk_ ? size > common_entry
-                   : size == common_entry && has_more_than_it_takes() && record().context().bulk_pool())
+    const bool needs_large_ones =
+        from_bulk_ ? size > record().context().pool().entry_size()
+                   : size == from.entry_size() && has_more_than(size) && record().context().bulk_pool();
+    if (needs_large_ones)
         bulk_left_ = small_ones_max;
     else if (from_bulk_)
         bulk_left_ = multishot_ ? static_cast<std::uint8_t>(bulk_left_ - 1) : std::uint8_t{0};
@@ -142,9 +143,9 @@ void recv_queue::learn_from(std::size_t size) noexcept {
 
 // An entry was filled. One that is still unread says that more is sent than a message of just this size; where the pool is
 // exhausted there is but one at a time.
-bool recv_queue::has_more_than_it_takes() const noexcept {
+bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
-        return size_ >= record().context().pool().entry_size();
+        return size_ >= entry_size;
     auto* reader = static_cast<queue_reader*>(record().first_waiting());
     return reader && reader->wanted() == queue_reader::wish::chunks;
 }
@@ -240,8 +241,9 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
 void recv_queue::more(const coil::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
-    chunk bytes = pool().take(given.result, given.flags);
-    learn_from(bytes.size());
+    buffer_pool& from = pool();
+    chunk bytes = from.take(given.result, given.flags);
+    learn_from(from, bytes.size());
     arrived(std::move(bytes));
 }
 

@@ -81,8 +81,8 @@ private:
         return from_bulk_ ? *record().context().bulk_pool() : record().context().pool();
     }
 
-    void learn_from(std::size_t size) noexcept;
-    [[nodiscard]] bool has_more_than_it_takes() const noexcept;
+    void learn_from(const buffer_pool& from, std::size_t size) noexcept;
+    [[nodiscard]] bool has_more_than(std::size_t entry_size) const noexcept;
     void arrived(chunk bytes) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
