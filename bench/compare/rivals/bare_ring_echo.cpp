@@ -96,14 +96,17 @@ private:
             else
                 give_back(piece);
         }
+        const bool ended = !peer.receiving;
+        // However it ended: the pool may have been empty before the cancel came.
+        const bool changes = ended && std::exchange(peer.changing, false);
+        if (changes)
+            peer.pool = peer.pool == &pool_ ? &*bulk_ : &pool_;
         if (answer.res == -ENOBUFS && !peer.finished) {
             peer.receiving = true;  // it will be, when the pool has an entry again
             starved_.push_back(&peer);
-        } else if (answer.res <= 0 && !(answer.res == -ECANCELED && peer.changing)) {
+        } else if (answer.res <= 0 && !(changes && answer.res == -ECANCELED)) {
             peer.finished = true;
-        } else if (!peer.receiving && !peer.finished) {
-            if (std::exchange(peer.changing, false))
-                peer.pool = peer.pool == &pool_ ? &*bulk_ : &pool_;
+        } else if (ended && !peer.finished) {
             receive(peer);
         }
     }
