@@ -232,13 +232,16 @@ TEST(Peer, OfOneConnectionIsNotThatOfTheNextInItsPlace) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.run([&]() -> task<> {
-        for (const bool asks: {true, false}) {
+        for (const bool asks: {true, false, true}) {
             context.answer_next(reply::connection(client).last());
             auto socket = co_await acceptor.accept();
             if (asks) {
                 EXPECT_EQ(socket.remote_endpoint(), client);
             }
         }
+        tcp::socket unopened(context);
+        const std::string text = co_await failure_of_recv(unopened);
+        EXPECT_EQ(text.find("peer"), std::string::npos) << text;
         tcp::socket next(context, tcp::v4());
         std::error_code ec;
         EXPECT_EQ(next.remote_endpoint(ec), tcp::endpoint());
