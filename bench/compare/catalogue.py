@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Contender:
-    """A server. Its program is looked for in the build folder."""
+    """A server. Its program is looked for in the build folder; where compiling is measured, it is a source."""
 
     name: str
     family: str  # coil, plain (coil, but not as its examples do), bare, epoll or asio; "reference" for what only stands beside others
@@ -21,7 +21,7 @@ class Workload:
     load: tuple  # the load's arguments
     contenders: tuple  # the first is the reference, the second the same program once more
     quick: bool = False  # is in the short run
-    kind: str = "rate"  # "rate", "latency": open loop, at half the reference's rate; "memory"
+    kind: str = "rate"  # "rate", "latency": open loop, at half the reference's rate; "memory"; "compile"
 
     @property
     def reference(self):
@@ -113,6 +113,10 @@ TRAINS = (
     Contender(COIL, "coil", ("examples/udp_echo_server", "--trains")),
 )
 IDLE = tuple(each for each in TCP if each.name != BARE_AGAIN)
+COMPILED = (
+    Contender("Asio", "asio", ("bench/compare/compile/asio_echo.cpp",)),
+    Contender(COIL, "coil", ("bench/compare/compile/coil_echo.cpp",)),
+)
 
 # ---- workloads
 
@@ -156,6 +160,7 @@ WORKLOADS = [
              ("udp_trains", "--size", 1200, "--in-flight", 2), TRAINS, quick=True),
     Workload("idle", "memory of 4000 idle TCP connections", ("idle", "--connections", 4000), IDLE, quick=True,
              kind="memory"),
+    Workload("compile", "to compile a minimal echo server, with optimization", (), COMPILED, quick=True, kind="compile"),
 ]
 
 # ---- the gate

@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True
 
 import catalogue  # noqa: E402
 import chart  # noqa: E402
+import compiling  # noqa: E402
 import report  # noqa: E402
 import rules  # noqa: E402
 from processes import Failure, Machine, Server, drive  # noqa: E402
@@ -103,6 +104,8 @@ class Comparison:
                     say(self.progress)  # a line for each workload is enough
                 if workload.kind == "memory":
                     self.measure_memory(workload)
+                elif workload.kind == "compile":
+                    self.measure_compilation(workload)
                 else:
                     self.measure(workload)
                 self.show_progress("")
@@ -156,6 +159,16 @@ class Comparison:
                 with Server(self.machine, self.build, each, environment) as server:
                     file = ("--malloc-count", counted.name) if counts else ()
                     self.keep(workload, 0, each.name, self.drive(server, (*load, *file, "--verify")))
+
+    def measure_compilation(self, workload):
+        """The compiler takes its time, and the same each time: a few rounds will do."""
+        compiler = compiling.Compiler(self.build, SOURCE, "-O0" if self.given.smoke else "-O2")
+        present = [each.name for each in self.present(workload)]
+        sources = {each.name: each.command[0] for each in workload.contenders}
+        for number in range(min(self.given.rounds, 5)):
+            for name in rules.in_order(present, number):
+                self.show_progress(f"round {number + 1}, {name}")
+                self.keep(workload, number, name, compiler.measure(sources[name], self.machine))
 
     def environment(self, *preloaded, **others):
         """What a server finds in its environment beside what is there."""

@@ -45,6 +45,15 @@ def workload_table(workload, rounds):
                           f"{median(rounds[name], 'resident_bytes'):.0f}"))
         return f"{workload.title}\n{aligned(lines)}"
 
+    if workload.kind == "compile":
+        lines = [("", "lines to read", "ratio", "time", "ratio")]
+        for name in present:
+            lines.append((name, f"{median(rounds[name], 'lines'):.0f}",
+                          str(rules.paired_ratio(rounds, name, workload.reference, "lines") or "-"),
+                          duration(median(rounds[name], "compile_ns")),
+                          str(rules.paired_ratio(rounds, name, workload.reference, "compile_ns") or "-")))
+        return f"{workload.title}\n{aligned(lines)}"
+
     unit = rounds[present[0]][0]["unit"]
     latencies = any(each["p50_ns"] for each in rounds[present[0]])
     lines = [("", f"{unit}/s" if unit == "KiB" else f"{unit}s/s", "ratio", f"server CPU per {unit}", "ratio",

@@ -72,10 +72,15 @@ expect_found 'no #pragma once' "$layout/header" coil/net/tcp.hpp
 
 # Lines
 build
+mkdir -p "$house/bench/compare/compile"
+echo '#include <coil/coil.hpp>' >"$house/bench/compare/compile/coil_echo.cpp"
 expect_pass "$layout/lines.sh"
 header net/tcp.hpp '#include <no_such_header>'
 expect_found 'no_such_header' "$layout/lines.sh"
 build
+SERVER_LINES_MAX=1
+export SERVER_LINES_MAX
+expect_found 'coil_echo.cpp: 2 lines, of 1' "$layout/lines.sh"
 LINES_MAX=2
 export LINES_MAX
 expect_found 'lines, of 2' "$layout/lines.sh"
