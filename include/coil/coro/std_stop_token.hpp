@@ -15,9 +15,9 @@ namespace coil::COIL_ABI {
 
 /// From: `stop_when(what, token)` takes a `std::stop_token` as well.
 ///
-///     std::jthread worker([&](std::stop_token token) {
-///         coil::sync_wait(coil::stop_when(serve(), token));
-///     });
+///     coil::task<> serve_until(std::stop_token token) { co_await coil::stop_when(serve(), token); }
+///
+///     std::jthread worker([](std::stop_token token) { coil::sync_wait(serve_until(token)); });
 template <class F>
 struct stop_callback_for<std::stop_token, F> {
     using type = std::stop_callback<F>;

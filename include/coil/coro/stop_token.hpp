@@ -23,8 +23,8 @@ class inplace_stop_callback;
 /// What lets a whole task be stopped is `stop_when`; for `std::stop_token` see <coil/coro/std_stop_token.hpp>.
 ///
 ///     coil::inplace_stop_source source;
-///     coil::co_spawn(context, coil::stop_when(serve(context), source.get_token()), coil::detached);
 ///     std::thread watchdog([&] { wait_for_a_reason(); source.request_stop(); });
+///     co_await coil::stop_when(serve(), source.get_token());
 ///
 /// Threads:  any, for all of it.
 /// Lifetime: outlives its tokens' use and its callbacks (asserted).

@@ -113,8 +113,8 @@ private:
 /// Has an operation, or a whole task, stopped when a token is: the way from a stop that another thread, or another part
 /// of the program, requests.
 ///
-///     coil::inplace_stop_source source;
-///     coil::co_spawn(context, coil::stop_when(serve(context), source.get_token()), coil::detached);
+///     coil::inplace_stop_source source;                          // another thread: source.request_stop();
+///     co_await coil::stop_when(serve(), source.get_token());
 ///
 /// Completes: as `what` does; what completed before the stop arrived is the result.
 /// Errors:    those of `what`: error::operation_aborted where it was stopped.

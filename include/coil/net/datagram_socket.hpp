@@ -24,7 +24,7 @@ namespace coil::COIL_ABI {
 ///     udp::socket socket(context, {udp::v4(), 7777});
 ///     std::array<std::byte, 65536> buffer;
 ///     auto [size, truncated, from] = co_await socket.recvfrom(buffer);
-///     co_await socket.sendto(buffer(buffer.data(), size), from);
+///     co_await socket.sendto(std::span(buffer).first(size), from);
 ///
 /// Sends may overlap. Receives may too: they are served in order.
 template <class Protocol>
