@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+"""Makes programs of the C++ blocks in README.md and docs/: usage: extract.py SOURCE_DIR TARGET_DIR
+
+Writes one PAGE.cpp for each page that has blocks, and prints the name of each block that can be run: PAGE_NUMBER.
+What a block is stands in an HTML comment before it, which readers don't see:
+
+    <!-- program -->                       has a main(), which is run in a network of its own, and ends with 0
+    <!-- program, beside echo_client -->   the same beside one of tests/docs/peers.cpp, which also says when it ends
+    <!-- in: task -->                      the body of a task with a parameter `context`; it ends, or stops the context
+    <!-- declarations -->                  stands at namespace scope
+    <!-- declarations, not run -->         the same; only compiled
+
+Further lines of the comment are code that comes before the block, and behind a line `...`, after it. After declarations
+that is the body of a task. So that what was compiled last stays what it is, a file is written only if it changes.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+LANGUAGES = {"cpp", "sh", "cmake", "ini", "json", "text"}
+FENCE = re.compile(r"^```(\S*)\s*$")
+INCLUDE = re.compile(r"^\s*#include\s")
+KINDS = {"program", "in: task", "declarations"}
+
+FRAGMENT_NAMES = """\
+using coil::docs::connected;
+using coil::docs::expect;
+using coil::ip::tcp;
+using coil::ip::udp;
+using namespace std::chrono_literals;
+"""
+
+
+class Wrong(Exception):
+    pass
+
+
+class Block:
+    def __init__(self, page, number, line, lines, comment, comment_line):
+        self.page, self.number, self.line, self.lines = page, number, line, lines
+        head, *hidden = comment
+        self.kind, *attributes = [part.strip() for part in head.split(",")]
+        if self.kind not in KINDS:
+            raise Wrong(f"{page.path}:{comment_line}: what is a \"{self.kind}\"?")
+        self.peer, self.is_run = "", True
+        for attribute in attributes:
+            if attribute.startswith("beside "):
+                self.peer = attribute.removeprefix("beside ")
+            elif attribute == "not run":
+                self.is_run = False
+            else:
+                raise Wrong(f"{page.path}:{comment_line}: what is \"{attribute}\"?")
+        split = hidden.index("...") if "..." in hidden else len(hidden)
+        self.before, self.before_line = hidden[:split], comment_line + 1
+        self.after, self.after_line = hidden[split + 1:], comment_line + split + 2
+        if self.kind == "declarations" and self.is_run and not self.after:
+            raise Wrong(f"{page.path}:{comment_line}: nothing runs these declarations")
+
+    @property
+    def name(self):
+        return f"{self.page.name}_{self.number}"
+
+    def pieces(self):
+        return [(self.before, self.before_line), (self.lines, self.line), (self.after, self.after_line)]
+
+    def includes(self):
+        return [line.strip() for lines, _ in self.pieces() for line in lines if INCLUDE.match(line)]
+
+    def code(self, lines, line):
+        """Without its includes; the compiler names the page's own lines."""
+        kept = ["" if INCLUDE.match(each) else each for each in lines]
+        return [f'#line {line} "{self.page.path}"', *kept] if lines else []
+
+    def program(self):
+        before, block, after = [self.code(*piece) for piece in self.pieces()]
+        if self.kind == "program":
+            return before + with_return(block) + after + [self.run("main()")]
+        names = FRAGMENT_NAMES.splitlines()
+        begin, end = ["coil::task<> body([[maybe_unused]] coil::io_context& context) {"], ["co_return;", "}"]
+        if self.kind == "in: task":
+            return names + begin + before + block + after + end + [self.run("coil::docs::run(body)")]
+        declarations = names + before + block
+        return declarations + (begin + after + end + [self.run("coil::docs::run(body)")] if self.is_run else [])
+
+    def run(self, expression):
+        beside = f", coil::docs::{self.peer}" if self.peer else ""
+        own_network = "true" if self.kind == "program" else "false"
+        return (f'const coil::docs::block registered("{self.name}", [] {{ return {expression}; }}, '
+                f"{own_network}{beside});")
+
+
+def with_return(lines):
+    """A main() in a namespace is an ordinary function, at whose end no 0 is returned."""
+    result, inside = [], False
+    for line in lines:
+        inside = inside or line.startswith("int main(")
+        if inside and line.startswith("}"):
+            result.append("return 0;")
+        result.append(line)
+    return result
+
+
+class Page:
+    def __init__(self, root, path):
+        self.path = path
+        relative = path.relative_to(root)
+        parts = relative.with_suffix("").parts
+        self.path, self.name = relative, "_".join(parts[1:] or parts).lower()
+        self.blocks = list(self.read(path.read_text().splitlines()))
+
+    def read(self, lines):
+        number, at = 0, 0
+        comment, comment_line = None, 0
+        while at < len(lines):
+            line = lines[at]
+            if line.startswith("<!-- "):
+                comment_line, text = at + 1, []
+                while True:
+                    text.append(lines[at])
+                    if lines[at].rstrip().endswith("-->"):
+                        break
+                    at += 1
+                text[0] = text[0].removeprefix("<!-- ")
+                text[-1] = text[-1].rstrip().removesuffix("-->").rstrip()
+                comment = text if text[-1] or len(text) == 1 else text[:-1]
+            elif fence := FENCE.match(line):
+                begin = at + 1
+                at = begin + next(i for i, each in enumerate(lines[begin:]) if each.rstrip() == "```")
+                if fence[1] not in LANGUAGES:
+                    raise Wrong(f"{self.path}:{begin}: a block in \"{fence[1]}\": one of {sorted(LANGUAGES)}?")
+                if fence[1] == "cpp":
+                    if comment is None:
+                        raise Wrong(f"{self.path}:{begin}: no comment says what this block is")
+                    number += 1
+                    yield Block(self, number, begin + 1, lines[begin:at], comment, comment_line)
+                comment = None
+            elif line.strip():
+                comment = None
+            at += 1
+
+    def program(self):
+        result = [f"// Made of {self.path} by tests/docs/extract.py.", "#include <coil/coil.hpp>",
+                  '#include "docs/block.hpp"']
+        result += sorted({include for block in self.blocks for include in block.includes()})
+        for block in self.blocks:
+            result += ["", f"namespace {block.name} {{", "namespace {", *block.program(), "}", "}"]
+        return "\n".join(result) + "\n"
+
+
+def main(source, target):
+    root, target = Path(source), Path(target)
+    target.mkdir(parents=True, exist_ok=True)
+    paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    pages = [page for page in (Page(root, path) for path in paths) if page.blocks]
+    for stale in set(target.glob("*.cpp")) - {target / f"{page.name}.cpp" for page in pages}:
+        stale.unlink()
+    for page in pages:
+        made = target / f"{page.name}.cpp"
+        text = page.program()
+        if not made.exists() or made.read_text() != text:
+            made.write_text(text)
+        for block in page.blocks:
+            if block.is_run:
+                print(block.name)
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except Wrong as wrong:
+        sys.exit(str(wrong))

@@ -1,0 +1,233 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "docs/peers.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace coil::docs {
+namespace {
+
+constexpr int patience_ms = 10'000;
+
+[[noreturn]] void fail(const char* what) {
+    std::fprintf(stderr, "%s: %s\n", what, std::strerror(errno));
+    std::exit(1);
+}
+
+// The program, in a process that ends with this one.
+class process {
+public:
+    explicit process(int (*program)()) : id_(::fork()) {
+        if (id_ < 0)
+            fail("fork");
+        if (id_ > 0)
+            return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        std::exit(program());
+    }
+
+    [[nodiscard]] int exit_status() {
+        int status = 0;
+        if (::waitpid(id_, &status, 0) != id_)
+            fail("waitpid");
+        if (WIFEXITED(status))
+            return WEXITSTATUS(status);
+        std::fprintf(stderr, "the program was ended by signal %d\n", WTERMSIG(status));
+        return 1;
+    }
+    void send(int number) const { ::kill(id_, number); }
+    /// A server goes on until it is killed.
+    [[nodiscard]] int still_runs() {
+        int status = 0;
+        if (::waitpid(id_, &status, WNOHANG) != 0) {
+            std::fprintf(stderr, "the server has ended\n");
+            return 1;
+        }
+        ::kill(id_, SIGKILL);
+        ::waitpid(id_, &status, 0);
+        return 0;
+    }
+
+private:
+    pid_t id_;
+};
+
+sockaddr_in port_7777() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(7777);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+int open_socket(int type) {
+    const int number = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    const timeval patience{patience_ms / 1000, 0};
+    if (number < 0 || ::setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
+        fail("socket");
+    return number;
+}
+
+int connect_to_server() {
+    const int client = open_socket(SOCK_STREAM);
+    const sockaddr_in server = port_7777();
+    if (::connect(client, reinterpret_cast<const sockaddr*>(&server), sizeof server) == 0)
+        return client;
+    ::close(client);
+    return -1;
+}
+
+// Bounded by the server's start, not by time: it listens before it runs.
+int connect_when_it_listens() {
+    for (int attempt = 0; attempt < 1000; ++attempt) {
+        if (const int client = connect_to_server(); client >= 0)
+            return client;
+        ::poll(nullptr, 0, 10);
+    }
+    fail("the server does not listen");
+}
+
+void say(int client, const std::string& text) {
+    if (::send(client, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
+        fail("send");
+}
+
+void hear(int client, const std::string& text) {
+    std::string heard(text.size(), '\0');
+    if (::recv(client, heard.data(), heard.size(), MSG_WAITALL) != static_cast<ssize_t>(heard.size()) ||
+        heard != text)
+        fail("something else was heard");
+}
+
+void hear_the_end(int client) {
+    char end;
+    if (::recv(client, &end, 1, 0) != 0)
+        fail("the server did not end the dialogue");
+    ::close(client);
+}
+
+void hold_a_dialogue(int client) {
+    const std::string text(100'000, 'x');
+    for (int i = 0; i < 3; ++i) {
+        say(client, text);
+        hear(client, text);
+    }
+    ::shutdown(client, SHUT_WR);
+    hear_the_end(client);
+}
+
+void reset(int client) {
+    const linger at_once{1, 0};
+    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(client);
+}
+
+int bound_to_port_7777(int type) {
+    const int number = open_socket(type);
+    const sockaddr_in here = port_7777();
+    if (::bind(number, reinterpret_cast<const sockaddr*>(&here), sizeof here) < 0)
+        fail("bind");
+    return number;
+}
+
+}  // namespace
+
+int echo_client(int (*program)()) {
+    process server(program);
+    hold_a_dialogue(connect_when_it_listens());
+    return server.still_runs();
+}
+
+int resetting_clients(int (*program)()) {
+    process server(program);
+    reset(connect_when_it_listens());
+    for (int i = 0; i < 1000; ++i) {
+        const int client = connect_to_server();
+        if (client < 0)
+            fail("a client could not connect");
+        const std::string text = "client " + std::to_string(i);
+        if (i % 3 >= 1)
+            say(client, text);
+        if (i % 3 == 2)
+            hear(client, text);
+        reset(client);  // before, during or after the dialogue
+    }
+    hold_a_dialogue(connect_to_server());
+    return server.still_runs();
+}
+
+int clients_until_sigterm(int (*program)()) {
+    process server(program);
+    hold_a_dialogue(connect_when_it_listens());
+    const int waiting = connect_to_server();
+    say(waiting, "hello");
+    hear(waiting, "hello");
+    server.send(SIGTERM);
+    hear(waiting, "the server is going down\n");
+    hear_the_end(waiting);
+    return server.exit_status();
+}
+
+int udp_client(int (*program)()) {
+    process server(program);
+    const int client = open_socket(SOCK_DGRAM);
+    const sockaddr_in there = port_7777();
+    if (::connect(client, reinterpret_cast<const sockaddr*>(&there), sizeof there) < 0)
+        fail("connect");
+    std::array<char, 100> buffer;
+    // Until the server is there, datagrams find nobody: ECONNREFUSED. After the first echo none is lost on a loopback.
+    ssize_t received = -1;
+    for (int attempt = 0; received != 5 && attempt < 1000; ++attempt) {
+        ::send(client, "hello", 5, 0);
+        pollfd answer{client, POLLIN, 0};
+        ::poll(&answer, 1, 10);
+        received = ::recv(client, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    }
+    if (received != 5 || std::memcmp(buffer.data(), "hello", 5) != 0)
+        fail("the datagram did not come back");
+    return server.still_runs();
+}
+
+int echo_server(int (*program)()) {
+    const int listener = bound_to_port_7777(SOCK_STREAM);
+    if (::listen(listener, 1) < 0)
+        fail("listen");
+    process client(program);
+    const int peer = ::accept(listener, nullptr, nullptr);
+    std::array<char, 4096> buffer;
+    for (ssize_t n; (n = ::recv(peer, buffer.data(), buffer.size(), 0)) > 0;)
+        say(peer, std::string(buffer.data(), static_cast<std::size_t>(n)));
+    ::close(peer);
+    ::close(listener);
+    return client.exit_status();
+}
+
+int udp_echo_server(int (*program)()) {
+    const int server = bound_to_port_7777(SOCK_DGRAM);
+    process client(program);
+    std::array<char, 4096> buffer;
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    const ssize_t n =
+        ::recvfrom(server, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+    if (n < 0 || ::sendto(server, buffer.data(), static_cast<std::size_t>(n), 0,
+                          reinterpret_cast<const sockaddr*>(&from), size) != n)
+        fail("no datagram came");
+    ::close(server);
+    return client.exit_status();
+}
+
+}  // namespace coil::docs
