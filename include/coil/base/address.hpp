@@ -58,7 +58,7 @@ private:
 ///     address_v6 neighbour = make_address_v6("fe80::1%eth0");    // or %3
 ///     neighbour.to_string();                                    // "fe80::1%eth0"
 ///
-/// The is_...() functions follow RFC 4291 to the letter, so ::ffff:127.0.0.1 is mapped, and not loopback:
+/// The is_...() functions follow RFC 4291 to the letter, so a mapped 127.0.0.1 is mapped, and not loopback:
 /// ask `address::unmapped()` when the peer of a dual-stack socket is in question.
 ///
 /// Order: by bytes, then by scope. Cost: a value of 20 bytes; only to_string() allocates. With a scope it

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+"""Gives the comments of headers, and the pages, Doxygen's words: usage: filter.py FILE, from the project's root
+
+Headers: an indented example becomes a code block, a line of a contract ("Errors:    ...") a paragraph with a title. The
+inline namespace of the version is left out. Pages: links to headings. The main page: the picture of the house.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+TITLES = ("Awaits|Buffers?|Cancel|Completes(?:, cancel, order, cost)?|Cost|Errors|Fairness|Flags|Lifetime|Limit|Moves|Order|"
+          "Overlap|Sending|Since|T|Threads|Views")
+CONTRACT = re.compile(rf"^({TITLES}):\s+(\S.*)$")
+NEXT_TITLE = re.compile(rf"(?<=\.)\s+(?=(?:{TITLES}):\s)")
+COMMENT = re.compile(r"^(\s*)///(?!<)(.*)$")
+PICTURE = re.compile(r"--+>|^\s*\|", re.MULTILINE)
+
+
+def is_code(line):
+    return line.startswith("     ")
+
+
+def commented(lines):
+    """The text of one comment."""
+    result, at, in_contract = [], 0, False
+    while at < len(lines):
+        line = lines[at]
+        if is_code(line) and not in_contract:
+            begin = at
+            while at < len(lines) and (is_code(lines[at]) or (not lines[at].strip() and
+                                                              any(map(is_code, lines[at + 1:at + 2])))):
+                at += 1
+            code = [each[5:] for each in lines[begin:at]]
+            word = "verbatim" if PICTURE.search("\n".join(code)) else "code"
+            result += [f"@{word}{'{.cpp}' if word == 'code' else ''}", *code, f"@end{word}"]
+            continue
+        text = line.strip()
+        if CONTRACT.match(text):
+            in_contract = True
+            for part in NEXT_TITLE.split(text):
+                title, what = CONTRACT.match(part).groups()
+                result += ["", f"@par {title}", escaped(what)]
+        else:
+            in_contract = in_contract and bool(text)
+            result.append(escaped(line[1:] if not in_contract else text))
+        at += 1
+    return result
+
+
+def escaped(text):
+    """Outside of `code`, # and < are Doxygen's own."""
+    parts = text.split("`")
+    for i in range(0, len(parts), 2):
+        parts[i] = re.sub(r"<(coil/[\w/.]+|\w+(?:/\w+)*(?:\.h)?)>", r"`<\1>`", parts[i]).replace("@", "\\@")
+    return "`".join(parts)
+
+
+def header(text):
+    text = text.replace("coil::COIL_ABI", "coil")
+    result, comment, indent = [], [], ""
+
+    def end():
+        result.extend(f"{indent}/// {each}".rstrip() for each in commented(comment))
+        comment.clear()
+
+    for line in text.splitlines():
+        if found := COMMENT.match(line):
+            indent = found[1]
+            comment.append(found[2])
+        else:
+            end()
+            result.append(line)
+    end()
+    return "\n".join(result) + "\n"
+
+
+def label(page, heading):
+    return f"{page}-" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def name_of(path):
+    return "-".join(path.with_suffix("").parts[-2:])
+
+
+def page(path):
+    here = name_of(path)
+    result, in_code = [], False
+    for line in path.read_text().splitlines():
+        if line.startswith("```"):
+            in_code = not in_code
+            line = line.replace("```text", "```")
+        elif not in_code:
+            if found := re.match(r"^(##+) (.*)$", line):
+                line = f"{found[1]} {found[2]} {{#{label(here, found[2])}}}"
+            line = re.sub(r"\]\(#([\w-]+)\)", rf"](#{here}-\1)", line)
+            line = re.sub(r"\]\((?:\.\./|guides/)*([\w-]+)\.md#([\w-]+)\)",
+                          lambda link: f"](#{folder_of(path, link[0])}-{link[1]}-{link[2]})", line)
+        result.append(line)
+    return "\n".join(result) + "\n"
+
+
+def folder_of(path, link):
+    if "guides/" in link:
+        return "guides"
+    return path.parent.parent.name if "../" in link else path.parent.name
+
+
+def main_page(text):
+    house = re.search(r"^```text\n(floor.*?)^```$", Path("docs/architecture.md").read_text(), re.MULTILINE | re.DOTALL)
+    return text.replace("@house", f"@verbatim\n{house[1]}@endverbatim")
+
+
+path = Path(sys.argv[1])
+print({".md": page, ".dox": lambda it: main_page(it.read_text()), ".hpp": lambda it: header(it.read_text())}
+      [path.suffix](path), end="")
