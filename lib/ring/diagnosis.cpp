@@ -39,13 +39,6 @@ int field_of(std::string_view status, std::string_view name, int otherwise) noex
     return digits == std::string_view::npos ? otherwise : number_in(status.substr(digits), otherwise);
 }
 
-bool is_before_6_1(std::string_view release) noexcept {
-    const int major = number_in(release, 0);
-    const auto dot = release.find('.');
-    const int minor = dot == std::string_view::npos ? 0 : number_in(release.substr(dot + 1), 0);
-    return major > 0 && (major < 6 || (major == 6 && minor < 1));
-}
-
 }  // namespace
 
 circumstances circumstances_of_this_process() {
@@ -62,46 +55,56 @@ circumstances circumstances_of_this_process() {
 }
 
 std::string diagnose(int error, const circumstances& around) {
-    const std::string refused = "io_uring is not available: ";
-    const bool filtered = field_of(around.status, "\nSeccomp:", 0) == 2;
+    return "io_uring is not available: " + cause_and_remedy(error, around);
+}
+
+std::string cause_and_remedy(int error, const circumstances& around) {
     const std::string kernel = around.release.empty() ? "this kernel" : "kernel " + around.release;
 
     switch (error) {
     case EPERM:
         if (around.disabled == 2)
-            return refused + "the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody; "
-                             "set it to 0 (sysctl -w kernel.io_uring_disabled=0)";
-        if (around.disabled == 1 && !filtered)
-            return refused +
-                   "the sysctl kernel.io_uring_disabled is 1, which forbids it to all but the group "
+            return "the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody; "
+                   "set it to 0 (sysctl -w kernel.io_uring_disabled=0)";
+        if (around.disabled == 1 && !is_filtered(around))
+            return "the sysctl kernel.io_uring_disabled is 1, which forbids it to all but the group "
                    "kernel.io_uring_group; join that group, or set it to 0";
-        if (filtered)
-            return refused +
-                   "a seccomp profile forbids it, as the default profiles of container engines do; allow "
+        if (is_filtered(around))
+            return "a seccomp profile forbids it, as the default profiles of container engines do; allow "
                    "io_uring_setup, io_uring_enter and io_uring_register in the container's profile";
-        return refused + "permission denied by a security module; look into its log for io_uring";
+        return "permission denied by a security module; look into its log for io_uring";
     case ENOSYS:
-        if (is_before_6_1(around.release))
-            return refused + kernel + " is too old; coil needs Linux 6.1 or newer";
-        if (filtered)
-            return refused +
-                   "a seccomp profile hides it; allow io_uring_setup, io_uring_enter and io_uring_register in "
+        if (is_before_6_1(around))
+            return kernel + " is too old; coil needs Linux 6.1 or newer";
+        if (is_filtered(around))
+            return "a seccomp profile hides it; allow io_uring_setup, io_uring_enter and io_uring_register in "
                    "the container's profile";
-        return refused + kernel + " was built without it (CONFIG_IO_URING)";
+        return kernel + " was built without it (CONFIG_IO_URING)";
     case EINVAL:
-        if (is_before_6_1(around.release))
-            return refused + kernel + " is too old; coil needs Linux 6.1 or newer";
-        return refused + kernel +
-               " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
+        if (is_before_6_1(around))
+            return kernel + " is too old; coil needs Linux 6.1 or newer";
+        return kernel + " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
     case ENOMEM:
         if (around.memlock == unlimited)
-            return refused + "out of memory for the ring; ask for fewer entries";
-        return refused + "out of memory for the ring; the limit of locked memory is " +
+            return "out of memory for the ring; ask for fewer entries";
+        return "out of memory for the ring; the limit of locked memory is " +
                std::to_string(around.memlock / 1024) + " KiB: raise it (ulimit -l), or ask for fewer entries";
     case EMFILE:
-    case ENFILE: return refused + "too many open files; raise the limit (ulimit -n)";
-    default: return refused + "io_uring_setup failed";
+    case ENFILE: return "too many open files; raise the limit (ulimit -n)";
+    default: return "io_uring_setup failed";
     }
+}
+
+bool is_filtered(const circumstances& around) noexcept {
+    return field_of(around.status, "\nSeccomp:", 0) == 2;
+}
+
+bool is_before_6_1(const circumstances& around) noexcept {
+    const std::string_view release = around.release;
+    const int major = number_in(release, 0);
+    const auto dot = release.find('.');
+    const int minor = dot == std::string_view::npos ? 0 : number_in(release.substr(dot + 1), 0);
+    return major > 0 && (major < 6 || (major == 6 && minor < 1));
 }
 
 }  // namespace coil::COIL_ABI::ring

@@ -24,4 +24,12 @@ struct circumstances {
 /// Why io_uring_setup(2) failed with `error`, and the remedy, in one line. Depends on nothing but its arguments.
 [[nodiscard]] std::string diagnose(int error, const circumstances& around);
 
+/// The same without the words that say what it is about.
+[[nodiscard]] std::string cause_and_remedy(int error, const circumstances& around);
+
+/// Whether a seccomp profile decides which system calls this process may make.
+[[nodiscard]] bool is_filtered(const circumstances& around) noexcept;
+/// By its number. Some distributions' older numbers have newer io_urings.
+[[nodiscard]] bool is_before_6_1(const circumstances& around) noexcept;
+
 }  // namespace coil::COIL_ABI::ring
