@@ -57,7 +57,7 @@ class CoilConan(ConanFile):
 
     def generate(self):
         toolchain = CMakeToolchain(self)
-        for part in ("TESTS", "BENCH", "EXAMPLES"):
+        for part in ("TESTS", "BENCH", "EXAMPLES", "TOOLS"):
             toolchain.cache_variables[f"COIL_BUILD_{part}"] = False
         toolchain.generate()
         CMakeDeps(self).generate()

@@ -2,15 +2,14 @@
 // SPDX-License-Identifier: MIT
 
 // io_uring refused for real: a seccomp filter, as container engines install one, answers io_uring_setup(2)
-// with an error. The example programs then say so in one line that names seccomp, and end with 6.
+// with an error. The example programs then say so in one line that names seccomp, and end with 6. coil_doctor says it in
+// its table, and ends with 2; also where the filter kills instead.
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <string>
 
@@ -29,12 +28,14 @@ constexpr int skipped = 77;
 constexpr int no_filter = 100;
 constexpr int no_program = 101;
 
-// From now on io_uring_setup fails with `error` in this process, and in what it becomes.
-bool refuse_io_uring(int error) {
+constexpr unsigned fails_with(int error) { return SECCOMP_RET_ERRNO | static_cast<unsigned>(error); }
+
+// From now on this happens to who calls io_uring_setup: this process, and what it becomes.
+bool refuse_io_uring(unsigned action) {
     sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+        BPF_STMT(BPF_RET | BPF_K, action),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     const sock_fprog filter{sizeof program / sizeof *program, program};
@@ -47,8 +48,8 @@ struct ending {
     std::string said;  // on stdout and stderr
 };
 
-// Runs a program where io_uring_setup fails with `error`. Silence of ten seconds ends it.
-ending run_refused(const std::string& path, int error) {
+// Runs a program where this happens to io_uring_setup. Silence of ten seconds ends it.
+ending run_refused(const std::string& path, unsigned action) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0)
         return {};
@@ -56,7 +57,7 @@ ending run_refused(const std::string& path, int error) {
     if (child == 0) {
         ::dup2(ends[1], STDOUT_FILENO);
         ::dup2(ends[1], STDERR_FILENO);
-        if (!refuse_io_uring(error))
+        if (!refuse_io_uring(action))
             ::_exit(no_filter);
         ::execl(path.c_str(), path.c_str(), nullptr);
         ::_exit(no_program);
@@ -77,36 +78,56 @@ ending run_refused(const std::string& path, int error) {
     return how;
 }
 
-std::filesystem::path examples_folder() {
-    if (const char* given = std::getenv("COIL_EXAMPLES"))
-        return given;
-    // This is BUILD/tests/programs/ring_refused.
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../../examples";
+// This is BUILD/tests/programs/ring_refused.
+std::filesystem::path build_folder() {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../..";
 }
+
+struct refusal {
+    const char* program;  // in the build folder
+    unsigned action;
+    int status;
+    const char* said;
+    bool in_one_line;
+};
+
+constexpr refusal refusals[] = {
+    {"examples/tcp_echo_server", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/tcp_echo_server", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/udp_echo_server", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/udp_echo_server", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/tcp_echo_client", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/tcp_echo_client", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/udp_echo_client", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/udp_echo_client", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/coil_demo", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/coil_demo", fails_with(ENOSYS), 6, "seccomp", true},
+    {"tools/coil_doctor", fails_with(EPERM), 2, "a seccomp profile forbids it", false},
+    {"tools/coil_doctor", fails_with(ENOSYS), 2, "a seccomp profile hides it", false},
+    {"tools/coil_doctor", SECCOMP_RET_KILL_PROCESS, 2, "a seccomp profile kills", false},
+};
 
 }  // namespace
 
 int main() {
-    const auto folder = examples_folder();
     int failures = 0;
-    for (const char* name:
-         {"tcp_echo_server", "udp_echo_server", "tcp_echo_client", "udp_echo_client", "coil_demo"})
-        for (const int error: {EPERM, ENOSYS}) {
-            const ending how = run_refused(folder / name, error);
-            if (how.status == no_program) {
-                std::printf("skipped: %s is not built\n", name);
-                return skipped;
-            }
-            if (how.status == no_filter) {
-                std::printf("skipped: no seccomp filter can be installed here\n");
-                return skipped;
-            }
-            const bool in_one_line = std::count(how.said.begin(), how.said.end(), '\n') == 1;
-            if (how.status == 6 && in_one_line && how.said.find("seccomp") != std::string::npos)
-                continue;
-            std::printf("%s, refused with %s: status %d, and it said:\n%s\n", name, std::strerror(error),
-                        how.status, how.said.c_str());
-            ++failures;
+    for (const refusal& each: refusals) {
+        const ending how = run_refused(build_folder() / each.program, each.action);
+        if (how.status == no_program) {
+            std::printf("skipped: %s is not built\n", each.program);
+            return skipped;
         }
+        if (how.status == no_filter) {
+            std::printf("skipped: no seccomp filter can be installed here\n");
+            return skipped;
+        }
+        const bool in_one_line = std::count(how.said.begin(), how.said.end(), '\n') == 1;
+        if (how.status == each.status && in_one_line == each.in_one_line &&
+            how.said.find(each.said) != std::string::npos)
+            continue;
+        std::printf("%s, refused by %#x: status %d, and it said:\n%s\n", each.program, each.action,
+                    how.status, how.said.c_str());
+        ++failures;
+    }
     return failures == 0 ? 0 : 1;
 }

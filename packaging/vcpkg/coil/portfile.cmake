@@ -9,7 +9,8 @@ vcpkg_cmake_configure(
     OPTIONS
         -DCOIL_BUILD_TESTS=OFF
         -DCOIL_BUILD_BENCH=OFF
-        -DCOIL_BUILD_EXAMPLES=OFF)
+        -DCOIL_BUILD_EXAMPLES=OFF
+        -DCOIL_BUILD_TOOLS=OFF)
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(PACKAGE_NAME coil CONFIG_PATH lib/cmake/coil)
 vcpkg_fixup_pkgconfig()

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "doctor/ring_probe.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "ring/uring_kernel.hpp"
+
+namespace doctor {
+namespace {
+
+void expect_what_coil_needs(const ring_answers& answers) {
+    EXPECT_EQ(answers.killed, 0);
+    EXPECT_EQ(answers.set_up, 0);
+    EXPECT_EQ(answers.enable, 0);
+    EXPECT_EQ(answers.buffers, 0);
+    EXPECT_EQ(answers.multishot_poll, 0);
+    EXPECT_EQ(answers.multishot_accept, 0);
+    EXPECT_EQ(answers.multishot_recv, 0);
+    EXPECT_EQ(answers.multishot_recvmsg, 0);
+}
+
+TEST(DoctorRingProbe, ThisKernelHasWhatCoilNeeds) {
+    const ring_answers answers = probe_ring();
+    expect_what_coil_needs(answers);
+    EXPECT_EQ(answers.registered_ring, 0);
+    EXPECT_TRUE(answers.without_memlock == 0 || answers.without_memlock == ENOMEM) << answers.without_memlock;
+    for (const int answer: {answers.no_index_array, answers.no_iowait, answers.incremental_buffers})
+        EXPECT_TRUE(answer == 0 || answer == EINVAL) << answer;
+}
+
+TEST(DoctorRingProbe, AsOnLinux6_1TheNewerIsRefused) {
+    coil::ring::uring_kernel::pretend_6_1(true);
+    const ring_answers answers = probe_ring();
+    coil::ring::uring_kernel::pretend_6_1(std::getenv("COIL_TEST_KERNEL") != nullptr);
+    expect_what_coil_needs(answers);
+    EXPECT_EQ(answers.no_index_array, EINVAL);
+    EXPECT_EQ(answers.no_iowait, EINVAL);
+    EXPECT_EQ(answers.incremental_buffers, EINVAL);
+}
+
+// The child's limit is its parent's: so this one has it for a moment.
+TEST(DoctorRingProbe, WithoutDescriptorsItIsRefused) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const ring_answers answers = probe_ring();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_EQ(answers.set_up, EMFILE);
+    EXPECT_EQ(answers.enable, ring_answers::not_asked);
+    EXPECT_EQ(answers.multishot_recv, ring_answers::not_asked);
+}
+
+}  // namespace
+}  // namespace doctor

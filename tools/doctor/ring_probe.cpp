@@ -1,0 +1,235 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "doctor/ring_probe.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <system_error>
+
+#include <liburing.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ring/abi.hpp"
+#include "ring/buffer_ring.hpp"
+#include "ring/uring_kernel.hpp"
+
+namespace doctor {
+namespace {
+
+namespace abi = coil::ring::abi;
+using coil::ring::buffer_ring;
+using coil::ring::uring_kernel;
+using std::chrono::seconds;
+
+constexpr seconds patience{1};         // for an answer that is there at once
+constexpr unsigned patience_all = 10;  // seconds, for all of them together
+
+// What a call says that returns a negative errno.
+int answer_of(int returned) noexcept { return returned < 0 ? -returned : 0; }
+
+// The same of the C library's.
+int checked(int returned, const char* what) {
+    if (returned < 0)
+        throw std::system_error(errno, std::system_category(), what);
+    return returned;
+}
+
+int register_descriptor(const io_uring& memory) noexcept {
+    io_uring_rsrc_update update{};
+    update.offset = ~0u;
+    update.data = static_cast<unsigned long long>(memory.ring_fd);
+    const int done =
+        io_uring_register(static_cast<unsigned>(memory.ring_fd), abi::register_ring_descriptors, &update, 1);
+    return done == 1 ? 0 : done < 0 ? -done : EMFILE;
+}
+
+/// Multishot operations on a ring, each asked when it has something to say already.
+class trial {
+public:
+    trial(uring_kernel& kernel, io_uring& memory) noexcept : kernel_(kernel), memory_(memory) {}
+
+    /// 0 where it says so and stays armed.
+    template <class Prepare>
+    int ask(Prepare prepare) {
+        const unsigned tail = *memory_.sq.ktail;
+        io_uring_sqe& sqe = memory_.sq.sqes[tail & *memory_.sq.kring_mask];
+        sqe = {};
+        prepare(sqe);
+        sqe.user_data = ++asked_;
+        // Release: the kernel sees the SQE as it was filled.
+        __atomic_store_n(memory_.sq.ktail, tail + 1, __ATOMIC_RELEASE);
+
+        const auto deadline = kernel_.now() + patience;
+        for (unsigned to_submit = 1; kernel_.now() < deadline;) {
+            const int taken = kernel_.enter(memory_, to_submit, 1, deadline);
+            if (taken < 0 && taken != -ETIME && taken != -EINTR)
+                return -taken;
+            if (taken > 0)
+                to_submit = 0;
+            if (const int answer = collect(); answer != ring_answers::not_asked)
+                return answer;
+        }
+        return ETIME;
+    }
+
+private:
+    // What is there of an answer to the last question.
+    int collect() noexcept {
+        int answer = ring_answers::not_asked;
+        unsigned head = *memory_.cq.khead;
+        for (; head != __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE); ++head) {
+            const io_uring_cqe& cqe = memory_.cq.cqes[head & *memory_.cq.kring_mask];
+            if (cqe.user_data == asked_ && answer == ring_answers::not_asked)
+                answer = cqe.flags & IORING_CQE_F_MORE ? 0 : cqe.res < 0 ? -cqe.res : EOPNOTSUPP;
+        }
+        __atomic_store_n(memory_.cq.khead, head, __ATOMIC_RELEASE);
+        return answer;
+    }
+
+    uring_kernel& kernel_;
+    io_uring& memory_;
+    std::uint64_t asked_ = 0;
+};
+
+// What is opened here ends with the process.
+
+int readable_event() { return checked(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"); }
+
+// A listener to whom somebody has connected already. Not of the network, which may not be there.
+int called_listener() {
+    const int listener = checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    auto* address = reinterpret_cast<sockaddr*>(&name);
+    checked(::bind(listener, address, sizeof name.sun_family), "bind");  // the kernel finds a name
+    checked(::listen(listener, 1), "listen");
+    socklen_t size = sizeof name;
+    checked(::getsockname(listener, address, &size), "getsockname");
+    const int caller = checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    checked(::connect(caller, address, size), "connect");
+    return listener;
+}
+
+// A socket whose peer has sent a byte.
+int written_socket(int type) {
+    int ends[2];
+    checked(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "socketpair");
+    const char byte = 0;
+    checked(static_cast<int>(::send(ends[1], &byte, 1, MSG_NOSIGNAL)), "send");
+    return ends[0];
+}
+
+constexpr std::uint16_t group = 0;
+
+void ask_for_operations(ring_answers& answers, trial on_ring) {
+    answers.multishot_poll =
+        on_ring.ask([](io_uring_sqe& sqe) { io_uring_prep_poll_multishot(&sqe, readable_event(), POLLIN); });
+    answers.multishot_accept = on_ring.ask([](io_uring_sqe& sqe) {
+        io_uring_prep_multishot_accept(&sqe, called_listener(), nullptr, nullptr, SOCK_CLOEXEC);
+    });
+    answers.multishot_recv = on_ring.ask([](io_uring_sqe& sqe) {
+        io_uring_prep_recv_multishot(&sqe, written_socket(SOCK_STREAM), nullptr, 0, 0);
+        sqe.flags |= IOSQE_BUFFER_SELECT;
+        sqe.buf_group = group;
+    });
+    msghdr message{};
+    answers.multishot_recvmsg = on_ring.ask([&](io_uring_sqe& sqe) {
+        io_uring_prep_recvmsg_multishot(&sqe, written_socket(SOCK_DGRAM), &message, 0);
+        sqe.flags |= IOSQE_BUFFER_SELECT;
+        sqe.buf_group = group;
+    });
+}
+
+// Whether a ring needs memory that may be locked. It must be the last question.
+int ask_for_ring_without_memlock() {
+    rlimit none{};
+    checked(::getrlimit(RLIMIT_MEMLOCK, &none), "getrlimit");
+    none.rlim_cur = 0;
+    checked(::setrlimit(RLIMIT_MEMLOCK, &none), "setrlimit");
+    uring_kernel kernel;
+    io_uring memory{};
+    return answer_of(kernel.set_up(memory, {}));
+}
+
+// All with one ring: a second one may not fit beside it.
+void ask_for_ring(ring_answers& answers) {
+    // What the kernel writes to goes after the ring.
+    std::array<std::array<std::byte, 512>, 4> bytes{};
+    buffer_ring plain(bytes.size());
+    const buffer_ring incremental(bytes.size());
+    if (!plain.data() || !incremental.data())
+        throw std::bad_alloc();
+
+    uring_kernel kernel;
+    io_uring memory{};
+    answers.set_up = answer_of(kernel.set_up(memory, {}));
+    if (answers.set_up != 0)
+        return;
+    answers.no_index_array = memory.flags & abi::setup_no_sqarray ? 0 : EINVAL;
+    answers.no_iowait = memory.features & abi::feature_no_iowait ? 0 : EINVAL;
+    answers.enable = answer_of(kernel.enable(memory));
+    if (answers.enable == 0) {
+        answers.registered_ring = register_descriptor(memory);
+        answers.buffers = answer_of(kernel.register_buffers(memory, plain, group, false));
+        answers.incremental_buffers =
+            answer_of(kernel.register_buffers(memory, incremental, group + 1, true));
+    }
+    if (answers.buffers == 0) {
+        std::uint16_t number = 0;
+        for (auto& each: bytes)
+            plain.provide(each.data(), each.size(), number++);
+        ask_for_operations(answers, trial(kernel, memory));
+        answers.without_memlock = ask_for_ring_without_memlock();
+    }
+    kernel.tear_down(memory, false, kernel.now());
+}
+
+void ask(ring_answers& answers) noexcept {
+    try {
+        ask_for_ring(answers);
+    } catch (const std::system_error& failure) {
+        // Not an answer about io_uring, but nothing can be asked without it: a descriptor, memory.
+        answers.set_up = failure.code().value();
+    } catch (const std::bad_alloc&) {
+        answers.set_up = ENOMEM;
+    }
+}
+
+}  // namespace
+
+ring_answers probe_ring() {
+    // Shared with the child, so that what it heard before it was killed is known.
+    void* memory =
+        ::mmap(nullptr, sizeof(ring_answers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        throw std::system_error(errno, std::system_category(), "mmap");
+    auto* heard = new (memory) ring_answers;
+
+    const pid_t child = checked(::fork(), "fork");
+    if (child == 0) {
+        ::alarm(patience_all);
+        ask(*heard);
+        ::_exit(0);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status))
+        heard->killed = WTERMSIG(status);
+    const ring_answers answers = *heard;
+    ::munmap(memory, sizeof(ring_answers));
+    return answers;
+}
+
+}  // namespace doctor
