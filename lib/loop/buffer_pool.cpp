@@ -6,6 +6,7 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <system_error>
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/descriptor.hpp>
 
+#include <memory>
 #include <sys/socket.h>
 
 #include <coil/loop/io_context.hpp>

@@ -376,7 +376,7 @@ buffer_pool& io_context::pool() {
     static_assert(std::extent_v<decltype(pools_)> == pool_group::count);
     auto& made = pools_[pool_group::streams];
     if (!made)
-        made = std::make_unique<buffer_pool>(*this, options_.pool_size);
+        made = make_owned<buffer_pool>(*this, options_.pool_size);
     return *made;
 }
 
@@ -386,8 +386,8 @@ buffer_pool* io_context::bulk_pool() noexcept {
         return made.get();
     try {
         if (!pool().is_incremental())
-            made = std::make_unique<buffer_pool>(*this, pool_group::bulk, options_.pool_size / bulk_share,
-                                                 bulk_entry);
+            made =
+                make_owned<buffer_pool>(*this, pool_group::bulk, options_.pool_size / bulk_share, bulk_entry);
     } catch (const std::exception&) {
         return nullptr;  // streams go on with the entries that they have
     }
@@ -401,7 +401,7 @@ buffer_pool& io_context::datagram_pool(bool trains) {
         const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
         const std::size_t entry_size =
             trains ? train_layout.entry_size(datagram_size_max) : single_layout.entry_size(size_max);
-        made = std::make_unique<buffer_pool>(*this, group, options_.pool_size, entry_size);
+        made = make_owned<buffer_pool>(*this, group, options_.pool_size, entry_size);
     }
     return *made;
 }

@@ -95,14 +95,14 @@ io_context::attendance::~attendance() {
 
 io_context::io_context() : io_context(options{}) {}
 
-io_context::io_context(std::unique_ptr<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
+io_context::io_context(owned<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
 
-io_context::io_context(const options& chosen) : io_context(std::make_unique<ring::uring_kernel>(), chosen) {}
+io_context::io_context(const options& chosen) : io_context(make_owned<ring::uring_kernel>(), chosen) {}
 
-io_context::io_context(std::unique_ptr<ring::kernel> kernel, const options& chosen)
+io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
     : first_tick_(ticks()),
-      ring_(std::make_unique<ring::ring>(std::move(kernel))),
-      descriptors_(std::make_unique<descriptor_table>(*this)),
+      ring_(make_owned<ring::ring>(std::move(kernel))),
+      descriptors_(make_owned<descriptor_table>(*this)),
       options_(chosen),
       timers_(ring_->behind().now()) {
     ring_->open({options_.entries, options_.completions});

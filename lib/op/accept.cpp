@@ -3,7 +3,6 @@
 #include <coil/op/accept.hpp>
 
 #include <cerrno>
-#include <memory>
 
 #include <liburing.h>
 #include <sys/socket.h>
@@ -20,7 +19,7 @@ constexpr std::chrono::milliseconds pause_when_exhausted{100};
 
 accept_queue& queue_of(descriptor& record) {
     if (!record.source())
-        record.set_source(std::make_unique<accept_queue>(record));
+        record.set_source(make_owned<accept_queue>(record));
     return static_cast<accept_queue&>(*record.source());
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include <liburing.h>
 
@@ -31,7 +30,7 @@ recv_queue::~recv_queue() {
 
 recv_queue& recv_queue::of(descriptor& record) {
     if (!record.source())
-        record.set_source(std::make_unique<recv_queue>(record));
+        record.set_source(make_owned<recv_queue>(record));
     return static_cast<recv_queue&>(*record.source());
 }
 

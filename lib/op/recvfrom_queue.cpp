@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <optional>
@@ -74,7 +73,7 @@ recvfrom_queue::~recvfrom_queue() { close(); }
 
 recvfrom_queue& recvfrom_queue::of(descriptor& record) {
     if (!record.source())
-        record.set_source(std::make_unique<recvfrom_queue>(record));
+        record.set_source(make_owned<recvfrom_queue>(record));
     return static_cast<recvfrom_queue&>(*record.source());
 }
 

@@ -5,7 +5,8 @@
 #include <coil/version.hpp>
 
 #include <algorithm>
-#include <memory>
+
+#include <coil/base/owned.hpp>
 
 #include "ring/kernel.hpp"
 
@@ -23,7 +24,7 @@ namespace coil::COIL_ABI::ring {
 /// Knows neither coroutines nor sockets: SQEs go out, CQEs come in.
 class ring {
 public:
-    explicit ring(std::unique_ptr<kernel> behind) noexcept : kernel_(std::move(behind)) {}
+    explicit ring(owned<kernel> behind) noexcept : kernel_(std::move(behind)) {}
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
 
@@ -99,7 +100,7 @@ public:
     [[nodiscard]] unsigned long long overflows() const noexcept { return overflows_; }
 
 private:
-    std::unique_ptr<kernel> kernel_;
+    owned<kernel> kernel_;
     io_uring memory_{};
     unsigned tail_ = 0;  // of what we have filled in; the shared one follows at enter
     bool open_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <csignal>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <pthread.h>

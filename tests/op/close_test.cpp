@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "support/scripted_context.hpp"
 

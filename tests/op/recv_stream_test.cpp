@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -6,7 +6,6 @@
 
 #include <concepts>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -40,7 +39,7 @@ private:
 template <class T>
 class result_slot<T&> {
 public:
-    void return_value(T& value) noexcept { value_ = std::addressof(value); }
+    void return_value(T& value) noexcept { value_ = __builtin_addressof(value); }
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
 

@@ -6,7 +6,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <memory>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -97,7 +96,7 @@ auto outcome_from(Take&& take) {
             take();
             return outcome<void>();
         } else if constexpr (std::is_reference_v<T>) {
-            return outcome<value>(std::addressof(take()));
+            return outcome<value>(__builtin_addressof(take()));
         } else {
             return outcome<value>(take());
         }

@@ -5,7 +5,6 @@
 #include <coil/version.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -13,6 +12,7 @@
 #include <coil/base/endpoint.hpp>
 #include <coil/base/error.hpp>
 #include <coil/base/intrusive_list.hpp>
+#include <coil/base/owned.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -87,7 +87,7 @@ public:
     void set_may_linger() noexcept { may_linger_ = true; }
 
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
-    void set_source(std::unique_ptr<descriptor_source> source) noexcept { source_ = std::move(source); }
+    void set_source(owned<descriptor_source> source) noexcept { source_ = std::move(source); }
 
     /// Operations that wait for somebody to finish them, in order.
     [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
@@ -119,7 +119,7 @@ private:
     intrusive_list<operation> waiting_;    // for the one ahead of them, in order
     operation* reader_ = nullptr;          // streams have one at a time
     operation* writer_ = nullptr;
-    std::unique_ptr<descriptor_source> source_;
+    owned<descriptor_source> source_;
     ip::endpoint peer_;
     std::int32_t number_ = -1;
     std::uint32_t generation_ = 0;

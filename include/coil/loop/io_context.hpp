@@ -5,11 +5,9 @@
 #include <coil/version.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <new>
 #include <source_location>
 #include <string>
@@ -19,6 +17,8 @@
 
 #include <coil/base/error.hpp>
 #include <coil/base/intrusive_list.hpp>
+#include <coil/base/owned.hpp>
+#include <coil/base/time.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/scheduler.hpp>
@@ -76,8 +76,8 @@ public:
     io_context();
     explicit io_context(const options& chosen);
     /// On another kernel than the real one: for tests.
-    explicit io_context(std::unique_ptr<ring::kernel> kernel);
-    io_context(std::unique_ptr<ring::kernel> kernel, const options& chosen);
+    explicit io_context(owned<ring::kernel> kernel);
+    io_context(owned<ring::kernel> kernel, const options& chosen);
     ~io_context();
 
     /// Runs until no work is left, or stop(). Work is an unfinished task, a post, a guard. Returns how many turns were
@@ -275,9 +275,9 @@ private:
     std::uint64_t first_tick_;    // when the context was made, by the one clock
     steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
     unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
-    std::unique_ptr<ring::ring> ring_;
-    std::unique_ptr<buffer_pool> pools_[4];  // by group; what records have received is in them
-    std::unique_ptr<descriptor_table> descriptors_;
+    owned<ring::ring> ring_;
+    owned<buffer_pool> pools_[4];  // by group; what records have received is in them
+    owned<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
@@ -289,7 +289,7 @@ private:
     root_task* newest_ = nullptr;
     environment foreign_{*this, true};
     std::exception_ptr thrown_;
-    std::unique_ptr<error_handler> on_error_;
+    owned<error_handler> on_error_;
     time_point reports_since_;
     unsigned reports_ = 0;
     unsigned reports_suppressed_ = 0;
@@ -369,7 +369,7 @@ void io_context::on_task_error(Handler&& handler) {
     private:
         std::decay_t<Handler> handler_;
     };
-    on_error_ = std::make_unique<holder>(std::forward<Handler>(handler));
+    on_error_ = make_owned<holder>(std::forward<Handler>(handler));
 }
 
 /// Keeps run() running while there is no task, until it is destroyed or reset. From any thread.

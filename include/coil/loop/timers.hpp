@@ -4,18 +4,15 @@
 
 #include <coil/version.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
+#include <coil/base/time.hpp>
 #include <coil/coro/scheduler.hpp>
 
 namespace coil::COIL_ABI {
 
 /// The clock of all deadlines: CLOCK_MONOTONIC. Nothing here looks at the time of day.
-using steady_clock = std::chrono::steady_clock;
-using time_point = steady_clock::time_point;
-
 /// `now + duration`, or the end of time where that would overflow. Negative durations are over already.
 template <class Rep, class Period>
 [[nodiscard]] constexpr time_point deadline_after(time_point now,

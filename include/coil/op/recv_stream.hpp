@@ -8,7 +8,7 @@
 #include <optional>
 
 #include <coil/base/intrusive_list.hpp>
-#include <coil/loop/buffer_pool.hpp>
+#include <coil/loop/chunk.hpp>
 #include <coil/op/recv.hpp>
 
 namespace coil::COIL_ABI {

@@ -10,7 +10,7 @@
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/intrusive_list.hpp>
-#include <coil/loop/buffer_pool.hpp>
+#include <coil/loop/chunk.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/send_segments.hpp>
 
