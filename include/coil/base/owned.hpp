@@ -30,7 +30,7 @@ public:
         return *this;
     }
     ~owned() {
-        static_assert(sizeof(T) > 0, "its class is to be known here");
+        static_assert(requires { sizeof(T); }, "its class is to be known here");
         delete object_;
     }
 
