@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/base/local_endpoint.hpp>
+
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <unordered_set>
+
+#include <gtest/gtest.h>
+
+using coil::local::endpoint;
+using namespace std::string_literals;
+
+namespace {
+
+/// Through the kernel's form of it and back.
+endpoint there_and_back(const endpoint& what) {
+    sockaddr_un address;
+    const socklen_t size = what.to_sockaddr(address);
+    return endpoint::from_sockaddr(&address, size);
+}
+
+std::string error_of(const std::string& path) {
+    try {
+        endpoint made(path);
+    } catch (const std::system_error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+TEST(LocalEndpoint, KeepsItsPath) {
+    const endpoint server("/run/app.sock");
+    EXPECT_EQ(server.path(), "/run/app.sock");
+    EXPECT_EQ(server.to_string(), "/run/app.sock");
+    EXPECT_FALSE(server.is_unnamed());
+    EXPECT_FALSE(server.is_abstract());
+    EXPECT_EQ(there_and_back(server), server);
+}
+
+TEST(LocalEndpoint, APathEndsWithANul) {
+    sockaddr_un address;
+    std::memset(&address, 'x', sizeof address);
+    const socklen_t size = endpoint("/a").to_sockaddr(address);
+    EXPECT_EQ(address.sun_family, AF_UNIX);
+    EXPECT_EQ(size, offsetof(sockaddr_un, sun_path) + 3);
+    EXPECT_STREQ(address.sun_path, "/a");
+}
+
+TEST(LocalEndpoint, AnAbstractNameEndsWhereTheAddressDoes) {
+    const endpoint server = endpoint::abstract("app");
+    sockaddr_un address;
+    EXPECT_EQ(server.to_sockaddr(address), offsetof(sockaddr_un, sun_path) + 4);
+    EXPECT_EQ(std::string(address.sun_path, 4), "\0app"s);
+    EXPECT_TRUE(server.is_abstract());
+    EXPECT_EQ(server.to_string(), "@app");
+    EXPECT_EQ(there_and_back(server), server);
+    EXPECT_EQ(endpoint("\0app"s), server);
+    EXPECT_NE(endpoint("app"), server);
+}
+
+TEST(LocalEndpoint, AnAbstractNameMayHaveAnyBytes) {
+    const endpoint server = endpoint::abstract("a\0b\n"s);
+    EXPECT_EQ(server.to_string(), "@a\\x00b\\x0a");
+    EXPECT_EQ(there_and_back(server), server);
+    EXPECT_NE(server, endpoint::abstract("a"));
+}
+
+TEST(LocalEndpoint, WithoutANameItIsUnnamed) {
+    const endpoint nobody;
+    sockaddr_un address;
+    EXPECT_TRUE(nobody.is_unnamed());
+    EXPECT_EQ(nobody.to_string(), "(unnamed)");
+    EXPECT_EQ(nobody.to_sockaddr(address), sizeof(sa_family_t));
+    EXPECT_EQ(endpoint(""), nobody);
+    EXPECT_EQ(there_and_back(nobody), nobody);
+}
+
+TEST(LocalEndpoint, TakesTheLongestPathAndNoLongerOne) {
+    const std::string longest(107, 'p');
+    EXPECT_EQ(endpoint(longest).path(), longest);
+    EXPECT_EQ(there_and_back(endpoint(longest)).path(), longest);
+    EXPECT_EQ(there_and_back(endpoint::abstract(longest)), endpoint::abstract(longest));
+    const std::string text = error_of(longest + 'p');
+    EXPECT_NE(text.find("has 108 bytes"), text.npos) << text;
+    EXPECT_NE(text.find("room for 107: use a shorter path"), text.npos) << text;
+    EXPECT_THROW(endpoint::abstract(longest + 'p'), std::system_error);
+    try {
+        endpoint made(longest + 'p');
+    } catch (const std::system_error& error) {
+        EXPECT_EQ(error.code(), std::errc::filename_too_long);
+    }
+}
+
+// Others may bind without a NUL at the end, where there is no room for one.
+TEST(LocalEndpoint, KeepsAPathThatFillsTheWholeAddress) {
+    sockaddr_un address;
+    address.sun_family = AF_UNIX;
+    std::memset(address.sun_path, 'p', sizeof address.sun_path);
+    const endpoint full = endpoint::from_sockaddr(&address, sizeof address);
+    EXPECT_EQ(full.path(), std::string(108, 'p'));
+    sockaddr_un again;
+    EXPECT_EQ(full.to_sockaddr(again), sizeof again);
+    EXPECT_EQ(std::memcmp(&address, &again, sizeof again), 0);
+}
+
+TEST(LocalEndpoint, RefusesANulInAPath) {
+    const std::string text = error_of("/run\0/app"s);
+    EXPECT_NE(text.find("has a NUL in it"), text.npos) << text;
+}
+
+TEST(LocalEndpoint, OfAnotherFamilyOrCutShortIsUnnamed) {
+    sockaddr_un address;
+    endpoint("/a").to_sockaddr(address);
+    EXPECT_TRUE(endpoint::from_sockaddr(&address, 0).is_unnamed());
+    EXPECT_TRUE(endpoint::from_sockaddr(&address, 1).is_unnamed());
+    EXPECT_TRUE(endpoint::from_sockaddr(&address, 2).is_unnamed());
+    address.sun_family = AF_INET;
+    EXPECT_TRUE(endpoint::from_sockaddr(&address, sizeof address).is_unnamed());
+}
+
+TEST(LocalEndpoint, IsOrderedPrintedAndHashed) {
+    EXPECT_LT(endpoint("/a"), endpoint("/b"));
+    EXPECT_LT(endpoint::abstract("z"), endpoint("/a"));
+    std::ostringstream out;
+    out << endpoint("/a");
+    EXPECT_EQ(out.str(), "/a");
+    const std::unordered_set<endpoint> some = {endpoint("/a"), endpoint("/b"), endpoint("/a")};
+    EXPECT_EQ(some.size(), 2u);
+}
+
+}  // namespace
