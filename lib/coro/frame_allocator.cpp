@@ -80,7 +80,7 @@ void keep_or_free(void* frame, std::size_t size_class) noexcept {
     const std::size_t size = size_of(size_class);
     if (cache.closed || cache.bytes + size > bytes_max) {
         unpoison(frame, size);
-        ::operator delete(frame, size);
+        ::operator delete(frame);
         return;
     }
     unpoison(frame, sizeof(free_frame));
@@ -129,7 +129,7 @@ void close_cache() noexcept {
         while (free_frame* frame = cache.free[size_class]) {
             unpoison(frame, size_of(size_class));
             cache.free[size_class] = frame->next;
-            ::operator delete(frame, size_of(size_class));
+            ::operator delete(frame);
         }
     }
     cache.bytes = 0;
@@ -166,7 +166,7 @@ void* frame_allocate(std::size_t size) {
 
 void frame_deallocate(void* frame, std::size_t size) noexcept {
     if (size > size_max) {
-        ::operator delete(frame, size);
+        ::operator delete(frame);
         return;
     }
     if (!cache.cleanup_registered)
