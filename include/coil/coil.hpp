@@ -29,6 +29,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/sync_wait.hpp>
 #include <coil/loop/this_coro.hpp>
+#include <coil/net/local.hpp>
 #include <coil/net/tcp.hpp>
 #include <coil/net/udp.hpp>
 #include <coil/sync/channel.hpp>

@@ -65,6 +65,14 @@ void descriptor::cancel_operations() noexcept {
     }
 }
 
+void descriptor::set_connected(const sockaddr* peer, socklen_t size) noexcept {
+    forget_peer();
+    if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
+        return;
+    peer_ = ip::endpoint::from_sockaddr(peer, size);
+    knows_peer_ = true;
+}
+
 // Most connections live and end without anybody wanting to know.
 bool descriptor::knows_peer() noexcept {
     if (peer_unasked_ && is_open()) {

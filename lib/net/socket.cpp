@@ -2,12 +2,15 @@
 // SPDX-License-Identifier: MIT
 #include <coil/net/socket.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <coil/loop/io_context.hpp>
 
+#include "base/address_text.hpp"
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI {
@@ -19,21 +22,37 @@ void check(int result, const std::string& what) {
         throw_failure(system_error_code(-result), what);
 }
 
+// What a user lacks who may not have such a socket.
+const char* lacking(int result, int type, int protocol) {
+    const bool is_icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+    if (type == SOCK_RAW && result == -EPERM)
+        return is_icmp
+                   ? " (raw ICMP: needs the capability CAP_NET_RAW; for echo requests ip::ping does without)"
+                   : " (SOCK_RAW: needs the capability CAP_NET_RAW)";
+    if (type == SOCK_DGRAM && is_icmp && result == -EACCES)
+        return " (ping: the sysctl net.ipv4.ping_group_range does not include the user's group; raw ICMP needs the "
+               "capability CAP_NET_RAW)";
+    return "";
+}
+
+// A socket's file stays when its server ends.
+const char* taken(int result, int family) {
+    return family == AF_UNIX && result == -EADDRINUSE
+               ? " (there is such a file: if no server has it any more, remove it)"
+               : "";
+}
+
 using name_call = int (ring::kernel::*)(int, sockaddr*, unsigned*);
 
-ip::endpoint name_of(const descriptor_handle& handle, name_call call, std::error_code& error) noexcept {
-    error.clear();
-    if (!handle.is_open()) {
-        error = system_error_code(EBADF);
-        return {};
-    }
-    ip::socket_address address{};
-    unsigned size = sizeof address;
-    const int result = (handle.context().kernel().*call)(handle.number(), &address.any, &size);
-    if (result >= 0)
-        return ip::endpoint::from_sockaddr(address, size);
-    error = system_error_code(-result);
-    return {};
+socklen_t name_of(const descriptor_handle& handle, name_call call, void* address, socklen_t room,
+                  std::error_code& error) noexcept {
+    unsigned size = room;
+    const int result =
+        handle.is_open()
+            ? (handle.context().kernel().*call)(handle.number(), static_cast<sockaddr*>(address), &size)
+            : -EBADF;
+    error = result < 0 ? system_error_code(-result) : std::error_code();
+    return result < 0 ? 0 : std::min(socklen_t{size}, room);
 }
 
 }  // namespace
@@ -49,11 +68,11 @@ void basic_socket::open(int family, int type, int protocol) {
         throw_failure(error::already_open, "open");
     ring::kernel& kernel = handle_.record().context().kernel();
     const int number = kernel.socket(family, type, protocol);
-    check(number, "socket");
+    check(number, std::string("socket") + lacking(number, type, protocol));
     handle_.adopt(number);
-    // An IPv6 socket speaks IPv4 as well, whatever the sysctl net.ipv6.bindv6only says.
+    // An IPv6 socket speaks IPv4 as well, whatever the sysctl net.ipv6.bindv6only says. One for ICMPv6 can't.
     const int only = 0;
-    if (family == AF_INET6)
+    if (family == AF_INET6 && type != SOCK_RAW && protocol != IPPROTO_ICMPV6)
         check(kernel.setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only),
               "setsockopt(IPV6_V6ONLY)");
 }
@@ -66,11 +85,10 @@ void basic_socket::assign(int number) {
     handle_.adopt_foreign(number);
 }
 
-void basic_socket::bind(const ip::endpoint& local) {
-    ip::socket_address address;
-    const socklen_t size = local.to_sockaddr(address);
-    check(is_open() ? context().kernel().bind(handle_.number(), &address.any, size) : -EBADF,
-          "bind to " + local.to_string());
+void basic_socket::bind(const void* address, socklen_t size) {
+    const auto* local = static_cast<const sockaddr*>(address);
+    const int result = is_open() ? context().kernel().bind(handle_.number(), local, size) : -EBADF;
+    check(result, "bind to " + address_text(local, size) + taken(result, local->sa_family));
 }
 
 void basic_socket::listen(int backlog) {
@@ -87,33 +105,20 @@ completed basic_socket::shutdown(shutdown_type what) noexcept {
     return completed("shutdown", result < 0 ? system_error_code(-result) : std::error_code());
 }
 
-ip::endpoint basic_socket::local_endpoint(std::error_code& error) const noexcept {
-    return name_of(handle_, &ring::kernel::getsockname, error);
+socklen_t basic_socket::get_local(void* address, socklen_t room, std::error_code& error) const noexcept {
+    return name_of(handle_, &ring::kernel::getsockname, address, room, error);
 }
 
-ip::endpoint basic_socket::remote_endpoint(std::error_code& error) const noexcept {
+socklen_t basic_socket::get_remote(void* address, socklen_t room, std::error_code& error) const noexcept {
     descriptor* record = handle_.record_if_any();
     if (record && record->is_open() && record->knows_peer()) {
         error.clear();
-        return record->peer();
+        ip::socket_address peer;
+        const socklen_t size = record->peer().to_sockaddr(peer);
+        std::memcpy(address, &peer, std::min(size, room));
+        return size;
     }
-    return name_of(handle_, &ring::kernel::getpeername, error);
-}
-
-ip::endpoint basic_socket::local_endpoint() const {
-    std::error_code error;
-    const auto local = local_endpoint(error);
-    if (error)
-        throw_failure(error, "local_endpoint");
-    return local;
-}
-
-ip::endpoint basic_socket::remote_endpoint() const {
-    std::error_code error;
-    const auto remote = remote_endpoint(error);
-    if (error)
-        throw_failure(error, "remote_endpoint");
-    return remote;
+    return name_of(handle_, &ring::kernel::getpeername, address, room, error);
 }
 
 void basic_socket::set_option(int level, int name, const void* value, std::size_t size) {

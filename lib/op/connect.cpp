@@ -9,22 +9,17 @@
 
 #include <coil/loop/io_context.hpp>
 
+#include "base/address_text.hpp"
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI::op {
-
-connect::connect(const connect_request& what, environment& task) noexcept
-    : operation({what.record, what.generation, 0}, task, lane::write),
-      type_(what.type),
-      protocol_(what.protocol),
-      size_(what.to.to_sockaddr(to_)) {}
 
 void connect::await_suspend(std::coroutine_handle<> caller) {
     if (!begin(caller))
         return;
     descriptor& record = target();
     if (!record.is_open()) {
-        const int number = record.context().kernel().socket(to_.any.sa_family, type_, protocol_);
+        const int number = record.context().kernel().socket(to_->sa_family, type_, protocol_);
         if (number < 0) {
             finish(number);
             return;
@@ -35,7 +30,7 @@ void connect::await_suspend(std::coroutine_handle<> caller) {
 }
 
 void connect::prepare(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_connect(&sqe, target().number(), &to_.any, size_);
+    io_uring_prep_connect(&sqe, target().number(), to_, size_);
 }
 
 outcome<void> connect::await_outcome() noexcept {
@@ -48,9 +43,7 @@ void connect::await_resume() {
         fail(outcome.error());
 }
 
-std::string connect::describe() const {
-    return "connect to " + ip::endpoint::from_sockaddr(to_, size_).to_string();
-}
+std::string connect::describe() const { return "connect to " + address_text(to_, size_); }
 
 // What becomes of the descriptor, also when nobody is left to ask.
 void connect::settle() noexcept {
@@ -62,8 +55,8 @@ void connect::settle() noexcept {
     if (record.generation() != generation())
         return;  // closed meanwhile
     if (answer().result == 0)
-        record.set_peer(ip::endpoint::from_sockaddr(to_, size_));
-    else if (type_ == SOCK_STREAM && answer().result != -EISCONN && answer().result != -EALREADY &&
+        record.set_connected(to_, size_);
+    else if (type_ != SOCK_DGRAM && answer().result != -EISCONN && answer().result != -EALREADY &&
              answer().result != refused_second && answer().result != -EBADF)
         record.close_number();
 }

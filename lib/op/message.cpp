@@ -6,6 +6,7 @@
 
 #include <coil/loop/io_context.hpp>
 
+#include "base/address_text.hpp"
 #include "op/message.hpp"
 #include "op/recv_queue.hpp"
 #include "op/recvfrom_queue.hpp"
@@ -57,39 +58,15 @@ void recvmsg_from::await_suspend(std::coroutine_handle<> caller) {
         finish(refused_size);
 }
 
-std::int32_t recvmsg_from::take_from(recvfrom_queue& queue) noexcept {
-    const recvfrom_queue::copied one = queue.copy(buffers_, flags_ & MSG_PEEK);
-    cut_before_ = one.truncated;
-    message_.msg_namelen = one.from.to_sockaddr(from_);
-    return one.size;
-}
+std::int32_t recvmsg_from::take_from(recvfrom_queue& queue) noexcept { return take_into(queue, buffers_); }
 
-void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept {
-    message_ = message_of(buffers_.data(), buffers_.size());
-    message_.msg_name = &from_.any;
-    message_.msg_namelen = sizeof from_;
-    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_TRUNC));
-}
+void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept { ask_of(sqe, buffers_.data(), buffers_.size()); }
 
-outcome<received_from> recvmsg_from::await_outcome() noexcept {
-    if (const auto error = failure())
-        return error;
-    if (answer().result == 0 && was_interrupted())
-        return error::operation_aborted;
-    return received_in(answer(), message_, from_, total_size(buffers_), cut_before_);
-}
-
-received_from recvmsg_from::await_resume() {
+received recvmsg_datagram::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
         fail(outcome.error());
     return *outcome;
-}
-
-sendmsg::sendmsg(const sendmsg_request& what, environment& task, coil::lane lane) noexcept
-    : sender(what, task, lane), flags_(what.flags), buffers_(what.buffers) {
-    if (what.to)
-        to_size_ = what.to->to_sockaddr(to_);
 }
 
 void sendmsg::await_suspend(std::coroutine_handle<> caller) {
@@ -113,10 +90,8 @@ bool sendmsg::await_ready() noexcept {
 
 void sendmsg::fill_message() noexcept {
     message_ = message_of(buffers_.data(), count_of(buffers_));
-    if (to_size_ > 0) {
-        message_.msg_name = &to_.any;
-        message_.msg_namelen = to_size_;
-    }
+    message_.msg_name = const_cast<sockaddr*>(to_);  // it is only read
+    message_.msg_namelen = to_size_;
 }
 
 void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
@@ -134,6 +109,10 @@ std::size_t sendmsg::await_resume() {
     if (!outcome)
         fail(outcome.error(), lane() == lane::write);
     return *outcome;
+}
+
+std::string sendmsg::describe() const {
+    return to_ ? "sendto " + address_text(to_, to_size_) : sender::describe();
 }
 
 }  // namespace coil::COIL_ABI::op

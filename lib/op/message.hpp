@@ -2,16 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <limits.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <coil/base/buffer.hpp>
-#include <coil/base/endpoint.hpp>
-#include <coil/loop/operation.hpp>
-#include <coil/op/recvfrom.hpp>
 
 namespace coil::COIL_ABI::op {
 
@@ -26,15 +22,6 @@ msghdr message_of(const Buffer* buffers, std::size_t count) noexcept {
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers));
     message.msg_iovlen = count;
     return message;
-}
-
-/// What an answer to a recvmsg with MSG_TRUNC means: the result is the datagram's size, whatever there was room for.
-/// `cut_before`: one that was received ahead was larger even than that.
-inline received_from received_in(coil::answer answer, const msghdr& message, const ip::socket_address& from,
-                                 std::size_t room, bool cut_before) noexcept {
-    const auto size = static_cast<std::size_t>(answer.result);
-    return {std::min(size, room), cut_before || size > room,
-            ip::endpoint::from_sockaddr(from, message.msg_namelen)};
 }
 
 }  // namespace coil::COIL_ABI::op

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/recvfrom.hpp>
 
+#include <algorithm>
+
 #include <liburing.h>
 
 #include "op/message.hpp"
@@ -9,33 +11,35 @@
 
 namespace coil::COIL_ABI::op {
 
-std::int32_t recvfrom::take_from(recvfrom_queue& queue) noexcept {
-    const recvfrom_queue::copied one = queue.copy({&buffer_, 1}, flags_ & MSG_PEEK);
-    cut_before_ = one.truncated;
-    message_.msg_namelen = one.from.to_sockaddr(from_);
-    return one.size;
-}
-
-void recvfrom::prepare(io_uring_sqe& sqe) noexcept {
-    message_ = message_of(&buffer_, 1);
-    message_.msg_name = &from_.any;
-    message_.msg_namelen = sizeof from_;
+void sender_reader::ask_of(io_uring_sqe& sqe, const mutable_buffer* buffers, std::size_t count) noexcept {
+    message_ = message_of(buffers, count);
+    message_.msg_name = sender_;
+    message_.msg_namelen = room_;
     io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_TRUNC));
 }
 
-outcome<received_from> recvfrom::await_outcome() noexcept {
+// Only sockets whose addresses are of IPv4 or IPv6 have a queue.
+std::int32_t sender_reader::take_into(recvfrom_queue& queue, mutable_buffers buffers) noexcept {
+    const recvfrom_queue::copied one = queue.copy(buffers, flags_ & MSG_PEEK);
+    cut_before_ = one.truncated;
+    if (sender_)
+        message_.msg_namelen = one.from.to_sockaddr(*static_cast<ip::socket_address*>(sender_));
+    return one.size;
+}
+
+// The result is the datagram's size, whatever there was room for. One that was received ahead was perhaps larger even than
+// that.
+outcome<received> sender_reader::received_in(std::size_t room) noexcept {
     if (const auto error = failure())
         return error;
     if (answer().result == 0 && was_interrupted())
         return error::operation_aborted;
-    return received_in(answer(), message_, from_, buffer_.size(), cut_before_);
+    const auto size = static_cast<std::size_t>(answer().result);
+    return received{std::min(size, room), cut_before_ || size > room};
 }
 
-received_from recvfrom::await_resume() {
-    const auto outcome = await_outcome();
-    if (!outcome)
-        fail(outcome.error());
-    return *outcome;
-}
+void recvfrom::prepare(io_uring_sqe& sqe) noexcept { ask_of(sqe, &buffer_, 1); }
+
+std::int32_t recvfrom::take_from(recvfrom_queue& queue) noexcept { return take_into(queue, {&buffer_, 1}); }
 
 }  // namespace coil::COIL_ABI::op

@@ -7,6 +7,7 @@
 
 #include <coil/loop/io_context.hpp>
 
+#include "base/address_text.hpp"
 #include "op/clamp.hpp"
 #include "ring/kernel.hpp"
 
@@ -16,14 +17,14 @@ bool sendto::await_ready() noexcept {
     return may_send_directly(buffer_.size()) &&
            finish_directly(target().context().kernel().sendto(
                target().number(), buffer_.data(), clamp_size(buffer_.size()),
-               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, &to_.any, size_));
+               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, to_, size_));
 }
 
 void sendto::prepare(io_uring_sqe& sqe) noexcept {
     count();
     io_uring_prep_send(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
                        flags_ | MSG_NOSIGNAL);
-    sqe.addr2 = reinterpret_cast<std::uintptr_t>(&to_.any);
+    sqe.addr2 = reinterpret_cast<std::uintptr_t>(to_);
     sqe.addr_len = static_cast<__u16>(size_);
 }
 
@@ -36,8 +37,6 @@ std::size_t sendto::await_resume() {
     return *outcome;
 }
 
-std::string sendto::describe() const {
-    return "sendto " + ip::endpoint::from_sockaddr(to_, size_).to_string();
-}
+std::string sendto::describe() const { return "sendto " + address_text(to_, size_); }
 
 }  // namespace coil::COIL_ABI::op

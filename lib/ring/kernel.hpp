@@ -73,6 +73,7 @@ public:
     // ---- what is not batched ---------------------------------------------------------------------------------------
 
     virtual int socket(int family, int type, int protocol) = 0;
+    virtual int socketpair(int family, int type, int protocol, int (&descriptors)[2]) = 0;
     virtual int bind(int descriptor, const sockaddr* address, unsigned size) = 0;
     virtual int listen(int descriptor, int backlog) = 0;
     virtual int shutdown(int descriptor, int how) = 0;

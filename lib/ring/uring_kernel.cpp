@@ -207,6 +207,10 @@ int uring_kernel::socket(int family, int type, int protocol) {
     return result_of(::socket(family, type | SOCK_CLOEXEC, protocol));
 }
 
+int uring_kernel::socketpair(int family, int type, int protocol, int (&descriptors)[2]) {
+    return result_of(::socketpair(family, type | SOCK_CLOEXEC, protocol, descriptors));
+}
+
 int uring_kernel::bind(int descriptor, const sockaddr* address, unsigned size) {
     return result_of(::bind(descriptor, address, size));
 }

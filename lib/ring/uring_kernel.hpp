@@ -29,6 +29,7 @@ public:
     int wake_descriptor() const noexcept override { return wake_; }
 
     int socket(int family, int type, int protocol) override;
+    int socketpair(int family, int type, int protocol, int (&descriptors)[2]) override;
     int bind(int descriptor, const sockaddr* address, unsigned size) override;
     int listen(int descriptor, int backlog) override;
     int shutdown(int descriptor, int how) override;

@@ -60,6 +60,36 @@ TEST(Recvfrom, SaysThatADatagramWasCut) {
     });
 }
 
+TEST(RecvDatagram, FillsSeveralBuffersOneAfterTheOther) {
+    scripted_context context;
+    auto socket = context.connected_datagram_socket();
+    std::array<char, 3> head;
+    bytes rest;
+    context.run([&]() -> task<> {
+        context.answer_next("hello");
+        auto [size, truncated] = co_await socket.recv(head, rest);
+        EXPECT_EQ(size, 5u);
+        EXPECT_FALSE(truncated);
+        EXPECT_EQ(first(rest, 2), "lo");
+        const std::array<mutable_buffer, 2> made_at_run_time = {head, rest};
+        context.answer_next("much more than thirteen");
+        const auto cut = co_await socket.recv(made_at_run_time);
+        EXPECT_EQ(cut.size, 13u);
+        EXPECT_TRUE(cut.truncated);
+    });
+    EXPECT_EQ(context.script().latest().opcode, IORING_OP_RECVMSG);
+}
+
+TEST(RecvDatagram, IntoMoreBuffersThanTheKernelTakesIsRefused) {
+    scripted_context context;
+    auto socket = context.connected_datagram_socket();
+    const std::vector<mutable_buffer> many(1025);
+    context.run([&]() -> task<> {
+        auto [ec, received] = co_await as_tuple(socket.recv(many));
+        EXPECT_EQ(ec, error::message_size);
+    });
+}
+
 TEST(Recvfrom, AnEmptyDatagramIsADatagram) {
     scripted_context context;
     auto socket = context.datagram_socket();

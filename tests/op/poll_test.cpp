@@ -20,7 +20,7 @@ op::poll_description poll_of(descriptor_handle& handle, std::uint32_t events) {
 
 class poll_test : public testing::Test {
 protected:
-    poll_test() { handle.adopt(context.script().make_connection(SOCK_STREAM, {})); }
+    poll_test() { handle.adopt(context.script().make_connection(SOCK_STREAM, ip::endpoint())); }
 
     scripted_context context;
     descriptor_handle handle{context.io()};

@@ -83,7 +83,7 @@ reply reply::all() {
     return answer;
 }
 
-reply reply::connection(const ip::endpoint& peer) {
+reply reply::connection(const generic::endpoint& peer) {
     reply answer(0);
     answer.kind_ = kind::connection;
     answer.peer_ = peer;
@@ -552,6 +552,7 @@ int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
             if (message.msg_name)
                 store_address(answer.peer_, message.msg_name, &message.msg_namelen);
             message.msg_flags = answer.bytes_.size() > size_of(memory_of(sqe)) ? MSG_TRUNC : 0;
+            store_descriptors(answer, message);
         }
         return result;
     }
@@ -560,14 +561,18 @@ int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
             answer.kind_ == reply::kind::all ? static_cast<int>(size_of(memory_of(sqe))) : answer.result_;
         if (result > 0) {
             const std::string bytes = gather(sqe, static_cast<std::size_t>(result));
-            if (fake* through = find_open(sqe.fd))
+            if (fake* through = find_open(sqe.fd)) {
                 through->sent += bytes;
+                if (sqe.opcode == IORING_OP_SENDMSG)
+                    take_descriptors(*pointer<msghdr>(sqe.addr), *through);
+            }
         }
         return result;
     }
     if (sqe.opcode == IORING_OP_CONNECT && answer.result_ == 0)
         if (fake* connected = find_open(sqe.fd))
-            connected->peer = address_in(pointer<void>(sqe.addr), static_cast<unsigned>(sqe.off));
+            connected->peer =
+                generic::endpoint::from_sockaddr(pointer<void>(sqe.addr), static_cast<unsigned>(sqe.off));
     return answer.result_;
 }
 

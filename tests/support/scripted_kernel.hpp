@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <coil/base/endpoint.hpp>
+#include <coil/base/generic_endpoint.hpp>
 
 #include "ring/kernel.hpp"
 
@@ -37,10 +38,12 @@ public:
     /// As much as was asked for.
     static reply all();
     /// A new connection, from this peer.
-    static reply connection(const ip::endpoint& peer = {ip::address_v4::loopback(), 50000});
+    static reply connection(const generic::endpoint& peer = ip::endpoint(ip::address_v4::loopback(), 50000));
 
     /// From whom the bytes are.
-    reply& from(const ip::endpoint& peer) { return peer_ = peer, *this; }
+    reply& from(const generic::endpoint& peer) { return peer_ = peer, *this; }
+    /// Descriptors that come with the bytes: as many as there is room for.
+    reply& with(std::vector<int> descriptors) { return descriptors_ = std::move(descriptors), *this; }
     /// The bytes are a train of datagrams of this size, to a socket that receives those.
     reply& train_of(int size) { return segment_size_ = size, *this; }
     /// To a multishot recvmsg: the bytes of a whole entry, with whatever stands for its header.
@@ -62,7 +65,8 @@ private:
     bool is_entry_ = false;
     int segment_size_ = 0;
     std::string bytes_;
-    ip::endpoint peer_{ip::address_v4::loopback(), 50000};
+    generic::endpoint peer_ = ip::endpoint(ip::address_v4::loopback(), 50000);
+    std::vector<int> descriptors_;
 };
 
 /// An SQE as it was submitted: a copy.
@@ -198,10 +202,11 @@ public:
         bool reset = false;
         int backlog = -1;
         int shut_down = -1;
-        ip::endpoint local;
-        std::optional<ip::endpoint> peer;
+        generic::endpoint local;
+        std::optional<generic::endpoint> peer;
         std::map<std::pair<int, int>, std::string> options;
         std::string sent;
+        std::vector<int> passed;  // descriptors that were sent
     };
     [[nodiscard]] const fake& descriptor(int number) const { return fakes_.at(number); }
     [[nodiscard]] std::vector<int> open_descriptors() const;
@@ -212,7 +217,10 @@ public:
         return found == options_asked_.end() ? 0 : found->second;
     }
     /// A new descriptor, connected to `peer`.
-    int make_connection(int type, const ip::endpoint& peer);
+    int make_connection(int type, const generic::endpoint& peer);
+    int make_connection(int type, const ip::endpoint& peer) {
+        return make_connection(type, generic::endpoint(peer));
+    }
     /// The peer has reset the connection: getpeername(2) says that there is none, SO_PEERNAME who it was.
     void reset_by_peer(int number) { fakes_.at(number).reset = true; }
     /// Nobody knows any more who it was.
@@ -234,6 +242,7 @@ public:
     int wake_descriptor() const noexcept override { return first_descriptor - 1; }
 
     int socket(int family, int type, int protocol) override;
+    int socketpair(int family, int type, int protocol, int (&numbers)[2]) override;
     int bind(int number, const sockaddr* address, unsigned size) override;
     int listen(int number, int backlog) override;
     int shutdown(int number, int how) override;
@@ -263,8 +272,9 @@ private:
     };
 
     static std::string name_of(int opcode);
-    static void store_address(const ip::endpoint& from, void* target, unsigned* size);
-    static ip::endpoint address_in(const void* source, unsigned size);
+    static void store_address(const generic::endpoint& from, void* target, unsigned* size);
+    static void store_descriptors(const reply& answer, msghdr& message);
+    static void take_descriptors(const msghdr& message, fake& through);
 
     [[nodiscard]] bool fails_here();
     [[nodiscard]] fake* find_open(int number);

@@ -6,24 +6,50 @@
 #include <span>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support/scripted_kernel.hpp"
 
 namespace coil::ring {
+namespace {
 
-void scripted_kernel::store_address(const ip::endpoint& from, void* target, unsigned* size) {
-    ip::socket_address address;
-    const unsigned length = from.to_sockaddr(address);
-    std::memcpy(target, &address, std::min(*size, length));
-    *size = length;
+ip::endpoint ip_endpoint(const generic::endpoint& from) {
+    return ip::endpoint::from_sockaddr(from.data(), static_cast<socklen_t>(from.size()));
 }
 
-ip::endpoint scripted_kernel::address_in(const void* source, unsigned size) {
-    ip::socket_address address{};
-    std::memcpy(&address, source, std::min<std::size_t>(size, sizeof address));
-    return ip::endpoint::from_sockaddr(address, size);
+}  // namespace
+
+void scripted_kernel::store_address(const generic::endpoint& from, void* target, unsigned* size) {
+    std::memcpy(target, from.data(), std::min<std::size_t>(*size, from.size()));
+    *size = static_cast<unsigned>(from.size());
+}
+
+// As many as there is room for; the rest is cut off, and the kernel closes them.
+void scripted_kernel::store_descriptors(const reply& answer, msghdr& message) {
+    const std::size_t room = message.msg_controllen < CMSG_LEN(0) ? 0 : message.msg_controllen - CMSG_LEN(0);
+    const std::size_t count = std::min(answer.descriptors_.size(), room / sizeof(int));
+    if (count < answer.descriptors_.size())
+        message.msg_flags |= MSG_CTRUNC;
+    message.msg_controllen =
+        count > 0 ? std::min<std::size_t>(CMSG_SPACE(count * sizeof(int)), room + CMSG_LEN(0)) : 0;
+    if (count == 0)
+        return;
+    const cmsghdr head{CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    auto* const target = static_cast<std::byte*>(message.msg_control);
+    std::memcpy(target, &head, sizeof head);
+    std::memcpy(target + CMSG_LEN(0), answer.descriptors_.data(), count * sizeof(int));
+}
+
+void scripted_kernel::take_descriptors(const msghdr& message, fake& through) {
+    const auto* const head = static_cast<const cmsghdr*>(message.msg_control);
+    if (message.msg_controllen == 0 || head->cmsg_type != SCM_RIGHTS)
+        return;
+    const std::size_t size = head->cmsg_len - CMSG_LEN(0);
+    std::vector<int> passed(size / sizeof(int));
+    std::memcpy(passed.data(), static_cast<const std::byte*>(message.msg_control) + CMSG_LEN(0), size);
+    through.passed.insert(through.passed.end(), passed.begin(), passed.end());
 }
 
 scripted_kernel::fake* scripted_kernel::find_open(int number) {
@@ -36,17 +62,19 @@ int scripted_kernel::make_descriptor(int family, int type, int protocol) {
     made.family = family;
     made.type = type;
     made.protocol = protocol;
-    made.local = {family == AF_INET6 ? ip::address(ip::address_v6()) : ip::address(ip::address_v4()), 0};
+    if (family == AF_INET || family == AF_INET6)
+        made.local = ip::endpoint(family == AF_INET6 ? ip::address(ip::address_v6()) : ip::address(), 0);
+    else
+        made.local = generic::endpoint(&family, sizeof(sa_family_t));
     fakes_.emplace(next_descriptor_, made);
     return next_descriptor_++;
 }
 
-int scripted_kernel::make_connection(int type, const ip::endpoint& peer) {
-    ip::socket_address address;
-    peer.to_sockaddr(address);
-    const int number = make_descriptor(address.any.sa_family, type, 0);
+int scripted_kernel::make_connection(int type, const generic::endpoint& peer) {
+    const int number = make_descriptor(peer.family(), type, 0);
     fakes_[number].peer = peer;
-    fakes_[number].local = {peer.address(), next_port_++};
+    if (peer.family() == AF_INET || peer.family() == AF_INET6)
+        fakes_[number].local = ip::endpoint(ip_endpoint(peer).address(), next_port_++);
     return number;
 }
 
@@ -70,15 +98,26 @@ int scripted_kernel::socket(int family, int type, int protocol) {
     return fails_here() ? -fail_with_ : make_descriptor(family, type, protocol);
 }
 
+int scripted_kernel::socketpair(int family, int type, int protocol, int (&numbers)[2]) {
+    if (fails_here())
+        return -fail_with_;
+    for (int& each: numbers) {
+        each = make_descriptor(family, type, protocol);
+        fakes_[each].peer = fakes_[each].local;
+    }
+    return 0;
+}
+
 int scripted_kernel::bind(int number, const sockaddr* address, unsigned size) {
     if (fails_here())
         return -fail_with_;
     fake* bound = find_open(number);
     if (!bound)
         return -EBADF;
-    bound->local = address_in(address, size);
-    if (bound->local.port() == 0)
-        bound->local = {bound->local.address(), next_port_++};
+    bound->local = generic::endpoint::from_sockaddr(address, size);
+    const bool has_port = address->sa_family == AF_INET || address->sa_family == AF_INET6;
+    if (const auto local = ip_endpoint(bound->local); has_port && local.port() == 0)
+        bound->local = ip::endpoint(local.address(), next_port_++);
     return 0;
 }
 
@@ -135,6 +174,8 @@ int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
         all.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
     const int result = answer.kind_ == reply::kind::all ? static_cast<int>(all.size()) : answer.result_;
     if (result > 0)
+        take_descriptors(message, *through);
+    if (result > 0)
         through->sent += all.substr(0, static_cast<std::size_t>(result));
     return result;
 }
@@ -157,12 +198,11 @@ int scripted_kernel::getsockopt(int number, int level, int name, void* value, un
     if (!asked)
         return -EBADF;
     if (level == SOL_SOCKET && name == SO_PEERNAME) {
-        ip::socket_address address;
         if (!asked->peer)
             return -ENOTCONN;
-        if (asked->peer->to_sockaddr(address) < *size)
+        if (asked->peer->size() < *size)
             return -EINVAL;
-        std::memcpy(value, &address, *size);
+        std::memcpy(value, asked->peer->data(), *size);
         return 0;
     }
     std::memset(value, 0, *size);

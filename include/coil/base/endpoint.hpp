@@ -40,6 +40,9 @@ union socket_address {
 /// The flow label of IPv6 (sin6_flowinfo) is not kept.
 class endpoint {
 public:
+    using plain_type = endpoint;           // without the name of a protocol
+    using sockaddr_type = socket_address;  // what the kernel calls it
+
     constexpr endpoint() noexcept = default;  // 0.0.0.0:0
     constexpr endpoint(const ip::address& address, std::uint16_t port) noexcept;
 

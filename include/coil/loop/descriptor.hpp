@@ -76,11 +76,8 @@ public:
     [[nodiscard]] bool knows_peer() noexcept;
     /// The other side, where it is known.
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
-    void set_peer(const ip::endpoint& peer) noexcept {
-        peer_ = peer;
-        knows_peer_ = true;
-        peer_unasked_ = false;
-    }
+    /// Whom it was connected to. Remembered of IPv4 and IPv6: others are asked for anew.
+    void set_connected(const sockaddr* peer, socklen_t size) noexcept;
     void forget_peer() noexcept { knows_peer_ = peer_unasked_ = false; }
 
     /// SO_LINGER may be set from now on: only then closing asks for it, which is a system call.

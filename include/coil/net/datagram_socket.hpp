@@ -4,12 +4,15 @@
 
 #include <coil/version.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <sys/socket.h>
+#include <type_traits>
 
 #include <coil/net/socket.hpp>
 #include <coil/op/connect.hpp>
 #include <coil/op/message.hpp>
+#include <coil/op/patient.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/recvfrom.hpp>
 #include <coil/op/recvfrom_stream.hpp>
@@ -29,9 +32,18 @@ namespace coil::COIL_ABI {
 /// Sends may overlap. Receives may too: they are served in order.
 template <class Protocol>
 class datagram_socket : public basic_socket {
+    static constexpr bool is_ip = std::same_as<typename Protocol::endpoint::plain_type, ip::endpoint>;
+    template <class Description, lane... Lane>
+    using sending = std::conditional_t<is_ip, Description, op::patient_description<Description, Lane...>>;
+    template <lane... Lane, class Description>
+    static sending<Description, Lane...> to_send(const Description& what) noexcept {
+        return {what};
+    }
+
 public:
     using protocol_type = Protocol;
     using endpoint_type = typename Protocol::endpoint;
+    using plain_endpoint = typename endpoint_type::plain_type;
 
     /// A socket of no context, to be assigned to.
     datagram_socket() noexcept = default;
@@ -43,31 +55,29 @@ public:
         bind(local);
     }
 
-    void open(const Protocol& protocol = Protocol::v4()) {
+    void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
     }
     void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
     void bind(const endpoint_type& local) { basic_socket::bind(local); }
 
     [[nodiscard]] endpoint_type local_endpoint() const {
-        return endpoint_type(basic_socket::local_endpoint());
+        return basic_socket::local_endpoint<endpoint_type>();
     }
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
-        return endpoint_type(basic_socket::local_endpoint(error));
+        return basic_socket::local_endpoint<endpoint_type>(error);
     }
     [[nodiscard]] endpoint_type remote_endpoint() const {
-        return endpoint_type(basic_socket::remote_endpoint());
+        return basic_socket::remote_endpoint<endpoint_type>();
     }
     [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
-        return endpoint_type(basic_socket::remote_endpoint(error));
+        return basic_socket::remote_endpoint<endpoint_type>(error);
     }
 
     /// connect(2): from now on only this peer's datagrams are received, and its port being closed is reported as
     /// connection_refused by a later operation. Opens the socket if it is closed.
-    [[nodiscard]] op::connect_description connect(const endpoint_type& peer) {
-        const auto used = handle_.use();
-        return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
-                 static_cast<std::uint8_t>(peer.protocol().protocol()), peer}};
+    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
+        return connect_to(peer);
     }
 
     /// recv(2): takes the next datagram of the connected peer.
@@ -79,39 +89,57 @@ public:
     [[nodiscard]] op::recv_datagram_description recv(mutable_buffer buffer, int flags = 0) {
         return {{handle_.use(flags), buffer}};
     }
+    /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
+    [[nodiscard]] op::recvmsg_datagram_description recv(mutable_buffers buffers, int flags = 0) {
+        return {{handle_.use(flags), buffers}};
+    }
+    template <class... Buffers>
+        requires detail::several<mutable_buffer, Buffers...>
+    [[nodiscard]] auto recv(Buffers&&... buffers) {
+        return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
+            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+    }
 
     /// recvfrom(2): takes the next datagram, and says whose it is. As `recv` otherwise.
-    [[nodiscard]] op::recvfrom_description recvfrom(mutable_buffer buffer, int flags = 0) {
+    [[nodiscard]] op::recvfrom_description<plain_endpoint> recvfrom(mutable_buffer buffer, int flags = 0) {
         return {{handle_.use(flags), buffer}};
     }
     /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::recvmsg_from_description recvfrom(mutable_buffers buffers, int flags = 0) {
+    [[nodiscard]] op::recvmsg_from_description<plain_endpoint> recvfrom(mutable_buffers buffers,
+                                                                        int flags = 0) {
         return {{handle_.use(flags), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard]] auto recvfrom(Buffers&&... buffers) {
-        return op::holding_description<op::recvmsg_from_description, mutable_buffer, sizeof...(Buffers)>{
+        return op::holding_description<op::recvmsg_from_description<plain_endpoint>, mutable_buffer,
+                                       sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// What arrives, datagram by datagram, received ahead: see there. For trains set `udp::receive_offload` before.
-    [[nodiscard]] coil::recvfrom_stream recvfrom_stream() { return coil::recvfrom_stream(handle_.use()); }
+    [[nodiscard]] coil::recvfrom_stream recvfrom_stream()
+        requires is_ip
+    {
+        return coil::recvfrom_stream(handle_.use());
+    }
 
     /// send(2): one datagram to the connected peer. An empty buffer is a datagram, too.
     /// Completes: with its size. Errors: message_size (too large for a datagram), connection_refused ...
-    [[nodiscard]] op::send_datagram_description send(const_buffer buffer, int flags = 0) {
-        return {{handle_.use(flags), buffer}};
+    [[nodiscard]] sending<op::send_datagram_description, lane::any> send(const_buffer buffer, int flags = 0) {
+        return to_send<lane::any>(op::send_datagram_description{{handle_.use(flags), buffer}});
     }
     /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::sendmsg_datagram_description send(const_buffers buffers, int flags = 0) {
-        return {{handle_.use(flags), buffers, nullptr}};
+    [[nodiscard]] sending<op::sendmsg_datagram_description, lane::any> send(const_buffers buffers,
+                                                                            int flags = 0) {
+        return to_send<lane::any>(op::sendmsg_datagram_description{{handle_.use(flags), buffers}});
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard]] auto send(Buffers&&... buffers) {
-        return op::holding_description<op::sendmsg_datagram_description, const_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}, nullptr}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+        return op::holding_description<sending<op::sendmsg_datagram_description, lane::any>, const_buffer,
+                                       sizeof...(Buffers)>{{{handle_.use(), {}}},
+                                                           {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// Many datagrams with one call, cut from bytes that lie one after the other (UDP_SEGMENT): `send(segments(bytes, 1200))`.
@@ -120,22 +148,29 @@ public:
     ///            invalid_argument (a size of 0) ...
     /// Cancel:    operation_aborted, or all of them.
     /// Cost:      as one datagram.
-    [[nodiscard]] op::send_segments_description send(const segments& many, int flags = 0) {
+    [[nodiscard]] op::send_segments_description send(const segments& many, int flags = 0)
+        requires is_ip
+    {
         return {handle_.use(flags), many, nullptr};
     }
 
     /// sendto(2): one datagram to `to`, which is read when the await begins.
-    [[nodiscard]] op::sendto_description sendto(const_buffer buffer, const ip::endpoint& to, int flags = 0) {
-        return {{{handle_.use(flags), buffer}, &to}};
+    [[nodiscard]] sending<op::sendto_description<plain_endpoint>> sendto(const_buffer buffer,
+                                                                         const plain_endpoint& to,
+                                                                         int flags = 0) {
+        return to_send(op::sendto_description<plain_endpoint>{{{handle_.use(flags), buffer}, &to}});
     }
     /// The same, gathered from several buffers.
-    [[nodiscard]] op::sendmsg_datagram_description sendto(const_buffers buffers, const ip::endpoint& to,
-                                                          int flags = 0) {
-        return {{handle_.use(flags), buffers, &to}};
+    [[nodiscard]] sending<op::sendmsg_to_description<plain_endpoint>> sendto(const_buffers buffers,
+                                                                             const plain_endpoint& to,
+                                                                             int flags = 0) {
+        return to_send(op::sendmsg_to_description<plain_endpoint>{{{handle_.use(flags), buffers}, &to}});
     }
     /// Many datagrams with one call: see `send`.
-    [[nodiscard]] op::send_segments_description sendto(const segments& many, const ip::endpoint& to,
-                                                       int flags = 0) {
+    [[nodiscard]] op::send_segments_description sendto(const segments& many, const plain_endpoint& to,
+                                                       int flags = 0)
+        requires is_ip
+    {
         return {handle_.use(flags), many, &to};
     }
 

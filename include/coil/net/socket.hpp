@@ -12,6 +12,7 @@
 #include <coil/coro/completed.hpp>
 #include <coil/loop/descriptor.hpp>
 #include <coil/net/options.hpp>
+#include <coil/op/connect.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -61,6 +62,9 @@ public:
                           "getsockopt: an option of another size");
     }
 
+    // For functions beside the classes.
+    [[nodiscard]] descriptor_use use(int flags = 0) { return handle_.use(flags); }
+
 protected:
     basic_socket() noexcept = default;
     explicit basic_socket(io_context& context) noexcept : handle_(context) {}
@@ -69,18 +73,68 @@ protected:
     ~basic_socket() = default;
 
     void open(int family, int type, int protocol);
+    template <class Protocol>
+    static constexpr Protocol usual() noexcept {
+        if constexpr (requires { Protocol::v4(); })
+            return Protocol::v4();
+        else
+            return Protocol();
+    }
     void assign(int number);
-    void bind(const ip::endpoint& local);
+    template <class Endpoint>
+    void bind(const Endpoint& local) {
+        typename Endpoint::sockaddr_type address;
+        const socklen_t size = local.to_sockaddr(address);
+        bind(&address, size);
+    }
+    template <class Endpoint>
+    [[nodiscard]] op::connect_description<Endpoint> connect_to(const Endpoint& peer) {
+        const auto used = handle_.use();
+        return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
+                 static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};
+    }
     void listen(int backlog);
     completed shutdown(shutdown_type what) noexcept;
-    [[nodiscard]] ip::endpoint local_endpoint(std::error_code& error) const noexcept;
-    [[nodiscard]] ip::endpoint remote_endpoint(std::error_code& error) const noexcept;
-    [[nodiscard]] ip::endpoint local_endpoint() const;
-    [[nodiscard]] ip::endpoint remote_endpoint() const;
+
+    template <class Endpoint>
+    [[nodiscard]] Endpoint local_endpoint(std::error_code& error) const noexcept {
+        typename Endpoint::sockaddr_type address;
+        return endpoint_in<Endpoint>(address, get_local(&address, sizeof address, error));
+    }
+    template <class Endpoint>
+    [[nodiscard]] Endpoint remote_endpoint(std::error_code& error) const noexcept {
+        typename Endpoint::sockaddr_type address;
+        return endpoint_in<Endpoint>(address, get_remote(&address, sizeof address, error));
+    }
+    template <class Endpoint>
+    [[nodiscard]] Endpoint local_endpoint() const {
+        std::error_code error;
+        const auto local = local_endpoint<Endpoint>(error);
+        if (error)
+            throw_failure(error, "local_endpoint");
+        return local;
+    }
+    template <class Endpoint>
+    [[nodiscard]] Endpoint remote_endpoint() const {
+        std::error_code error;
+        const auto remote = remote_endpoint<Endpoint>(error);
+        if (error)
+            throw_failure(error, "remote_endpoint");
+        return remote;
+    }
 
     descriptor_handle handle_;
 
 private:
+    template <class Endpoint>
+    static Endpoint endpoint_in(const typename Endpoint::sockaddr_type& address, socklen_t size) noexcept {
+        return Endpoint(Endpoint::plain_type::from_sockaddr(&address, size));
+    }
+
+    void bind(const void* address, socklen_t size);
+    /// Store the name, at most `room` bytes of it, and give its size; 0 with an error.
+    socklen_t get_local(void* address, socklen_t room, std::error_code& error) const noexcept;
+    socklen_t get_remote(void* address, socklen_t room, std::error_code& error) const noexcept;
     void set_option(int level, int name, const void* value, std::size_t size);
     void get_option(int level, int name, void* value, std::size_t& size) const;
 };

@@ -43,7 +43,7 @@ public:
         bind(local);
     }
 
-    void open(const Protocol& protocol = Protocol::v4()) {
+    void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
     }
     /// Takes an open descriptor, which is the socket's to close from now on.
@@ -51,18 +51,18 @@ public:
     void bind(const endpoint_type& local) { basic_socket::bind(local); }
 
     [[nodiscard]] endpoint_type local_endpoint() const {
-        return endpoint_type(basic_socket::local_endpoint());
+        return basic_socket::local_endpoint<endpoint_type>();
     }
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
-        return endpoint_type(basic_socket::local_endpoint(error));
+        return basic_socket::local_endpoint<endpoint_type>(error);
     }
     /// The peer, also after it has reset the connection. After connect() known without a system call; that of an accepted
     /// socket is asked for once, by the first who wants it: getpeername(2).
     [[nodiscard]] endpoint_type remote_endpoint() const {
-        return endpoint_type(basic_socket::remote_endpoint());
+        return basic_socket::remote_endpoint<endpoint_type>();
     }
     [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
-        return endpoint_type(basic_socket::remote_endpoint(error));
+        return basic_socket::remote_endpoint<endpoint_type>(error);
     }
 
     /// connect(2). Opens the socket if it is closed.
@@ -70,10 +70,8 @@ public:
     /// Cancel:    operation_aborted. After any error the socket is closed, options set on it are gone; the next connect
     ///            opens a new one.
     /// Cost:      one SQE, no allocation; socket(2) if it was closed.
-    [[nodiscard]] op::connect_description connect(const endpoint_type& peer) {
-        const auto used = handle_.use();
-        return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
-                 static_cast<std::uint8_t>(peer.protocol().protocol()), peer}};
+    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
+        return connect_to(peer);
     }
 
     /// recv(2): waits for bytes, and takes what is there.
@@ -116,13 +114,13 @@ public:
     }
     /// sendmsg(2): the same from several buffers, one after the other. The array must live as long as they do.
     [[nodiscard]] op::sendmsg_description send(const_buffers buffers, int flags = 0) {
-        return {{handle_.use(flags), buffers, nullptr}};
+        return {{handle_.use(flags), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}, nullptr}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+            {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// shutdown(2), now: shutdown_send lets the peer see the end of the stream, shutdown_receive ends our pending recv with
@@ -197,7 +195,7 @@ public:
         listen();
     }
 
-    void open(const Protocol& protocol = Protocol::v4()) {
+    void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
     }
     void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
@@ -206,10 +204,10 @@ public:
     void listen(int backlog = max_listen_connections) { basic_socket::listen(backlog); }
 
     [[nodiscard]] endpoint_type local_endpoint() const {
-        return endpoint_type(basic_socket::local_endpoint());
+        return basic_socket::local_endpoint<endpoint_type>();
     }
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
-        return endpoint_type(basic_socket::local_endpoint(error));
+        return basic_socket::local_endpoint<endpoint_type>(error);
     }
 
     /// accept(2): the next connection, as a socket on this acceptor's context.

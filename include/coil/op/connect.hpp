@@ -5,6 +5,8 @@
 #include <coil/version.hpp>
 
 #include <cstdint>
+#include <string>
+#include <sys/socket.h>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
@@ -13,12 +15,13 @@
 namespace coil::COIL_ABI::op {
 
 /// Whom to connect to, and with what sort of socket if none is open.
+template <class Endpoint>
 struct connect_request {
     descriptor* record = nullptr;
     std::uint32_t generation = 0;
     std::uint8_t type = 0;  // SOCK_STREAM, SOCK_DGRAM
-    std::uint8_t protocol = 0;
-    ip::endpoint to;
+    std::uint16_t protocol = 0;
+    Endpoint to;
 
     environment& foreign_environment() const {
         return descriptor_use{record, generation}.foreign_environment();
@@ -26,13 +29,11 @@ struct connect_request {
 };
 
 /// One connect(2), carried out by the kernel (IORING_OP_CONNECT). Opens the socket if it is closed.
-/// A stream socket whose connect failed or was cancelled is closed: the kernel may go on connecting it behind our back.
-/// The next connect opens a new one.
-class [[nodiscard]] connect final : public operation {
+/// A socket with connections whose connect failed or was cancelled is closed: the kernel may go on connecting it behind our
+/// back. The next connect opens a new one.
+/// The address is with those who know its family: `basic_connect`.
+class [[nodiscard]] connect : public operation {
 public:
-    connect(const connect_request& what, environment& task) noexcept;
-    ~connect() { settle(); }
-
     void await_suspend(std::coroutine_handle<> caller);
     outcome<void> await_outcome() noexcept;  // up: what its answer means
     void await_resume();
@@ -40,26 +41,50 @@ public:
     std::string describe() const override;
 
 protected:
+    connect(const descriptor_use& target, int type, std::uint16_t protocol, const void* to,
+            environment& task) noexcept
+        : operation(target, task, lane::write),
+          type_(static_cast<std::uint8_t>(type)),
+          protocol_(protocol),
+          to_(static_cast<const sockaddr*>(to)) {}
+    ~connect() = default;
+
+    void set_size(socklen_t size) noexcept { size_ = size; }
+    void settle() noexcept;
+
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
     const char* name() const noexcept override { return "connect"; }
 
 private:
-    void settle() noexcept;
-
     std::uint8_t type_;
-    std::uint8_t protocol_;
     bool settled_ = false;
-    ip::socket_address to_;
-    socklen_t size_;
+    std::uint16_t protocol_;
+    socklen_t size_ = 0;
+    const sockaddr* to_;
 };
 
-struct [[nodiscard]] connect_description : connect_request {
-    connect operation_in(environment& task) const noexcept { return {*this, task}; }
+/// A connect that holds an address of this endpoint's family.
+template <class Endpoint>
+class [[nodiscard]] basic_connect final : public connect {
+public:
+    basic_connect(const connect_request<Endpoint>& what, environment& task) noexcept
+        : connect({what.record, what.generation, 0}, what.type, what.protocol, &address_, task) {
+        set_size(what.to.to_sockaddr(address_));
+    }
+    ~basic_connect() { settle(); }
+
+private:
+    typename Endpoint::sockaddr_type address_;
+};
+
+template <class Endpoint>
+struct [[nodiscard]] connect_description : connect_request<Endpoint> {
+    basic_connect<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
 // Coroutines that are not tasks look for it in the namespace of what they await.
 using coil::operator co_await;
 
-static_assert(sizeof(connect) <= 128 && sizeof(connect_description) <= 40);
+static_assert(sizeof(basic_connect<ip::endpoint>) <= 128 && sizeof(connect_description<ip::endpoint>) <= 40);
 
 }  // namespace coil::COIL_ABI::op

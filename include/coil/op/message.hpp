@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
@@ -25,10 +26,15 @@ struct recvmsg_request : descriptor_use {
     mutable_buffers buffers;
 };
 
-/// Buffers to send, and where to; null on a connected socket.
+/// Buffers to send.
 struct sendmsg_request : descriptor_use {
     const_buffers buffers;
-    const ip::endpoint* to = nullptr;
+};
+
+/// Buffers to send, and where to. The endpoint is read when the operation starts.
+template <class Endpoint>
+struct sendmsg_to_request : sendmsg_request {
+    const Endpoint* to = nullptr;
 };
 
 /// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
@@ -54,52 +60,85 @@ private:
 };
 
 /// One recvmsg(2) of a datagram, scattered. More buffers than IOV_MAX (1024) are refused with message_size.
-class [[nodiscard]] recvmsg_from : public datagram_reader {
+class [[nodiscard]] recvmsg_from : public sender_reader {
 public:
-    recvmsg_from(const recvmsg_request& what, environment& task) noexcept
-        : datagram_reader(what, task), flags_(what.flags), buffers_(what.buffers) {}
-
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
-    outcome<received_from> await_outcome() noexcept;
-    received_from await_resume();
 
 protected:
+    recvmsg_from(const recvmsg_request& what, void* sender, socklen_t room, environment& task) noexcept
+        : sender_reader(what, sender, room, task), buffers_(what.buffers) {}
+
+    [[nodiscard]] outcome<received> received_datagram() noexcept { return received_in(total_size(buffers_)); }
+
     void prepare(io_uring_sqe& sqe) noexcept override;
     std::int32_t take_from(recvfrom_queue& queue) noexcept override;
-    const char* name() const noexcept override { return "recvfrom"; }
 
 private:
-    int flags_;
-    bool cut_before_ = false;  // one that was received ahead, and cut then
     mutable_buffers buffers_;
-    ip::socket_address from_;
-    msghdr message_;
+};
+
+template <class Endpoint>
+using basic_recvmsg_from = with_sender<recvmsg_from, Endpoint>;
+
+/// The same of a connected socket: nobody asks whose it is.
+class [[nodiscard]] recvmsg_datagram final : public recvmsg_from {
+public:
+    recvmsg_datagram(const recvmsg_request& what, environment& task) noexcept
+        : recvmsg_from(what, nullptr, 0, task) {}
+
+    outcome<received> await_outcome() noexcept { return received_datagram(); }
+    received await_resume();
+
+protected:
+    const char* name() const noexcept override { return "recv"; }
 };
 
 /// One sendmsg(2) (IORING_OP_SENDMSG): the bytes of the buffers, one after the other. It never raises SIGPIPE.
 /// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
 class [[nodiscard]] sendmsg : public sender {
 public:
-    sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept;
+    sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept
+        : sender(what, task, lane), flags_(what.flags), buffers_(what.buffers) {}
 
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
     outcome<std::size_t> await_outcome() noexcept;
     std::size_t await_resume();
 
+    std::string describe() const override;
+
 protected:
+    [[nodiscard]] const sockaddr* receiver() const noexcept { return to_; }
+    [[nodiscard]] socklen_t receiver_size() const noexcept { return to_size_; }
+    void set_address(const void* to, socklen_t size) noexcept {
+        to_ = static_cast<const sockaddr*>(to), to_size_ = size;
+    }
+
     void prepare(io_uring_sqe& sqe) noexcept override;
-    const char* name() const noexcept override { return "send"; }
+    const char* name() const noexcept override { return to_ ? "sendto" : "send"; }
 
 private:
     void fill_message() noexcept;
 
     int flags_;
     socklen_t to_size_ = 0;
+    const sockaddr* to_ = nullptr;
     const_buffers buffers_;
-    ip::socket_address to_;
     msghdr message_;
+};
+
+/// A sendmsg of a datagram that holds an address of this endpoint's family.
+template <class Endpoint>
+class [[nodiscard]] basic_sendmsg_to : public sendmsg {
+public:
+    basic_sendmsg_to(const sendmsg_to_request<Endpoint>& what, environment& task) noexcept
+        : sendmsg(what, task, lane::any) {
+        set_address(&address_, what.to->to_sockaddr(address_));
+    }
+
+private:
+    typename Endpoint::sockaddr_type address_;
 };
 
 // The descriptions, over an array of the caller's.
@@ -108,8 +147,13 @@ struct [[nodiscard]] recvmsg_description : recvmsg_request {
     recvmsg operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
+struct [[nodiscard]] recvmsg_datagram_description : recvmsg_request {
+    recvmsg_datagram operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+template <class Endpoint>
 struct [[nodiscard]] recvmsg_from_description : recvmsg_request {
-    recvmsg_from operation_in(environment& task) const noexcept { return {*this, task}; }
+    basic_recvmsg_from<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
 struct [[nodiscard]] sendmsg_description : sendmsg_request {
@@ -120,7 +164,12 @@ struct [[nodiscard]] sendmsg_datagram_description : sendmsg_request {
     sendmsg operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 
-static_assert(sizeof(recvmsg_description) <= 40 && sizeof(sendmsg_datagram_description) <= 40);
+template <class Endpoint>
+struct [[nodiscard]] sendmsg_to_description : sendmsg_to_request<Endpoint> {
+    basic_sendmsg_to<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+static_assert(sizeof(recvmsg_description) <= 40 && sizeof(sendmsg_to_description<ip::endpoint>) <= 40);
 
 // The descriptions that hold the array themselves, of as many buffers as the call was given.
 

@@ -16,38 +16,92 @@
 namespace coil::COIL_ABI::op {
 
 /// What a datagram socket received, and from whom.
-struct received_from {
+template <class Endpoint>
+struct basic_received_from {
     std::size_t size = 0;    ///< bytes in the buffer, or in all the buffers
     bool truncated = false;  ///< the datagram was larger, and the rest is lost
-    ip::endpoint from;
+    Endpoint from;
 };
 
-/// One recvfrom(2) (IORING_OP_RECVMSG). An empty buffer takes a datagram, too. Several may wait: they are served in order.
-class [[nodiscard]] recvfrom : public datagram_reader {
-public:
-    recvfrom(const recv_request& what, environment& task) noexcept
-        : datagram_reader(what, task), flags_(what.flags), buffer_(what.buffer) {}
+using received_from = basic_received_from<ip::endpoint>;
 
-    outcome<received_from> await_outcome() noexcept;  // up: what its answer means
-    received_from await_resume();
-
+/// What recvfrom and its form for several buffers have in common: where the kernel writes who it was, unless nobody asks.
+class [[nodiscard]] sender_reader : public datagram_reader {
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
-    std::int32_t take_from(recvfrom_queue& queue) noexcept override;
+    sender_reader(const descriptor_use& from, void* sender, socklen_t room, environment& task) noexcept
+        : datagram_reader(from, task), flags_(from.flags), room_(room), sender_(sender) {}
+
+    void ask_of(io_uring_sqe& sqe, const mutable_buffer* buffers, std::size_t count) noexcept;
+    [[nodiscard]] std::int32_t take_into(recvfrom_queue& queue, mutable_buffers buffers) noexcept;
+
+    /// What the answer means: the datagram, where there was room for `room` bytes of it.
+    [[nodiscard]] outcome<received> received_in(std::size_t room) noexcept;
+    [[nodiscard]] socklen_t sender_size() const noexcept { return message_.msg_namelen; }
+
     const char* name() const noexcept override { return "recvfrom"; }
 
 private:
     int flags_;
     bool cut_before_ = false;  // one that was received ahead, and cut then
-    mutable_buffer buffer_;
-    ip::socket_address from_;
+    socklen_t room_;
+    void* sender_;
     msghdr message_;
 };
 
-struct [[nodiscard]] recvfrom_description : recv_request {
-    recvfrom operation_in(environment& task) const noexcept { return {*this, task}; }
+/// One recvfrom(2) (IORING_OP_RECVMSG). An empty buffer takes a datagram, too. Several may wait: they are served in order.
+/// Whom it is from is with those who know the address's family: `basic_recvfrom`.
+class [[nodiscard]] recvfrom : public sender_reader {
+protected:
+    recvfrom(const recv_request& what, void* sender, socklen_t room, environment& task) noexcept
+        : sender_reader(what, sender, room, task), buffer_(what.buffer) {}
+
+    [[nodiscard]] outcome<received> received_datagram() noexcept { return received_in(buffer_.size()); }
+
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    std::int32_t take_from(recvfrom_queue& queue) noexcept override;
+
+private:
+    mutable_buffer buffer_;
 };
 
-static_assert(sizeof(recvfrom) <= 184 && sizeof(recvfrom_description) <= 40);
+/// `Operation`, and room for the address of a sender of this endpoint's family.
+template <class Operation, class Endpoint>
+class [[nodiscard]] with_sender final : public Operation {
+public:
+    using result_type = basic_received_from<Endpoint>;
+
+    template <class Request>
+    with_sender(const Request& what, environment& task) noexcept
+        : Operation(what, &address_, sizeof address_, task) {}
+
+    outcome<result_type> await_outcome() noexcept {  // up: what its answer means
+        const auto outcome = Operation::received_datagram();
+        if (!outcome)
+            return outcome.error();
+        const op::received datagram = *outcome;
+        return result_type{datagram.size, datagram.truncated,
+                           Endpoint::from_sockaddr(&address_, Operation::sender_size())};
+    }
+    result_type await_resume() {
+        const auto outcome = await_outcome();
+        if (!outcome)
+            this->fail(outcome.error());
+        return *outcome;
+    }
+
+private:
+    typename Endpoint::sockaddr_type address_;
+};
+
+template <class Endpoint>
+using basic_recvfrom = with_sender<recvfrom, Endpoint>;
+
+template <class Endpoint>
+struct [[nodiscard]] recvfrom_description : recv_request {
+    basic_recvfrom<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+static_assert(sizeof(basic_recvfrom<ip::endpoint>) <= 192 &&
+              sizeof(recvfrom_description<ip::endpoint>) <= 40);
 
 }  // namespace coil::COIL_ABI::op

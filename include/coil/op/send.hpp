@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
@@ -28,6 +29,10 @@ protected:
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
     /// The end of what was sent so. False: it would have to wait, and goes through the ring.
     [[nodiscard]] bool finish_directly(std::int32_t result) noexcept;
+    /// Whom it is for, if that isn't who the socket is connected to.
+    [[nodiscard]] const sockaddr* receiver() const noexcept { return nullptr; }
+    [[nodiscard]] socklen_t receiver_size() const noexcept { return 0; }
+
     /// Of one that goes through the ring.
     void count() noexcept;
     /// What became of the bytes, of which there were `size`.

@@ -5,6 +5,8 @@
 #include <coil/version.hpp>
 
 #include <cstddef>
+#include <string>
+#include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/endpoint.hpp>
@@ -15,19 +17,15 @@
 namespace coil::COIL_ABI::op {
 
 /// What to send, and where to. The endpoint is read when the operation starts.
+template <class Endpoint>
 struct sendto_request : send_request {
-    const ip::endpoint* to = nullptr;
+    const Endpoint* to = nullptr;
 };
 
 /// One sendto(2) of a datagram (IORING_OP_SEND with an address, since 6.1). It goes out whole, and several may overlap.
+/// The address is with those who know its family: `basic_sendto`.
 class [[nodiscard]] sendto : public sender {
 public:
-    sendto(const sendto_request& what, environment& task) noexcept
-        : sender(what, task, lane::any),
-          flags_(what.flags),
-          buffer_(what.buffer),
-          size_(what.to->to_sockaddr(to_)) {}
-
     bool await_ready() noexcept;
     outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
     std::size_t await_resume();
@@ -35,20 +33,44 @@ public:
     std::string describe() const override;
 
 protected:
+    sendto(const send_request& what, const void* to, environment& task) noexcept
+        : sender(what, task, lane::any),
+          flags_(what.flags),
+          buffer_(what.buffer),
+          to_(static_cast<const sockaddr*>(to)) {}
+
+    [[nodiscard]] const sockaddr* receiver() const noexcept { return to_; }
+    [[nodiscard]] socklen_t receiver_size() const noexcept { return size_; }
+    void set_size(socklen_t size) noexcept { size_ = size; }
+
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
     const char* name() const noexcept override { return "sendto"; }
 
 private:
     int flags_;
+    socklen_t size_ = 0;
     const_buffer buffer_;
-    ip::socket_address to_;
-    socklen_t size_;
+    const sockaddr* to_;
 };
 
-struct [[nodiscard]] sendto_description : sendto_request {
-    sendto operation_in(environment& task) const noexcept { return {*this, task}; }
+/// A sendto that holds an address of this endpoint's family.
+template <class Endpoint>
+class [[nodiscard]] basic_sendto : public sendto {
+public:
+    basic_sendto(const sendto_request<Endpoint>& what, environment& task) noexcept
+        : sendto(what, &address_, task) {
+        set_size(what.to->to_sockaddr(address_));
+    }
+
+private:
+    typename Endpoint::sockaddr_type address_;
 };
 
-static_assert(sizeof(sendto) <= 128 && sizeof(sendto_description) <= 40);
+template <class Endpoint>
+struct [[nodiscard]] sendto_description : sendto_request<Endpoint> {
+    basic_sendto<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+static_assert(sizeof(basic_sendto<ip::endpoint>) <= 128 && sizeof(sendto_description<ip::endpoint>) <= 40);
 
 }  // namespace coil::COIL_ABI::op

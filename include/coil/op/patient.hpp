@@ -1,0 +1,106 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <coroutine>
+#include <cstdint>
+#include <sys/socket.h>
+#include <utility>
+
+#include <coil/loop/operation.hpp>
+
+/// Sends of datagrams over what isn't IP, first of all UNIX domain sockets. There a send waits while its receiver has too many unread; but the kernel can't be asked to:
+/// it takes the bytes before it sees that there is no room, forgets to put them back, and when there is room again sends a
+/// datagram of 0 bytes, as a success (measured on 6.18). So it is asked once, and then for room.
+
+namespace coil::COIL_ABI::op {
+
+/// What is asked of the kernel next.
+///
+///     send --no room--> ours --connected--------------------------------> send
+///                        +-----to an address--> look --> theirs --room--> send
+///                                                +--can't be looked at--> send
+///
+/// `ours`: a poll of the socket, for room in its own buffer, and in the receiver's if it is connected. The receiver of a single
+/// datagram is looked at through a second socket, which is connected to it (`look`), and polled (`theirs`).
+class room_for_datagram {
+public:
+    enum class step : std::uint8_t { send, ours, look, theirs };
+
+    room_for_datagram(io_context* context, const sockaddr* receiver, socklen_t size) noexcept
+        : context_(context), receiver_(receiver), size_(size) {}
+    room_for_datagram(const room_for_datagram&) = delete;
+    ~room_for_datagram() { look_away(); }
+
+    [[nodiscard]] step current() const noexcept { return step_; }
+    void prepare(io_uring_sqe& sqe, int sender) noexcept;
+    /// Goes on after this answer. Gives a negative errno if it can't.
+    std::int32_t advance(std::int32_t answer) noexcept;
+
+private:
+    std::int32_t begin_to_look() noexcept;
+    void look_away() noexcept;
+
+    io_context* context_;
+    const sockaddr* receiver_;
+    socklen_t size_;
+    int onlooker_ = -1;
+    step step_ = step::send;
+};
+
+/// `Send`, until there is room.
+template <class Send>
+class [[nodiscard]] patient final : public Send {
+public:
+    template <class Description, class... Lane>
+    patient(const Description& once, bool is_patient, environment& task, Lane... lane) noexcept
+        : Send(once, task, lane...),
+          is_patient_(is_patient),
+          room_(once.record ? &once.record->context() : nullptr, Send::receiver(), Send::receiver_size()) {}
+    ~patient() { Send::retire(); }  // before its second socket goes
+
+    std::coroutine_handle<> run() noexcept override {
+        const std::int32_t result = Send::answer().result;
+        const bool is_waiting = room_.current() != room_for_datagram::step::send;
+        if (!is_patient_ || (is_waiting ? result == -ECANCELED : result != -EAGAIN))
+            return Send::run();
+        if (Send::was_cancelled() || Send::env().stop_requested()) {
+            Send::finish_at_once(-ECANCELED);
+            return Send::run();
+        }
+        if (const std::int32_t failed = room_.advance(result); failed < 0) {
+            Send::finish_at_once(failed);
+            return Send::run();
+        }
+        Send::reset();
+        Send::submit();
+        return nullptr;
+    }
+
+protected:
+    void prepare(io_uring_sqe& sqe) noexcept override {
+        if (room_.current() == room_for_datagram::step::send)
+            Send::prepare(sqe);
+        else
+            room_.prepare(sqe, Send::target().number());
+    }
+
+private:
+    bool is_patient_;
+    room_for_datagram room_;
+};
+
+/// The description of a send that is patient, unless the user has said MSG_DONTWAIT.
+template <class Description, coil::lane... Lane>
+struct [[nodiscard]] patient_description : Description {
+    auto operation_in(environment& task) const noexcept {
+        using send_type = decltype(Description::operation_in(task));
+        Description once = *this;
+        once.flags |= MSG_DONTWAIT;
+        return patient<send_type>(once, !(this->flags & MSG_DONTWAIT), task, Lane...);
+    }
+};
+
+}  // namespace coil::COIL_ABI::op

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/patient.hpp>
+
+#include <poll.h>
+
+#include <liburing.h>
+
+#include <coil/loop/io_context.hpp>
+
+#include "ring/kernel.hpp"
+
+namespace coil::COIL_ABI::op {
+
+void room_for_datagram::look_away() noexcept {
+    if (onlooker_ >= 0)
+        context_->kernel().close(std::exchange(onlooker_, -1));
+}
+
+void room_for_datagram::prepare(io_uring_sqe& sqe, int sender) noexcept {
+    if (step_ == step::look)
+        io_uring_prep_connect(&sqe, onlooker_, receiver_, size_);
+    else
+        io_uring_prep_poll_add(&sqe, step_ == step::theirs ? onlooker_ : sender, POLLOUT);
+}
+
+std::int32_t room_for_datagram::advance(std::int32_t answer) noexcept {
+    switch (step_) {
+    case step::send: step_ = step::ours; return 0;
+    case step::ours:
+        if (!receiver_ || receiver_->sa_family != AF_UNIX)
+            step_ = step::send;
+        else if (onlooker_ < 0)
+            return begin_to_look();
+        else
+            step_ = step::theirs;
+        return 0;
+    // A receiver that is connected to somebody is seen by nobody else. If it is to us, it always has room; else the next send
+    // is refused, and so it is if the receiver is gone.
+    case step::look:
+        if (answer < 0)
+            look_away();
+        step_ = answer < 0 ? step::send : step::theirs;
+        return 0;
+    case step::theirs: step_ = step::send; return 0;
+    }
+    return 0;
+}
+
+std::int32_t room_for_datagram::begin_to_look() noexcept {
+    onlooker_ = context_->kernel().socket(AF_UNIX, SOCK_DGRAM, 0);
+    step_ = step::look;
+    return onlooker_ < 0 ? onlooker_ : 0;
+}
+
+}  // namespace coil::COIL_ABI::op

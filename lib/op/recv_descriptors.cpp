@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/recv_descriptors.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <liburing.h>
+
+#include <coil/coro/frame_allocator.hpp>
+
+#include "op/message.hpp"
+#include "op/recv_queue.hpp"
+
+namespace coil::COIL_ABI::op {
+
+recv_descriptors::~recv_descriptors() {
+    retire();
+    const std::size_t size = control_size();
+    descriptors_ = {};  // nobody took the result: what came is closed
+    received_descriptors unwanted;
+    take_descriptors(unwanted);
+    if (control_)
+        frame_deallocate(control_, size);
+}
+
+// The sender's credentials come first where the socket asks for them (SO_PASSCRED), and must not take the descriptors' place.
+std::size_t recv_descriptors::control_size() const noexcept {
+    return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
+}
+
+void recv_descriptors::await_suspend(std::coroutine_handle<> caller) {
+    control_ = frame_allocate(control_size());
+    receive(caller);
+}
+
+// Of what was received ahead: there are no descriptors with it.
+std::int32_t recv_descriptors::take_from(recv_queue& queue) noexcept {
+    return static_cast<std::int32_t>(queue.copy({&buffer_, 1}, flags_ & MSG_PEEK));
+}
+
+// MSG_TRUNC has the kernel say how large a datagram was. On a stream it would throw data away.
+void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
+    from_kernel_ = true;
+    message_ = message_of(&buffer_, 1);
+    message_.msg_control = control_;
+    message_.msg_controllen = control_size();
+    io_uring_prep_recvmsg(
+        &sqe, target().number(), &message_,
+        static_cast<unsigned>(flags_ | MSG_CMSG_CLOEXEC | (lane() == lane::queue ? MSG_TRUNC : 0)));
+}
+
+outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {
+    if (const auto error = failure())
+        return error;
+    if (answer().result == 0 && was_interrupted())
+        return error::operation_aborted;
+    const auto size = static_cast<std::size_t>(answer().result);
+    received_descriptors result{std::min(size, buffer_.size()), size > buffer_.size(), 0, false};
+    take_descriptors(result);
+    return result;
+}
+
+// Once. As many as there is room for, which may be some more than were asked for: without credentials theirs is free.
+void recv_descriptors::take_descriptors(received_descriptors& into) noexcept {
+    if (!std::exchange(from_kernel_, false) || !is_done() || answer().result < 0)
+        return;
+    into.dropped = message_.msg_flags & MSG_CTRUNC;
+    for (cmsghdr* head = CMSG_FIRSTHDR(&message_); head; head = CMSG_NXTHDR(&message_, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        const std::size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int number = -1;
+            std::memcpy(&number, CMSG_DATA(head) + i * sizeof number, sizeof number);
+            unique_descriptor arrived(number);
+            if (into.descriptors < descriptors_.size())
+                descriptors_[into.descriptors++] = std::move(arrived);
+            else
+                into.dropped = true;
+        }
+    }
+}
+
+received_descriptors recv_descriptors::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error(), lane() == lane::read);
+    return *outcome;
+}
+
+}  // namespace coil::COIL_ABI::op

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace coil::test {
+
+/// A program that isn't ours, at work beside the test: socat, Debian's python3. It is ended after ten seconds. What it writes to
+/// its standard output is kept.
+class foreign_program {
+public:
+    /// Whether there is such a program. Without it a test is skipped.
+    static bool is_there(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+
+    explicit foreign_program(std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"/usr/bin/timeout", "10"});
+        std::vector<char*> pointers;
+        for (std::string& each: arguments)
+            pointers.push_back(each.data());
+        pointers.push_back(nullptr);
+        std::array<int, 2> pipe{};
+        EXPECT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+        posix_spawn_file_actions_t actions;
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+        EXPECT_EQ(::posix_spawn(&id_, pointers[0], &actions, nullptr, pointers.data(), environ), 0);
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::close(pipe[1]);
+        output_ = pipe[0];
+    }
+    foreign_program(const foreign_program&) = delete;
+    foreign_program& operator=(const foreign_program&) = delete;
+    ~foreign_program() {
+        if (id_ > 0)
+            static_cast<void>(finish());
+    }
+
+    /// Waits for its end. Gives what it wrote.
+    std::string finish() {
+        std::string text;
+        std::array<char, 1000> buffer;
+        for (ssize_t n; (n = ::read(output_, buffer.data(), buffer.size())) > 0;)
+            text.append(buffer.data(), static_cast<std::size_t>(n));
+        ::close(output_);
+        int status = 0;
+        EXPECT_EQ(::waitpid(std::exchange(id_, 0), &status, 0) > 0, true) << errno;
+        EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            << "status " << status << ", output: " << text;
+        return text;
+    }
+
+private:
+    pid_t id_ = 0;
+    int output_ = -1;
+};
+
+/// A folder of the test's own, removed with all that is in it.
+class own_folder {
+public:
+    own_folder() { EXPECT_NE(::mkdtemp(path_.data()), nullptr); }
+    own_folder(const own_folder&) = delete;
+    own_folder& operator=(const own_folder&) = delete;
+    ~own_folder() {
+        const std::string command = "rm -rf '" + path_ + "'";
+        EXPECT_EQ(std::system(command.c_str()), 0);
+    }
+
+    [[nodiscard]] std::string operator/(const char* name) const { return path_ + "/" + name; }
+
+private:
+    std::string path_ = "/tmp/coil-test-XXXXXX";
+};
+
+}  // namespace coil::test
