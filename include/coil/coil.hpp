@@ -29,6 +29,8 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/sync_wait.hpp>
 #include <coil/loop/this_coro.hpp>
+#include <coil/net/generic.hpp>
+#include <coil/net/icmp.hpp>
 #include <coil/net/local.hpp>
 #include <coil/net/tcp.hpp>
 #include <coil/net/udp.hpp>

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace coil::test {
+
+/// Runs a story on a thread with a network of its own: a loopback that is up, and sysctls that are nobody else's.
+/// False, and nothing was run, where that needs a privilege that there isn't.
+class own_network {
+public:
+    static bool run(const std::function<void()>& story) {
+        bool entered = false;
+        std::thread([&] {
+            entered = ::unshare(CLONE_NEWNET) == 0;
+            if (!entered)
+                return;
+            bring_up_loopback();
+            story();
+        }).join();
+        return entered;
+    }
+
+    /// A sysctl of that network: "net/ipv4/ping_group_range".
+    static void set(const std::string& sysctl, const std::string& value) {
+        const int file = ::open(("/proc/sys/" + sysctl).c_str(), O_WRONLY | O_CLOEXEC);
+        EXPECT_GE(file, 0) << sysctl << ": " << std::strerror(errno);
+        EXPECT_EQ(::write(file, value.data(), value.size()), static_cast<ssize_t>(value.size()));
+        ::close(file);
+    }
+
+private:
+    static void bring_up_loopback() {
+        const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ifreq loopback{};
+        std::strcpy(loopback.ifr_name, "lo");
+        loopback.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
+        EXPECT_EQ(::ioctl(any, SIOCSIFFLAGS, &loopback), 0) << std::strerror(errno);
+        ::close(any);
+    }
+};
+
+}  // namespace coil::test
