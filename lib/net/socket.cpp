@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -129,6 +130,24 @@ void basic_socket::set_option(int level, int name, const void* value, std::size_
     if (level == SOL_SOCKET && name == SO_LINGER)
         handle_.record().set_may_linger();
 }
+
+// fcntl(2).
+int basic_socket::control(int command, int argument) const {
+    const int result = is_open() ? context().kernel().fcntl(handle_.number(), command, argument) : -EBADF;
+    check(result, "fcntl");
+    return result;
+}
+
+void basic_socket::native_non_blocking(bool on) {
+    const int flags = control(F_GETFL);
+    control(F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+bool basic_socket::native_non_blocking() const { return control(F_GETFL) & O_NONBLOCK; }
+
+void basic_socket::close_on_exec(bool on) { control(F_SETFD, on ? FD_CLOEXEC : 0); }
+
+bool basic_socket::close_on_exec() const { return control(F_GETFD) & FD_CLOEXEC; }
 
 void basic_socket::get_option(int level, int name, void* value, std::size_t& size) const {
     auto written = static_cast<unsigned>(size);

@@ -84,6 +84,7 @@ public:
     virtual int sendmsg(int descriptor, const msghdr& message, int flags) = 0;
     virtual int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) = 0;
     virtual int getsockopt(int descriptor, int level, int name, void* value, unsigned* size) = 0;
+    virtual int fcntl(int descriptor, int command, int argument) = 0;
     virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;
     virtual int getpeername(int descriptor, sockaddr* address, unsigned* size) = 0;
 

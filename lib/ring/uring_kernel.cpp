@@ -241,6 +241,10 @@ int uring_kernel::getsockopt(int descriptor, int level, int name, void* value, u
     return result_of(::getsockopt(descriptor, level, name, value, size));
 }
 
+int uring_kernel::fcntl(int descriptor, int command, int argument) {
+    return result_of(::fcntl(descriptor, command, argument));
+}
+
 int uring_kernel::getsockname(int descriptor, sockaddr* address, unsigned* size) {
     return result_of(::getsockname(descriptor, address, size));
 }

@@ -39,6 +39,7 @@ public:
     int sendmsg(int descriptor, const msghdr& message, int flags) override;
     int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) override;
     int getsockopt(int descriptor, int level, int name, void* value, unsigned* size) override;
+    int fcntl(int descriptor, int command, int argument) override;
     int getsockname(int descriptor, sockaddr* address, unsigned* size) override;
     int getpeername(int descriptor, sockaddr* address, unsigned* size) override;
     time_point now() const noexcept override;

@@ -6,6 +6,7 @@
 #include <coil/net/tcp.hpp>
 #include <coil/net/udp.hpp>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <net/if.h>
@@ -414,6 +415,42 @@ TEST(SocketOptions, WhatIsSetIsGot) {
     tcp::congestion congestion;
     socket.get_option(congestion);
     EXPECT_EQ(congestion.value(), "reno");
+}
+
+TEST(SocketOptions, SettingABufferSizeSaysWhatWasGranted) {
+    io_context context;
+    udp::socket socket(context, udp::v4());
+    EXPECT_EQ(socket.set_option(socket_base::receive_buffer_size(16384)), 32768);
+    EXPECT_EQ(socket.set_option(socket_base::send_buffer_size(8192)), 16384);
+    const int most = socket.set_option(socket_base::receive_buffer_size(1 << 30));
+    socket_base::receive_buffer_size size;
+    socket.get_option(size);
+    EXPECT_EQ(most, size.value());
+    EXPECT_GE(most, 32768);
+}
+
+TEST(SocketOptions, DescriptorsAreNeitherInheritedNorNonBlockingUnlessToldSo) {
+    io_context context;
+    tcp::socket socket(context, tcp::v4());
+    EXPECT_TRUE(socket.close_on_exec());
+    EXPECT_FALSE(socket.native_non_blocking());
+    socket.close_on_exec(false);
+    socket.native_non_blocking(true);
+    EXPECT_EQ(::fcntl(socket.native_handle(), F_GETFD) & FD_CLOEXEC, 0);
+    EXPECT_NE(::fcntl(socket.native_handle(), F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_FALSE(socket.close_on_exec());
+    EXPECT_TRUE(socket.native_non_blocking());
+    socket.close_on_exec(true);
+    socket.native_non_blocking(false);
+    EXPECT_TRUE(socket.close_on_exec());
+    EXPECT_FALSE(socket.native_non_blocking());
+    socket.close();
+    try {
+        static_cast<void>(socket.close_on_exec());
+        ADD_FAILURE() << "of a closed one";
+    } catch (const std::system_error& error) {
+        EXPECT_EQ(error.code(), error::bad_descriptor);
+    }
 }
 
 TEST(SocketOptions, AnAcceptorReusesItsAddressAndLeavesNoDelayOff) {

@@ -22,6 +22,8 @@
 #include <coil/base/endpoint.hpp>
 #include <coil/base/generic_endpoint.hpp>
 
+#include <fcntl.h>
+
 #include "ring/kernel.hpp"
 
 namespace coil::ring {
@@ -205,6 +207,7 @@ public:
         generic::endpoint local;
         std::optional<generic::endpoint> peer;
         std::map<std::pair<int, int>, std::string> options;
+        std::map<int, int> flags = {{F_GETFD, FD_CLOEXEC}, {F_GETFL, O_RDWR}};  // as fcntl(2) gets them
         std::string sent;
         std::vector<int> passed;  // descriptors that were sent
     };
@@ -252,6 +255,7 @@ public:
     int sendmsg(int number, const msghdr& message, int flags) override;
     int setsockopt(int number, int level, int name, const void* value, unsigned size) override;
     int getsockopt(int number, int level, int name, void* value, unsigned* size) override;
+    int fcntl(int number, int command, int argument) override;
     int getsockname(int number, sockaddr* address, unsigned* size) override;
     int getpeername(int number, sockaddr* address, unsigned* size) override;
     time_point now() const noexcept override { return time_point(time_point::duration(now_.load())); }

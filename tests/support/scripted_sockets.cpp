@@ -213,6 +213,17 @@ int scripted_kernel::getsockopt(int number, int level, int name, void* value, un
     return 0;
 }
 
+int scripted_kernel::fcntl(int number, int command, int argument) {
+    if (fails_here())
+        return -fail_with_;
+    fake* target = find_open(number);
+    if (!target)
+        return -EBADF;
+    if (command == F_SETFD || command == F_SETFL)
+        target->flags[command == F_SETFD ? F_GETFD : F_GETFL] = argument;
+    return command == F_SETFD || command == F_SETFL ? 0 : target->flags.at(command);
+}
+
 int scripted_kernel::getsockname(int number, sockaddr* address, unsigned* size) {
     if (fails_here())
         return -fail_with_;

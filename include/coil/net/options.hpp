@@ -86,6 +86,14 @@ public:
     static constexpr int name() noexcept { return Name; }
 };
 
+/// An option of which the kernel may grant another value than was asked for: set_option() gives what it has granted.
+template <int Level, int Name, class T>
+class negotiated_option : public option<Level, Name, T> {
+public:
+    using granted_type = T;
+    using option<Level, Name, T>::option;
+};
+
 /// An option whose value is a name of less than `Size` bytes, NUL included.
 /// A longer one throws std::system_error (invalid_argument): cut short it would be another name.
 template <int Level, int Name, std::size_t Size>
@@ -132,10 +140,10 @@ public:
     };
 
     // Memory. The kernel doubles the size that is set, to have room for its own records, and reports the
-    // doubled one; above net.core.rmem_max or wmem_max it takes the maximum. On TCP it then stops adapting
-    // the size to the path.
-    using receive_buffer_size = option<SOL_SOCKET, SO_RCVBUF, int>;
-    using send_buffer_size = option<SOL_SOCKET, SO_SNDBUF, int>;
+    // doubled one, which is what set_option() gives; above net.core.rmem_max or wmem_max it takes the
+    // maximum. On TCP it then stops adapting the size to the path.
+    using receive_buffer_size = negotiated_option<SOL_SOCKET, SO_RCVBUF, int>;
+    using send_buffer_size = negotiated_option<SOL_SOCKET, SO_SNDBUF, int>;
     using receive_low_watermark = option<SOL_SOCKET, SO_RCVLOWAT, int>;
     using out_of_band_inline = option<SOL_SOCKET, SO_OOBINLINE, bool>;
 
@@ -145,6 +153,10 @@ public:
     using max_pacing_rate = option<SOL_SOCKET, SO_MAX_PACING_RATE, unsigned>;  // bytes per second
     using timestamping = option<SOL_SOCKET, SO_TIMESTAMPING, int>;             // SOF_TIMESTAMPING_... flags
     using zero_copy = option<SOL_SOCKET, SO_ZEROCOPY, bool>;
+    using debug = option<SOL_SOCKET, SO_DEBUG, bool>;  // needs CAP_NET_ADMIN
+
+    // Of local sockets.
+    using pass_credentials = option<SOL_SOCKET, SO_PASSCRED, bool>;
 
     // To read only.
     using pending_error = option<SOL_SOCKET, SO_ERROR, int>;            // an errno; reading clears it

@@ -53,6 +53,15 @@ public:
     void set_option(const Option& option) {
         set_option(option.level(), option.name(), option.data(), option.size());
     }
+    /// The same of an option that is negotiated, such as `socket_base::receive_buffer_size`. Gives what the kernel has granted.
+    template <settable_option Option>
+        requires requires { typename Option::granted_type; }
+    typename Option::granted_type set_option(const Option& option) {
+        set_option(option.level(), option.name(), option.data(), option.size());
+        Option granted;
+        get_option(granted);
+        return granted.value();
+    }
     template <gettable_option Option>
     void get_option(Option& option) const {
         std::size_t size = option.size();
@@ -61,6 +70,13 @@ public:
             throw_failure(std::make_error_code(std::errc::invalid_argument),
                           "getsockopt: an option of another size");
     }
+
+    /// fcntl(2). Whether calls of others on the descriptor return at once (O_NONBLOCK). Operations of coil wait in either case.
+    void native_non_blocking(bool on);
+    [[nodiscard]] bool native_non_blocking() const;
+    /// Whether a program that is executed doesn't get the descriptor (FD_CLOEXEC). On, of all that coil opens.
+    void close_on_exec(bool on);
+    [[nodiscard]] bool close_on_exec() const;
 
     // For functions beside the classes.
     [[nodiscard]] descriptor_use use(int flags = 0) { return handle_.use(flags); }
@@ -136,6 +152,7 @@ private:
     socklen_t get_local(void* address, socklen_t room, std::error_code& error) const noexcept;
     socklen_t get_remote(void* address, socklen_t room, std::error_code& error) const noexcept;
     void set_option(int level, int name, const void* value, std::size_t size);
+    int control(int command, int argument = 0) const;
     void get_option(int level, int name, void* value, std::size_t& size) const;
 };
 
