@@ -47,6 +47,7 @@ void descriptor_table::recycle(descriptor& record) noexcept {
     COIL_ASSERT(!record.reader_ && !record.writer_ && record.in_kernel_.empty() && record.waiting_.empty());
     record.source_.reset();
     record.forget_peer();
+    record.is_watched_ = false;
     ++record.generation_;
     free_.push_back(&record);
 }
@@ -71,6 +72,15 @@ void descriptor::set_connected(const sockaddr* peer, socklen_t size) noexcept {
         return;
     peer_ = ip::endpoint::from_sockaddr(peer, size);
     knows_peer_ = true;
+}
+
+void descriptor::tell_watchers() noexcept {
+    is_watched_ = false;
+    for (operation* each = in_kernel_.empty() ? nullptr : &in_kernel_.front(); each;) {
+        operation* next = in_kernel_.next(*each);  // it may be cancelled, and move
+        each->source_has_news();
+        each = next;
+    }
 }
 
 // Most connections live and end without anybody wanting to know.

@@ -141,7 +141,9 @@ void accept_queue::deliver(int number) noexcept {
             accepted_.push_back(number);
         } catch (...) {
             close_connection(number);  // no memory to remember it: the peer hears of it at once
+            return;
         }
+        record_.source_has_news();
     }
 }
 
@@ -154,7 +156,9 @@ void accept_queue::put_back(int number) noexcept {
         accepted_.push_front(number);
     } catch (...) {
         close_connection(number);
+        return;
     }
+    record_.source_has_news();
 }
 
 void accept_queue::relax() noexcept {

@@ -37,6 +37,7 @@ public:
     /// Somebody has stopped waiting: if nobody is left, the kernel need not look any further.
     void relax() noexcept;
 
+    [[nodiscard]] bool has_news() const noexcept override { return !is_empty(); }
     void close() noexcept override;
     void cancel() noexcept override {}  // those who wait are in the record's list, and cancelled with it
 

@@ -116,12 +116,19 @@ std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
 void recv_queue::put_back(chunk bytes) noexcept {
     size_ += static_cast<std::uint32_t>(bytes.size());
     std::swap(front_, bytes);
+    tell();
     if (bytes.empty())
         return;
     if (first_ > 0)
         unread_[--first_] = std::move(bytes);
     else
         unread_.insert(unread_.begin(), std::move(bytes));
+}
+
+// What nobody has taken is what others may wait for.
+void recv_queue::tell() noexcept {
+    if (has_news())
+        record().source_has_news();
 }
 
 // Before 6.12 each answer takes an entry, which is too small for one who has more waiting for us. He is given large ones,
@@ -167,6 +174,7 @@ void recv_queue::arrived(chunk bytes) noexcept {
     }
     size_ += size;
     serve();
+    tell();
     if (size_ >= record().context().ahead_max() && !was_cancelled()) {
         record().context().count_ahead_stop();
         stop();
@@ -182,6 +190,7 @@ void recv_queue::ended(std::int32_t result) noexcept {
 
     if (failure_ != 0 && size_ == 0)
         serve();
+    tell();
     if (!record().has_waiting())
         return;
     if (result == 0)

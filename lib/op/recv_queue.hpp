@@ -37,8 +37,7 @@ public:
     static recv_queue& of(descriptor& record);
 
     [[nodiscard]] bool is_empty() const noexcept { return size_ == 0; }
-    /// Whether there is something for a reader at once.
-    [[nodiscard]] bool has_news() const noexcept { return size_ > 0 || failure_ != 0; }
+    [[nodiscard]] bool has_news() const noexcept override { return size_ > 0 || failure_ != 0; }
     /// Whether a reader has to come here before he asks the kernel himself.
     [[nodiscard]] bool concerns_readers() const noexcept { return has_news() || is_asking(); }
 
@@ -84,6 +83,7 @@ private:
     void learn_from(const buffer_pool& from, std::size_t size) noexcept;
     [[nodiscard]] bool has_more_than(std::size_t entry_size) const noexcept;
     void arrived(chunk bytes) noexcept;
+    void tell() noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
     void go_on(bool asked_in_vain = false) noexcept;

@@ -111,12 +111,14 @@ void recvfrom_queue::wait(datagram_reader& reader) noexcept {
     go_on();
 }
 
-// Gives those who wait what there is.
+// Gives those who wait what there is. What is left is for those who want to know.
 void recvfrom_queue::serve() noexcept {
     while (has_news() && record_.has_waiting()) {
         auto& reader = static_cast<datagram_reader&>(*record_.take_waiting());
         reader.finish(answer_to(reader));
     }
+    if (has_news())
+        record_.source_has_news();
 }
 
 // Where somebody waits and nobody has asked the kernel, it is asked: by the first in line.

@@ -38,8 +38,7 @@ public:
     static recvfrom_queue& of(descriptor& record);
 
     [[nodiscard]] bool is_empty() const noexcept { return first_ == unread_.size(); }
-    /// Whether there is something for a reader at once.
-    [[nodiscard]] bool has_news() const noexcept { return !is_empty() || failure_ != 0; }
+    [[nodiscard]] bool has_news() const noexcept override { return !is_empty() || failure_ != 0; }
     /// What it is: the result of this reader, who has taken it.
     [[nodiscard]] std::int32_t answer_to(datagram_reader& reader) noexcept;
     /// Serves `reader`, now or when it is his turn.

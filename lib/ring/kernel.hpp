@@ -88,6 +88,9 @@ public:
     virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;
     virtual int getpeername(int descriptor, sockaddr* address, unsigned* size) = 0;
 
+    /// poll(2) of one descriptor, without waiting: the events that it is ready for.
+    virtual int poll(int descriptor, short events) = 0;
+
     /// The monotonic clock.
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 };

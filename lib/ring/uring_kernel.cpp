@@ -253,6 +253,12 @@ int uring_kernel::getpeername(int descriptor, sockaddr* address, unsigned* size)
     return result_of(::getpeername(descriptor, address, size));
 }
 
+int uring_kernel::poll(int descriptor, short events) {
+    pollfd one{descriptor, events, 0};
+    const int result = ::poll(&one, 1, 0);
+    return result < 0 ? -errno : one.revents;
+}
+
 time_point uring_kernel::now() const noexcept { return std::chrono::steady_clock::now(); }
 
 }  // namespace coil::COIL_ABI::ring

@@ -42,6 +42,7 @@ public:
     int fcntl(int descriptor, int command, int argument) override;
     int getsockname(int descriptor, sockaddr* address, unsigned* size) override;
     int getpeername(int descriptor, sockaddr* address, unsigned* size) override;
+    int poll(int descriptor, short events) override;
     time_point now() const noexcept override;
 
     /// Refuses whatever came after Linux 6.1, in all kernels of this process made from now on: so that tests can run as on

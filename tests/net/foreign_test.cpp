@@ -92,6 +92,7 @@ TEST(ForeignCoroutine, ACoroutineOfAnyKindMayUseSockets) {
         EXPECT_EQ(std::string_view(buffer.data(), 12), "hello, world");
         auto [ec, n] = co_await as_tuple(client.recv(buffer, MSG_DONTWAIT));
         EXPECT_EQ(ec, error::would_block);
+        EXPECT_EQ(co_await client.wait(socket_base::wait_write), socket_base::wait_write);
         co_await client.close();
     };
     const stranger server = serve();

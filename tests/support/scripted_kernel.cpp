@@ -99,6 +99,7 @@ scripted_kernel::~scripted_kernel() {
         return;  // the story may have ended early
     EXPECT_TRUE(prepared_.empty()) << prepared_.size() << " prepared answers were never asked for";
     EXPECT_TRUE(direct_.empty()) << direct_.size() << " answers to direct sends were never asked for";
+    EXPECT_TRUE(polls_.empty()) << polls_.size() << " answers to polls were never asked for";
     EXPECT_TRUE(steps_.empty()) << steps_.size() << " prepared steps were never reached";
     EXPECT_TRUE(cancelled_.empty()) << cancelled_.size() << " expected cancels never came";
 }

@@ -156,6 +156,8 @@ public:
     /// A send by a call of its own gives this, a size or a negative errno; as long as nothing is said, -EAGAIN, so that all
     /// goes through the ring.
     void answer_direct(const reply& answer) { direct_.push_back(answer); }
+    /// A poll(2) gives this; as long as nothing is said, whatever was asked for.
+    void answer_poll(int events) { polls_.push_back(events); }
     [[nodiscard]] std::size_t asked_directly() const { return asked_directly_; }
 
     /// When the ring is closed with operations in flight it is not seen to let go of them.
@@ -258,6 +260,7 @@ public:
     int fcntl(int number, int command, int argument) override;
     int getsockname(int number, sockaddr* address, unsigned* size) override;
     int getpeername(int number, sockaddr* address, unsigned* size) override;
+    int poll(int number, short events) override;
     time_point now() const noexcept override { return time_point(time_point::duration(now_.load())); }
 
 private:
@@ -333,6 +336,7 @@ private:
     unsigned hand_out_max_ = 20;
     std::deque<reply> direct_;
     std::size_t asked_directly_ = 0;
+    std::deque<int> polls_;
     unsigned refusals_ = 0;
     int refusal_ = 0;
     std::size_t fail_at_ = static_cast<std::size_t>(-1);

@@ -180,6 +180,18 @@ int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
     return result;
 }
 
+int scripted_kernel::poll(int number, short events) {
+    if (fails_here())
+        return -fail_with_;
+    if (!find_open(number))
+        return -EBADF;
+    if (polls_.empty())
+        return events;
+    const int ready = polls_.front();
+    polls_.pop_front();
+    return ready;
+}
+
 int scripted_kernel::setsockopt(int number, int level, int name, const void* value, unsigned size) {
     if (fails_here())
         return -fail_with_;

@@ -30,6 +30,8 @@ public:
     virtual void close() noexcept = 0;
     /// The object was cancelled: likewise, but the record goes on.
     virtual void cancel() noexcept = 0;
+    /// Whether it has something that would be given to an operation at once. When that begins, it tells the record.
+    [[nodiscard]] virtual bool has_news() const noexcept { return false; }
     /// Our own shutdown: nothing comes any more.
     virtual void interrupt() noexcept {}
     /// An operation that had the place of the reader has left it, and others wait.
@@ -93,6 +95,14 @@ public:
     [[nodiscard]] operation* first_waiting() noexcept;
     [[nodiscard]] operation* take_waiting() noexcept;
 
+    /// Some of its operations want to be told when the source has news.
+    void watch() noexcept { is_watched_ = true; }
+    /// It has, and nobody who waited has taken it.
+    void source_has_news() noexcept {
+        if (is_watched_) [[unlikely]]
+            tell_watchers();
+    }
+
     /// Ends every operation, without waiting: what has not completed ends with operation_aborted.
     void cancel_operations() noexcept;
     /// The same, and waits until the kernel has let go of all of them. A few microseconds.
@@ -109,6 +119,7 @@ private:
     friend class descriptor_handle;
 
     [[nodiscard]] bool lingers(int number) const noexcept;
+    void tell_watchers() noexcept;
 
     io_context* context_;
     descriptor_handle* handle_ = nullptr;  // who owns it; null once closed
@@ -125,6 +136,7 @@ private:
     bool knows_peer_ = false;
     bool peer_unasked_ = false;  // it was accepted, and nobody has wanted to know from whom
     bool may_linger_ = false;
+    bool is_watched_ = false;   // until they were told
     std::uint8_t cancels_ = 0;  // counted, so that they also reach what has completed and not had its turn
 };
 

@@ -68,6 +68,9 @@ protected:
     virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
     /// An answer that isn't the last, or one that brings a buffer of the pool. Nobody is resumed here: the loop collects.
     virtual void more(const coil::answer& given) noexcept;
+    /// The record was watched, and has received something ahead, which whoever asks for it gets at once. Nobody is resumed
+    /// here.
+    virtual void source_has_news() noexcept {}
     /// In the words of the socket interface: "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 

@@ -6,6 +6,7 @@
 
 #include <coil/base/address.hpp>
 #include <coil/base/endpoint.hpp>
+#include <coil/base/wait_type.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -116,7 +117,7 @@ private:
 };
 
 /// What every socket has: the options of socket(7), and words for shutdown(2) and listen(2).
-class socket_base {
+class socket_base : public wait_base {
 public:
     // Who may use the port, and where packets go.
     using reuse_address = option<SOL_SOCKET, SO_REUSEADDR, bool>;

@@ -13,6 +13,7 @@
 #include <coil/loop/descriptor.hpp>
 #include <coil/net/options.hpp>
 #include <coil/op/connect.hpp>
+#include <coil/op/wait.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -39,6 +40,20 @@ public:
     /// Asks all pending operations to end with operation_aborted. Those that have completed keep their result; the socket
     /// stays usable.
     void cancel() noexcept { handle_.cancel(); }
+
+    /// Waits until it is ready for one of `kinds`, and tells for which: `wait(wait_read | wait_write)`. Moves no bytes.
+    /// Completes: with a bitmask. wait_read: a recv or an accept would not wait; there is something, or the end. What was
+    ///            received ahead counts, as long as it is unread. wait_write: a send would not wait. wait_error: out-of-band
+    ///            data, if that was asked for; an error or a hang-up always, and then what was asked for is in it, too.
+    ///            Another task may be faster: it says what was so, and keeps nothing for you.
+    /// Errors:    bad_descriptor. That of a connection is none here: the recv or send that follows has it.
+    /// Cancel:    operation_aborted.
+    /// Overlap:   any number, beside whatever else is going on.
+    /// Cost:      one SQE, no allocation, and with wait_error a poll(2); at once where wait_read finds what was received ahead. To receive, don't wait
+    ///            first: a recv waits by itself, and a `recv_stream` holds no buffer meanwhile.
+    [[nodiscard]] op::wait_description wait(wait_type kinds) {
+        return {handle_.use(static_cast<int>(kinds))};
+    }
 
     /// Ends all operations with operation_aborted and closes the descriptor, now: the peer sees the end when this returns.
     /// The result may be awaited or dropped. Closing twice is fine.
