@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <csignal>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -17,27 +16,11 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/sync/offload.hpp>
 
+#include "sync/signals_blocked.hpp"
+
 namespace coil::COIL_ABI {
 namespace detail {
 namespace {
-
-// All signals but those that say what this very thread did wrong, and the profiler's.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t most;
-        sigfillset(&most);
-        for (const int number: {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
-            sigdelset(&most, number);
-        pthread_sigmask(SIG_SETMASK, &most, &former_);
-    }
-    signals_blocked(const signals_blocked&) = delete;
-    signals_blocked& operator=(const signals_blocked&) = delete;
-    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
-
-private:
-    sigset_t former_{};
-};
 
 class offload_handover final : public handover {
 public:
