@@ -52,9 +52,10 @@ public:
     [[nodiscard]] std::uint16_t port(std::string_view name, std::uint16_t least) const;
     [[nodiscard]] std::chrono::milliseconds milliseconds(std::string_view name) const;
     [[nodiscard]] coil::ip::address address(std::string_view name) const;
+    /// As it was given.
+    [[nodiscard]] const std::string& text(std::string_view name) const;
 
 private:
-    [[nodiscard]] const std::string& text(std::string_view name) const;
     void help(const char* purpose) const;
 
     std::vector<option> options_;
@@ -144,7 +145,8 @@ inline void command_line::help(const char* purpose) const {
             continue;
         }
         const std::string left = std::string(each.name) + " " + each.value;
-        std::printf("  --%-18s  %s (default: %s)\n", left.c_str(), each.meaning, each.otherwise.c_str());
+        const std::string otherwise = each.otherwise.empty() ? "" : " (default: " + each.otherwise + ")";
+        std::printf("  --%-18s  %s%s\n", left.c_str(), each.meaning, otherwise.c_str());
     }
     std::printf("  --%-18s  print this\n", "help");
 }

@@ -34,6 +34,7 @@
 #include <coil/net/local.hpp>
 #include <coil/net/tcp.hpp>
 #include <coil/net/udp.hpp>
+#include <coil/resolver/resolver.hpp>
 #include <coil/sync/channel.hpp>
 #include <coil/sync/event.hpp>
 #include <coil/sync/mutex.hpp>

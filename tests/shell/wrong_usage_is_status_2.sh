@@ -41,5 +41,14 @@ done
 for connections in 0 -1 many; do
     expect_wrong 2 "--connections wants a number from 1 to " tcp_echo_client --connections "$connections"
 done
+expect_wrong 2 "either --name or --address is wanted" nslookup
+expect_wrong 2 "either --name or --address is wanted" nslookup --name localhost --address ::1
+expect_wrong 2 "--address wants an address such as 127.0.0.1 or ::1, not \"localhost\"" nslookup --address localhost
+expect_wrong 2 "--family wants 4 or 6" nslookup --name localhost --family 5
+for port in 65536 -1 +80 ' 80'; do
+    expect_wrong 2 "a port is a number from 0 to 65535, or the name of a service" \
+        nslookup --name localhost --service "$port"
+done
+expect_wrong 2 "--timeout wants a number from 1 to " nslookup --name localhost --timeout 0
 expect_wrong 2 "--duration wants a number from 1 to " coil_demo --duration 0
 expect_wrong 2 "unknown option --port" coil_demo --port 80

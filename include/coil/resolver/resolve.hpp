@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <coroutine>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <coil/base/endpoint.hpp>
+#include <coil/base/intrusive_list.hpp>
+#include <coil/coro/environment.hpp>
+
+/// What the resolvers of all protocols have in common: a question for the C library, and whoever waits for its answer.
+
+namespace coil::COIL_ABI::detail {
+
+class look_up;
+
+/// What the C library has found.
+struct names_found {
+    std::vector<ip::endpoint> endpoints;
+    std::string canonical_name;
+    std::string host_name;
+    std::string service_name;
+};
+
+/// What is to be looked up, as long as nobody has asked.
+struct look_up_discard {
+    void operator()(look_up* question) const noexcept;
+};
+using unasked_look_up = std::unique_ptr<look_up, look_up_discard>;
+
+/// Which endpoints are wanted: getaddrinfo(3)'s hints.
+struct look_up_hints {
+    int flags;
+    int family;  // AF_UNSPEC: any
+    int type;
+    int protocol;
+};
+[[nodiscard]] unasked_look_up make_look_up(std::string_view host, std::string_view service,
+                                           const look_up_hints& hints);
+[[nodiscard]] unasked_look_up make_look_up(const ip::endpoint& endpoint, int type, int flags);
+
+class resolve_operation_base;
+
+/// A resolver's list of those who wait with it. Their own links are the scheduler's.
+class resolve_place : public list_hook {
+public:
+    explicit resolve_place(resolve_operation_base& waiter) noexcept : waiter_(&waiter) {}
+    [[nodiscard]] resolve_operation_base& waiter() const noexcept { return *waiter_; }
+
+private:
+    resolve_operation_base* waiter_;
+};
+
+/// A question's way to the threads that ask the C library, and back.
+///
+///     new --await--> answered at once (a number, or plainly wrong)
+///     new --await--> queued --a thread takes it--> asked --answer--> over
+///                    queued --stop, cancel, destroyed--> over, never asked
+///                    asked  --stop, cancel, destroyed--> over; the thread frees what it finds
+///
+/// What the thread works on is a block of its own, which both sides hold: it never touches this.
+class resolve_operation_base : public awaited {
+public:
+    [[nodiscard]] bool await_ready() noexcept;
+    void await_suspend(std::coroutine_handle<> waiter);
+    void stop() noexcept override { abort(); }
+    /// Ends the wait. Whoever looks for the answer is let go.
+    void abort() noexcept;
+    std::string describe() const override;
+
+protected:
+    resolve_operation_base(intrusive_list<resolve_place>& waiting, unasked_look_up question,
+                           environment& task) noexcept;
+    ~resolve_operation_base();
+
+    /// First in await_resume and await_outcome.
+    [[nodiscard]] std::error_code finish() noexcept;
+    /// What was found, where finish() has told of no error.
+    [[nodiscard]] names_found& found() const noexcept;
+    [[nodiscard]] const std::string& host() const noexcept;
+    [[nodiscard]] const std::string& service() const noexcept;
+
+private:
+    void give_up(std::error_code why) noexcept;
+    void let_go() noexcept;
+
+    look_up* question_;
+    intrusive_list<resolve_place>* waiting_;
+    resolve_place place_;
+    std::error_code error_;
+    bool given_ = false;  // the threads have a reference to the question, and answer it
+};
+
+}  // namespace coil::COIL_ABI::detail

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/resolver/resolver.hpp>
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include "resolver/look_up.hpp"
+#include "resolver/look_up_pool.hpp"
+
+namespace coil::COIL_ABI {
+namespace detail {
+
+// ---- the question --------------------------------------------------------------------------------------------------
+
+unasked_look_up make_look_up(std::string_view host, std::string_view service, const look_up_hints& hints) {
+    return unasked_look_up(new look_up(host, service, hints));
+}
+
+unasked_look_up make_look_up(const ip::endpoint& endpoint, int type, int flags) {
+    return unasked_look_up(new look_up(endpoint, flags | (type == SOCK_DGRAM ? NI_DGRAM : 0)));
+}
+
+void look_up_discard::operator()(look_up* question) const noexcept {
+    question->release();  // who would have completed it
+    question->release();
+}
+
+// ---- who waits -----------------------------------------------------------------------------------------------------
+
+resolve_operation_base::resolve_operation_base(intrusive_list<resolve_place>& waiting,
+                                               unasked_look_up question, environment& task) noexcept
+    : awaited(task), question_(question.release()), waiting_(&waiting), place_(*this) {
+    COIL_CHECK(question_);  // it is awaited once
+}
+
+resolve_operation_base::~resolve_operation_base() {
+    question_->leave();
+    if (given_ && !question_->is_complete())
+        let_go();
+    if (!given_)
+        question_->release();  // who would have completed it
+    question_->release();
+}
+
+bool resolve_operation_base::await_ready() noexcept {
+    return !env().stop_requested() && question_->answer_at_once();
+}
+
+void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
+    io_context::of(env()).check_thread(*this);
+    suspend(waiter);
+    if (is_refused())
+        return give_up(make_error_code(error::operation_aborted));
+    static_cast<void>(question_->expect(*this));
+    given_ = true;
+    if (const std::error_code refused = look_up_pool::of_process().submit(*question_)) {
+        given_ = false;
+        question_->withdraw();
+        return give_up(refused);
+    }
+    waiting_->push_back(place_);
+}
+
+void resolve_operation_base::abort() noexcept {
+    if (!given_ || !question_->withdraw())
+        return;  // its turn comes
+    let_go();
+    give_up(make_error_code(error::operation_aborted));
+}
+
+// Whoever asks frees what it finds.
+void resolve_operation_base::let_go() noexcept {
+    if (look_up_pool::of_process().let_go(*question_))
+        given_ = false;
+}
+
+void resolve_operation_base::give_up(std::error_code why) noexcept {
+    place_.unlink();
+    error_ = why;
+    env().scheduler().schedule(*this);
+}
+
+std::error_code resolve_operation_base::finish() noexcept {
+    place_.unlink();
+    question_->leave();
+    if (!error_)
+        error_ = question_->error();
+    return error_;
+}
+
+std::string resolve_operation_base::describe() const { return question_->describe(); }
+
+names_found& resolve_operation_base::found() const noexcept { return question_->found; }
+const std::string& resolve_operation_base::host() const noexcept { return question_->host; }
+const std::string& resolve_operation_base::service() const noexcept { return question_->service; }
+
+}  // namespace detail
+
+// ---- the resolver --------------------------------------------------------------------------------------------------
+
+namespace ip {
+
+static_assert(resolver_base::passive == AI_PASSIVE && resolver_base::canonical_name == AI_CANONNAME &&
+              resolver_base::numeric_host == AI_NUMERICHOST && resolver_base::v4_mapped == AI_V4MAPPED &&
+              resolver_base::all_matching == AI_ALL && resolver_base::address_configured == AI_ADDRCONFIG &&
+              resolver_base::numeric_service == AI_NUMERICSERV);
+
+void resolver_base::set_limits(const limits& chosen) {
+    detail::look_up_pool::of_process().set_limits(chosen);
+}
+
+resolver_base::counters resolver_base::metrics() { return detail::look_up_pool::of_process().metrics(); }
+
+resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
+    if (this != &other) {
+        cancel();
+        context_ = other.context_;
+        waiting_.splice_back(other.waiting_);
+    }
+    return *this;
+}
+
+// Newest first: so those that have not begun never do, in the place of one that is let go.
+void resolver_base::cancel() noexcept {
+    while (!waiting_.empty()) {
+        detail::resolve_place& place = waiting_.back();
+        place.unlink();  // also where its turn comes anyway
+        place.waiter().abort();
+    }
+}
+
+}  // namespace ip
+}  // namespace coil::COIL_ABI

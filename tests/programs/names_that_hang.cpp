@@ -1,0 +1,123 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// A name server that is silent, and a resolv.conf with which the C library waits 150 s for it: longer than this program may run.
+// Others are looked up meanwhile; whoever waits ends when he wants to; so do the resolver, the context and the process.
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <net/if.h>
+#include <sched.h>
+#include <string>
+#include <string_view>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <coil/coil.hpp>
+
+using coil::ip::tcp;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int skipped = 77;
+
+void expect(bool what, const char* text) {
+    if (what)
+        return;
+    std::printf("not so: %s\n", text);
+    std::exit(1);
+}
+
+bool put(const char* path, std::string_view text) {
+    const int file = ::open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool done = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    ::close(file);
+    return done;
+}
+
+// The file of this name in /etc is this, for us.
+bool own(const char* name, std::string_view text) {
+    const std::string place = std::string("/etc/") + name;
+    char made[] = "/tmp/coil_names_XXXXXX";
+    const int file = ::mkstemp(made);
+    const bool done =
+        file >= 0 && put(made, text) && ::mount(made, place.c_str(), nullptr, MS_BIND, nullptr) == 0;
+    ::close(file);
+    ::unlink(made);
+    return done;
+}
+
+// A network and names of our own.
+bool enter_own_world() {
+    const std::string user = "0 " + std::to_string(::getuid()) + " 1";
+    if (::unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) {
+        if (::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) < 0 || !put("/proc/self/uid_map", user))
+            return false;
+    }
+    const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq loopback{};
+    std::strcpy(loopback.ifr_name, "lo");
+    loopback.ifr_flags = IFF_UP;
+    const bool up = ::ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
+    ::close(any);
+    return up && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           own("nsswitch.conf", "hosts: files dns\n") && own("hosts", "127.0.0.1 of-the-file\n") &&
+           own("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+}
+
+coil::task<> hang(tcp::resolver& resolver, int& ended) {
+    auto outcome = co_await coil::as_tuple(resolver.resolve("hung.example", "80"));
+    expect(outcome.error() == coil::error::operation_aborted, "one that hangs is cancelled");
+    ++ended;
+}
+
+coil::task<> look_others_up(tcp::resolver& resolver) {
+    const auto number = co_await resolver.resolve("127.0.0.1", "80");
+    expect(number.size() == 1, "a number is an address");
+    const auto found = co_await coil::timeout(resolver.resolve("of-the-file", "80"), 30s);
+    expect(found.size() == 1, "a name of the hosts file is found beside others that hang");
+    auto late = co_await coil::as_tuple(coil::timeout(resolver.resolve("hung.example", "80"), 1ms));
+    expect(late.error() == coil::error::timed_out, "a deadline passes");
+}
+
+}  // namespace
+
+int main() {
+    if (!enter_own_world()) {
+        std::printf("skipped: no namespaces of our own: %s\n", std::strerror(errno));
+        return skipped;
+    }
+    auto context = std::make_unique<coil::io_context>();
+    coil::ip::udp::socket silent_server(*context, {coil::ip::address_v4::loopback(), 53});
+    auto resolver = std::make_unique<tcp::resolver>(*context);
+
+    int ended = 0;
+    coil::co_spawn(*context, hang(*resolver, ended), coil::detached);
+    coil::co_spawn(*context, hang(*resolver, ended), coil::detached);
+    auto others = coil::co_spawn(*context, look_others_up(*resolver));
+    // A thread is at work soon after it was started, and no longer soon after it has answered.
+    while (!others.done() || tcp::resolver::metrics().running != 2)
+        context->run_for(1ms);
+
+    resolver.reset();
+    context->restart();
+    context->run();
+    expect(ended == 2, "they end with their resolver");
+
+    resolver = std::make_unique<tcp::resolver>(*context);
+    coil::co_spawn(*context, hang(*resolver, ended), coil::detached);
+    context->restart();
+    context->poll();
+    context.reset();
+    expect(ended == 2, "what is suspended in a context that is destroyed doesn't go on");
+    resolver.reset();
+    std::printf("%u threads are left behind\n", tcp::resolver::metrics().abandoned);
+}
