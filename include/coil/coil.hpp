@@ -8,6 +8,7 @@
 
 #include <coil/algo/buffered_reader.hpp>
 #include <coil/algo/buffered_writer.hpp>
+#include <coil/algo/connect.hpp>
 #include <coil/algo/read.hpp>
 #include <coil/algo/timeout.hpp>
 #include <coil/algo/write.hpp>

@@ -196,7 +196,7 @@ private:
 ///
 ///     tcp::resolver resolver(context);
 ///     auto found = co_await resolver.resolve("www.example.org", "https");
-///     for (const tcp::endpoint& each: found) ...
+///     tcp::socket socket = co_await coil::connect(context, found);
 ///
 /// All that the machine is configured for counts (/etc/hosts, nsswitch.conf, resolv.conf), because it is the C library that
 /// looks; it blocks, so it does on threads of its own, of which the process has a few (`limits`). A thread is started when it

@@ -1,0 +1,244 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <coil/base/endpoint.hpp>
+#include <coil/base/outcome.hpp>
+#include <coil/base/time.hpp>
+#include <coil/coro/environment.hpp>
+#include <coil/coro/frame_allocator.hpp>
+#include <coil/coro/safe_closure.hpp>
+#include <coil/loop/io_context.hpp>
+#include <coil/loop/timers.hpp>
+#include <coil/op/connect.hpp>
+#include <coil/sync/parallel.hpp>
+
+namespace coil::COIL_ABI {
+
+struct connect_options {
+    /// How long an attempt may take before the next one begins beside it. RFC 8305 recommends 250 ms, and no less than 10.
+    steady_clock::duration attempt_delay = std::chrono::milliseconds(250);
+};
+
+/// Attempts to connect, one beside the other, of which one is wanted. The derived class knows the sockets.
+///
+///     not begun --its turn--> under way --connected--> the winner; no more begin, the others are stopped
+///                                       --failed-----> the next begins at once
+class connect_race : public parallel_operation {
+public:
+    void await_suspend(std::coroutine_handle<> waiter);
+    void stop() noexcept override;
+    std::string describe() const override;
+
+protected:
+    /// The families will take turns (RFC 8305, section 4).
+    connect_race(const std::vector<ip::endpoint>& endpoints, const connect_options& chosen,
+                 environment& task);
+    ~connect_race() = default;
+
+    /// A socket for this endpoint, and the branch that will connect it.
+    virtual branch_base& make_attempt(std::size_t index, const ip::endpoint& peer) = 0;
+    /// It is connected, and one too many.
+    virtual void drop(std::size_t index) noexcept = 0;
+
+    [[nodiscard]] std::size_t count() const noexcept final { return entries_.size(); }
+    [[nodiscard]] branch_base& at(std::size_t index) const noexcept final { return *entries_[index].attempt; }
+    /// Why there is no winner. A bug, of the function that sets options, is thrown.
+    [[nodiscard]] std::error_code failure() const;
+    [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
+
+private:
+    class alarm final : public timer_entry {
+    public:
+        explicit alarm(connect_race& owner) noexcept : owner_(owner) {}
+        std::coroutine_handle<> run() noexcept override {
+            owner_.begin_next();
+            return nullptr;
+        }
+
+    private:
+        connect_race& owner_;
+    };
+
+    void begin_next() noexcept;
+    [[nodiscard]] bool begin(std::size_t index) noexcept;
+    void begin_no_more() noexcept;
+    void ended(std::size_t index) noexcept final;
+    void failed(std::size_t index, std::error_code error) noexcept;
+
+    struct entry {
+        ip::endpoint peer;
+        branch_base* attempt;  // null where none has begun
+        std::error_code failure;
+    };
+    std::vector<entry> entries_;  // in the order in which they begin
+    steady_clock::duration attempt_delay_;
+    alarm alarm_;
+    std::size_t next_ = 0;       // the first that has not begun
+    std::size_t under_way_ = 0;  // that have not ended
+    std::size_t winner_ = nobody;
+    std::error_code error_;  // the most telling failure
+    std::exception_ptr bug_;
+};
+
+namespace detail {
+
+template <class Range>
+using endpoint_in = std::remove_cvref_t<decltype(*std::declval<const Range&>().begin())>;
+template <class Range>
+concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint> &&
+                             requires { typename endpoint_in<Range>::protocol_type::socket; };
+
+/// Where no options are to be set: connecting opens the socket.
+struct no_socket_options {};
+
+}  // namespace detail
+
+template <class Protocol, class F>
+class [[nodiscard]] connect_race_operation final : public connect_race {
+    using socket_type = typename Protocol::socket;
+
+public:
+    connect_race_operation(io_context& context, const std::vector<ip::endpoint>& endpoints,
+                           const connect_options& chosen, F&& prepare, environment& task)
+        : connect_race(endpoints, chosen, task),
+          context_(&context),
+          prepare_(std::move(prepare)),
+          attempts_(count()) {}
+    connect_race_operation(const connect_race_operation&) = delete;
+    connect_race_operation& operator=(const connect_race_operation&) = delete;
+
+    outcome<socket_type> await_outcome() {
+        if (const std::error_code error = failure())
+            return error;
+        return take();
+    }
+    socket_type await_resume() {
+        if (const std::error_code error = failure())
+            throw_failure(error, describe());
+        return take();
+    }
+
+private:
+    // Destroyed from below: the branch before the socket that it connects.
+    class attempt {
+    public:
+        explicit attempt(io_context& context) noexcept : socket(context) {}
+
+        static void* operator new(std::size_t size) { return frame_allocate(size); }
+        static void operator delete(void* block, std::size_t size) noexcept { frame_deallocate(block, size); }
+
+        socket_type socket;
+        std::optional<branch<op::connect_description<typename Protocol::endpoint>>> connecting;
+    };
+
+    branch_base& make_attempt(std::size_t index, const ip::endpoint& peer) override {
+        const typename Protocol::endpoint endpoint(peer);
+        std::unique_ptr<attempt> made(new attempt(*context_));
+        if constexpr (!std::is_same_v<F, detail::no_socket_options>) {
+            made->socket.open(endpoint.protocol());
+            prepare_(made->socket);
+        }
+        made->connecting.emplace(detail::branch_seed<op::connect_description<typename Protocol::endpoint>>{
+            *this, index, made->socket.connect(endpoint)});
+        attempts_[index] = std::move(made);
+        return *attempts_[index]->connecting;
+    }
+    void drop(std::size_t index) noexcept override { attempts_[index]->socket.close(); }
+
+    socket_type take() { return std::move(attempts_[winner()]->socket); }
+
+    io_context* context_;
+    [[no_unique_address]] F prepare_;
+    std::vector<std::unique_ptr<attempt>> attempts_;
+};
+
+template <class Protocol, class F>
+class [[nodiscard]] connect_race_description {
+public:
+    template <class Range, class G>
+    connect_race_description(io_context& context, const Range& endpoints, const connect_options& chosen,
+                             G&& prepare)
+        : context_(&context), chosen_(chosen), prepare_(std::forward<G>(prepare)) {
+        if constexpr (requires { endpoints.size(); })
+            endpoints_.reserve(endpoints.size());
+        for (const auto& each: endpoints)
+            endpoints_.push_back(each);
+    }
+
+    connect_race_operation<Protocol, F> operation_in(environment& task) && {
+        return {*context_, endpoints_, chosen_, std::move(prepare_), task};
+    }
+    environment& foreign_environment() const noexcept { return context_->foreign_environment(); }
+
+private:
+    io_context* context_;
+    std::vector<ip::endpoint> endpoints_;
+    connect_options chosen_;
+    [[no_unique_address]] F prepare_;
+};
+
+/// Connects to whichever of several endpoints answers first: what a resolver has found for a name, of both families.
+/// For one endpoint see `socket.connect`.
+///
+///     tcp::resolver resolver(context);
+///     auto found = co_await resolver.resolve("www.example.org", "https");
+///     tcp::socket socket = co_await coil::timeout(coil::connect(context, found), 5s);
+///
+/// "Happy Eyeballs" (RFC 8305): the families take turns, beginning with that of the first endpoint, in the order given besides. A
+/// next attempt begins when one has failed, or has taken `attempt_delay`; those under way go on. The first connection wins; the
+/// others are cancelled and closed before this returns.
+///
+/// `prepare` is called with each socket, opened, before it connects: to set options, or bind. A `std::system_error` that it throws
+/// is that endpoint's failure; anything else ends the race, and is thrown.
+///
+///     co_await coil::connect(context, found, [](tcp::socket& socket) { socket.set_option(tcp::no_delay(true)); });
+///
+/// Completes: with the connected socket; the peer is its remote_endpoint().
+/// Errors:    if none is to be connected: the latest failure, but one of those that have not left this machine
+///            (network_unreachable, EADDRNOTAVAIL, EAFNOSUPPORT) only if there is no other. The exception's text has each
+///            endpoint with its reason. An empty range: error::not_found.
+/// Cancel:    operation_aborted, and all attempts are closed; a connection that was made first is the result.
+/// Buffer:    the endpoints are copied; the range need not live until the await.
+/// Cost:      for each attempt that begins one SQE, socket(2) and two recycled blocks; three allocations; a timer.
+template <detail::range_of_endpoints Range, class F = detail::no_socket_options>
+auto connect(io_context& context, const Range& endpoints, const connect_options& chosen, F&& prepare = F()) {
+    using protocol = typename detail::endpoint_in<Range>::protocol_type;
+    static_assert(std::is_same_v<F, detail::no_socket_options> ||
+                      std::invocable<std::decay_t<F>&, typename protocol::socket&>,
+                  "what prepares a socket is called with it: [](tcp::socket& socket) { ... }");
+    static_assert(
+        detail::is_safe_closure<F>(),
+        "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
+        "capture references only");
+    return connect_race_description<protocol, std::decay_t<F>>(context, endpoints, chosen,
+                                                               std::forward<F>(prepare));
+}
+
+template <detail::range_of_endpoints Range>
+auto connect(io_context& context, const Range& endpoints) {
+    return connect(context, endpoints, connect_options());
+}
+
+template <detail::range_of_endpoints Range, class F>
+    requires(!std::same_as<std::decay_t<F>, connect_options>)
+auto connect(io_context& context, const Range& endpoints, F&& prepare) {
+    return connect(context, endpoints, connect_options(), std::forward<F>(prepare));
+}
+
+}  // namespace coil::COIL_ABI
