@@ -52,6 +52,8 @@ public:
     [[nodiscard]] std::uint16_t port(std::string_view name, std::uint16_t least) const;
     [[nodiscard]] std::chrono::milliseconds milliseconds(std::string_view name) const;
     [[nodiscard]] coil::ip::address address(std::string_view name) const;
+    /// A name, or an address.
+    [[nodiscard]] const std::string& host(std::string_view name) const;
     /// As it was given.
     [[nodiscard]] const std::string& text(std::string_view name) const;
 
@@ -135,6 +137,13 @@ inline coil::ip::address command_line::address(std::string_view name) const {
         throw usage_error("--" + std::string(name) + " wants an address such as 127.0.0.1 or ::1, not \"" +
                           given + "\"");
     return address;
+}
+
+inline const std::string& command_line::host(std::string_view name) const {
+    const std::string& given = text(name);
+    if (given.empty())
+        throw usage_error("--" + std::string(name) + " wants a name such as localhost, or an address");
+    return given;
 }
 
 inline void command_line::help(const char* purpose) const {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <coil/coil.hpp>
@@ -19,7 +20,8 @@
 using coil::ip::tcp;
 
 struct plan {
-    tcp::endpoint server;
+    std::string host;
+    std::string port;
     std::size_t connections;
     std::size_t size;
     std::size_t count;
@@ -27,12 +29,12 @@ struct plan {
 };
 
 // One connection: a message, its echo, the next message.
-coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t seed) {
+coil::task<> talk(coil::io_context& context, const plan& plan, const tcp::resolver::results_type& addresses,
+                  std::size_t seed) {
     const example::payload payload(plan.size, seed);
     std::vector<std::byte> reply(plan.size);
 
-    tcp::socket server(context);
-    co_await coil::timeout(server.connect(plan.server), plan.patience);
+    tcp::socket server = co_await coil::timeout(coil::connect(context, addresses), plan.patience);
     server.set_option(tcp::no_delay(true));
     for (std::size_t number = 0; number < plan.count; ++number) {
         co_await coil::timeout(coil::write(server, payload.message(number)), plan.patience);
@@ -42,10 +44,12 @@ coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t seed)
 }
 
 coil::task<> talk_on_all(coil::io_context& context, const plan& plan) {
+    tcp::resolver resolver(context);
+    const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.patience);
     std::vector<coil::join_handle<void>> connections;
     connections.reserve(plan.connections);
     for (std::size_t i = 0; i < plan.connections; ++i)
-        connections.push_back(coil::co_spawn(context, talk(context, plan, i)));
+        connections.push_back(coil::co_spawn(context, talk(context, plan, addresses, i)));
     for (auto& each: connections)
         co_await each.join();
     context.stop();
@@ -61,14 +65,15 @@ int main(int argc, char** argv) try {
         argc, argv,
         "Sends messages to a TCP echo server, one at a time on each connection, "
         "and checks what comes back.",
-        {{"host", "ADDRESS", "the server's address", "127.0.0.1"},
+        {{"host", "NAME", "the server's name, or its address", "127.0.0.1"},
          {"port", "NUMBER", "the server's port", "7777"},
          {"connections", "NUMBER", "how many connections at once", "1"},
          {"size", "BYTES", "how large each message is", "64"},
          {"count", "NUMBER", "how many messages on each connection", "1000"},
          {"timeout", "MS", "how long to wait for each step", "10000"}});
     // Larger messages than these would want a task that sends while another one receives.
-    const plan plan{.server{given.address("host"), given.port("port", 1)},
+    const plan plan{.host = given.host("host"),
+                    .port = std::to_string(given.port("port", 1)),
                     .connections = given.number("connections", 1, 100'000),
                     .size = given.number("size", 1, 65'536),
                     .count = given.number("count", 1, 1'000'000'000),

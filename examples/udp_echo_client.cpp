@@ -26,7 +26,8 @@
 using coil::ip::udp;
 
 struct plan {
-    udp::endpoint server;
+    std::string host;
+    std::string port;
     std::size_t size;
     std::size_t count;
     std::chrono::milliseconds patience;
@@ -52,7 +53,7 @@ coil::task<bool> receive(udp::socket& server, const plan& plan, const example::p
         if (error == coil::error::timed_out)
             co_return false;
         if (error)
-            throw std::system_error(error, "recv from " + plan.server.to_string());
+            throw std::system_error(error, "recv from " + server.remote_endpoint().to_string());
         const auto echo = buffer.first(received.size);
         if (received.truncated || echo.size() < sizeof(header) || number_in(echo) > number)
             throw std::runtime_error("a datagram came that was never sent");
@@ -67,14 +68,18 @@ coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t& lost
     const example::payload payload(plan.size - sizeof(header), 1);
     std::vector<std::byte> buffer(plan.size);
 
-    udp::socket server(context);
-    co_await server.connect(plan.server);
+    udp::resolver resolver(context);
+    const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.patience);
+    udp::socket server = co_await coil::connect(context, addresses);  // the first to which there is a way
     for (std::uint64_t number = 0; number < plan.count; ++number) {
         const header front = header_of(number);
         co_await server.send(front, payload.message(number));
         if (!co_await receive(server, plan, payload, number, buffer))
             ++lost;
     }
+    if (lost == plan.count)
+        throw std::runtime_error("none of " + std::to_string(plan.count) + " datagrams came back from " +
+                                 server.remote_endpoint().to_string());
     context.stop();
 }
 
@@ -86,12 +91,13 @@ coil::task<> fail_at(coil::signal_set signals) {
 int main(int argc, char** argv) try {
     const example::command_line given(
         argc, argv, "Sends datagrams to a UDP echo server, one at a time, and checks what comes back.",
-        {{"host", "ADDRESS", "the server's address", "127.0.0.1"},
+        {{"host", "NAME", "the server's name, or its address", "127.0.0.1"},
          {"port", "NUMBER", "the server's port", "7777"},
          {"size", "BYTES", "how large each datagram is", "64"},
          {"count", "NUMBER", "how many datagrams", "1000"},
          {"timeout", "MS", "how long to wait before one counts as lost", "1000"}});
-    const plan plan{.server{given.address("host"), given.port("port", 1)},
+    const plan plan{.host = given.host("host"),
+                    .port = std::to_string(given.port("port", 1)),
                     .size = given.number("size", sizeof(header), 65'507),
                     .count = given.number("count", 1, 1'000'000'000),
                     .patience = given.milliseconds("timeout")};
@@ -109,9 +115,6 @@ int main(int argc, char** argv) try {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
 
     const std::size_t echoed = plan.count - lost;
-    if (echoed == 0)
-        throw std::runtime_error("none of " + std::to_string(plan.count) + " datagrams came back from " +
-                                 plan.server.to_string());
     std::printf("%zu messages, %zu lost, %zu bytes, %.3f s, %.0f messages/s\n", echoed, lost,
                 echoed * plan.size, elapsed.count(), static_cast<double>(echoed) / elapsed.count());
 } catch (...) {

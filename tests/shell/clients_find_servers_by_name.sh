@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# The clients take names: of the hosts file, and of a name server. Where a name has addresses of both families, a TCP client finds
+# the one at which the server listens.
+. "$(dirname "$0")/own_names"
+[ -e /proc/net/if_inet6 ] || skip "no IPv6"
+
+for address in 127.0.0.1 ::1; do
+    start tcp_echo_server --host "$address"
+    for name in localhost here.example "$address"; do
+        run tcp_echo_client --host "$name" --port "$port" --count 10 --connections 3
+        expect_status 0
+        expect_printed '^30 messages, '
+    done
+    interrupt TERM
+    expect_status 0
+done
+expect_asked here.example
+expect_wrong 1 "connect to [::1]:$port (Connection refused), 127.0.0.1:$port (Connection refused): Connection refused" \
+    tcp_echo_client --host localhost --port "$port"
+
+start udp_echo_server --host ::
+for name in localhost only-v4 here.example ::1 127.0.0.1; do
+    run udp_echo_client --host "$name" --port "$port" --count 10
+    expect_status 0
+    expect_printed '^10 messages, 0 lost'
+done
+interrupt TERM
+expect_status 0
+
+for program in tcp_echo_client udp_echo_client; do
+    for name in no.example '[::1]' 127.0.0.1:80 127.0.0.256 ' 127.0.0.1' ::1::2; do
+        expect_wrong 1 "resolve \"$name\" \"7777\": Name or service not known" "$program" --host "$name"
+    done
+    expect_wrong 1 'resolve "hung.example" "7777": the deadline passed' "$program" --host hung.example --timeout 300
+done
