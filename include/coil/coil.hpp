@@ -25,6 +25,7 @@
 #include <coil/io/signal_set.hpp>
 #include <coil/io/sleep.hpp>
 #include <coil/io/steady_timer.hpp>
+#include <coil/io/stream_descriptor.hpp>
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>

@@ -120,6 +120,8 @@ void descriptor::close_number() noexcept {
     if (number_ < 0 || number_ == none)
         return;
     const int number = std::exchange(number_, -1);
+    if (is_borrowed_)
+        return;
     // close(2) holds the thread while it lingers.
     if (may_linger_ && lingers(number))
         context_->close_off_loop(number);
@@ -182,6 +184,8 @@ void descriptor_handle::adopt_foreign(int number) {
     adopt(number);
     record_->set_may_linger();
 }
+
+void descriptor_handle::borrow(int number) { record().set_borrowed(number); }
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor) {
     record().set_accepted(number, acceptor);

@@ -57,6 +57,10 @@ public:
     /// Returns how many SQEs were taken; a passed deadline is not an error, and can't be told from the return value.
     virtual int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) = 0;
 
+    /// From now on (true) an enter may write to a pipe that nobody reads, until that is taken back as often as it was said:
+    /// meanwhile no enter raises SIGPIPE.
+    virtual void hold_sigpipe(bool hold) noexcept = 0;
+
     /// Shares a ring of buffers with the kernel: operations that select a buffer of this group take them from there.
     /// `incremental`: one receive after the other fills a buffer, until it is full (since 6.12; -EINVAL before).
     virtual int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,

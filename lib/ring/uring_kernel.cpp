@@ -15,6 +15,7 @@
 
 #include "ring/abi.hpp"
 #include "ring/diagnosis.hpp"
+#include "ring/sigpipe_guard.hpp"
 
 namespace coil::COIL_ABI::ring {
 namespace {
@@ -132,7 +133,13 @@ void uring_kernel::attend(io_uring& memory, bool attending) {
 int uring_kernel::enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) {
     if (attending_ && !registered_ && ++enters_attended_ == enters_before_registering)
         register_descriptor(memory);
+    if (sigpipe_holders_ == 0) [[likely]]
+        return enter_now(to_submit, wait, deadline);
+    const sigpipe_guard without_signal;
+    return enter_now(to_submit, wait, deadline);
+}
 
+int uring_kernel::enter_now(unsigned to_submit, unsigned wait, time_point deadline) {
     const unsigned flags = IORING_ENTER_GETEVENTS | enter_flags_;
     if (wait == 0 || deadline == time_point::max())
         return io_uring_enter2(static_cast<unsigned>(enter_descriptor_), to_submit, wait, flags, nullptr,

@@ -21,6 +21,7 @@ public:
     int enable(io_uring& memory) override;
     void attend(io_uring& memory, bool attending) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
+    void hold_sigpipe(bool hold) noexcept override { sigpipe_holders_ += hold ? 1 : -1; }
     int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
                          bool incremental) override;
     bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
@@ -50,12 +51,14 @@ public:
     static void pretend_6_1(bool pretend) noexcept;
 
 private:
+    int enter_now(unsigned to_submit, unsigned wait, time_point deadline);
     void register_descriptor(const io_uring& memory) noexcept;
     void unregister_descriptor(const io_uring& memory) noexcept;
 
     unsigned enter_flags_ = 0;
     int enter_descriptor_ = -1;     // the ring's, or its number in the thread's table of registered rings
     unsigned enters_attended_ = 0;  // since attend(true)
+    long sigpipe_holders_ = 0;
     bool attending_ = false;
     bool registered_ = false;
     int wake_ = -1;     // an eventfd that is written and polled, but never read

@@ -5,7 +5,7 @@
 # --help goes to stdout and is a success.
 . "$(dirname "$0")/lib.sh"
 
-for program in tcp_echo_server tcp_echo_client udp_echo_server udp_echo_client nslookup coil_demo; do
+for program in tcp_echo_server tcp_echo_client udp_echo_server udp_echo_client nslookup netcat ping coil_demo; do
     for option in --help -h; do
         run "$program" "$option"
         expect_status 0

@@ -37,6 +37,8 @@ std::vector<iovec> memory_of(const io_uring_sqe& sqe) {
         const auto& message = *pointer<msghdr>(sqe.addr);
         return {message.msg_iov, message.msg_iov + message.msg_iovlen};
     }
+    case IORING_OP_READV:
+    case IORING_OP_WRITEV: return {pointer<iovec>(sqe.addr), pointer<iovec>(sqe.addr) + sqe.len};
     default: return {{pointer<void>(sqe.addr), sqe.len}};
     }
 }
@@ -72,7 +74,8 @@ std::string gather(const io_uring_sqe& sqe, std::size_t count) {
 }
 
 bool sends(const io_uring_sqe& sqe) {
-    return sqe.opcode == IORING_OP_SEND || sqe.opcode == IORING_OP_SENDMSG || sqe.opcode == IORING_OP_WRITE;
+    return sqe.opcode == IORING_OP_SEND || sqe.opcode == IORING_OP_SENDMSG || sqe.opcode == IORING_OP_WRITE ||
+           sqe.opcode == IORING_OP_WRITEV;
 }
 
 }  // namespace
@@ -95,6 +98,7 @@ scripted_kernel::~scripted_kernel() {
         ADD_FAILURE() << "descriptor " << number << " was never closed";
     if (!in_flight_.empty())
         ADD_FAILURE() << "still in flight: " << list_in_flight();
+    EXPECT_EQ(sigpipe_holders_, 0);
     if (injected_ > 0)
         return;  // the story may have ended early
     EXPECT_TRUE(prepared_.empty()) << prepared_.size() << " prepared answers were never asked for";
@@ -605,7 +609,9 @@ std::string scripted_kernel::name_of(int opcode) {
     case IORING_OP_CONNECT: return "connect";
     case IORING_OP_CLOSE: return "close";
     case IORING_OP_READ: return "read";
+    case IORING_OP_READV: return "readv";
     case IORING_OP_WRITE: return "write";
+    case IORING_OP_WRITEV: return "writev";
     case IORING_OP_SEND: return "send";
     case IORING_OP_RECV: return "recv";
     case IORING_OP_SHUTDOWN: return "shutdown";

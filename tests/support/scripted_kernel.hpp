@@ -194,6 +194,8 @@ public:
     [[nodiscard]] unsigned enters() const { return enters_; }
     [[nodiscard]] unsigned waits() const { return waits_; }
     [[nodiscard]] bool is_attended() const { return attended_; }
+    /// How many want SIGPIPE held back.
+    [[nodiscard]] int sigpipe_holders() const { return sigpipe_holders_; }
     /// How many rings there have been, one after the other.
     [[nodiscard]] unsigned rings() const { return rings_; }
 
@@ -239,6 +241,7 @@ public:
     std::string diagnose(int error) const override;
     int enable(io_uring& memory) override;
     void attend(io_uring& memory, bool attending) override;
+    void hold_sigpipe(bool hold) noexcept override { sigpipe_holders_ += hold ? 1 : -1; }
     int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
                          bool incremental) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
@@ -363,6 +366,7 @@ private:
     unsigned enters_ = 0;
     unsigned waits_ = 0;
     unsigned rings_ = 0;
+    int sigpipe_holders_ = 0;
     bool attended_ = false;
     bool lets_go_ = true;
 };

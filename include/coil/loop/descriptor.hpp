@@ -61,8 +61,13 @@ public:
     /// Of a new descriptor, of which nothing is known yet.
     void set_number(int number) noexcept {
         number_ = number;
-        may_linger_ = false;
+        may_linger_ = is_borrowed_ = false;
         forget_peer();
+    }
+    /// Of one that somebody else will close.
+    void set_borrowed(int number) noexcept {
+        set_number(number);
+        is_borrowed_ = true;
     }
     /// Of a connection that `acceptor` took: it has a peer, and the options that it inherits from there.
     void set_accepted(int number, const descriptor& acceptor) noexcept {
@@ -109,7 +114,7 @@ public:
     void retire_operations() noexcept;
     /// Operations that wait for this direction know that the end they will see is of our own making.
     void interrupt_readers() noexcept;
-    /// Closes the number, if there is one, and keeps the record.
+    /// Closes the number, if there is one and it is ours, and keeps the record.
     void close_number() noexcept;
 
 private:
@@ -136,6 +141,7 @@ private:
     bool knows_peer_ = false;
     bool peer_unasked_ = false;  // it was accepted, and nobody has wanted to know from whom
     bool may_linger_ = false;
+    bool is_borrowed_ = false;  // never closed by us
     bool is_watched_ = false;   // until they were told
     std::uint8_t cancels_ = 0;  // counted, so that they also reach what has completed and not had its turn
 };
@@ -177,6 +183,8 @@ public:
     void adopt(int number);
     /// Of one that comes from elsewhere, with options that we have not seen.
     void adopt_foreign(int number);
+    /// Uses one that somebody else owns, and closes: with the operations on it gone before that.
+    void borrow(int number);
     /// Of a connection that `acceptor` took.
     void adopt_accepted(int number, const descriptor& acceptor);
     /// Ends all operations, and hands the descriptor out.

@@ -103,6 +103,8 @@ protected:
     void retire() noexcept;
 
     [[nodiscard]] coil::answer answer() const noexcept { return answer_; }
+    /// Whether nobody has the place that its lane gives to one at a time.
+    [[nodiscard]] bool lane_is_free() const noexcept;
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
     [[nodiscard]] bool is_taken() const noexcept { return state_ == state::taken; }
@@ -140,7 +142,6 @@ private:
 
     enum class state : std::uint8_t { idle, waiting, deferred, submitted, done, taken };
 
-    [[nodiscard]] bool lane_is_free() const noexcept;
     void complete() noexcept;
     void leave_lane() noexcept;
 

@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// Standard input goes to a TCP server, what that sends to standard output: one task which waits for whatever is ready, in
+// the manner of select(2). Two tasks, one for each direction, would be shorter.
+
+#include <span>
+#include <unistd.h>
+#include <vector>
+
+#include <coil/coil.hpp>
+
+#include "command_line.hpp"
+
+using coil::ip::tcp;
+using coil::posix::stream_descriptor;
+
+coil::task<> talk(tcp::endpoint server) {
+    auto& context = co_await coil::this_coro::context;
+    constexpr auto read = tcp::socket::wait_read, write = tcp::socket::wait_write;
+    auto input = stream_descriptor::borrow(context, STDIN_FILENO);
+    auto output = stream_descriptor::borrow(context, STDOUT_FILENO);
+    tcp::socket socket(context);
+    co_await socket.connect(server);
+
+    std::vector<char> typed(65536), received(65536);
+    std::span<const char> unsent;
+    for (bool is_typing = true;;) {
+        auto ready = tcp::socket::wait_none;
+        bool has_input = false;
+        if (is_typing && unsent.empty()) {
+            const auto first = co_await coil::when_any(socket.wait(read), input.wait(read));
+            has_input = first.index() == 1;
+            ready = has_input ? tcp::socket::wait_none : first.get<0>().value();
+        } else {
+            ready = co_await socket.wait(unsent.empty() ? read : read | write);
+        }
+        // Whoever only sends while the server only sends, too, waits for ever: so receiving goes first.
+        if (ready & read) {
+            const std::size_t n = co_await socket.recv(received);
+            if (n == 0)
+                co_return;  // the server has finished
+            co_await coil::write(output, std::span(received).first(n));
+        } else if (ready & write) {
+            unsent = unsent.subspan(co_await socket.send(unsent));
+        } else if (has_input) {
+            unsent = std::span(typed).first(co_await input.recv(typed));
+            if (unsent.empty()) {
+                is_typing = false;
+                socket.shutdown(tcp::socket::shutdown_send);
+            }
+        }
+    }
+}
+
+int main(int argc, char** argv) try {
+    const example::command_line given(
+        argc, argv, "Sends standard input to a TCP server, and prints what that sends, to its end.",
+        {{"host", "ADDRESS", "the server's address", "127.0.0.1"},
+         {"port", "NUMBER", "the server's port", "7777"}});
+    coil::sync_wait(talk({given.address("host"), given.port("port", 1)}));
+} catch (...) {
+    return example::explain_failure();
+}

@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <coroutine>
+#include <cstddef>
+
+#include <coil/base/buffer.hpp>
+#include <coil/base/outcome.hpp>
+#include <coil/loop/operation.hpp>
+#include <coil/op/message.hpp>
+
+namespace coil::COIL_ABI::op {
+
+/// What read(2) and write(2) on a descriptor of any kind have in common. On one with O_NONBLOCK the kernel may give up
+/// (-EAGAIN): then a poll comes in between, and it is asked again.
+///
+///     transfer ----EAGAIN----> poll ----ready----> transfer
+class descriptor_transfer : public operation {
+public:
+    std::coroutine_handle<> run() noexcept override;
+    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
+    std::size_t await_resume();
+
+protected:
+    using operation::operation;
+
+    void prepare(io_uring_sqe& sqe) noexcept override;
+    /// The transfer itself; the other step is a poll for these events.
+    virtual void prepare_transfer(io_uring_sqe& sqe) noexcept = 0;
+    [[nodiscard]] virtual unsigned events() const noexcept = 0;
+
+private:
+    [[nodiscard]] bool goes_on() noexcept;
+
+    bool polls_ = false;
+};
+
+/// One read(2) of what is there (IORING_OP_READ, or READV into several buffers), at the descriptor's own position.
+/// For sockets use `recv`.
+class [[nodiscard]] read_some : public descriptor_transfer {
+public:
+    read_some(const recv_request& what, environment& task) noexcept
+        : descriptor_transfer(what, task, lane::read), buffer_(what.buffer) {}
+
+    bool await_ready() const noexcept { return buffer_.empty(); }  // nothing to ask
+
+protected:
+    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
+    unsigned events() const noexcept override;
+    const char* name() const noexcept override { return "read"; }
+
+private:
+    mutable_buffer buffer_;
+};
+
+class [[nodiscard]] readv_some : public descriptor_transfer {
+public:
+    readv_some(const recvmsg_request& what, environment& task) noexcept
+        : descriptor_transfer(what, task, lane::read), buffers_(what.buffers) {}
+
+    bool await_ready() const noexcept { return total_size(buffers_) == 0; }
+
+protected:
+    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
+    unsigned events() const noexcept override;
+    const char* name() const noexcept override { return "read"; }
+
+private:
+    mutable_buffers buffers_;
+};
+
+struct [[nodiscard]] read_some_description : recv_request {
+    read_some operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+struct [[nodiscard]] readv_some_description : recvmsg_request {
+    readv_some operation_in(environment& task) const noexcept { return {*this, task}; }
+};
+
+static_assert(sizeof(read_some) <= 96 && sizeof(readv_some) <= 96);
+
+}  // namespace coil::COIL_ABI::op

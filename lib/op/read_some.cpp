@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/op/read_some.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits.h>
+#include <poll.h>
+
+#include <liburing.h>
+
+#include "op/clamp.hpp"
+#include "op/message.hpp"
+
+namespace coil::COIL_ABI::op {
+
+void descriptor_transfer::prepare(io_uring_sqe& sqe) noexcept {
+    if (polls_)
+        io_uring_prep_poll_add(&sqe, target().number(), events());
+    else
+        prepare_transfer(sqe);
+}
+
+// Between the kernel's answer and this turn somebody may have stopped it, closed the descriptor, or taken its lane.
+bool descriptor_transfer::goes_on() noexcept {
+    if (was_cancelled() || env().stop_requested() || !lane_is_free())
+        return false;
+    const bool begins_to_poll = !polls_ && answer().result == -EAGAIN;
+    const bool is_ready = polls_ && answer().result >= 0;
+    if (begins_to_poll || is_ready)
+        polls_ = begins_to_poll;
+    return begins_to_poll || is_ready;
+}
+
+std::coroutine_handle<> descriptor_transfer::run() noexcept {
+    if (!goes_on())
+        return wake();
+    reset();
+    submit();
+    return nullptr;
+}
+
+outcome<std::size_t> descriptor_transfer::await_outcome() noexcept {
+    const bool is_asked_to_end = was_cancelled() || env().stop_requested();
+    const bool has_not_moved = answer().result == -EAGAIN || (polls_ && answer().result >= 0);
+    if (has_not_moved && is_asked_to_end)
+        return error::operation_aborted;
+    if (const auto error = failure())
+        return error;
+    return static_cast<std::size_t>(answer().result);
+}
+
+std::size_t descriptor_transfer::await_resume() {
+    const auto outcome = await_outcome();
+    if (!outcome)
+        fail(outcome.error(), true);
+    return *outcome;
+}
+
+// The position is the descriptor's own: pipes and their like have none, and this is how the kernel is told so.
+void read_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
+    io_uring_prep_read(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), own_position);
+}
+
+unsigned read_some::events() const noexcept { return POLLIN; }
+
+void readv_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
+    io_uring_prep_readv(&sqe, target().number(), reinterpret_cast<const iovec*>(buffers_.data()),
+                        static_cast<unsigned>(std::min<std::size_t>(buffers_.size(), IOV_MAX)), own_position);
+}
+
+unsigned readv_some::events() const noexcept { return POLLIN; }
+
+}  // namespace coil::COIL_ABI::op

@@ -1,0 +1,599 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/io/stream_descriptor.hpp>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <coil/algo/buffered_reader.hpp>
+#include <coil/algo/read.hpp>
+#include <coil/algo/stream.hpp>
+#include <coil/algo/timeout.hpp>
+#include <coil/algo/write.hpp>
+#include <coil/sync/when_any.hpp>
+
+#include "support/real_context.hpp"
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+using posix::stream_descriptor;
+
+static_assert(stream<stream_descriptor>);
+
+// ---- on the scripted kernel ------------------------------------------------------------------------------------------
+
+class ScriptedDescriptor : public testing::Test {
+protected:
+    template <class F>
+    void tell(F&& story) {
+        context.run(story);
+    }
+    ring::scripted_kernel& script() { return context.script(); }
+    [[nodiscard]] int make() { return script().make_connection(SOCK_STREAM, ip::endpoint()); }
+
+    scripted_context context;
+    std::array<char, 10> buffer{};
+};
+
+TEST_F(ScriptedDescriptor, IsReadAndWrittenAtItsOwnPosition) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        context.answer_next("hello");
+        EXPECT_EQ(co_await descriptor.recv(buffer), 5u);
+        EXPECT_EQ(std::string_view(buffer.data(), 5), "hello");
+        EXPECT_EQ(script().latest().opcode, IORING_OP_READ);
+        EXPECT_EQ(script().latest().off, ~0ull);
+        context.answer_next(2);
+        EXPECT_EQ(co_await descriptor.send("bye"), 2u);
+        EXPECT_EQ(script().latest().opcode, IORING_OP_WRITE);
+        EXPECT_EQ(script().latest().off, ~0ull);
+        EXPECT_EQ(script().sent(descriptor.native_handle()), "by");
+    });
+}
+
+TEST_F(ScriptedDescriptor, TakesSeveralBuffersAtOnce) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        std::array<char, 2> head{};
+        context.answer_next("hello");
+        EXPECT_EQ(co_await descriptor.recv(head, buffer), 5u);
+        EXPECT_EQ(std::string_view(head.data(), 2), "he");
+        EXPECT_EQ(std::string_view(buffer.data(), 3), "llo");
+        EXPECT_EQ(script().latest().opcode, IORING_OP_READV);
+        context.answer_next(reply::all());
+        EXPECT_EQ(co_await descriptor.send("good", "bye"), 7u);
+        EXPECT_EQ(script().latest().opcode, IORING_OP_WRITEV);
+        EXPECT_EQ(script().sent(descriptor.native_handle()), "goodbye");
+    });
+}
+
+TEST_F(ScriptedDescriptor, OfNothingAsksNothing) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        EXPECT_EQ(co_await descriptor.recv(mutable_buffer()), 0u);
+        EXPECT_EQ(co_await descriptor.send(const_buffer()), 0u);
+        EXPECT_EQ(co_await descriptor.recv(mutable_buffers()), 0u);
+        EXPECT_EQ(co_await descriptor.send(const_buffers()), 0u);
+    });
+    EXPECT_TRUE(script().history().empty());
+}
+
+TEST_F(ScriptedDescriptor, ThatFailsSaysWhatWasDone) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        context.answer_next(-EIO);
+        try {
+            co_await descriptor.recv(buffer);
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const transfer_error& failure) {
+            EXPECT_EQ(failure.code(), std::errc::io_error);
+            EXPECT_EQ(std::string(failure.what()).find("read: "), 0u) << failure.what();
+        }
+        context.answer_next(-EPIPE);
+        auto [ec, n] = co_await as_tuple(descriptor.send("x"));
+        EXPECT_EQ(ec, error::broken_pipe);
+    });
+}
+
+// The kernel may give up on a descriptor with O_NONBLOCK, when somebody else was faster again and again.
+TEST_F(ScriptedDescriptor, WhereTheKernelGivesUpIsPolledAndAskedAgain) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        for (const reply& each: {reply(-EAGAIN), reply(1), reply(-EAGAIN), reply(1), reply("hello")})
+            context.answer_next(each);
+        EXPECT_EQ(co_await descriptor.recv(buffer), 5u);
+        EXPECT_EQ(script().submitted(IORING_OP_READ), 3u);
+        EXPECT_EQ(script().submitted(IORING_OP_POLL_ADD), 2u);
+        for (const reply& each: {reply(-EAGAIN), reply(4), reply::all()})
+            context.answer_next(each);
+        EXPECT_EQ(co_await descriptor.send("hello"), 5u);
+        for (const reply& each: {reply(-EAGAIN), reply(-EINVAL)})
+            context.answer_next(each);
+        auto [ec, n] = co_await as_tuple(descriptor.recv(buffer));
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+    });
+}
+
+TEST_F(ScriptedDescriptor, InEachOfItsStepsIsCancelled) {
+    stream_descriptor descriptor(context.io(), make());
+    std::error_code result;
+    const auto receive = [&]() -> task<> {
+        auto [ec, n] = co_await as_tuple(descriptor.recv(buffer));
+        result = ec;
+    };
+    // The read; the poll; the poll, which was ready before the cancel came; the read that was about to poll.
+    for (const bool polls: {false, true}) {
+        for (const bool too_late: {false, true}) {
+            result.clear();
+            if (polls)
+                context.answer_next(-EAGAIN);
+            if (too_late)
+                script().when_cancelled(polls ? reply(1) : reply(-EAGAIN));
+            co_spawn(context.io(), receive, detached);
+            context.then([&] { descriptor.cancel(); });
+            context.run();
+            EXPECT_EQ(result, error::operation_aborted) << polls << too_late;
+        }
+    }
+}
+
+// Between the kernel's answer and its turn somebody else begins to read, who has the place from then on.
+TEST_F(ScriptedDescriptor, OneThatWasOvertakenIsToldThatItWouldWait) {
+    stream_descriptor descriptor(context.io(), make());
+    std::array<char, 10> other{};
+    std::size_t received = 0;
+    const auto overtake = [&]() -> task<> {
+        co_await yield();
+        received = co_await descriptor.recv(other);
+    };
+    context.answer_next(-EAGAIN);
+    context.answer_next("x");
+    auto overtaken = descriptor.recv(buffer).operation_in(context.io().foreign_environment());
+    overtaken.await_suspend(std::noop_coroutine());
+    co_spawn(context.io(), overtake, detached);
+    context.run();
+    EXPECT_EQ(received, 1u);
+    EXPECT_EQ(overtaken.await_outcome().error(), error::would_block);
+}
+
+TEST_F(ScriptedDescriptor, HoldsSigpipeBackOnlyWhileAWriteIsWithTheKernel) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        context.then([&] {
+            EXPECT_EQ(script().sigpipe_holders(), 0);
+            context.answer(IORING_OP_READ, "x");
+        });
+        co_await descriptor.recv(buffer);
+        context.then([&] {
+            EXPECT_EQ(script().sigpipe_holders(), 1);
+            context.answer(IORING_OP_WRITE, -EAGAIN);
+        });
+        context.then([&] {
+            EXPECT_EQ(script().sigpipe_holders(), 1);
+            context.answer(IORING_OP_POLL_ADD, 4);
+        });
+        context.then([&] { context.answer(IORING_OP_WRITE, 1); });
+        co_await descriptor.send("x");
+        EXPECT_EQ(script().sigpipe_holders(), 0);
+    });
+    // One that is destroyed, too, gives it back; the script looks.
+    stream_descriptor descriptor(context.io(), make());
+    auto destroyed = descriptor.send("x").operation_in(context.io().foreign_environment());
+    destroyed.await_suspend(std::noop_coroutine());
+    context.poll();
+    EXPECT_EQ(script().sigpipe_holders(), 1);
+}
+
+TEST_F(ScriptedDescriptor, BorrowedIsNeverClosed) {
+    const int number = make();
+    {
+        auto one = stream_descriptor::borrow(context.io(), number);
+        auto another = stream_descriptor::borrow(context.io(), number);
+        EXPECT_EQ(one.native_handle(), number);
+        one.close();
+        EXPECT_FALSE(one.is_open());
+        one = std::move(another);
+        EXPECT_TRUE(one.is_open());
+    }
+    EXPECT_TRUE(script().descriptor(number).open);
+    auto taken = stream_descriptor::borrow(context.io(), number);
+    EXPECT_EQ(taken.release(), number);
+    EXPECT_TRUE(script().descriptor(number).open);
+    // The record that stood for a borrowed one closes what it stands for next.
+    stream_descriptor owns(context.io(), number);
+    owns.close();
+    EXPECT_FALSE(script().descriptor(number).open);
+}
+
+TEST_F(ScriptedDescriptor, ThatIsNoneIsRefused) {
+    try {
+        stream_descriptor none(context.io(), -1);
+        ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::system_error& failure) {
+        EXPECT_EQ(failure.code(), error::bad_descriptor);
+    }
+    EXPECT_THROW(static_cast<void>(stream_descriptor::borrow(context.io(), -1)), std::system_error);
+    stream_descriptor open(context.io(), make());
+    try {
+        open.assign(5);
+        ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::system_error& failure) {
+        EXPECT_EQ(failure.code(), error::already_open);
+    }
+    tell([&]() -> task<> {
+        stream_descriptor closed(context.io());
+        auto [ec, n] = co_await as_tuple(closed.recv(buffer));
+        EXPECT_EQ(ec, error::bad_descriptor);
+        auto [ec2, n2] = co_await as_tuple(closed.send("x"));
+        EXPECT_EQ(ec2, error::bad_descriptor);
+    });
+}
+
+// ---- on the real one -------------------------------------------------------------------------------------------------
+
+/// Two ends of a pipe, or of a pair of sockets.
+class ends {
+public:
+    enum class kind { pipe, sockets };
+
+    ends(io_context& context, kind what, bool non_blocking) {
+        int numbers[2];
+        const int made =
+            what == kind::pipe
+                ? ::pipe2(numbers, O_CLOEXEC | (non_blocking ? O_NONBLOCK : 0))
+                : ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (non_blocking ? SOCK_NONBLOCK : 0), 0,
+                               numbers);
+        EXPECT_EQ(made, 0);
+        from = stream_descriptor(context, numbers[0]);
+        to = stream_descriptor(context, numbers[1]);
+    }
+
+    stream_descriptor from;
+    stream_descriptor to;
+};
+
+class StreamDescriptor : public testing::TestWithParam<bool> {
+protected:
+    template <class F>
+    void tell(F&& story) {
+        context_.run(story);
+    }
+    io_context& context() { return context_; }
+    [[nodiscard]] static bool non_blocking() { return GetParam(); }
+    [[nodiscard]] ends make_ends(ends::kind kind) { return {context_, kind, non_blocking()}; }
+
+    /// A receive that another task is in.
+    task<> receive(stream_descriptor& from, std::optional<std::size_t>& received) {
+        std::array<char, 10> buffer;
+        received = co_await from.recv(buffer);
+    }
+
+    static task<> let_others_run() {
+        for (int turns = 0; turns < 3; ++turns)
+            co_await yield();
+    }
+
+private:
+    real_context context_;
+};
+
+TEST_P(StreamDescriptor, OfAPipeOrAPairOfSocketsWaitsForBytesAndThenForTheEnd) {
+    for (const auto kind: {ends::kind::pipe, ends::kind::sockets}) {
+        tell([&]() -> task<> {
+            auto [from, to] = make_ends(kind);
+            std::optional<std::size_t> received;
+            auto receiver = co_spawn(context(), receive(from, received));
+            co_await let_others_run();
+            EXPECT_FALSE(received);
+            EXPECT_EQ(co_await to.send("hel", "lo"), 5u);
+            co_await receiver.join();
+            EXPECT_EQ(received, 5u);
+            to.close();
+            EXPECT_TRUE(co_await from.wait(from.wait_read) & from.wait_read);
+            std::array<char, 10> buffer;
+            EXPECT_EQ(co_await from.recv(buffer), 0u);
+        });
+    }
+}
+
+TEST_P(StreamDescriptor, OfAPipeMovesMuchInBothHandsAtOnce) {
+    tell([&]() -> task<> {
+        auto [from, to] = make_ends(ends::kind::pipe);
+        const std::string sent(1 << 20, 'x');
+        const auto send = [](stream_descriptor& into, const std::string& bytes) -> task<> {
+            co_await coil::write(into, bytes);
+            into.close();
+        };
+        auto sender = co_spawn(context(), send, std::ref(to), std::cref(sent));
+        std::string received(sent.size(), '\0');
+        EXPECT_EQ(co_await coil::read(from, received), sent.size());
+        EXPECT_TRUE(received == sent);
+        co_await sender.join();
+    });
+}
+
+TEST_P(StreamDescriptor, OfAPipeIsReadLineByLine) {
+    tell([&]() -> task<> {
+        auto [from, to] = make_ends(ends::kind::pipe);
+        co_await coil::write(to, "first\nsecond\n");
+        buffered_reader reader(std::move(from), {.limit = 100});
+        EXPECT_EQ(co_await reader.read_line(), "first");
+        EXPECT_EQ(co_await reader.read_line(), "second");
+    });
+}
+
+TEST_P(StreamDescriptor, OfAnEventfdTakesItsCount) {
+    tell([&]() -> task<> {
+        stream_descriptor event(context(), ::eventfd(0, EFD_CLOEXEC | (non_blocking() ? EFD_NONBLOCK : 0)));
+        EXPECT_EQ(co_await event.wait(event.wait_read | event.wait_write), event.wait_write);
+        std::optional<std::size_t> received;
+        auto receiver = co_spawn(context(), receive(event, received));
+        co_await let_others_run();
+        EXPECT_FALSE(received);
+        std::uint64_t count = 3;
+        EXPECT_EQ(co_await event.send(const_buffer(&count, sizeof count)), sizeof count);
+        co_await receiver.join();
+        EXPECT_EQ(received, sizeof count);
+        co_await coil::write(event, const_buffer(&count, sizeof count));
+        co_await coil::write(event, const_buffer(&count, sizeof count));
+        EXPECT_EQ(co_await event.wait(event.wait_read), event.wait_read);
+        EXPECT_EQ(co_await event.recv(mutable_buffer(&count, sizeof count)), sizeof count);
+        EXPECT_EQ(count, 6u);
+        std::array<char, 7> too_small;
+        auto [ec, n] = co_await as_tuple(event.recv(too_small));
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+    });
+}
+
+TEST_P(StreamDescriptor, OfInotifySeesAFileAppear) {
+    // Not in /tmp: in user-mode Linux that is the machine's own (hostfs), of which inotify hears nothing.
+    std::string folder = "coil_inotify_XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    const std::string file = folder + "/file";
+    tell([&]() -> task<> {
+        stream_descriptor watch(context(), ::inotify_init1(IN_CLOEXEC | (non_blocking() ? IN_NONBLOCK : 0)));
+        EXPECT_GE(::inotify_add_watch(watch.native_handle(), folder.c_str(), IN_CREATE), 0);
+        alignas(inotify_event) std::array<char, 1024> buffer;
+        std::size_t size = 0;
+        const auto look = [&]() -> task<> { size = co_await watch.recv(buffer); };
+        auto looker = co_spawn(context(), look);
+        co_await let_others_run();
+        EXPECT_EQ(size, 0u);
+        const int made = ::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        EXPECT_GE(made, 0);
+        ::close(made);
+        co_await looker.join();
+        CO_ASSERT_GE(size, sizeof(inotify_event));
+        EXPECT_STREQ(reinterpret_cast<const inotify_event*>(buffer.data())->name, "file");
+    });
+    ::unlink(file.c_str());
+    ::rmdir(folder.c_str());
+}
+
+TEST_P(StreamDescriptor, OfATerminalWaitsForALine) {
+    const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0 || ::grantpt(master) < 0 || ::unlockpt(master) < 0)
+        GTEST_SKIP() << "no pseudoterminals here";
+    const int slave =
+        ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC | (non_blocking() ? O_NONBLOCK : 0));
+    ASSERT_GE(slave, 0);
+    tell([&]() -> task<> {
+        stream_descriptor screen(context(), master), program(context(), slave);
+        std::optional<std::size_t> received;
+        auto receiver = co_spawn(context(), receive(program, received));
+        co_await let_others_run();
+        EXPECT_FALSE(received);
+        co_await coil::write(screen, "line\n");
+        co_await receiver.join();
+        EXPECT_EQ(received, 5u);
+    });
+}
+
+TEST_P(StreamDescriptor, IsCancelledMovedAndClosedWhileSomebodyReads) {
+    tell([&]() -> task<> {
+        auto [from, to] = make_ends(ends::kind::pipe);
+        std::error_code result;
+        const auto receive = [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(from.recv(buffer));
+            result = ec;
+        };
+        auto cancelled = co_spawn(context(), receive);
+        co_await let_others_run();
+        from.cancel();
+        co_await cancelled.join();
+        EXPECT_EQ(result, error::operation_aborted);
+
+        result.clear();
+        auto moved = co_spawn(context(), receive);
+        co_await let_others_run();
+        stream_descriptor elsewhere = std::move(from);
+        co_await coil::write(to, "x");
+        co_await moved.join();
+        EXPECT_FALSE(result);
+        from = std::move(elsewhere);
+
+        auto closed = co_spawn(context(), receive);
+        co_await let_others_run();
+        from.close();
+        co_await closed.join();
+        EXPECT_EQ(result, error::operation_aborted);
+
+        auto [ec, kinds] = co_await as_tuple(timeout(to.wait(to.wait_error), 10s));
+        EXPECT_FALSE(ec);  // nobody is left to read
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(With, StreamDescriptor, testing::Bool(),
+                         [](const auto& each) { return each.param ? "NonBlocking" : "Blocking"; });
+
+TEST(RegularFile, IsReadAtItsOwnPositionAndNeverWaitedFor) {
+    real_context context;
+    std::FILE* file = std::tmpfile();
+    ASSERT_NE(file, nullptr);
+    context.run([&]() -> task<> {
+        auto whole = stream_descriptor::borrow(context, ::fileno(file));
+        co_await coil::write(whole, "hello, world");
+        EXPECT_EQ(::lseek(whole.native_handle(), 7, SEEK_SET), 7);
+        EXPECT_EQ(co_await whole.wait(whole.wait_read | whole.wait_write),
+                  whole.wait_read | whole.wait_write);
+        std::array<char, 10> buffer;
+        EXPECT_EQ(co_await whole.recv(buffer), 5u);
+        EXPECT_EQ(std::string_view(buffer.data(), 5), "world");
+        EXPECT_EQ(co_await whole.recv(buffer), 0u);
+        auto [ec, kinds] = co_await as_tuple(whole.wait(whole.wait_error));
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+    });
+    EXPECT_EQ(std::fclose(file), 0);  // it was still open
+}
+
+TEST(BorrowedDescriptor, StaysOpenWhenItsContextEnds) {
+    int numbers[2];
+    ASSERT_EQ(::pipe2(numbers, O_CLOEXEC), 0);
+    {
+        real_context context;
+        auto borrowed = stream_descriptor::borrow(context, numbers[0]);
+        const auto wait = [&]() -> task<> { co_await borrowed.wait(borrowed.wait_read); };
+        co_spawn(context.io(), wait, detached);
+        context.poll();
+        context.destroy();
+        EXPECT_FALSE(borrowed.is_open());
+    }
+    for (const int each: numbers)
+        EXPECT_EQ(::close(each), 0);
+}
+
+TEST(SeveralDescriptors, AreWaitedForInARace) {
+    real_context context;
+    context.run([&]() -> task<> {
+        stream_descriptor a(context, ::eventfd(0, EFD_CLOEXEC));
+        stream_descriptor b(context, ::eventfd(1, EFD_CLOEXEC));
+        const auto ready = co_await when_any(a.wait(a.wait_read), b.wait(b.wait_read));
+        EXPECT_EQ(ready.index(), 1u);
+    });
+}
+
+// ---- SIGPIPE -----------------------------------------------------------------------------------------------------------
+
+/// Whatever the test does to SIGPIPE is undone.
+class Sigpipe : public testing::Test {
+protected:
+    Sigpipe() {
+        struct sigaction counting{};
+        counting.sa_handler = [](int) { ++raised; };
+        ::sigaction(SIGPIPE, &counting, &former_);
+        raised = 0;
+    }
+    ~Sigpipe() override { ::sigaction(SIGPIPE, &former_, nullptr); }
+
+    static sigset_t only_sigpipe() {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGPIPE);
+        return set;
+    }
+    static bool is_pending() {
+        sigset_t set;
+        sigpending(&set);
+        return sigismember(&set, SIGPIPE) == 1;
+    }
+    static bool is_blocked() {
+        sigset_t set;
+        ::pthread_sigmask(SIG_BLOCK, nullptr, &set);
+        return sigismember(&set, SIGPIPE) == 1;
+    }
+
+    /// Writes to pipes and sockets that nobody reads: at once, and when the reader goes while the write waits.
+    void write_in_vain() {
+        real_context context;
+        context.run([&]() -> task<> {
+            for (const bool non_blocking: {false, true}) {
+                for (const auto kind: {ends::kind::pipe, ends::kind::sockets}) {
+                    auto [from, to] = ends(context, kind, non_blocking);
+                    std::error_code result;
+                    const auto fill = [&]() -> task<> {
+                        std::string much(1 << 22, 'x');
+                        auto [ec, n] = co_await as_tuple(coil::write(to, much));
+                        result = ec;
+                    };
+                    auto filler = co_spawn(context.io(), fill);
+                    for (int turns = 0; turns < 5; ++turns)
+                        co_await yield();
+                    from.close();
+                    co_await filler.join();
+                    EXPECT_TRUE(result == error::broken_pipe || result == error::connection_reset) << result;
+                    auto [ec, n] = co_await as_tuple(to.send("x"));
+                    EXPECT_EQ(ec, error::broken_pipe);
+                    auto [ec2, n2] = co_await as_tuple(to.send("x", "y"));
+                    EXPECT_EQ(ec2, error::broken_pipe);
+                }
+            }
+        });
+    }
+
+    static inline std::atomic<int> raised{0};
+
+private:
+    struct sigaction former_{};
+};
+
+TEST_F(Sigpipe, IsNeverRaised) {
+    write_in_vain();
+    EXPECT_EQ(raised, 0);
+    EXPECT_FALSE(is_pending());
+    EXPECT_FALSE(is_blocked());
+}
+
+TEST_F(Sigpipe, OnAThreadOfItsOwnNeither) {
+    std::thread thread([&] {
+        write_in_vain();
+        EXPECT_FALSE(is_pending());
+        EXPECT_FALSE(is_blocked());
+    });
+    thread.join();
+    EXPECT_EQ(raised, 0);
+    EXPECT_FALSE(is_pending());
+}
+
+TEST_F(Sigpipe, ThatTheProgramHasBlockedStaysBlockedAndIsNotPending) {
+    const sigset_t sigpipe = only_sigpipe();
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe, nullptr);
+    write_in_vain();
+    EXPECT_TRUE(is_blocked());
+    EXPECT_FALSE(is_pending());
+    ::pthread_sigmask(SIG_UNBLOCK, &sigpipe, nullptr);
+    EXPECT_EQ(raised, 0);
+}
+
+TEST_F(Sigpipe, ThatWasPendingBeforeIsLeftToTheProgram) {
+    const sigset_t sigpipe = only_sigpipe();
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe, nullptr);
+    ::raise(SIGPIPE);
+    write_in_vain();
+    EXPECT_TRUE(is_pending());
+    ::pthread_sigmask(SIG_UNBLOCK, &sigpipe, nullptr);
+    EXPECT_EQ(raised, 1);
+}
+
+}  // namespace
+}  // namespace coil::test
