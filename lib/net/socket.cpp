@@ -106,6 +106,22 @@ completed basic_socket::shutdown(shutdown_type what) noexcept {
     return completed("shutdown", result < 0 ? system_error_code(-result) : std::error_code());
 }
 
+bool basic_socket::at_mark(std::error_code& error) const noexcept {
+    const int result = is_open() ? context().kernel().sockatmark(handle_.number()) : -EBADF;
+    error = result < 0 ? system_error_code(-result) : std::error_code();
+    const descriptor* record = handle_.record_if_any();
+    const bool has_unread = record && record->source() && record->source()->has_news();
+    return result > 0 && !has_unread;
+}
+
+bool basic_socket::at_mark() const {
+    std::error_code error;
+    const bool is_there = at_mark(error);
+    if (error)
+        throw_failure(error, "at_mark");
+    return is_there;
+}
+
 socklen_t basic_socket::get_local(void* address, socklen_t room, std::error_code& error) const noexcept {
     return name_of(handle_, &ring::kernel::getsockname, address, room, error);
 }

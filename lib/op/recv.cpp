@@ -29,7 +29,8 @@ bool queue_reader::serve_at_once_from_source() noexcept {
 void queue_reader::receive(std::coroutine_handle<> caller) {
     if (!begin(caller) || !claim_lane())
         return;
-    if (auto* queue = static_cast<recv_queue*>(source()); queue && queue->concerns_readers())
+    auto* queue = lane() == lane::read ? static_cast<recv_queue*>(source()) : nullptr;
+    if (queue && queue->concerns_readers())
         queue->wait(*this);
     else
         submit_claimed();

@@ -92,6 +92,8 @@ public:
     virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;
     virtual int getpeername(int descriptor, sockaddr* address, unsigned* size) = 0;
 
+    /// sockatmark(3): 1 where the next byte is the first behind the out-of-band mark.
+    virtual int sockatmark(int descriptor) = 0;
     /// poll(2) of one descriptor, without waiting: the events that it is ready for.
     virtual int poll(int descriptor, short events) = 0;
 

@@ -260,6 +260,8 @@ int uring_kernel::getpeername(int descriptor, sockaddr* address, unsigned* size)
     return result_of(::getpeername(descriptor, address, size));
 }
 
+int uring_kernel::sockatmark(int descriptor) { return result_of(::sockatmark(descriptor)); }
+
 int uring_kernel::poll(int descriptor, short events) {
     pollfd one{descriptor, events, 0};
     const int result = ::poll(&one, 1, 0);

@@ -43,6 +43,7 @@ public:
     int fcntl(int descriptor, int command, int argument) override;
     int getsockname(int descriptor, sockaddr* address, unsigned* size) override;
     int getpeername(int descriptor, sockaddr* address, unsigned* size) override;
+    int sockatmark(int descriptor) override;
     int poll(int descriptor, short events) override;
     time_point now() const noexcept override;
 

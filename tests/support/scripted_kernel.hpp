@@ -214,8 +214,10 @@ public:
         std::map<int, int> flags = {{F_GETFD, FD_CLOEXEC}, {F_GETFL, O_RDWR}};  // as fcntl(2) gets them
         std::string sent;
         std::vector<int> passed;  // descriptors that were sent
+        bool is_at_mark = false;
     };
     [[nodiscard]] const fake& descriptor(int number) const { return fakes_.at(number); }
+    void set_at_mark(int number, bool is_there) { fakes_.at(number).is_at_mark = is_there; }
     [[nodiscard]] std::vector<int> open_descriptors() const;
     /// How often somebody asked getpeername(2), and getsockopt(2) for this option, of whatever descriptor.
     [[nodiscard]] unsigned peers_asked() const { return peers_asked_; }
@@ -263,6 +265,7 @@ public:
     int fcntl(int number, int command, int argument) override;
     int getsockname(int number, sockaddr* address, unsigned* size) override;
     int getpeername(int number, sockaddr* address, unsigned* size) override;
+    int sockatmark(int number) override;
     int poll(int number, short events) override;
     time_point now() const noexcept override { return time_point(time_point::duration(now_.load())); }
 

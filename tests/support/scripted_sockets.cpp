@@ -180,6 +180,13 @@ int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
     return result;
 }
 
+int scripted_kernel::sockatmark(int number) {
+    if (fails_here())
+        return -fail_with_;
+    const fake* asked = find_open(number);
+    return asked ? int{asked->is_at_mark} : -EBADF;
+}
+
 int scripted_kernel::poll(int number, short events) {
     if (fails_here())
         return -fail_with_;

@@ -49,8 +49,9 @@ public:
     /// Errors:    bad_descriptor. That of a connection is none here: the recv or send that follows has it.
     /// Cancel:    operation_aborted.
     /// Overlap:   any number, beside whatever else is going on.
-    /// Cost:      one SQE, no allocation, and with wait_error a poll(2); at once where wait_read finds what was received ahead. To receive, don't wait
-    ///            first: a recv waits by itself, and a `recv_stream` holds no buffer meanwhile.
+    /// Cost:      one SQE, no allocation; at once where wait_read finds what was received ahead. With wait_error one more, and
+    ///            a poll(2), whenever something arrives. To receive, don't wait first: a recv waits by itself, and a
+    ///            `recv_stream` holds no buffer meanwhile.
     [[nodiscard]] op::wait_description wait(wait_type kinds) {
         return {handle_.use(static_cast<int>(kinds))};
     }
@@ -126,6 +127,8 @@ protected:
     }
     void listen(int backlog);
     completed shutdown(shutdown_type what) noexcept;
+    [[nodiscard]] bool at_mark() const;
+    [[nodiscard]] bool at_mark(std::error_code& error) const noexcept;
 
     template <class Endpoint>
     [[nodiscard]] Endpoint local_endpoint(std::error_code& error) const noexcept {

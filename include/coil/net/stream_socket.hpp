@@ -79,6 +79,10 @@ public:
     /// Errors:    transfer_error: connection_reset, bad_descriptor ...
     /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
     /// Flags:     recv(2)'s: MSG_PEEK, MSG_WAITALL (cancelled half way it gives what arrived), MSG_DONTWAIT.
+    ///            MSG_OOB takes the urgent byte of tcp(7), past all that came before it. One that was announced is waited
+    ///            for; without any, or with out_of_band_inline, invalid_argument at once. A recv that is waiting when it
+    ///            comes goes past it, and so does a `recv_stream`: then it is lost. Who wants it waits with
+    ///            `wait(wait_read | wait_error)`, and receives what is there.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
     [[nodiscard]] op::recv_description recv(mutable_buffer buffer, int flags = 0) {
@@ -106,7 +110,7 @@ public:
     /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.
     /// Errors:    transfer_error: connection_reset, broken_pipe (never the signal) ...
     /// Cancel:    operation_aborted, or the bytes that were taken.
-    /// Flags:     send(2)'s: MSG_MORE, MSG_OOB, MSG_DONTWAIT, MSG_WAITALL (the kernel goes on until all is sent).
+    /// Flags:     send(2)'s: MSG_MORE, MSG_OOB (the last byte is the urgent one), MSG_DONTWAIT, MSG_WAITALL (the kernel goes on until all is sent).
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
     [[nodiscard]] op::send_description send(const_buffer buffer, int flags = 0) {
@@ -122,6 +126,12 @@ public:
         return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
+
+    /// sockatmark(3): whether the next byte is the first behind the urgent one, or that one with out_of_band_inline. A recv
+    /// ends there, and doesn't go past it. Not with a `recv_stream`, which takes bytes from both sides of it: false while it
+    /// has some that are unread.
+    [[nodiscard]] bool at_mark() const { return basic_socket::at_mark(); }
+    [[nodiscard]] bool at_mark(std::error_code& error) const noexcept { return basic_socket::at_mark(error); }
 
     /// shutdown(2), now: shutdown_send lets the peer see the end of the stream, shutdown_receive ends our pending recv with
     /// operation_aborted. The result may be awaited or dropped.

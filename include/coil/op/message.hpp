@@ -41,7 +41,7 @@ struct sendmsg_to_request : sendmsg_request {
 class [[nodiscard]] recvmsg : public queue_reader {
 public:
     recvmsg(const recvmsg_request& what, environment& task) noexcept
-        : queue_reader(what, task, lane::read), flags_(what.flags), buffers_(what.buffers) {}
+        : queue_reader(what, task, lane_of(what.flags)), flags_(what.flags), buffers_(what.buffers) {}
 
     bool await_ready() noexcept { return total_size(buffers_) == 0 || serve_at_once(); }
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }

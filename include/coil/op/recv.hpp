@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
@@ -21,9 +22,14 @@ struct recv_request : descriptor_use {
 class recv_queue;
 
 /// An operation that receives from a stream: it takes what was received ahead, if a `recv_stream` has, or else what comes.
+/// Out-of-band data is beside the stream: who asks for that is no reader of it.
 class [[nodiscard]] queue_reader : public operation {
 protected:
     using operation::operation;
+
+    [[nodiscard]] static coil::lane lane_of(int flags) noexcept {
+        return flags & MSG_OOB ? lane::any : lane::read;
+    }
 
     enum class wish : std::uint8_t {
         own_buffer,  ///< it asks the kernel itself
@@ -36,7 +42,9 @@ protected:
 
     /// For await_ready: is served, if there is something for it already.
     [[nodiscard]] bool serve_at_once(recv_queue& queue) noexcept;
-    [[nodiscard]] bool serve_at_once() noexcept { return source() && serve_at_once_from_source(); }
+    [[nodiscard]] bool serve_at_once() noexcept {
+        return lane() == lane::read && source() && serve_at_once_from_source();
+    }
     /// For await_suspend, of one that has a buffer of its own: waits for the queue, if that is at work, or asks the kernel.
     void receive(std::coroutine_handle<> caller);
 
@@ -52,7 +60,7 @@ private:
 class [[nodiscard]] recv : public queue_reader {
 public:
     recv(const recv_request& what, environment& task) noexcept
-        : queue_reader(what, task, lane::read), flags_(what.flags), buffer_(what.buffer) {}
+        : queue_reader(what, task, lane_of(what.flags)), flags_(what.flags), buffer_(what.buffer) {}
 
     bool await_ready() noexcept { return buffer_.empty() || serve_at_once(); }  // nothing to ask
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }

@@ -1,0 +1,295 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// Urgent data, as tcp(7) has it: one byte, past all others, and a mark in the stream where it was.
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include <coil/algo/read.hpp>
+#include <coil/algo/timeout.hpp>
+#include <coil/algo/write.hpp>
+
+#include "net/connected.hpp"
+#include "support/scripted_context.hpp"
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class OutOfBand : public testing::Test {
+protected:
+    template <class F>
+    void tell(F&& story) {
+        context_.run(story);
+    }
+    real_context& context() { return context_; }
+
+    static void send_urgent(const plain_peer& peer, char byte) {
+        EXPECT_EQ(::send(peer.number(), &byte, 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    }
+    /// What is there of the stream, as one recv gives it.
+    static task<std::string> text_of_recv(tcp::socket& socket, int flags = 0) {
+        std::array<char, 100> buffer;
+        const std::size_t n = co_await socket.recv(buffer, flags);
+        co_return std::string(buffer.data(), n);
+    }
+
+private:
+    real_context context_;
+};
+
+constexpr auto wait_read = socket_base::wait_read;
+constexpr auto wait_error = socket_base::wait_error;
+
+TEST_F(OutOfBand, IsWaitedForAndTakenPastTheBytesBeforeIt) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        EXPECT_FALSE(socket.at_mark());
+        peer.send("before");
+        send_urgent(peer, '!');
+        peer.send("after");
+        EXPECT_EQ(co_await socket.wait(wait_error), wait_error);
+        EXPECT_EQ(co_await text_of_recv(socket, MSG_OOB), "!");
+        EXPECT_FALSE(socket.at_mark());
+        EXPECT_EQ(co_await text_of_recv(socket), "before");  // not beyond the mark
+        EXPECT_TRUE(socket.at_mark());
+        EXPECT_EQ(co_await text_of_recv(socket), "after");
+        EXPECT_FALSE(socket.at_mark());
+    });
+}
+
+// The ring's own poll for it never wakes.
+TEST_F(OutOfBand, WakesWhoHasWaitedForIt) {
+    for (const wait_type kinds: {wait_error, wait_read | wait_error}) {
+        tell([&]() -> task<> {
+            auto [socket, peer] = context().connection();
+            wait_type ready = socket_base::wait_none;
+            const auto wait = [&](tcp::socket& on) -> task<> { ready = co_await on.wait(kinds); };
+            auto waiter = co_spawn(context().io(), wait, std::ref(socket));
+            co_await let_others_run();
+            send_urgent(peer, '!');
+            co_await waiter.join();
+            EXPECT_EQ(ready, wait_error);
+            EXPECT_EQ(co_await text_of_recv(socket, MSG_OOB), "!");
+        });
+    }
+}
+
+TEST_F(OutOfBand, WhereThereIsNoneIsAnErrorAtOnce) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        std::array<char, 1> buffer;
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+        send_urgent(peer, '!');
+        co_await socket.wait(wait_error);
+        EXPECT_EQ(co_await text_of_recv(socket, MSG_OOB), "!");
+        auto [ec2, n2] = co_await as_tuple(socket.recv(buffer, MSG_OOB));  // there was one, and it is taken
+        EXPECT_EQ(ec2, std::errc::invalid_argument);
+    });
+}
+
+TEST_F(OutOfBand, InlineIsPartOfTheStreamAndTheMarkSaysWhere) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        socket.set_option(socket_base::out_of_band_inline(true));
+        peer.send("before");
+        send_urgent(peer, '!');
+        peer.send("after");
+        EXPECT_TRUE(co_await socket.wait(wait_error) & wait_error);
+        std::array<char, 1> buffer;
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+        EXPECT_EQ(co_await text_of_recv(socket), "before");
+        EXPECT_TRUE(socket.at_mark());
+        std::string rest(6, ' ');
+        co_await coil::read(socket, rest);
+        EXPECT_EQ(rest, "!after");
+        EXPECT_FALSE(socket.at_mark());
+    });
+}
+
+// The kernel's way: who reads on goes past the urgent byte, and then it is gone. So it is for one task to wait for either.
+TEST_F(OutOfBand, IsLostToWhoReceivesMeanwhile) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        std::string received;
+        const auto receive = [&](tcp::socket& from) -> task<> { received = co_await text_of_recv(from); };
+        auto receiver = co_spawn(context().io(), receive, std::ref(socket));
+        co_await let_others_run();
+        std::array<char, 1> buffer;
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));  // beside the other one
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+        send_urgent(peer, '!');
+        peer.send("bytes");
+        co_await receiver.join();
+        EXPECT_EQ(received, "bytes");
+        auto [ec2, n2] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        EXPECT_EQ(ec2, std::errc::invalid_argument);
+    });
+}
+
+TEST_F(OutOfBand, IsLostToAStreamThatReceivesAhead) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        auto incoming = socket.recv_stream();
+        peer.send("first");
+        EXPECT_EQ((co_await incoming.next())->text(), "first");
+        send_urgent(peer, '!');
+        peer.send("second");
+        EXPECT_EQ((co_await incoming.next())->text(), "second");
+        std::array<char, 1> buffer;
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        EXPECT_EQ(ec, std::errc::invalid_argument);
+    });
+}
+
+TEST_F(OutOfBand, IsNotLostToOneWhoWaitsForEither) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        peer.send("one");
+        send_urgent(peer, '!');
+        std::string bytes, urgent;
+        for (bool is_open = true; is_open;) {
+            const auto ready = co_await socket.wait(wait_read | wait_error);
+            if (urgent.empty() && ready & wait_error) {
+                urgent = co_await text_of_recv(socket, MSG_OOB);
+                peer.send("two");
+                peer.finish_sending();
+            } else if (ready & wait_read) {
+                const std::string text = co_await text_of_recv(socket);
+                is_open = !text.empty();
+                bytes += text;
+            }
+        }
+        EXPECT_EQ(bytes, "onetwo");
+        EXPECT_EQ(urgent, "!");
+    });
+}
+
+// Though they wake the ring, which is why the wait looks again.
+TEST_F(OutOfBand, OrdinaryBytesAreNone) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        std::error_code result;
+        const auto wait = [&](tcp::socket& on) -> task<> {
+            auto [ec, kinds] = co_await as_tuple(on.wait(wait_error));
+            result = ec;
+        };
+        auto waiter = co_spawn(context().io(), wait, std::ref(socket));
+        co_await let_others_run();
+        for (int i = 0; i < 10; ++i) {
+            peer.send("x");
+            EXPECT_EQ(co_await text_of_recv(socket), "x");
+            co_await let_others_run();
+        }
+        EXPECT_FALSE(result);
+        socket.cancel();
+        co_await waiter.join();
+        EXPECT_EQ(result, error::operation_aborted);
+    });
+}
+
+TEST_F(OutOfBand, IsSentToAPeerThatTakesIt) {
+    tell([&]() -> task<> {
+        auto [socket, peer] = context().connection();
+        EXPECT_EQ(co_await socket.send("ab!", MSG_OOB), 3u);
+        EXPECT_EQ(peer.recv(), "ab");
+        char urgent = 0;
+        EXPECT_EQ(::recv(peer.number(), &urgent, 1, MSG_OOB), 1);
+        EXPECT_EQ(urgent, '!');
+    });
+}
+
+// A peer that is no part of this program, nor of its language.
+TEST_F(OutOfBand, GoesToAndComesFromPython) {
+    if (std::system("command -v python3 >/dev/null") != 0)
+        GTEST_SKIP() << "there is no python3";
+    tell([&]() -> task<> {
+        tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
+        const std::string program = "python3 -c \""
+                                    "import socket, sys\n"
+                                    "peer = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
+                                    "peer.sendall(b'one')\n"
+                                    "peer.send(b'!', socket.MSG_OOB)\n"
+                                    "assert peer.recv(100) == b'two'\n"
+                                    "assert peer.recv(1, socket.MSG_OOB) == b'?'\n"
+                                    "assert peer.recv(100) == b''\n"
+                                    "\" ";
+        const auto port = std::to_string(acceptor.local_endpoint().port());
+        std::FILE* python = ::popen((program + port).c_str(), "r");
+        CO_ASSERT_TRUE(python);
+        auto peer = co_await acceptor.accept();
+        EXPECT_TRUE(co_await peer.wait(wait_error) & wait_error);
+        EXPECT_EQ(co_await text_of_recv(peer, MSG_OOB), "!");
+        EXPECT_EQ(co_await text_of_recv(peer), "one");
+        EXPECT_TRUE(peer.at_mark());
+        EXPECT_EQ(co_await peer.send("two?", MSG_OOB), 4u);
+        peer.shutdown(socket_base::shutdown_send);
+        EXPECT_EQ(co_await text_of_recv(peer), "");
+        EXPECT_EQ(::pclose(python), 0);
+    });
+}
+
+TEST_F(OutOfBand, AMarkOfWhatHasNoneIsAnError) {
+    std::error_code error;
+    tcp::socket closed(context().io());
+    EXPECT_FALSE(closed.at_mark(error));
+    EXPECT_EQ(error, error::bad_descriptor);
+    EXPECT_THROW(static_cast<void>(closed.at_mark()), std::system_error);
+}
+
+TEST(OutOfBandScript, AtTheMarkButForWhatIsUnread) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    context.script().set_at_mark(socket.native_handle(), true);
+    EXPECT_TRUE(socket.at_mark());
+    context.run([&]() -> task<> {
+        auto stream = socket.recv_stream();
+        context.then([&] {
+            context.answer(IORING_OP_RECV, "one");
+            context.answer(IORING_OP_RECV, "two");
+        });
+        EXPECT_EQ((co_await stream.next())->text(), "one");
+        EXPECT_FALSE(socket.at_mark());
+        EXPECT_EQ((co_await stream.next())->text(), "two");
+        EXPECT_TRUE(socket.at_mark());
+    });
+    context.script().fail_next_call(EIO);
+    std::error_code error;
+    EXPECT_FALSE(socket.at_mark(error));
+    EXPECT_EQ(error, std::errc::io_error);
+}
+
+// With several buffers as with one.
+TEST(OutOfBandScript, NeitherTakesNorWaitsForWhatWasReceivedAhead) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        auto socket = context.connected_socket();
+        auto stream = socket.recv_stream();
+        context.then([&] {
+            context.answer(IORING_OP_RECV, "one");
+            context.answer(IORING_OP_RECV, "two");
+        });
+        EXPECT_EQ((co_await stream.next())->text(), "one");
+        std::array<char, 1> byte;
+        const std::array<mutable_buffer, 1> buffers{mutable_buffer(byte)};
+        context.answer_next("!");
+        EXPECT_EQ(co_await socket.recv(byte, MSG_OOB), 1u);
+        EXPECT_EQ(byte[0], '!');
+        EXPECT_EQ(context.script().latest().msg_flags, static_cast<unsigned>(MSG_OOB));
+        context.answer_next("?");
+        EXPECT_EQ(co_await socket.recv(mutable_buffers(buffers), MSG_OOB), 1u);
+        EXPECT_EQ(byte[0], '?');
+        EXPECT_EQ((co_await stream.next())->text(), "two");
+    });
+}
+
+}  // namespace
+}  // namespace coil::test
