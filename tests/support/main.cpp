@@ -2,8 +2,13 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
 #include <string_view>
+#include <system_error>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -16,6 +21,32 @@ namespace {
 // A frame that was written to after its end is found at the end of the test that did it.
 class quarantine_check : public testing::EmptyTestEventListener {
     void OnTestEnd(const testing::TestInfo&) override { coil::frame_quarantine_check(); }
+};
+
+// The descriptors that are open: by number, what they are.
+std::map<int, std::string> open_descriptors() {
+    std::map<int, std::string> found;
+    const std::filesystem::path folder = "/proc/self/fd";
+    for (const auto& each: std::filesystem::directory_iterator(folder)) {
+        std::error_code gone;  // that of the iterator itself
+        const auto what = std::filesystem::read_symlink(each.path(), gone);
+        if (!gone)
+            found.emplace(std::stoi(each.path().filename()), what.string());
+    }
+    std::erase_if(found, [](const auto& each) { return ::fcntl(each.first, F_GETFD) < 0; });
+    return found;
+}
+
+// No test leaves a descriptor behind.
+class descriptor_check : public testing::EmptyTestEventListener {
+    void OnTestStart(const testing::TestInfo&) override { before_ = open_descriptors(); }
+    void OnTestEnd(const testing::TestInfo&) override {
+        for (const auto& [number, what]: open_descriptors())
+            if (!before_.contains(number))
+                ADD_FAILURE() << "descriptor " << number << " was left open: " << what;
+    }
+
+    std::map<int, std::string> before_;
 };
 
 // A thousand connections are two thousand descriptors. Many a shell allows 1024, unless one asks.
@@ -37,5 +68,6 @@ int main(int argc, char** argv) {
         coil::ring::uring_kernel::pretend_6_1(true);
     allow_descriptors(4096);
     testing::UnitTest::GetInstance()->listeners().Append(new quarantine_check);
+    testing::UnitTest::GetInstance()->listeners().Append(new descriptor_check);
     return RUN_ALL_TESTS();
 }
