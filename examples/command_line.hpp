@@ -34,6 +34,7 @@ struct option {
     const char* value;  // null: there is none
     const char* meaning;
     std::string otherwise = "";
+    bool needs_no_name = false;  // the value alone will do; several such come in this order
 };
 
 /// The options of a program, read strictly: what is wrong throws a usage_error that says what was expected.
@@ -59,6 +60,7 @@ public:
 
 private:
     void help(const char* purpose) const;
+    [[nodiscard]] std::string words_expected() const;
 
     std::vector<option> options_;
 };
@@ -99,8 +101,19 @@ inline command_line::command_line(int argc, char** argv, const char* purpose, st
         }
         options_[static_cast<std::size_t>(index)].otherwise = optarg ? optarg : "yes";
     }
+    for (option& each: options_)
+        if (each.needs_no_name && optind < argc)
+            each.otherwise = argv[optind++];
     if (optind < argc)
-        throw usage_error("what is \"" + std::string(argv[optind]) + "\"? Only options are expected");
+        throw usage_error("what is \"" + std::string(argv[optind]) + "\"? " + words_expected());
+}
+
+inline std::string command_line::words_expected() const {
+    std::string words;
+    for (const option& each: options_)
+        if (each.needs_no_name)
+            words += " " + std::string(each.value);
+    return words.empty() ? "Only options are expected" : "Only options are expected beside" + words;
 }
 
 inline const std::string& command_line::text(std::string_view name) const {
@@ -147,7 +160,11 @@ inline const std::string& command_line::host(std::string_view name) const {
 }
 
 inline void command_line::help(const char* purpose) const {
-    std::printf("usage: %s [options]\n%s\n\n", program_invocation_short_name, purpose);
+    std::printf("usage: %s [options]", program_invocation_short_name);
+    for (const option& each: options_)
+        if (each.needs_no_name)
+            std::printf(" [%s]", each.value);
+    std::printf("\n%s\n\n", purpose);
     for (const option& each: options_) {
         if (!each.value) {
             std::printf("  --%-18s  %s\n", each.name, each.meaning);

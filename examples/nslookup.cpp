@@ -39,13 +39,13 @@ coil::task<> find_name(coil::ip::address address, std::chrono::milliseconds pati
 }
 
 int main(int argc, char** argv) try {
-    const example::command_line given(argc, argv,
-                                      "Asks for the addresses of a name, or the name of an address.",
-                                      {{"name", "NAME", "a host, whose addresses are wanted"},
-                                       {"service", "NAME", "with it a service, or a port: for the endpoints"},
-                                       {"family", "NUMBER", "only addresses of IPv4 (4), or IPv6 (6)", "0"},
-                                       {"address", "ADDRESS", "an address, whose name is wanted"},
-                                       {"timeout", "MS", "how long to wait", "10000"}});
+    const example::command_line given(
+        argc, argv, "Asks for the addresses of a name, or the name of an address.",
+        {{"name", "NAME", "a host, whose addresses are wanted", "", true},
+         {"service", "SERVICE", "with it a service, or a port: for the endpoints", "", true},
+         {"family", "NUMBER", "only addresses of IPv4 (4), or IPv6 (6)", "0"},
+         {"address", "ADDRESS", "an address, whose name is wanted"},
+         {"timeout", "MS", "how long to wait", "10000"}});
     if (given.has("name") == given.has("address"))
         throw example::usage_error("either --name or --address is wanted");
     const std::size_t family = given.number("family", 0, 6);

@@ -27,6 +27,7 @@ using milliseconds = std::chrono::duration<double, std::milli>;
 using std::chrono::steady_clock;
 
 struct plan {
+    std::string name;
     coil::ip::address host;
     std::size_t size;
     std::size_t count;
@@ -117,6 +118,7 @@ coil::task<> talk(coil::io_context& context, const plan& plan, statistics& count
     const bool v6 = plan.host.is_v6();
     typename Protocol::socket socket(context, v6 ? Protocol::v6() : Protocol::v4());
     co_await socket.connect({plan.host, 0});
+    std::printf("%s is %s\n", plan.name.c_str(), plan.host.to_string().c_str());
     // That of a `ping` socket is the kernel's.
     const unsigned identifier = std::is_same_v<Protocol, ping> ? unsigned{socket.local_endpoint().port()}
                                                                : static_cast<unsigned>(::getpid()) & 0xffff;
@@ -144,24 +146,34 @@ coil::task<> talk(coil::io_context& context, const plan& plan, statistics& count
     }
 }
 
-coil::task<> run(coil::io_context& context, const plan& plan, bool raw, statistics& counted) {
-    coil::signal_set signals(context, SIGINT, SIGTERM);
-    auto work = raw ? talk<icmp>(context, plan, counted) : talk<ping>(context, plan, counted);
-    auto race = co_await coil::when_any(std::move(work), signals.wait());
-    if (race.index() == 0)
-        race.get<0>().value();  // throws what went wrong
+coil::task<> find_and_talk(coil::io_context& context, plan plan, bool raw, statistics& counted) {
+    coil::ip::udp::resolver resolver(context);
+    const auto found = co_await coil::timeout(resolver.resolve(plan.name, ""), plan.patience);
+    plan.host = found.begin()->address();
+    if (raw)
+        co_await talk<icmp>(context, plan, counted);
+    else
+        co_await talk<ping>(context, plan, counted);
+    context.stop();
+}
+
+// Ctrl-C ends it; what came so far is counted.
+coil::task<> stop_at(coil::io_context& context, coil::signal_set signals) {
+    co_await signals.wait();
+    context.stop();
 }
 
 int main(int argc, char** argv) try {
     const example::command_line given(
         argc, argv, "Sends ICMP echo requests and says how long the replies take.",
-        {{"host", "ADDRESS", "whom to ask", "127.0.0.1"},
+        {{"host", "NAME", "whom to ask: a name, or an address", "127.0.0.1", true},
          {"count", "NUMBER", "how many requests", "4"},
          {"interval", "MS", "from one to the next", "1000"},
          {"timeout", "MS", "how long to wait before one counts as lost", "1000"},
          {"size", "BYTES", "what comes back, besides the head of 8 bytes", "56"},
          {"raw", nullptr, "use a raw socket, which needs CAP_NET_RAW"}});
-    const plan plan{.host = given.address("host"),
+    const plan plan{.name = given.host("host"),
+                    .host = {},
                     .size = given.number("size", 0, 65'000),
                     .count = given.number("count", 1, 1'000'000'000),
                     .interval = given.milliseconds("interval"),
@@ -171,7 +183,8 @@ int main(int argc, char** argv) try {
     context.on_task_error(
         [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
     statistics counted;
-    coil::co_spawn(context, run(context, plan, given.has("raw"), counted), coil::detached);
+    coil::co_spawn(context, stop_at(context, coil::signal_set(context, SIGINT, SIGTERM)), coil::detached);
+    coil::co_spawn(context, find_and_talk(context, plan, given.has("raw"), counted), coil::detached);
     context.run();
 
     std::printf("%zu sent, %zu received, %zu lost\n", counted.sent, counted.received,

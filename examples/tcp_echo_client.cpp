@@ -65,8 +65,8 @@ int main(int argc, char** argv) try {
         argc, argv,
         "Sends messages to a TCP echo server, one at a time on each connection, "
         "and checks what comes back.",
-        {{"host", "NAME", "the server's name, or its address", "127.0.0.1"},
-         {"port", "NUMBER", "the server's port", "7777"},
+        {{"host", "NAME", "the server's name, or its address", "127.0.0.1", true},
+         {"port", "PORT", "the server's port", "7777", true},
          {"connections", "NUMBER", "how many connections at once", "1"},
          {"size", "BYTES", "how large each message is", "64"},
          {"count", "NUMBER", "how many messages on each connection", "1000"},

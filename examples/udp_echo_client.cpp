@@ -91,8 +91,8 @@ coil::task<> fail_at(coil::signal_set signals) {
 int main(int argc, char** argv) try {
     const example::command_line given(
         argc, argv, "Sends datagrams to a UDP echo server, one at a time, and checks what comes back.",
-        {{"host", "NAME", "the server's name, or its address", "127.0.0.1"},
-         {"port", "NUMBER", "the server's port", "7777"},
+        {{"host", "NAME", "the server's name, or its address", "127.0.0.1", true},
+         {"port", "PORT", "the server's port", "7777", true},
          {"size", "BYTES", "how large each datagram is", "64"},
          {"count", "NUMBER", "how many datagrams", "1000"},
          {"timeout", "MS", "how long to wait before one counts as lost", "1000"}});

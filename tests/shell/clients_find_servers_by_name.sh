@@ -13,6 +13,8 @@ for address in 127.0.0.1 ::1; do
         run tcp_echo_client --host "$name" --port "$port" --count 10 --connections 3
         expect_status 0
         expect_printed '^30 messages, '
+        run tcp_echo_client "$name" "$port"
+        expect_printed '^1000 messages, '
     done
     interrupt TERM
     expect_status 0

@@ -30,9 +30,13 @@ run nslookup --name two.example --family 4 --service https
 expect_status 0
 expect_printed '^192\.0\.2\.1:443$'
 ! grep -q : "$rig/out" || ! grep -q '\[' "$rig/out" || fail "an address of IPv6 was not wanted"
+run nslookup two.example https --family 4
+expect_printed '^192\.0\.2\.1:443$'
 run nslookup --name two.example --family 6
 expect_printed '^2001:db8::1$'
 [ "$(wc -l <"$rig/out")" = 1 ] || fail "only one address is of IPv6"
+
+expect_wrong 1 "/etc/services has no such service for this protocol" nslookup --name localhost --service syslog
 
 # The other way.
 run nslookup --address 192.0.2.1

@@ -24,8 +24,17 @@ for program in $programs; do
     expect_wrong 2 "unknown option --prot" "$program" --prot 80
     expect_wrong 2 "unknown option -x" "$program" -x
     expect_wrong 2 "--port wants a value" "$program" --port
-    expect_wrong 2 "what is \"7777\"?" "$program" 7777
-    expect_wrong 2 "what is \"\"?" "$program" ''
+    case $program in
+    *_client)
+        expect_wrong 2 "what is \"more\"? Only options are expected beside NAME PORT" "$program" localhost 7777 more
+        expect_wrong 2 "--host wants a name" "$program" ''
+        expect_wrong 2 "--port wants a number" "$program" localhost http
+        ;;
+    *_server)
+        expect_wrong 2 "what is \"7777\"? Only options are expected" "$program" 7777
+        expect_wrong 2 "what is \"\"?" "$program" ''
+        ;;
+    esac
 done
 
 expect_wrong 2 "what is \"yes\"?" udp_echo_server --trains yes
