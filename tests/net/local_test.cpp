@@ -243,6 +243,13 @@ TEST_F(LocalSocket, APairOfOpenSocketsIsRefused) {
     EXPECT_FALSE(closed.is_open());
 }
 
+TEST_F(LocalSocket, APairNeedsContexts) {
+    stream::socket some(context()), none;
+    EXPECT_THROW(local::connect_pair(some, none), std::system_error);
+    EXPECT_THROW(local::connect_pair(none, some), std::system_error);
+    EXPECT_FALSE(some.is_open());
+}
+
 // ---- datagrams -------------------------------------------------------------------------------------------------------
 
 TEST_F(LocalSocket, DatagramsSayWhoseTheyAre) {
@@ -632,8 +639,8 @@ TEST_F(LocalSocket, SocatAnswersDatagrams) {
     const std::string here = folder() / "here", there = folder() / "there";
     tell([&]() -> task<> {
         datagrams::socket socket(context(), here);
-        foreign_program socat(
-            {"/usr/bin/socat", "UNIX-SENDTO:" + here + ",bind=" + there + ",null-eof", "SYSTEM:echo ready; cat; :"});
+        foreign_program socat({"/usr/bin/socat", "UNIX-SENDTO:" + here + ",bind=" + there + ",null-eof",
+                               "SYSTEM:echo ready; cat; :"});
         buffer bytes;
         auto [size, truncated, from] = co_await socket.recvfrom(bytes);
         EXPECT_EQ(text(bytes, size), "ready\n");

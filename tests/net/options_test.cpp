@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -415,6 +416,26 @@ TEST(SocketOptions, WhatIsSetIsGot) {
     tcp::congestion congestion;
     socket.get_option(congestion);
     EXPECT_EQ(congestion.value(), "reno");
+}
+
+TEST(SocketOptions, TimesAreMadeOfDurations) {
+    using namespace std::chrono_literals;
+    io_context context;
+    tcp::socket socket(context, tcp::v4());
+    socket.set_option(tcp::keep_idle(2min));
+    tcp::keep_idle idle;
+    socket.get_option(idle);
+    EXPECT_EQ(idle.value(), 120);
+    EXPECT_EQ(idle.duration(), 2min);
+    socket.set_option(tcp::user_timeout(5s));
+    tcp::user_timeout patience;
+    socket.get_option(patience);
+    EXPECT_EQ(patience.value(), 5000);
+    EXPECT_EQ(tcp::keep_interval(7s).value(), 7);
+    EXPECT_EQ(socket_base::busy_poll(1ms).value(), 1000);
+    EXPECT_EQ(socket_base::linger(true, 1min).timeout(), 60);
+    static_assert(!std::is_constructible_v<tcp::keep_idle, std::chrono::milliseconds>,
+                  "the kernel counts seconds");
 }
 
 TEST(SocketOptions, SettingABufferSizeSaysWhatWasGranted) {

@@ -80,7 +80,7 @@ concept any_socket = requires { typename Socket::endpoint_type::plain_type; } &&
 
 namespace detail {
 
-void open_pair(io_context& context, int type, int (&numbers)[2]);
+void open_pair(descriptor* one, descriptor* other, int type, int (&numbers)[2]);
 
 template <class Protocol>
 using receiving_descriptors =
@@ -103,14 +103,14 @@ struct sending_descriptors<datagram_protocol> {
 ///     local::stream_protocol::socket here(context), there(context);
 ///     local::connect_pair(here, there);
 ///
-/// Throws std::system_error: error::already_open if one of them is open, too_many_files_open ...
+/// Throws std::system_error: error::already_open if one of them is open, bad_descriptor if one has no context, too_many_files_open ...
 template <any_socket Socket>
 void connect_pair(Socket& one, Socket& other) {
     using protocol = typename Socket::protocol_type;
     if (one.is_open() || other.is_open())
         throw_failure(error::already_open, "connect_pair");
     int numbers[2];
-    detail::open_pair(one.context(), protocol().type(), numbers);
+    detail::open_pair(one.use().record, other.use().record, protocol().type(), numbers);
     unique_descriptor second(numbers[1]);
     one.assign(protocol(), numbers[0]);
     other.assign(protocol(), second.get());

@@ -6,6 +6,7 @@
 
 #include <coil/base/address.hpp>
 #include <coil/base/endpoint.hpp>
+#include <coil/base/time.hpp>
 #include <coil/base/wait_type.hpp>
 
 #include <concepts>
@@ -87,6 +88,20 @@ public:
     static constexpr int name() noexcept { return Name; }
 };
 
+/// An option that is a time, which the kernel counts in `Unit`: made of a number of these, or of any duration that is a whole number
+/// of them.
+///
+///     socket.set_option(tcp::keep_idle(30s));
+template <int Level, int Name, class Unit>
+class duration_option : public option<Level, Name, int> {
+public:
+    using option<Level, Name, int>::option;
+    constexpr explicit duration_option(Unit duration) noexcept
+        : option<Level, Name, int>(static_cast<int>(duration.count())) {}
+
+    constexpr Unit duration() const noexcept { return Unit(this->value()); }
+};
+
 /// An option of which the kernel may grant another value than was asked for: set_option() gives what it has granted.
 template <int Level, int Name, class T>
 class negotiated_option : public option<Level, Name, T> {
@@ -136,6 +151,8 @@ public:
     public:
         constexpr linger() noexcept = default;
         constexpr linger(bool enabled, int seconds) noexcept : option(::linger{enabled ? 1 : 0, seconds}) {}
+        constexpr linger(bool enabled, std::chrono::seconds duration) noexcept
+            : linger(enabled, static_cast<int>(duration.count())) {}
         constexpr bool enabled() const noexcept { return value().l_onoff != 0; }
         constexpr int timeout() const noexcept { return value().l_linger; }
     };
@@ -149,7 +166,9 @@ public:
     using out_of_band_inline = option<SOL_SOCKET, SO_OOBINLINE, bool>;
 
     // Speed and measurement.
-    using busy_poll = option<SOL_SOCKET, SO_BUSY_POLL, int>;  // microseconds; to raise it needs CAP_NET_ADMIN
+    using busy_poll =
+        duration_option<SOL_SOCKET, SO_BUSY_POLL,
+                        std::chrono::microseconds>;  // microseconds; to raise it needs CAP_NET_ADMIN
     using incoming_cpu = option<SOL_SOCKET, SO_INCOMING_CPU, int>;
     using max_pacing_rate = option<SOL_SOCKET, SO_MAX_PACING_RATE, unsigned>;  // bytes per second
     using timestamping = option<SOL_SOCKET, SO_TIMESTAMPING, int>;             // SOF_TIMESTAMPING_... flags
@@ -183,16 +202,22 @@ struct tcp_option {
     using congestion = text_option<IPPROTO_TCP, 13, 16>;          // TCP_CONGESTION, such as "cubic"
 
     // When the peer is given up.
-    using keep_idle = option<IPPROTO_TCP, 4, int>;      // TCP_KEEPIDLE, seconds of silence before a probe
-    using keep_interval = option<IPPROTO_TCP, 5, int>;  // TCP_KEEPINTVL, seconds between probes
-    using keep_count = option<IPPROTO_TCP, 6, int>;     // TCP_KEEPCNT, probes without an answer
-    using user_timeout = option<IPPROTO_TCP, 18, int>;  // TCP_USER_TIMEOUT, milliseconds without an answer
-    using syn_count = option<IPPROTO_TCP, 7, int>;      // TCP_SYNCNT, tries of a connect
+    using keep_idle =
+        duration_option<IPPROTO_TCP, 4,
+                        std::chrono::seconds>;  // TCP_KEEPIDLE, seconds of silence before a probe
+    using keep_interval =
+        duration_option<IPPROTO_TCP, 5, std::chrono::seconds>;  // TCP_KEEPINTVL, seconds between probes
+    using keep_count = option<IPPROTO_TCP, 6, int>;             // TCP_KEEPCNT, probes without an answer
+    using user_timeout =
+        duration_option<IPPROTO_TCP, 18,
+                        std::chrono::milliseconds>;  // TCP_USER_TIMEOUT, milliseconds without an answer
+    using syn_count = option<IPPROTO_TCP, 7, int>;   // TCP_SYNCNT, tries of a connect
 
     // How a connection begins.
-    using defer_accept = option<IPPROTO_TCP, 9, int>;         // TCP_DEFER_ACCEPT, seconds to wait for data
-    using fast_open = option<IPPROTO_TCP, 23, int>;           // TCP_FASTOPEN, of an acceptor: its queue
-    using fast_open_connect = option<IPPROTO_TCP, 30, bool>;  // TCP_FASTOPEN_CONNECT
+    using defer_accept =
+        duration_option<IPPROTO_TCP, 9, std::chrono::seconds>;  // TCP_DEFER_ACCEPT, seconds to wait for data
+    using fast_open = option<IPPROTO_TCP, 23, int>;             // TCP_FASTOPEN, of an acceptor: its queue
+    using fast_open_connect = option<IPPROTO_TCP, 30, bool>;    // TCP_FASTOPEN_CONNECT
 
     /// TCP_INFO, to read only: with the `tcp_info` of <netinet/tcp.h> or of <linux/tcp.h>, as you like.
     /// What an older kernel doesn't know is 0.
