@@ -43,7 +43,6 @@ TEST(PatientSend, AsksTheKernelNotToWait) {
 
 TEST(PatientSend, ToAnAddressLooksForRoomThereAndSendsAgain) {
     sender one;
-    std::string asked;
     one.context.run([&]() -> task<> {
         one.context.answer_next(-EAGAIN);
         one.context.answer_next(POLLOUT);  // we have room

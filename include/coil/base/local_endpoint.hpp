@@ -49,7 +49,7 @@ public:
     /// As the constructor takes it: an abstract name with its NUL before it. Empty if unnamed.
     [[nodiscard]] constexpr std::string_view path() const noexcept { return {name_, size_}; }
     [[nodiscard]] constexpr int family() const noexcept { return AF_UNIX; }
-    /// /run/app.sock, @name (abstract), (unnamed). Bytes that don't print are written like \x1b.
+    /// /run/app.sock, @name (abstract), (unnamed). Bytes that don't print are written in hexadecimal.
     [[nodiscard]] std::string to_string() const;
 
     /// Fills `target`, and returns the size of what is in it, as bind(2) wants it.
