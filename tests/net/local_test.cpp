@@ -198,6 +198,43 @@ TEST_F(LocalSocket, AConnectThatWaitsForRoomCanBeCancelled) {
     });
 }
 
+// With all that waits in it: a connect, a send, receives of each kind.
+TEST_F(LocalSocket, AContextIsDestroyedWhileTheyWait) {
+    const stream::endpoint name(own_name("destroyed"));
+    real_context doomed;
+    stream::acceptor acceptor(doomed.io());
+    acceptor.open();
+    acceptor.bind(name);
+    acceptor.listen(0);
+    stream::socket first(doomed.io()), second(doomed.io());
+    packets::socket near(doomed.io()), far(doomed.io());
+    datagrams::socket deaf(doomed.io(), datagrams::endpoint(own_name("deaf"))),
+        loud(doomed.io(), datagrams());
+    local::connect_pair(near, far);
+    std::array<char, 10> one, other;
+    std::array<unique_descriptor, 2> places;
+    int ended = 0;
+    const auto all = [&](int which) -> task<> {
+        if (which == 0) {
+            co_await first.connect(name);
+            co_await second.connect(name);
+        } else if (which == 1) {
+            for (;;)
+                co_await loud.sendto("hello", deaf.local_endpoint());
+        } else if (which == 2) {
+            co_await near.recv(one, other);
+        } else {
+            co_await local::recv_descriptors(far, one, places);
+        }
+        ++ended;
+    };
+    for (int which = 0; which < 4; ++which)
+        co_spawn(doomed.io(), all, which, detached);
+    doomed.io().run_for(20ms);
+    doomed.destroy();
+    EXPECT_EQ(ended, 0);
+}
+
 TEST_F(LocalSocket, ThePeersCredentialsAreThoseOfTheOtherProcess) {
     tell([&]() -> task<> {
         stream::socket near(context()), far(context());

@@ -80,6 +80,28 @@ TEST(RecvDatagram, FillsSeveralBuffersOneAfterTheOther) {
     EXPECT_EQ(context.script().latest().opcode, IORING_OP_RECVMSG);
 }
 
+TEST(RecvDatagram, IntoSeveralBuffersIsCancelledAndDestroyedWhileItWaits) {
+    for (const bool destroyed: {false, true}) {
+        scripted_context context;
+        auto socket = context.connected_datagram_socket();
+        std::array<char, 3> head;
+        bytes rest;
+        std::error_code error;
+        const auto waiting = context.spawn([&]() -> task<> {
+            auto [ec, received] = co_await as_tuple(socket.recv(head, rest));
+            error = ec;
+        });
+        context.poll();
+        if (destroyed) {
+            context.destroy();
+            continue;
+        }
+        socket.cancel();
+        context.run();
+        EXPECT_EQ(error, error::operation_aborted);
+    }
+}
+
 TEST(RecvDatagram, IntoMoreBuffersThanTheKernelTakesIsRefused) {
     scripted_context context;
     auto socket = context.connected_datagram_socket();

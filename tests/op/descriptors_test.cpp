@@ -74,6 +74,27 @@ TEST(SendDescriptors, AskTheKernelForNothingThatItWouldMisunderstand) {
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 0u);
 }
 
+TEST(SendDescriptors, IsCancelledAndDestroyedWhileTheKernelHasIt) {
+    for (const bool destroyed: {false, true}) {
+        scripted_context context;
+        auto socket = connected<stream>(context);
+        std::error_code error;
+        const auto waiting = context.spawn([&]() -> task<> {
+            auto [ec, n] =
+                co_await as_tuple(timeout(local::send_descriptors(socket, "x", std::array{7}), 1s));
+            error = ec;
+        });
+        context.poll();
+        EXPECT_EQ(context.script().in_flight(IORING_OP_SENDMSG).size(), 1u);
+        if (destroyed) {
+            context.destroy();
+            continue;
+        }
+        context.run();
+        EXPECT_EQ(error, error::timed_out);
+    }
+}
+
 TEST(RecvDescriptors, FillsThePlacesInOrder) {
     scripted_context context;
     auto socket = connected<stream>(context);
