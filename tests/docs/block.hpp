@@ -52,6 +52,9 @@ int run(task<> (*body)(io_context&));
 /// Throws if that does not hold.
 void expect(bool what, std::source_location where = std::source_location::current());
 
+/// Ends the block as one that can't be run, where nobody knows the name localhost: a machine without a hosts file.
+void needs_localhost();
+
 /// Two ends of one connection.
 task<std::pair<ip::tcp::socket, ip::tcp::socket>> connected(io_context& context);
 

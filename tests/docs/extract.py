@@ -27,6 +27,7 @@ KINDS = {"program", "in: task", "declarations"}
 FRAGMENT_NAMES = """\
 using coil::docs::connected;
 using coil::docs::expect;
+using coil::docs::needs_localhost;
 using coil::ip::tcp;
 using coil::ip::udp;
 using namespace std::chrono_literals;

@@ -6,8 +6,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <net/if.h>
+#include <netdb.h>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
@@ -86,6 +88,15 @@ int run(task<> (*body)(io_context&)) {
     if (!ended && !context.stopped())
         std::fprintf(stderr, "it did not end\n");
     return failed || (!ended && !context.stopped()) ? 1 : 0;
+}
+
+void needs_localhost() {
+    addrinfo* found = nullptr;
+    if (const int failure = ::getaddrinfo("localhost", nullptr, nullptr, &found)) {
+        std::fprintf(stderr, "localhost: %s\n", ::gai_strerror(failure));
+        std::_Exit(skipped);
+    }
+    ::freeaddrinfo(found);
 }
 
 void expect(bool what, std::source_location where) {
