@@ -23,6 +23,7 @@
 
 #include "resolver/name_oracle.hpp"
 #include "support/real_context.hpp"
+#include "support/small_rings.hpp"
 
 namespace coil::test {
 namespace {
@@ -535,7 +536,7 @@ TEST_F(ResolverThatHangs, AnAnswerAndACancelMayMeet) {
 TEST_F(ResolverThatHangs, AFrameMayBeDestroyedWhileTheAnswerComes) {
     oracle.answer("quick", "192.0.2.1:80");
     for (int i = 0; i < 100; ++i) {
-        context.emplace();
+        context.emplace(test::small_rings);
         resolver.emplace(*context);
         context
             ->spawn([&]() -> task<> {

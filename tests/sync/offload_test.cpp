@@ -23,6 +23,7 @@
 #include <coil/loop/io_context.hpp>
 
 #include "coro/manual_scheduler.hpp"
+#include "support/small_rings.hpp"
 #include "sync/lingering_scheduler.hpp"
 
 namespace coil::test {
@@ -461,7 +462,7 @@ TEST_F(Offload, TheLoopMayEndAsSoonAsTheValueIsThere) {
 TEST_F(Offload, RacesTheEndOfAnIoContext) {
     for (int i = 0; i < 200; ++i) {
         int local = i;
-        const auto context = std::make_unique<io_context>();
+        const auto context = std::make_unique<io_context>(test::small_rings);
         const auto story = [&]() -> task<> { co_await offload(pool_, [&local] { ++local; }); };
         co_spawn(*context, story(), detached);
         context->poll();

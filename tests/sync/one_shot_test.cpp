@@ -21,6 +21,7 @@
 #include <coil/loop/io_context.hpp>
 
 #include "coro/manual_scheduler.hpp"
+#include "support/small_rings.hpp"
 #include "sync/courier.hpp"
 #include "sync/lingering_scheduler.hpp"
 
@@ -555,7 +556,7 @@ TEST(OneShotRace, OfACompletionAndTheEndOfAnIoContext) {
     courier courier;
     for (int i = 0; i < 300; ++i) {
         one_shot<int> answer;
-        const auto context = std::make_unique<io_context>();
+        const auto context = std::make_unique<io_context>(test::small_rings);
         co_spawn(*context, value_of(answer), detached);
         context->poll();
         courier.leave(answer.get_completer());
