@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 #include <type_traits>
 
-#include <coil/net/socket.hpp>
-#include <coil/op/connect.hpp>
+#include <coil/net/protocol_socket.hpp>
 #include <coil/op/message.hpp>
 #include <coil/op/patient.hpp>
 #include <coil/op/recv.hpp>
@@ -31,7 +30,8 @@ namespace coil::COIL_ABI {
 ///
 /// Sends may overlap. Receives may too: they are served in order.
 template <class Protocol>
-class datagram_socket : public basic_socket {
+class datagram_socket : public protocol_socket<Protocol> {
+    using protocol_socket<Protocol>::handle_;
     static constexpr bool is_ip = std::same_as<typename Protocol::endpoint::plain_type, ip::endpoint>;
     template <class Description, lane... Lane>
     using sending = std::conditional_t<is_ip, Description, op::patient_description<Description, Lane...>>;
@@ -41,44 +41,16 @@ class datagram_socket : public basic_socket {
     }
 
 public:
-    using protocol_type = Protocol;
     using endpoint_type = typename Protocol::endpoint;
     using plain_endpoint = typename endpoint_type::plain_type;
 
     /// A socket of no context, to be assigned to.
     datagram_socket() noexcept = default;
-    explicit datagram_socket(io_context& context) noexcept : basic_socket(context) {}
-    datagram_socket(io_context& context, const Protocol& protocol) : basic_socket(context) { open(protocol); }
-    /// Opened, and bound to an address of this machine. An IPv6 endpoint takes IPv4 datagrams as well.
-    datagram_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
-        open(local.protocol());
-        bind(local);
-    }
-
-    void open(const Protocol& protocol = usual<Protocol>()) {
-        basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
-    }
-    void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
-    void bind(const endpoint_type& local) { basic_socket::bind(local); }
-
-    [[nodiscard]] endpoint_type local_endpoint() const {
-        return basic_socket::local_endpoint<endpoint_type>();
-    }
-    [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
-        return basic_socket::local_endpoint<endpoint_type>(error);
-    }
-    [[nodiscard]] endpoint_type remote_endpoint() const {
-        return basic_socket::remote_endpoint<endpoint_type>();
-    }
-    [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
-        return basic_socket::remote_endpoint<endpoint_type>(error);
-    }
+    using protocol_socket<Protocol>::protocol_socket;
 
     /// connect(2): from now on only this peer's datagrams are received, and its port being closed is reported as
     /// connection_refused by a later operation. Opens the socket if it is closed.
-    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
-        return connect_to(peer);
-    }
+    using protocol_socket<Protocol>::connect;
 
     /// recv(2): takes the next datagram of the connected peer.
     /// Completes: with its size and whether it was cut to the buffer's. 0 bytes are a datagram, too.
@@ -173,8 +145,6 @@ public:
     {
         return {handle_.use(flags), many, &to};
     }
-
-    completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
 };
 
 }  // namespace coil::COIL_ABI

@@ -6,9 +6,8 @@
 
 #include <cstddef>
 #include <sys/socket.h>
-#include <system_error>
 
-#include <coil/net/socket.hpp>
+#include <coil/net/protocol_socket.hpp>
 #include <coil/op/accept.hpp>
 #include <coil/op/message.hpp>
 #include <coil/op/recv.hpp>
@@ -27,47 +26,11 @@ class accept_operation;
 ///
 /// Sends may overlap. Receives may too: they are served in order.
 template <class Protocol>
-class seq_packet_socket : public basic_socket {
+class seq_packet_socket : public protocol_socket<Protocol> {
 public:
-    using protocol_type = Protocol;
-    using endpoint_type = typename Protocol::endpoint;
-
     /// A socket of no context, to be assigned to.
     seq_packet_socket() noexcept = default;
-    explicit seq_packet_socket(io_context& context) noexcept : basic_socket(context) {}
-    seq_packet_socket(io_context& context, const Protocol& protocol) : basic_socket(context) {
-        open(protocol);
-    }
-    /// Opened, and bound to an address of this machine.
-    seq_packet_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
-        open(local.protocol());
-        bind(local);
-    }
-
-    void open(const Protocol& protocol = usual<Protocol>()) {
-        basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
-    }
-    /// Takes an open descriptor, which is the socket's to close from now on.
-    void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
-    void bind(const endpoint_type& local) { basic_socket::bind(local); }
-
-    [[nodiscard]] endpoint_type local_endpoint() const {
-        return basic_socket::local_endpoint<endpoint_type>();
-    }
-    [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
-        return basic_socket::local_endpoint<endpoint_type>(error);
-    }
-    [[nodiscard]] endpoint_type remote_endpoint() const {
-        return basic_socket::remote_endpoint<endpoint_type>();
-    }
-    [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
-        return basic_socket::remote_endpoint<endpoint_type>(error);
-    }
-
-    /// connect(2). Opens the socket if it is closed. As of a `stream_socket`.
-    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
-        return connect_to(peer);
-    }
+    using protocol_socket<Protocol>::protocol_socket;
 
     /// recv(2): takes the next message.
     /// Completes: with its size and whether it was cut to the buffer's; the rest of it is lost. With 0 bytes when the peer has
@@ -110,16 +73,14 @@ public:
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 
-    /// shutdown(2), now. The result may be awaited or dropped.
-    completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
-
 private:
     template <class>
     friend class accept_operation;
 
-    seq_packet_socket(int accepted, const descriptor& acceptor) : basic_socket(acceptor.context()) {
-        handle_.adopt_accepted(accepted, acceptor);
-    }
+    using protocol_socket<Protocol>::handle_;
+
+    seq_packet_socket(int accepted, const descriptor& acceptor)
+        : protocol_socket<Protocol>(accepted, acceptor) {}
 };
 
 }  // namespace coil::COIL_ABI

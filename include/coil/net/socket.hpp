@@ -12,7 +12,6 @@
 #include <coil/coro/completed.hpp>
 #include <coil/loop/descriptor.hpp>
 #include <coil/net/options.hpp>
-#include <coil/op/connect.hpp>
 #include <coil/op/wait.hpp>
 
 namespace coil::COIL_ABI {
@@ -118,12 +117,6 @@ protected:
         typename Endpoint::sockaddr_type address;
         const socklen_t size = local.to_sockaddr(address);
         bind(&address, size);
-    }
-    template <class Endpoint>
-    [[nodiscard]] op::connect_description<Endpoint> connect_to(const Endpoint& peer) {
-        const auto used = handle_.use();
-        return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
-                 static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};
     }
     void listen(int backlog);
     completed shutdown(shutdown_type what) noexcept;

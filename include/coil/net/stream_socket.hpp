@@ -8,9 +8,8 @@
 #include <cstddef>
 #include <sys/socket.h>
 
-#include <coil/net/socket.hpp>
+#include <coil/net/protocol_socket.hpp>
 #include <coil/op/accept.hpp>
-#include <coil/op/connect.hpp>
 #include <coil/op/message.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/recv_stream.hpp>
@@ -28,51 +27,11 @@ namespace coil::COIL_ABI {
 /// One task may receive while another sends; a second reader, or a second writer, is refused with
 /// error::operation_in_progress (and stops a program whose library was built with assertions).
 template <class Protocol>
-class stream_socket : public basic_socket {
+class stream_socket : public protocol_socket<Protocol> {
 public:
-    using protocol_type = Protocol;
-    using endpoint_type = typename Protocol::endpoint;
-
     /// A socket of no context, to be assigned to.
     stream_socket() noexcept = default;
-    explicit stream_socket(io_context& context) noexcept : basic_socket(context) {}
-    stream_socket(io_context& context, const Protocol& protocol) : basic_socket(context) { open(protocol); }
-    /// Opened, and bound to an address of this machine.
-    stream_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
-        open(local.protocol());
-        bind(local);
-    }
-
-    void open(const Protocol& protocol = usual<Protocol>()) {
-        basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
-    }
-    /// Takes an open descriptor, which is the socket's to close from now on.
-    void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
-    void bind(const endpoint_type& local) { basic_socket::bind(local); }
-
-    [[nodiscard]] endpoint_type local_endpoint() const {
-        return basic_socket::local_endpoint<endpoint_type>();
-    }
-    [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
-        return basic_socket::local_endpoint<endpoint_type>(error);
-    }
-    /// The peer, also after it has reset the connection. After connect() known without a system call; that of an accepted
-    /// socket is asked for once, by the first who wants it: getpeername(2).
-    [[nodiscard]] endpoint_type remote_endpoint() const {
-        return basic_socket::remote_endpoint<endpoint_type>();
-    }
-    [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
-        return basic_socket::remote_endpoint<endpoint_type>(error);
-    }
-
-    /// connect(2). Opens the socket if it is closed.
-    /// Completes: when connected, or refused. Errors: connection_refused, timed_out of the kernel, network_unreachable ...
-    /// Cancel:    operation_aborted. After any error the socket is closed, options set on it are gone; the next connect
-    ///            opens a new one.
-    /// Cost:      one SQE, no allocation; socket(2) if it was closed.
-    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
-        return connect_to(peer);
-    }
+    using protocol_socket<Protocol>::protocol_socket;
 
     /// recv(2): waits for bytes, and takes what is there.
     /// Completes: with 1 to buffer.size() bytes; with 0 when the peer has finished sending. An empty buffer: at once, with 0.
@@ -133,17 +92,13 @@ public:
     [[nodiscard]] bool at_mark() const { return basic_socket::at_mark(); }
     [[nodiscard]] bool at_mark(std::error_code& error) const noexcept { return basic_socket::at_mark(error); }
 
-    /// shutdown(2), now: shutdown_send lets the peer see the end of the stream, shutdown_receive ends our pending recv with
-    /// operation_aborted. The result may be awaited or dropped.
-    completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
-
 private:
     template <class>
     friend class accept_operation;
 
-    stream_socket(int accepted, const descriptor& acceptor) : basic_socket(acceptor.context()) {
-        handle_.adopt_accepted(accepted, acceptor);
-    }
+    using protocol_socket<Protocol>::handle_;
+
+    stream_socket(int accepted, const descriptor& acceptor) : protocol_socket<Protocol>(accepted, acceptor) {}
 };
 
 /// An accept that gives a socket.

@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <cstdint>
+#include <system_error>
+
+#include <coil/net/socket.hpp>
+#include <coil/op/connect.hpp>
+
+namespace coil::COIL_ABI {
+
+/// What the sockets of a protocol have in common that can have a peer: `stream_socket`, `datagram_socket`, `seq_packet_socket`.
+template <class Protocol>
+class protocol_socket : public basic_socket {
+public:
+    using protocol_type = Protocol;
+    using endpoint_type = typename Protocol::endpoint;
+
+    /// A socket of no context, to be assigned to.
+    protocol_socket() noexcept = default;
+    explicit protocol_socket(io_context& context) noexcept : basic_socket(context) {}
+    protocol_socket(io_context& context, const Protocol& protocol) : basic_socket(context) { open(protocol); }
+    /// Opened, and bound to an address of this machine. An IPv6 endpoint is for IPv4 as well.
+    protocol_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
+        open(local.protocol());
+        bind(local);
+    }
+
+    void open(const Protocol& protocol = usual<Protocol>()) {
+        basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
+    }
+    /// Takes an open descriptor, which is the socket's to close from now on.
+    void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
+    void bind(const endpoint_type& local) { basic_socket::bind(local); }
+
+    [[nodiscard]] endpoint_type local_endpoint() const {
+        return basic_socket::local_endpoint<endpoint_type>();
+    }
+    [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
+        return basic_socket::local_endpoint<endpoint_type>(error);
+    }
+    /// The peer, also after it has reset the connection. After connect() known without a system call; that of an accepted
+    /// socket is asked for once, by the first who wants it: getpeername(2).
+    [[nodiscard]] endpoint_type remote_endpoint() const {
+        return basic_socket::remote_endpoint<endpoint_type>();
+    }
+    [[nodiscard]] endpoint_type remote_endpoint(std::error_code& error) const noexcept {
+        return basic_socket::remote_endpoint<endpoint_type>(error);
+    }
+
+    /// connect(2). Opens the socket if it is closed.
+    /// Completes: when connected, or refused. Errors: connection_refused, timed_out of the kernel, network_unreachable ...
+    /// Cancel:    operation_aborted. After any error the socket is closed, options set on it are gone; the next connect
+    ///            opens a new one.
+    /// Cost:      one SQE, no allocation; socket(2) if it was closed.
+    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
+        const auto used = handle_.use();
+        return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
+                 static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};
+    }
+
+    /// shutdown(2), now: shutdown_send lets the peer of a connection see its end, shutdown_receive ends our pending receives with
+    /// operation_aborted. The result may be awaited or dropped.
+    completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
+
+protected:
+    protocol_socket(int accepted, const descriptor& acceptor) : basic_socket(acceptor.context()) {
+        handle_.adopt_accepted(accepted, acceptor);
+    }
+    protocol_socket(protocol_socket&&) noexcept = default;
+    protocol_socket& operator=(protocol_socket&&) noexcept = default;
+    ~protocol_socket() = default;
+};
+
+}  // namespace coil::COIL_ABI
