@@ -3,21 +3,19 @@
 #include "base/address_text.hpp"
 
 #include <cstring>
-#include <string_view>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/local_endpoint.hpp>
+
+#include "base/hex.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
 
 std::string bytes_text(const unsigned char* bytes, std::size_t size) {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string text;
-    for (std::size_t i = 0; i < size; ++i) {
-        text += digits[bytes[i] >> 4];
-        text += digits[bytes[i] & 15];
-    }
+    for (std::size_t i = 0; i < size; ++i)
+        append_hex(text, bytes[i]);
     return text;
 }
 

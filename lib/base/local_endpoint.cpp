@@ -7,6 +7,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/hex.hpp"
 #include "base/quoted.hpp"
 
 namespace coil::COIL_ABI::local {
@@ -58,14 +59,11 @@ std::string endpoint::to_string() const {
         return "(unnamed)";
     std::string text;
     for (const char each: path().substr(is_abstract() ? 1 : 0)) {
-        constexpr std::string_view digits = "0123456789abcdef";
         const auto byte = static_cast<unsigned char>(each);
         if (byte >= 0x20 && byte != 0x7f) {
             text += each;  // of UTF-8, too
         } else {
-            text += "\\x";
-            text += digits[byte >> 4];
-            text += digits[byte & 15];
+            append_hex(text.append("\\x"), byte);
         }
     }
     return is_abstract() ? "@" + text : text;
