@@ -75,6 +75,20 @@ wait_for() {
     started=$still_started
 }
 
+# kill_at_once: the server started last, which has no say in it. The kernel closes the sockets of a ring some milliseconds after its
+# process has ended; until then they take connections, which nobody will serve.
+kill_at_once() {
+    interrupt KILL
+    wait_until '! is_bound "$port"' || fail "port $port is still bound"
+}
+
+# Whether a socket listens on this port, or receives datagrams there.
+is_bound() {
+    awk -v port=":$(printf %04X "$1")" '
+        (FILENAME ~ "udp" || $4 == "0A") && substr($2, length($2) - 4) == port { bound = 1 }
+        END { exit !bound }' /proc/net/[tu][cd]p*
+}
+
 # wait_until CONDITION: for 20 s at most.
 wait_until() {
     tries=0

@@ -21,8 +21,7 @@ for kind in tcp udp; do
         expect_status 0
         expect_printed '^how are you\?$'
     done
-    kill "$server"
-    wait_for "$server"
+    kill_at_once
 done
 
 # Many clients at once.
@@ -38,8 +37,7 @@ done
 for each in 1 2 3 4 5 6 7 8; do
     [ "$(cat "$rig/out$each")" = "client $each" ] || fail "client $each got something else"
 done
-kill "$server"
-wait_for "$server"
+kill_at_once
 
 # Nobody there.
 run tcp_client 127.0.0.1 "$port"
