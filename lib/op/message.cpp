@@ -84,8 +84,7 @@ bool sendmsg::await_ready() noexcept {
     if ((lane() != lane::write && buffers_.size() > IOV_MAX) || !may_send_directly(total_size(buffers_)))
         return false;
     fill_message();
-    return finish_directly(target().context().kernel().sendmsg(target().number(), message_,
-                                                               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT));
+    return sendmsg_directly(message_, flags_);
 }
 
 void sendmsg::fill_message() noexcept {
@@ -95,9 +94,8 @@ void sendmsg::fill_message() noexcept {
 }
 
 void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
-    count();
     fill_message();
-    io_uring_prep_sendmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_NOSIGNAL));
+    prepare_sendmsg(sqe, message_, flags_);
 }
 
 outcome<std::size_t> sendmsg::await_outcome() noexcept {

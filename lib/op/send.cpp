@@ -32,6 +32,16 @@ bool sender::finish_directly(std::int32_t result) noexcept {
     return true;
 }
 
+bool sender::sendmsg_directly(const msghdr& message, int flags) noexcept {
+    return finish_directly(
+        target().context().kernel().sendmsg(target().number(), message, flags | MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+void sender::prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message, int flags) noexcept {
+    count();
+    io_uring_prep_sendmsg(&sqe, target().number(), &message, static_cast<unsigned>(flags | MSG_NOSIGNAL));
+}
+
 void sender::count() noexcept { target().context().count_ring_send(); }
 
 outcome<std::size_t> sender::outcome_of(std::size_t size) noexcept {

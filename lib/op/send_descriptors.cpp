@@ -5,13 +5,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include <liburing.h>
-
 #include <coil/coro/frame_allocator.hpp>
-#include <coil/loop/io_context.hpp>
 
 #include "op/message.hpp"
-#include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI::op {
 namespace {
@@ -38,8 +34,7 @@ bool send_descriptors::await_ready() {
     if (is_refused() || !may_send_directly(buffer_.size()))
         return false;
     fill_message();
-    return finish_directly(target().context().kernel().sendmsg(target().number(), message_,
-                                                               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT));
+    return sendmsg_directly(message_, flags_);
 }
 
 void send_descriptors::await_suspend(std::coroutine_handle<> caller) {
@@ -68,10 +63,7 @@ void send_descriptors::fill_message() {
     message_.msg_controllen = control_size();
 }
 
-void send_descriptors::prepare(io_uring_sqe& sqe) noexcept {
-    count();
-    io_uring_prep_sendmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_NOSIGNAL));
-}
+void send_descriptors::prepare(io_uring_sqe& sqe) noexcept { prepare_sendmsg(sqe, message_, flags_); }
 
 outcome<std::size_t> send_descriptors::await_outcome() noexcept { return outcome_of(buffer_.size()); }
 

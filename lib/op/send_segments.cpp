@@ -7,12 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
-#include <liburing.h>
-
-#include <coil/loop/io_context.hpp>
-
 #include "op/message.hpp"
-#include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI::op {
 
@@ -36,8 +31,7 @@ bool send_segments::await_ready() noexcept {
     if (refusal() != 0 || !may_send_directly(bytes_.size()))
         return false;
     fill_message();
-    return finish_directly(target().context().kernel().sendmsg(target().number(), message_,
-                                                               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT));
+    return sendmsg_directly(message_, flags_);
 }
 
 void send_segments::await_suspend(std::coroutine_handle<> caller) {
@@ -50,9 +44,7 @@ void send_segments::await_suspend(std::coroutine_handle<> caller) {
 }
 
 void send_segments::fill_message() noexcept {
-    message_ = msghdr{};
-    message_.msg_iov = reinterpret_cast<iovec*>(&bytes_);
-    message_.msg_iovlen = 1;
+    message_ = message_of(&bytes_, 1);
     if (to_size_ > 0) {
         message_.msg_name = &to_.any;
         message_.msg_namelen = to_size_;
@@ -69,9 +61,8 @@ void send_segments::fill_message() noexcept {
 }
 
 void send_segments::prepare(io_uring_sqe& sqe) noexcept {
-    count();
     fill_message();
-    io_uring_prep_sendmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_NOSIGNAL));
+    prepare_sendmsg(sqe, message_, flags_);
 }
 
 outcome<std::size_t> send_segments::await_outcome() noexcept { return outcome_of(bytes_.size()); }

@@ -29,6 +29,10 @@ protected:
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
     /// The end of what was sent so. False: it would have to wait, and goes through the ring.
     [[nodiscard]] bool finish_directly(std::int32_t result) noexcept;
+    /// A sendmsg(2) so, and its end. False, as above.
+    [[nodiscard]] bool sendmsg_directly(const msghdr& message, int flags) noexcept;
+    /// A sendmsg(2) through the ring.
+    void prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message, int flags) noexcept;
     /// Whom it is for, if that isn't who the socket is connected to.
     [[nodiscard]] const sockaddr* receiver() const noexcept { return nullptr; }
     [[nodiscard]] socklen_t receiver_size() const noexcept { return 0; }
