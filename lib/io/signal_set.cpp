@@ -13,6 +13,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <liburing.h>
+
 #include <coil/loop/io_context.hpp>
 
 namespace coil::COIL_ABI {
@@ -214,7 +216,11 @@ signal_set::wait_description signal_set::wait() { return {handle_.use(), subscri
 signal_set::wait_operation::wait_operation(const descriptor_use& target,
                                            detail::signal_subscription& subscription,
                                            environment& task) noexcept
-    : op::poll(target, POLLIN, task), subscription_(&subscription) {}
+    : operation(target, task, lane::queue), subscription_(&subscription) {}
+
+void signal_set::wait_operation::prepare(io_uring_sqe& sqe) noexcept {
+    io_uring_prep_poll_add(&sqe, target().number(), POLLIN);
+}
 
 std::coroutine_handle<> signal_set::wait_operation::run() noexcept {
     if (answer().result < 0 || was_cancelled() || env().stop_requested())

@@ -3,16 +3,19 @@
 #include <coil/io/signal_set.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <coil/algo/timeout.hpp>
@@ -20,6 +23,7 @@
 #include <coil/io/sleep.hpp>
 
 #include "support/real_context.hpp"
+#include "support/scripted_context.hpp"
 
 namespace coil::test {
 namespace {
@@ -154,6 +158,38 @@ TEST_F(SignalSet, AddedTwiceIsAddedOnce) {
             EXPECT_FALSE(co_await has_one(set));
         }
         EXPECT_EQ(action_of(SIGUSR1), before);
+    });
+}
+
+TEST_F(SignalSet, WaitsInOnePollOfTheRing) {
+    scripted_context scripted;
+    signal_set set(scripted.io(), SIGUSR1);
+    scripted.run([&]() -> task<> {
+        ::raise(SIGUSR1);
+        scripted.answer_next(POLLIN);
+        EXPECT_EQ(co_await set.wait(), SIGUSR1);
+    });
+    const auto& sqe = scripted.script().latest();
+    EXPECT_EQ(sqe.opcode, IORING_OP_POLL_ADD);
+    EXPECT_EQ(sqe.poll32_events, static_cast<unsigned>(POLLIN));
+    EXPECT_EQ(sqe.len, 0u);  // once
+}
+
+TEST_F(SignalSet, APollThatFailsIsTheWaitsError) {
+    scripted_context scripted;
+    signal_set set(scripted.io(), SIGUSR1);
+    scripted.run([&]() -> task<> {
+        scripted.answer_next(-ENOMEM);
+        try {
+            co_await set.wait();
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), std::errc::not_enough_memory);
+            EXPECT_NE(std::string_view(failure.what()).find("signal wait"), std::string_view::npos);
+        }
+        ::raise(SIGUSR1);
+        scripted.answer_next(POLLIN);
+        EXPECT_EQ(co_await set.wait(), SIGUSR1);
     });
 }
 

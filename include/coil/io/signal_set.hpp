@@ -9,7 +9,7 @@
 
 #include <coil/base/outcome.hpp>
 #include <coil/loop/descriptor.hpp>
-#include <coil/op/poll.hpp>
+#include <coil/loop/operation.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -63,8 +63,8 @@ private:
     detail::signal_subscription* subscription_ = nullptr;
 };
 
-/// Polls the eventfd until a signal has been noted.
-class [[nodiscard]] signal_set::wait_operation final : public op::poll {
+/// Polls the eventfd (IORING_OP_POLL_ADD) until a signal has been noted.
+class [[nodiscard]] signal_set::wait_operation final : public operation {
 public:
     wait_operation(const descriptor_use& target, detail::signal_subscription& subscription,
                    environment& task) noexcept;
@@ -74,6 +74,7 @@ public:
     int await_resume();
 
 protected:
+    void prepare(io_uring_sqe& sqe) noexcept override;
     const char* name() const noexcept override { return "signal wait"; }
 
 private:

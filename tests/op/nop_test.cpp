@@ -1,59 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <poll.h>
-
 #include <coil/op/nop.hpp>
-#include <coil/op/poll.hpp>
+
+#include <cerrno>
 
 #include "support/scripted_context.hpp"
 
 namespace coil::test {
 namespace {
-
-op::poll_description poll_of(descriptor_handle& handle, std::uint32_t events) {
-    op::poll_description what;
-    static_cast<descriptor_use&>(what) = handle.use();
-    what.events = events;
-    return what;
-}
-
-class poll_test : public testing::Test {
-protected:
-    poll_test() { handle.adopt(context.script().make_connection(SOCK_STREAM, ip::endpoint())); }
-
-    scripted_context context;
-    descriptor_handle handle{context.io()};
-};
-using PollOperation = poll_test;
-
-TEST_F(PollOperation, GivesTheEventsThatTheDescriptorIsReadyFor) {
-    context.run([&]() -> task<> {
-        context.answer_next(POLLIN | POLLHUP);
-        EXPECT_EQ(co_await poll_of(handle, POLLIN), static_cast<std::uint32_t>(POLLIN | POLLHUP));
-    });
-    const auto& sqe = context.script().latest();
-    EXPECT_EQ(sqe.opcode, IORING_OP_POLL_ADD);
-    EXPECT_EQ(sqe.fd, handle.number());
-    EXPECT_EQ(sqe.poll32_events, static_cast<unsigned>(POLLIN));
-    EXPECT_EQ(sqe.len, 0u);  // once
-}
-
-TEST_F(PollOperation, IsCancelledLikeAnyOther) {
-    context.then([&] { handle.cancel(); });
-    context.run([&]() -> task<> {
-        auto [ec, events] = co_await as_tuple(poll_of(handle, POLLIN));
-        EXPECT_EQ(ec, error::operation_aborted);
-    });
-}
-
-TEST_F(PollOperation, AnErrorIsAnError) {
-    context.run([&]() -> task<> {
-        context.answer_next(-EBADF);
-        auto [ec, events] = co_await as_tuple(poll_of(handle, POLLIN));
-        EXPECT_EQ(ec, error::bad_descriptor);
-    });
-}
 
 TEST(Nop, GoesToTheKernelAndBack) {
     scripted_context context;
