@@ -5,6 +5,7 @@
 // the manner of select(2). Two tasks, one for each direction, would be shorter.
 
 #include <span>
+#include <string>
 #include <unistd.h>
 #include <vector>
 
@@ -15,13 +16,13 @@
 using coil::ip::tcp;
 using coil::posix::stream_descriptor;
 
-coil::task<> talk(tcp::endpoint server) {
+coil::task<> talk(std::string host, std::string port) {
     auto& context = co_await coil::this_coro::context;
     constexpr auto read = tcp::socket::wait_read, write = tcp::socket::wait_write;
     auto input = stream_descriptor::borrow(context, STDIN_FILENO);
     auto output = stream_descriptor::borrow(context, STDOUT_FILENO);
-    tcp::socket socket(context);
-    co_await socket.connect(server);
+    tcp::resolver resolver(context);
+    tcp::socket socket = co_await coil::connect(context, co_await resolver.resolve(host, port));
 
     std::vector<char> typed(65536), received(65536);
     std::span<const char> unsent;
@@ -56,9 +57,9 @@ coil::task<> talk(tcp::endpoint server) {
 int main(int argc, char** argv) try {
     const example::command_line given(
         argc, argv, "Sends standard input to a TCP server, and prints what that sends, to its end.",
-        {{"host", "ADDRESS", "the server's address", "127.0.0.1"},
-         {"port", "NUMBER", "the server's port", "7777"}});
-    coil::sync_wait(talk({given.address("host"), given.port("port", 1)}));
+        {{"host", "NAME", "the server's name, or its address", "127.0.0.1", true},
+         {"port", "PORT", "the server's port, or service", "7777", true}});
+    coil::sync_wait(talk(given.host("host"), given.text("port")));
 } catch (...) {
     return example::explain_failure();
 }

@@ -15,6 +15,8 @@ for address in 127.0.0.1 ::1; do
         expect_printed '^30 messages, '
         run tcp_echo_client "$name" "$port"
         expect_printed '^1000 messages, '
+        echo "hello $name" | run netcat "$name" "$port"
+        expect_printed "^hello $name\$"
     done
     interrupt TERM
     expect_status 0

@@ -59,6 +59,7 @@ interrupt TERM
 netcat </dev/null
 expect_status 1
 expect_said "127.0.0.1:$port: Connection refused"
-expect_wrong 2 "--port wants a number from 1 to 65535, not \"0\"" netcat --port 0
-expect_wrong 2 "--host wants an address such as 127.0.0.1 or ::1, not \"localhost\"" netcat --host localhost
+expect_wrong 1 'resolve "127.0.0.1" "99999": a port is a number from 0 to 65535, or the name of a service' \
+    netcat 127.0.0.1 99999
+expect_wrong 2 "--host wants a name such as localhost, or an address" netcat --host ''
 expect_wrong 2 "unknown option --listen" netcat --listen
