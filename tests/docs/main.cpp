@@ -8,18 +8,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <net/if.h>
 #include <netdb.h>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <coil/loop/co_spawn.hpp>
 
 #include "docs/block.hpp"
+#include "support/loopback.hpp"
 
 namespace coil::docs {
 namespace {
@@ -33,15 +31,8 @@ const block*& first_block() noexcept {
 
 // The ports of programs in a text are fixed.
 bool enter_own_network() {
-    if (::unshare(CLONE_NEWNET) < 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-        return false;
-    const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq loopback{};
-    std::strcpy(loopback.ifr_name, "lo");
-    loopback.ifr_flags = IFF_UP;
-    const bool up = ::ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
-    ::close(any);
-    return up;
+    return (::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) &&
+           test::bring_up_loopback();
 }
 
 task<> tell(task<> (*body)(io_context&), io_context& context, bool& ended) {

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include <coil/algo/write.hpp>
 
 #include "net/connected.hpp"
+#include "support/foreign_program.hpp"
 #include "support/scripted_context.hpp"
 
 namespace coil::test {
@@ -209,22 +209,21 @@ TEST_F(OutOfBand, IsSentToAPeerThatTakesIt) {
 
 // A peer that is no part of this program, nor of its language.
 TEST_F(OutOfBand, GoesToAndComesFromPython) {
-    if (std::system("command -v python3 >/dev/null") != 0)
-        GTEST_SKIP() << "there is no python3";
+    const std::string python = "/usr/bin/python3";
+    if (!foreign_program::is_there(python))
+        GTEST_SKIP() << "no python3";
+    const std::string script = R"(
+import socket, sys
+peer = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+peer.sendall(b'one')
+peer.send(b'!', socket.MSG_OOB)
+assert peer.recv(100) == b'two'
+assert peer.recv(1, socket.MSG_OOB) == b'?'
+assert peer.recv(100) == b''
+)";
     tell([&]() -> task<> {
         tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
-        const std::string program = "python3 -c \""
-                                    "import socket, sys\n"
-                                    "peer = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
-                                    "peer.sendall(b'one')\n"
-                                    "peer.send(b'!', socket.MSG_OOB)\n"
-                                    "assert peer.recv(100) == b'two'\n"
-                                    "assert peer.recv(1, socket.MSG_OOB) == b'?'\n"
-                                    "assert peer.recv(100) == b''\n"
-                                    "\" ";
-        const auto port = std::to_string(acceptor.local_endpoint().port());
-        std::FILE* python = ::popen((program + port).c_str(), "r");
-        CO_ASSERT_TRUE(python);
+        foreign_program program({python, "-c", script, std::to_string(acceptor.local_endpoint().port())});
         auto peer = co_await acceptor.accept();
         EXPECT_TRUE(co_await peer.wait(wait_error) & wait_error);
         EXPECT_EQ(co_await text_of_recv(peer, MSG_OOB), "!");
@@ -233,7 +232,7 @@ TEST_F(OutOfBand, GoesToAndComesFromPython) {
         EXPECT_EQ(co_await peer.send("two?", MSG_OOB), 4u);
         peer.shutdown(socket_base::shutdown_send);
         EXPECT_EQ(co_await text_of_recv(peer), "");
-        EXPECT_EQ(::pclose(python), 0);
+        EXPECT_EQ(program.finish(), "");
     });
 }
 

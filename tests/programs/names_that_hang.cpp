@@ -11,16 +11,15 @@
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
-#include <net/if.h>
 #include <sched.h>
 #include <string>
 #include <string_view>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <coil/coil.hpp>
+
+#include "support/loopback.hpp"
 
 using coil::ip::tcp;
 using namespace std::chrono_literals;
@@ -62,13 +61,8 @@ bool enter_own_world() {
         if (::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) < 0 || !put("/proc/self/uid_map", user))
             return false;
     }
-    const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq loopback{};
-    std::strcpy(loopback.ifr_name, "lo");
-    loopback.ifr_flags = IFF_UP;
-    const bool up = ::ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
-    ::close(any);
-    return up && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+    return coil::test::bring_up_loopback() &&
+           ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
            own("nsswitch.conf", "hosts: files dns\n") && own("hosts", "127.0.0.1 of-the-file\n") &&
            own("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
 }

@@ -10,11 +10,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "support/loopback.hpp"
 
 namespace coil::test {
 
@@ -28,7 +27,7 @@ public:
             entered = ::unshare(CLONE_NEWNET) == 0;
             if (!entered)
                 return;
-            bring_up_loopback();
+            EXPECT_TRUE(bring_up_loopback()) << std::strerror(errno);
             story();
         }).join();
         return entered;
@@ -40,16 +39,6 @@ public:
         EXPECT_GE(file, 0) << sysctl << ": " << std::strerror(errno);
         EXPECT_EQ(::write(file, value.data(), value.size()), static_cast<ssize_t>(value.size()));
         ::close(file);
-    }
-
-private:
-    static void bring_up_loopback() {
-        const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        ifreq loopback{};
-        std::strcpy(loopback.ifr_name, "lo");
-        loopback.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
-        EXPECT_EQ(::ioctl(any, SIOCSIFFLAGS, &loopback), 0) << std::strerror(errno);
-        ::close(any);
     }
 };
 
