@@ -3,11 +3,12 @@
 """Gives the comments of headers, and the pages, Doxygen's words: usage: filter.py FILE, from the project's root
 
 Headers: an indented example becomes a code block, a line of a contract ("Errors:    ...") a paragraph with a title. The
-inline namespace of the version is left out. Pages: links to headings. The main page: the picture of the house.
+inline namespace of the version is left out. Pages: links to headings, bars in tables. The main page: the picture of the house.
 """
 
 import re
 import sys
+from html import escape
 from pathlib import Path
 
 TITLES = ("Awaits|Buffers?|Cancel|Completes(?:, cancel, order, cost)?|Cost|Errors|Fairness|Flags|Lifetime|Limit|Moves|Order|"
@@ -15,6 +16,8 @@ TITLES = ("Awaits|Buffers?|Cancel|Completes(?:, cancel, order, cost)?|Cost|Error
 CONTRACT = re.compile(rf"^({TITLES}):\s+(\S.*)$")
 NEXT_TITLE = re.compile(rf"(?<=\.)\s+(?=(?:{TITLES}):\s)")
 COMMENT = re.compile(r"^(\s*)///(?!<)(.*)$")
+# Code with a bar, in a table: only as an element may the bar be escaped.
+BARS = re.compile(r"`([^`]*\\\|[^`]*)`")
 PICTURE = re.compile(r"--+>|^\s*\|", re.MULTILINE)
 
 
@@ -92,6 +95,7 @@ def page(path):
             in_code = not in_code
             line = line.replace("```text", "```")
         elif not in_code:
+            line = BARS.sub(lambda code: f"<code>{escape(code[1])}</code>", line)
             if found := re.match(r"^(##+) (.*)$", line):
                 line = f"{found[1]} {found[2]} {{#{label(here, found[2])}}}"
             line = re.sub(r"\]\(#([\w-]+)\)", rf"](#{here}-\1)", line)
