@@ -63,6 +63,34 @@ coil::task<bool> receive(udp::socket& server, const plan& plan, const example::p
     }
 }
 
+// Sends the first datagram, and waits for what comes back.
+coil::task<> knock(udp::socket& server, const udp::endpoint& at, const plan& plan,
+                   const example::payload& payload) {
+    const header front = header_of(0);
+    std::vector<std::byte> reply(plan.size);
+    co_await server.connect(at);
+    co_await server.send(front, payload.message(0));
+    co_await coil::timeout(server.recv(reply), plan.patience);
+}
+
+// A socket to the first address at which somebody listens. A connect asks nobody, but a datagram that finds nobody is refused. One
+// that is lost settles nothing: that address will do.
+coil::task<udp::socket> connect(coil::io_context& context, const plan& plan,
+                                const udp::resolver::results_type& addresses,
+                                const example::payload& payload) {
+    if (addresses.size() == 1)
+        co_return co_await coil::connect(context, addresses);
+    std::string reasons;
+    for (const udp::endpoint& each: addresses) {
+        udp::socket server(context);
+        const auto [error] = co_await coil::as_tuple(knock(server, each, plan, payload));
+        if (!error || error == coil::error::timed_out)
+            co_return server;
+        reasons += (reasons.empty() ? "" : ", ") + each.to_string() + " (" + error.message() + ")";
+    }
+    throw std::runtime_error("nobody answers: " + reasons);
+}
+
 // One datagram, its echo, the next datagram.
 coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t& lost) {
     const example::payload payload(plan.size - sizeof(header), 1);
@@ -70,7 +98,7 @@ coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t& lost
 
     udp::resolver resolver(context);
     const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.patience);
-    udp::socket server = co_await coil::connect(context, addresses);  // the first to which there is a way
+    udp::socket server = co_await connect(context, plan, addresses, payload);
     for (std::uint64_t number = 0; number < plan.count; ++number) {
         const header front = header_of(number);
         co_await server.send(front, payload.message(number));

@@ -25,6 +25,17 @@ expect_asked here.example
 expect_wrong 1 "connect to [::1]:$port (Connection refused), 127.0.0.1:$port (Connection refused): Connection refused" \
     tcp_echo_client --host localhost --port "$port"
 
+for address in 127.0.0.1 ::1; do
+    start udp_echo_server --host "$address"
+    run udp_echo_client localhost "$port" --count 10
+    expect_status 0
+    expect_printed '^10 messages, 0 lost'
+    interrupt TERM
+    expect_status 0
+done
+expect_wrong 1 "nobody answers: [::1]:$port (Connection refused), 127.0.0.1:$port (Connection refused)" \
+    udp_echo_client localhost "$port"
+
 start udp_echo_server --host ::
 for name in localhost only-v4 here.example ::1 127.0.0.1; do
     run udp_echo_client --host "$name" --port "$port" --count 10
