@@ -66,6 +66,7 @@ void check_pattern(const quarantined_frame& held) noexcept {
 struct frame_cache {
     free_frame* free[classes];
     std::size_t bytes;
+    std::size_t gives_way;  // the class to make room from
     frame_statistics statistics;
     bool cleanup_registered;
     bool closed;
@@ -76,9 +77,31 @@ struct frame_cache {
 
 constinit thread_local frame_cache cache{};
 
+bool has_room(std::size_t size) noexcept { return cache.bytes + size <= bytes_max; }
+
+void free_one(std::size_t size_class) noexcept {
+    free_frame* const frame = cache.free[size_class];
+    unpoison(frame, size_of(size_class));
+    cache.free[size_class] = frame->next;
+    cache.bytes -= size_of(size_class);
+    ::operator delete(frame);
+}
+
+// The frames that a burst has left make way for those of another size, which else would be allocated for ever. It looks at one
+// class at a time: who finds nothing there goes to the heap, and the next looks further.
+bool make_room(std::size_t size_class) noexcept {
+    const std::size_t other = cache.gives_way;
+    while (other != size_class && cache.free[other] && !has_room(size_of(size_class)))
+        free_one(other);
+    if (has_room(size_of(size_class)))
+        return true;
+    cache.gives_way = (other + 1) % classes;
+    return false;
+}
+
 void keep_or_free(void* frame, std::size_t size_class) noexcept {
     const std::size_t size = size_of(size_class);
-    if (cache.closed || cache.bytes + size > bytes_max) {
+    if (cache.closed || (!has_room(size) && !make_room(size_class))) {
         unpoison(frame, size);
         ::operator delete(frame);
         return;
@@ -125,14 +148,9 @@ void close_cache() noexcept {
         release_oldest();
 #endif
     cache.closed = true;
-    for (std::size_t size_class = 0; size_class < classes; ++size_class) {
-        while (free_frame* frame = cache.free[size_class]) {
-            unpoison(frame, size_of(size_class));
-            cache.free[size_class] = frame->next;
-            ::operator delete(frame);
-        }
-    }
-    cache.bytes = 0;
+    for (std::size_t size_class = 0; size_class < classes; ++size_class)
+        while (cache.free[size_class])
+            free_one(size_class);
 }
 
 struct cleanup {

@@ -170,6 +170,35 @@ struct late_owner {
     void* frame = nullptr;
 };
 
+// Once it filled the lists up, and from then on each frame of another size was allocated and freed.
+TEST(FrameAllocator, WhatABurstHasLeftMakesWayForWhatIsUsedNow) {
+    const auto burst = [](std::size_t size) {
+        std::vector<void*> frames((std::size_t{20} << 20) / size);
+        for (void*& each: frames)
+            each = frame_allocate(size);
+        for (void* each: frames)
+            frame_deallocate(each, size);
+    };
+    for (const auto& [left, used]: {std::pair(4112, 600), std::pair(80, 4112), std::pair(80, 600)}) {
+        on_a_new_thread([&, left = static_cast<std::size_t>(left), used = static_cast<std::size_t>(used)] {
+            burst(left);
+            allocate_and_free(used, many + 129);  // a look at each size, at worst
+            const auto counts = counted([&] { allocate_and_free(used, 100); });
+            EXPECT_EQ(counts.allocated, 0u) << used << " after " << left;
+            EXPECT_EQ(counts.recycled, 100u);
+            // The burst's own are there still, but for a few.
+            const auto again = counted([&] {
+                std::vector<void*> frames(many);
+                for (void*& each: frames)
+                    each = frame_allocate(left);
+                for (void* each: frames)
+                    frame_deallocate(each, left);
+            });
+            EXPECT_EQ(again.allocated, 0u);
+        });
+    }
+}
+
 TEST(FrameAllocator, AFrameMayBeFreedAsTheLastThingOfItsThread) {
     on_a_new_thread([] {
         // Made before the thread's first frame, and so destroyed after the thread's lists.
