@@ -89,7 +89,7 @@ void free_one(std::size_t size_class) noexcept {
 
 // The frames that a burst has left make way for those of another size, which else would be allocated for ever. It looks at one
 // class at a time: who finds nothing there goes to the heap, and the next looks further.
-bool make_room(std::size_t size_class) noexcept {
+[[gnu::noinline, gnu::cold]] bool make_room(std::size_t size_class) noexcept {
     const std::size_t other = cache.gives_way;
     while (other != size_class && cache.free[other] && !has_room(size_of(size_class)))
         free_one(other);
@@ -101,7 +101,7 @@ bool make_room(std::size_t size_class) noexcept {
 
 void keep_or_free(void* frame, std::size_t size_class) noexcept {
     const std::size_t size = size_of(size_class);
-    if (cache.closed || (!has_room(size) && !make_room(size_class))) {
+    if (cache.closed || (!has_room(size) && !make_room(size_class))) [[unlikely]] {
         unpoison(frame, size);
         ::operator delete(frame);
         return;
