@@ -32,6 +32,17 @@ void check_failed(const char* what, const char* file, int line) noexcept {
     std::abort();
 }
 
+void precondition_failed(const char* mistake, const char* detail) noexcept {
+    say("coil: ");
+    say(mistake);
+    if (detail) {
+        say(": ");
+        say(detail);
+    }
+    say("\n");
+    std::abort();
+}
+
 bool asserts_enabled() noexcept {
 #ifdef NDEBUG
     return false;

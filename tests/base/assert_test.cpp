@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/base/assert.hpp>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+TEST(Precondition, PrintsTheMistakeInWords) {
+    const bool locked = true;
+    EXPECT_DEATH(COIL_PRECONDITION(!locked, "mutex: destroyed while locked"),
+                 "^coil: mutex: destroyed while locked\n$");
+}
+
+TEST(Precondition, AppendsTheDetail) {
+    EXPECT_DEATH(coil::precondition_failed("recv: a second reader", "peer 127.0.0.1:7777"),
+                 "^coil: recv: a second reader: peer 127.0.0.1:7777\n$");
+}
+
+TEST(Precondition, DoesNothingIfItHolds) { COIL_PRECONDITION(true, "never printed"); }
+
+}  // namespace
