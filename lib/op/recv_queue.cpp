@@ -20,7 +20,7 @@ constexpr std::uint8_t small_ones_max = 8;
 
 recv_queue::recv_queue(descriptor& record)
     : operation({&record, record.generation(), 0}, record.context().foreign_environment(), lane::any) {
-    static_cast<void>(pool());  // made now, or not at all: it may throw
+    static_cast<void>(record.context().pool());  // makes it, or throws; nothing after this does
 }
 
 recv_queue::~recv_queue() {

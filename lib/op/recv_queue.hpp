@@ -76,6 +76,7 @@ private:
 
     [[nodiscard]] descriptor& record() const noexcept { return target(); }
     [[nodiscard]] bool is_bulk() const noexcept { return bulk_left_ > 0; }
+    /// Does not throw: the constructor has made the pool, and is_bulk() implies that there is a bulk pool.
     [[nodiscard]] buffer_pool& pool() const noexcept {
         return from_bulk_ ? *record().context().bulk_pool() : record().context().pool();
     }

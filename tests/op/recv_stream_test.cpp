@@ -667,6 +667,21 @@ TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
     });
 }
 
+// A pool that can't be made terminated the program: recv_stream() asked for it in a function that was noexcept.
+TEST_P(RecvStream, ThrowsWhereItsPoolCannotBeMade) {
+    script().take_no_more_buffers();
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        for (int attempts = 0; attempts < 2; ++attempts) {
+            EXPECT_THROW(static_cast<void>(socket.recv_stream()), std::system_error);
+            EXPECT_THROW(static_cast<void>(co_await socket.recv(context_.io().pool())), std::system_error);
+        }
+        std::array<char, 10> buffer;
+        context_.answer_next("hello");
+        EXPECT_EQ(co_await socket.recv(buffer), 5u);  // the socket itself is unharmed
+    });
+}
+
 // ---- bulk, before entries could be filled bit by bit -----------------------------------------------------------------
 
 // Of 16 messages of 16 KiB in flight each took an entry, a send and a turn of its own, at half the speed of Asio's with a large
