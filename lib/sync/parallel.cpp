@@ -35,6 +35,8 @@ private:
 
 namespace {
 
+constexpr std::size_t named_max = 4;  // branches that an error text names
+
 branch_waker wake(branch_base&) { co_return; }
 
 }  // namespace
@@ -43,7 +45,7 @@ branch_base::branch_base(parallel_operation& owner, std::size_t index) noexcept
     : owner_(&owner), scope_(owner.env().scheduler()), index_(index) {}
 
 void branch_base::start() {
-    if (owner_->env().stop_requested())
+    if (owner_->stops_all_ || owner_->env().stop_requested())
         request_stop();
     scope_.at(owner_->env().where());
     waker_ = wake(*this);
@@ -80,8 +82,10 @@ void parallel_operation::one_less() noexcept {
         env().scheduler().transfer(wake());
 }
 
-// Also those that have not been started: they begin in a stopped scope.
+// The branches are visited once: n branches that fail because of the stop cost n steps, not n * n.
 void parallel_operation::stop_all() noexcept {
+    if (std::exchange(stops_all_, true) || !is_suspended())
+        return;
     for (std::size_t i = 0; i < count(); ++i)
         at(i).request_stop();
 }
@@ -93,9 +97,12 @@ void parallel_operation::rethrow_bug() const {
 }
 
 std::string parallel_operation::describe() const {
+    const std::size_t named = count() <= named_max ? count() : named_max;
     std::string text;
-    for (std::size_t i = 0; i < count(); ++i)
+    for (std::size_t i = 0; i < named; ++i)
         text += (i == 0 ? "" : ", ") + at(i).describe();
+    if (named < count())
+        text += " and " + std::to_string(count() - named) + " more";
     return text;
 }
 

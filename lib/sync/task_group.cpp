@@ -107,11 +107,7 @@ void task_group::end(group_child& child) noexcept {
     --running_;
     if (!queue_.empty())
         begin(static_cast<group_child&>(queue_.pop_front()));
-    for (node* each = waits_.empty() ? nullptr : &waits_.front(); each;) {
-        node* next = waits_.next(*each);
-        static_cast<group_wait&>(*each).wake_if_few();
-        each = next;
-    }
+    wake_waits();
     owner_->one_less();
 }
 
@@ -125,7 +121,7 @@ void task_group::remove(group_child& child) noexcept {
 void task_group::cancel() noexcept {
     if (std::exchange(cancelled_, true))
         return;
-    owner_->stop_all();  // the body
+    owner_->stop_all();  // the body, once it exists
     for (group_child* each = newest_; each; each = each->older_)
         each->environment_.request_stop();
 }
@@ -136,19 +132,22 @@ void task_group::destroy_children() noexcept {
         newest_->frame_.destroy();
 }
 
+// Each list is visited only when all of its waits complete: waits cost one visit each, however many children end.
+void task_group::wake_waits() noexcept {
+    while (size_ == 0 && !joins_.empty())
+        static_cast<group_wait&>(joins_.front()).make_ready();
+    while (size_ < running_max_ && !vacancies_.empty())
+        static_cast<group_wait&>(vacancies_.front()).make_ready();
+}
+
 // ---- waits ---------------------------------------------------------------------------------------------------------
 
 void group_wait::await_suspend(std::coroutine_handle<> waiter) noexcept {
     suspend(waiter);
     if (is_refused())
         return stop();
-    group_->waits_.push_back(*this);
-    wake_if_few();
-}
-
-void group_wait::wake_if_few() noexcept {
-    if (group_->size_ <= size_max_)
-        make_ready();
+    (size_max_ == 0 ? group_->joins_ : group_->vacancies_).push_back(*this);
+    group_->wake_waits();
 }
 
 void group_wait::make_ready() noexcept {

@@ -291,6 +291,20 @@ TEST_F(TaskGroup, CancelledBeforeTheBodyHasMadeItsValueItIsAborted) {
     loop_.run(story());
 }
 
+// The body of a group is a function that gives a task: it may cancel the group before there is a task to stop.
+TEST_F(TaskGroup, CancelledBeforeItsBodyExistsItIsStopped) {
+    const auto cancelled_body = [&](task_group& group) -> task<> {
+        group.start(until_stopped());
+        group.cancel();
+        return wait(never_);
+    };
+    const auto story = [&]() -> task<> { co_await with_group(cancelled_body); };
+    auto root = loop_.start(story());
+    loop_.run();
+    root.result();
+    EXPECT_EQ(log_, "s");
+}
+
 TEST_F(TaskGroup, JoinWaitsForTheChildren) {
     const auto story = [&]() -> task<> {
         co_await with_group([&](task_group& group) -> task<> {

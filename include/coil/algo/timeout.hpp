@@ -34,8 +34,11 @@ template <description D>
 class [[nodiscard]] timeout_operation final : public scoped_operation<D> {
 public:
     timeout_operation(D&& what, time_point deadline, environment& task)
-        : scoped_operation<D>(std::forward<D>(what), task), deadline_(deadline), alarm_(*this) {
+        : scoped_operation<D>(std::forward<D>(what), task), deadline_(deadline), alarm_(*this) {}
+
+    bool await_ready() {
         this->inherit_stop();
+        return scoped_operation<D>::await_ready();
     }
 
     void await_suspend(std::coroutine_handle<> waiter) {

@@ -31,7 +31,8 @@ protected:
         : awaited(task), scope_(task.scheduler()), inner_(std::forward<D>(what).operation_in(scope_)) {}
     ~scoped_operation() = default;
 
-    /// In the constructor: what would be refused in the task is refused in the scope, also if it were ready at once.
+    /// First in await_ready: what the task would refuse, the scope refuses too, also if it could complete inline. The
+    /// constructor is too early: a branch of a race is constructed first, and may be stopped before it starts.
     void inherit_stop() noexcept {
         if (env().stop_requested())
             scope_.request_stop();

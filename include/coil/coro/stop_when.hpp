@@ -52,13 +52,15 @@ template <description D, class Token>
 class [[nodiscard]] stop_when_operation final : public scoped_operation<D> {
 public:
     stop_when_operation(D&& what, Token token, environment& task)
-        : scoped_operation<D>(std::forward<D>(what), task), token_(std::move(token)) {
+        : scoped_operation<D>(std::forward<D>(what), task), token_(std::move(token)) {}
+    ~stop_when_operation() { unlink_token(); }
+
+    bool await_ready() {
         this->inherit_stop();
         if (token_.stop_requested())
             this->scope().request_stop();
+        return scoped_operation<D>::await_ready();
     }
-    ~stop_when_operation() { unlink_token(); }
-
     void await_suspend(std::coroutine_handle<> waiter) {
         this->begin(waiter);
         if (!this->scope().stop_requested() && token_.stop_possible())

@@ -133,6 +133,8 @@ protected:
     [[nodiscard]] virtual branch_base& at(std::size_t index) const noexcept = 0;
     virtual void ended(std::size_t index) noexcept = 0;
 
+    /// Stops every branch, once. Before await_suspend it only records the stop: the derived class may be under construction,
+    /// and its branches then start in a stopped scope.
     void stop_all() noexcept;
     /// Once all have ended: throws the first bug among them.
     void rethrow_bug() const;
@@ -149,6 +151,7 @@ private:
     void branch_ended(std::size_t index) noexcept;
 
     std::size_t running_ = 0;
+    bool stops_all_ = false;
 };
 
 // Implementation

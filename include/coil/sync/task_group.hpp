@@ -80,6 +80,7 @@ private:
     void failed(const group_child& child, const std::exception_ptr& exception) noexcept;
     void end(group_child& child) noexcept;
     void remove(group_child& child) noexcept;
+    void wake_waits() noexcept;
     void destroy_children() noexcept;
     [[nodiscard]] scheduler& loop() const noexcept;
 
@@ -89,8 +90,9 @@ private:
     std::size_t running_ = 0;
     std::size_t size_ = 0;
     group_child* newest_ = nullptr;
-    intrusive_list<node> queue_;  // children that wait for their turn
-    intrusive_list<node> waits_;
+    intrusive_list<node> queue_;      // children that wait for their turn
+    intrusive_list<node> joins_;      // waits until there is no child
+    intrusive_list<node> vacancies_;  // waits until one more may run
     std::exception_ptr failure_;
     bool cancelled_ = false;
     bool closing_ = false;  // being destroyed: nothing more is started
@@ -151,7 +153,6 @@ public:
 private:
     friend class task_group;
 
-    void wake_if_few() noexcept;
     void make_ready() noexcept;
 
     task_group* group_;
