@@ -58,7 +58,7 @@ void timer_queue::place(timer_entry& timer) noexcept {
     const tick due = tick_after(timer.deadline_);
     if (due <= tick_) {
         timer.level_ = overdue_level;
-        insert_in_order(overdue_, timer);
+        overdue_.push_back(timer);
         return;
     }
     // The highest bit in which the deadline differs from now says on which level they part.
@@ -67,22 +67,7 @@ void timer_queue::place(timer_entry& timer) noexcept {
     timer.level_ = static_cast<std::uint8_t>(level);
     timer.slot_ = static_cast<std::uint8_t>(slot);
     occupied_[level] |= std::uint64_t{1} << slot;
-
-    if (level > 0)
-        slots_[level][slot].push_back(timer);
-    else
-        insert_in_order(slots_[level][slot], timer);
-}
-
-// Within one tick the deadlines still have an order. Nearly always the last is the place.
-void timer_queue::insert_in_order(intrusive_list<node>& timers, timer_entry& timer) noexcept {
-    node* before = timers.empty() ? nullptr : &timers.back();
-    while (before && static_cast<timer_entry*>(before)->deadline_ > timer.deadline_)
-        before = timers.previous(*before);
-    if (before)
-        timers.insert_after(*before, timer);
-    else
-        timers.push_front(timer);
+    slots_[level][slot].push_back(timer);
 }
 
 void timer_queue::remove(timer_entry& timer) noexcept {
@@ -109,7 +94,7 @@ bool timer_queue::find_next(unsigned& level, unsigned& slot, tick& start) const 
 
 time_point timer_queue::next() noexcept {
     if (!overdue_.empty())
-        return time_point::min();
+        return time_point();
     unsigned level, slot;
     tick start;
     if (!find_next(level, slot, start))

@@ -4,7 +4,6 @@
 
 #include <coil/version.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,14 +11,14 @@
 
 #include <liburing.h>
 
+#include <coil/base/time.hpp>
+
 #include "ring/buffer_ring.hpp"
 
 struct msghdr;
 struct sockaddr;
 
 namespace coil::COIL_ABI::ring {
-
-using time_point = std::chrono::steady_clock::time_point;
 
 /// How large a ring to make. The kernel rounds up to powers of two, and clamps.
 struct parameters {

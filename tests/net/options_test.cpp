@@ -17,6 +17,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -141,6 +142,25 @@ void expect_kept(const raw_socket& socket, const Option& first, const Option& se
 }
 
 }  // namespace
+
+// A duration that an int can't count was cut: 30 days of user_timeout became negative, and a linger of 2^32 s became a reset.
+TEST(Options, DurationsSaturateWhenTheyDoNotFit) {
+    using namespace std::chrono_literals;
+    using std::chrono::microseconds;
+    using std::chrono::milliseconds;
+    using std::chrono::seconds;
+    constexpr int most = INT_MAX;
+    EXPECT_EQ(tcp_option::user_timeout(720h).value(), most);
+    EXPECT_EQ(tcp_option::user_timeout(24h).value(), 24 * 3600 * 1000);
+    EXPECT_EQ(tcp_option::user_timeout(milliseconds::max()).value(), most);
+    EXPECT_EQ(tcp_option::user_timeout(milliseconds::min()).value(), -most);
+    EXPECT_EQ(tcp_option::keep_idle(seconds(1ll << 32)).value(), most);
+    EXPECT_EQ(tcp_option::keep_interval(seconds::max()).value(), most);
+    EXPECT_EQ(tcp_option::defer_accept(seconds(-1)).value(), -1);
+    EXPECT_EQ(socket_base::busy_poll(microseconds(1ll << 33)).value(), most);
+    EXPECT_EQ(socket_base::linger(true, seconds(1ll << 32)).timeout(), most);
+    EXPECT_EQ(socket_base::linger(true, 3s).timeout(), 3);
+}
 
 TEST(Options, AFlagIsAnIntForTheKernel) {
     constexpr tcp_option::no_delay on(true);

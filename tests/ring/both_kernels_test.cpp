@@ -204,6 +204,32 @@ TEST(BothKernels, ATimeoutCannotBeToldFromWhatEnterReturns) {
     });
 }
 
+// The real kernel computed `deadline - now`: it overflowed for time_point::min(), and enter waited for 292 years.
+TEST(BothKernels, EnterReturnsWhenTheDeadlineHasPassed) {
+    tell_on_both({"-62", "-62", "-62", "-62", "-62", "-62"}, [](stage& on) {
+        const time_point now = on.behind().now();
+        for (const time_point passed:
+             {time_point::min(), time_point::min() + 1ns, time_point(-1ns), time_point(), now - 1ns, now})
+            on.note(std::to_string(on.enter(1, passed)));
+    });
+}
+
+TEST(BothKernels, EnterWaitsWhenTheDeadlineIsNearTheEnd) {
+    tell_on_both({"1: -62", "1: -62"}, [](stage& on) {
+        for (const time_point deadline: {time_point::max() - 1ns, time_point::max()}) {
+            __kernel_timespec soon{0, 2'000'000};
+            auto& sqe = on.ask(1);
+            io_uring_prep_timeout(&sqe, &soon, 0, 0);
+            on.named(sqe);
+            on.happens(
+                [] {},
+                [](auto& script) { script.after(2ms, [&] { script.answer(IORING_OP_TIMEOUT, -ETIME); }); });
+            EXPECT_EQ(on.enter(1, deadline), 1);
+            EXPECT_EQ(on.collect(), 1u);
+        }
+    });
+}
+
 TEST(BothKernels, OnlyTheThreadThatEnabledTheRingMayEnterIt) {
     tell_on_both({"-EEXIST"}, [](stage& on) {
         int result = 0;

@@ -60,11 +60,6 @@ public:
     void push_back(T& item) noexcept { insert_before(head_, item); }
     void push_front(T& item) noexcept { insert_before(*head_.next_, item); }
 
-    /// Puts `item` right behind `place`, which stands in this list.
-    void insert_after(T& place, T& item) noexcept {
-        insert_before(*static_cast<list_hook&>(place).next_, item);
-    }
-
     T& pop_front() noexcept {
         T& first = front();
         static_cast<list_hook&>(first).unlink();
@@ -80,11 +75,6 @@ public:
     [[nodiscard]] T* next(T& item) noexcept {
         list_hook* following = static_cast<list_hook&>(item).next_;
         return following == &head_ ? nullptr : static_cast<T*>(following);
-    }
-    /// The one ahead of `item`, or null at the beginning.
-    [[nodiscard]] T* previous(T& item) noexcept {
-        list_hook* preceding = static_cast<list_hook&>(item).previous_;
-        return preceding == &head_ ? nullptr : static_cast<T*>(preceding);
     }
 
 private:

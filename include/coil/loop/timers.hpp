@@ -13,15 +13,19 @@
 namespace coil::COIL_ABI {
 
 /// The clock of all deadlines: CLOCK_MONOTONIC. Nothing here looks at the time of day.
-/// `now + duration`, or the end of time where that would overflow. Negative durations are over already.
+/// `now + duration`, or time_point::max() if that overflows. Negative durations and NaN count as zero.
 template <class Rep, class Period>
 [[nodiscard]] constexpr time_point deadline_after(time_point now,
                                                   std::chrono::duration<Rep, Period> duration) noexcept {
+    // The comparison is in double, whose steps are 2 us at the end of the range: the margin covers the rounding.
     using seconds = std::chrono::duration<double>;
-    if (seconds(duration) >= seconds(time_point::max() - now))
-        return time_point::max();
-    if (duration <= duration.zero())
+    constexpr std::chrono::milliseconds margin(1);
+    if (!(duration > duration.zero()))  // NaN as well
         return now;
+    if constexpr (std::chrono::treat_as_floating_point_v<Rep> && sizeof(Rep) < sizeof(double))
+        return deadline_after(now, std::chrono::duration<double, Period>(duration));
+    if (seconds(duration) >= seconds(time_until(time_point::max(), now) - margin))
+        return time_point::max();
     return now + std::chrono::ceil<steady_clock::duration>(duration);
 }
 
@@ -55,7 +59,7 @@ private:
 ///     level 1    64 slots of 64 ticks
 ///     ...        each level is as wide as one slot of the next; its timers move down when time reaches their slot
 ///
-/// Timers with the same deadline expire in the order in which they were armed.
+/// Timers with the same deadline, or with deadlines in the same tick, expire in the order in which they were armed.
 class timer_queue {
 public:
     explicit timer_queue(time_point now) noexcept : tick_(tick_before(now)) {}
@@ -68,7 +72,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// When to look again: no timer expires earlier. The end of time if there is none.
+    /// When to look again: no timer expires earlier. The clock's epoch, which has passed, if a timer is overdue;
+    /// time_point::max() if there is none.
     [[nodiscard]] time_point next() noexcept;
 
     /// Moves every timer whose deadline has passed to `ready`.
@@ -91,7 +96,6 @@ private:
 
     void place(timer_entry& timer) noexcept;
     static tick earliest_of_few(intrusive_list<node>& timers, tick otherwise) noexcept;
-    static void insert_in_order(intrusive_list<node>& timers, timer_entry& timer) noexcept;
     void remove(timer_entry& timer) noexcept;
     [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;
 

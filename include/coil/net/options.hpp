@@ -88,8 +88,18 @@ public:
     static constexpr int name() noexcept { return Name; }
 };
 
+namespace detail {
+/// A duration's count as the int that the kernel takes; the nearest int if it does not fit.
+template <class Rep, class Period>
+constexpr int saturated_count(std::chrono::duration<Rep, Period> duration) noexcept {
+    constexpr int most = static_cast<int>(~0u >> 1);
+    const Rep count = duration.count();
+    return count > most ? most : count < -most ? -most : static_cast<int>(count);
+}
+}  // namespace detail
+
 /// An option that is a time, which the kernel counts in `Unit`: made of a number of these, or of any duration that is a whole number
-/// of them.
+/// of them. A duration that an int can't count becomes the longest one that it can: user_timeout(30 days) is 24.8 days.
 ///
 ///     socket.set_option(tcp::keep_idle(30s));
 template <int Level, int Name, class Unit>
@@ -97,7 +107,7 @@ class duration_option : public option<Level, Name, int> {
 public:
     using option<Level, Name, int>::option;
     constexpr explicit duration_option(Unit duration) noexcept
-        : option<Level, Name, int>(static_cast<int>(duration.count())) {}
+        : option<Level, Name, int>(detail::saturated_count(duration)) {}
 
     constexpr Unit duration() const noexcept { return Unit(this->value()); }
 };
@@ -152,7 +162,7 @@ public:
         constexpr linger() noexcept = default;
         constexpr linger(bool enabled, int seconds) noexcept : option(::linger{enabled ? 1 : 0, seconds}) {}
         constexpr linger(bool enabled, std::chrono::seconds duration) noexcept
-            : linger(enabled, static_cast<int>(duration.count())) {}
+            : linger(enabled, detail::saturated_count(duration)) {}
         constexpr bool enabled() const noexcept { return value().l_onoff != 0; }
         constexpr int timeout() const noexcept { return value().l_linger; }
     };
