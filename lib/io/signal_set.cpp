@@ -176,7 +176,9 @@ void unsubscribe(signal_subscription& subscription) noexcept {
 
 }  // namespace
 
-signal_set::signal_set(io_context& context) : handle_(context), subscription_(&subscribe()) {
+signal_set::signal_set(io_context& context) : handle_(context) {
+    static_cast<void>(handle_.record());  // may throw; adopt() below does not any more
+    subscription_ = &subscribe();
     const int duplicate = ::fcntl(subscription_->event, F_DUPFD_CLOEXEC, 0);
     if (duplicate < 0) {
         const int error = errno;

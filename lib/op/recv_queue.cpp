@@ -119,10 +119,24 @@ void recv_queue::put_back(chunk bytes) noexcept {
     tell();
     if (bytes.empty())
         return;
-    if (first_ > 0)
+    if (first_ > 0) {
         unread_[--first_] = std::move(bytes);
-    else
+        return;
+    }
+    try {
         unread_.insert(unread_.begin(), std::move(bytes));
+    } catch (...) {
+        unread_.clear();  // it would follow the hole
+        size_ = static_cast<std::uint32_t>(front_.size());
+        break_off();
+    }
+}
+
+// Bytes were lost, for want of memory: the reader gets an error behind those before the hole, and nothing from behind it.
+void recv_queue::break_off() noexcept {
+    failure_ = -ENOMEM;
+    is_broken_ = true;
+    stop();
 }
 
 // What nobody has taken is what others may wait for.
@@ -157,7 +171,7 @@ bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
 }
 
 void recv_queue::arrived(chunk bytes) noexcept {
-    if (closed_ || bytes.empty())
+    if (closed_ || is_broken_ || bytes.empty())
         return;
     const auto size = static_cast<std::uint32_t>(bytes.size());
     if (is_empty()) {
@@ -166,9 +180,7 @@ void recv_queue::arrived(chunk bytes) noexcept {
         try {
             unread_.push_back(std::move(bytes));
         } catch (...) {
-            failure_ =
-                -ENOMEM;  // they can't be kept, and can't be had again: the stream has a hole, and says so
-            stop();
+            break_off();
             return;
         }
     }
@@ -232,6 +244,7 @@ void recv_queue::has_room() noexcept {
 
 void recv_queue::ask(bool multishot) noexcept {
     multishot_ = multishot;
+    is_broken_ = false;
     reset();
     submit();
 }

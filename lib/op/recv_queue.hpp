@@ -84,6 +84,7 @@ private:
     void learn_from(const buffer_pool& from, std::size_t size) noexcept;
     [[nodiscard]] bool has_more_than(std::size_t entry_size) const noexcept;
     void arrived(chunk bytes) noexcept;
+    void break_off() noexcept;
     void tell() noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
@@ -95,9 +96,10 @@ private:
     std::uint32_t first_ = 0;
     std::uint32_t size_ = 0;  // of all of them, in bytes: hardly more than ahead_max
     std::int32_t failure_ = 0;
-    bool closed_ = false;
-    bool multishot_ = true;
-    bool from_bulk_ = false;      // the pool that the kernel was told of
+    bool closed_ : 1 = false;
+    bool multishot_ : 1 = true;
+    bool is_broken_ : 1 = false;  // what still comes is behind bytes that were lost
+    bool from_bulk_ : 1 = false;  // the pool that the kernel was told of
     std::uint8_t bulk_left_ = 0;  // chunks that may be small before the stream counts as no bulk
     intrusive_list<recv_stream> streams_;
 };

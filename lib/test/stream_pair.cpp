@@ -6,6 +6,8 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <new>
+#include <utility>
 
 namespace coil::COIL_ABI::test {
 
@@ -39,7 +41,7 @@ std::size_t take(memory_pipe& pipe, mutable_buffer into, std::size_t limit) noex
     return n;
 }
 
-std::size_t put(memory_pipe& pipe, const_buffer from, std::size_t limit) noexcept {
+std::size_t put(memory_pipe& pipe, const_buffer from, std::size_t limit) {
     const std::size_t n = std::min(from.size(), limit);
     const auto* bytes = static_cast<const std::byte*>(from.data());
     pipe.bytes.insert(pipe.bytes.end(), bytes, bytes + n);
@@ -88,7 +90,11 @@ void memory_operation::try_to_move() noexcept {
         return end(std::make_error_code(std::errc::broken_pipe));
     if (!receives_ && pipe.is_ended)
         return end(std::make_error_code(std::errc::broken_pipe));  // we have shut this direction down
-    moved_ = move(pipe);
+    try {
+        moved_ = move(pipe);
+    } catch (const std::bad_alloc&) {
+        return end(std::make_error_code(std::errc::not_enough_memory));
+    }
     if (moved_ == 0 && !(receives_ && (pipe.is_ended || pipe.is_deaf)))
         return;
     end({});
@@ -132,14 +138,20 @@ std::size_t memory_recv::move(memory_pipe& pipe) noexcept {
     return moved;
 }
 
-std::size_t memory_send::move(memory_pipe& pipe) noexcept {
+std::size_t memory_send::move(memory_pipe& pipe) {
     const std::size_t used = std::min(pipe.bytes.size(), pipe.options.capacity);
     const std::size_t limit = share_of(pipe, pipe.options.capacity - used);
-    std::size_t moved = put(pipe, buffer_, limit);
-    for (const const_buffer& each: buffers_) {
-        if (moved == limit)
-            break;
-        moved += put(pipe, each, limit - moved);
+    std::size_t moved = 0;
+    try {
+        moved = put(pipe, buffer_, limit);
+        for (const const_buffer& each: buffers_) {
+            if (moved == limit)
+                break;
+            moved += put(pipe, each, limit - moved);
+        }
+    } catch (const std::bad_alloc&) {
+        if (moved == 0)
+            throw;  // else it is a short send
     }
     return moved;
 }
@@ -208,8 +220,11 @@ void memory_stream::reset() noexcept {
 }
 
 stream_pair::stream_pair(const options& chosen) {
-    first.incoming_ = second.outgoing_ = std::make_shared<memory_pipe>(chosen);
-    first.outgoing_ = second.incoming_ = std::make_shared<memory_pipe>(chosen);
+    // Both are made before either is used: a stream has two or none.
+    auto one = std::make_shared<memory_pipe>(chosen);
+    auto other = std::make_shared<memory_pipe>(chosen);
+    first.incoming_ = second.outgoing_ = std::move(one);
+    first.outgoing_ = second.incoming_ = std::move(other);
 }
 
 }  // namespace coil::COIL_ABI::test

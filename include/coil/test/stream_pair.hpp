@@ -48,7 +48,8 @@ protected:
 private:
     friend class memory_stream;
 
-    virtual std::size_t move(memory_pipe& pipe) noexcept = 0;
+    /// Moves what can be moved now. Throws std::bad_alloc if nothing was moved.
+    virtual std::size_t move(memory_pipe& pipe) = 0;
     [[nodiscard]] virtual bool is_empty() const noexcept = 0;
     [[nodiscard]] unsigned cancels() const noexcept;
     void try_to_move() noexcept;
@@ -81,7 +82,7 @@ public:
         : memory_operation(*what.stream, false, task), buffer_(what.buffer), buffers_(what.buffers) {}
 
 private:
-    std::size_t move(memory_pipe& pipe) noexcept override;
+    std::size_t move(memory_pipe& pipe) override;
     bool is_empty() const noexcept override { return buffer_.empty() && total_size(buffers_) == 0; }
 
     const_buffer buffer_;
