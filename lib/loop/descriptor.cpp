@@ -12,24 +12,6 @@
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI {
-namespace {
-
-// Unspecified where nobody knows it any more.
-ip::endpoint peer_of(ring::kernel& kernel, int number) noexcept {
-    ip::socket_address peer;
-    unsigned size = sizeof peer;
-    if (kernel.getpeername(number, &peer.any, &size) >= 0)
-        return ip::endpoint::from_sockaddr(peer, size);
-    // It was reset in the meantime, and is a connection all the same: its first recv says so. The kernel still remembers
-    // the peer, for those who ask for exactly as many bytes as the address has.
-    for (unsigned exact: {unsigned{sizeof peer.v6}, unsigned{sizeof peer.v4}})
-        if (kernel.getsockopt(number, SOL_SOCKET, SO_PEERNAME, &peer, &exact) >= 0)
-            return ip::endpoint::from_sockaddr(peer, exact);
-    return {};
-}
-
-}  // namespace
-
 descriptor& descriptor_table::allocate() {
     if (free_.empty()) {
         if (free_.capacity() == records_.size())
@@ -83,20 +65,7 @@ void descriptor::tell_watchers() noexcept {
     }
 }
 
-// Most connections live and end without anybody wanting to know.
-bool descriptor::knows_peer() noexcept {
-    if (peer_unasked_ && is_open()) {
-        peer_ = peer_of(context_->kernel(), number_);
-        knows_peer_ = peer_.port() != 0;
-        peer_unasked_ = false;
-    }
-    return knows_peer_;
-}
-
 void descriptor::retire_operations() noexcept {
-    // Those who still wait will name the peer if they fail, and then there is no descriptor left to ask.
-    if (operations_ > 0)
-        static_cast<void>(knows_peer());
     if (source_)
         source_->close();
     cancel_operations();
@@ -187,8 +156,9 @@ void descriptor_handle::adopt_foreign(int number) {
 
 void descriptor_handle::borrow(int number) { record().set_borrowed(number); }
 
-void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor) {
-    record().set_accepted(number, acceptor);
+void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor,
+                                       const ip::socket_address& peer, socklen_t size) noexcept {
+    record_->set_accepted(number, acceptor, peer, size);
 }
 
 int descriptor_handle::release() noexcept {

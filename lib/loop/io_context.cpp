@@ -189,10 +189,10 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
     --asked.descriptor_->in_flight_;
     asked.unlink();
     asked.answer_ = {cqe.res, cqe.flags};
-    if (cqe.res == -EINTR && !asked.cancel_asked_)
-        submit(asked);  // a signal to this thread is nobody's business
-    else
-        asked.complete();
+    const bool may_go_on = cqe.res < 0 || asked.takes_steps_;
+    if (may_go_on && asked.next_step()) [[unlikely]]
+        return;
+    asked.complete();
 }
 
 // Of a thousand connections none is in a cache when its answer comes. To find an operation, its record, what fills
@@ -272,6 +272,7 @@ void io_context::cancel(operation& asked) noexcept {
     switch (asked.state_) {
     case operation::state::waiting:
     case operation::state::deferred:
+    case operation::state::paused:
         asked.unlink();
         asked.finish(-ECANCELED);
         break;
@@ -288,14 +289,21 @@ void io_context::cancel(operation& asked) noexcept {
     }
 }
 
-// Those of a record's operations that found no slot yet: they stand in our list, and not in the record's.
+// Those of a record's operations that are not in the kernel now, but in a list of the context instead of the record's.
 void io_context::cancel_deferred(descriptor& record) noexcept {
-    for (operation* each = deferred_.empty() ? nullptr : &deferred_.front(); each;) {
-        operation* next = deferred_.next(*each);
-        if (each->descriptor_ == &record)
-            cancel(*each);
-        each = next;
+    for (intrusive_list<operation>* list: {&deferred_, &paused_}) {
+        for (operation* each = list->empty() ? nullptr : &list->front(); each;) {
+            operation* next = list->next(*each);
+            if (each->descriptor_ == &record)
+                cancel(*each);
+            each = next;
+        }
     }
+}
+
+void io_context::pause(operation& asked) noexcept {
+    asked.state_ = operation::state::paused;
+    paused_.push_back(asked);
 }
 
 // The cancel goes through the same queue as its target, so it comes after it, and before whatever is at this address next.

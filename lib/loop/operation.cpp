@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include <coil/loop/io_context.hpp>
+#include <coil/loop/retry_timer.hpp>
 
 #include "loop/descriptor_table.hpp"
 
@@ -74,6 +75,29 @@ void operation::attach() noexcept {
 
 void operation::more(const coil::answer&) noexcept {
     COIL_CHECK(false);  // several answers to an operation that asked for one
+}
+
+bool operation::next_step() noexcept {
+    if (answer_.result != -EINTR || cancel_asked_)
+        return false;
+    submit_again();  // a signal to this thread does not end an operation
+    return true;
+}
+
+void operation::submit_again() noexcept { descriptor_->context().submit(*this); }
+
+void operation::pause(retry_timer& timer, time_point::duration length) noexcept {
+    io_context& context = descriptor_->context();
+    context.pause(*this);
+    context.arm(timer, context.now() + length);
+}
+
+std::coroutine_handle<> retry_timer::run() noexcept {
+    if (retried_->state_ == operation::state::paused) {
+        retried_->unlink();
+        retried_->submit_again();
+    }
+    return nullptr;
 }
 
 void operation::submit() noexcept {

@@ -62,7 +62,7 @@ protected:
         EXPECT_EQ(first->text(), "first");
     }
 
-    scripted_context context{io_context::options{.unaccepted_max = 2, .pool_size = 1 << 20}};
+    scripted_context context{io_context::options{.pool_size = 1 << 20}};
     tcp::socket socket_ = context.connected_socket();
 };
 
@@ -371,24 +371,6 @@ TEST_F(Wait, FindsDatagramsThatWereReceivedAhead) {
         EXPECT_EQ(co_await socket.wait(read), read);
         EXPECT_EQ(polls(), 1u);
         EXPECT_EQ((co_await stream.next())->text(), "three");
-    });
-}
-
-TEST_F(Wait, FindsConnectionsThatWereAcceptedAhead) {
-    tell([&]() -> task<> {
-        auto acceptor = context.acceptor();
-        context.then([&] {
-            context.answer(IORING_OP_ACCEPT, reply::connection());
-            context.answer(IORING_OP_ACCEPT, reply::connection());
-        });
-        auto first = co_await acceptor.accept();
-        EXPECT_EQ(co_await acceptor.wait(read), read);
-        EXPECT_EQ(polls(), 0u);
-        auto second = co_await acceptor.accept();
-        context.then([&] { context.answer(IORING_OP_ACCEPT, reply::connection()); });
-        EXPECT_EQ(co_await acceptor.wait(read), read);
-        EXPECT_EQ(polls(), 1u);
-        auto third = co_await acceptor.accept();
     });
 }
 

@@ -158,7 +158,6 @@ TEST(DoctorFindings, WhatCoilCannotDoWithoutMayNot) {
     };
     refuse(&ring_answers::buffers, "provided buffers");
     refuse(&ring_answers::multishot_poll, "multishot poll");
-    refuse(&ring_answers::multishot_accept, "multishot accept");
     refuse(&ring_answers::multishot_recv, "multishot recv");
     refuse(&ring_answers::multishot_recvmsg, "multishot recvmsg");
 }

@@ -19,7 +19,6 @@ void expect_what_coil_needs(const ring_answers& answers) {
     EXPECT_EQ(answers.enable, 0);
     EXPECT_EQ(answers.buffers, 0);
     EXPECT_EQ(answers.multishot_poll, 0);
-    EXPECT_EQ(answers.multishot_accept, 0);
     EXPECT_EQ(answers.multishot_recv, 0);
     EXPECT_EQ(answers.multishot_recvmsg, 0);
 }

@@ -83,8 +83,6 @@ constexpr feature features[] = {
      "the pool has buffers of 256 KiB, filled bit by bit",
      "since 6.12; the pool has buffers of 16 KiB, each for one receive"},
     {"multishot poll", &ring_answers::multishot_poll, "other threads wake the loop by it", nullptr},
-    {"multishot accept", &ring_answers::multishot_accept, "an acceptor asks once for all connections",
-     nullptr},
     {"multishot recv", &ring_answers::multishot_recv, "a recv_stream asks once for all bytes", nullptr},
     {"multishot recvmsg", &ring_answers::multishot_recvmsg, "a recvfrom_stream asks once for all datagrams",
      nullptr},

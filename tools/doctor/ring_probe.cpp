@@ -106,21 +106,6 @@ private:
 
 int readable_event() { return checked(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"); }
 
-// A listener to whom somebody has connected already. Not of the network, which may not be there.
-int called_listener() {
-    const int listener = checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    auto* address = reinterpret_cast<sockaddr*>(&name);
-    checked(::bind(listener, address, sizeof name.sun_family), "bind");  // the kernel finds a name
-    checked(::listen(listener, 1), "listen");
-    socklen_t size = sizeof name;
-    checked(::getsockname(listener, address, &size), "getsockname");
-    const int caller = checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    checked(::connect(caller, address, size), "connect");
-    return listener;
-}
-
 // A socket whose peer has sent a byte.
 int written_socket(int type) {
     int ends[2];
@@ -135,9 +120,6 @@ constexpr std::uint16_t group = 0;
 void ask_for_operations(ring_answers& answers, trial on_ring) {
     answers.multishot_poll =
         on_ring.ask([](io_uring_sqe& sqe) { io_uring_prep_poll_multishot(&sqe, readable_event(), POLLIN); });
-    answers.multishot_accept = on_ring.ask([](io_uring_sqe& sqe) {
-        io_uring_prep_multishot_accept(&sqe, called_listener(), nullptr, nullptr, SOCK_CLOEXEC);
-    });
     answers.multishot_recv = on_ring.ask([](io_uring_sqe& sqe) {
         io_uring_prep_recv_multishot(&sqe, written_socket(SOCK_STREAM), nullptr, 0, 0);
         sqe.flags |= IOSQE_BUFFER_SELECT;

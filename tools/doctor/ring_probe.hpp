@@ -17,7 +17,6 @@ struct ring_answers {
     int buffers = not_asked;
     int incremental_buffers = not_asked;
     int multishot_poll = not_asked;
-    int multishot_accept = not_asked;
     int multishot_recv = not_asked;
     int multishot_recvmsg = not_asked;
     int without_memlock = not_asked;  // a further ring, with RLIMIT_MEMLOCK 0

@@ -69,23 +69,24 @@ public:
         set_number(number);
         is_borrowed_ = true;
     }
-    /// Of a connection that `acceptor` took: it has a peer, and the options that it inherits from there.
-    void set_accepted(int number, const descriptor& acceptor) noexcept {
+    /// A connection that `acceptor` accepted: it has a peer, and inherits the acceptor's options.
+    void set_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
+                      socklen_t size) noexcept {
         set_number(number);
         may_linger_ = acceptor.may_linger_;
-        peer_unasked_ = true;
+        set_connected(&peer.any, size);
     }
 
     /// The number of a record that stands for no descriptor, for operations that need none.
     static constexpr int none = 0x7fffffff;
 
-    /// Whether the other side is known. That of an accepted connection is asked for by the first who wants it.
-    [[nodiscard]] bool knows_peer() noexcept;
-    /// The other side, where it is known.
+    /// Whether the peer's address is known.
+    [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
+    /// The peer's address, if it is known.
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
-    /// Whom it was connected to. Remembered of IPv4 and IPv6: others are asked for anew.
+    /// Stores the peer's address if it is one of IPv4 or IPv6. For other families every query asks the kernel.
     void set_connected(const sockaddr* peer, socklen_t size) noexcept;
-    void forget_peer() noexcept { knows_peer_ = peer_unasked_ = false; }
+    void forget_peer() noexcept { knows_peer_ = false; }
 
     /// SO_LINGER may be set from now on: only then closing asks for it, which is a system call.
     void set_may_linger() noexcept { may_linger_ = true; }
@@ -139,7 +140,6 @@ private:
     std::uint32_t operations_ = 0;  // started and not yet destroyed: they point here
     std::uint32_t in_flight_ = 0;   // of these: the kernel has them
     bool knows_peer_ = false;
-    bool peer_unasked_ = false;  // it was accepted, and nobody has wanted to know from whom
     bool may_linger_ = false;
     bool is_borrowed_ = false;  // never closed by us
     bool is_watched_ = false;   // until they were told
@@ -185,8 +185,9 @@ public:
     void adopt_foreign(int number);
     /// Uses one that somebody else owns, and closes: with the operations on it gone before that.
     void borrow(int number);
-    /// Of a connection that `acceptor` took.
-    void adopt_accepted(int number, const descriptor& acceptor);
+    /// A connection that `acceptor` accepted. The record must exist.
+    void adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
+                        socklen_t size) noexcept;
     /// Ends all operations, and hands the descriptor out.
     [[nodiscard]] int release() noexcept;
     /// Ends all operations and closes the descriptor, before it returns.

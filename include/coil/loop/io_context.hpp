@@ -62,8 +62,6 @@ public:
         unsigned entries = 256;  ///< operations submitted with one system call, at most (16 to 32768)
         unsigned completions =
             4096;  ///< completions that may wait to be collected; more come late, none is lost
-        std::size_t unaccepted_max =
-            16;  ///< connections that an acceptor takes ahead of accept(); a burst may bring more
         std::size_t pool_size = 4 << 20;  ///< bytes of the pool of buffers that the kernel fills
         std::size_t ahead_max =
             256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
@@ -144,12 +142,11 @@ public:
         unsigned long long sends_ring = 0;    ///< through the ring
         unsigned long long sends_short = 0;   ///< of either: the kernel took less than all
         // Received ahead, and the pool.
-        unsigned long long ahead_stops =
-            0;  ///< streams and acceptors that had received as much ahead as they may
-        unsigned long long starved = 0;     ///< receives that found the pool empty (ENOBUFS)
-        unsigned long long copied = 0;      ///< chunks that were copied out, as the pool was low
-        unsigned long long pinned = 0;      ///< entries of the pool that chunks hold now
-        unsigned long long pinned_max = 0;  ///< the most there ever were
+        unsigned long long ahead_stops = 0;  ///< streams that had received as much ahead as they may
+        unsigned long long starved = 0;      ///< receives that found the pool empty (ENOBUFS)
+        unsigned long long copied = 0;       ///< chunks that were copied out, as the pool was low
+        unsigned long long pinned = 0;       ///< entries of the pool that chunks hold now
+        unsigned long long pinned_max = 0;   ///< the most there ever were
     };
     [[nodiscard]] counters metrics() const noexcept;
 
@@ -211,6 +208,8 @@ public:
     void submit(operation& asked) noexcept;
     void cancel(operation& asked) noexcept;
     void cancel_deferred(descriptor& record) noexcept;
+    /// Keeps an operation that is between two steps, until its retry_timer expires.
+    void pause(operation& asked) noexcept;
     void retire(operation& asked) noexcept;
     /// Submits all, and waits until every operation of this record has completed.
     void retire(descriptor& record) noexcept;
@@ -285,6 +284,7 @@ private:
         nullptr};                         // the thread that may enter; changes under the lock of `ownership`
     intrusive_list<operation> deferred_;  // found no slot
     intrusive_list<operation> cancels_;   // to be cancelled, found no slot
+    intrusive_list<operation> paused_;    // their next step waits for a timer
     intrusive_list<node> finished_;       // tasks to be destroyed
     root_task* newest_ = nullptr;
     environment foreign_{*this, true};

@@ -4,18 +4,22 @@
 
 #include <coil/version.hpp>
 
+#include <cerrno>
 #include <coroutine>
 #include <cstdint>
 #include <string>
 #include <system_error>
 
 #include <coil/base/error.hpp>
+#include <coil/base/time.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/loop/descriptor.hpp>
 
 struct io_uring_sqe;
 
 namespace coil::COIL_ABI {
+
+class retry_timer;
 
 /// What the kernel said: a CQE's result and flags.
 struct answer {
@@ -37,6 +41,9 @@ enum class lane : std::uint8_t {
 ///                |            ^                   ^
 ///                |            | its turn, a slot  | refused; or cancelled before the kernel had it
 ///                +-> waiting, deferred -----------+
+///
+/// Some operations take several steps, such as a poll and then the transfer: `next_step` looks at an answer and submits the
+/// next step, at once or after a pause. Meanwhile the operation stays where it is in its lane.
 ///
 /// A multishot operation has any number of answers before the last, and stays submitted until that: `more`.
 ///
@@ -71,6 +78,10 @@ protected:
     /// The record was watched, and has received something ahead, which whoever asks for it gets at once. Nobody is resumed
     /// here.
     virtual void source_has_news() noexcept {}
+    /// An answer that may not be the end: a failure, or any last answer if `takes_steps` was called. Returns true if the
+    /// operation goes on: it has called `submit_again` or `pause`, and has kept its lane, so that no other operation gets ahead
+    /// of it. The loop calls this while it collects: resume nothing.
+    [[nodiscard]] virtual bool next_step() noexcept;
     /// In the words of the socket interface: "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 
@@ -95,6 +106,19 @@ protected:
     void finish_at_once(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
     /// Whether what begins so may, now.
     [[nodiscard]] bool may_end_at_once() noexcept;
+    /// Has next_step() called for successes as well.
+    void takes_steps(bool does) noexcept { takes_steps_ = does; }
+    /// For next_step(): submits the operation anew.
+    void submit_again() noexcept;
+    /// For next_step(): submits the operation anew when `timer` expires. A cancel ends it before that.
+    void pause(retry_timer& timer, time_point::duration length) noexcept;
+    /// For next_step(): whether the operation was cancelled or stopped. Then no further step begins.
+    [[nodiscard]] bool is_asked_to_end() const noexcept { return was_cancelled() || env().stop_requested(); }
+    /// For next_step(): the answer becomes operation_aborted. Returns false: the operation ends.
+    bool end_aborted() noexcept {
+        answer_ = {-ECANCELED, 0};
+        return false;
+    }
     /// Stands in line in the record's list, for somebody who will finish it.
     void wait_in(coil::descriptor& record) noexcept;
     /// The answer was handed on: whoever destroys this need not look after it.
@@ -139,8 +163,9 @@ protected:
 private:
     friend class io_context;
     friend class descriptor;
+    friend class retry_timer;
 
-    enum class state : std::uint8_t { idle, waiting, deferred, submitted, done, taken };
+    enum class state : std::uint8_t { idle, waiting, deferred, paused, submitted, done, taken };
 
     void complete() noexcept;
     void leave_lane() noexcept;
@@ -153,6 +178,7 @@ private:
     bool cancel_asked_ : 1 = false;
     bool interrupted_ : 1 = false;
     bool attached_ : 1 = false;
+    bool takes_steps_ : 1 = false;
     std::uint8_t cancels_before_ = 0;
 };
 

@@ -42,8 +42,8 @@ public:
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
         return basic_socket::local_endpoint<endpoint_type>(error);
     }
-    /// The peer, also after it has reset the connection. After connect() known without a system call; that of an accepted
-    /// socket is asked for once, by the first who wants it: getpeername(2).
+    /// The peer, also after it has reset the connection. IPv4 and IPv6: no system call for a socket that connect() or accept()
+    /// connected. Otherwise getpeername(2).
     [[nodiscard]] endpoint_type remote_endpoint() const {
         return basic_socket::remote_endpoint<endpoint_type>();
     }
@@ -67,9 +67,7 @@ public:
     completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
 
 protected:
-    protocol_socket(int accepted, const descriptor& acceptor) : basic_socket(acceptor.context()) {
-        handle_.adopt_accepted(accepted, acceptor);
-    }
+    explicit protocol_socket(descriptor_handle accepted) noexcept : basic_socket(std::move(accepted)) {}
     protocol_socket(protocol_socket&&) noexcept = default;
     protocol_socket& operator=(protocol_socket&&) noexcept = default;
     ~protocol_socket() = default;

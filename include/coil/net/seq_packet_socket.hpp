@@ -79,8 +79,7 @@ private:
 
     using protocol_socket<Protocol>::handle_;
 
-    seq_packet_socket(int accepted, const descriptor& acceptor)
-        : protocol_socket<Protocol>(accepted, acceptor) {}
+    explicit seq_packet_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
 };
 
 }  // namespace coil::COIL_ABI

@@ -99,6 +99,7 @@ public:
 protected:
     basic_socket() noexcept = default;
     explicit basic_socket(io_context& context) noexcept : handle_(context) {}
+    explicit basic_socket(descriptor_handle handle) noexcept : handle_(std::move(handle)) {}
     basic_socket(basic_socket&&) noexcept = default;
     basic_socket& operator=(basic_socket&&) noexcept = default;
     ~basic_socket() = default;

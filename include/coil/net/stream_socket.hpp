@@ -98,7 +98,7 @@ private:
 
     using protocol_socket<Protocol>::handle_;
 
-    stream_socket(int accepted, const descriptor& acceptor) : protocol_socket<Protocol>(accepted, acceptor) {}
+    explicit stream_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
 };
 
 /// An accept that gives a socket.
@@ -111,17 +111,17 @@ public:
                      environment& task) noexcept
         : op::accept(target, task), peer_(peer) {}
 
-    outcome<socket_type> await_outcome() {
-        const auto taken = op::accept::await_outcome();
+    outcome<socket_type> await_outcome() noexcept {
+        auto taken = op::accept::await_outcome();
         if (!taken)
             return taken.error();
-        return take(*taken);
+        return take(*std::move(taken));
     }
     socket_type await_resume() { return take(op::accept::await_resume()); }
 
 private:
-    socket_type take(int number) {
-        socket_type connection(number, target());
+    socket_type take(descriptor_handle accepted) noexcept {
+        socket_type connection(std::move(accepted));
         if (std::error_code unknown; peer_)
             *peer_ = connection.remote_endpoint(unknown);
         return connection;
@@ -176,17 +176,17 @@ public:
     }
 
     /// accept(2): the next connection, as a socket on this acceptor's context.
-    /// Completes: with a connection; at once, if one has come already. Several may wait; they are served in order.
-    ///            Connections are taken ahead of the next accept(), `io_context::options::unaccepted_max` of them; one burst
-    ///            may bring more. They are closed with the acceptor.
-    /// Errors:    operation_aborted, bad_descriptor, invalid_argument where listen() is missing. Errors of single
-    ///            connections are passed over; out of descriptors, it tries again ten times a second.
-    /// Cancel:    operation_aborted; no connection is lost, it is for the next accept().
-    /// Cost:      one SQE for any number of connections (multishot); no allocation.
+    /// Completes: with a connection. Several may wait; they are served in order, one in each iteration of the loop. While no
+    ///            accept() waits, nothing is accepted: connections stay in the listener's backlog, for a later accept() or for
+    ///            another process that shares the listener.
+    /// Errors:    operation_aborted, bad_descriptor, invalid_argument if listen() is missing. Errors of single connections are
+    ///            skipped. Out of descriptors or memory (the process's or the kernel's), or after 16 errors of single
+    ///            connections in a row, accept retries ten times a second.
+    /// Cancel:    operation_aborted, or the connection if it came first.
+    /// Cost:      one SQE; no allocation but for the connection's record, which later connections reuse.
     [[nodiscard]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
-    /// The same, and stores the peer's address: unspecified if nobody knows it any more. `peer` must live until the await is
-    /// over.
-    /// Cost:      getpeername(2), besides.
+    /// The same, and stores the peer's address. `peer` must live until the await is over.
+    /// Cost:      no more for IPv4 and IPv6: the kernel returns the address with the connection. Other families: getpeername(2).
     [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
 };
 

@@ -4,39 +4,55 @@
 
 #include <coil/version.hpp>
 
+#include <cstdint>
+
+#include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
+#include <coil/loop/retry_timer.hpp>
 
 namespace coil::COIL_ABI::op {
 
-/// One accept(2). It gives the next connection from the queue of the acceptor's record, at once if there is one: a
-/// descriptor, which is the receiver's to close. The record fills the queue by one multishot IORING_OP_ACCEPT, from the
-/// first wait until the queue is full.
-/// Several may wait: they are served in order. A cancel never loses a connection: it stays in the queue for the next.
-/// What goes wrong with one connection (ECONNABORTED and its like) is passed over. Out of descriptors or memory, it tries
-/// again ten times a second; the connection stays in the backlog.
+/// One accept(2), carried out by the kernel (IORING_OP_ACCEPT, one-shot). Several may wait; the kernel gets them one by one,
+/// in order. Nothing is accepted while no accept() waits: the other connections stay in the listener's backlog.
+///
+///     in the kernel ----connection------------------------> done
+///         ^     |
+///         |     +--- error of one connection ----> asked again at once, 16 times in a row
+///         |     +--- no descriptors, no memory,
+///         |          or the 17th such error ----> paused
+///         +---------------- 100 ms -------------------+
+///
+/// The record of the new connection is allocated before the kernel is asked, and the descriptor is adopted when its completion
+/// is collected: a connection is always owned. One whose accept is destroyed before it resumes is closed.
 class [[nodiscard]] accept : public operation {
 public:
-    accept(const descriptor_use& target, environment& task) noexcept : operation(target, task, lane::any) {}
+    accept(const descriptor_use& target, environment& task) noexcept
+        : operation(target, task, lane::queue), back_off_(*this) {}
     ~accept();
 
-    bool await_ready() noexcept;
-    void await_suspend(std::coroutine_handle<> caller);
-    outcome<int> await_outcome() noexcept;
-    int await_resume();
+    outcome<descriptor_handle> await_outcome() noexcept;  // up: what its answer means
+    descriptor_handle await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    [[nodiscard]] bool next_step() noexcept override;
     const char* name() const noexcept override { return "accept"; }
 
 private:
-    friend class accept_queue;
+    [[nodiscard]] bool make_record() noexcept;
+
+    descriptor_handle connection_;
+    ip::socket_address peer_;  // large enough for IPv4 and IPv6; of a longer address only the family counts
+    socklen_t peer_size_ = 0;
+    std::uint8_t skipped_ = 0;  // errors in a row that concern one connection
+    retry_timer back_off_;
 };
 
 struct [[nodiscard]] accept_description : descriptor_use {
     accept operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-static_assert(sizeof(accept) <= 96 && sizeof(accept_description) <= 40);
+static_assert(sizeof(accept) <= 176 && sizeof(accept_description) <= 40);
 
 }  // namespace coil::COIL_ABI::op

@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <coroutine>
+
+#include <coil/loop/timers.hpp>
+
+namespace coil::COIL_ABI {
+
+class operation;
+
+/// Ends the pause of an operation: submits it again. A member of an operation that retries; `operation::pause` arms it.
+class retry_timer final : public timer_entry {
+public:
+    explicit retry_timer(operation& retried) noexcept : retried_(&retried) {}
+    std::coroutine_handle<> run() noexcept override;
+
+private:
+    operation* retried_;
+};
+
+}  // namespace coil::COIL_ABI
