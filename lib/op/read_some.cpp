@@ -9,6 +9,8 @@
 
 #include <liburing.h>
 
+#include <coil/loop/io_context.hpp>
+
 #include "op/clamp.hpp"
 #include "op/message.hpp"
 
@@ -21,30 +23,24 @@ void descriptor_transfer::prepare(io_uring_sqe& sqe) noexcept {
         prepare_transfer(sqe);
 }
 
-// Between the kernel's answer and this turn somebody may have stopped it, closed the descriptor, or taken its lane.
-bool descriptor_transfer::goes_on() noexcept {
-    if (was_cancelled() || env().stop_requested() || !lane_is_free())
-        return false;
+bool descriptor_transfer::next_step() noexcept {
     const bool begins_to_poll = !polls_ && answer().result == -EAGAIN;
     const bool is_ready = polls_ && answer().result >= 0;
-    if (begins_to_poll || is_ready)
-        polls_ = begins_to_poll;
-    return begins_to_poll || is_ready;
+    if (!begins_to_poll && !is_ready)
+        return operation::next_step();
+    if (is_asked_to_end())
+        return end_aborted();
+    polls_ = begins_to_poll;
+    takes_steps(polls_);
+    submit_again();
+    return true;
 }
 
-std::coroutine_handle<> descriptor_transfer::run() noexcept {
-    if (!goes_on())
-        return wake();
-    reset();
-    submit();
-    return nullptr;
-}
-
+// A timerfd answers -ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET).
 outcome<std::size_t> descriptor_transfer::await_outcome() noexcept {
-    const bool is_asked_to_end = was_cancelled() || env().stop_requested();
-    const bool has_not_moved = answer().result == -EAGAIN || (polls_ && answer().result >= 0);
-    if (has_not_moved && is_asked_to_end)
-        return error::operation_aborted;
+    if (answer().result == -ECANCELED && has_begun() && !is_asked_to_end() &&
+        !target().context().is_closing())
+        return system_error_code(ECANCELED);
     if (const auto error = failure())
         return error;
     return static_cast<std::size_t>(answer().result);

@@ -30,7 +30,7 @@ void descriptor_write::prepare(io_uring_sqe& sqe) noexcept {
 
 std::coroutine_handle<> descriptor_write::run() noexcept {
     let_sigpipe_go();
-    return descriptor_transfer::run();
+    return operation::run();
 }
 
 void descriptor_write::let_sigpipe_go() noexcept {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -157,23 +158,38 @@ TEST_F(ScriptedDescriptor, InEachOfItsStepsIsCancelled) {
     }
 }
 
-// Between the kernel's answer and its turn somebody else begins to read, who has the place from then on.
-TEST_F(ScriptedDescriptor, OneThatWasOvertakenIsToldThatItWouldWait) {
-    stream_descriptor descriptor(context.io(), make());
-    std::array<char, 10> other{};
-    std::size_t received = 0;
-    const auto overtake = [&]() -> task<> {
+// If a reader lost its lane between two steps, another one could read, and the answer of the poll would be taken for a count.
+TEST_F(ScriptedDescriptor, KeepsItsLaneBetweenItsSteps) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        const auto has_reader = [&] { return descriptor.recv(buffer).record->has_reader(); };
+        std::size_t received = 0;
+        auto reader = context.spawn([&]() -> task<> { received = co_await descriptor.recv(buffer); });
+        for (const reply& each: {reply(-EAGAIN), reply(POLLIN), reply(-EAGAIN), reply(POLLIN)})
+            context.answer_next(each);
         co_await yield();
-        received = co_await descriptor.recv(other);
-    };
-    context.answer_next(-EAGAIN);
-    context.answer_next("x");
-    auto overtaken = descriptor.recv(buffer).operation_in(context.io().foreign_environment());
-    overtaken.await_suspend(std::noop_coroutine());
-    co_spawn(context.io(), overtake, detached);
-    context.run();
-    EXPECT_EQ(received, 1u);
-    EXPECT_EQ(overtaken.await_outcome().error(), error::would_block);
+        for (int i = 0; i < 10; ++i) {
+            EXPECT_TRUE(has_reader());
+            co_await yield();
+        }
+        EXPECT_EQ(script().submitted(IORING_OP_READ), 3u);
+        EXPECT_EQ(received, 0u);
+        context.answer(IORING_OP_READ, "hello");
+        co_await reader.join();
+        EXPECT_EQ(received, 5u);
+        EXPECT_FALSE(has_reader());
+    });
+}
+
+// timerfd_create(2): a read fails with ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET). No task was cancelled.
+TEST_F(ScriptedDescriptor, TellsTheKernelsEcanceledFromACancel) {
+    tell([&]() -> task<> {
+        stream_descriptor descriptor(context.io(), make());
+        context.answer_next(-ECANCELED);
+        auto [ec, n] = co_await as_tuple(descriptor.recv(buffer));
+        EXPECT_EQ(ec, system_error_code(ECANCELED));
+        EXPECT_NE(ec, error::operation_aborted);
+    });
 }
 
 TEST_F(ScriptedDescriptor, HoldsSigpipeBackOnlyWhileAWriteIsWithTheKernel) {

@@ -14,13 +14,13 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What read(2) and write(2) on a descriptor of any kind have in common. On one with O_NONBLOCK the kernel may give up
-/// (-EAGAIN): then a poll comes in between, and it is asked again.
+/// What read(2) and write(2) on a descriptor of any kind have in common. If the descriptor is non-blocking the kernel may answer
+/// -EAGAIN; then a poll follows, and the transfer is submitted again. The operation keeps its lane in between: no other reader
+/// or writer gets ahead of it.
 ///
 ///     transfer ----EAGAIN----> poll ----ready----> transfer
 class descriptor_transfer : public operation {
 public:
-    std::coroutine_handle<> run() noexcept override;
     outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
     std::size_t await_resume();
 
@@ -28,13 +28,12 @@ protected:
     using operation::operation;
 
     void prepare(io_uring_sqe& sqe) noexcept override;
+    [[nodiscard]] bool next_step() noexcept override;
     /// The transfer itself; the other step is a poll for these events.
     virtual void prepare_transfer(io_uring_sqe& sqe) noexcept = 0;
     [[nodiscard]] virtual unsigned events() const noexcept = 0;
 
 private:
-    [[nodiscard]] bool goes_on() noexcept;
-
     bool polls_ = false;
 };
 
