@@ -24,6 +24,9 @@ public:
         case error::channel_closed: return "the channel is closed";
         case error::unread_bytes: return "bytes were received ahead that nobody has read: recv() them first";
         case error::limit_exceeded: return "longer than the limit";
+        case error::already_running:
+            return "called inside a task or posted function of the same io_context (co_await there, or use "
+                   "sync_wait())";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -18,20 +18,29 @@ std::string place_of(const std::source_location& where) {
 }  // namespace
 
 task_failure detail::describe_failure(std::exception_ptr exception, std::string_view which,
-                                      const std::source_location& spawned_at, const environment& task) {
-    task_failure failure{std::move(exception), {}, spawned_at, task.where(), std::string(which)};
-    failure.text += " " + place_of(spawned_at) + " ended with an error";
-    if (failure.awaited_at.line() > 0)
-        failure.text += " at " + place_of(failure.awaited_at);
+                                      const std::source_location& spawned_at,
+                                      const environment& task) noexcept {
+    task_failure failure{std::move(exception), {}, spawned_at, task.where(), {}};
+    const auto describe = [&](const char* what) noexcept {
+        try {
+            std::string text(which);
+            text += " " + place_of(spawned_at) + " ended with an error";
+            if (failure.awaited_at.line() > 0)
+                text += " at " + place_of(failure.awaited_at);
+            failure.text = text + ": " + what;
+        } catch (const std::exception&) {
+            // No memory. The exception and the code are there without a text.
+        }
+    };
     try {
         std::rethrow_exception(failure.exception);
     } catch (const std::system_error& error) {
         failure.code = error.code();
-        failure.text += std::string(": ") + error.what();
+        describe(error.what());
     } catch (const std::exception& error) {
-        failure.text += std::string(": ") + error.what();
+        describe(error.what());
     } catch (...) {
-        failure.text += ": an exception that is no std::exception";
+        describe("an exception that is no std::exception");
     }
     return failure;
 }

@@ -28,6 +28,19 @@ std::coroutine_handle<> sleep_operation::run() noexcept {
     return wake();
 }
 
+// Of a context that has ended the clock is the real one: no task waits for this timer any more.
+time_point steady_timer::now() const noexcept {
+    const io_context* context = context_.get();
+    return context ? context->now() : std::chrono::steady_clock::now();
+}
+
+environment& steady_timer::foreign_environment() const {
+    io_context* context = context_.get();
+    if (!context)
+        throw_failure(error::operation_aborted, "a steady_timer whose io_context has ended");
+    return context->foreign_environment();
+}
+
 std::size_t steady_timer::cancel() noexcept {
     std::size_t cancelled = 0;
     while (!waits_.empty())

@@ -31,7 +31,7 @@ void root_task::finish() noexcept {
     context().task_finished(*this);
 }
 
-void root_task::settle() {
+void root_task::settle() noexcept {
     if (joiner_) {
         context().schedule(*joiner_);
         return;
@@ -42,9 +42,10 @@ void root_task::settle() {
     destroy();
 }
 
-void root_task::report() {
-    if (taken_ || !exception())
+void root_task::report() noexcept {
+    if (!finished_ || taken_ || !exception())
         return;
+    taken_ = true;
     if (environment_.ended_stopped(exception()))
         return;
     context().report(detail::describe_failure(exception(), "a task spawned at", spawned_at_, environment_));
@@ -85,8 +86,9 @@ join_operation_base::~join_operation_base() {
     if (!task_ || task_->joiner_ != this)
         return;
     task_->joiner_ = nullptr;
-    if (task_->finished_ && !task_->handle_)
-        task_->destroy();
+    // The result of a finished task that this join has not taken is nobody's: it is reported as a detached task's.
+    if (task_->finished_ && !task_->handle_ && !task_->is_linked())
+        task_->settle();
 }
 
 void join_handle_base::take(join_handle_base& other) noexcept {

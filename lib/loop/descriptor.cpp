@@ -132,16 +132,18 @@ descriptor_handle& descriptor_handle::operator=(descriptor_handle&& other) noexc
 
 descriptor& descriptor_handle::record() {
     if (!record_) {
-        if (!context_)
-            throw_failure(std::make_error_code(std::errc::bad_file_descriptor), "a socket without a context");
-        record_ = &context_->descriptors().allocate();
+        io_context* context = context_.get();
+        if (!context)
+            throw_failure(std::make_error_code(std::errc::bad_file_descriptor),
+                          context_ ? "a socket whose io_context has ended" : "a socket without a context");
+        record_ = &context->descriptors().allocate();
         record_->handle_ = this;
     }
     return *record_;
 }
 
 descriptor_use descriptor_handle::use(int flags) {
-    if (!context_)
+    if (!context_.get())
         return {nullptr, 0, flags};
     descriptor& used = record();
     return {&used, used.generation(), flags};
@@ -188,7 +190,7 @@ void descriptor_handle::leave() noexcept {
     descriptor& record = *std::exchange(record_, nullptr);
     record.handle_ = nullptr;
     if (record.operations_ == 0)
-        context_->descriptors().recycle(record);
+        record.context_->descriptors().recycle(record);
     else
         ++record.generation_;
 }

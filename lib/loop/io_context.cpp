@@ -53,13 +53,19 @@ std::size_t io_context::poll() { return run_turns(time_point::max(), static_cast
 
 std::size_t io_context::poll_one() { return run_turns(time_point::max(), 1, false); }
 
+// The store lets run() return, and the owner may then destroy the context: the visit keeps it until wake() has returned.
 void io_context::stop() noexcept {
+    detail::context_life& life = *self_.life();
+    if (!life.enter())
+        return;
     stopped_.store(true, std::memory_order_release);
     kernel().wake();
+    life.leave();
 }
 
 std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool may_wait) {
-    if (stopped())
+    // A context that is being destroyed must not get a new ring.
+    if (stopped() || closing_)
         return 0;
     attendance here(*this);
     std::size_t ran = 0;
@@ -220,8 +226,9 @@ void io_context::fetch_portion() noexcept {
     });
 }
 
+// The guards before the inbox: a thread that posts and then releases its guard has released the post to the acquire here.
 bool io_context::has_work() const noexcept {
-    return work_ > 0 || !ready_.empty() || !inbox_.empty() || guards_.load(std::memory_order_acquire) > 0;
+    return work_ > 0 || !ready_.empty() || guards_.load(std::memory_order_acquire) > 0 || !inbox_.empty();
 }
 
 // ---- questions to the kernel ---------------------------------------------------------------------------------------
@@ -357,11 +364,20 @@ void io_context::close_off_loop(int number) noexcept {
 
 // ---- from other threads --------------------------------------------------------------------------------------------
 
+// The push lets an awake loop run the item, return from run() and end the context: see stop(). `item` may be gone, too.
 void io_context::post(node& item) noexcept {
-    if (is_owner())
+    if (is_owner()) {
         ready_.push_back(item);
-    else if (inbox_.push(item))
+        return;
+    }
+    detail::context_life& life = *self_.life();
+    if (!life.enter()) {
+        item.abandon();
+        return;
+    }
+    if (inbox_.push(item))
         kernel().wake();
+    life.leave();
 }
 
 void io_context::guard_released() noexcept {

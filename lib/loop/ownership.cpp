@@ -83,10 +83,16 @@ private:
 
 io_context::attendance::attendance(io_context& context) : context_(context) {
     context_.adopt();
+    // Reentrant loops can't keep their promises: the tasks of this iteration would wait for the inner one, and the inner one
+    // would find no work, or never end, because of the task that called it.
+    if (context_.is_running_.load(std::memory_order_relaxed))
+        throw_failure(error::already_running, "io_context::run");
+    context_.is_running_.store(true, std::memory_order_relaxed);
     context_.ring_->attend(true);
 }
 
 io_context::attendance::~attendance() {
+    context_.is_running_.store(false, std::memory_order_relaxed);
     context_.submit_deferred();
     if (context_.ring_->unsubmitted() > 0)
         context_.ring_->enter(0);
@@ -100,7 +106,8 @@ io_context::io_context(owned<ring::kernel> kernel) : io_context(std::move(kernel
 io_context::io_context(const options& chosen) : io_context(make_owned<ring::uring_kernel>(), chosen) {}
 
 io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
-    : first_tick_(ticks()),
+    : self_(new detail::context_life(*this)),
+      first_tick_(ticks()),
       ring_(make_owned<ring::ring>(std::move(kernel))),
       descriptors_(make_owned<descriptor_table>(*this)),
       options_(chosen),
@@ -183,6 +190,15 @@ void io_context::abort_in_kernel() noexcept {
 }
 
 io_context::~io_context() {
+    const bool was_running = is_running_.load(std::memory_order_relaxed);
+    // Without an owner: exit() was called in a task, and the thread's guard has given the context up. The frames stay.
+    if (was_running && owner_.load(std::memory_order_relaxed))
+        precondition_failed(
+            is_mine()
+                ? "io_context: destroyed by a task or a posted function that it runs; let run() return "
+                  "first (keep a shared_ptr to it outside of its tasks)"
+                : "io_context: destroyed while another thread is in its run(); stop() it, and wait until "
+                  "that thread has left run()");
     closing_ = true;
     const auto deadline = now() + patience;
     bool quiet = true;
@@ -197,7 +213,9 @@ io_context::~io_context() {
         ownership::remove(*this);
     }
     settling_ = true;
-    if (quiet)
+    if (was_running)
+        quiet = false;
+    else if (quiet)
         abort_in_kernel();
     else
         report_in_flight();
@@ -207,20 +225,22 @@ io_context::~io_context() {
         for (ready_.splice_front(batch_); inbox_.drain(ready_), !ready_.empty();)
             ready_.pop_front().abandon();
     };
-    abandon_posts();
+    if (quiet)
+        abandon_posts();
     // A task's frame holds the buffers of its operations: with one still in the kernel's hands, none is freed.
+    report_untaken();
     while (quiet && newest_)
         newest_->destroy();
-    abandon_posts();
+    if (quiet)
+        abandon_posts();
     descriptors_->for_each([](descriptor& record) {
         if (record.source_)
             record.source_->close();
         record.close_number();
-        if (descriptor_handle* handle = std::exchange(record.handle_, nullptr)) {
+        if (descriptor_handle* handle = std::exchange(record.handle_, nullptr))
             handle->record_ = nullptr;
-            handle->context_ = nullptr;
-        }
     });
+    self_.life()->end();
     if (!quiet) {
         static_cast<void>(descriptors_.release());
         for (auto& each: pools_)
@@ -228,6 +248,7 @@ io_context::~io_context() {
         static_cast<void>(ring_.release());
         return;
     }
+    abandon_posts();
     COIL_CHECK(work_ == 0);  // coroutines that are not tasks must end before the context that they wait on
 }
 
@@ -267,21 +288,63 @@ void io_context::task_gone(root_task& task) noexcept {
     (task.newer_ ? task.newer_->older_ : newest_) = task.older_;
 }
 
+// At the context's end run() does not come again, and what the handler refers to may be gone: then it is a line on stderr.
 void io_context::report(const task_failure& failure) noexcept {
-    try {
-        if (on_error_)
+    if (closing_ || (!on_error_ && (failure.code || thrown_)))
+        report_by_default(failure);
+    else if (!on_error_)
+        thrown_ = failure.exception;
+    else {
+        ++handler_depth_;
+        try {
             (*on_error_)(failure);
-        else if (failure.code)
-            report_by_default(failure);
-        else
-            thrown_ = failure.exception;
+        } catch (...) {
+            rethrow_in_run(std::current_exception());
+        }
+        if (--handler_depth_ == 0)
+            on_error_->replaced.reset();
+    }
+}
+
+// A handler that is being called stays until it has returned.
+void io_context::install(owned<error_handler> handler) noexcept {
+    if (handler_depth_ > 0)
+        handler->replaced = std::move(on_error_);
+    on_error_ = std::move(handler);
+}
+
+void io_context::rethrow_in_run(std::exception_ptr exception) noexcept {
+    if (closing_ || thrown_)
+        report_lost(exception);
+    else
+        thrown_ = std::move(exception);
+}
+
+// What ended finished tasks that were not joined, and what a next run() would have thrown.
+void io_context::report_untaken() noexcept {
+    for (root_task* each = newest_; each; each = each->older_)
+        each->report();
+    if (thrown_)
+        report_lost(std::exchange(thrown_, nullptr));
+    if (reports_suppressed_ > 0)
+        std::fprintf(stderr, "coil: %u more errors of tasks were not shown\n", reports_suppressed_);
+    reports_suppressed_ = 0;
+}
+
+void io_context::report_lost(const std::exception_ptr& exception) noexcept {
+    constexpr const char* line =
+        "coil: an exception that no run() has thrown before its io_context ended: %s\n";
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, line, error.what());
     } catch (...) {
-        thrown_ = std::current_exception();
+        std::fprintf(stderr, line, "not derived from std::exception");
     }
 }
 
 // The world's errors, a line each, at most ten a second: a flood of them must not become a flood of text.
-void io_context::report_by_default(const task_failure& failure) {
+void io_context::report_by_default(const task_failure& failure) noexcept {
     constexpr unsigned reports_max = 10;
     const time_point when = now();
     if (when - reports_since_ >= std::chrono::seconds(1)) {
@@ -292,6 +355,10 @@ void io_context::report_by_default(const task_failure& failure) {
     }
     if (++reports_ > reports_max)
         ++reports_suppressed_;
+    else if (failure.text.empty())
+        std::fprintf(stderr,
+                     "coil: a task of %s:%u ended with an error, and there is no memory to describe it\n",
+                     failure.spawned_at.file_name(), static_cast<unsigned>(failure.spawned_at.line()));
     else
         std::fprintf(stderr, "coil: %s\n", failure.text.c_str());
 }

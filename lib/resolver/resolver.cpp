@@ -121,6 +121,13 @@ resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
     return *this;
 }
 
+environment& resolver_base::foreign_environment() const {
+    io_context* context = context_.get();
+    if (!context)
+        throw_failure(error::operation_aborted, "a resolver whose io_context has ended");
+    return context->foreign_environment();
+}
+
 // Newest first: so those that have not begun never do, in the place of one that is let go.
 void resolver_base::cancel() noexcept {
     while (!waiting_.empty()) {

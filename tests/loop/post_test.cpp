@@ -147,6 +147,61 @@ TEST(Post, ASystemErrorLeavesThroughRunAsWell) {
     EXPECT_THROW(context.io().run(), std::system_error);
 }
 
+/// Copies once, when it is posted. A move throws.
+struct immovable_later {
+    immovable_later(std::shared_ptr<int> kept, int& counted) : held(std::move(kept)), moves(counted) {}
+    immovable_later(const immovable_later& other) : held(other.held), moves(other.moves) {
+        if (++moves > 1)
+            throw std::runtime_error("moved again");
+    }
+    void operator()() const { ++*held; }
+
+    std::shared_ptr<int> held;
+    int& moves;
+};
+
+// The function was moved out of its block to be called; where that threw, the block leaked, and the call was lost.
+TEST(Post, CallsTheFunctionWhereItIs) {
+    scripted_context context;
+    auto held = std::make_shared<int>(0);
+    int moves = 0;
+    context.io().post(immovable_later(held, moves));
+    context.io().run();
+    EXPECT_EQ(*held, 1);
+    EXPECT_EQ(held.use_count(), 1);
+}
+
+/// Throws when it is destroyed, but for those that were moved from.
+class throws_at_its_end {
+public:
+    throws_at_its_end() = default;
+    throws_at_its_end(throws_at_its_end&& other) noexcept
+        : is_armed_(std::exchange(other.is_armed_, false)) {}
+    ~throws_at_its_end() noexcept(false) {
+        if (is_armed_)
+            throw std::runtime_error("a destructor");
+    }
+    void operator()() const {}
+
+private:
+    bool is_armed_ = true;
+};
+
+TEST(Post, AnExceptionOfItsDestructorLeavesThroughRun) {
+    scripted_context context;
+    context.io().post(throws_at_its_end());
+    EXPECT_THROW(context.io().run(), std::runtime_error);
+}
+
+TEST(Post, AnExceptionOfADroppedFunctionIsALine) {
+    scripted_context context;
+    context.io().post(throws_at_its_end());
+    testing::internal::CaptureStderr();
+    context.destroy();
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_NE(text.find("a destructor"), std::string::npos) << text;
+}
+
 TEST(Post, WakesALoopThatWaits) {
     scripted_context context;
     bool ran = false;

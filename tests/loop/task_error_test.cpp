@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -236,12 +237,125 @@ TEST(TaskError, OfATaskWhoseHandleIsDroppedAfterItsEndIsReported) {
     EXPECT_EQ(errors, 1);
 }
 
-TEST(TaskError, OfATaskThatWasDestroyedWithItsContextIsReportedToNobody) {
+TEST(TaskError, OfATaskThatIsDestroyedUnfinishedIsNone) {
     scripted_context context;
     context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
     auto handle = co_spawn(context.io(), fail_by_the_world());
-    context.poll();
-    context.destroy();
+    EXPECT_EQ(context.io().poll_one(), 1u);
+    EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());
+}
+
+void expect_line(const std::vector<std::string>& lines, const char* what) {
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_NE(lines[0].find(what), std::string::npos) << lines[0];
+}
+
+// ---- errors that no run() and no join takes before the context ends --------------------------------------------------
+
+TEST(TaskError, OfAHandleDroppedAfterRunIsALine) {
+    scripted_context context;
+    {
+        auto handle = co_spawn(context.io(), fail_by_a_bug());
+        context.io().run();
+    }
+    expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
+}
+
+TEST(TaskError, OfTwoHandlesDroppedAfterRunAreTwoLines) {
+    scripted_context context;
+    const auto dropped = lines_on_stderr([&] {
+        auto first = co_spawn(context.io(), fail_by_a_bug());
+        auto second = co_spawn(context.io(), fail_by_a_bug());
+        context.io().run();
+    });
+    expect_line(dropped, "a bug");
+    expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
+}
+
+TEST(TaskError, OfAHandleThatOutlivesItsContextIsALine) {
+    scripted_context context;
+    context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
+    auto bug = co_spawn(context.io(), fail_by_a_bug());
+    context.io().run();
+    expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
+}
+
+TEST(TaskError, OfAPostThatNoRunThrowsIsALine) {
+    scripted_context context;
+    context.io().post([] { throw std::logic_error("one"); });
+    context.io().post([] { throw std::logic_error("two"); });
+    EXPECT_THROW(context.io().run(), std::logic_error);
+    EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());  // the second never ran
+}
+
+TEST(TaskError, OfAJoinDestroyedWithItsContextIsALine) {
+    scripted_context context;
+    co_spawn(
+        context.io(),
+        [](io_context& io) -> task<> {
+            auto handle = co_spawn(io, fail_by_a_bug());
+            co_await handle.join();
+            ADD_FAILURE() << "it went on";
+        },
+        std::ref(context.io()), detached);
+    while (context.io().poll_one() > 0 && context.io().metrics().resumptions < 3)
+        ;
+    expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
+}
+
+TEST(TaskError, OfManyUnjoinedTasksAreFewLines) {
+    scripted_context context;
+    std::vector<join_handle<void>> handles;
+    for (int i = 0; i < 100; ++i)
+        handles.push_back(co_spawn(context.io(), fail_by_a_bug()));
+    context.io().run();
+    const auto lines = lines_on_stderr([&] { context.destroy(); });
+    ASSERT_EQ(lines.size(), 11u);
+    EXPECT_NE(lines[10].find("90 more"), std::string::npos) << lines[10];
+}
+
+TEST(TaskError, OfAJoinedTaskIsNoLine) {
+    scripted_context context;
+    std::optional<join_handle<void>> handle;
+    context.run([&]() -> task<> {
+        handle.emplace(co_spawn(context.io(), fail_by_a_bug()));
+        EXPECT_THROW(co_await handle->join(), std::logic_error);
+    });
+    EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());
+}
+
+// ---- handlers that are replaced while they run -----------------------------------------------------------------------
+
+TEST(TaskError, AHandlerMayReplaceItself) {
+    scripted_context context;
+    std::vector<std::string> log;
+    const std::string first(100, '1'), second(100, '2'), third(100, '3');
+    context.io().on_task_error([&, first](const task_failure&) {
+        context.io().on_task_error([&, second](const task_failure&) { log.push_back(second); });
+        log.push_back(first);
+        context.io().on_task_error([&, third](const task_failure&) { log.push_back(third); });
+        log.push_back(first);
+    });
+    for (int i = 0; i < 2; ++i) {
+        co_spawn(context.io(), fail_by_a_bug(), detached);
+        context.run();
+    }
+    EXPECT_EQ(log, (std::vector{first, first, third}));
+}
+
+TEST(TaskError, AHandlerMayReplaceItselfInsideAnother) {
+    scripted_context context;
+    auto failed = co_spawn(context.io(), fail_by_a_bug());
+    std::vector<std::string> log;
+    const std::string first(100, '1'), second(100, '2');
+    context.io().on_task_error([&, first](const task_failure&) {
+        context.io().on_task_error([&, second](const task_failure&) { log.push_back(second); });
+        failed.detach();  // reports to the new one, while this one is still being called
+        log.push_back(first);
+    });
+    co_spawn(context.io(), fail_by_a_bug(), detached);
+    context.run();
+    EXPECT_EQ(log, (std::vector{second, first}));
 }
 
 }  // namespace

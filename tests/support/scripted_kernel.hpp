@@ -137,6 +137,9 @@ public:
         timed_.emplace(now() + from_now, std::move(step));
     }
     void advance(time_point::duration by) { now_ += by.count(); }
+    /// Calls `hold` in each wake(), on the thread that wakes, after the wake has reached the loop: a thread that loses its CPU
+    /// there. Set before the first wake.
+    void hold_wakes(std::function<void()> hold) { hold_wakes_ = std::move(hold); }
 
     /// The next cancel that finds its target comes too late: the target ends with this, its own result.
     void when_cancelled(const reply& instead) { cancelled_.push_back({instead, false}); }
@@ -248,7 +251,11 @@ public:
                          bool incremental) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
     bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
-    void wake() noexcept override { wakes_.fetch_add(1); }
+    void wake() noexcept override {
+        wakes_.fetch_add(1);
+        if (hold_wakes_)
+            hold_wakes_();
+    }
     int wake_descriptor() const noexcept override { return first_descriptor - 1; }
 
     int socket(int family, int type, int protocol) override;
@@ -358,6 +365,7 @@ private:
     std::deque<completion> overflow_;  // found the CQ full
     std::optional<std::uint64_t> wake_poll_;
     std::atomic<unsigned> wakes_{0};
+    std::function<void()> hold_wakes_;
     unsigned wakes_noticed_ = 0;
     std::map<int, fake> fakes_;
     std::map<int, std::string> unread_;  // what arrived, and found no buffer

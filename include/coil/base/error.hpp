@@ -28,7 +28,8 @@ enum class code {
     broken_promise,         ///< a `one_shot` that nobody will complete any more
     channel_closed,         ///< a send to a `channel` that was closed
     unread_bytes,           ///< release() of a socket for which bytes were received that nobody has read
-    limit_exceeded,  ///< a line, or whatever a `buffered_reader` was asked for, is longer than its limit
+    limit_exceeded,   ///< a line, or whatever a `buffered_reader` was asked for, is longer than its limit
+    already_running,  ///< run() or poll() inside a task or posted function of the same io_context
 };
 using enum code;
 

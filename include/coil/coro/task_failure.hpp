@@ -20,14 +20,14 @@ struct task_failure {
     std::error_code code;             ///< of a std::system_error; none for other exceptions
     std::source_location spawned_at;  ///< the co_spawn, or the co_await of the group
     std::source_location awaited_at;  ///< the task's latest co_await
-    std::string text;                 ///< all of it in one line
+    std::string text;                 ///< all of it in one line; empty if there is no memory for it
 };
 
 namespace detail {
 
 /// Tells of a task that ended with `exception` in `task`. `which` begins the line: "a task spawned at".
 task_failure describe_failure(std::exception_ptr exception, std::string_view which,
-                              const std::source_location& spawned_at, const environment& task);
+                              const std::source_location& spawned_at, const environment& task) noexcept;
 
 }  // namespace detail
 

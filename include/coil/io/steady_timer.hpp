@@ -22,15 +22,15 @@ namespace coil::COIL_ABI {
 ///
 /// Threads:  its context's.
 /// Moves:    also while tasks wait.
-/// Lifetime: its destructor ends all waits with operation_aborted.
+/// Lifetime: its destructor ends all waits with operation_aborted. It may outlive its context.
 /// Cost:     no system call, no SQE, no allocation.
 class steady_timer {
 public:
     /// Expired from the beginning.
-    explicit steady_timer(io_context& context) noexcept : context_(&context) {}
-    steady_timer(io_context& context, time_point expiry) noexcept : context_(&context), expiry_(expiry) {}
+    explicit steady_timer(io_context& context) noexcept : context_(context) {}
+    steady_timer(io_context& context, time_point expiry) noexcept : context_(context), expiry_(expiry) {}
     template <class Rep, class Period>
-    steady_timer(io_context& context, std::chrono::duration<Rep, Period> duration) : context_(&context) {
+    steady_timer(io_context& context, std::chrono::duration<Rep, Period> duration) : context_(context) {
         expires_after(duration);
     }
     steady_timer(steady_timer&& other) noexcept : context_(other.context_), expiry_(other.expiry_) {
@@ -58,7 +58,7 @@ public:
     }
     template <class Rep, class Period>
     std::size_t expires_after(std::chrono::duration<Rep, Period> duration) noexcept {
-        return expires_at(deadline_after(context_->now(), duration));
+        return expires_at(deadline_after(now(), duration));
     }
 
     /// Ends all waits with operation_aborted, except those whose time had come. Returns how many.
@@ -72,7 +72,10 @@ public:
     wait_description wait() noexcept;
 
 private:
-    io_context* context_;
+    [[nodiscard]] time_point now() const noexcept;
+    [[nodiscard]] environment& foreign_environment() const;
+
+    context_ref context_;
     time_point expiry_;
     intrusive_list<awaited> waits_;
 };
@@ -97,7 +100,7 @@ struct [[nodiscard]] steady_timer::wait_description {
     steady_timer* timer;
 
     wait_operation operation_in(environment& task) const noexcept { return {*timer, task}; }
-    environment& foreign_environment() const noexcept { return timer->context().foreign_environment(); }
+    environment& foreign_environment() const { return timer->foreign_environment(); }
 };
 
 inline steady_timer::wait_description steady_timer::wait() noexcept { return {this}; }

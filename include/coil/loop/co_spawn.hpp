@@ -49,7 +49,7 @@ public:
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
 
     /// After its end, from the loop: gives the result to who waits, or reports and destroys itself.
-    void settle();
+    void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
 
 protected:
@@ -63,7 +63,7 @@ private:
     friend class join_handle_base;
     friend class join_operation_base;
 
-    void report();
+    void report() noexcept;
 
     [[nodiscard]] io_context& context() const noexcept { return io_context::of(environment_); }
 

@@ -13,6 +13,7 @@
 #include <coil/base/error.hpp>
 #include <coil/base/intrusive_list.hpp>
 #include <coil/base/owned.hpp>
+#include <coil/loop/context_ref.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -158,12 +159,12 @@ struct descriptor_use {
 };
 
 /// Owns an open descriptor of a context: what all sockets have in common. Moving it moves two pointers, also with
-/// operations pending. A handle that outlives its context is closed, and harmless.
+/// operations pending. A handle that outlives its context is closed, and can't be opened any more.
 class descriptor_handle {
 public:
     /// Of no context, to be assigned to.
     descriptor_handle() noexcept = default;
-    explicit descriptor_handle(io_context& context) noexcept : context_(&context) {}
+    explicit descriptor_handle(io_context& context) noexcept : context_(context) {}
     descriptor_handle(descriptor_handle&& other) noexcept;
     descriptor_handle& operator=(descriptor_handle&& other) noexcept;
     ~descriptor_handle() { close(); }
@@ -210,7 +211,7 @@ private:
 
     void leave() noexcept;
 
-    io_context* context_ = nullptr;
+    context_ref context_;
     descriptor* record_ = nullptr;
 };
 

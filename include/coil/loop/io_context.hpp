@@ -23,6 +23,7 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/scheduler.hpp>
 #include <coil/coro/task_failure.hpp>
+#include <coil/loop/context_ref.hpp>
 #include <coil/loop/inbox.hpp>
 #include <coil/loop/timers.hpp>
 
@@ -53,7 +54,9 @@ class root_task;
 ///           error::wrong_thread, until the first has ended. post(), stop() and work guards are for any thread, stop()
 ///           for signal handlers too. For more cores, use a context per thread.
 /// Lifetime: destroying it ends every task: destructors of their locals run, code after their awaits does not. Sockets
-///           are closed, and their ports free, when the destructor returns. Handles that outlive it are closed.
+///           are closed, and their ports free, when the destructor returns. Handles that outlive it are closed. The context
+///           must exist when post() or stop() is called; the destructor waits until such calls have returned.
+///           Destroying it while run() is active, in one of its tasks or on another thread, aborts with a message.
 /// Errors:   the constructor throws a std::system_error that says why io_uring is refused, and what to do.
 /// Since:    Linux 6.1.
 class io_context final : public scheduler {
@@ -81,6 +84,8 @@ public:
     /// Runs until no work is left, or stop(). Work is an unfinished task, a post, a guard. Returns how many turns were
     /// given to tasks and posts. An exception that is nobody's leaves through here; run() may be called again.
     /// Afterwards the context is stopped: to run it once more, restart() it.
+    /// Not reentrant: run() or poll() inside a task or posted function of the same context throws error::already_running.
+    /// In the destructor of something that ends with the context they return 0.
     std::size_t run();
     /// The same, until one turn was given.
     std::size_t run_one();
@@ -109,6 +114,8 @@ public:
     /// Calls `handler(const task_failure&)` for each error that ends a task which nobody waits for. Without one, a
     /// std::system_error (the world) is a line on stderr, at most ten a second, and anything else (a bug) leaves
     /// through run(). What the handler throws leaves through run() as well.
+    /// A handler may install another one. Errors that no task took before the context ends are lines on stderr; the
+    /// handler, whose captures may be gone by then, does not get them.
     template <class Handler>
         requires std::invocable<std::decay_t<Handler>&, const task_failure&>
     void on_task_error(Handler&& handler);
@@ -220,9 +227,12 @@ public:
     void task_finished(root_task& task) noexcept;
     void task_gone(root_task& task) noexcept;
     /// Has an exception leave through run().
-    void rethrow_in_run(std::exception_ptr exception) noexcept { thrown_ = std::move(exception); }
+    void rethrow_in_run(std::exception_ptr exception) noexcept;
 
+    /// What handles and work guards refer to.
+    [[nodiscard]] const context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
+    /// Inside context_life::enter().
     void guard_released() noexcept;
 
 private:
@@ -234,6 +244,8 @@ private:
     public:
         virtual ~error_handler() = default;
         virtual void operator()(const task_failure& failure) = 0;
+
+        owned<error_handler> replaced;  // the handler before this one, if that is still being called
     };
 
     std::size_t run_turns(time_point deadline, std::size_t limit, bool may_wait);
@@ -259,8 +271,12 @@ private:
     bool settle(time_point deadline) noexcept;
     void abort_in_kernel() noexcept;
     void report_in_flight() const noexcept;
-    void report_by_default(const task_failure& failure);
+    void report_by_default(const task_failure& failure) noexcept;
+    void report_lost(const std::exception_ptr& exception) noexcept;
+    void report_untaken() noexcept;
+    void install(owned<error_handler> handler) noexcept;
 
+    context_ref self_;  // destroyed last: destructors of members may post, or use handles
     intrusive_list<node> ready_;
     intrusive_list<node> batch_;  // what is being resumed in this turn
     std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
@@ -293,6 +309,8 @@ private:
     time_point reports_since_;
     unsigned reports_ = 0;
     unsigned reports_suppressed_ = 0;
+    unsigned handler_depth_ = 0;           // calls of on_error_ that have not returned
+    std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool closing_ = false;
     bool settling_ = false;           // nothing new goes to the kernel
     bool is_pool_exhausted_ = false;  // one of its pools
@@ -325,17 +343,22 @@ public:
     std::coroutine_handle<> run() noexcept override {
         io_context& context = *context_;
         try {
-            F function = std::move(function_);
-            abandon();
-            function();
+            function_();
         } catch (...) {
             context.rethrow_in_run(std::current_exception());
         }
+        abandon();
         return nullptr;
     }
 
+    // A destructor that throws is reported as an exception of the function.
     void abandon() noexcept override {
-        this->~posted_function();
+        io_context& context = *context_;
+        try {
+            this->~posted_function();
+        } catch (...) {
+            context.rethrow_in_run(std::current_exception());
+        }
         frame_deallocate(this, sizeof(posted_function));
     }
 
@@ -343,6 +366,7 @@ private:
     template <class G>
     posted_function(io_context& context, G&& function)
         : context_(&context), function_(std::forward<G>(function)) {}
+    ~posted_function() noexcept(std::is_nothrow_destructible_v<F>) = default;
 
     io_context* context_;
     F function_;
@@ -369,30 +393,36 @@ void io_context::on_task_error(Handler&& handler) {
     private:
         std::decay_t<Handler> handler_;
     };
-    on_error_ = make_owned<holder>(std::forward<Handler>(handler));
+    install(make_owned<holder>(std::forward<Handler>(handler)));
 }
 
 /// Keeps run() running while there is no task, until it is destroyed or reset. From any thread.
+/// A post that comes before the reset, on the same thread, runs before run() returns.
+/// Lifetime: may outlive its context; reset() is a no-op then.
 class [[nodiscard]] work_guard {
 public:
-    explicit work_guard(io_context& context) noexcept : context_(&context) { context.guard_acquired(); }
-    work_guard(work_guard&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
+    explicit work_guard(io_context& context) noexcept : context_(context) { context.guard_acquired(); }
+    work_guard(work_guard&& other) noexcept = default;
     work_guard& operator=(work_guard&& other) noexcept {
         if (this != &other) {
             reset();
-            context_ = std::exchange(other.context_, nullptr);
+            context_ = std::move(other.context_);
         }
         return *this;
     }
     ~work_guard() { reset(); }
 
     void reset() noexcept {
-        if (io_context* context = std::exchange(context_, nullptr))
-            context->guard_released();
+        const context_ref released = std::move(context_);
+        detail::context_life* life = released.life();
+        if (!life || !life->enter())
+            return;
+        life->context()->guard_released();
+        life->leave();
     }
 
 private:
-    io_context* context_;
+    context_ref context_;
 };
 
 }  // namespace coil::COIL_ABI

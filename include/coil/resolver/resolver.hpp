@@ -113,7 +113,7 @@ public:
     void cancel() noexcept;
 
 protected:
-    explicit resolver_base(io_context& context) noexcept : context_(&context) {}
+    explicit resolver_base(io_context& context) noexcept : context_(context) {}
     resolver_base(resolver_base&& other) noexcept : context_(other.context_) {
         waiting_.splice_back(other.waiting_);
     }
@@ -124,7 +124,9 @@ private:
     template <class>
     friend class resolve_description;
 
-    io_context* context_;
+    [[nodiscard]] environment& foreign_environment() const;
+
+    context_ref context_;
     intrusive_list<detail::resolve_place> waiting_;
 };
 
@@ -185,7 +187,7 @@ public:
         : resolver_(&resolver), question_(std::move(question)) {}
 
     Operation operation_in(environment& task) && { return {resolver_->waiting_, std::move(question_), task}; }
-    environment& foreign_environment() const noexcept { return resolver_->context().foreign_environment(); }
+    environment& foreign_environment() const { return resolver_->foreign_environment(); }
 
 private:
     resolver_base* resolver_;

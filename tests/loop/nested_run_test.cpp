@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+#include <coil/io/sleep.hpp>
+#include <coil/loop/sync_wait.hpp>
+
+#include "support/real_context.hpp"
+#include "support/scripted_context.hpp"
+
+// A context runs and ends from outside of its own tasks.
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct entry {
+    const char* name;
+    std::function<std::size_t(io_context&)> enter;
+};
+
+const std::vector<entry>& entries() {
+    static const std::vector<entry> all{
+        {"run", [](io_context& context) { return context.run(); }},
+        {"run_one", [](io_context& context) { return context.run_one(); }},
+        {"run_for", [](io_context& context) { return context.run_for(1s); }},
+        {"run_until", [](io_context& context) { return context.run_until(context.now()); }},
+        {"poll", [](io_context& context) { return context.poll(); }},
+        {"poll_one", [](io_context& context) { return context.poll_one(); }},
+    };
+    return all;
+}
+
+void expect_refused(io_context& context) {
+    for (const auto& each: entries()) {
+        try {
+            each.enter(context);
+            ADD_FAILURE() << each.name << " threw nothing";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), error::already_running) << each.name;
+            EXPECT_NE(std::string(failure.what()).find("sync_wait"), std::string::npos) << failure.what();
+        }
+    }
+}
+
+TEST(NestedRun, InsideATaskIsRefused) {
+    scripted_context context;
+    context.run([&]() -> task<> {
+        expect_refused(context);
+        co_await sleep_for(1s);
+        expect_refused(context);
+    });
+}
+
+// A poll() there found no work, and stopped the context: what the function spawned afterwards never ran.
+TEST(NestedRun, InsideAPostedFunctionIsRefused) {
+    scripted_context context;
+    int ran = 0;
+    context.io().post([&] {
+        expect_refused(context);
+        context.io().post([&] { ++ran; });
+    });
+    context.io().run();
+    EXPECT_EQ(ran, 1);
+}
+
+TEST(NestedRun, InsideAnErrorHandlerIsRefused) {
+    scripted_context context;
+    int errors = 0;
+    context.io().on_task_error([&](const task_failure&) {
+        expect_refused(context);
+        ++errors;
+    });
+    co_spawn(
+        context.io(),
+        []() -> task<> {
+            co_await yield();
+            throw_failure(error::eof, "planned");
+        },
+        detached);
+    context.io().run();
+    EXPECT_EQ(errors, 1);
+}
+
+TEST(NestedRun, ARefusalThatIsNotCaughtNamesTheMistake) {
+    scripted_context context;
+    context.io().post([&] { context.io().poll(); });
+    try {
+        context.io().run();
+        ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::system_error& failure) {
+        EXPECT_EQ(failure.code(), error::already_running);
+    }
+    context.io().post([] {});
+    EXPECT_EQ(context.io().run(), 1u);  // run() had left in good order
+}
+
+TEST(NestedRun, OfAnotherContextIsAllowed) {
+    scripted_context outer;
+    int inner_ran = 0;
+    outer.run([&]() -> task<> {
+        scripted_context inner;
+        inner.run([&]() -> task<> {
+            ++inner_ran;
+            co_return;
+        });
+        co_return;
+    });
+    EXPECT_EQ(inner_ran, 1);
+}
+
+/// Enters its context in every way when it is destroyed.
+struct late_runner {
+    io_context& context;
+    std::vector<std::size_t>& results;
+
+    ~late_runner() {
+        context.restart();
+        for (const auto& each: entries())
+            results.push_back(each.enter(context));
+    }
+};
+
+// The dying context opened a new ring, and entered itself into its thread's list of contexts, where it stayed.
+TEST(NestedRun, InsideADyingContextDoesNothing) {
+    std::vector<std::size_t> results;
+    std::thread([&] {
+        scripted_context context;
+        auto runner = context.spawn([&]() -> task<> {
+            const late_runner late{context.io(), results};
+            co_await sleep_for(1h);
+        });
+        context.poll();
+        context.destroy();
+    }).join();
+    EXPECT_EQ(results, std::vector<std::size_t>(entries().size(), 0));
+}
+
+// ---- the end of a context that runs ----------------------------------------------------------------------------------
+
+TEST(NestedRunDeathTest, EndByItsOwnTaskIsNamed) {
+    const auto end = [] {
+        auto context = std::make_shared<io_context>();
+        co_spawn(
+            *context,
+            [](std::shared_ptr<io_context>& last) -> task<> {
+                co_await yield();
+                last.reset();
+            },
+            std::ref(context), detached);
+        context->run();
+    };
+    EXPECT_DEATH(end(), "io_context: destroyed by a task or a posted function that it runs; let run");
+}
+
+TEST(NestedRunDeathTest, EndByItsOwnPostIsNamed) {
+    const auto end = [] {
+        auto* context = new io_context;
+        context->post([&] { delete context; });
+        context->poll();
+    };
+    EXPECT_DEATH(end(), "io_context: destroyed by a task or a posted function that it runs; let run");
+}
+
+TEST(NestedRunDeathTest, EndUnderARunningThreadIsNamed) {
+    const auto end = [] {
+        auto context = std::make_unique<io_context>();
+        const work_guard guard(*context);
+        std::promise<void> is_running;
+        context->post([&] { is_running.set_value(); });
+        std::thread runner([&] { context->run(); });
+        is_running.get_future().wait();
+        context.reset();
+    };
+    EXPECT_DEATH(end(), "io_context: destroyed while another thread is in its run.*stop");
+}
+
+// exit() destroys static objects, among them a context whose task calls it. The task's frame is in use: it stays.
+TEST(NestedRunDeathTest, ExitInATaskLeavesTheFrames) {
+    const auto leave = [] {
+        std::atexit([] { ::_exit(7); });  // runs after the context's end; leaks are not looked for
+        static io_context context;
+        const auto wait = []() -> task<> { co_await sleep_for(1h); };
+        co_spawn(context, wait, detached);
+        co_spawn(
+            context,
+            []() -> task<> {
+                co_await sleep_for(1ms);
+                std::exit(0);
+            },
+            detached);
+        context.run();
+    };
+    EXPECT_EXIT(leave(), testing::ExitedWithCode(7), "^$");
+}
+
+}  // namespace
+}  // namespace coil::test

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <atomic>
+#include <coroutine>
+#include <optional>
+#include <thread>
+
+#include "support/real_context.hpp"
+#include "support/scripted_context.hpp"
+
+// A post, a stop or the release of a guard lets run() return before it has woken the loop. The owner may then destroy the context:
+// the destructor waits for the thread that is still inside.
+
+namespace coil::test {
+namespace {
+
+/// A context whose other thread is held inside wake() until the context is being destroyed.
+class held_visit {
+public:
+    held_visit() {
+        context.script().hold_wakes([this, owner = std::this_thread::get_id()] {
+            if (std::this_thread::get_id() == owner)
+                return;
+            is_inside_ = true;
+            while (!is_ending_)
+                std::this_thread::yield();
+            for (int i = 0; i < 200; ++i)
+                std::this_thread::yield();
+            has_left_ = true;
+        });
+    }
+
+    /// Calls `act` on another thread when the loop waits, runs the context until its work is done, and destroys it.
+    template <class F>
+    void end_during(F act) {
+        std::thread other;
+        context.script().then([&] {
+            other = std::thread(act);
+            while (!is_inside_)
+                std::this_thread::yield();
+        });
+        context.io().run();
+        EXPECT_FALSE(has_left_);
+        is_ending_ = true;
+        context.destroy();
+        EXPECT_TRUE(has_left_);
+        other.join();
+    }
+
+    scripted_context context;
+
+private:
+    std::atomic<bool> is_inside_{false};
+    std::atomic<bool> is_ending_{false};
+    std::atomic<bool> has_left_{false};
+};
+
+TEST(Visitor, PostEndsBeforeItsContext) {
+    held_visit story;
+    std::optional<work_guard> guard(story.context.io());
+    story.end_during([&] { story.context.io().post([&] { guard.reset(); }); });
+}
+
+TEST(Visitor, StopEndsBeforeItsContext) {
+    held_visit story;
+    const work_guard guard(story.context.io());
+    story.end_during([&] { story.context.io().stop(); });
+}
+
+TEST(Visitor, GuardReleaseEndsBeforeItsContext) {
+    held_visit story;
+    work_guard guard(story.context.io());
+    story.end_during([&] { guard.reset(); });
+}
+
+struct elsewhere {
+    std::coroutine_handle<>* resumed_by;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) const noexcept { *resumed_by = waiter; }
+    void await_resume() const noexcept {}
+};
+
+TEST(Visitor, ForeignResumeEndsBeforeItsContext) {
+    held_visit story;
+    std::coroutine_handle<> waiter;
+    auto task_of = story.context.spawn([&]() -> task<> { co_await elsewhere{&waiter}; });
+    story.end_during([&] { waiter.resume(); });
+}
+
+// run() looked for posts first and for guards last: a thread that posted and released its guard between the two looks lost the post.
+TEST(Visitor, PostBeforeGuardReleaseRuns) {
+    real_context context;
+    constexpr int rounds = 2000;
+    std::atomic<int> started{0};
+    std::atomic<int> released{0};
+    std::optional<work_guard> guard;
+    int ran = 0;
+    std::thread other([&] {
+        for (int i = 1; i <= rounds; ++i) {
+            while (started.load() < i)
+                ;
+            context.io().post([&] { ++ran; });
+            guard->reset();
+            released = i;
+        }
+    });
+    for (int i = 1; i <= rounds; ++i) {
+        context.io().restart();
+        guard.emplace(context.io());
+        started = i;
+        while (!context.io().stopped())
+            context.io().poll();
+        EXPECT_EQ(ran, i);
+        ran = i;
+        while (released.load() < i)
+            ;
+    }
+    other.join();
+}
+
+}  // namespace
+}  // namespace coil::test
