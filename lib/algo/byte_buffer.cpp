@@ -11,18 +11,10 @@
 #include <coil/base/error.hpp>
 
 namespace coil::COIL_ABI::detail {
-namespace {
-
-// So many operations in a row may end without a wait. The next lets all others go first.
-constexpr unsigned at_once_max = 63;
-
-}  // namespace
-
 bool buffered_operation::await_ready() noexcept {
-    if (env().stop_requested() || buffer_->user_ || buffer_->at_once_ >= at_once_max || !settle())
+    if (env().stop_requested() || buffer_->user_ || !env().scheduler().may_complete_inline() || !settle())
         return false;
     enter();
-    ++buffer_->at_once_;
     return true;
 }
 
@@ -35,7 +27,6 @@ void buffered_operation::await_suspend(std::coroutine_handle<> waiter) {
         fail(error::operation_in_progress);
     } else {
         enter();
-        buffer_->at_once_ = 0;
         if (!settle() && start_step(waiter))
             return;
     }
@@ -79,7 +70,6 @@ void byte_buffer::take_over(byte_buffer& other) noexcept {
     end_ = std::exchange(other.end_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
     user_ = std::exchange(other.user_, nullptr);
-    at_once_ = std::exchange(other.at_once_, 0);
     if (user_)
         user_->buffer_ = this;
 }

@@ -118,7 +118,7 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
 std::size_t io_context::resume_ready(std::size_t limit) {
     const std::uint64_t begin = ticks();
     std::size_t ran = 0;
-    at_once_ = 0;
+    sent_directly_ = 0;
     batch_.splice_back(ready_);
     while (!batch_.empty() && ran < limit && !stopped()) {
         resume(batch_.pop_front());

@@ -59,7 +59,7 @@ bool operation::may_end_at_once() noexcept {
     if (!is_current() || env().stop_requested())
         return false;
     io_context& context = descriptor_->context();
-    return context.is_mine() && !context.is_closing() && lane_is_free() && context.may_complete_at_once();
+    return context.is_mine() && !context.is_closing() && lane_is_free() && context.may_complete_inline();
 }
 
 bool operation::lane_is_free() const noexcept {

@@ -44,7 +44,10 @@ resolve_operation_base::~resolve_operation_base() {
 }
 
 bool resolve_operation_base::await_ready() noexcept {
-    return !env().stop_requested() && question_->answer_at_once();
+    if (env().stop_requested())
+        return false;
+    answers_later_ = !env().scheduler().may_complete_inline();
+    return !answers_later_ && question_->answer_at_once();
 }
 
 void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
@@ -52,6 +55,8 @@ void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
     suspend(waiter);
     if (is_refused())
         return give_up(make_error_code(error::operation_aborted));
+    if (answers_later_ && question_->answer_at_once())
+        return env().scheduler().schedule(*this);
     static_cast<void>(question_->expect(*this));
     given_ = true;
     if (const std::error_code refused = look_up_pool::of_process().submit(*question_)) {

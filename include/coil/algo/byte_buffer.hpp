@@ -99,7 +99,6 @@ private:
     std::size_t end_ = 0;
     std::size_t capacity_ = 0;
     buffered_operation* user_ = nullptr;
-    unsigned at_once_ = 0;  // operations in a row that didn't wait
 };
 
 }  // namespace coil::COIL_ABI::detail

@@ -37,7 +37,8 @@ namespace coil::COIL_ABI {
 /// Awaits:   in the scope of whoever awaits next(): his stop and his timeout end what the body awaits.
 /// Lifetime: as a task's: parameters live in the frame, references stay references. Destroyed half way, it destroys its
 ///           locals. It moves, except while its next() is awaited.
-/// Cost:     one frame from a recycling allocator for all values; a value costs no trip through the ready list.
+/// Cost:     one frame from a recycling allocator for all values; a value costs no trip through the ready list, but for one
+///           in `scheduler::inline_max` that come without a wait.
 template <class T>
 class [[nodiscard]] async_generator {
 public:
@@ -115,6 +116,9 @@ public:
         set_continuation(waiter);
         environment_->scheduler().transfer(own_handle());
     }
+    /// Runs for this wait later, through the ready list: the budget of inline completions is spent.
+    void reserve_for(const next_operation& asking) noexcept { asking_ = &asking; }
+    void end_reservation() noexcept { asking_ = nullptr; }
     [[nodiscard]] bool is_running() noexcept { return asking_ != nullptr && !own_handle().done(); }
     [[nodiscard]] bool is_running_for(const next_operation& asking) noexcept {
         return asking_ == &asking && is_running();
@@ -155,16 +159,33 @@ public:
             std::exchange(generator_->frame_, nullptr).destroy();
     }
 
-    bool await_ready() const noexcept { return !env().stop_requested() && has_next(); }
+    bool await_ready() const noexcept {
+        return !env().stop_requested() && has_next() && env().scheduler().may_complete_inline();
+    }
     void await_suspend(std::coroutine_handle<> waiter) noexcept {
         if (is_refused())
             error_ = error::operation_aborted;
         else if (generator_->frame_ && generator_->frame_.promise().is_running())
             error_ = error::operation_in_progress;
-        else if (!has_next())
-            return generator_->frame_.promise().run_for(*this, waiter);
+        else if (!has_next()) {
+            if (env().scheduler().may_complete_inline())
+                return generator_->frame_.promise().run_for(*this, waiter);
+            generator_->frame_.promise().reserve_for(*this);
+        }
         suspend(waiter);
         env().scheduler().schedule(*this);
+    }
+    std::coroutine_handle<> run() noexcept override {
+        const std::coroutine_handle<> waiter = wake();
+        if (!generator_->frame_ || !generator_->frame_.promise().is_running_for(*this))
+            return waiter;
+        if (env().stop_requested()) {
+            generator_->frame_.promise().end_reservation();
+            error_ = error::operation_aborted;
+            return waiter;
+        }
+        generator_->frame_.promise().run_for(*this, waiter);
+        return env().scheduler().take_transfer();
     }
     auto await_outcome() {
         return detail::outcome_from<std::optional<T>>([this] { return await_resume(); });

@@ -187,18 +187,17 @@ public:
             throw_failure(error::wrong_thread, waiting.describe());
     }
 
-    /// Whether an operation whose answer is there may go on without giving the others their turn. A bounded number of times.
-    [[nodiscard]] bool may_complete_at_once() noexcept {
-        if (at_once_ >= at_once_max)
-            return false;
-        ++at_once_;
-        return true;
+    /// Whether the last iteration brought so few completions that a system call of its own is cheaper than a place in the
+    /// ring: with one or two in flight a ring saves nothing, and the wait for the next iteration is latency. An iteration that
+    /// sends to many, as a broadcast does, is not quiet either.
+    [[nodiscard]] bool is_quiet() const noexcept {
+        return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
     }
-    /// Whether the last turn brought so few completions that a system call of its own is cheaper than a place in the ring:
-    /// with one or two in flight a ring saves nothing, and the wait for the next turn is latency.
-    [[nodiscard]] bool is_quiet() const noexcept { return collected_ <= collected_when_quiet; }
     // What operations count, for metrics().
-    void count_direct_send() noexcept { ++counts_.sends_direct; }
+    void count_direct_send() noexcept {
+        ++counts_.sends_direct;
+        ++sent_directly_;
+    }
     void count_ring_send() noexcept { ++counts_.sends_ring; }
     void count_short_send() noexcept { ++counts_.sends_short; }
     void count_ahead_stop() noexcept { ++counts_.ahead_stops; }
@@ -283,13 +282,13 @@ private:
     std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
     std::size_t closing_off_loop_ = 0;
     static constexpr unsigned collected_when_quiet = 2;
-    static constexpr unsigned at_once_max = 64;
+    static constexpr unsigned sent_directly_max = 64;
     unsigned collected_ = 0;      // by the last turn
     counters counts_;             // but for what the ring and the pool count
     std::uint64_t busy_max_ = 0;  // in ticks
     std::uint64_t first_tick_;    // when the context was made, by the one clock
     steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
-    unsigned at_once_ = 0;  // operations that ended without a suspension, in this turn
+    unsigned sent_directly_ = 0;                                 // in this iteration
     owned<ring::ring> ring_;
     owned<buffer_pool> pools_[4];  // by group; what records have received is in them
     owned<descriptor_table> descriptors_;

@@ -95,7 +95,8 @@ private:
     intrusive_list<resolve_place>* waiting_;
     resolve_place place_;
     std::error_code error_;
-    bool given_ = false;  // the threads have a reference to the question, and answer it
+    bool answers_later_ = false;  // the budget of inline completions is spent
+    bool given_ = false;          // the threads have a reference to the question, and answer it
 };
 
 }  // namespace coil::COIL_ABI::detail

@@ -136,7 +136,7 @@ public:
         : queued_operation(task), channel_(&into), message_(std::move(message)) {}
 
     bool await_ready() {
-        if (!may_complete_at_once() || channel_->closed_ || !channel_->put(message_))
+        if (channel_->closed_ || !channel_->has_room() || !may_complete_inline() || !channel_->put(message_))
             return false;
         grant();
         return true;
@@ -190,7 +190,7 @@ public:
     }
 
     bool await_ready() {
-        if (!may_complete_at_once() || !channel_->has_message())
+        if (!channel_->has_message() || !may_complete_inline())
             return false;
         return receive();
     }

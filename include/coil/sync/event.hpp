@@ -53,7 +53,7 @@ class [[nodiscard]] event::wait_operation final : public queued_operation {
 public:
     wait_operation(event& of, environment& task) noexcept : queued_operation(task), event_(&of) {}
 
-    bool await_ready() const noexcept { return event_->is_set() && may_complete_at_once(); }
+    bool await_ready() const noexcept { return event_->is_set() && may_complete_inline(); }
     void await_suspend(std::coroutine_handle<> waiter) noexcept;
     outcome<void> await_outcome() noexcept { return take(); }
     void await_resume() {

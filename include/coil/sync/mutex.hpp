@@ -105,7 +105,7 @@ public:
     }
 
     bool await_ready() noexcept {
-        if (!may_complete_at_once() || !mutex_->acquire())
+        if (mutex_->is_locked() || !may_complete_inline() || !mutex_->acquire())
             return false;
         grant();
         return true;

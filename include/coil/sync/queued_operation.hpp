@@ -43,8 +43,10 @@ protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
     ~queued_operation() = default;
 
-    /// Whether it may be granted without a suspension. In a stopped scope nothing is.
-    [[nodiscard]] bool may_complete_at_once() const noexcept { return !env().stop_requested(); }
+    /// Whether it may be granted without a suspension: not in a stopped scope, and a bounded number of times per resumption.
+    [[nodiscard]] bool may_complete_inline() const noexcept {
+        return !env().stop_requested() && env().scheduler().may_complete_inline();
+    }
 
     /// First in await_suspend. False: it was refused.
     [[nodiscard]] bool enter(std::coroutine_handle<> waiter) noexcept {
