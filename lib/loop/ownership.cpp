@@ -290,7 +290,7 @@ void io_context::task_gone(root_task& task) noexcept {
 
 // At the context's end run() does not come again, and what the handler refers to may be gone: then it is a line on stderr.
 void io_context::report(const task_failure& failure) noexcept {
-    if (closing_ || (!on_error_ && (failure.code || thrown_)))
+    if (closing_ || (!on_error_ && (failure.code || failure.is_contained || thrown_)))
         report_by_default(failure);
     else if (!on_error_)
         thrown_ = failure.exception;

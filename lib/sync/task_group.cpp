@@ -92,14 +92,12 @@ void task_group::failed(const std::exception_ptr& exception) noexcept {
 }
 
 void task_group::failed(const group_child& child, const std::exception_ptr& exception) noexcept {
-    if (!reports_errors_ || !is_of_the_world(exception))
+    if (!reports_errors_)
         return failed(exception);
-    try {
-        loop().report(detail::describe_failure(exception, "a task of the group at", owner_->env().where(),
-                                               child.environment_));
-    } catch (...) {
-        failed(exception);  // no memory for its text; it isn't lost
-    }
+    task_failure failure = detail::describe_failure(exception, "a task of the group at",
+                                                    owner_->env().where(), child.environment_);
+    failure.is_contained = true;
+    loop().report(failure);
 }
 
 void task_group::end(group_child& child) noexcept {

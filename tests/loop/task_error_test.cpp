@@ -77,6 +77,28 @@ TEST(TaskError, OfAnOperationNamesItAndItsPeer) {
         EXPECT_NE(lines[0].find(part), std::string::npos) << lines[0];
 }
 
+// One client whose parser throws does not end the server, also without a handler.
+TEST(TaskError, ABugInAGroupThatReportsIsALine) {
+    scripted_context context;
+    bool other_went_on = false;
+    const auto other = [&]() -> task<> {
+        co_await sleep_for(1s);
+        other_went_on = true;
+    };
+    const auto serve = [&]() -> task<> {
+        co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
+            group.start(fail_by_a_bug);
+            group.start(other);
+            co_return;
+        });
+    };
+    co_spawn(context.io(), serve, detached);
+    const auto lines = lines_on_stderr([&] { context.io().run(); });
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_NE(lines[0].find("a bug"), std::string::npos) << lines[0];
+    EXPECT_TRUE(other_went_on);
+}
+
 TEST(TaskError, OfAGroupThatReportsThemIsALineToo) {
     scripted_context context;
     const auto serve = []() -> task<> {

@@ -21,6 +21,8 @@ struct task_failure {
     std::source_location spawned_at;  ///< the co_spawn, or the co_await of the group
     std::source_location awaited_at;  ///< the task's latest co_await
     std::string text;                 ///< all of it in one line; empty if there is no memory for it
+    /// A group goes on without the task: by default the report is a line on stderr.
+    bool is_contained = false;
 };
 
 namespace detail {

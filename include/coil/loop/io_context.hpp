@@ -111,9 +111,10 @@ public:
         requires std::invocable<std::decay_t<F>&>
     void post(F&& function);
 
-    /// Calls `handler(const task_failure&)` for each error that ends a task which nobody waits for. Without one, a
-    /// std::system_error (the world) is a line on stderr, at most ten a second, and anything else (a bug) leaves
-    /// through run(). What the handler throws leaves through run() as well.
+    /// Calls `handler(const task_failure&)` for each exception that ends a detached task, or a child of a group with
+    /// `report_errors`. Without a handler, a std::system_error is a line on stderr, at most ten a second, and so is any
+    /// exception of such a child; any other exception of a detached task (a bug) leaves through run(). What the handler
+    /// throws leaves through run() as well.
     /// A handler may install another one. Errors that no task took before the context ends are lines on stderr; the
     /// handler, whose captures may be gone by then, does not get them.
     template <class Handler>
