@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <coil/base/error.hpp>
 
+#include <coil/base/outcome.hpp>
+
 namespace coil::COIL_ABI {
 namespace {
 
@@ -42,6 +44,11 @@ public:
     }
 };
 
+// With an empty prefix std::system_error would begin its text with ": ".
+std::system_error make_error(std::error_code code, const std::string& what) {
+    return what.empty() ? std::system_error(code) : std::system_error(code, what);
+}
+
 }  // namespace
 
 const std::error_category& error::category() noexcept {
@@ -50,13 +57,31 @@ const std::error_category& error::category() noexcept {
 }
 
 transfer_error::transfer_error(std::error_code code, const std::string& what, std::size_t bytes_transferred)
-    : std::system_error(code, what), bytes_transferred_(bytes_transferred) {}
+    : std::system_error(make_error(code, what)), bytes_transferred_(bytes_transferred) {}
 
 void throw_failure(std::error_code code, const std::string& what, bool is_transfer,
                    std::size_t bytes_transferred) {
     if (is_transfer || bytes_transferred > 0)
         throw transfer_error(code, what, bytes_transferred);
-    throw std::system_error(code, what);
+    throw make_error(code, what);
+}
+
+void detail::throw_outcome(std::error_code error, const std::exception_ptr& exception, bool is_transfer,
+                           std::size_t bytes_transferred) {
+    if (exception)
+        std::rethrow_exception(exception);
+    throw_failure(error, {}, is_transfer, bytes_transferred);
+}
+
+std::exception_ptr make_failure(std::error_code code, const std::string& what, bool is_transfer,
+                                std::size_t bytes_transferred) noexcept {
+    try {
+        if (is_transfer || bytes_transferred > 0)
+            return std::make_exception_ptr(transfer_error(code, what, bytes_transferred));
+        return std::make_exception_ptr(make_error(code, what));
+    } catch (...) {
+        return nullptr;
+    }
 }
 
 }  // namespace coil::COIL_ABI

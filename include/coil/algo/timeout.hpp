@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <coroutine>
+#include <exception>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -63,6 +64,8 @@ public:
         if (!fired_)
             return this->inner().await_resume();
         auto outcome = await_outcome();
+        if (outcome.exception())
+            std::rethrow_exception(outcome.exception());  // not the deadline's
         if (!outcome)
             throw_failure(outcome.error(), this->describe(), std::is_same_v<result_of<D>, std::size_t>,
                           outcome.bytes_transferred());

@@ -5,6 +5,7 @@
 #include <coil/version.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <system_error>
 
@@ -78,8 +79,14 @@ private:
     return {number, std::system_category()};
 }
 
-/// Throws `std::system_error` with the text "what: message"; a `transfer_error` if it is a transfer or bytes were moved.
+/// Throws `std::system_error` with the text "what: message", or the message alone if `what` is empty; a `transfer_error` if
+/// it is a transfer or bytes were moved.
 [[noreturn]] void throw_failure(std::error_code code, const std::string& what, bool is_transfer = false,
                                 std::size_t bytes_transferred = 0);
+
+/// What throw_failure would throw. Null where no memory is left for it.
+[[nodiscard]] std::exception_ptr make_failure(std::error_code code, const std::string& what,
+                                              bool is_transfer = false,
+                                              std::size_t bytes_transferred = 0) noexcept;
 
 }  // namespace coil::COIL_ABI

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -19,8 +20,22 @@ namespace coil::COIL_ABI {
 ///
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
-/// Without an error, `value()` is the value; with one, `value()` throws it. The tuple protocol gives the error and the
-/// value. Beside an error stands a default value, except that an `outcome<std::size_t>` gives the bytes moved.
+/// Without an error, `value()` is the value; with one, `value()` throws what the await would have thrown: the exception of
+/// a task itself, or an operation's error with its name and peer. The tuple protocol gives the error and the value. Beside an
+/// error stands a default value, except that an `outcome<std::size_t>` gives the bytes moved.
+///
+/// Cost: no allocation without an error. With one, `as_tuple` and a race allocate the exception (best effort: without memory
+/// value() throws the code alone).
+template <class T>
+class [[nodiscard]] outcome;
+
+namespace detail {
+
+[[noreturn]] void throw_outcome(std::error_code error, const std::exception_ptr& exception, bool is_transfer,
+                                std::size_t bytes_transferred);
+
+}  // namespace detail
+
 template <class T>
 class [[nodiscard]] outcome {
     static_assert(std::default_initializable<T>,
@@ -41,13 +56,20 @@ public:
     }
     outcome(error::code error, std::size_t bytes_transferred = 0)
         : outcome(make_error_code(error), bytes_transferred) {}
+    outcome(std::error_code error, std::size_t bytes_transferred, std::exception_ptr exception)
+        : outcome(error, bytes_transferred) {
+        exception_ = std::move(exception);
+    }
 
     [[nodiscard]] bool has_value() const noexcept { return !error_; }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
     [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
+    /// What value() throws, where it is more than the code. Null without an error.
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+    void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
-    /// The value; throws `std::system_error`, or `transfer_error` where bytes were moved.
+    /// The value; throws a `std::system_error`, or `transfer_error` where bytes were moved.
     [[nodiscard]] T& value() & { return check(), value_; }
     [[nodiscard]] const T& value() const& { return check(), value_; }
     [[nodiscard]] T value() && { return check(), std::move(value_); }
@@ -61,11 +83,12 @@ public:
 private:
     void check() const {
         if (error_) [[unlikely]]
-            throw_failure(error_, {}, std::same_as<T, std::size_t>, bytes_);
+            detail::throw_outcome(error_, exception_, std::same_as<T, std::size_t>, bytes_);
     }
 
     std::error_code error_;
     std::size_t bytes_ = 0;
+    std::exception_ptr exception_;
     T value_{};
 };
 
@@ -80,23 +103,46 @@ public:
         : error_(error), bytes_(bytes_transferred) {}
     outcome(error::code error, std::size_t bytes_transferred = 0) noexcept
         : error_(make_error_code(error)), bytes_(bytes_transferred) {}
+    outcome(std::error_code error, std::size_t bytes_transferred, std::exception_ptr exception) noexcept
+        : error_(error), bytes_(bytes_transferred), exception_(std::move(exception)) {}
 
     [[nodiscard]] bool has_value() const noexcept { return !error_; }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
     [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+    void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
     void value() const {
         if (error_) [[unlikely]]
-            throw_failure(error_, {}, false, bytes_);
+            detail::throw_outcome(error_, exception_, false, bytes_);
     }
 
 private:
     std::error_code error_;
     std::size_t bytes_ = 0;
+    std::exception_ptr exception_;
 };
 
-// Of a named outcome, a binding is the value itself: one that can only be moved stays where it is.
+namespace detail {
+
+/// Gives a failure that has no exception yet one with the operation's text, for value(). Best effort. Not for
+/// operation_aborted: a stop ends many operations at a time, and its text says nothing.
+template <class T, class Operation>
+void name_failure(outcome<T>& of, const Operation& operation) noexcept {
+    if (!of.error() || of.exception() || of.error() == error::operation_aborted) [[likely]]
+        return;
+    try {
+        of.keep(make_failure(of.error(), operation.describe(), std::same_as<T, std::size_t>,
+                             of.bytes_transferred()));
+    } catch (...) {  // no memory for the text
+    }
+}
+
+}  // namespace detail
+
+// Of a named outcome, a binding is the value itself: one that can only be moved stays where it is. A structured binding of a
+// temporary can't reach value(): it drops the exception, also because g++ 15 and 16 may skip the temporary's destructor.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0)
@@ -115,6 +161,8 @@ decltype(auto) get(const outcome<T>& from) {
 
 template <std::size_t I, class T>
 auto get(outcome<T>&& from) {
+    if (from.exception()) [[unlikely]]
+        from.keep(nullptr);
     if constexpr (I == 0)
         return from.error();
     else

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
 
 namespace coil::COIL_ABI {
@@ -22,8 +23,12 @@ public:
 
     bool await_ready() { return inner_.await_ready(); }
     void await_suspend(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
-    auto await_outcome() { return inner_.await_outcome(); }
-    auto await_resume() { return inner_.await_outcome(); }
+    auto await_outcome() {
+        auto outcome = inner_.await_outcome();
+        detail::name_failure(outcome, inner_);
+        return outcome;
+    }
+    auto await_resume() { return await_outcome(); }
     [[nodiscard]] std::string describe() const { return inner_.describe(); }
 
 private:
@@ -50,7 +55,8 @@ private:
 ///
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
-/// Of a task it gives the error of a `std::system_error`; other exceptions pass. Results that own something are better
+/// Of a task it gives the error of a `std::system_error`; other exceptions pass. The outcome, kept whole, also has the
+/// exception: its value() throws that, text and all. Results that own something are better
 /// bound to a name first (`auto r = co_await ...; auto& [ec, peer] = r;`), for some compilers' sake.
 template <class D>
     requires description<D>

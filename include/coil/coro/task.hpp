@@ -101,9 +101,9 @@ auto outcome_from(Take&& take) {
             return outcome<value>(take());
         }
     } catch (const transfer_error& failure) {
-        return outcome<value>(failure.code(), failure.bytes_transferred());
+        return outcome<value>(failure.code(), failure.bytes_transferred(), std::current_exception());
     } catch (const std::system_error& failure) {
-        return outcome<value>(failure.code());
+        return outcome<value>(failure.code(), 0, std::current_exception());
     }
 }
 

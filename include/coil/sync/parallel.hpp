@@ -71,7 +71,9 @@ public:
     [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
     [[nodiscard]] virtual std::error_code error() const noexcept = 0;
     /// The exception that a task failed with.
-    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+    [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
+    /// What rethrow() throws. Null where no memory is left for it.
+    [[nodiscard]] virtual std::exception_ptr failure() const noexcept = 0;
     /// Throws what it failed with.
     [[noreturn]] virtual void rethrow() const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
@@ -92,11 +94,7 @@ protected:
         has_failed_ = error && !is_returned;
         was_stopped_ = error == error::operation_aborted && scope_.stop_requested();
     }
-    void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
-    void keep_bug(std::exception_ptr exception) noexcept {
-        keep(std::move(exception));
-        has_failed_ = has_bug_ = true;
-    }
+    void failed_with_bug() noexcept { has_failed_ = has_bug_ = true; }
 
 private:
     friend class branch_waker::promise_type;
@@ -107,7 +105,6 @@ private:
     environment scope_;
     branch_waker waker_;
     std::coroutine_handle<> first_;  // a task's: it is resumed on the next turn, like all that is started
-    std::exception_ptr exception_;
     std::size_t index_;
     bool has_failed_ = false;
     bool was_stopped_ = false;
@@ -178,8 +175,19 @@ public:
         : branch_base(seed.owner, seed.index), inner_(std::forward<D>(seed.what).operation_in(scope())) {}
 
     [[nodiscard]] outcome_type& result() noexcept { return *outcome_; }
+    /// The same with the text of its failure, for whoever gets the outcome.
+    [[nodiscard]] outcome_type& named_result() noexcept {
+        detail::name_failure(*outcome_, inner_);
+        return *outcome_;
+    }
 
     std::error_code error() const noexcept override { return outcome_->error(); }
+    const std::exception_ptr& exception() const noexcept override { return outcome_->exception(); }
+    std::exception_ptr failure() const noexcept override {
+        outcome_type copy = outcome_type(error(), outcome_->bytes_transferred(), exception());
+        detail::name_failure(copy, inner_);
+        return copy.exception();
+    }
     [[noreturn]] void rethrow() const override {
         if (exception())
             std::rethrow_exception(exception());
@@ -192,25 +200,12 @@ private:
     bool is_ready() override { return inner_.await_ready(); }
     void start_inner(std::coroutine_handle<> waiter) override { inner_.await_suspend(waiter); }
 
-    // An operation whose outcome may throw holds an exception: that is kept whole, with its text.
     void collect() noexcept override {
-        using result = decltype(inner_.await_resume());
-        const auto take = [this]() -> result {
-            try {
-                return inner_.await_resume();
-            } catch (...) {
-                keep(std::current_exception());
-                throw;
-            }
-        };
         try {
-            if constexpr (returns_its_error<D> || noexcept(inner_.await_outcome()))
-                outcome_.emplace(inner_.await_outcome());
-            else
-                outcome_.emplace(detail::outcome_from<result>(take));
+            outcome_.emplace(inner_.await_outcome());
         } catch (...) {
-            outcome_.emplace(std::error_code());
-            return keep_bug(std::current_exception());
+            outcome_.emplace(std::error_code(), 0, std::current_exception());
+            return failed_with_bug();
         }
         failed(outcome_->error(), returns_its_error<D>);
     }

@@ -79,7 +79,7 @@ public:
     }
     outcome<value> await_outcome() {
         if (this->has_failure())
-            return this->at(this->failed()).error();
+            return outcome<value>(this->at(this->failed()).error(), 0, this->at(this->failed()).failure());
         if constexpr (is_void)
             return {};
         else
@@ -110,7 +110,7 @@ public:
     }
     outcome<value> await_outcome() {
         if (this->has_failure())
-            return this->at(this->failed()).error();
+            return outcome<value>(this->at(this->failed()).error(), 0, this->at(this->failed()).failure());
         if constexpr (is_void)
             return {};
         else

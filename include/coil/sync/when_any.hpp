@@ -5,6 +5,7 @@
 #include <coil/version.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ protected:
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
     /// Why there is no winner. A bug is thrown.
     [[nodiscard]] std::error_code failure() const;
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return nullptr; }
     void rethrow_failure() const;
 
 private:
@@ -39,6 +41,9 @@ protected:
     void ended(std::size_t index) noexcept final;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
     [[nodiscard]] std::error_code failure() const;
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return failed_ == nobody ? nullptr : at(failed_).failure();
+    }
     void rethrow_failure() const;
 
 private:
@@ -61,14 +66,14 @@ public:
     }
     outcome<value> await_outcome() {
         if (const auto error = this->failure())
-            return error;
+            return outcome<value>(error, 0, this->exception());
         return take(std::index_sequence_for<D...>());
     }
 
 private:
     template <std::size_t... I>
     value take(std::index_sequence<I...>) {
-        return value(this->winner(), std::move(this->template get<I>().result())...);
+        return value(this->winner(), std::move(this->template get<I>().named_result())...);
     }
 };
 
@@ -86,7 +91,7 @@ public:
     }
     outcome<value> await_outcome() {
         if (const auto error = this->failure())
-            return error;
+            return outcome<value>(error, 0, this->exception());
         return take();
     }
 
@@ -95,7 +100,7 @@ private:
         std::vector<outcome_of<D>> outcomes;
         outcomes.reserve(this->count());
         for (std::size_t i = 0; i < this->count(); ++i)
-            outcomes.push_back(std::move(this->get(i).result()));
+            outcomes.push_back(std::move(this->get(i).named_result()));
         return value(this->winner(), std::move(outcomes));
     }
 };
