@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <coil/coro/task.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -10,6 +12,9 @@
 
 #include <gtest/gtest.h>
 
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/async_generator.hpp>
+#include <coil/coro/shield.hpp>
 #include <coil/coro/yield.hpp>
 
 #include "coro/manual_scheduler.hpp"
@@ -251,7 +256,7 @@ TEST(TaskDeathTest, AwaitingOneTwiceStopsTheProgram) {
             };
             loop.run(parent());
         },
-        "check failed: child_");
+        "check failed: frame_");
 }
 
 // ---- destruction -----------------------------------------------------------------------------------------------------
@@ -351,6 +356,90 @@ TEST(Task, ADeepRecursionThatSuspendsAndFailsUnwindsToo) {
 }
 
 // ---- where it stands -------------------------------------------------------------------------------------------------
+
+// Destruction recursed through the frames: 200,000 suspended tasks overflowed the stack.
+class stack_probe {
+public:
+    explicit stack_probe(int level, int& next_level, std::uintptr_t& lowest, std::uintptr_t& highest) noexcept
+        : level_(level), next_level_(&next_level), lowest_(&lowest), highest_(&highest) {}
+    ~stack_probe() {
+        volatile char here = 0;
+        const auto at = reinterpret_cast<std::uintptr_t>(&here);
+        *lowest_ = std::min(*lowest_, at);
+        *highest_ = std::max(*highest_, at);
+        EXPECT_EQ((*next_level_)++, level_);  // locals go before their caller's
+    }
+
+private:
+    int level_;
+    int* next_level_;
+    std::uintptr_t* lowest_;
+    std::uintptr_t* highest_;
+};
+
+struct chain {
+    gate never;
+    int next_level = 0;
+    std::uintptr_t lowest = UINTPTR_MAX;
+    std::uintptr_t highest = 0;
+
+    task<> tasks(int level) {
+        const stack_probe probe(level, next_level, lowest, highest);
+        if (level == 0)
+            co_await never.wait();
+        else
+            co_await tasks(level - 1);
+    }
+    task<> scopes(int level) {
+        const stack_probe probe(level, next_level, lowest, highest);
+        if (level == 0)
+            co_await never.wait();
+        else
+            co_await as_tuple(shield(scopes(level - 1)));
+    }
+    task<> generators(int level) {
+        const stack_probe probe(level, next_level, lowest, highest);
+        const auto once = [this](int inner) -> async_generator<int> {
+            co_await tasks(inner);
+            co_yield 1;
+        };
+        auto values = once(level - 1);
+        co_await values.next();
+    }
+};
+
+TEST(Task, ADeepChainIsDestroyedWithoutRecursion) {
+    constexpr int length = 5'000;
+    for (auto tasks: {&chain::tasks, &chain::scopes, &chain::generators}) {
+        chain deep;
+        manual_scheduler loop;
+        {
+            auto root = loop.start((deep.*tasks)(length));
+            loop.run();
+        }
+        EXPECT_EQ(deep.next_level, length + 1);
+        EXPECT_LE(deep.highest - deep.lowest, 16u * 1024);
+    }
+}
+
+TEST(Task, AChainThatFailedLeavesNoLinkBehind) {
+    chain deep;
+    manual_scheduler loop;
+    gate second;
+    const auto story = [&]() -> task<> {
+        auto [failure] = co_await as_tuple(deep.tasks(10));
+        EXPECT_EQ(failure, std::errc::broken_pipe);
+        EXPECT_EQ(deep.next_level, 11);
+        co_await second.wait();
+    };
+    auto root = loop.start(story());
+    loop.run();
+    deep.never.fail(std::make_error_code(std::errc::broken_pipe));
+    loop.run();
+    EXPECT_TRUE(second.somebody_waits());
+    root.destroy();
+    EXPECT_FALSE(second.somebody_waits());
+}
 
 TEST(Task, ItsEnvironmentKnowsTheLineAndTheThingThatItWaitsFor) {
     manual_scheduler loop;

@@ -6,6 +6,7 @@
 // hundred bytes each time would be 100 MB deeper.
 
 #include <array>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -104,7 +105,36 @@ coil::task<int> chain(int length) {
     co_return rest + 1;
 }
 
+// A chain that is destroyed while its innermost task waits: 200,000 tasks overflowed the stack.
+struct notes_depth {
+    ~notes_depth() { note_depth(); }
+};
+
+coil::task<> suspended_chain(int length) {
+    const notes_depth here;
+    if (length > 0)
+        co_await suspended_chain(length - 1);
+    else
+        co_await coil::sleep_for(std::chrono::hours(1));
+}
+
 bool failed = false;
+
+void check_destruction(int length) {
+    lowest = UINTPTR_MAX;
+    highest = 0;
+    {
+        coil::io_context context;
+        coil::co_spawn(context, suspended_chain(length), coil::detached);
+        context.poll();
+    }
+    const auto depth = static_cast<std::ptrdiff_t>(highest - lowest);
+    std::printf("%-22s %8d tasks,  %5td bytes of stack between them\n", "a chain destroyed", length, depth);
+    if (depth > depth_max) {
+        std::printf("expected at most %td bytes\n", depth_max);
+        failed = true;
+    }
+}
 
 void check(const char* what, coil::task<int> work, int expected) {
     lowest = UINTPTR_MAX;
@@ -133,5 +163,6 @@ int main() {
     check("yields", yields(), times);
     check("foreign awaitables", foreign_awaitables(), times);
     check("a chain of tasks", chain(100'000), 100'000);
+    check_destruction(200'000);
     return failed ? 1 : 0;
 }

@@ -21,6 +21,12 @@ namespace coil::COIL_ABI {
 
 class awaited;
 
+namespace detail {
+
+class awaited_task;
+
+}  // namespace detail
+
 /// What the tasks of one line of execution share: the scheduler that resumes them, the stop that was asked of them, and
 /// what they are suspended on. A spawned task owns one; the tasks that it awaits point to it; a `timeout` or a branch of
 /// a race has one of its own inside its parent's. So a stop costs an operation one store, and no registration.
@@ -30,6 +36,11 @@ class environment {
 public:
     explicit environment(coil::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
+    /// A scope inside `outer`, of the same line of execution. (The lines of coroutines that are not tasks share one.)
+    explicit environment(environment& outer) noexcept
+        : scheduler_(outer.scheduler_),
+          innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),
+          counts_work_(false) {}
     environment(const environment&) = delete;
     environment& operator=(const environment&) = delete;
 
@@ -56,11 +67,17 @@ public:
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
     void at(const std::source_location& where) noexcept { where_ = where; }
 
+    /// The innermost of the tasks that await each other here.
+    [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
+
 private:
     friend class awaited;
 
     coil::scheduler* scheduler_;
     awaited* awaiting_ = nullptr;
+    detail::awaited_task* own_tasks_ = nullptr;
+    detail::awaited_task** innermost_task_ =
+        &own_tasks_;  // scopes share the chain of the line that they belong to
     std::source_location where_;
     inplace_stop_source stop_;
     unsigned aborts_ = 0;      // awaits refused since the stop

@@ -28,7 +28,7 @@ public:
 
 protected:
     scoped_operation(D&& what, environment& task)
-        : awaited(task), scope_(task.scheduler()), inner_(std::forward<D>(what).operation_in(scope_)) {}
+        : awaited(task), scope_(task), inner_(std::forward<D>(what).operation_in(scope_)) {}
     ~scoped_operation() = default;
 
     /// First in await_ready: what the task would refuse, the scope refuses too, also if it could complete inline. The

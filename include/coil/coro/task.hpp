@@ -87,6 +87,50 @@ protected:
     std::coroutine_handle<> continuation_;
 };
 
+/// An awaited task, in the frame of the one that awaits it: a link in the chain of tasks that await each other. Destroying a
+/// frame in the middle first destroys those inside, innermost first, one after the other: a chain of a million tasks needs no
+/// more stack than one, and locals still go before their caller's.
+///
+///     root <-outer- task <-outer- task <-outer- task <- environment.innermost_task()
+class awaited_task {
+protected:
+    awaited_task(std::coroutine_handle<> frame, environment& task) noexcept
+        : frame_(frame), environment_(&task) {}
+    awaited_task(const awaited_task&) = delete;
+    awaited_task& operator=(const awaited_task&) = delete;
+    ~awaited_task() {
+        if (is_linked_)
+            destroy_inner();
+        if (frame_)
+            frame_.destroy();
+    }
+
+    void link() noexcept {
+        outer_ = std::exchange(environment_->innermost_task(), this);
+        is_linked_ = true;
+    }
+    void unlink() noexcept {
+        environment_->innermost_task() = outer_;
+        is_linked_ = false;
+    }
+
+    std::coroutine_handle<> frame_;
+    environment* environment_;
+
+private:
+    void destroy_inner() noexcept {
+        while (environment_->innermost_task() != this) {
+            awaited_task& innermost = *environment_->innermost_task();
+            innermost.unlink();
+            std::exchange(innermost.frame_, nullptr).destroy();
+        }
+        unlink();
+    }
+
+    awaited_task* outer_ = nullptr;
+    bool is_linked_ = false;
+};
+
 /// What `take` gives, or the `std::system_error` that it throws, as an outcome. A reference is held as a pointer.
 template <class T, class Take>
 auto outcome_from(Take&& take) {
@@ -149,24 +193,26 @@ private:
 
 /// An awaited task: it owns the child's frame until the await is over.
 template <class T>
-class [[nodiscard]] task<T>::operation {
+class [[nodiscard]] task<T>::operation : private detail::awaited_task {
 public:
-    operation(task child, environment& env) noexcept : child_(std::move(child)), environment_(&env) {
-        COIL_CHECK(child_);  // a task can be awaited once
+    operation(task child, environment& env) noexcept
+        : awaited_task(std::exchange(child.frame_, nullptr), env) {
+        COIL_CHECK(frame_);  // a task can be awaited once
     }
-    operation(const operation&) = delete;
-    operation& operator=(const operation&) = delete;
 
     bool await_ready() const noexcept { return false; }
 
     void await_suspend(std::coroutine_handle<> parent) noexcept {
-        auto& promise = child_.frame_.promise();
-        promise.set_environment(*environment_);
-        promise.set_continuation(parent);
-        environment_->scheduler().transfer(child_.frame_);
+        link();
+        promise().set_environment(*environment_);
+        promise().set_continuation(parent);
+        environment_->scheduler().transfer(frame_);
     }
 
-    T await_resume() { return child_.frame_.promise().take(); }
+    T await_resume() {
+        unlink();
+        return promise().take();
+    }
 
     /// A `std::system_error` becomes the outcome's error; any other exception passes.
     auto await_outcome() {
@@ -176,8 +222,9 @@ public:
     [[nodiscard]] std::string describe() const { return "task"; }
 
 private:
-    task child_;
-    coil::environment* environment_;
+    [[nodiscard]] promise_type& promise() const noexcept {
+        return std::coroutine_handle<promise_type>::from_address(frame_.address()).promise();
+    }
 };
 
 template <class T>
