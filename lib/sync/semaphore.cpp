@@ -16,13 +16,4 @@ void semaphore::release(std::size_t count) noexcept {
     available_ += count;
 }
 
-void semaphore::acquire_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
-    if (!enter(waiter))
-        return;
-    if (semaphore_->try_acquire())
-        grant();
-    else
-        wait_in(semaphore_->waiting_);
-}
-
 }  // namespace coil::COIL_ABI

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <coil/base/assert.hpp>
+#include <coil/coro/as_tuple.hpp>
 #include <coil/coro/yield.hpp>
 
 #include "coro/manual_scheduler.hpp"
@@ -49,6 +50,54 @@ TEST(Semaphore, LetsSoManyInAtATime) {
         each.result();
     EXPECT_EQ(inside_max, 2);
     EXPECT_EQ(places.available(), 2u);
+}
+
+// A permit taken by acquire() is lost when the work fails before its release().
+TEST(Semaphore, APermitGoesBackWhenTheWorkFails) {
+    manual_scheduler loop;
+    semaphore places(1);
+    gate work;
+    const auto visit = [&]() -> task<> {
+        auto permit = co_await places.acquire_permit();
+        EXPECT_TRUE(permit);
+        co_await work.wait();
+    };
+    auto first = loop.start(visit());
+    auto second = loop.start(visit());
+    loop.run();
+    EXPECT_EQ(places.available(), 0u);
+    work.fail(std::make_error_code(std::errc::broken_pipe));
+    loop.run();
+    EXPECT_THROW(first.result(), std::system_error);
+    EXPECT_TRUE(work.somebody_waits()) << "the second has the permit";
+    second.destroy();
+    EXPECT_EQ(places.available(), 1u);
+}
+
+TEST(Semaphore, APermitGoesBackOnce) {
+    manual_scheduler loop;
+    semaphore places(2);
+    const auto story = [&]() -> task<> {
+        auto permit = co_await places.acquire_permit();
+        semaphore_permit other = std::move(permit);
+        EXPECT_FALSE(permit);
+        EXPECT_EQ(places.available(), 1u);
+        other.release();
+        EXPECT_EQ(places.available(), 2u);
+        other.release();
+        EXPECT_EQ(places.available(), 2u);
+        auto outcome = co_await as_tuple(places.acquire_permit());
+        EXPECT_EQ(places.available(), 1u);
+        *outcome = semaphore_permit();
+        EXPECT_EQ(places.available(), 2u);
+    };
+    loop.run(story());
+    auto one = places.try_acquire_permit();
+    auto two = places.try_acquire_permit();
+    EXPECT_TRUE(one && two);
+    EXPECT_FALSE(places.try_acquire_permit());
+    one = std::move(two);
+    EXPECT_EQ(places.available(), 1u);
 }
 
 TEST(Semaphore, TriedGivesWhatThereIs) {
