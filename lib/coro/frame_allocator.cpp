@@ -13,14 +13,26 @@ namespace coil::COIL_ABI {
 namespace {
 
 // A frame's size is rounded up to that of its class; each class has a free list. Larger frames go to the heap. The sizes are
-// 16, 48, 80 ...: with what malloc adds, each is a whole number of its steps.
+// 16, 48, 80 ... up to 4112: with what malloc adds, each is a whole number of its steps. From there on they are 512 apart, for
+// frames that have a buffer of 4, 8 or 16 KiB among their locals.
 constexpr std::size_t step = 32;
 constexpr std::size_t smallest = 16;
-constexpr std::size_t classes = 129;
-constexpr std::size_t size_of(std::size_t size_class) noexcept { return smallest + step * size_class; }
-constexpr std::size_t class_of(std::size_t size) noexcept { return (size + step - 1 - smallest) / step; }
+constexpr std::size_t small_classes = 129;
+constexpr std::size_t large_step = 512;
+constexpr std::size_t classes = small_classes + 32;
+constexpr std::size_t small_max = smallest + step * (small_classes - 1);
+constexpr std::size_t size_of(std::size_t size_class) noexcept {
+    return size_class < small_classes ? smallest + step * size_class
+                                      : small_max + large_step * (size_class - small_classes + 1);
+}
+constexpr std::size_t class_of(std::size_t size) noexcept {
+    return size <= small_max ? (size + step - 1 - smallest) / step
+                             : small_classes + (size - small_max - 1) / large_step;
+}
 constexpr std::size_t size_max = size_of(classes - 1);
 static_assert(class_of(1) == 0 && class_of(smallest) == 0 && class_of(smallest + 1) == 1);
+static_assert(class_of(small_max) == small_classes - 1 && class_of(small_max + 1) == small_classes);
+static_assert(size_of(class_of(4560)) == 4624 && size_max == 20496);
 static_assert(class_of(size_max) == classes - 1 && size_of(class_of(240)) == 240);
 // What the lists of one thread may hold, so that a burst of tasks doesn't keep its memory for ever.
 constexpr std::size_t bytes_max = std::size_t{16} << 20;
