@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include <coil/coro/stop_token.hpp>
 
-#include <sched.h>
-
 #include <coil/base/assert.hpp>
+
+#include "base/back_off.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
@@ -18,11 +18,12 @@ inplace_stop_source::~inplace_stop_source() { COIL_ASSERT(!callbacks_); }
 
 // The lock is held for a few instructions; its holder may have lost its CPU, then it is yielded to.
 std::uint8_t inplace_stop_source::lock() const noexcept {
+    back_off waiting;
     std::uint8_t state = state_.load(std::memory_order_relaxed);
     while ((state & locked) || !state_.compare_exchange_weak(state, state | locked, std::memory_order_acquire,
                                                              std::memory_order_relaxed)) {
         if (state & locked) {
-            ::sched_yield();
+            waiting.pause();
             state = state_.load(std::memory_order_relaxed);
         }
     }
@@ -90,8 +91,9 @@ void inplace_stop_source::remove(inplace_stop_callback_base& callback) const noe
             *callback.destroyed_ = true;  // it destroys itself, or another one in its call
         return;
     }
+    back_off waiting;
     while (!callback.over_.load(std::memory_order_acquire))
-        ::sched_yield();
+        waiting.pause();
 }
 
 }  // namespace coil::COIL_ABI

@@ -2,22 +2,21 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/context_ref.hpp>
 
-#include <ctime>
-
 #include <coil/loop/io_context.hpp>
+
+#include "base/back_off.hpp"
 
 namespace coil::COIL_ABI {
 
 context_ref::context_ref(io_context& context) noexcept : context_ref(context.self()) {}
 
-// A visitor is inside for a few instructions and one write of an eventfd, unless it has lost its CPU. A short sleep instead of
-// sched_yield(2): under SCHED_FIFO a yield would keep a visitor of lower priority from its CPU.
+// A visitor is inside for a few instructions and one write of an eventfd, unless it has lost its CPU.
 void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
-    constexpr timespec pause{0, 50'000};
+    back_off waiting;
     // Acquire: pairs with the release in leave(); what the visitors did comes before the destruction.
     while (visitors_.load(std::memory_order_acquire) != ended)
-        ::nanosleep(&pause, nullptr);
+        waiting.pause();
     context_.store(nullptr, std::memory_order_relaxed);
 }
 

@@ -284,7 +284,7 @@ void io_context::cancel(operation& asked) noexcept {
         asked.finish(-ECANCELED);
         break;
     case operation::state::submitted:
-        if (asked.cancel_asked_)
+        if (withdraw(asked) || asked.cancel_asked_)
             break;
         asked.cancel_asked_ = true;
         if (!ask_to_cancel(asked))
@@ -294,6 +294,18 @@ void io_context::cancel(operation& asked) noexcept {
     case operation::state::done:
     case operation::state::taken: break;
     }
+}
+
+// Before the first run() the ring is disabled, and the kernel has seen nothing. An enter would make this thread the owner, though
+// another one is to run the context: so the operation is taken out of the queue.
+bool io_context::withdraw(operation& asked) noexcept {
+    if (ring_->is_enabled() || !ring_->withdraw(reinterpret_cast<std::uintptr_t>(&asked), ignored_tag))
+        return false;
+    asked.unlink();
+    --asked.descriptor_->in_flight_;
+    --in_kernel_;
+    asked.finish(-ECANCELED);
+    return true;
 }
 
 // Those of a record's operations that are not in the kernel now, but in a list of the context instead of the record's.

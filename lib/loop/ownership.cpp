@@ -35,12 +35,23 @@ const void* this_thread() noexcept {
 }  // namespace
 
 // Which contexts each thread owns. A lock, because any thread may destroy a context; taken when a context gets or loses
-// its thread, never in between.
+// its thread, never in between. It is not held while a context settles or closes, which may take seconds: a context that leaves
+// its thread is out of the list before, and keeps its owner until it has left.
 class io_context::ownership {
 public:
     static std::mutex& lock() noexcept {
         static std::mutex instance;
         return instance;
+    }
+
+    /// Waits while another thread, which ends, settles this context.
+    static void await_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
+        while (context.is_leaving_) {
+            const unsigned seen = departures().load(std::memory_order_relaxed);
+            held.unlock();
+            departures().wait(seen, std::memory_order_relaxed);
+            held.lock();
+        }
     }
 
     static void add(io_context& context) noexcept {
@@ -58,22 +69,39 @@ public:
             }
         }
         context.next_owned_ = nullptr;
-        context.owner_.store(nullptr, std::memory_order_relaxed);
     }
 
 private:
     // An operation dies with the thread that submitted it: so the thread's last act is to end them in good order.
     struct at_thread_exit {
         ~at_thread_exit() {
-            const std::lock_guard held(lock());
-            for (io_context* context = first(); context;) {
-                io_context* next = context->next_owned_;
-                if (context->owner_.load(std::memory_order_relaxed) == this_thread())
-                    context->disown();
-                context = next;
+            std::unique_lock held(lock());
+            while (io_context* context = owned_by_this_thread()) {
+                remove(*context);
+                context->is_leaving_ = true;
+                held.unlock();
+                context->disown();
+                held.lock();
+                context->is_leaving_ = false;
+                context->owner_.store(nullptr, std::memory_order_relaxed);
+                departures().fetch_add(1, std::memory_order_relaxed);
+                departures().notify_all();
             }
         }
     };
+
+    static io_context* owned_by_this_thread() noexcept {
+        io_context* context = first();
+        while (context && context->owner_.load(std::memory_order_relaxed) != this_thread())
+            context = context->next_owned_;
+        return context;
+    }
+
+    // Counts the contexts that have left. Not in the context, which may be gone when this wakes its waiter; several share it.
+    static std::atomic<unsigned>& departures() noexcept {
+        static constinit std::atomic<unsigned> count{0};
+        return count;
+    }
 
     static io_context*& first() noexcept {
         static io_context* instance = nullptr;
@@ -126,7 +154,8 @@ bool io_context::is_owner() const noexcept { return owner_.load(std::memory_orde
 void io_context::adopt() {
     if (is_owner())
         return;
-    const std::lock_guard held(ownership::lock());
+    std::unique_lock held(ownership::lock());
+    ownership::await_left(held, *this);
     if (owner_.load(std::memory_order_relaxed))
         throw_failure(error::wrong_thread, "io_context::run");
     if (!ring_->is_open()) {
@@ -147,10 +176,15 @@ void io_context::adopt() {
 // context next gives it to them. What the kernel had not seen yet, it gets from the next owner.
 void io_context::disown() noexcept {
     settle(now() + patience);
-    ring_->close(in_kernel_ > 0, now() + patience);
+    const bool has_let_go = ring_->close(in_kernel_ > 0, now() + patience);
     wake_armed_ = false;
-    abort_in_kernel();
-    ownership::remove(*this);
+    if (has_let_go) {
+        abort_in_kernel();
+    } else {
+        // The kernel may still write into the buffers: these operations never end, and their frames stay.
+        is_stuck_ = true;
+        report_in_flight();
+    }
 }
 
 // Cancels everything, and collects until the kernel has nothing of ours.
@@ -201,23 +235,25 @@ io_context::~io_context() {
                   "that thread has left run()");
     closing_ = true;
     const auto deadline = now() + patience;
-    bool quiet = true;
     {
-        const std::lock_guard held(ownership::lock());
-        const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
-        if (owned && is_mine())
-            quiet = settle(deadline);
-        // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done.
-        if (quiet)
-            quiet = ring_->close(owned && in_kernel_ > 0, deadline);
+        std::unique_lock held(ownership::lock());
+        ownership::await_left(held, *this);
         ownership::remove(*this);
     }
+    const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
+    bool quiet = !is_stuck_;
+    if (quiet && owned && is_mine())
+        quiet = settle(deadline);
+    // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done.
+    if (quiet)
+        quiet = ring_->close(owned && in_kernel_ > 0, deadline);
+    owner_.store(nullptr, std::memory_order_relaxed);
     settling_ = true;
     if (was_running)
         quiet = false;
     else if (quiet)
         abort_in_kernel();
-    else
+    else if (!is_stuck_)
         report_in_flight();
 
     // What is abandoned may post again, from its destructors.

@@ -3,12 +3,17 @@
 #include <coil/coro/stop_token.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -190,6 +195,44 @@ TEST(StdStopBridge, ForwardsToAStdStopToken) {
         EXPECT_EQ(calls, 1);
     }
     EXPECT_TRUE(kept.stop_requested());
+}
+
+/// How often a thread of this process has gone to sleep.
+long sleeps_of(long thread) {
+    std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
+    const std::string wanted = "voluntary_ctxt_switches:";
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(wanted))
+            return std::stol(line.substr(wanted.size()));
+    return -1;
+}
+
+// A destructor that waits for a long call on another thread took a whole core, and under SCHED_FIFO the other's as well.
+TEST(StopToken, DestructorSleepsWhileACallIsLong) {
+    inplace_stop_source source;
+    std::atomic<bool> is_called{false};
+    std::atomic<bool> is_waiting{false};
+    const long waiter = ::gettid();
+    bool slept = false;
+    const auto call = [&] {
+        is_called = true;
+        while (!is_waiting)
+            std::this_thread::yield();
+        const long before = sleeps_of(waiter);
+        const auto patience_end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+        while (!slept && std::chrono::steady_clock::now() < patience_end)
+            slept = sleeps_of(waiter) > before + 1;
+    };
+    std::thread other;
+    {
+        const inplace_stop_callback callback(source.get_token(), call);
+        other = std::thread([&] { source.request_stop(); });
+        while (!is_called)
+            std::this_thread::yield();
+        is_waiting = true;
+    }
+    EXPECT_TRUE(slept);
+    other.join();
 }
 
 TEST(StdStopBridge, OfAStopThatWasRequestedIsStopped) {

@@ -262,6 +262,7 @@ private:
     bool try_submit(operation& asked) noexcept;
     [[nodiscard]] io_uring_sqe* slot() noexcept;
     bool ask_to_cancel(operation& asked) noexcept;
+    bool withdraw(operation& asked) noexcept;
     void enter_to_retire() noexcept;
     [[nodiscard]] bool has_work() const noexcept;
     void arm_wake() noexcept;
@@ -312,7 +313,9 @@ private:
     unsigned handler_depth_ = 0;           // calls of on_error_ that have not returned
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool closing_ = false;
-    bool settling_ = false;           // nothing new goes to the kernel
+    bool is_leaving_ = false;  // its thread ends, and settles it; under the lock of `ownership`
+    bool is_stuck_ = false;  // a former ring has not let go of some operations: their frames are never freed
+    bool settling_ = false;  // nothing new goes to the kernel
     bool is_pool_exhausted_ = false;  // one of its pools
     bool bulk_pool_wanted_ = false;   // once; there may be none
     bool wake_armed_ = false;

@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <chrono>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include <unistd.h>
+
+#include <coil/io/sleep.hpp>
+
+#include "support/scripted_context.hpp"
+
+// A context leaves its thread: at the end of the thread, or when it is destroyed. The kernel may take its time.
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class F>
+void on_another_thread(F&& function) {
+    std::thread(std::forward<F>(function)).join();
+}
+
+task<> receive_from(tcp::socket& socket) {
+    std::array<char, 10> buffer{};
+    static_cast<void>(co_await as_tuple(socket.recv(buffer)));
+}
+
+/// Another thread, which runs and destroys a context of its own when a step of the script starts it.
+class bystander {
+public:
+    /// Within an enter of the context that leaves. Whether the other thread was held up.
+    [[nodiscard]] bool is_held_up() {
+        thread_ = std::thread([this] {
+            {
+                scripted_context context;
+                context.run([]() -> task<> { co_await sleep_for(1s); });
+            }
+            done_.set_value();
+        });
+        return done_.get_future().wait_for(5s) != std::future_status::ready;
+    }
+    ~bystander() { thread_.join(); }
+
+private:
+    std::promise<void> done_;
+    std::thread thread_;
+};
+
+// The lock of all contexts of the process was held meanwhile, for up to four seconds.
+TEST(LeaveThread, EndOfThreadDoesNotHoldUpOtherContexts) {
+    scripted_context context;
+    bystander other;
+    bool held_up = true;
+    auto socket = context.connected_socket();
+    auto receiver = co_spawn(context.io(), receive_from(socket));
+    on_another_thread([&] {
+        context.poll();
+        context.script().when_cancelled_later("hello");
+        context.script().then([&] { held_up = other.is_held_up(); });
+    });
+    EXPECT_FALSE(held_up);
+    context.run();
+    EXPECT_TRUE(receiver.done());
+}
+
+TEST(LeaveThread, DestructorDoesNotHoldUpOtherContexts) {
+    scripted_context context;
+    bystander other;
+    bool held_up = true;
+    auto socket = context.connected_socket();
+    co_spawn(context.io(), receive_from(socket), detached);
+    context.poll();
+    context.script().when_cancelled_later("hello");
+    context.script().then([&] { held_up = other.is_held_up(); });
+    context.destroy();
+    EXPECT_FALSE(held_up);
+}
+
+TEST(LeaveThread, DestructorElsewhereWaitsForTheEndOfThread) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    co_spawn(context.io(), receive_from(socket), detached);
+    std::thread destroyer;
+    on_another_thread([&] {
+        context.poll();
+        context.script().when_cancelled_later("hello");
+        context.script().then([&] { destroyer = std::thread([&] { context.destroy(); }); });
+    });
+    destroyer.join();
+    EXPECT_FALSE(socket.is_open());
+}
+
+TEST(LeaveThread, NextOwnerWaitsForTheEndOfThread) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    auto receiver = co_spawn(context.io(), receive_from(socket));
+    std::thread next;
+    on_another_thread([&] {
+        context.poll();
+        context.script().when_cancelled_later("hello");
+        context.script().then([&] { next = std::thread([&] { context.run(); }); });
+    });
+    next.join();
+    EXPECT_TRUE(receiver.done());
+}
+
+// The result of closing the ring was ignored: the operation ended with operation_aborted, and its frame was freed while the
+// kernel could still write into its buffer.
+TEST(LeaveThreadDeathTest, FramesStayIfTheKernelKeepsTheirBuffers) {
+    const auto stuck = [] {
+        scripted_context context;
+        auto socket = context.connected_socket();
+        auto receiver = co_spawn(context.io(), receive_from(socket));
+        on_another_thread([&] {
+            context.poll();
+            context.script().hand_out_at_most(0);
+            context.script().never_let_go();
+        });
+        context.script().hand_out_at_most(20);
+        auto other = context.spawn([]() -> task<> { co_await sleep_for(1s); });
+        context.io().run_for(1h);
+        EXPECT_TRUE(other.done());  // others go on
+        EXPECT_FALSE(receiver.done());
+        context.destroy();
+        EXPECT_FALSE(socket.is_open());
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);  // what is leaked on purpose is not to be looked for
+    };
+    EXPECT_EXIT(stuck(), testing::ExitedWithCode(0),
+                "1 operations did not end.*\n.*recv on descriptor 1000\n$");
+}
+
+/// A coroutine that is no task, and so may await before a context runs.
+struct plain_coroutine {
+    struct promise_type {
+        plain_coroutine get_return_object() noexcept { return {}; }
+        std::suspend_never initial_suspend() noexcept { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_void() noexcept {}
+        void unhandled_exception() noexcept { ADD_FAILURE() << "an exception left the coroutine"; }
+    };
+};
+
+plain_coroutine receive_before_run(tcp::socket& socket, std::error_code& result) {
+    std::array<char, 10> buffer{};
+    result = (co_await as_tuple(socket.recv(buffer))).error();
+}
+
+// Closing it entered the ring, which made this thread the owner: run() on the thread that was meant for it threw wrong_thread.
+TEST(LeaveThread, ClosingBeforeTheFirstRunDoesNotAdopt) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    auto other = context.connected_socket();
+    std::error_code closed, received;
+    receive_before_run(socket, closed);
+    receive_before_run(other, received);
+    static_cast<void>(socket.close());
+    EXPECT_EQ(context.script().enters(), 0u);
+    on_another_thread([&] {
+        context.answer_next(0);  // the nop in the place of the first
+        context.answer_next("hello");
+        context.run();
+    });
+    EXPECT_EQ(closed, error::operation_aborted);
+    EXPECT_FALSE(received);
+}
+
+}  // namespace
+}  // namespace coil::test
