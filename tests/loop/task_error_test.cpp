@@ -3,14 +3,18 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <coil/algo/timeout.hpp>
+#include <coil/coro/async_generator.hpp>
 #include <coil/io/sleep.hpp>
 #include <coil/sync/task_group.hpp>
 
+#include "support/allocations.hpp"
 #include "support/scripted_context.hpp"
 
 // What becomes of an error that ends a task which nobody waits for.
@@ -344,6 +348,99 @@ TEST(TaskError, OfAJoinedTaskIsNoLine) {
         EXPECT_THROW(co_await handle->join(), std::logic_error);
     });
     EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());
+}
+
+// ---- no memory -------------------------------------------------------------------------------------------------------
+
+/// Ends with an error, and from then on no allocation of this thread succeeds.
+task<> fail_without_memory([[maybe_unused]] std::shared_ptr<int> held) {
+    co_await yield();
+    const std::system_error failure(std::make_error_code(std::errc::connection_reset), "planned");
+    allocations::fail_from(1, allocations::unlimited);
+    throw failure;
+}
+
+// The text could not be allocated: bad_alloc left run(), the handler was not called, and the task's frame stayed.
+TEST(TaskError, WithoutMemoryIsReportedWithoutText) {
+    scripted_context context;
+    std::error_code code;
+    bool has_exception = false;
+    bool has_text = true;
+    context.io().on_task_error([&](const task_failure& failure) {
+        code = failure.code;
+        has_exception = failure.exception != nullptr;
+        has_text = !failure.text.empty();
+    });
+    const auto held = std::make_shared<int>(1);
+    co_spawn(context.io(), fail_without_memory(held), detached);
+    EXPECT_NO_THROW(context.io().run());
+    EXPECT_GT(allocations::fail_no_more(), 0u);
+    EXPECT_EQ(code, std::errc::connection_reset);
+    EXPECT_TRUE(has_exception);
+    EXPECT_FALSE(has_text);
+    EXPECT_EQ(held.use_count(), 1);
+}
+
+// A handle is dropped in a destructor: there the bad_alloc ended the program.
+TEST(TaskError, WithoutMemoryOfADroppedHandleIsALine) {
+    scripted_context context;
+    const auto lines = lines_on_stderr([&] {
+        {
+            auto handle = co_spawn(context.io(), fail_without_memory(nullptr));
+            context.io().run();
+        }
+        EXPECT_GT(allocations::fail_no_more(), 0u);
+    });
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_NE(lines[0].find("task_error_test.cpp"), std::string::npos) << lines[0];
+    EXPECT_NE(lines[0].find("no memory"), std::string::npos) << lines[0];
+}
+
+// ---- destructors that throw ------------------------------------------------------------------------------------------
+
+struct throws_at_its_end {
+    ~throws_at_its_end() noexcept(false) { throw std::runtime_error("a destructor"); }
+};
+
+task<> end_by_a_destructor() {
+    const throws_at_its_end last;
+    co_await yield();
+}
+
+TEST(TaskError, OfADestructorAtTheEndIsTheTasks) {
+    scripted_context context;
+    co_spawn(context.io(), end_by_a_destructor, detached);
+    EXPECT_THROW(context.io().run(), std::runtime_error);
+}
+
+task<> sleep_on_a_throwing_local() {
+    const throws_at_its_end last;
+    co_await sleep_for(1h);
+}
+
+async_generator<int> sleep_in_a_generator() {
+    const throws_at_its_end last;
+    co_await sleep_for(1h);
+    co_yield 1;
+}
+
+// The exception was swallowed, and the frame leaked.
+TEST(TaskErrorDeathTest, OfADestructorAtTheContextsEndIsNamed) {
+    const auto end = [](task<> (*tell)()) {
+        scripted_context context;
+        co_spawn(context.io(), tell, detached);
+        context.poll();
+        context.destroy();
+    };
+    const char* message = "task: a destructor threw while its coroutine was destroyed.*a destructor";
+    EXPECT_DEATH(end(sleep_on_a_throwing_local), message);
+    EXPECT_DEATH(end([]() -> task<> { co_await sleep_on_a_throwing_local(); }), message);
+    EXPECT_DEATH(end([]() -> task<> { co_await timeout(sleep_on_a_throwing_local(), 2h); }), message);
+    EXPECT_DEATH(end([]() -> task<> {
+                     auto numbers = sleep_in_a_generator();
+                     static_cast<void>(co_await numbers.next());
+                 }),
+                 message);
 }
 
 // ---- handlers that are replaced while they run -----------------------------------------------------------------------

@@ -82,8 +82,10 @@ private:
         return std::exchange(frame_, nullptr);
     }
     void destroy() noexcept {
-        if (const handle frame = release())
+        if (const handle frame = release()) {
+            frame.promise().is_being_destroyed();
             frame.destroy();
+        }
     }
 
     handle frame_;
@@ -107,7 +109,12 @@ public:
         return {};
     }
     void return_void() const noexcept {}
-    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+    void unhandled_exception() noexcept {
+        if (is_destroyed_)
+            detail::destructor_threw();
+        exception_ = std::current_exception();
+    }
+    void is_being_destroyed() noexcept { is_destroyed_ = true; }
 
     /// Goes on, on behalf of this wait: in its environment, until the next value or the end; then its waiter does.
     void run_for(const next_operation& asking, std::coroutine_handle<> waiter) noexcept {
@@ -145,6 +152,7 @@ private:
     std::optional<T> value_;
     std::exception_ptr exception_;
     const next_operation* asking_ = nullptr;  // for whom it runs
+    bool is_destroyed_ = false;
 };
 
 template <class T>
@@ -155,8 +163,10 @@ public:
     next_operation& operator=(const next_operation&) = delete;
     ~next_operation() {
         // The body stands in an await of our environment, which it must not outlive.
-        if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this))
+        if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this)) {
+            generator_->frame_.promise().is_being_destroyed();
             std::exchange(generator_->frame_, nullptr).destroy();
+        }
     }
 
     bool await_ready() const noexcept {

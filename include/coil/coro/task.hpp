@@ -118,6 +118,8 @@ protected:
     environment* environment_;
 
 private:
+    friend void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
+
     void destroy_inner() noexcept {
         while (environment_->innermost_task() != this) {
             awaited_task& innermost = *environment_->innermost_task();
@@ -130,6 +132,13 @@ private:
     awaited_task* outer_ = nullptr;
     bool is_linked_ = false;
 };
+
+/// For the exception of a task. A destructor of one of its locals that throws while the task is destroyed ends here too, because
+/// the compiler counts it to the body: the frame would never be freed. A task that runs is the innermost one.
+void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
+
+/// Aborts: a destructor has thrown while its coroutine was destroyed.
+[[noreturn]] void destructor_threw() noexcept;
 
 /// What `take` gives, or the `std::system_error` that it throws, as an outcome. A reference is held as a pointer.
 template <class T, class Take>
@@ -160,6 +169,11 @@ public:
     public:
         task get_return_object() noexcept {
             return task(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
+        void unhandled_exception() noexcept {
+            detail::check_not_destroyed(*this->environment_,
+                                        std::coroutine_handle<promise_type>::from_promise(*this));
+            detail::result_slot<T>::unhandled_exception();
         }
     };
 
