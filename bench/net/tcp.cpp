@@ -38,8 +38,8 @@ task<> connect(connection& made) {
 
 task<> echo(tcp::socket& peer, std::size_t size) {
     std::vector<char> buffer(size);
-    while (co_await peer.recv(buffer, MSG_WAITALL) == size)
-        co_await peer.send(buffer, MSG_WAITALL);
+    while (co_await peer.recv(buffer, coil::message_flags::wait_all) == size)
+        co_await peer.send(buffer, coil::message_flags::wait_all);
 }
 
 task<> round_trips(benchmark::State& state, io_context& context) {
@@ -51,8 +51,8 @@ task<> round_trips(benchmark::State& state, io_context& context) {
     std::vector<char> buffer(size);
     rounds rounds(state, context, {.bytes = 2 * state.range(0)});
     while (rounds.next()) {
-        co_await ends.client.send(buffer, MSG_WAITALL);
-        co_await ends.client.recv(buffer, MSG_WAITALL);
+        co_await ends.client.send(buffer, coil::message_flags::wait_all);
+        co_await ends.client.recv(buffer, coil::message_flags::wait_all);
     }
     ends.client.close();
     co_await echoing.join();
@@ -126,8 +126,8 @@ task<> round_trips_with_thread(benchmark::State& state, io_context& context) {
     std::vector<char> buffer(size);
     rounds rounds(state, context, {.bytes = 2 * state.range(0)});
     while (rounds.next()) {
-        co_await ends.client.send(buffer, MSG_WAITALL);
-        co_await ends.client.recv(buffer, MSG_WAITALL);
+        co_await ends.client.send(buffer, coil::message_flags::wait_all);
+        co_await ends.client.recv(buffer, coil::message_flags::wait_all);
     }
     ends.client.shutdown(tcp::socket::shutdown_send);
 }

@@ -15,6 +15,7 @@
 #include <coil/base/buffer.hpp>
 #include <coil/base/endpoint.hpp>
 #include <coil/base/error.hpp>
+#include <coil/base/message_flags.hpp>
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/async_generator.hpp>
 #include <coil/coro/shield.hpp>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// expect: no matching
+// first: receive_into_a_named_buffer
 
 #include <string>
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // The bytes would be gone before they arrive.
-// expect: no matching
+// first: receive_into_a_named_buffer
 
 #include <vector>
 

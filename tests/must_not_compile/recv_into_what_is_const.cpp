@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// expect: no matching
+// first: receive_into_what_is_not_const
 
 #include <string>
 

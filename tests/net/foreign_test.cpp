@@ -90,7 +90,7 @@ TEST(ForeignCoroutine, ACoroutineOfAnyKindMayUseSockets) {
         std::array<char, 12> buffer{};
         EXPECT_EQ(co_await read(client, buffer), 12u);
         EXPECT_EQ(std::string_view(buffer.data(), 12), "hello, world");
-        auto [ec, n] = co_await as_tuple(client.recv(buffer, MSG_DONTWAIT));
+        auto [ec, n] = co_await as_tuple(client.recv(buffer, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
         EXPECT_EQ(co_await client.wait(socket_base::wait_write), socket_base::wait_write);
         co_await client.close();

@@ -34,7 +34,7 @@ protected:
         EXPECT_EQ(::send(peer.number(), &byte, 1, MSG_OOB | MSG_NOSIGNAL), 1);
     }
     /// What is there of the stream, as one recv gives it.
-    static task<std::string> text_of_recv(tcp::socket& socket, int flags = 0) {
+    static task<std::string> text_of_recv(tcp::socket& socket, message_flags flags = {}) {
         std::array<char, 100> buffer;
         const std::size_t n = co_await socket.recv(buffer, flags);
         co_return std::string(buffer.data(), n);
@@ -55,7 +55,7 @@ TEST_F(OutOfBand, IsWaitedForAndTakenPastTheBytesBeforeIt) {
         send_urgent(peer, '!');
         peer.send("after");
         EXPECT_EQ(co_await socket.wait(wait_error), wait_error);
-        EXPECT_EQ(co_await text_of_recv(socket, MSG_OOB), "!");
+        EXPECT_EQ(co_await text_of_recv(socket, message_flags::out_of_band), "!");
         EXPECT_FALSE(socket.at_mark());
         EXPECT_EQ(co_await text_of_recv(socket), "before");  // not beyond the mark
         EXPECT_TRUE(socket.at_mark());
@@ -76,7 +76,7 @@ TEST_F(OutOfBand, WakesWhoHasWaitedForIt) {
             send_urgent(peer, '!');
             co_await waiter.join();
             EXPECT_EQ(ready, wait_error);
-            EXPECT_EQ(co_await text_of_recv(socket, MSG_OOB), "!");
+            EXPECT_EQ(co_await text_of_recv(socket, message_flags::out_of_band), "!");
         });
     }
 }
@@ -85,12 +85,13 @@ TEST_F(OutOfBand, WhereThereIsNoneIsAnErrorAtOnce) {
     tell([&]() -> task<> {
         auto [socket, peer] = context().connection();
         std::array<char, 1> buffer;
-        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));
         EXPECT_EQ(ec, std::errc::invalid_argument);
         send_urgent(peer, '!');
         co_await socket.wait(wait_error);
-        EXPECT_EQ(co_await text_of_recv(socket, MSG_OOB), "!");
-        auto [ec2, n2] = co_await as_tuple(socket.recv(buffer, MSG_OOB));  // there was one, and it is taken
+        EXPECT_EQ(co_await text_of_recv(socket, message_flags::out_of_band), "!");
+        auto [ec2, n2] = co_await as_tuple(
+            socket.recv(buffer, message_flags::out_of_band));  // there was one, and it is taken
         EXPECT_EQ(ec2, std::errc::invalid_argument);
     });
 }
@@ -104,7 +105,7 @@ TEST_F(OutOfBand, InlineIsPartOfTheStreamAndTheMarkSaysWhere) {
         peer.send("after");
         EXPECT_TRUE(co_await socket.wait(wait_error) & wait_error);
         std::array<char, 1> buffer;
-        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));
         EXPECT_EQ(ec, std::errc::invalid_argument);
         EXPECT_EQ(co_await text_of_recv(socket), "before");
         EXPECT_TRUE(socket.at_mark());
@@ -124,13 +125,14 @@ TEST_F(OutOfBand, IsLostToWhoReceivesMeanwhile) {
         auto receiver = co_spawn(context().io(), receive, std::ref(socket));
         co_await let_others_run();
         std::array<char, 1> buffer;
-        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));  // beside the other one
+        auto [ec, n] =
+            co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));  // beside the other one
         EXPECT_EQ(ec, std::errc::invalid_argument);
         send_urgent(peer, '!');
         peer.send("bytes");
         co_await receiver.join();
         EXPECT_EQ(received, "bytes");
-        auto [ec2, n2] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        auto [ec2, n2] = co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));
         EXPECT_EQ(ec2, std::errc::invalid_argument);
     });
 }
@@ -145,7 +147,7 @@ TEST_F(OutOfBand, IsLostToAStreamThatReceivesAhead) {
         peer.send("second");
         EXPECT_EQ((co_await incoming.next())->text(), "second");
         std::array<char, 1> buffer;
-        auto [ec, n] = co_await as_tuple(socket.recv(buffer, MSG_OOB));
+        auto [ec, n] = co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));
         EXPECT_EQ(ec, std::errc::invalid_argument);
     });
 }
@@ -159,7 +161,7 @@ TEST_F(OutOfBand, IsNotLostToOneWhoWaitsForEither) {
         for (bool is_open = true; is_open;) {
             const auto ready = co_await socket.wait(wait_read | wait_error);
             if (urgent.empty() && ready & wait_error) {
-                urgent = co_await text_of_recv(socket, MSG_OOB);
+                urgent = co_await text_of_recv(socket, message_flags::out_of_band);
                 peer.send("two");
                 peer.finish_sending();
             } else if (ready & wait_read) {
@@ -199,7 +201,7 @@ TEST_F(OutOfBand, OrdinaryBytesAreNone) {
 TEST_F(OutOfBand, IsSentToAPeerThatTakesIt) {
     tell([&]() -> task<> {
         auto [socket, peer] = context().connection();
-        EXPECT_EQ(co_await socket.send("ab!", MSG_OOB), 3u);
+        EXPECT_EQ(co_await socket.send("ab!", message_flags::out_of_band), 3u);
         EXPECT_EQ(peer.recv(), "ab");
         char urgent = 0;
         EXPECT_EQ(::recv(peer.number(), &urgent, 1, MSG_OOB), 1);
@@ -226,10 +228,10 @@ assert peer.recv(100) == b''
         foreign_program program({python, "-c", script, std::to_string(acceptor.local_endpoint().port())});
         auto peer = co_await acceptor.accept();
         EXPECT_TRUE(co_await peer.wait(wait_error) & wait_error);
-        EXPECT_EQ(co_await text_of_recv(peer, MSG_OOB), "!");
+        EXPECT_EQ(co_await text_of_recv(peer, message_flags::out_of_band), "!");
         EXPECT_EQ(co_await text_of_recv(peer), "one");
         EXPECT_TRUE(peer.at_mark());
-        EXPECT_EQ(co_await peer.send("two?", MSG_OOB), 4u);
+        EXPECT_EQ(co_await peer.send("two?", message_flags::out_of_band), 4u);
         peer.shutdown(socket_base::shutdown_send);
         EXPECT_EQ(co_await text_of_recv(peer), "");
         EXPECT_EQ(program.finish(), "");
@@ -280,11 +282,11 @@ TEST(OutOfBandScript, NeitherTakesNorWaitsForWhatWasReceivedAhead) {
         std::array<char, 1> byte;
         const std::array<mutable_buffer, 1> buffers{mutable_buffer(byte)};
         context.answer_next("!");
-        EXPECT_EQ(co_await socket.recv(byte, MSG_OOB), 1u);
+        EXPECT_EQ(co_await socket.recv(byte, message_flags::out_of_band), 1u);
         EXPECT_EQ(byte[0], '!');
         EXPECT_EQ(context.script().latest().msg_flags, static_cast<unsigned>(MSG_OOB));
         context.answer_next("?");
-        EXPECT_EQ(co_await socket.recv(mutable_buffers(buffers), MSG_OOB), 1u);
+        EXPECT_EQ(co_await socket.recv(mutable_buffers(buffers), message_flags::out_of_band), 1u);
         EXPECT_EQ(byte[0], '?');
         EXPECT_EQ((co_await stream.next())->text(), "two");
     });

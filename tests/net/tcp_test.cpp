@@ -245,13 +245,13 @@ TEST_P(Tcp, PeekLeavesTheBytesWhereTheyAre) {
         co_await both.far.send("abc");
         std::array<char, 3> buffer{};
         for (int i = 0; i < 2; ++i) {
-            EXPECT_EQ(co_await both.near.recv(buffer, MSG_PEEK), 3u);
+            EXPECT_EQ(co_await both.near.recv(buffer, message_flags::peek), 3u);
             EXPECT_EQ(std::string_view(buffer.data(), 3), "abc");
             buffer.fill('?');
         }
         EXPECT_EQ(co_await both.near.recv(buffer), 3u);
         EXPECT_EQ(std::string_view(buffer.data(), 3), "abc");
-        auto [ec, n] = co_await as_tuple(both.near.recv(buffer, MSG_DONTWAIT));
+        auto [ec, n] = co_await as_tuple(both.near.recv(buffer, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
     });
 }
@@ -260,13 +260,13 @@ TEST_P(Tcp, DontWaitSaysThatNothingIsThere) {
     tell([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         std::array<char, 3> buffer;
-        auto [ec, n] = co_await as_tuple(both.near.recv(buffer, MSG_DONTWAIT));
+        auto [ec, n] = co_await as_tuple(both.near.recv(buffer, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
         EXPECT_EQ(ec, std::errc::resource_unavailable_try_again);
         EXPECT_EQ(n, 0u);
         std::error_code full;
         while (!full) {
-            auto [send_ec, taken] = co_await as_tuple(both.near.send(too_much(), MSG_DONTWAIT));
+            auto [send_ec, taken] = co_await as_tuple(both.near.send(too_much(), message_flags::dont_wait));
             full = send_ec;
         }
         EXPECT_EQ(full, error::would_block);
@@ -277,8 +277,9 @@ TEST_P(Tcp, WaitAllWaitsForAllAndCancelledGivesWhatCame) {
     tell([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         std::array<char, 6> buffer{};
-        auto reader = co_spawn(
-            context(), [&]() -> task<> { EXPECT_EQ(co_await both.near.recv(buffer, MSG_WAITALL), 6u); });
+        auto reader = co_spawn(context(), [&]() -> task<> {
+            EXPECT_EQ(co_await both.near.recv(buffer, message_flags::wait_all), 6u);
+        });
         co_await both.far.send("abc");
         co_await let_others_run(10);
         EXPECT_FALSE(reader.done());
@@ -287,7 +288,7 @@ TEST_P(Tcp, WaitAllWaitsForAllAndCancelledGivesWhatCame) {
         EXPECT_EQ(std::string_view(buffer.data(), 6), "abcdef");
 
         auto cancelled = co_spawn(context(), [&]() -> task<> {
-            auto [ec, n] = co_await as_tuple(both.near.recv(buffer, MSG_WAITALL));
+            auto [ec, n] = co_await as_tuple(both.near.recv(buffer, message_flags::wait_all));
             EXPECT_FALSE(ec) << ec.message();
             EXPECT_EQ(n, 4u);
         });
@@ -303,12 +304,12 @@ TEST_P(Tcp, UrgentDataGoesBesideTheStream) {
     tell([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         co_await both.far.send("a");
-        co_await both.far.send("!", MSG_OOB);
+        co_await both.far.send("!", message_flags::out_of_band);
         co_await both.far.send("b");
         char byte[1];
         EXPECT_EQ(co_await both.near.recv(byte), 1u);
         EXPECT_EQ(byte[0], 'a');
-        EXPECT_EQ(co_await both.near.recv(byte, MSG_OOB), 1u);
+        EXPECT_EQ(co_await both.near.recv(byte, message_flags::out_of_band), 1u);
         EXPECT_EQ(byte[0], '!');
         EXPECT_EQ(co_await both.near.recv(byte), 1u);
         EXPECT_EQ(byte[0], 'b');

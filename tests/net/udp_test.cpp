@@ -114,11 +114,11 @@ TEST_P(Udp, APeekLeavesTheDatagram) {
         auto b = bound();
         co_await a.sendto("hello", b.local_endpoint());
         std::array<char, 2> small;
-        const auto peeked = co_await b.recvfrom(small, MSG_PEEK);
+        const auto peeked = co_await b.recvfrom(small, message_flags::peek);
         EXPECT_TRUE(peeked.truncated);
         EXPECT_EQ(peeked.from, a.local_endpoint());
         EXPECT_EQ((co_await b.recvfrom(buffer_)).size, 5u);
-        auto [ec, none] = co_await as_tuple(b.recvfrom(buffer_, MSG_DONTWAIT));
+        auto [ec, none] = co_await as_tuple(b.recvfrom(buffer_, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
     });
 }
@@ -327,7 +327,7 @@ TEST_P(Udp, AConnectedReceiveKnowsEmptyAndCutDatagrams) {
         received = co_await a.recv(mutable_buffer());
         EXPECT_EQ(received.size, 0u);
         EXPECT_TRUE(received.truncated);
-        auto [ec, none] = co_await as_tuple(a.recv(buffer_, MSG_DONTWAIT));
+        auto [ec, none] = co_await as_tuple(a.recv(buffer_, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
     });
 }
@@ -456,7 +456,7 @@ TEST_P(Udp, ATimeoutLosesNoDatagram) {
         }
         EXPECT_GT(timed_out, 0u);
         co_await sender.join();
-        auto [ec, none] = co_await as_tuple(b.recvfrom(buffer_, MSG_DONTWAIT));
+        auto [ec, none] = co_await as_tuple(b.recvfrom(buffer_, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
     });
 }

@@ -99,7 +99,7 @@ TEST_F(SocketWait, ForRoomEndsWhenThePeerHasRead) {
     tell([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         while (co_await ready_now(near, wait_write)) {
-            auto [ec, n] = co_await as_tuple(near.send(const_buffer(too_much()), MSG_DONTWAIT));
+            auto [ec, n] = co_await as_tuple(near.send(const_buffer(too_much()), message_flags::dont_wait));
             CO_ASSERT_TRUE(!ec || ec == error::would_block);
         }
         std::optional<wait_type> ready;

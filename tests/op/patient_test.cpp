@@ -112,7 +112,7 @@ TEST(PatientSend, WithDontwaitIsNotPatient) {
     sender one;
     one.context.run([&]() -> task<> {
         one.context.answer_next(-EAGAIN);
-        auto [ec, n] = co_await as_tuple(one.socket.sendto("hello", receiver, MSG_DONTWAIT));
+        auto [ec, n] = co_await as_tuple(one.socket.sendto("hello", receiver, message_flags::dont_wait));
         EXPECT_EQ(ec, error::would_block);
     });
 }

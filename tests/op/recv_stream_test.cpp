@@ -248,7 +248,7 @@ TEST_P(RecvStream, ARecvAfterItGetsTheUnreadBytesFirstAndThenAsks) {
         }
         std::array<char, 2> two;
         std::array<char, 10> ten;
-        EXPECT_EQ(co_await socket.recv(two, MSG_PEEK), 2u);
+        EXPECT_EQ(co_await socket.recv(two, message_flags::peek), 2u);
         EXPECT_EQ(co_await socket.recv(two), 2u);
         EXPECT_EQ(std::string_view(two.data(), 2), "tw");
         EXPECT_EQ(co_await socket.recv(ten), 1u);

@@ -20,7 +20,7 @@ TEST(Recv, AsksTheKernelForWhatTheCallSays) {
     bytes buffer;
     context.run([&]() -> task<> {
         context.answer_next("hello");
-        co_await socket.recv(buffer, MSG_PEEK);
+        co_await socket.recv(buffer, message_flags::peek);
     });
     const auto& sqe = context.script().latest();
     EXPECT_EQ(sqe.opcode, IORING_OP_RECV);

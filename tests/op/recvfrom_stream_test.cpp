@@ -277,7 +277,7 @@ TEST_F(RecvfromStream, WhoeverReceivesAfterItGetsTheUnreadOnesFirstAndThenAsks) 
         }
         std::array<char, 10> ten;
         std::array<char, 2> two;
-        for (const int flags: {int{MSG_PEEK}, 0}) {
+        for (const message_flags flags: {message_flags::peek, message_flags::none}) {
             const auto [size, truncated, from] = co_await socket.recvfrom(ten, flags);
             EXPECT_EQ(std::string_view(ten.data(), size), "one");
             EXPECT_FALSE(truncated);

@@ -20,7 +20,7 @@ TEST(Send, AsksTheKernelForWhatTheCallSays) {
     const std::string_view text = "hello";
     context.run([&]() -> task<> {
         context.answer_next(reply::all());
-        co_await socket.send(text, MSG_MORE);
+        co_await socket.send(text, message_flags::more);
     });
     const auto& sqe = context.script().latest();
     EXPECT_EQ(sqe.opcode, IORING_OP_SEND);

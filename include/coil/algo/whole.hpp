@@ -8,12 +8,12 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <sys/socket.h>
 #include <system_error>
 #include <utility>
 
 #include <coil/algo/step.hpp>
 #include <coil/algo/stream.hpp>
+#include <coil/base/message_flags.hpp>
 #include <coil/base/outcome.hpp>
 
 /// What `read` and `write` have in common: an operation on a stream, repeated until all is moved. No coroutine is needed
@@ -92,8 +92,8 @@ struct writing {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        if constexpr (requires { stream.send(buffers, MSG_WAITALL); })
-            return stream.send(buffers, MSG_WAITALL);
+        if constexpr (requires { stream.send(buffers, message_flags::wait_all); })
+            return stream.send(buffers, message_flags::wait_all);
         else
             return stream.send(buffers);
     }

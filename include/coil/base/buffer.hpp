@@ -31,6 +31,10 @@ template <class R>
 concept outlives_call =
     std::is_lvalue_reference_v<R> || std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>;
 
+// Parameters of deleted functions: the compiler prints their names in the first line of its error.
+struct receive_into_a_named_buffer {};
+struct receive_into_what_is_not_const {};
+
 }  // namespace detail
 
 /// Memory that an operation fills: an address and a size in bytes. It owns nothing: the bytes are the caller's, and must
@@ -47,6 +51,13 @@ public:
     template <detail::bytes_range R>
         requires(!std::is_const_v<detail::element_of<std::remove_reference_t<R>>> && detail::outlives_call<R>)
     constexpr mutable_buffer(R&& range) noexcept : data_(std::data(range)), size_(std::size(range)) {}
+    template <detail::bytes_range R>
+        requires(!detail::outlives_call<R>)
+    mutable_buffer(R&&, detail::receive_into_a_named_buffer = {}) =
+        delete;  // its bytes would be gone when they arrive
+    template <detail::bytes_range R>
+        requires(std::is_const_v<detail::element_of<std::remove_reference_t<R>>> && detail::outlives_call<R>)
+    mutable_buffer(R&&, detail::receive_into_what_is_not_const = {}) = delete;
 
     [[nodiscard]] constexpr void* data() const noexcept { return data_; }
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
@@ -73,8 +84,9 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Memory that an operation reads. As `mutable_buffer`; also made from one, from string_view, and from a string literal,
-/// which counts without its terminating NUL.
+/// Memory that an operation reads. As `mutable_buffer`; also made from one, from string_view, and from an array of const char:
+/// a string literal, or a named array such as `const char magic[4]`. The last byte of such an array is left out if it is NUL.
+/// To send a NUL at the end, use a `std::string_view` or an array of unsigned char or std::byte.
 class const_buffer {
 public:
     constexpr const_buffer() noexcept = default;
@@ -82,7 +94,8 @@ public:
     constexpr const_buffer(mutable_buffer b) noexcept : data_(b.data()), size_(b.size()) {}
 
     template <std::size_t N>
-    constexpr const_buffer(const char (&literal)[N]) noexcept : data_(literal), size_(N - 1) {}
+    constexpr const_buffer(const char (&text)[N]) noexcept
+        : data_(text), size_(N - (text[N - 1] == '\0' ? 1 : 0)) {}
 
     /// Temporary containers are taken too: sending one lives as long as the await in whose expression it stands.
     template <detail::bytes_range R>

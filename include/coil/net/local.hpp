@@ -9,6 +9,7 @@
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/local_endpoint.hpp>
+#include <coil/base/message_flags.hpp>
 #include <coil/base/unique_descriptor.hpp>
 #include <coil/net/datagram_socket.hpp>
 #include <coil/net/seq_packet_socket.hpp>
@@ -130,9 +131,9 @@ void connect_pair(Socket& one, Socket& other) {
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard]] auto send_descriptors(Socket& socket, const_buffer buffer, std::span<const int> descriptors,
-                                    int flags = 0) {
+                                    message_flags flags = {}) {
     using description = typename detail::sending_descriptors<typename Socket::protocol_type>::type;
-    const op::send_descriptors_request what{{socket.use(flags), buffer}, descriptors};
+    const op::send_descriptors_request what{{socket.use(flags.value()), buffer}, descriptors};
     return description{{what}};
 }
 
@@ -151,8 +152,9 @@ template <any_socket Socket>
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard]] detail::receiving_descriptors<typename Socket::protocol_type> recv_descriptors(
-    Socket& socket, mutable_buffer buffer, std::span<unique_descriptor> descriptors, int flags = 0) {
-    return {{{socket.use(flags), buffer}, descriptors}};
+    Socket& socket, mutable_buffer buffer, std::span<unique_descriptor> descriptors,
+    message_flags flags = {}) {
+    return {{{socket.use(flags.value()), buffer}, descriptors}};
 }
 
 }  // namespace coil::COIL_ABI::local

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <sys/socket.h>
 
+#include <coil/base/message_flags.hpp>
 #include <coil/net/protocol_socket.hpp>
 #include <coil/op/accept.hpp>
 #include <coil/op/message.hpp>
@@ -37,15 +38,15 @@ public:
     ///            closed, or has sent an empty message, which nobody can tell apart: peers should send none.
     /// Errors:    connection_reset (the peer has closed, and messages of ours were unread), not_connected ...
     /// Cancel:    operation_aborted, or the message if it came first.
-    /// Flags:     recv(2)'s: MSG_PEEK, MSG_DONTWAIT.
+    /// Flags:     `message_flags::peek`, `dont_wait`.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::recv_datagram_description recv(mutable_buffer buffer, int flags = 0) {
-        return {{handle_.use(flags), buffer}};
+    [[nodiscard]] op::recv_datagram_description recv(mutable_buffer buffer, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffer}};
     }
     /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::recvmsg_datagram_description recv(mutable_buffers buffers, int flags = 0) {
-        return {{handle_.use(flags), buffers}};
+    [[nodiscard]] op::recvmsg_datagram_description recv(mutable_buffers buffers, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
@@ -59,12 +60,12 @@ public:
     /// Cancel:    operation_aborted, or all of it.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::send_datagram_description send(const_buffer buffer, int flags = 0) {
-        return {{handle_.use(flags), buffer}};
+    [[nodiscard]] op::send_datagram_description send(const_buffer buffer, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffer}};
     }
     /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::sendmsg_datagram_description send(const_buffers buffers, int flags = 0) {
-        return {{handle_.use(flags), buffers}};
+    [[nodiscard]] op::sendmsg_datagram_description send(const_buffers buffers, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>

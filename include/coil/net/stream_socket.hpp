@@ -5,9 +5,11 @@
 #include <coil/version.hpp>
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <sys/socket.h>
 
+#include <coil/base/message_flags.hpp>
 #include <coil/net/protocol_socket.hpp>
 #include <coil/op/accept.hpp>
 #include <coil/op/message.hpp>
@@ -37,19 +39,19 @@ public:
     /// Completes: with 1 to buffer.size() bytes; with 0 when the peer has finished sending. An empty buffer: at once, with 0.
     /// Errors:    transfer_error: connection_reset, bad_descriptor ...
     /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
-    /// Flags:     recv(2)'s: MSG_PEEK, MSG_WAITALL (cancelled half way it gives what arrived), MSG_DONTWAIT.
-    ///            MSG_OOB takes the urgent byte of tcp(7), past all that came before it. One that was announced is waited
+    /// Flags:     `message_flags::peek`, `wait_all` (cancelled half way it gives what arrived), `dont_wait`.
+    ///            `out_of_band` takes the urgent byte of tcp(7), past all that came before it. One that was announced is waited
     ///            for; without any, or with out_of_band_inline, invalid_argument at once. A recv that is waiting when it
     ///            comes goes past it, and so does a `recv_stream`: then it is lost. Who wants it waits with
     ///            `wait(wait_read | wait_error)`, and receives what is there.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::recv_description recv(mutable_buffer buffer, int flags = 0) {
-        return {{handle_.use(flags), buffer}};
+    [[nodiscard]] op::recv_description recv(mutable_buffer buffer, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffer}};
     }
     /// recvmsg(2): the same into several buffers, one after the other. The array must live as long as they do.
-    [[nodiscard]] op::recvmsg_description recv(mutable_buffers buffers, int flags = 0) {
-        return {{handle_.use(flags), buffers}};
+    [[nodiscard]] op::recvmsg_description recv(mutable_buffers buffers, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
@@ -69,15 +71,16 @@ public:
     /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.
     /// Errors:    transfer_error: connection_reset, broken_pipe (never the signal) ...
     /// Cancel:    operation_aborted, or the bytes that were taken.
-    /// Flags:     send(2)'s: MSG_MORE, MSG_OOB (the last byte is the urgent one), MSG_DONTWAIT, MSG_WAITALL (the kernel goes on until all is sent).
+    /// Flags:     `message_flags::more`, `out_of_band` (the last byte is the urgent one), `dont_wait`, `wait_all`
+    ///            (the kernel goes on until all is sent).
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::send_description send(const_buffer buffer, int flags = 0) {
-        return {{handle_.use(flags), buffer}};
+    [[nodiscard]] op::send_description send(const_buffer buffer, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffer}};
     }
     /// sendmsg(2): the same from several buffers, one after the other. The array must live as long as they do.
-    [[nodiscard]] op::sendmsg_description send(const_buffers buffers, int flags = 0) {
-        return {{handle_.use(flags), buffers}};
+    [[nodiscard]] op::sendmsg_description send(const_buffers buffers, message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
@@ -137,6 +140,10 @@ struct [[nodiscard]] accept_description : descriptor_use {
     accept_operation<Protocol> operation_in(environment& task) const noexcept { return {*this, peer, task}; }
 };
 
+namespace detail {
+struct write_an_endpoint_as_in_tcp_v6_and_port {};  // the compiler prints this name in its error
+}  // namespace detail
+
 /// A listening socket, such as a `tcp::acceptor`.
 ///
 ///     tcp::acceptor acceptor(context, {tcp::v6(), 7777});     // IPv4 too
@@ -159,6 +166,8 @@ public:
         bind(local);
         listen();
     }
+    template <std::integral Port>
+    basic_acceptor(io_context&, Port, detail::write_an_endpoint_as_in_tcp_v6_and_port = {}) = delete;
 
     void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
@@ -188,6 +197,16 @@ public:
     /// The same, and stores the peer's address. `peer` must live until the await is over.
     /// Cost:      no more for IPv4 and IPv6: the kernel returns the address with the connection. Other families: getpeername(2).
     [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
+    /// There is no socket to accept into: does not compile, and says what to write.
+    template <class Other, class... More>
+        requires(sizeof...(More) > 0 || !std::same_as<Other, endpoint_type&>)
+    accept_description<Protocol> accept(Other&&, More&&...) {
+        static_assert(
+            sizeof(Other) == 0,
+            "accept() gives the socket: auto peer = co_await acceptor.accept(); accept(endpoint) stores the "
+            "address of the peer in an endpoint_type of the caller");
+        return accept();
+    }
 };
 
 }  // namespace coil::COIL_ABI

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <concepts>
+#include <sys/socket.h>
+#include <type_traits>
+
+namespace coil::COIL_ABI {
+
+namespace detail {
+
+// The compiler prints this name in the first line of its error.
+struct a_size_belongs_into_the_buffer {};
+
+}  // namespace detail
+
+/// The flags of a send or a receive, as a bitmask: the MSG_... of send(2) and recv(2).
+/// Each kind of socket says which of them it takes.
+///
+///     co_await socket.recv(buffer, coil::message_flags::peek);
+///     co_await socket.recv(buffer, coil::message_flags::peek | coil::message_flags::dont_wait);
+///     co_await socket.send(buffer, coil::message_flags(MSG_EOR));   // one that has no name here
+///
+/// No number converts to it implicitly, so a size can't be taken for flags: `recv(buffer, sizeof buffer)` does not compile.
+class message_flags {
+public:
+    static const message_flags none;
+    static const message_flags peek;          ///< MSG_PEEK: leaves the bytes in the socket
+    static const message_flags wait_all;      ///< MSG_WAITALL: waits for all of the buffer
+    static const message_flags dont_wait;     ///< MSG_DONTWAIT: fails instead of waiting
+    static const message_flags out_of_band;   ///< MSG_OOB: the urgent byte
+    static const message_flags more;          ///< MSG_MORE: more is about to be sent
+    static const message_flags do_not_route;  ///< MSG_DONTROUTE: to hosts on the local network only
+    static const message_flags confirm;       ///< MSG_CONFIRM: the peer has answered, which saves ARP a probe
+
+    constexpr message_flags() noexcept = default;
+    constexpr explicit message_flags(int kernel) noexcept : kernel_(kernel) {}
+    template <std::integral Size>
+    message_flags(Size, detail::a_size_belongs_into_the_buffer = {}) = delete;
+
+    /// The kernel's number.
+    [[nodiscard]] constexpr int value() const noexcept { return kernel_; }
+    [[nodiscard]] constexpr bool has(message_flags all) const noexcept {
+        return (kernel_ & all.kernel_) == all.kernel_;
+    }
+
+    friend constexpr message_flags operator|(message_flags a, message_flags b) noexcept {
+        return message_flags(a.kernel_ | b.kernel_);
+    }
+    friend constexpr message_flags operator&(message_flags a, message_flags b) noexcept {
+        return message_flags(a.kernel_ & b.kernel_);
+    }
+    constexpr message_flags& operator|=(message_flags other) noexcept { return *this = *this | other; }
+    friend constexpr bool operator==(message_flags, message_flags) noexcept = default;
+
+private:
+    int kernel_ = 0;
+};
+
+inline constexpr message_flags message_flags::none{};
+inline constexpr message_flags message_flags::peek{MSG_PEEK};
+inline constexpr message_flags message_flags::wait_all{MSG_WAITALL};
+inline constexpr message_flags message_flags::dont_wait{MSG_DONTWAIT};
+inline constexpr message_flags message_flags::out_of_band{MSG_OOB};
+inline constexpr message_flags message_flags::more{MSG_MORE};
+inline constexpr message_flags message_flags::do_not_route{MSG_DONTROUTE};
+inline constexpr message_flags message_flags::confirm{MSG_CONFIRM};
+
+}  // namespace coil::COIL_ABI
