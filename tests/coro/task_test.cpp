@@ -475,5 +475,27 @@ TEST(Task, SharesItsAwaitersEnvironment) {
     root.result();
 }
 
+// Running off the end of a task<T> gave a value that was never made. g++ 12 does not warn of it.
+TEST(Task, StopsTheProgramWhenItHasNoValue) {
+    const char* text = "coil: task: a task<T> ended without co_return, so it has no value";
+    EXPECT_DEATH(detail::result_slot<int>().take(), text);
+    EXPECT_DEATH(detail::result_slot<std::string>().take(), text);
+    EXPECT_DEATH(detail::result_slot<int&>().take(), text);
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+task<int> has_a_path_without_co_return(bool ends_well) {
+    if (ends_well)
+        co_return 1;
+    co_await yield();
+}
+
+TEST(Task, StopsTheProgramWhenItRunsOffItsEnd) {
+    manual_scheduler loop;
+    EXPECT_EQ(loop.run(has_a_path_without_co_return(true)), 1);
+    EXPECT_DEATH(static_cast<void>(loop.run(has_a_path_without_co_return(false))), "ended without co_return");
+}
+#endif
+
 }  // namespace
 }  // namespace coil::test

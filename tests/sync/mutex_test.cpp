@@ -82,7 +82,7 @@ TEST(Mutex, IsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
     loop.run();
     held.unlock();
     EXPECT_TRUE(door.is_locked()) << "it is the waiter's, although his turn is still to come";
-    EXPECT_FALSE(door.try_lock());
+    EXPECT_FALSE(door.try_lock().owns_lock());
     auto later = loop.start(hold(door, "later", log));
     loop.run();
     EXPECT_EQ(log, (names{"waiter in", "waiter out", "later in", "later out"}));

@@ -19,6 +19,10 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+struct co_await_its_next {};  // the compiler prints this name in its error
+}  // namespace detail
+
 /// A coroutine that yields a T again and again, and may await in between. It runs only while somebody awaits the next
 /// value. For one value use a `task`; to pass values between tasks that both run, a `channel`.
 ///
@@ -60,7 +64,9 @@ public:
     ~async_generator() { destroy(); }
 
     /// Whether there is a coroutine in it: false once it was moved from, or a wait for its next value was destroyed.
-    [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const& noexcept { return frame_ != nullptr; }
+    template <class = detail::co_await_its_next>
+    explicit operator bool() const&& = delete;
 
     /// The next value: a std::optional<T>, empty once the body has ended, and ever after.
     ///

@@ -38,6 +38,37 @@ struct task_value<task<T>> {
 };
 
 template <class F, class... Args>
+inline constexpr bool gives_task = false;
+template <class F, class... Args>
+    requires requires { typename task_value<std::invoke_result_t<F, Args...>>::type; }
+inline constexpr bool gives_task<F, Args...> = true;
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+
+/// Why a function can't be started with these arguments, which are copied beside it.
+enum class call_mistake { none, wants_reference, other_arguments, no_task };
+
+/// The function would take the caller's own objects, but not the copies of them.
+template <class F, class... Args>
+inline constexpr bool wants_references = !std::invocable<std::decay_t<F>&, std::decay_t<Args>...> &&
+                                         std::invocable<std::decay_t<F>&, std::remove_reference_t<Args>&...>;
+
+template <class F, class... Args>
+consteval call_mistake mistake_in_call() {
+    if constexpr (gives_task<std::decay_t<F>&, std::decay_t<Args>...>)
+        return call_mistake::none;
+    else if constexpr (wants_references<F, Args...>)
+        return call_mistake::wants_reference;
+    else if constexpr (!std::invocable<std::decay_t<F>&, std::decay_t<Args>...>)
+        return call_mistake::other_arguments;
+    else
+        return call_mistake::no_task;
+}
+
+template <class F, class... Args>
 concept spawnable = std::invocable<std::decay_t<F>&, std::decay_t<Args>...> && requires {
     typename task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
 };

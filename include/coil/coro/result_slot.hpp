@@ -10,7 +10,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <coil/base/assert.hpp>
+
 namespace coil::COIL_ABI::detail {
+
+inline constexpr const char* ended_without_value =
+    "task: a task<T> ended without co_return, so it has no value; let every path co_return one or throw";
 
 /// Holds what a coroutine ends with, a value or an exception, until its awaiter takes it: the part of a promise that
 /// depends on the type of the result.
@@ -28,6 +33,7 @@ public:
     T take() {
         if (exception_) [[unlikely]]
             std::rethrow_exception(std::exchange(exception_, nullptr));
+        COIL_PRECONDITION(value_.has_value(), ended_without_value);
         return std::move(*value_);
     }
 
@@ -46,6 +52,7 @@ public:
     T& take() {
         if (exception_) [[unlikely]]
             std::rethrow_exception(std::exchange(exception_, nullptr));
+        COIL_PRECONDITION(value_ != nullptr, ended_without_value);
         return *value_;
     }
 

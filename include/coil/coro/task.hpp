@@ -41,6 +41,8 @@ class task;
 
 namespace detail {
 
+struct co_await_the_task {};  // the compiler prints this name in its error
+
 /// What the promises of all tasks have in common.
 class promise_base {
 public:
@@ -191,8 +193,11 @@ public:
 
     void swap(task& other) noexcept { std::swap(frame_, other.frame_); }
 
-    /// Whether there is a coroutine in it: false once it was moved from or awaited.
-    [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
+    /// Whether there is a coroutine in it: false once it was moved from or awaited. Only of a name: a temporary does not
+    /// compile, because `if (is_allowed(user))` without a co_await would always be true.
+    [[nodiscard]] explicit operator bool() const& noexcept { return frame_ != nullptr; }
+    template <class = detail::co_await_the_task>
+    explicit operator bool() const&& = delete;
 
     class operation;
 

@@ -23,6 +23,10 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+struct co_await_its_join {};  // the compiler prints this name in its error
+}  // namespace detail
+
 /// To say that nobody waits for the task: `co_spawn(context, serve(), coil::detached)`. What goes wrong in it goes to
 /// the context's on_task_error.
 struct detached_t {};
@@ -115,7 +119,9 @@ public:
     ~join_handle_base() { detach(); }
 
     /// Whether it stands for a task.
-    [[nodiscard]] explicit operator bool() const noexcept { return task_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const& noexcept { return task_ != nullptr; }
+    template <class = detail::co_await_its_join>
+    explicit operator bool() const&& = delete;
     /// Whether the task has ended.
     [[nodiscard]] bool done() const noexcept { return !task_ || task_->is_finished(); }
 
@@ -186,6 +192,22 @@ root<T> run_root_of(const spawn_place&, F function, Args... args) {
 
 /// Throws error::wrong_thread where the context is another thread's. False: it is being destroyed, spawn nothing.
 [[nodiscard]] bool may_spawn(const spawn_place& place);
+
+/// Says in the compiler's first line what to write instead. True: it can be spawned.
+template <class F, class... Args>
+consteval bool check_spawn() {
+    constexpr call_mistake mistake = mistake_in_call<F, Args...>();
+    static_assert(mistake != call_mistake::wants_reference,
+                  "co_spawn copies the arguments into the task: to pass a reference, write std::ref(x)");
+    static_assert(
+        mistake != call_mistake::no_task,
+        "co_spawn takes a task, or a function with its arguments that gives a task: write -> coil::task<> "
+        "behind the parameters of a lambda");
+    static_assert(mistake != call_mistake::other_arguments,
+                  "co_spawn takes a task, or a function with its arguments that gives a task: "
+                  "this one can't be called with these arguments");
+    return mistake == call_mistake::none;
+}
 
 template <class F, class... Args>
 auto spawn_function(const spawn_place& place, F&& function, Args&&... args) {
@@ -280,12 +302,13 @@ join_handle<T> co_spawn(spawn_place place, task<T> child) {
 }
 
 template <class F, class... Args>
-    requires detail::spawnable<F, Args...>
 auto co_spawn(spawn_place place, F&& function, Args&&... args) {
-    using value =
-        typename detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
-    return join_handle<value>(
-        detail::spawn_function(place, std::forward<F>(function), std::forward<Args>(args)...));
+    if constexpr (detail::check_spawn<F, Args...>()) {
+        using value =
+            typename detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
+        return join_handle<value>(
+            detail::spawn_function(place, std::forward<F>(function), std::forward<Args>(args)...));
+    }
 }
 
 /// A trailing `detached` is always the token.
@@ -295,11 +318,10 @@ template <class F, class... Args>
                           detached_t>)
 void co_spawn(spawn_place place, F&& function, Args&&... args) {
     [&]<std::size_t... I>(std::index_sequence<I...>, auto&& held) {
-        static_assert(detail::spawnable<F, std::tuple_element_t<I, std::tuple<Args&&...>>...>,
-                      "co_spawn takes a task, or a function with its arguments that gives a task");
-        detail::spawn_function(
-            place, std::forward<F>(function),
-            std::forward<std::tuple_element_t<I, std::tuple<Args&&...>>>(std::get<I>(held))...);
+        if constexpr (detail::check_spawn<F, std::tuple_element_t<I, std::tuple<Args&&...>>...>())
+            detail::spawn_function(
+                place, std::forward<F>(function),
+                std::forward<std::tuple_element_t<I, std::tuple<Args&&...>>>(std::get<I>(held))...);
     }(std::make_index_sequence<sizeof...(Args) - 1>(), std::forward_as_tuple(std::forward<Args>(args)...));
 }
 

@@ -32,6 +32,10 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+struct a_flag_is_a_bool {};  // the compiler prints this name in its error
+}  // namespace detail
+
 /// What set_option() takes: anything that can say which option it is and where its value lies.
 template <class Option>
 concept settable_option = requires(const Option& option) {
@@ -57,6 +61,9 @@ class option_value {
 public:
     constexpr option_value() noexcept = default;
     constexpr explicit option_value(T value) noexcept : stored_(value) {}
+    template <class Other>
+        requires(std::same_as<Other, bool> != std::same_as<T, bool>)
+    explicit option_value(Other, detail::a_flag_is_a_bool = {}) = delete;
 
     constexpr T value() const noexcept { return static_cast<T>(stored_); }
     constexpr explicit operator bool() const noexcept
@@ -163,6 +170,9 @@ public:
         constexpr linger(bool enabled, int seconds) noexcept : option(::linger{enabled ? 1 : 0, seconds}) {}
         constexpr linger(bool enabled, std::chrono::seconds duration) noexcept
             : linger(enabled, detail::saturated_count(duration)) {}
+        template <class Flag, class Seconds>
+            requires(!std::same_as<Flag, bool>)
+        linger(Flag, Seconds, detail::a_flag_is_a_bool = {}) = delete;  // not linger(30, true)
         constexpr bool enabled() const noexcept { return value().l_onoff != 0; }
         constexpr int timeout() const noexcept { return value().l_linger; }
     };

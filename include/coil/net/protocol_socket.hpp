@@ -4,6 +4,7 @@
 
 #include <coil/version.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <system_error>
 
@@ -60,6 +61,17 @@ public:
         const auto used = handle_.use();
         return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
                  static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};
+    }
+
+    /// Texts and numbers are no endpoint: does not compile, and says what to write.
+    template <class Address, class... Port>
+        requires(sizeof...(Port) > 0 || !std::convertible_to<const Address&, endpoint_type>)
+    op::connect_description<endpoint_type> connect(const Address&, const Port&...) {
+        static_assert(
+            sizeof(Address) == 0,
+            "connect takes an endpoint: make one of a text with coil::ip::make_endpoint(\"127.0.0.1:80\"), "
+            "and of a name with a resolver and coil::connect");
+        return connect(endpoint_type());
     }
 
     /// shutdown(2), now: shutdown_send lets the peer of a connection see its end, shutdown_receive ends our pending receives with

@@ -4,6 +4,7 @@
 
 #include <coil/version.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <system_error>
 
@@ -91,6 +92,12 @@ public:
     [[nodiscard]] bool native_non_blocking() const;
     /// Whether a program that is executed doesn't get the descriptor (FD_CLOEXEC). On, of all that coil opens.
     void close_on_exec(bool on);
+    template <class Flag>
+        requires(!std::same_as<Flag, bool>)
+    void native_non_blocking(Flag, detail::a_flag_is_a_bool = {}) = delete;
+    template <class Flag>
+        requires(!std::same_as<Flag, bool>)
+    void close_on_exec(Flag, detail::a_flag_is_a_bool = {}) = delete;
     [[nodiscard]] bool close_on_exec() const;
 
     // For functions beside the classes.

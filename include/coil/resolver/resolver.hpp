@@ -4,6 +4,7 @@
 
 #include <coil/version.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/resolver/error.hpp>
 #include <coil/resolver/resolve.hpp>
+
+namespace coil::COIL_ABI::detail {
+struct write_the_port_as_a_text {};  // the compiler prints this name in its error
+}  // namespace coil::COIL_ABI::detail
 
 namespace coil::COIL_ABI::ip {
 
@@ -238,6 +243,13 @@ public:
                                int flags = 0) {
         return forward(host, service, flags, protocol.family());
     }
+
+    // A literal 0 would be a null pointer, and so a text.
+    template <std::integral Port>
+    void resolve(std::string_view host, Port, coil::detail::write_the_port_as_a_text = {}) = delete;
+    template <std::integral Port>
+    void resolve(const Protocol& protocol, std::string_view host, Port,
+                 coil::detail::write_the_port_as_a_text = {}) = delete;
 
     /// What an endpoint is called: an `endpoint_name`. Where nobody knows, the numbers are its name.
     /// Completes, cancel: as above.

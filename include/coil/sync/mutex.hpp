@@ -13,6 +13,10 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+struct name_the_lock_or_it_unlocks_at_once {};  // the compiler prints this name in its error
+}  // namespace detail
+
 class mutex;
 
 /// A mutex that is held, until this is destroyed or unlocked. Empty: none is.
@@ -30,7 +34,9 @@ public:
     ~mutex_lock() { unlock(); }
 
     [[nodiscard]] bool owns_lock() const noexcept { return mutex_ != nullptr; }
-    [[nodiscard]] explicit operator bool() const noexcept { return owns_lock(); }
+    [[nodiscard]] explicit operator bool() const& noexcept { return owns_lock(); }
+    template <class = detail::name_the_lock_or_it_unlocks_at_once>
+    explicit operator bool() const&& = delete;
 
     /// Lets go early. Of an empty one it does nothing.
     void unlock() noexcept;

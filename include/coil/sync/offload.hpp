@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <coil/base/outcome.hpp>
+#include <coil/coro/call.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/result_slot.hpp>
 #include <coil/coro/safe_closure.hpp>
@@ -86,6 +87,34 @@ using offload_result = kept_result<typename offload_call<takes_stop_token<F, Arg
 template <class F, class... Args>
 concept offloadable = takes_stop_token<std::decay_t<F>, std::decay_t<Args>...> ||
                       std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
+
+/// Says in the compiler's first line what to write instead. True: it can run in a pool.
+template <class F, class... Args>
+consteval bool check_offload() {
+    static_assert(
+        is_safe_closure<F>(),
+        "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
+        "capture nothing and pass its state as further arguments of offload");
+    static_assert(
+        !is_task<std::decay_t<F>>,
+        "offload runs functions, and a task is none: co_await it, or co_spawn it on the context of a thread");
+    constexpr bool wants_references =
+        std::is_invocable_v<std::decay_t<F>, std::remove_reference_t<Args>&...> ||
+        std::is_invocable_v<std::decay_t<F>, inplace_stop_token, std::remove_reference_t<Args>&...>;
+    static_assert(is_task<std::decay_t<F>> || offloadable<F, Args...> || !wants_references,
+                  "offload copies the arguments into the await: to pass a reference, write std::ref(x)");
+    static_assert(
+        is_task<std::decay_t<F>> || offloadable<F, Args...> || wants_references,
+        "offload takes a function with its arguments: this one can't be called with these arguments");
+    if constexpr (offloadable<F, Args...>) {
+        static_assert(
+            !description<offload_result<std::decay_t<F>, std::decay_t<Args>...>>,
+            "offload runs functions: a coroutine would only be made there, and never run. co_await it, or "
+            "co_spawn it on the context of a thread");
+        return !description<offload_result<std::decay_t<F>, std::decay_t<Args>...>>;
+    }
+    return false;
+}
 
 /// The stop source of a function that takes no token.
 struct no_stop_source {
@@ -192,19 +221,14 @@ private:
 ///            the token and then holds its thread until the function has returned.
 /// Cost:      no allocation in steady state; a round trip between two threads.
 template <class F, class... Args>
-    requires detail::offloadable<F, Args...>
 auto offload(thread_pool& pool, F&& function, Args&&... args) {
-    static_assert(
-        detail::is_safe_closure<F>(),
-        "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
-        "capture nothing and pass its state as further arguments of offload");
-    return offload_description<std::decay_t<F>, std::decay_t<Args>...>(pool, std::forward<F>(function),
-                                                                       std::forward<Args>(args)...);
+    if constexpr (detail::check_offload<F, Args...>())
+        return offload_description<std::decay_t<F>, std::decay_t<Args>...>(pool, std::forward<F>(function),
+                                                                           std::forward<Args>(args)...);
 }
 
 /// The same on the process's default_pool().
 template <class F, class... Args>
-    requires detail::offloadable<F, Args...>
 auto offload(F&& function, Args&&... args) {
     return offload(default_pool(), std::forward<F>(function), std::forward<Args>(args)...);
 }

@@ -31,6 +31,8 @@ struct one_shot_description;
 
 namespace detail {
 
+struct keep_the_completer {};  // the compiler prints this name in its error
+
 class one_shot_waiter;
 
 /// What a one_shot and its completer share. The value is in the derived class.
@@ -167,7 +169,9 @@ public:
     void swap(one_shot_completer& other) noexcept { std::swap(state_, other.state_); }
 
     /// Whether it can complete something: false once it has, or was moved from.
-    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const& noexcept { return state_ != nullptr; }
+    template <class = detail::keep_the_completer>
+    explicit operator bool() const&& = delete;
 
     /// Completes with a value made of these: one argument, or none for void. If the value can't be made, nothing has
     /// happened.

@@ -48,7 +48,6 @@ public:
     /// Cost: one recycled frame beside the task's own.
     void start(task<> child);
     template <class F, class... Args>
-        requires detail::spawnable<F, Args...>
     void start(F&& function, Args&&... args);
 
     /// Asks everything in the group to stop: the children, those that are started later too, and the body. What ends because
@@ -234,22 +233,64 @@ child_frame run_child_of(task_group&, F function, Args... args) {
     co_await call(function, std::move(args)...);
 }
 
-}  // namespace detail
-
+/// Says in the compiler's first line what to write instead. True: it can be started.
 template <class F, class... Args>
-    requires detail::spawnable<F, Args...>
-void task_group::start(F&& function, Args&&... args) {
+consteval bool check_start() {
+    constexpr call_mistake mistake = mistake_in_call<F, Args...>();
     static_assert(
-        detail::is_safe_closure<F>(),
+        is_safe_closure<F>(),
         "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
         "capture nothing and pass its state as further arguments of start");
     static_assert(
-        std::is_void_v<
-            typename detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type>,
-        "nobody takes the value of a task in a group: let the function give a task<>, or use when_all");
-    if (!closing_)
-        detail::run_child_of<std::decay_t<F>, std::decay_t<Args>...>(*this, std::forward<F>(function),
-                                                                     std::forward<Args>(args)...);
+        !is_task<std::decay_t<F>>,
+        "start takes a task<>, moved: start(std::move(task)); nobody takes the value of a task in a group, "
+        "for that use when_all");
+    static_assert(mistake != call_mistake::wants_reference,
+                  "start copies the arguments into the task: to pass a reference, write std::ref(x)");
+    static_assert(
+        is_task<std::decay_t<F>> || mistake != call_mistake::no_task,
+        "start takes a task, or a function with its arguments that gives a task: write -> coil::task<> "
+        "behind the parameters of a lambda");
+    static_assert(is_task<std::decay_t<F>> || mistake != call_mistake::other_arguments,
+                  "start takes a task, or a function with its arguments that gives a task: this one can't be "
+                  "called with these arguments");
+    if constexpr (mistake == call_mistake::none) {
+        using value =
+            typename task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
+        static_assert(
+            std::is_void_v<value>,
+            "nobody takes the value of a task in a group: let the function give a task<>, or use when_all");
+        return std::is_void_v<value>;
+    }
+    return false;
+}
+
+/// The same of the body of a group.
+template <class F>
+consteval bool check_body() {
+    static_assert(
+        is_safe_closure<F>(),
+        "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
+        "capture by reference");
+    static_assert(std::invocable<F&, task_group&>,
+                  "with_group takes a function of the group that gives a task: "
+                  "[&](coil::task_group& group) -> coil::task<> { ... }");
+    static_assert(
+        !std::invocable<F&, task_group&> || gives_task<F&, task_group&>,
+        "the body of with_group gives a task: write -> coil::task<> behind its parameters, and a co_await or "
+        "co_return into it");
+    return gives_task<F&, task_group&>;
+}
+
+}  // namespace detail
+
+template <class F, class... Args>
+void task_group::start(F&& function, Args&&... args) {
+    if constexpr (detail::check_start<F, Args...>()) {
+        if (!closing_)
+            detail::run_child_of<std::decay_t<F>, std::decay_t<Args>...>(*this, std::forward<F>(function),
+                                                                         std::forward<Args>(args)...);
+    }
 }
 
 /// The operation of `with_group`.
@@ -325,18 +366,14 @@ private:
 ///            (let it `co_await group.join()` then), to what the caller holds always.
 /// Cost:      two recycled frames a child.
 template <class F>
-    requires std::invocable<F&, task_group&>
 auto with_group(const group_options& chosen, F body) {
-    static_assert(
-        detail::is_safe_closure<F>(),
-        "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
-        "capture by reference");
-    using value = typename detail::task_value<std::invoke_result_t<F&, task_group&>>::type;
-    return with_group_description<F, value>(chosen, std::move(body));
+    if constexpr (detail::check_body<F>()) {
+        using value = typename detail::task_value<std::invoke_result_t<F&, task_group&>>::type;
+        return with_group_description<F, value>(chosen, std::move(body));
+    }
 }
 
 template <class F>
-    requires std::invocable<F&, task_group&>
 auto with_group(F body) {
     return with_group(group_options(), std::move(body));
 }

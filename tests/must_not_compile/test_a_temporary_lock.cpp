@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// It would be unlocked before the block begins.
+// first: name_the_lock
+
+#include <coil/sync/mutex.hpp>
+
+void work();
+
+void work_alone(coil::mutex& door) {
+#ifdef COIL_MUST_NOT_COMPILE
+    if (door.try_lock())
+#else
+    if (auto lock = door.try_lock())
+#endif
+        work();
+}
