@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // It would break its promise there and then.
-// expect: nodiscard
+// first: keep it
 
 #include <coil/sync/one_shot.hpp>
 

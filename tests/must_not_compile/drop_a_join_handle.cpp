@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // To let a task go on alone, say detached.
-// expect: nodiscard
+// first: coil::detached
 
 #include <coil/loop/co_spawn.hpp>
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // Who won, and what the losers had come to all the same, is in it.
-// expect: nodiscard
+// first: co_await it
 
 #include <coil/coro/task.hpp>
 #include <coil/coro/yield.hpp>

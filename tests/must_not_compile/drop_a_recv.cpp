@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // A description that is not awaited does nothing.
-// expect: nodiscard
+// first: co_await it
 
 #include <array>
 

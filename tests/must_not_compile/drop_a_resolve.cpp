@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // Nobody would be asked.
-// expect: nodiscard
+// first: co_await it
 
 #include <coil/coro/task.hpp>
 #include <coil/net/tcp.hpp>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// expect: nodiscard
+// first: co_await it
 
 #include <chrono>
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // A task that is not awaited never runs.
-// expect: nodiscard
+// first: co_await it
 
 #include <coil/coro/task.hpp>
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // It would not even begin.
-// expect: nodiscard
+// first: co_await it
 
 #include <coil/coro/task.hpp>
 #include <coil/sync/offload.hpp>

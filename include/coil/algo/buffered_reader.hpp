@@ -66,22 +66,24 @@ public:
     /// Completes: with the line; with nothing where the stream ends behind a line.
     /// Errors:    error::eof where it ends in the middle of one, limit_exceeded, and the stream's own. The part that came
     ///            is in leftover().
-    [[nodiscard]] buffered_read_description<Stream, record> read_line() noexcept;
+    [[nodiscard("co_await it")]] buffered_read_description<Stream, record> read_line() noexcept;
     /// The same up to a delimiter of one byte or more, without it. The delimiter must live until the await is over.
-    [[nodiscard]] buffered_read_description<Stream, record> read_until(std::string_view delimiter) noexcept;
+    [[nodiscard("co_await it")]] buffered_read_description<Stream, record> read_until(
+        std::string_view delimiter) noexcept;
 
     /// The next `size` bytes.
     /// Errors: error::eof where the stream ends before, limit_exceeded, and the stream's own.
-    [[nodiscard]] buffered_read_description<Stream, std::string_view> read_exactly(std::size_t size) noexcept;
+    [[nodiscard("co_await it")]] buffered_read_description<Stream, std::string_view> read_exactly(
+        std::size_t size) noexcept;
     /// Fills the caller's buffer, as `read` does: also with more than the limit. What isn't here yet goes there directly,
     /// unless it is so little that receiving more for later is worth a copy.
     /// Errors: transfer_error, whose bytes_transferred() says how much is in the buffer: error::eof, the stream's own.
-    [[nodiscard]] auto read_exactly(mutable_buffer into) noexcept { return read(*this, into); }
+    [[nodiscard("co_await it")]] auto read_exactly(mutable_buffer into) noexcept { return read(*this, into); }
 
     /// What comes next, at least `size` bytes of it, which stay unread.
     /// Completes: with all of leftover(); with nothing where the stream has ended and there is none.
     /// Errors:    error::eof where some bytes come, but fewer; limit_exceeded, and the stream's own.
-    [[nodiscard]] buffered_read_description<Stream, record> peek(std::size_t size) noexcept;
+    [[nodiscard("co_await it")]] buffered_read_description<Stream, record> peek(std::size_t size) noexcept;
 
     /// What was received and is not read.
     [[nodiscard]] std::string_view leftover() const noexcept { return bytes(); }
@@ -89,11 +91,11 @@ public:
     void consume(std::size_t size) noexcept { detail::read_buffer::consume(size); }
 
     /// As the stream's: what is there, 0 at the end. With it the reader is a stream itself, for `read` and others.
-    [[nodiscard]] buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
-    [[nodiscard]] buffered_recv_description<Stream> recv(mutable_buffers into) noexcept;
+    [[nodiscard("co_await it")]] buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
+    [[nodiscard("co_await it")]] buffered_recv_description<Stream> recv(mutable_buffers into) noexcept;
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
-    [[nodiscard]] auto recv(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return op::holding_description<buffered_recv_description<Stream>, mutable_buffer, sizeof...(Buffers)>{
             {this, {}, {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
@@ -193,7 +195,7 @@ private:
 
 /// A read that yields a view of the reader's bytes.
 template <class Stream, class Value>
-class [[nodiscard]] buffered_read_operation final : public detail::filling_operation<Stream> {
+class [[nodiscard("co_await it")]] buffered_read_operation final : public detail::filling_operation<Stream> {
 public:
     buffered_read_operation(const buffered_read_description<Stream, Value>& asked, environment& task) noexcept
         : detail::filling_operation<Stream>(*asked.reader, task), what_(asked.what) {}
@@ -249,7 +251,7 @@ private:
 
 /// A recv from the reader: what it has, or else what the stream gives next.
 template <class Stream>
-class [[nodiscard]] buffered_recv_operation : public detail::filling_operation<Stream> {
+class [[nodiscard("co_await it")]] buffered_recv_operation : public detail::filling_operation<Stream> {
 public:
     buffered_recv_operation(const buffered_recv_description<Stream>& asked, environment& task) noexcept
         : detail::filling_operation<Stream>(*asked.reader, task),
@@ -302,7 +304,7 @@ private:
 };
 
 template <class Stream, class Value>
-struct [[nodiscard]] buffered_read_description {
+struct [[nodiscard("co_await it")]] buffered_read_description {
     buffered_reader<Stream>* reader;
     detail::wanted what;
 
@@ -318,7 +320,7 @@ struct [[nodiscard]] buffered_read_description {
 };
 
 template <class Stream>
-struct [[nodiscard]] buffered_recv_description {
+struct [[nodiscard("co_await it")]] buffered_recv_description {
     buffered_reader<Stream>* reader;
     mutable_buffer buffer;
     mutable_buffers buffers;

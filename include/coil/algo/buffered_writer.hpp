@@ -65,18 +65,19 @@ public:
     /// Errors:    transfer_error, whose bytes_transferred() says how many of them were taken, not counting what was in the
     ///            buffer before; the stream's own code.
     /// Buffers:   the caller's; they must live until the await is over.
-    [[nodiscard]] buffered_write_description<Stream, 1> write(const_buffer bytes) noexcept;
+    [[nodiscard("co_await it")]] buffered_write_description<Stream, 1> write(const_buffer bytes) noexcept;
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
-    [[nodiscard]] buffered_write_description<Stream, sizeof...(Buffers)> write(Buffers&&... bytes) noexcept {
+    [[nodiscard("co_await it")]] buffered_write_description<Stream, sizeof...(Buffers)> write(
+        Buffers&&... bytes) noexcept {
         return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }
     /// The same of the caller's array of them, which must live as long as they do.
-    [[nodiscard]] buffered_write_description<Stream, 7> write(const_buffers bytes) noexcept;
+    [[nodiscard("co_await it")]] buffered_write_description<Stream, 7> write(const_buffers bytes) noexcept;
 
     /// Sends what is in the buffer.
     /// Completes: with how much that was. An empty buffer: at once, with 0. Errors: transfer_error, and the stream's own code.
-    [[nodiscard]] buffered_write_description<Stream, 0> flush() noexcept;
+    [[nodiscard("co_await it")]] buffered_write_description<Stream, 0> flush() noexcept;
 
     /// How many bytes are written and not yet sent.
     [[nodiscard]] std::size_t buffered() const noexcept { return size(); }
@@ -110,7 +111,7 @@ namespace detail {
 
 /// A write of N buffers, or N at a time of the caller's array; a flush is one of none.
 template <class Stream, std::size_t N>
-class [[nodiscard]] emptying_operation final : public buffered_operation {
+class [[nodiscard("co_await it")]] emptying_operation final : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
 
     static auto send(stream_type& stream, const std::array<const_buffer, N + 1>& pieces) {
@@ -231,7 +232,7 @@ private:
 }  // namespace detail
 
 template <class Stream, std::size_t N>
-struct [[nodiscard]] buffered_write_description {
+struct [[nodiscard("co_await it")]] buffered_write_description {
     buffered_writer<Stream>* writer;
     std::array<const_buffer, N> buffers;
     const_buffers more;

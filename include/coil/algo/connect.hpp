@@ -110,7 +110,7 @@ struct no_socket_options {};
 }  // namespace detail
 
 template <class Protocol, class F>
-class [[nodiscard]] connect_race_operation final : public connect_race {
+class [[nodiscard("co_await it")]] connect_race_operation final : public connect_race {
     using socket_type = typename Protocol::socket;
 
 public:
@@ -169,7 +169,7 @@ private:
 };
 
 template <class Protocol, class F>
-class [[nodiscard]] connect_race_description {
+class [[nodiscard("co_await it")]] connect_race_description {
 public:
     template <class Range, class G>
     connect_race_description(io_context& context, const Range& endpoints, const connect_options& chosen,

@@ -32,7 +32,7 @@ inline constexpr bool is_shielded<shield_description<D>> = true;
 
 /// An operation with a deadline: its scope is stopped when that passes.
 template <description D>
-class [[nodiscard]] timeout_operation final : public scoped_operation<D> {
+class [[nodiscard("co_await it")]] timeout_operation final : public scoped_operation<D> {
 public:
     timeout_operation(D&& what, time_point deadline, environment& task)
         : scoped_operation<D>(std::forward<D>(what), task), deadline_(deadline), alarm_(*this) {}
@@ -102,7 +102,7 @@ private:
 };
 
 template <description D>
-class [[nodiscard]] timeout_at_description {
+class [[nodiscard("co_await it")]] timeout_at_description {
 public:
     timeout_at_description(D what, time_point deadline) : what_(std::move(what)), deadline_(deadline) {}
 
@@ -119,7 +119,7 @@ private:
 };
 
 template <description D>
-class [[nodiscard]] timeout_description {
+class [[nodiscard("co_await it")]] timeout_description {
 public:
     timeout_description(D what, steady_clock::duration duration)
         : what_(std::move(what)), duration_(duration) {}

@@ -101,7 +101,7 @@ struct writing {
 
 /// Repeats `Direction::step` until the cursor is done.
 template <class Direction, class Stream, class Cursor>
-class [[nodiscard]] whole_operation {
+class [[nodiscard("co_await it")]] whole_operation {
     using step_description =
         decltype(Direction::step(std::declval<Stream&>(), std::declval<Cursor&>().next()));
     using step = step_of<operation_of<step_description>, whole_operation>;
@@ -189,7 +189,7 @@ private:
 
 /// The whole of one buffer, or of the caller's array of several.
 template <class Direction, class Stream, class Cursor, class Buffers>
-struct [[nodiscard]] whole_description {
+struct [[nodiscard("co_await it")]] whole_description {
     Stream* stream;
     Buffers buffers;
 

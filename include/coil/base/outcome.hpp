@@ -27,7 +27,7 @@ namespace coil::COIL_ABI {
 /// Cost: no allocation without an error. With one, `as_tuple` and a race allocate the exception (best effort: without memory
 /// value() throws the code alone).
 template <class T>
-class [[nodiscard]] outcome;
+class [[nodiscard("look at it: it may hold an error")]] outcome;
 
 namespace detail {
 
@@ -37,7 +37,7 @@ namespace detail {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard]] outcome {
+class [[nodiscard("look at it: it may hold an error")]] outcome {
     static_assert(std::default_initializable<T>,
                   "a result that can stand beside an error code must be default constructible");
 
@@ -94,7 +94,7 @@ private:
 
 /// The outcome of what has no value.
 template <>
-class [[nodiscard]] outcome<void> {
+class [[nodiscard("look at it: it may hold an error")]] outcome<void> {
 public:
     using value_type = void;
 

@@ -16,7 +16,7 @@ namespace coil::COIL_ABI {
 
 /// An operation whose failure is returned, not thrown.
 template <description D>
-class [[nodiscard]] as_tuple_operation {
+class [[nodiscard("co_await it")]] as_tuple_operation {
 public:
     as_tuple_operation(D&& what, environment& task) : inner_(std::forward<D>(what).operation_in(task)) {}
     as_tuple_operation(const as_tuple_operation&) = delete;
@@ -36,7 +36,7 @@ private:
 };
 
 template <description D>
-class [[nodiscard]] as_tuple_description {
+class [[nodiscard("co_await it")]] as_tuple_description {
 public:
     explicit as_tuple_description(D what) : what_(std::move(what)) {}
 
@@ -66,7 +66,7 @@ as_tuple_description<D> as_tuple(D what) {
 
 /// An operation whose failure goes to an error code of the caller.
 template <description D>
-class [[nodiscard]] redirect_error_operation {
+class [[nodiscard("co_await it")]] redirect_error_operation {
 public:
     redirect_error_operation(D&& what, std::error_code& target, environment& task)
         : inner_(std::forward<D>(what).operation_in(task)), target_(&target) {}
@@ -92,7 +92,7 @@ private:
 };
 
 template <description D>
-class [[nodiscard]] redirect_error_description {
+class [[nodiscard("co_await it")]] redirect_error_description {
 public:
     redirect_error_description(D what, std::error_code& target) : what_(std::move(what)), target_(&target) {}
 

@@ -44,7 +44,7 @@ struct co_await_its_next {};  // the compiler prints this name in its error
 /// Cost:     one frame from a recycling allocator for all values; a value costs no trip through the ready list, but for one
 ///           in `scheduler::inline_max` that come without a wait.
 template <class T>
-class [[nodiscard]] async_generator {
+class [[nodiscard("co_await its next()")]] async_generator {
 public:
     static_assert(std::is_object_v<T> && std::is_move_constructible_v<T>,
                   "an async_generator yields values: to lend what it refers to, let it yield pointers");
@@ -162,7 +162,7 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] async_generator<T>::next_operation final : public awaited {
+class [[nodiscard("co_await it")]] async_generator<T>::next_operation final : public awaited {
 public:
     next_operation(async_generator& of, environment& task) noexcept : awaited(task), generator_(&of) {}
     next_operation(const next_operation&) = delete;
@@ -225,7 +225,7 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] async_generator<T>::next_description {
+class [[nodiscard("co_await it")]] async_generator<T>::next_description {
 public:
     explicit next_description(async_generator& of) noexcept : generator_(&of) {}
     next_operation operation_in(environment& task) const noexcept { return {*generator_, task}; }

@@ -104,7 +104,7 @@ foreign_bridge cross(A&& what, Slot& slot, awaited&) {
 /// A task's wait for a foreign awaitable. A stop doesn't reach it: the foreign thing knows nothing of us.
 /// A task must not be destroyed while another thread is about to complete what it awaits here.
 template <class A>
-class [[nodiscard]] foreign_operation final : public awaited {
+class [[nodiscard("co_await it")]] foreign_operation final : public awaited {
     // What it would lend as an rvalue, out of an awaiter that is gone when the task goes on, is kept here.
     using given = decltype(awaiter_of(std::declval<A>()).await_resume());
     using result =

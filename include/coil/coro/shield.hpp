@@ -14,7 +14,7 @@ namespace coil::COIL_ABI {
 
 /// An operation that no stop of the task around it reaches.
 template <description D>
-class [[nodiscard]] shield_operation final : public scoped_operation<D> {
+class [[nodiscard("co_await it")]] shield_operation final : public scoped_operation<D> {
 public:
     shield_operation(D&& what, environment& task) : scoped_operation<D>(std::forward<D>(what), task) {}
 
@@ -35,7 +35,7 @@ public:
 };
 
 template <description D>
-class [[nodiscard]] shield_description {
+class [[nodiscard("co_await it")]] shield_description {
 public:
     explicit shield_description(D what) : what_(std::move(what)) {}
 

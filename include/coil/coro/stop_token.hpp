@@ -131,7 +131,8 @@ private:
 /// A function that is called when a stop is requested: on the thread that requests it, or in this constructor if that has
 /// happened before. Once destroyed it isn't called, and is not being called, any more.
 template <class F>
-class [[nodiscard]] inplace_stop_callback : private inplace_stop_callback_base {
+class [[nodiscard("keep it: it is removed when it is dropped")]] inplace_stop_callback
+    : private inplace_stop_callback_base {
 public:
     using callback_type = F;
 

@@ -49,7 +49,7 @@ struct ask_remote_stop {
 
 /// An operation that is stopped with its task, and with a token as well.
 template <description D, class Token>
-class [[nodiscard]] stop_when_operation final : public scoped_operation<D> {
+class [[nodiscard("co_await it")]] stop_when_operation final : public scoped_operation<D> {
 public:
     stop_when_operation(D&& what, Token token, environment& task)
         : scoped_operation<D>(std::forward<D>(what), task), token_(std::move(token)) {}
@@ -99,7 +99,7 @@ private:
 };
 
 template <description D, class Token>
-class [[nodiscard]] stop_when_description {
+class [[nodiscard("co_await it")]] stop_when_description {
 public:
     stop_when_description(D what, Token token) : what_(std::move(what)), token_(std::move(token)) {}
 

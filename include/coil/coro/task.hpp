@@ -165,7 +165,7 @@ auto outcome_from(Take&& take) {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard]] task {
+class [[nodiscard("co_await it: a task that is dropped never runs")]] task {
 public:
     class promise_type : public detail::promise_base, public detail::result_slot<T> {
     public:
@@ -212,7 +212,7 @@ private:
 
 /// An awaited task: it owns the child's frame until the await is over.
 template <class T>
-class [[nodiscard]] task<T>::operation : private detail::awaited_task {
+class [[nodiscard("co_await it")]] task<T>::operation : private detail::awaited_task {
 public:
     operation(task child, environment& env) noexcept
         : awaited_task(std::exchange(child.frame_, nullptr), env) {

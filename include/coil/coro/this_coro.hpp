@@ -17,7 +17,7 @@ namespace coil::COIL_ABI::this_coro {
 
 /// The answer to a question that a task asks about itself.
 template <class T>
-class [[nodiscard]] answer_operation {
+class [[nodiscard("co_await it")]] answer_operation {
 public:
     explicit answer_operation(T value) noexcept : value_(value) {}
 
@@ -31,7 +31,7 @@ private:
     T value_;
 };
 
-struct [[nodiscard]] stop_requested_description {
+struct [[nodiscard("co_await it")]] stop_requested_description {
     answer_operation<bool> operation_in(environment& task) const noexcept {
         return answer_operation<bool>(task.stop_requested());
     }
@@ -41,7 +41,7 @@ struct [[nodiscard]] stop_requested_description {
 /// nothing which would tell; any other await of a stopped task ends with operation_aborted.
 inline stop_requested_description stop_requested() noexcept { return {}; }
 
-struct [[nodiscard]] stop_token_description {
+struct [[nodiscard("co_await it")]] stop_token_description {
     answer_operation<inplace_stop_token> operation_in(environment& task) const noexcept {
         return answer_operation<inplace_stop_token>(task.stop_token());
     }

@@ -13,7 +13,7 @@
 namespace coil::COIL_ABI {
 
 /// The wait until everything else that is ready has had its turn.
-class [[nodiscard]] yield_operation final : public awaited {
+class [[nodiscard("co_await it")]] yield_operation final : public awaited {
 public:
     using awaited::awaited;
 
@@ -35,7 +35,7 @@ private:
     bool refused_ = false;
 };
 
-struct [[nodiscard]] yield_description {
+struct [[nodiscard("co_await it")]] yield_description {
     yield_operation operation_in(environment& task) const noexcept { return yield_operation(task); }
 };
 

@@ -64,7 +64,7 @@ private:
 };
 
 /// Polls the eventfd (IORING_OP_POLL_ADD) until a signal has been noted.
-class [[nodiscard]] signal_set::wait_operation final : public operation {
+class [[nodiscard("co_await it")]] signal_set::wait_operation final : public operation {
 public:
     wait_operation(const descriptor_use& target, detail::signal_subscription& subscription,
                    environment& task) noexcept;
@@ -82,7 +82,7 @@ private:
     int number_ = 0;
 };
 
-struct [[nodiscard]] signal_set::wait_description : descriptor_use {
+struct [[nodiscard("co_await it")]] signal_set::wait_description : descriptor_use {
     detail::signal_subscription* subscription = nullptr;
 
     wait_operation operation_in(environment& task) const noexcept { return {*this, *subscription, task}; }

@@ -16,7 +16,7 @@
 namespace coil::COIL_ABI {
 
 /// A wait for a point in time. Nothing but the waiting coroutine's frame is needed for it.
-class [[nodiscard]] sleep_operation : public awaited, private timer_entry {
+class [[nodiscard("co_await it")]] sleep_operation : public awaited, private timer_entry {
 public:
     /// A deadline for which there is no need to look at the clock.
     static constexpr time_point long_ago = time_point::min();
@@ -50,7 +50,7 @@ private:
 
 static_assert(sizeof(sleep_operation) <= 128);
 
-struct [[nodiscard]] sleep_until_description {
+struct [[nodiscard("co_await it")]] sleep_until_description {
     time_point deadline;
 
     sleep_operation operation_in(environment& task) const noexcept {
@@ -58,7 +58,7 @@ struct [[nodiscard]] sleep_until_description {
     }
 };
 
-struct [[nodiscard]] sleep_for_description {
+struct [[nodiscard("co_await it")]] sleep_for_description {
     steady_clock::duration duration;
 
     sleep_operation operation_in(environment& task) const noexcept {

@@ -80,7 +80,7 @@ private:
     intrusive_list<awaited> waits_;
 };
 
-class [[nodiscard]] steady_timer::wait_operation final : public sleep_operation {
+class [[nodiscard("co_await it")]] steady_timer::wait_operation final : public sleep_operation {
 public:
     wait_operation(steady_timer& timer, environment& task) noexcept
         : sleep_operation(seen_from(timer.expiry_, task), task), timer_(&timer) {}
@@ -96,7 +96,7 @@ private:
     steady_timer* timer_;
 };
 
-struct [[nodiscard]] steady_timer::wait_description {
+struct [[nodiscard("co_await it")]] steady_timer::wait_description {
     steady_timer* timer;
 
     wait_operation operation_in(environment& task) const noexcept { return {*timer, task}; }

@@ -72,7 +72,7 @@ public:
     /// own reading and writing needs nothing else.
     /// Errors: bad_descriptor; invalid_argument on a regular file that is waited for with wait_error alone ...
     /// Cancel: operation_aborted. Overlap: any number. Cost: one SQE, no allocation.
-    [[nodiscard]] op::wait_description wait(wait_type kinds) {
+    [[nodiscard("co_await it")]] op::wait_description wait(wait_type kinds) {
         return {handle_.use(static_cast<int>(kinds))};
     }
 
@@ -82,14 +82,16 @@ public:
     /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation. Terminals, inotify and regular files may take a worker thread of the kernel's.
-    [[nodiscard]] op::read_some_description recv(mutable_buffer buffer) { return {{handle_.use(), buffer}}; }
+    [[nodiscard("co_await it")]] op::read_some_description recv(mutable_buffer buffer) {
+        return {{handle_.use(), buffer}};
+    }
     /// readv(2): the same into several buffers, one after the other. The array must live as long as they do.
-    [[nodiscard]] op::readv_some_description recv(mutable_buffers buffers) {
+    [[nodiscard("co_await it")]] op::readv_some_description recv(mutable_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
-    [[nodiscard]] auto recv(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return op::holding_description<op::readv_some_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
@@ -103,14 +105,16 @@ public:
     /// Cost:      one SQE, no allocation. While a write is with the kernel, each enter of the loop is four system calls: the
     ///            others hold SIGPIPE back, in this thread only. One that the program has blocked, awaits or was sent is left
     ///            to it.
-    [[nodiscard]] op::write_some_description send(const_buffer buffer) { return {{handle_.use(), buffer}}; }
+    [[nodiscard("co_await it")]] op::write_some_description send(const_buffer buffer) {
+        return {{handle_.use(), buffer}};
+    }
     /// writev(2): the same from several buffers, one after the other. The array must live as long as they do.
-    [[nodiscard]] op::writev_some_description send(const_buffers buffers) {
+    [[nodiscard("co_await it")]] op::writev_some_description send(const_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
-    [[nodiscard]] auto send(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::writev_some_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }

@@ -233,7 +233,8 @@ struct join_description;
 
 /// A spawned task that somebody may wait for. Dropping it detaches the task; see `join`.
 template <class T>
-class [[nodiscard]] join_handle : public join_handle_base {
+class [[nodiscard("keep it, or pass coil::detached: dropping it detaches the task")]] join_handle
+    : public join_handle_base {
 public:
     explicit join_handle(typename detail::root<T>::promise_type* task) noexcept : join_handle_base(task) {}
 
@@ -243,7 +244,7 @@ public:
 };
 
 template <class T>
-class [[nodiscard]] join_operation final : public join_operation_base {
+class [[nodiscard("co_await it")]] join_operation final : public join_operation_base {
 public:
     join_operation(root_task* task, environment& waiting) noexcept : join_operation_base(task, waiting) {}
 
@@ -267,7 +268,7 @@ private:
 };
 
 template <class T>
-struct [[nodiscard]] join_description {
+struct [[nodiscard("co_await it")]] join_description {
     root_task* task;
 
     join_operation<T> operation_in(environment& waiting) const noexcept { return {task, waiting}; }

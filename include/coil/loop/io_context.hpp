@@ -402,7 +402,7 @@ void io_context::on_task_error(Handler&& handler) {
 /// Keeps run() running while there is no task, until it is destroyed or reset. From any thread.
 /// A post that comes before the reset, on the same thread, runs before run() returns.
 /// Lifetime: may outlive its context; reset() is a no-op then.
-class [[nodiscard]] work_guard {
+class [[nodiscard("keep it: the work ends when it is dropped")]] work_guard {
 public:
     explicit work_guard(io_context& context) noexcept : context_(context) { context.guard_acquired(); }
     work_guard(work_guard&& other) noexcept = default;

@@ -25,7 +25,7 @@ struct context_operation {
     [[nodiscard]] std::string describe() const { return "this_coro"; }
 };
 
-struct [[nodiscard]] context_description {
+struct [[nodiscard("co_await it")]] context_description {
     context_operation operation_in(environment& task) const noexcept { return {&io_context::of(task)}; }
 };
 

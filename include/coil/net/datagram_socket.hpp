@@ -59,33 +59,35 @@ public:
     /// Cancel:    operation_aborted, or the datagram if it came first.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::recv_datagram_description recv(mutable_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description recv(mutable_buffer buffer,
+                                                                    message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::recvmsg_datagram_description recv(mutable_buffers buffers, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recvmsg_datagram_description recv(mutable_buffers buffers,
+                                                                       message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
-    [[nodiscard]] auto recv(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
 
     /// recvfrom(2): takes the next datagram, and says whose it is. As `recv` otherwise.
-    [[nodiscard]] op::recvfrom_description<plain_endpoint> recvfrom(mutable_buffer buffer,
-                                                                    message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recvfrom_description<plain_endpoint> recvfrom(mutable_buffer buffer,
+                                                                                   message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::recvmsg_from_description<plain_endpoint> recvfrom(mutable_buffers buffers,
-                                                                        message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recvmsg_from_description<plain_endpoint> recvfrom(
+        mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
-    [[nodiscard]] auto recvfrom(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto recvfrom(Buffers&&... buffers) {
         return op::holding_description<op::recvmsg_from_description<plain_endpoint>, mutable_buffer,
                                        sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
@@ -100,18 +102,18 @@ public:
 
     /// send(2): one datagram to the connected peer. An empty buffer is a datagram, too.
     /// Completes: with its size. Errors: message_size (too large for a datagram), connection_refused ...
-    [[nodiscard]] sending<op::send_datagram_description, lane::any> send(const_buffer buffer,
-                                                                         message_flags flags = {}) {
+    [[nodiscard("co_await it")]] sending<op::send_datagram_description, lane::any> send(
+        const_buffer buffer, message_flags flags = {}) {
         return to_send<lane::any>(op::send_datagram_description{{handle_.use(flags.value()), buffer}});
     }
     /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] sending<op::sendmsg_datagram_description, lane::any> send(const_buffers buffers,
-                                                                            message_flags flags = {}) {
+    [[nodiscard("co_await it")]] sending<op::sendmsg_datagram_description, lane::any> send(
+        const_buffers buffers, message_flags flags = {}) {
         return to_send<lane::any>(op::sendmsg_datagram_description{{handle_.use(flags.value()), buffers}});
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
-    [[nodiscard]] auto send(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<sending<op::sendmsg_datagram_description, lane::any>, const_buffer,
                                        sizeof...(Buffers)>{{{handle_.use(), {}}},
                                                            {const_buffer(std::forward<Buffers>(buffers))...}};
@@ -123,28 +125,28 @@ public:
     ///            invalid_argument (a size of 0) ...
     /// Cancel:    operation_aborted, or all of them.
     /// Cost:      as one datagram.
-    [[nodiscard]] op::send_segments_description send(const segments& many, message_flags flags = {})
+    [[nodiscard("co_await it")]] op::send_segments_description send(const segments& many,
+                                                                    message_flags flags = {})
         requires is_ip
     {
         return {handle_.use(flags.value()), many, nullptr};
     }
 
     /// sendto(2): one datagram to `to`, which is read when the await begins.
-    [[nodiscard]] sending<op::sendto_description<plain_endpoint>> sendto(const_buffer buffer,
-                                                                         const plain_endpoint& to,
-                                                                         message_flags flags = {}) {
+    [[nodiscard("co_await it")]] sending<op::sendto_description<plain_endpoint>> sendto(
+        const_buffer buffer, const plain_endpoint& to, message_flags flags = {}) {
         return to_send(op::sendto_description<plain_endpoint>{{{handle_.use(flags.value()), buffer}, &to}});
     }
     /// The same, gathered from several buffers.
-    [[nodiscard]] sending<op::sendmsg_to_description<plain_endpoint>> sendto(const_buffers buffers,
-                                                                             const plain_endpoint& to,
-                                                                             message_flags flags = {}) {
+    [[nodiscard("co_await it")]] sending<op::sendmsg_to_description<plain_endpoint>> sendto(
+        const_buffers buffers, const plain_endpoint& to, message_flags flags = {}) {
         return to_send(
             op::sendmsg_to_description<plain_endpoint>{{{handle_.use(flags.value()), buffers}, &to}});
     }
     /// Many datagrams with one call: see `send`.
-    [[nodiscard]] op::send_segments_description sendto(const segments& many, const plain_endpoint& to,
-                                                       message_flags flags = {})
+    [[nodiscard("co_await it")]] op::send_segments_description sendto(const segments& many,
+                                                                      const plain_endpoint& to,
+                                                                      message_flags flags = {})
         requires is_ip
     {
         return {handle_.use(flags.value()), many, &to};

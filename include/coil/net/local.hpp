@@ -130,8 +130,9 @@ void connect_pair(Socket& one, Socket& other) {
 /// Buffers:   both are the caller's, and must live until the await is over.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
-[[nodiscard]] auto send_descriptors(Socket& socket, const_buffer buffer, std::span<const int> descriptors,
-                                    message_flags flags = {}) {
+[[nodiscard("co_await it")]] auto send_descriptors(Socket& socket, const_buffer buffer,
+                                                   std::span<const int> descriptors,
+                                                   message_flags flags = {}) {
     using description = typename detail::sending_descriptors<typename Socket::protocol_type>::type;
     const op::send_descriptors_request what{{socket.use(flags.value()), buffer}, descriptors};
     return description{{what}};
@@ -151,7 +152,7 @@ template <any_socket Socket>
 /// Not with:  a `recv_stream` of the same socket: that, as any other receive, closes the descriptors that come.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
-[[nodiscard]] detail::receiving_descriptors<typename Socket::protocol_type> recv_descriptors(
+[[nodiscard("co_await it")]] detail::receiving_descriptors<typename Socket::protocol_type> recv_descriptors(
     Socket& socket, mutable_buffer buffer, std::span<unique_descriptor> descriptors,
     message_flags flags = {}) {
     return {{{socket.use(flags.value()), buffer}, descriptors}};

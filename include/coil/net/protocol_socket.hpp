@@ -57,7 +57,7 @@ public:
     /// Cancel:    operation_aborted. After any error the socket is closed, options set on it are gone; the next connect
     ///            opens a new one.
     /// Cost:      one SQE, no allocation; socket(2) if it was closed.
-    [[nodiscard]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
+    [[nodiscard("co_await it")]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
         const auto used = handle_.use();
         return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
                  static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};

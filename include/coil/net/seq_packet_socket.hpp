@@ -41,16 +41,18 @@ public:
     /// Flags:     `message_flags::peek`, `dont_wait`.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::recv_datagram_description recv(mutable_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description recv(mutable_buffer buffer,
+                                                                    message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::recvmsg_datagram_description recv(mutable_buffers buffers, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recvmsg_datagram_description recv(mutable_buffers buffers,
+                                                                       message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
-    [[nodiscard]] auto recv(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
@@ -60,16 +62,18 @@ public:
     /// Cancel:    operation_aborted, or all of it.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::send_datagram_description send(const_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::send_datagram_description send(const_buffer buffer,
+                                                                    message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard]] op::sendmsg_datagram_description send(const_buffers buffers, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::sendmsg_datagram_description send(const_buffers buffers,
+                                                                       message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
-    [[nodiscard]] auto send(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_datagram_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }

@@ -52,7 +52,7 @@ public:
     /// Cost:      one SQE, no allocation; at once where wait_read finds what was received ahead. With wait_error one more, and
     ///            a poll(2), whenever something arrives. To receive, don't wait first: a recv waits by itself, and a
     ///            `recv_stream` holds no buffer meanwhile.
-    [[nodiscard]] op::wait_description wait(wait_type kinds) {
+    [[nodiscard("co_await it")]] op::wait_description wait(wait_type kinds) {
         return {handle_.use(static_cast<int>(kinds))};
     }
 

@@ -46,16 +46,17 @@ public:
     ///            `wait(wait_read | wait_error)`, and receives what is there.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::recv_description recv(mutable_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_description recv(mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// recvmsg(2): the same into several buffers, one after the other. The array must live as long as they do.
-    [[nodiscard]] op::recvmsg_description recv(mutable_buffers buffers, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recvmsg_description recv(mutable_buffers buffers,
+                                                              message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
-    [[nodiscard]] auto recv(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
@@ -63,7 +64,7 @@ public:
     /// The same into a buffer of the context's pool, which is taken when bytes come: a socket that waits holds none.
     /// Completes: with what is there, up to pool.entry_size() bytes; with an empty chunk when the peer has finished sending.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::recv_chunk_description recv(buffer_pool&) { return {handle_.use()}; }
+    [[nodiscard("co_await it")]] op::recv_chunk_description recv(buffer_pool&) { return {handle_.use()}; }
     /// What the peer sends, chunk by chunk, received ahead: see there.
     [[nodiscard]] coil::recv_stream recv_stream() { return coil::recv_stream(handle_.use()); }
 
@@ -75,16 +76,17 @@ public:
     ///            (the kernel goes on until all is sent).
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard]] op::send_description send(const_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::send_description send(const_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// sendmsg(2): the same from several buffers, one after the other. The array must live as long as they do.
-    [[nodiscard]] op::sendmsg_description send(const_buffers buffers, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::sendmsg_description send(const_buffers buffers,
+                                                              message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
-    [[nodiscard]] auto send(Buffers&&... buffers) {
+    [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
@@ -106,7 +108,7 @@ private:
 
 /// An accept that gives a socket.
 template <class Protocol>
-class [[nodiscard]] accept_operation final : public op::accept {
+class [[nodiscard("co_await it")]] accept_operation final : public op::accept {
 public:
     using socket_type = typename Protocol::socket;
 
@@ -134,7 +136,7 @@ private:
 };
 
 template <class Protocol>
-struct [[nodiscard]] accept_description : descriptor_use {
+struct [[nodiscard("co_await it")]] accept_description : descriptor_use {
     typename Protocol::endpoint* peer = nullptr;
 
     accept_operation<Protocol> operation_in(environment& task) const noexcept { return {*this, peer, task}; }
@@ -193,10 +195,12 @@ public:
     ///            connections in a row, accept retries ten times a second.
     /// Cancel:    operation_aborted, or the connection if it came first.
     /// Cost:      one SQE; no allocation but for the connection's record, which later connections reuse.
-    [[nodiscard]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
+    [[nodiscard("co_await it")]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
     /// The same, and stores the peer's address. `peer` must live until the await is over.
     /// Cost:      no more for IPv4 and IPv6: the kernel returns the address with the connection. Other families: getpeername(2).
-    [[nodiscard]] accept_description<Protocol> accept(endpoint_type& peer) { return {handle_.use(), &peer}; }
+    [[nodiscard("co_await it")]] accept_description<Protocol> accept(endpoint_type& peer) {
+        return {handle_.use(), &peer};
+    }
     /// There is no socket to accept into: does not compile, and says what to write.
     template <class Other, class... More>
         requires(sizeof...(More) > 0 || !std::same_as<Other, endpoint_type&>)

@@ -25,7 +25,7 @@ namespace coil::COIL_ABI::op {
 ///
 /// The record of the new connection is allocated before the kernel is asked, and the descriptor is adopted when its completion
 /// is collected: a connection is always owned. One whose accept is destroyed before it resumes is closed.
-class [[nodiscard]] accept : public operation {
+class [[nodiscard("co_await it")]] accept : public operation {
 public:
     accept(const descriptor_use& target, environment& task) noexcept
         : operation(target, task, lane::queue), back_off_(*this) {}
@@ -49,7 +49,7 @@ private:
     retry_timer back_off_;
 };
 
-struct [[nodiscard]] accept_description : descriptor_use {
+struct [[nodiscard("co_await it")]] accept_description : descriptor_use {
     accept operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

@@ -32,7 +32,7 @@ struct connect_request {
 /// A socket with connections whose connect failed or was cancelled is closed: the kernel may go on connecting it behind our
 /// back. The next connect opens a new one.
 /// The address is with those who know its family: `basic_connect`.
-class [[nodiscard]] connect : public operation {
+class [[nodiscard("co_await it")]] connect : public operation {
 public:
     void await_suspend(std::coroutine_handle<> caller);
     outcome<void> await_outcome() noexcept;  // up: what its answer means
@@ -65,7 +65,7 @@ private:
 
 /// A connect that holds an address of this endpoint's family.
 template <class Endpoint>
-class [[nodiscard]] basic_connect final : public connect {
+class [[nodiscard("co_await it")]] basic_connect final : public connect {
 public:
     basic_connect(const connect_request<Endpoint>& what, environment& task) noexcept
         : connect({what.record, what.generation, 0}, what.type, what.protocol, &address_, task) {
@@ -78,7 +78,7 @@ private:
 };
 
 template <class Endpoint>
-struct [[nodiscard]] connect_description : connect_request<Endpoint> {
+struct [[nodiscard("co_await it")]] connect_description : connect_request<Endpoint> {
     basic_connect<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

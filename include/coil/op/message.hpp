@@ -38,7 +38,7 @@ struct sendmsg_to_request : sendmsg_request {
 };
 
 /// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
-class [[nodiscard]] recvmsg : public queue_reader {
+class [[nodiscard("co_await it")]] recvmsg : public queue_reader {
 public:
     recvmsg(const recvmsg_request& what, environment& task) noexcept
         : queue_reader(what, task, lane_of(what.flags)), flags_(what.flags), buffers_(what.buffers) {}
@@ -60,7 +60,7 @@ private:
 };
 
 /// One recvmsg(2) of a datagram, scattered. More buffers than IOV_MAX (1024) are refused with message_size.
-class [[nodiscard]] recvmsg_from : public sender_reader {
+class [[nodiscard("co_await it")]] recvmsg_from : public sender_reader {
 public:
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
@@ -82,7 +82,7 @@ template <class Endpoint>
 using basic_recvmsg_from = with_sender<recvmsg_from, Endpoint>;
 
 /// The same of a connected socket: nobody asks whose it is.
-class [[nodiscard]] recvmsg_datagram final : public recvmsg_from {
+class [[nodiscard("co_await it")]] recvmsg_datagram final : public recvmsg_from {
 public:
     recvmsg_datagram(const recvmsg_request& what, environment& task) noexcept
         : recvmsg_from(what, nullptr, 0, task) {}
@@ -96,7 +96,7 @@ protected:
 
 /// One sendmsg(2) (IORING_OP_SENDMSG): the bytes of the buffers, one after the other. It never raises SIGPIPE.
 /// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
-class [[nodiscard]] sendmsg : public sender {
+class [[nodiscard("co_await it")]] sendmsg : public sender {
 public:
     sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept
         : sender(what, task, lane), flags_(what.flags), buffers_(what.buffers) {}
@@ -130,7 +130,7 @@ private:
 
 /// A sendmsg of a datagram that holds an address of this endpoint's family.
 template <class Endpoint>
-class [[nodiscard]] basic_sendmsg_to : public sendmsg {
+class [[nodiscard("co_await it")]] basic_sendmsg_to : public sendmsg {
 public:
     basic_sendmsg_to(const sendmsg_to_request<Endpoint>& what, environment& task) noexcept
         : sendmsg(what, task, lane::any) {
@@ -143,29 +143,29 @@ private:
 
 // The descriptions, over an array of the caller's.
 
-struct [[nodiscard]] recvmsg_description : recvmsg_request {
+struct [[nodiscard("co_await it")]] recvmsg_description : recvmsg_request {
     recvmsg operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] recvmsg_datagram_description : recvmsg_request {
+struct [[nodiscard("co_await it")]] recvmsg_datagram_description : recvmsg_request {
     recvmsg_datagram operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
 template <class Endpoint>
-struct [[nodiscard]] recvmsg_from_description : recvmsg_request {
+struct [[nodiscard("co_await it")]] recvmsg_from_description : recvmsg_request {
     basic_recvmsg_from<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] sendmsg_description : sendmsg_request {
+struct [[nodiscard("co_await it")]] sendmsg_description : sendmsg_request {
     sendmsg operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] sendmsg_datagram_description : sendmsg_request {
+struct [[nodiscard("co_await it")]] sendmsg_datagram_description : sendmsg_request {
     sendmsg operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 
 template <class Endpoint>
-struct [[nodiscard]] sendmsg_to_description : sendmsg_to_request<Endpoint> {
+struct [[nodiscard("co_await it")]] sendmsg_to_description : sendmsg_to_request<Endpoint> {
     basic_sendmsg_to<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
@@ -175,7 +175,7 @@ static_assert(sizeof(recvmsg_description) <= 40 && sizeof(sendmsg_to_description
 
 /// An operation on buffers that it holds itself.
 template <class Operation, class Buffer, std::size_t N>
-class [[nodiscard]] holding {
+class [[nodiscard("co_await it")]] holding {
 public:
     template <class Make>
     holding(const std::array<Buffer, N>& buffers, Make&& make)
@@ -195,7 +195,7 @@ private:
 
 /// `Description` over an array of its own.
 template <class Description, class Buffer, std::size_t N>
-struct [[nodiscard]] holding_description : Description {
+struct [[nodiscard("co_await it")]] holding_description : Description {
     std::array<Buffer, N> held;
 
     auto operation_in(environment& task) const {

@@ -10,7 +10,7 @@
 namespace coil::COIL_ABI::op {
 
 /// One trip to the kernel and back that asks for nothing (IORING_OP_NOP): what any operation costs at least.
-class [[nodiscard]] nop final : public operation {
+class [[nodiscard("co_await it")]] nop final : public operation {
 public:
     explicit nop(environment& task);
 
@@ -22,7 +22,7 @@ protected:
     const char* name() const noexcept override { return "nop"; }
 };
 
-struct [[nodiscard]] nop_description {
+struct [[nodiscard("co_await it")]] nop_description {
     nop operation_in(environment& task) const { return nop(task); }
 };
 

@@ -52,7 +52,7 @@ private:
 
 /// `Send`, until there is room.
 template <class Send>
-class [[nodiscard]] patient final : public Send {
+class [[nodiscard("co_await it")]] patient final : public Send {
 public:
     template <class Description, class... Lane>
     patient(const Description& once, bool is_patient, environment& task, Lane... lane) noexcept
@@ -94,7 +94,7 @@ private:
 
 /// The description of a send that is patient, unless the user has said MSG_DONTWAIT.
 template <class Description, coil::lane... Lane>
-struct [[nodiscard]] patient_description : Description {
+struct [[nodiscard("co_await it")]] patient_description : Description {
     auto operation_in(environment& task) const noexcept {
         using send_type = decltype(Description::operation_in(task));
         Description once = *this;

@@ -39,7 +39,7 @@ private:
 
 /// One read(2) of what is there (IORING_OP_READ, or READV into several buffers), at the descriptor's own position.
 /// For sockets use `recv`.
-class [[nodiscard]] read_some : public descriptor_transfer {
+class [[nodiscard("co_await it")]] read_some : public descriptor_transfer {
 public:
     read_some(const recv_request& what, environment& task) noexcept
         : descriptor_transfer(what, task, lane::read), buffer_(what.buffer) {}
@@ -55,7 +55,7 @@ private:
     mutable_buffer buffer_;
 };
 
-class [[nodiscard]] readv_some : public descriptor_transfer {
+class [[nodiscard("co_await it")]] readv_some : public descriptor_transfer {
 public:
     readv_some(const recvmsg_request& what, environment& task) noexcept
         : descriptor_transfer(what, task, lane::read), buffers_(what.buffers) {}
@@ -71,11 +71,11 @@ private:
     mutable_buffers buffers_;
 };
 
-struct [[nodiscard]] read_some_description : recv_request {
+struct [[nodiscard("co_await it")]] read_some_description : recv_request {
     read_some operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] readv_some_description : recvmsg_request {
+struct [[nodiscard("co_await it")]] readv_some_description : recvmsg_request {
     readv_some operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

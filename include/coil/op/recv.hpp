@@ -23,7 +23,7 @@ class recv_queue;
 
 /// An operation that receives from a stream: it takes what was received ahead, if a `recv_stream` has, or else what comes.
 /// Out-of-band data is beside the stream: who asks for that is no reader of it.
-class [[nodiscard]] queue_reader : public operation {
+class [[nodiscard("co_await it")]] queue_reader : public operation {
 protected:
     using operation::operation;
 
@@ -57,7 +57,7 @@ private:
 
 /// One recv(2) on a stream, carried out by the kernel (IORING_OP_RECV).
 /// For datagrams use `recv_datagram` or `recvfrom`, for several buffers `recvmsg`.
-class [[nodiscard]] recv : public queue_reader {
+class [[nodiscard("co_await it")]] recv : public queue_reader {
 public:
     recv(const recv_request& what, environment& task) noexcept
         : queue_reader(what, task, lane_of(what.flags)), flags_(what.flags), buffer_(what.buffer) {}
@@ -77,7 +77,7 @@ private:
     mutable_buffer buffer_;
 };
 
-struct [[nodiscard]] recv_description : recv_request {
+struct [[nodiscard("co_await it")]] recv_description : recv_request {
     recv operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
@@ -87,7 +87,7 @@ class recvfrom_queue;
 
 /// An operation that receives a datagram: it takes one that was received ahead, if a `recvfrom_stream` has, or else the one
 /// that comes. Several may wait: they are served in order.
-class [[nodiscard]] datagram_reader : public operation {
+class [[nodiscard("co_await it")]] datagram_reader : public operation {
 public:
     bool await_ready() noexcept { return source() && serve_at_once(); }
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
@@ -115,7 +115,7 @@ struct received {
 };
 
 /// One recv(2) of a datagram. An empty buffer takes one, too. Several may wait: they are served in order.
-class [[nodiscard]] recv_datagram : public datagram_reader {
+class [[nodiscard("co_await it")]] recv_datagram : public datagram_reader {
 public:
     recv_datagram(const recv_request& what, environment& task) noexcept
         : datagram_reader(what, task), flags_(what.flags), buffer_(what.buffer) {}
@@ -134,7 +134,7 @@ private:
     mutable_buffer buffer_;
 };
 
-struct [[nodiscard]] recv_datagram_description : recv_request {
+struct [[nodiscard("co_await it")]] recv_datagram_description : recv_request {
     recv_datagram operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

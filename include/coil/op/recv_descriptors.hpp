@@ -30,7 +30,7 @@ struct received_descriptors {
 };
 
 /// One recvmsg(2) with room for descriptors (SCM_RIGHTS, unix(7)), which get close-on-exec as they arrive.
-class [[nodiscard]] recv_descriptors final : public queue_reader {
+class [[nodiscard("co_await it")]] recv_descriptors final : public queue_reader {
 public:
     recv_descriptors(const recv_descriptors_request& what, environment& task, coil::lane lane) noexcept
         : queue_reader(what, task, lane),
@@ -62,7 +62,7 @@ private:
 };
 
 template <coil::lane Lane>
-struct [[nodiscard]] recv_descriptors_description : recv_descriptors_request {
+struct [[nodiscard("co_await it")]] recv_descriptors_description : recv_descriptors_request {
     recv_descriptors operation_in(environment& task) const noexcept { return {*this, task, Lane}; }
 };
 

@@ -18,7 +18,7 @@ namespace op {
 class recv_queue;
 
 /// Bytes from a stream, in a buffer of the context's pool: what was received ahead, or what comes next.
-class [[nodiscard]] recv_chunk : public queue_reader {
+class [[nodiscard("co_await it")]] recv_chunk : public queue_reader {
 public:
     recv_chunk(const descriptor_use& from, environment& task) noexcept
         : queue_reader(from, task, lane::read) {}
@@ -43,12 +43,12 @@ private:
     chunk chunk_;
 };
 
-struct [[nodiscard]] recv_chunk_description : descriptor_use {
+struct [[nodiscard("co_await it")]] recv_chunk_description : descriptor_use {
     recv_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
 /// The same, for `recv_stream::next`: empty at the end. More will be wanted, so the kernel goes on (multishot).
-class [[nodiscard]] next_chunk : public recv_chunk {
+class [[nodiscard("co_await it")]] next_chunk : public recv_chunk {
 public:
     next_chunk(const descriptor_use& from, environment& task) noexcept : recv_chunk(from, task) {}
 
@@ -59,7 +59,7 @@ protected:
     wish wanted() const noexcept override { return wish::chunks; }
 };
 
-struct [[nodiscard]] next_chunk_description : descriptor_use {
+struct [[nodiscard("co_await it")]] next_chunk_description : descriptor_use {
     next_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
@@ -89,7 +89,7 @@ public:
     /// Errors:    transfer_error: connection_reset ...; bad_descriptor if the socket was closed.
     /// Cancel:    operation_aborted: this stops waiting, and no byte is lost.
     /// Cost:      one SQE for any number of chunks (multishot), no allocation.
-    [[nodiscard]] op::next_chunk_description next() const noexcept {
+    [[nodiscard("co_await it")]] op::next_chunk_description next() const noexcept {
         return {is_linked() ? from_ : descriptor_use{}};
     }
 

@@ -26,7 +26,7 @@ struct basic_received_from {
 using received_from = basic_received_from<ip::endpoint>;
 
 /// What recvfrom and its form for several buffers have in common: where the kernel writes who it was, unless nobody asks.
-class [[nodiscard]] sender_reader : public datagram_reader {
+class [[nodiscard("co_await it")]] sender_reader : public datagram_reader {
 protected:
     sender_reader(const descriptor_use& from, void* sender, socklen_t room, environment& task) noexcept
         : datagram_reader(from, task), flags_(from.flags), room_(room), sender_(sender) {}
@@ -50,7 +50,7 @@ private:
 
 /// One recvfrom(2) (IORING_OP_RECVMSG). An empty buffer takes a datagram, too. Several may wait: they are served in order.
 /// Whom it is from is with those who know the address's family: `basic_recvfrom`.
-class [[nodiscard]] recvfrom : public sender_reader {
+class [[nodiscard("co_await it")]] recvfrom : public sender_reader {
 protected:
     recvfrom(const recv_request& what, void* sender, socklen_t room, environment& task) noexcept
         : sender_reader(what, sender, room, task), buffer_(what.buffer) {}
@@ -66,7 +66,7 @@ private:
 
 /// `Operation`, and room for the address of a sender of this endpoint's family.
 template <class Operation, class Endpoint>
-class [[nodiscard]] with_sender final : public Operation {
+class [[nodiscard("co_await it")]] with_sender final : public Operation {
 public:
     using result_type = basic_received_from<Endpoint>;
 
@@ -97,7 +97,7 @@ template <class Endpoint>
 using basic_recvfrom = with_sender<recvfrom, Endpoint>;
 
 template <class Endpoint>
-struct [[nodiscard]] recvfrom_description : recv_request {
+struct [[nodiscard("co_await it")]] recvfrom_description : recv_request {
     basic_recvfrom<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

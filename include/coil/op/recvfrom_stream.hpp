@@ -47,7 +47,7 @@ namespace op {
 
 /// The next datagram of a `recvfrom_stream`, or the next train of them.
 template <class What>
-class [[nodiscard]] next_arrival : public datagram_reader {
+class [[nodiscard("co_await it")]] next_arrival : public datagram_reader {
 public:
     next_arrival(const descriptor_use& from, environment& task) noexcept : datagram_reader(from, task) {}
     ~next_arrival();
@@ -72,11 +72,11 @@ using next_train = next_arrival<datagram_train>;
 extern template class next_arrival<datagram>;
 extern template class next_arrival<datagram_train>;
 
-struct [[nodiscard]] next_datagram_description : descriptor_use {
+struct [[nodiscard("co_await it")]] next_datagram_description : descriptor_use {
     next_datagram operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] next_train_description : descriptor_use {
+struct [[nodiscard("co_await it")]] next_train_description : descriptor_use {
     next_train operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
@@ -110,7 +110,7 @@ public:
     ///            socket was closed.
     /// Cancel:    operation_aborted: this stops waiting, and no datagram is lost.
     /// Cost:      one SQE for any number of datagrams (multishot); none of it allocates while the reader keeps up.
-    [[nodiscard]] op::next_datagram_description next() const noexcept {
+    [[nodiscard("co_await it")]] op::next_datagram_description next() const noexcept {
         return {is_linked() ? from_ : descriptor_use{}};
     }
 
@@ -120,7 +120,7 @@ public:
     /// Errors:    as next().
     /// Cancel:    operation_aborted: this stops waiting, and no datagram is lost.
     /// Cost:      as next(); nothing is copied.
-    [[nodiscard]] op::next_train_description next_train() const noexcept {
+    [[nodiscard("co_await it")]] op::next_train_description next_train() const noexcept {
         return {is_linked() ? from_ : descriptor_use{}};
     }
 

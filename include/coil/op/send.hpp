@@ -47,7 +47,7 @@ protected:
 /// SIGPIPE.
 /// A stream has one writer at a time, and an empty buffer asks nothing; datagrams may overlap, each goes out whole, and an
 /// empty one is a datagram.
-class [[nodiscard]] send : public sender {
+class [[nodiscard("co_await it")]] send : public sender {
 public:
     send(const send_request& what, environment& task, coil::lane lane = lane::write) noexcept
         : sender(what, task, lane), flags_(what.flags), buffer_(what.buffer) {}
@@ -66,12 +66,12 @@ private:
 };
 
 /// On a stream.
-struct [[nodiscard]] send_description : send_request {
+struct [[nodiscard("co_await it")]] send_description : send_request {
     send operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
 /// A datagram on a connected socket.
-struct [[nodiscard]] send_datagram_description : send_request {
+struct [[nodiscard("co_await it")]] send_datagram_description : send_request {
     send operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 

@@ -22,7 +22,7 @@ struct send_descriptors_request : send_request {
 
 /// One sendmsg(2) with descriptors in it (SCM_RIGHTS, unix(7)). They are passed when the operation starts to be carried out;
 /// the sender's own stay open.
-class [[nodiscard]] send_descriptors : public sender {
+class [[nodiscard("co_await it")]] send_descriptors : public sender {
 public:
     send_descriptors(const send_descriptors_request& what, environment& task, coil::lane lane) noexcept
         : sender(what, task, lane),
@@ -53,7 +53,7 @@ private:
 };
 
 template <coil::lane Lane>
-struct [[nodiscard]] send_descriptors_description : send_descriptors_request {
+struct [[nodiscard("co_await it")]] send_descriptors_description : send_descriptors_request {
     send_descriptors operation_in(environment& task) const noexcept { return {*this, task, Lane}; }
 };
 

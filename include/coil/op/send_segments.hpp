@@ -41,7 +41,7 @@ namespace op {
 
 /// One sendmsg(2) that the kernel cuts into datagrams (UDP_SEGMENT, since 4.18). What fits into one datagram is sent as one,
 /// also when it is empty.
-class [[nodiscard]] send_segments : public sender {
+class [[nodiscard("co_await it")]] send_segments : public sender {
 public:
     send_segments(const descriptor_use& from, const segments& what, const ip::endpoint* to,
                   environment& task) noexcept;
@@ -70,7 +70,7 @@ private:
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control_;
 };
 
-struct [[nodiscard]] send_segments_description : descriptor_use {
+struct [[nodiscard("co_await it")]] send_segments_description : descriptor_use {
     segments what;
     const ip::endpoint* to = nullptr;
 

@@ -24,7 +24,7 @@ struct sendto_request : send_request {
 
 /// One sendto(2) of a datagram (IORING_OP_SEND with an address, since 6.1). It goes out whole, and several may overlap.
 /// The address is with those who know its family: `basic_sendto`.
-class [[nodiscard]] sendto : public sender {
+class [[nodiscard("co_await it")]] sendto : public sender {
 public:
     bool await_ready() noexcept;
     outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
@@ -55,7 +55,7 @@ private:
 
 /// A sendto that holds an address of this endpoint's family.
 template <class Endpoint>
-class [[nodiscard]] basic_sendto : public sendto {
+class [[nodiscard("co_await it")]] basic_sendto : public sendto {
 public:
     basic_sendto(const sendto_request<Endpoint>& what, environment& task) noexcept
         : sendto(what, &address_, task) {
@@ -67,7 +67,7 @@ private:
 };
 
 template <class Endpoint>
-struct [[nodiscard]] sendto_description : sendto_request<Endpoint> {
+struct [[nodiscard("co_await it")]] sendto_description : sendto_request<Endpoint> {
     basic_sendto<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

@@ -20,7 +20,7 @@ namespace coil::COIL_ABI::op {
 /// For out-of-band data alone the ring's poll never wakes: that event it leaves out when it looks at what woke it (6.1 to 6.18).
 /// So it is asked for a neighbour as well, which a socket names in the same breath, and which is never so. That wakes it for
 /// whatever arrives; what is so is then asked of poll(2), and if it is nothing, the wait goes on.
-class [[nodiscard]] wait final : public operation {
+class [[nodiscard("co_await it")]] wait final : public operation {
 public:
     wait(const descriptor_use& what, environment& task) noexcept
         : operation(what, task, lane::any), wanted_(static_cast<wait_type>(what.flags)) {}
@@ -46,7 +46,7 @@ private:
 };
 
 /// Its flags are what to wait for.
-struct [[nodiscard]] wait_description : descriptor_use {
+struct [[nodiscard("co_await it")]] wait_description : descriptor_use {
     wait operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

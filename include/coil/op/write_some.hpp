@@ -36,7 +36,7 @@ private:
 
 /// One write(2) (IORING_OP_WRITE, or WRITEV of several buffers), at the descriptor's own position. It may be short.
 /// For sockets use `send`.
-class [[nodiscard]] write_some : public descriptor_write {
+class [[nodiscard("co_await it")]] write_some : public descriptor_write {
 public:
     write_some(const send_request& what, environment& task) noexcept
         : descriptor_write(what, task), buffer_(what.buffer) {}
@@ -50,7 +50,7 @@ private:
     const_buffer buffer_;
 };
 
-class [[nodiscard]] writev_some : public descriptor_write {
+class [[nodiscard("co_await it")]] writev_some : public descriptor_write {
 public:
     writev_some(const sendmsg_request& what, environment& task) noexcept
         : descriptor_write(what, task), buffers_(what.buffers) {}
@@ -64,11 +64,11 @@ private:
     const_buffers buffers_;
 };
 
-struct [[nodiscard]] write_some_description : send_request {
+struct [[nodiscard("co_await it")]] write_some_description : send_request {
     write_some operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-struct [[nodiscard]] writev_some_description : sendmsg_request {
+struct [[nodiscard("co_await it")]] writev_some_description : sendmsg_request {
     writev_some operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 

@@ -29,7 +29,7 @@ namespace coil::COIL_ABI::ip {
 
 /// What a name stands for: a range of endpoints, in the order in which they are to be tried (RFC 6724).
 template <class Protocol>
-class [[nodiscard]] resolver_results {
+class [[nodiscard("look at it")]] resolver_results {
 public:
     using value_type = typename Protocol::endpoint;
     using const_iterator = typename std::vector<value_type>::const_iterator;
@@ -67,7 +67,7 @@ private:
 };
 
 /// What an endpoint is called.
-class [[nodiscard]] endpoint_name {
+class [[nodiscard("look at it")]] endpoint_name {
 public:
     endpoint_name() noexcept = default;
     endpoint_name(std::string host, std::string service) noexcept
@@ -136,7 +136,7 @@ private:
 };
 
 template <class Protocol>
-class [[nodiscard]] resolve_operation final : public detail::resolve_operation_base {
+class [[nodiscard("co_await it")]] resolve_operation final : public detail::resolve_operation_base {
 public:
     using results = resolver_results<Protocol>;
 
@@ -161,7 +161,7 @@ private:
     }
 };
 
-class [[nodiscard]] resolve_endpoint_operation final : public detail::resolve_operation_base {
+class [[nodiscard("co_await it")]] resolve_endpoint_operation final : public detail::resolve_operation_base {
 public:
     resolve_endpoint_operation(intrusive_list<detail::resolve_place>& waiting,
                                detail::unasked_look_up question, environment& task) noexcept
@@ -186,7 +186,7 @@ private:
 
 /// It holds the names; so it is awaited once, and need not be at once.
 template <class Operation>
-class [[nodiscard]] resolve_description {
+class [[nodiscard("co_await it")]] resolve_description {
 public:
     resolve_description(resolver_base& resolver, detail::unasked_look_up question) noexcept
         : resolver_(&resolver), question_(std::move(question)) {}
@@ -235,12 +235,13 @@ public:
     /// Cancel:    operation_aborted, at once: nobody waits for the name servers.
     /// Flags:     getaddrinfo(3)'s AI_...
     /// Cost:      two or three allocations; two hand-overs between threads, and whatever the C library does there.
-    [[nodiscard]] auto resolve(std::string_view host, std::string_view service, int flags = 0) {
+    [[nodiscard("co_await it")]] auto resolve(std::string_view host, std::string_view service,
+                                              int flags = 0) {
         return forward(host, service, flags, AF_UNSPEC);
     }
     /// Of one family only.
-    [[nodiscard]] auto resolve(const Protocol& protocol, std::string_view host, std::string_view service,
-                               int flags = 0) {
+    [[nodiscard("co_await it")]] auto resolve(const Protocol& protocol, std::string_view host,
+                                              std::string_view service, int flags = 0) {
         return forward(host, service, flags, protocol.family());
     }
 
@@ -256,8 +257,8 @@ public:
     /// Errors:    with NI_NAMEREQD, host_not_found; host_not_found_try_again, which without it may be told as numbers, too.
     /// Flags:     getnameinfo(3)'s NI_...; with NI_NUMERICHOST and NI_NUMERICSERV nobody is asked. A udp::resolver adds
     ///            NI_DGRAM itself.
-    [[nodiscard]] resolve_description<resolve_endpoint_operation> resolve(const endpoint_type& endpoint,
-                                                                          int flags = 0) {
+    [[nodiscard("co_await it")]] resolve_description<resolve_endpoint_operation> resolve(
+        const endpoint_type& endpoint, int flags = 0) {
         return {*this, detail::make_look_up(endpoint, endpoint.protocol().type(), flags)};
     }
 

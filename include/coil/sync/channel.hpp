@@ -130,7 +130,7 @@ private:
 // Implementation
 
 template <class T>
-class [[nodiscard]] channel<T>::send_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] channel<T>::send_operation final : public queued_operation {
 public:
     send_operation(channel& into, T&& message, environment& task)
         : queued_operation(task), channel_(&into), message_(std::move(message)) {}
@@ -166,7 +166,7 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] channel<T>::send_description {
+class [[nodiscard("co_await it")]] channel<T>::send_description {
 public:
     send_description(channel& into, T&& message) noexcept : channel_(&into), message_(std::move(message)) {}
     send_operation operation_in(environment& task) && { return {*channel_, std::move(message_), task}; }
@@ -177,7 +177,7 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] channel<T>::receive_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] channel<T>::receive_operation final : public queued_operation {
 public:
     receive_operation(channel& from, environment& task) noexcept : queued_operation(task), channel_(&from) {}
     receive_operation(const receive_operation&) = delete;
@@ -235,7 +235,7 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] channel<T>::receive_description {
+class [[nodiscard("co_await it")]] channel<T>::receive_description {
 public:
     explicit receive_description(channel& from) noexcept : channel_(&from) {}
     receive_operation operation_in(environment& task) const noexcept { return {*channel_, task}; }

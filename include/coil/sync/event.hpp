@@ -49,7 +49,7 @@ private:
 
 // Implementation
 
-class [[nodiscard]] event::wait_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] event::wait_operation final : public queued_operation {
 public:
     wait_operation(event& of, environment& task) noexcept : queued_operation(task), event_(&of) {}
 
@@ -66,7 +66,7 @@ private:
     event* event_;
 };
 
-class [[nodiscard]] event::wait_description {
+class [[nodiscard("co_await it")]] event::wait_description {
 public:
     explicit wait_description(event& of) noexcept : event_(&of) {}
     wait_operation operation_in(environment& task) const noexcept { return {*event_, task}; }

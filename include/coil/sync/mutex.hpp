@@ -20,7 +20,7 @@ struct name_the_lock_or_it_unlocks_at_once {};  // the compiler prints this name
 class mutex;
 
 /// A mutex that is held, until this is destroyed or unlocked. Empty: none is.
-class [[nodiscard]] mutex_lock {
+class [[nodiscard("keep it: it unlocks when it is dropped")]] mutex_lock {
 public:
     mutex_lock() noexcept = default;
     mutex_lock(mutex_lock&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
@@ -100,7 +100,7 @@ inline void mutex_lock::unlock() noexcept {
         held->release();
 }
 
-class [[nodiscard]] mutex::lock_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] mutex::lock_operation final : public queued_operation {
 public:
     lock_operation(mutex& of, environment& task) noexcept : queued_operation(task), mutex_(&of) {}
     lock_operation(const lock_operation&) = delete;
@@ -133,7 +133,7 @@ private:
     mutex* mutex_;
 };
 
-class [[nodiscard]] mutex::lock_description {
+class [[nodiscard("co_await it")]] mutex::lock_description {
 public:
     explicit lock_description(mutex& of) noexcept : mutex_(&of) {}
     lock_operation operation_in(environment& task) const noexcept { return {*mutex_, task}; }

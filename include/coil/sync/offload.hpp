@@ -125,7 +125,7 @@ struct no_stop_source {
 
 /// A function that runs on a pool's thread, and whoever waits for it.
 template <class F, class... Args>
-class [[nodiscard]] offload_operation final : public detail::offload_operation_base {
+class [[nodiscard("co_await it")]] offload_operation final : public detail::offload_operation_base {
     using result = detail::offload_result<F, Args...>;
     static constexpr bool takes_stop_token = detail::takes_stop_token<F, Args...>;
 
@@ -185,7 +185,7 @@ private:
 };
 
 template <class F, class... Args>
-class [[nodiscard]] offload_description {
+class [[nodiscard("co_await it")]] offload_description {
 public:
     template <class G, class... Given>
     explicit offload_description(thread_pool& pool, G&& function, Given&&... args)

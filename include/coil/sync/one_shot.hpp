@@ -120,7 +120,7 @@ private:
 ///           the waiting one, unless that has given up).
 ///           From another thread, as any post: a lock-free push, and one wake if the loop's inbox was empty.
 template <class T = void>
-class [[nodiscard]] one_shot {
+class [[nodiscard("keep it")]] one_shot {
 public:
     using completer = one_shot_completer<T>;
 
@@ -135,7 +135,7 @@ public:
     void swap(one_shot& other) noexcept { std::swap(state_, other.state_); }
 
     /// The side that completes. Once.
-    [[nodiscard]] completer get_completer() noexcept;
+    [[nodiscard("keep it: dropping it breaks the promise")]] completer get_completer() noexcept;
 
     /// Whether it was completed: a wait ends at once.
     [[nodiscard]] bool done() const noexcept { return state_ && state_->is_complete(); }
@@ -157,7 +157,7 @@ private:
 /// Threads:  any; one at a time.
 /// Lifetime: its own. A value that nobody waits for any more is destroyed on the thread that lets go last.
 template <class T>
-class [[nodiscard]] one_shot_completer {
+class [[nodiscard("keep it: dropping it breaks the promise")]] one_shot_completer {
 public:
     one_shot_completer(one_shot_completer&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
     one_shot_completer& operator=(one_shot_completer&& other) noexcept {
@@ -200,7 +200,7 @@ private:
 // Implementation
 
 template <class T>
-class [[nodiscard]] one_shot_operation final : public detail::one_shot_waiter {
+class [[nodiscard("co_await it")]] one_shot_operation final : public detail::one_shot_waiter {
 public:
     one_shot_operation(detail::one_shot_value<T>* from, environment& task) noexcept
         : one_shot_waiter(from, task) {}
@@ -226,7 +226,7 @@ private:
 };
 
 template <class T>
-struct [[nodiscard]] one_shot_description {
+struct [[nodiscard("co_await it")]] one_shot_description {
     detail::one_shot_value<T>* from;
 
     one_shot_operation<T> operation_in(environment& task) const noexcept { return {from, task}; }

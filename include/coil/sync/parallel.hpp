@@ -30,7 +30,7 @@ class parallel_operation;
 
 /// What a branch's operation resumes: not the task that waits for all, but a coroutine that only says that this branch
 /// has ended. It has no body, so its frame is the same small one for all kinds of operations.
-class [[nodiscard]] branch_waker {
+class [[nodiscard("keep it")]] branch_waker {
 public:
     class promise_type;
 
@@ -266,7 +266,7 @@ private:
 
 /// What is to be awaited at once, and the operation that it becomes.
 template <class Operation, class What>
-class [[nodiscard]] parallel_description {
+class [[nodiscard("co_await it")]] parallel_description {
 public:
     explicit parallel_description(What what) : what_(std::move(what)) {}
 

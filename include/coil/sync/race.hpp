@@ -20,7 +20,7 @@ namespace coil::COIL_ABI {
 ///     if (race.index() == 0)
 ///         use(*race.get<0>());
 template <class... T>
-class [[nodiscard]] race {
+class [[nodiscard("look at it: it holds who won, and the errors")]] race {
 public:
     /// One that did not take place: nobody has completed.
     race() : outcomes_(outcome<T>(error::operation_aborted)...) {}
@@ -49,7 +49,7 @@ private:
 
 /// The same, of as many operations of one kind as there were.
 template <class T>
-class [[nodiscard]] range_race {
+class [[nodiscard("look at it: it holds who won, and the errors")]] range_race {
 public:
     range_race() = default;
     range_race(std::size_t index, std::vector<outcome<T>> outcomes) noexcept

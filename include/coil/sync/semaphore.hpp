@@ -18,7 +18,7 @@ namespace coil::COIL_ABI {
 class semaphore;
 
 /// A permit of a semaphore, which goes back when this is destroyed, or released. Empty: none.
-class [[nodiscard]] semaphore_permit {
+class [[nodiscard("keep it: it is given back when it is dropped")]] semaphore_permit {
 public:
     semaphore_permit() noexcept = default;
     semaphore_permit(semaphore_permit&& other) noexcept
@@ -109,7 +109,7 @@ inline void semaphore_permit::release() noexcept {
 }
 
 template <class Result>
-class [[nodiscard]] semaphore::acquire_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] semaphore::acquire_operation final : public queued_operation {
 public:
     acquire_operation(semaphore& of, environment& task) noexcept : queued_operation(task), semaphore_(&of) {}
     acquire_operation(const acquire_operation&) = delete;
@@ -154,7 +154,7 @@ private:
 };
 
 template <class Result>
-class [[nodiscard]] semaphore::acquire_description {
+class [[nodiscard("co_await it")]] semaphore::acquire_description {
 public:
     explicit acquire_description(semaphore& of) noexcept : semaphore_(&of) {}
     acquire_operation<Result> operation_in(environment& task) const noexcept { return {*semaphore_, task}; }

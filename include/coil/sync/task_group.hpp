@@ -60,10 +60,10 @@ public:
 
     /// Waits until there are no children. For the body, or for whoever is no child of the group.
     /// Errors: operation_aborted in a stopped scope.
-    [[nodiscard]] group_wait_description join() noexcept;
+    [[nodiscard("co_await it")]] group_wait_description join() noexcept;
     /// Waits until fewer children are there than may run at once: then one more starts at once.
     /// Errors: operation_aborted in a stopped scope.
-    [[nodiscard]] group_wait_description vacancy() noexcept;
+    [[nodiscard("co_await it")]] group_wait_description vacancy() noexcept;
 
 private:
     friend class group_child;
@@ -161,7 +161,7 @@ private:
     bool is_over_ = false;
 };
 
-struct [[nodiscard]] group_wait_description {
+struct [[nodiscard("co_await it")]] group_wait_description {
     task_group* group;
     std::size_t size_max;
 
@@ -295,7 +295,7 @@ void task_group::start(F&& function, Args&&... args) {
 
 /// The operation of `with_group`.
 template <class F, class T>
-class [[nodiscard]] with_group_operation final : public group_operation {
+class [[nodiscard("co_await it")]] with_group_operation final : public group_operation {
 public:
     with_group_operation(const group_options& chosen, F&& function, environment& task)
         : group_operation(chosen, task),
@@ -326,7 +326,7 @@ private:
 };
 
 template <class F, class T>
-class [[nodiscard]] with_group_description {
+class [[nodiscard("co_await it")]] with_group_description {
 public:
     with_group_description(const group_options& chosen, F&& function)
         : options_(chosen), function_(std::move(function)) {}

@@ -64,7 +64,7 @@ all_value<D> take_value(branch<D>& from) {
 }  // namespace detail
 
 template <description... D>
-class [[nodiscard]] when_all_of final : public fixed_branches<when_all_operation, D...> {
+class [[nodiscard("co_await it")]] when_all_of final : public fixed_branches<when_all_operation, D...> {
     static constexpr bool is_void = (std::is_same_v<detail::all_value<D>, nothing> && ...);
     using value = std::conditional_t<is_void, void, std::tuple<detail::all_value<D>...>>;
 
@@ -94,7 +94,7 @@ private:
 };
 
 template <description D>
-class [[nodiscard]] when_all_in final : public counted_branches<when_all_operation, D> {
+class [[nodiscard("co_await it")]] when_all_in final : public counted_branches<when_all_operation, D> {
     static constexpr bool is_void = std::is_same_v<detail::all_value<D>, nothing>;
     using value = std::conditional_t<is_void, void, std::vector<detail::all_value<D>>>;
 

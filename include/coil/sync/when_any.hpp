@@ -54,7 +54,7 @@ private:
 // Implementation
 
 template <class Base, description... D>
-class [[nodiscard]] race_of final : public fixed_branches<Base, D...> {
+class [[nodiscard("co_await it")]] race_of final : public fixed_branches<Base, D...> {
     using value = race<result_of<D>...>;
 
 public:
@@ -78,7 +78,7 @@ private:
 };
 
 template <class Base, description D>
-class [[nodiscard]] race_in final : public counted_branches<Base, D> {
+class [[nodiscard("co_await it")]] race_in final : public counted_branches<Base, D> {
     using value = range_race<result_of<D>>;
 
 public:

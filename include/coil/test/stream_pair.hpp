@@ -29,7 +29,7 @@ struct memory_request {
 };
 
 /// A wait for bytes, or for room for them, in memory.
-class [[nodiscard]] memory_operation : public awaited {
+class [[nodiscard("co_await it")]] memory_operation : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter);
@@ -63,7 +63,7 @@ private:
     bool waits_ = false;
 };
 
-class [[nodiscard]] memory_recv : public memory_operation {
+class [[nodiscard("co_await it")]] memory_recv : public memory_operation {
 public:
     memory_recv(const memory_request<mutable_buffer>& what, environment& task) noexcept
         : memory_operation(*what.stream, true, task), buffer_(what.buffer), buffers_(what.buffers) {}
@@ -76,7 +76,7 @@ private:
     mutable_buffers buffers_;
 };
 
-class [[nodiscard]] memory_send : public memory_operation {
+class [[nodiscard("co_await it")]] memory_send : public memory_operation {
 public:
     memory_send(const memory_request<const_buffer>& what, environment& task) noexcept
         : memory_operation(*what.stream, false, task), buffer_(what.buffer), buffers_(what.buffers) {}
@@ -90,7 +90,7 @@ private:
 };
 
 template <class Operation, class Buffer>
-struct [[nodiscard]] memory_description : memory_request<Buffer> {
+struct [[nodiscard("co_await it")]] memory_description : memory_request<Buffer> {
     Operation operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
@@ -105,16 +105,20 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return incoming_ != nullptr; }
 
     /// As the same of a `tcp::socket`. One reader and one writer at a time; a second is refused.
-    [[nodiscard]] memory_description<memory_recv, mutable_buffer> recv(mutable_buffer buffer) noexcept {
+    [[nodiscard("co_await it")]] memory_description<memory_recv, mutable_buffer> recv(
+        mutable_buffer buffer) noexcept {
         return {{this, buffer, {}}};
     }
-    [[nodiscard]] memory_description<memory_recv, mutable_buffer> recv(mutable_buffers buffers) noexcept {
+    [[nodiscard("co_await it")]] memory_description<memory_recv, mutable_buffer> recv(
+        mutable_buffers buffers) noexcept {
         return {{this, {}, buffers}};
     }
-    [[nodiscard]] memory_description<memory_send, const_buffer> send(const_buffer buffer) noexcept {
+    [[nodiscard("co_await it")]] memory_description<memory_send, const_buffer> send(
+        const_buffer buffer) noexcept {
         return {{this, buffer, {}}};
     }
-    [[nodiscard]] memory_description<memory_send, const_buffer> send(const_buffers buffers) noexcept {
+    [[nodiscard("co_await it")]] memory_description<memory_send, const_buffer> send(
+        const_buffers buffers) noexcept {
         return {{this, {}, buffers}};
     }
 

@@ -1,0 +1,20 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// It holds the errors of all branches. g++ 12 does not warn of a result of an await that is dropped: tools/check_coroutines does.
+// expect: it holds who won, and the errors
+
+#include <coil/coro/task.hpp>
+#include <coil/coro/yield.hpp>
+#include <coil/sync/when_any.hpp>
+
+coil::task<> race() {
+#if !defined(COIL_MUST_NOT_COMPILE)
+    const auto won = co_await coil::when_any(coil::yield(), coil::yield());
+    static_cast<void>(won);
+#elif defined(__clang__)
+    co_await coil::when_any(coil::yield(), coil::yield());
+#else
+#error "it holds who won, and the errors"
+#endif
+}
