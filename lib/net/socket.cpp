@@ -17,10 +17,20 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// Of a call that failed: throws, with what was tried in the text.
-void check(int result, const std::string& what) {
-    if (result < 0)
+// If a call failed, throws with what was tried in the text. `what` makes the text, and is called only then: a call that
+// succeeds must not pay for it.
+template <class Text>
+void check(int result, const Text& what) {
+    if (result < 0) [[unlikely]]
+        throw_failure(system_error_code(-result), what());
+}
+void check(int result, const char* what) {
+    if (result < 0) [[unlikely]]
         throw_failure(system_error_code(-result), what);
+}
+
+std::string name_of_option(const char* call, int level, int name) {
+    return std::string(call) + "(" + std::to_string(level) + ", " + std::to_string(name) + ")";
 }
 
 // What a user lacks who may not have such a socket.
@@ -69,7 +79,7 @@ void basic_socket::open(int family, int type, int protocol) {
         throw_failure(error::already_open, "open");
     ring::kernel& kernel = handle_.record().context().kernel();
     const int number = kernel.socket(family, type, protocol);
-    check(number, std::string("socket") + lacking(number, type, protocol));
+    check(number, [&] { return std::string("socket") + lacking(number, type, protocol); });
     handle_.adopt(number);
     // An IPv6 socket speaks IPv4 as well, whatever the sysctl net.ipv6.bindv6only says. One for ICMPv6 can't.
     const int only = 0;
@@ -89,7 +99,7 @@ void basic_socket::assign(int number) {
 void basic_socket::bind(const void* address, socklen_t size) {
     const auto* local = static_cast<const sockaddr*>(address);
     const int result = is_open() ? context().kernel().bind(handle_.number(), local, size) : -EBADF;
-    check(result, "bind to " + address_text(local, size) + taken(result, local->sa_family));
+    check(result, [&] { return "bind to " + address_text(local, size) + taken(result, local->sa_family); });
 }
 
 void basic_socket::listen(int backlog) {
@@ -142,7 +152,7 @@ void basic_socket::set_option(int level, int name, const void* value, std::size_
     check(is_open() ? context().kernel().setsockopt(handle_.number(), level, name, value,
                                                     static_cast<unsigned>(size))
                     : -EBADF,
-          "setsockopt(" + std::to_string(level) + ", " + std::to_string(name) + ")");
+          [&] { return name_of_option("setsockopt", level, name); });
     if (level == SOL_SOCKET && name == SO_LINGER)
         handle_.record().set_may_linger();
 }
@@ -168,7 +178,7 @@ bool basic_socket::close_on_exec() const { return control(F_GETFD) & FD_CLOEXEC;
 void basic_socket::get_option(int level, int name, void* value, std::size_t& size) const {
     auto written = static_cast<unsigned>(size);
     check(is_open() ? context().kernel().getsockopt(handle_.number(), level, name, value, &written) : -EBADF,
-          "getsockopt(" + std::to_string(level) + ", " + std::to_string(name) + ")");
+          [&] { return name_of_option("getsockopt", level, name); });
     size = written;
 }
 

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+
+// The calls of a socket that are no awaitables allocate nothing when they succeed: the text of their failure is made when they
+// fail. set_option on each accepted connection was an allocation a connection. The counter must first find what is planted.
+
+#include <cstdio>
+#include <string>
+#include <system_error>
+
+#include <coil/coil.hpp>
+
+#include "../../bench/support/allocations.hpp"
+
+namespace {
+
+using coil::ip::tcp;
+using coil::ip::udp;
+
+int failures = 0;
+
+template <class Call>
+void expect_allocations(unsigned long long expected, const char* what, Call call) {
+    const auto before = coil::bench::allocations();
+    call();
+    const auto made = coil::bench::allocations() - before;
+    if (made == expected)
+        return;
+    std::printf("%s: %llu allocations, expected %llu\n", what, made, expected);
+    ++failures;
+}
+
+template <class Call>
+void expect_none(const char* what, Call call) {
+    expect_allocations(0, what, call);
+}
+
+template <class Option, class Socket>
+void set_and_get(const char* what, Socket& socket, const Option& option) {
+    expect_none(what, [&] { socket.set_option(option); });
+    expect_none(what, [&] {
+        Option found;
+        socket.get_option(found);
+    });
+}
+
+void run(coil::io_context& context) {
+    tcp::socket stream(context, tcp::v4());  // makes the record of its descriptor
+    set_and_get("no_delay", stream, tcp::no_delay(true));
+    set_and_get("keep_idle", stream, tcp::keep_idle(std::chrono::seconds(30)));
+    set_and_get("linger", stream, coil::socket_base::linger(false, 0));
+    set_and_get("receive_buffer_size", stream, coil::socket_base::receive_buffer_size(1 << 16));
+    expect_none("native_non_blocking", [&] {
+        stream.native_non_blocking(true);
+        stream.native_non_blocking(false);
+    });
+    expect_none("close_on_exec", [&] { stream.close_on_exec(true); });
+    expect_none("close", [&] { stream.close(); });
+    expect_none("open", [&] { stream.open(tcp::v6()); });
+
+    tcp::acceptor acceptor(context);
+    acceptor.open(tcp::v4());
+    expect_none("bind", [&] { acceptor.bind({coil::ip::address_v4::loopback(), 0}); });
+    expect_none("listen", [&] { acceptor.listen(); });
+    expect_none("local_endpoint", [&] { static_cast<void>(acceptor.local_endpoint()); });
+
+    udp::socket scoped(context, udp::v6());
+    expect_none("bind to a scoped address", [&] {
+        std::error_code none;
+        try {
+            scoped.bind({coil::ip::address_v6::loopback(), 0});
+        } catch (const std::system_error&) {  // no IPv6 here
+            none = {};
+        }
+    });
+
+    // The text is there when it is wanted.
+    std::string text;
+    try {
+        acceptor.bind({coil::ip::address_v4::loopback(), 0});
+    } catch (const std::system_error& failure) {
+        text = failure.what();
+    }
+    if (text.find("bind to 127.0.0.1:0") != 0) {
+        std::printf("the error says: %s\n", text.c_str());
+        ++failures;
+    }
+}
+
+}  // namespace
+
+int main() {
+    expect_allocations(1, "planted", [] { std::string planted(100, 'x'); });
+    coil::io_context context;
+    run(context);
+    return failures == 0 ? 0 : 1;
+}
