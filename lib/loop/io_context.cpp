@@ -17,6 +17,7 @@
 #include "loop/tags.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
+#include "ring/user_memory.hpp"
 
 // The loop, in the order in which it happens. How a context comes to its thread, and how it ends, is in ownership.cpp.
 
@@ -190,6 +191,7 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
         asked.more({cqe.res, cqe.flags});
     if (cqe.flags & IORING_CQE_F_MORE)
         return;
+    ring::check_completed(&asked);
     COIL_CHECK(in_kernel_ > 0);  // more answers than questions
     --in_kernel_;
     --asked.descriptor_->in_flight_;
@@ -253,6 +255,7 @@ bool io_context::try_submit(operation& asked) noexcept {
     if (!sqe)
         return false;
     asked.prepare(*sqe);
+    ring::check_submitted(*sqe, &asked);
     sqe->user_data = reinterpret_cast<std::uintptr_t>(&asked);
     asked.state_ = operation::state::submitted;
     asked.descriptor_->in_kernel_.push_back(asked);

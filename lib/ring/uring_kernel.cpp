@@ -16,6 +16,7 @@
 #include "ring/abi.hpp"
 #include "ring/diagnosis.hpp"
 #include "ring/sigpipe_guard.hpp"
+#include "ring/user_memory.hpp"
 
 namespace coil::COIL_ABI::ring {
 namespace {
@@ -235,11 +236,14 @@ int uring_kernel::close(int descriptor) { return result_of(::close(descriptor));
 // call as soon as there is a second thread.
 int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
                          const sockaddr* address, unsigned address_size) {
+    check_read(data, size);
+    check_read(address, address_size);
     return result_of(
         static_cast<int>(::syscall(SYS_sendto, descriptor, data, size, flags, address, address_size)));
 }
 
 int uring_kernel::sendmsg(int descriptor, const msghdr& message, int flags) {
+    check_read(message);
     return result_of(static_cast<int>(::syscall(SYS_sendmsg, descriptor, &message, flags)));
 }
 

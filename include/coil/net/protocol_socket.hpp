@@ -69,8 +69,8 @@ public:
     op::connect_description<endpoint_type> connect(const Address&, const Port&...) {
         static_assert(
             sizeof(Address) == 0,
-            "connect takes an endpoint: make one of a text with coil::ip::make_endpoint(\"127.0.0.1:80\"), "
-            "and of a name with a resolver and coil::connect");
+            "connect takes an endpoint of its protocol: of a text "
+            "tcp::endpoint(coil::ip::make_endpoint(\"127.0.0.1:80\")), of a name a resolver and coil::connect");
         return connect(endpoint_type());
     }
 
