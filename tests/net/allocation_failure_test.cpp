@@ -519,7 +519,7 @@ TEST_F(EveryAllocation, MayFailInAChannel) {
             numbers.close();
         };
         const auto receive = [&]() -> task<> {
-            while (co_await numbers.receive())
+            while (const auto number = co_await numbers.receive())
                 ++count;
         };
         co_await when_all(send(), receive());

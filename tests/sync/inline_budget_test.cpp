@@ -150,7 +150,7 @@ TEST_F(InlineBudget, AStopReachesADeferredGenerator) {
     auto values = numbers();
     int count = 0;
     const auto story = [&]() -> task<> {
-        while ((co_await values.next()).has_value())
+        while (const auto value = co_await values.next())
             ++count;
     };
     auto root = loop_.start(story());
@@ -171,7 +171,7 @@ TEST_F(InlineBudget, ADeferredGeneratorIsDestroyed) {
     };
     auto values = numbers();
     const auto story = [&]() -> task<> {
-        while ((co_await values.next()).has_value()) {}
+        while (const auto value = co_await values.next()) {}
     };
     auto root = loop_.start(story());
     loop_.run_one();
