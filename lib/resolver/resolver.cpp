@@ -26,11 +26,18 @@ void look_up_discard::operator()(look_up* question) const noexcept {
     question->release();
 }
 
+environment& foreign_environment_of(const resolver_waits& waits) {
+    io_context* context = waits.context.get();
+    if (!context)
+        throw_failure(error::operation_aborted, "a resolver whose io_context has ended");
+    return context->foreign_environment();
+}
+
 // ---- who waits -----------------------------------------------------------------------------------------------------
 
-resolve_operation_base::resolve_operation_base(intrusive_list<resolve_place>& waiting,
+resolve_operation_base::resolve_operation_base(std::shared_ptr<resolver_waits> waits,
                                                unasked_look_up question, environment& task) noexcept
-    : awaited(task), question_(question.release()), waiting_(&waiting), place_(*this) {
+    : awaited(task), question_(question.release()), waits_(std::move(waits)), place_(*this) {
     COIL_CHECK(question_);  // it is awaited once
 }
 
@@ -53,7 +60,7 @@ bool resolve_operation_base::await_ready() noexcept {
 void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
     io_context::of(env()).check_thread(*this);
     suspend(waiter);
-    if (is_refused())
+    if (is_refused() || waits_->is_over)
         return give_up(make_error_code(error::operation_aborted));
     if (answers_later_ && question_->answer_at_once())
         return env().scheduler().schedule(*this);
@@ -64,7 +71,7 @@ void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
         question_->withdraw();
         return give_up(refused);
     }
-    waiting_->push_back(place_);
+    waits_->waiting.push_back(place_);
 }
 
 void resolve_operation_base::abort() noexcept {
@@ -119,27 +126,26 @@ resolver_base::counters resolver_base::metrics() { return detail::look_up_pool::
 
 resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
     if (this != &other) {
-        cancel();
+        end();
         context_ = other.context_;
-        waiting_.splice_back(other.waiting_);
+        waits_ = std::move(other.waits_);
     }
     return *this;
 }
 
-environment& resolver_base::foreign_environment() const {
-    io_context* context = context_.get();
-    if (!context)
-        throw_failure(error::operation_aborted, "a resolver whose io_context has ended");
-    return context->foreign_environment();
-}
-
 // Newest first: so those that have not begun never do, in the place of one that is let go.
 void resolver_base::cancel() noexcept {
-    while (!waiting_.empty()) {
-        detail::resolve_place& place = waiting_.back();
+    while (waits_ && !waits_->waiting.empty()) {
+        coil::detail::resolve_place& place = waits_->waiting.back();
         place.unlink();  // also where its turn comes anyway
         place.waiter().abort();
     }
+}
+
+void resolver_base::end() noexcept {
+    cancel();
+    if (waits_)
+        waits_->is_over = true;
 }
 
 }  // namespace ip

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <netdb.h>
 #include <optional>
 #include <string>
@@ -263,6 +264,44 @@ TEST(Resolver, TheNamesAreItsOwnUntilItIsAwaited) {
         (void)resolver.resolve("never", "awaited");
     });
     EXPECT_EQ(oracle.asked().size(), 1u);
+}
+
+// A description pointed to the resolver, which may move, and be destroyed, before the await begins.
+TEST(Resolver, MovesBeforeItsQuestionIsAwaited) {
+    name_oracle oracle;
+    oracle.answer("somewhere", "192.0.2.1:80");
+    real_context context;
+    context.run([&]() -> task<> {
+        auto first = std::make_unique<tcp::resolver>(context);
+        auto moved = first->resolve("somewhere", "http");
+        auto assigned = first->resolve("somewhere", "http");
+        tcp::resolver second(std::move(*first));
+        first.reset();
+        EXPECT_EQ((co_await std::move(moved)).size(), 1u);
+        tcp::resolver third(context);
+        third = std::move(second);
+        EXPECT_EQ((co_await std::move(assigned)).size(), 1u);
+        EXPECT_EQ((co_await second.resolve("somewhere", "http")).size(), 1u) << "it is as if newly made";
+    });
+}
+
+TEST(Resolver, AbortsAQuestionThatOutlivesIt) {
+    name_oracle oracle;
+    real_context context;
+    context.run([&]() -> task<> {
+        std::optional<tcp::resolver> resolver(std::in_place, context);
+        auto destroyed = resolver->resolve("somewhere", "http");
+        resolver.reset();
+        auto [ec, none] = co_await as_tuple(std::move(destroyed));
+        EXPECT_EQ(ec, error::operation_aborted);
+
+        tcp::resolver assigned_to(context);
+        auto replaced = assigned_to.resolve("somewhere", "http");
+        assigned_to = tcp::resolver(context);
+        auto [ec2, none2] = co_await as_tuple(std::move(replaced));
+        EXPECT_EQ(ec2, error::operation_aborted);
+    });
+    EXPECT_TRUE(oracle.asked().empty());
 }
 
 TEST(Resolver, ManyAtOnceAreServedByAFewThreadsInOrder) {

@@ -50,7 +50,8 @@ class filling_operation;
 ///           was built with assertions). Others may send on the stream meanwhile.
 /// Fairness: a read that finds what it wants in the buffer doesn't suspend, 63 times in a row. The 64th lets all others
 ///           that are ready go first.
-/// Moves:    also with a read pending, if the stream can. Its end aborts a pending read.
+/// Moves:    also with a read pending, if the stream can. Its end aborts a pending read. What a read function gives points to the
+///           reader until its await begins: await it before the reader is moved or destroyed.
 /// Cost:     none of the stream's operations while the bytes are there, else mostly one. No allocation, but for the buffer.
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>

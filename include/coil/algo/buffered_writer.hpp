@@ -49,7 +49,8 @@ class emptying_operation;
 /// Overlap:  one write or flush at a time; a second is refused with error::operation_in_progress (and stops a program whose
 ///           library was built with assertions).
 /// Fairness: a write that fits doesn't suspend, 63 times in a row. The 64th lets all others that are ready go first.
-/// Moves:    also with a write pending, if the stream can. Its end aborts a pending write.
+/// Moves:    also with a write pending, if the stream can. Its end aborts a pending write. What write() gives points to the writer
+///           until its await begins: await it before the writer is moved or destroyed.
 /// Cost:     a copy; or one of the stream's operations. No allocation, but for the buffer, at the first write.
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>

@@ -69,6 +69,7 @@ public:
 
     /// Waits until the timer expires. One that has expired completes on the next turn.
     /// Errors: operation_aborted when cancelled, set anew or destroyed, and in a stopped scope.
+    /// What it gives points to this timer until the await begins: await it before the timer is moved or destroyed.
     wait_description wait() noexcept;
 
 private:

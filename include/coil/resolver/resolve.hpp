@@ -9,11 +9,13 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/intrusive_list.hpp>
 #include <coil/coro/environment.hpp>
+#include <coil/loop/context_ref.hpp>
 
 /// What the resolvers of all protocols have in common: a question for the C library, and whoever waits for its answer.
 
@@ -58,6 +60,19 @@ private:
     resolve_operation_base* waiter_;
 };
 
+/// What a resolver shares with its questions, also with those that are not awaited yet: it stays where it is when the resolver
+/// moves.
+struct resolver_waits {
+    explicit resolver_waits(context_ref of) noexcept : context(std::move(of)) {}
+
+    context_ref context;
+    intrusive_list<resolve_place> waiting;
+    bool is_over = false;  // the resolver is gone, so what is awaited now ends with operation_aborted
+};
+
+/// Throws operation_aborted if the context has ended.
+[[nodiscard]] environment& foreign_environment_of(const resolver_waits& waits);
+
 /// A question's way to the threads that ask the C library, and back.
 ///
 ///     new --await--> answered at once (a number, or plainly wrong)
@@ -76,7 +91,7 @@ public:
     std::string describe() const override;
 
 protected:
-    resolve_operation_base(intrusive_list<resolve_place>& waiting, unasked_look_up question,
+    resolve_operation_base(std::shared_ptr<resolver_waits> waits, unasked_look_up question,
                            environment& task) noexcept;
     ~resolve_operation_base();
 
@@ -92,7 +107,7 @@ private:
     void let_go() noexcept;
 
     look_up* question_;
-    intrusive_list<resolve_place>* waiting_;
+    std::shared_ptr<resolver_waits> waits_;
     resolve_place place_;
     std::error_code error_;
     bool answers_later_ = false;  // the budget of inline completions is spent

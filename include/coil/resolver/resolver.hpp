@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -119,20 +120,23 @@ public:
 
 protected:
     explicit resolver_base(io_context& context) noexcept : context_(context) {}
-    resolver_base(resolver_base&& other) noexcept : context_(other.context_) {
-        waiting_.splice_back(other.waiting_);
-    }
+    resolver_base(resolver_base&& other) noexcept
+        : context_(other.context_), waits_(std::move(other.waits_)) {}
     resolver_base& operator=(resolver_base&& other) noexcept;
-    ~resolver_base() { cancel(); }
+    ~resolver_base() { end(); }
+
+    /// For a description. The block exists from the first question on.
+    [[nodiscard]] const std::shared_ptr<coil::detail::resolver_waits>& waits() {
+        if (!waits_)
+            waits_ = std::make_shared<coil::detail::resolver_waits>(context_);
+        return waits_;
+    }
 
 private:
-    template <class>
-    friend class resolve_description;
-
-    [[nodiscard]] environment& foreign_environment() const;
+    void end() noexcept;
 
     context_ref context_;
-    intrusive_list<detail::resolve_place> waiting_;
+    std::shared_ptr<coil::detail::resolver_waits> waits_;
 };
 
 template <class Protocol>
@@ -140,9 +144,9 @@ class [[nodiscard("co_await it")]] resolve_operation final : public detail::reso
 public:
     using results = resolver_results<Protocol>;
 
-    resolve_operation(intrusive_list<detail::resolve_place>& waiting, detail::unasked_look_up question,
+    resolve_operation(std::shared_ptr<detail::resolver_waits> waits, detail::unasked_look_up question,
                       environment& task) noexcept
-        : resolve_operation_base(waiting, std::move(question), task) {}
+        : resolve_operation_base(std::move(waits), std::move(question), task) {}
 
     outcome<results> await_outcome() {
         if (const std::error_code error = finish())
@@ -163,9 +167,9 @@ private:
 
 class [[nodiscard("co_await it")]] resolve_endpoint_operation final : public detail::resolve_operation_base {
 public:
-    resolve_endpoint_operation(intrusive_list<detail::resolve_place>& waiting,
+    resolve_endpoint_operation(std::shared_ptr<detail::resolver_waits> waits,
                                detail::unasked_look_up question, environment& task) noexcept
-        : resolve_operation_base(waiting, std::move(question), task) {}
+        : resolve_operation_base(std::move(waits), std::move(question), task) {}
 
     outcome<endpoint_name> await_outcome() {
         if (const std::error_code error = finish())
@@ -184,18 +188,20 @@ private:
     }
 };
 
-/// It holds the names; so it is awaited once, and need not be at once.
+/// It holds the names, and what it shares with its resolver. So it is awaited once, need not be at once, and the resolver may move
+/// before. If the resolver is destroyed before, the await ends with operation_aborted.
 template <class Operation>
 class [[nodiscard("co_await it")]] resolve_description {
 public:
-    resolve_description(resolver_base& resolver, detail::unasked_look_up question) noexcept
-        : resolver_(&resolver), question_(std::move(question)) {}
+    resolve_description(std::shared_ptr<detail::resolver_waits> waits,
+                        detail::unasked_look_up question) noexcept
+        : waits_(std::move(waits)), question_(std::move(question)) {}
 
-    Operation operation_in(environment& task) && { return {resolver_->waiting_, std::move(question_), task}; }
-    environment& foreign_environment() const { return resolver_->foreign_environment(); }
+    Operation operation_in(environment& task) && { return {std::move(waits_), std::move(question_), task}; }
+    environment& foreign_environment() const { return detail::foreign_environment_of(*waits_); }
 
 private:
-    resolver_base* resolver_;
+    std::shared_ptr<detail::resolver_waits> waits_;
     detail::unasked_look_up question_;
 };
 
@@ -215,7 +221,7 @@ private:
 /// error::resolver_busy.
 ///
 /// Threads:  its context's.
-/// Moves:    also while names are looked up.
+/// Moves:    also while names are looked up, and between resolve() and its await.
 /// Lifetime: its destructor ends what is being looked up with operation_aborted. Neither that, nor the context's, nor the
 ///           process' end waits for a name server.
 template <class Protocol>
@@ -259,14 +265,14 @@ public:
     ///            NI_DGRAM itself.
     [[nodiscard("co_await it")]] resolve_description<resolve_endpoint_operation> resolve(
         const endpoint_type& endpoint, int flags = 0) {
-        return {*this, detail::make_look_up(endpoint, endpoint.protocol().type(), flags)};
+        return {waits(), detail::make_look_up(endpoint, endpoint.protocol().type(), flags)};
     }
 
 private:
     resolve_description<resolve_operation<Protocol>> forward(std::string_view host, std::string_view service,
                                                              int flags, int family) {
         const Protocol any = Protocol::v4();
-        return {*this, detail::make_look_up(host, service, {flags, family, any.type(), any.protocol()})};
+        return {waits(), detail::make_look_up(host, service, {flags, family, any.type(), any.protocol()})};
     }
 };
 
