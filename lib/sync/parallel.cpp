@@ -74,13 +74,11 @@ void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
 
 void parallel_operation::branch_ended(std::size_t index) noexcept {
     ended(index);
-    one_less();
+    if (const auto waiter = one_less())
+        env().scheduler().transfer(waiter);
 }
 
-void parallel_operation::one_less() noexcept {
-    if (--running_ == 0)
-        env().scheduler().transfer(wake());
-}
+std::coroutine_handle<> parallel_operation::one_less() noexcept { return --running_ == 0 ? wake() : nullptr; }
 
 // The branches are visited once: n branches that fail because of the stop cost n steps, not n * n.
 void parallel_operation::stop_all() noexcept {

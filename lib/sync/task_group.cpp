@@ -33,14 +33,7 @@ group_child::group_child(task_group& group, std::coroutine_handle<> frame) noexc
 }
 
 // Its turn: the first, or the one after its end.
-std::coroutine_handle<> group_child::run() noexcept {
-    if (!finished_)
-        return frame_;
-    task_group& group = *group_;
-    scheduler& loop = environment_.scheduler();
-    group.end(*this);
-    return loop.take_transfer();
-}
+std::coroutine_handle<> group_child::run() noexcept { return finished_ ? group_->end(*this) : frame_; }
 
 // A frame isn't destroyed by its own last step, but on its next turn.
 void group_child::finish(const std::exception_ptr& exception) noexcept {
@@ -100,13 +93,13 @@ void task_group::failed(const group_child& child, const std::exception_ptr& exce
     loop().report(failure);
 }
 
-void task_group::end(group_child& child) noexcept {
+std::coroutine_handle<> task_group::end(group_child& child) noexcept {
     child.frame_.destroy();  // its destructor removes it
     --running_;
     if (!queue_.empty())
         begin(static_cast<group_child&>(queue_.pop_front()));
     wake_waits();
-    owner_->one_less();
+    return owner_->one_less();
 }
 
 void task_group::remove(group_child& child) noexcept {

@@ -24,8 +24,8 @@
 
 #include "support/scripted_context.hpp"
 
-// value() of an outcome throws what the await would have thrown: the exception itself, with its class and its text. A race
-// used to throw a new std::system_error with the code alone: ": Connection refused".
+// value() of an outcome throws what the await would have thrown: the exception itself, with its class and its
+// text. A race used to throw a new std::system_error with the code alone: ": Connection refused".
 
 namespace coil::test {
 namespace {
@@ -124,6 +124,21 @@ TEST_F(OutcomeText, OfAnOperationNamesItAndItsPeer) {
     });
 }
 
+// The tutorial's server: a race of the server's task against a signal.
+TEST_F(OutcomeText, OfATasksOperationNamesItAndItsPeer) {
+    const tcp::endpoint peer(ip::address_v4({192, 0, 2, 1}), 80);
+    context_.answer_next(-ECONNREFUSED);
+    const auto serve = [&]() -> task<> {
+        tcp::socket socket(context_.io());
+        co_await socket.connect(peer);
+    };
+    context_.run([&]() -> task<> {
+        auto first = co_await when_any(serve(), never_.wait());
+        EXPECT_EQ(what_ends([&] { first.get<0>().value(); }),
+                  "system_error connect to 192.0.2.1:80: Connection refused");
+    });
+}
+
 TEST_F(OutcomeText, OfATransferHasTheClassToo) {
     auto socket = context_.connected_socket();
     context_.script().answer_every(IORING_OP_RECV, -ECONNRESET);
@@ -135,7 +150,8 @@ TEST_F(OutcomeText, OfATransferHasTheClassToo) {
     });
 }
 
-// A deadline that fired replaced whatever the task failed with afterwards by a bare system_error of the same code.
+// A deadline that fired replaced whatever the task failed with afterwards by a bare system_error of the same
+// code.
 TEST_F(OutcomeText, AFiredDeadlineKeepsTheTasksException) {
     const auto late = []() -> task<> {
         std::ignore = co_await as_tuple(sleep_for(24h));

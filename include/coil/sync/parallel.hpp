@@ -138,9 +138,8 @@ protected:
 
     /// For what runs here without being a branch.
     void one_more() noexcept { ++running_; }
-    /// Has the task go on if that was the last. From the end of a coroutine, or the turn of a node which then returns what
-    /// the scheduler is to resume.
-    void one_less() noexcept;
+    /// Returns the waiting coroutine, to be resumed, if that was the last.
+    [[nodiscard]] std::coroutine_handle<> one_less() noexcept;
 
 private:
     friend class branch_base;

@@ -77,7 +77,7 @@ private:
     void begin(group_child& child) noexcept;
     void failed(const std::exception_ptr& exception) noexcept;
     void failed(const group_child& child, const std::exception_ptr& exception) noexcept;
-    void end(group_child& child) noexcept;
+    [[nodiscard]] std::coroutine_handle<> end(group_child& child) noexcept;
     void remove(group_child& child) noexcept;
     void wake_waits() noexcept;
     void destroy_children() noexcept;
@@ -100,9 +100,10 @@ private:
 struct group_options {
     /// Children that run at once; more wait for their turn.
     std::size_t running_max = static_cast<std::size_t>(-1);
-    /// A child that ends with an exception, of any type, ends alone: the exception goes to `io_context::on_task_error`, and
-    /// the group goes on. Without a handler it is a line on stderr. For servers: neither a reset connection nor a parser that
-    /// throws ends the other clients. To stop the group for some exceptions, catch them in the child and call cancel().
+    /// A child that ends with an exception, of any type, ends alone: the exception goes to
+    /// `io_context::on_task_error`, and the group goes on. Without a handler it is a line on stderr. For
+    /// servers: neither a reset connection nor a parser that throws ends the other clients. To stop the group
+    /// for some exceptions, catch them in the child and call cancel().
     bool report_errors = false;
 };
 
@@ -357,8 +358,8 @@ private:
 /// Completes: when the body and every child have ended, with the body's value.
 /// Errors:    the first error of the body or of a child: it stops all the others, they are waited for, and then it comes
 ///            out; an exception that is no `std::system_error` goes before one that is. What others fail with, once all are
-///            being stopped, is a consequence and dropped. (With `report_errors` a child's exception is reported instead,
-///            whenever it comes.)
+///            being stopped, is a consequence and dropped. (With `report_errors` a child's exception is
+///            reported instead, whenever it comes.)
 ///            error::operation_aborted if the task itself is stopped and the body ended because of it, or if the group was
 ///            cancelled before the body had made its value.
 /// Cancel:    a stop of the task reaches the body and all children.
