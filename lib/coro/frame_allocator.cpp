@@ -13,8 +13,8 @@ namespace coil::COIL_ABI {
 namespace {
 
 // A frame's size is rounded up to that of its class; each class has a free list. Larger frames go to the heap. The sizes are
-// 16, 48, 80 ... up to 4112: with what malloc adds, each is a whole number of its steps. From there on they are 512 apart, for
-// frames that have a buffer of 4, 8 or 16 KiB among their locals.
+// 16, 48, 80 ... up to 4112: with what malloc adds, each is a whole number of its steps. From there on they
+// are 512 apart, for frames that have a buffer of 4, 8 or 16 KiB among their locals.
 constexpr std::size_t step = 32;
 constexpr std::size_t smallest = 16;
 constexpr std::size_t small_classes = 129;

@@ -85,7 +85,8 @@ TEST(FrameAllocator, InSteadyStateATaskCostsNoAllocation) {
     });
 }
 
-// The documented echo keeps 4,096 bytes among its locals: its frame of 4,560 bytes was above the largest class.
+// The documented echo keeps 4,096 bytes among its locals: its frame of 4,560 bytes was above the largest
+// class.
 TEST(FrameAllocator, RecyclesFramesThatHoldABuffer) {
     for (const std::size_t buffer: {4096u, 8192u, 16384u}) {
         on_a_new_thread([buffer] {

@@ -22,8 +22,8 @@
 
 #include "coro/manual_scheduler.hpp"
 
-// A task whose awaits never have to wait must not starve the others. Each case awaits one primitive again and again; the
-// neighbour is ready all the time, and may be overtaken by the budget of one resumption.
+// A task whose awaits never have to wait must not starve the others. Each case awaits one primitive again and
+// again; the neighbour is ready all the time, and may be overtaken by the budget of one resumption.
 
 namespace coil::test {
 namespace {

@@ -79,8 +79,8 @@ private:
     return {number, std::system_category()};
 }
 
-/// Throws `std::system_error` with the text "what: message", or the message alone if `what` is empty; a `transfer_error` if
-/// it is a transfer or bytes were moved.
+/// Throws `std::system_error` with the text "what: message", or the message alone if `what` is empty; a
+/// `transfer_error` if it is a transfer or bytes were moved.
 [[noreturn]] void throw_failure(std::error_code code, const std::string& what, bool is_transfer = false,
                                 std::size_t bytes_transferred = 0);
 

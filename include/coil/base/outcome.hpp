@@ -15,20 +15,6 @@
 
 namespace coil::COIL_ABI {
 
-/// What became of an operation: an error code, a value, and how many bytes were moved before it ended.
-/// Every awaitable of coil can be asked for one (`await_outcome`), so that no path has to throw to tell.
-///
-///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
-///
-/// Without an error, `value()` is the value; with one, `value()` throws what the await would have thrown: the exception of
-/// a task itself, or an operation's error with its name and peer. The tuple protocol gives the error and the value. Beside an
-/// error stands a default value, except that an `outcome<std::size_t>` gives the bytes moved.
-///
-/// Cost: no allocation without an error. With one, `as_tuple` and a race allocate the exception (best effort: without memory
-/// value() throws the code alone).
-template <class T>
-class [[nodiscard("look at it: it may hold an error")]] outcome;
-
 namespace detail {
 
 [[noreturn]] void throw_outcome(std::error_code error, const std::exception_ptr& exception, bool is_transfer,
@@ -36,6 +22,18 @@ namespace detail {
 
 }  // namespace detail
 
+/// What became of an operation: an error code, a value, and how many bytes were moved before it ended.
+/// Every awaitable of coil can be asked for one (`await_outcome`), so that no path has to throw to tell.
+///
+///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
+///
+/// Without an error, `value()` is the value; with one, `value()` throws what the await would have thrown: the
+/// exception of a task itself, or an operation's error with its name and peer. The tuple protocol gives the
+/// error and the value. Beside an error stands a default value, except that an `outcome<std::size_t>` gives
+/// the bytes moved.
+///
+/// Cost: no allocation without an error. With one, `as_tuple` and a race allocate the exception (best effort:
+///       without memory value() throws the code alone).
 template <class T>
 class [[nodiscard("look at it: it may hold an error")]] outcome {
     static_assert(std::default_initializable<T>,
@@ -141,8 +139,9 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
 
 }  // namespace detail
 
-// Of a named outcome, a binding is the value itself: one that can only be moved stays where it is. A structured binding of a
-// temporary can't reach value(): it drops the exception, also because g++ 15 and 16 may skip the temporary's destructor.
+// Of a named outcome, a binding is the value itself: one that can only be moved stays where it is. A
+// structured binding of a temporary can't reach value(): it drops the exception, also because g++ 15 and 16
+// may skip the temporary's destructor.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0)

@@ -41,8 +41,8 @@ struct co_await_its_next {};  // the compiler prints this name in its error
 /// Awaits:   in the scope of whoever awaits next(): his stop and his timeout end what the body awaits.
 /// Lifetime: as a task's: parameters live in the frame, references stay references. Destroyed half way, it destroys its
 ///           locals. It moves, except while its next() is awaited.
-/// Cost:     one frame from a recycling allocator for all values; a value costs no trip through the ready list, but for one
-///           in `scheduler::inline_max` that come without a wait.
+/// Cost:     one frame from a recycling allocator for all values; a value costs no trip through the ready
+///           list, but for one in `scheduler::inline_max` that come without a wait.
 template <class T>
 class [[nodiscard("co_await its next()")]] async_generator {
 public:

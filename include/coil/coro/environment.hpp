@@ -36,7 +36,8 @@ class environment {
 public:
     explicit environment(coil::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
-    /// A scope inside `outer`, of the same line of execution. (The lines of coroutines that are not tasks share one.)
+    /// A scope inside `outer`, of the same line of execution. (The lines of coroutines that are not tasks
+    /// share one.)
     explicit environment(environment& outer) noexcept
         : scheduler_(outer.scheduler_),
           innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),

@@ -54,11 +54,12 @@ public:
     /// What the coroutine that runs now would have resumed, if it isn't to be at once. Null where there is nothing.
     [[nodiscard]] std::coroutine_handle<> take_transfer() noexcept { return std::exchange(next_, nullptr); }
 
-    /// Operations that may complete inline, without a suspension, in one resumption. The limit is shared by all kinds of
-    /// operations, so a task whose awaits never wait delays the others by this many operations and no more.
+    /// Operations that may complete inline, without a suspension, in one resumption. The limit is shared by
+    /// all kinds of operations, so a task whose awaits never wait delays the others by this many operations
+    /// and no more.
     static constexpr unsigned inline_max = 64;
-    /// For await_ready, once the result is there: takes one from that budget. False: the operation completes through the
-    /// ready list.
+    /// For await_ready, once the result is there: takes one from that budget. False: the operation completes
+    /// through the ready list.
     [[nodiscard]] bool may_complete_inline() noexcept {
         if (inline_left_ == 0) [[unlikely]]
             return false;

@@ -89,9 +89,9 @@ protected:
     std::coroutine_handle<> continuation_;
 };
 
-/// An awaited task, in the frame of the one that awaits it: a link in the chain of tasks that await each other. Destroying a
-/// frame in the middle first destroys those inside, innermost first, one after the other: a chain of a million tasks needs no
-/// more stack than one, and locals still go before their caller's.
+/// An awaited task, in the frame of the one that awaits it: a link in the chain of tasks that await each
+/// other. Destroying a frame in the middle first destroys those inside, innermost first, one after the other:
+/// a chain of a million tasks needs no more stack than one, and locals still go before their caller's.
 ///
 ///     root <-outer- task <-outer- task <-outer- task <- environment.innermost_task()
 class awaited_task {

@@ -111,10 +111,10 @@ public:
         requires std::invocable<std::decay_t<F>&>
     void post(F&& function);
 
-    /// Calls `handler(const task_failure&)` for each exception that ends a detached task, or a child of a group with
-    /// `report_errors`. Without a handler, a std::system_error is a line on stderr, at most ten a second, and so is any
-    /// exception of such a child; any other exception of a detached task (a bug) leaves through run(). What the handler
-    /// throws leaves through run() as well.
+    /// Calls `handler(const task_failure&)` for each exception that ends a detached task, or a child of a
+    /// group with `report_errors`. Without a handler, a std::system_error is a line on stderr, at most ten a
+    /// second, and so is any exception of such a child; any other exception of a detached task (a bug) leaves
+    /// through run(). What the handler throws leaves through run() as well.
     /// A handler may install another one. Errors that no task took before the context ends are lines on stderr; the
     /// handler, whose captures may be gone by then, does not get them.
     template <class Handler>
@@ -188,9 +188,9 @@ public:
             throw_failure(error::wrong_thread, waiting.describe());
     }
 
-    /// Whether the last iteration brought so few completions that a system call of its own is cheaper than a place in the
-    /// ring: with one or two in flight a ring saves nothing, and the wait for the next iteration is latency. An iteration that
-    /// sends to many, as a broadcast does, is not quiet either.
+    /// Whether the last iteration brought so few completions that a system call of its own is cheaper than a
+    /// place in the ring: with one or two in flight a ring saves nothing, and the wait for the next iteration
+    /// is latency. An iteration that sends to many, as a broadcast does, is not quiet either.
     [[nodiscard]] bool is_quiet() const noexcept {
         return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
     }

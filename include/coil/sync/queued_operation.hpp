@@ -43,7 +43,8 @@ protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
     ~queued_operation() = default;
 
-    /// Whether it may be granted without a suspension: not in a stopped scope, and a bounded number of times per resumption.
+    /// Whether it may be granted without a suspension: not in a stopped scope, and a bounded number of times
+    /// per resumption.
     [[nodiscard]] bool may_complete_inline() const noexcept {
         return !env().stop_requested() && env().scheduler().may_complete_inline();
     }

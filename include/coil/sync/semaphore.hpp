@@ -44,19 +44,22 @@ private:
     semaphore* semaphore_ = nullptr;
 };
 
-/// A number of permits that tasks of one context take and give back: it bounds how many do something at a time.
-/// For one at a time, use a `mutex`; to pass values, a `channel`.
+/// A number of permits that tasks of one context take and give back: it bounds how many do something at a
+/// time. For one at a time, use a `mutex`; to pass values, a `channel`.
 ///
 ///     semaphore dials(10);
 ///     auto permit = co_await dials.acquire_permit();
 ///     co_await dial(endpoint);       // at most ten at a time; the permit goes back also if this throws
 ///
-/// acquire() and release() leave the giving back to the program: for permits that one task takes and another gives back.
+/// acquire() and release() leave the giving back to the program: for permits that one task takes and another
+/// gives back.
 ///
-/// First come, first served: a permit goes to the task that has waited longest, and no other task overtakes it.
+/// First come, first served: a permit goes to the task that has waited longest, and no other task overtakes
+/// it.
 ///
 /// Threads:  one context.
-/// Lifetime: outlives its waiters (asserted) and permits: declare it ahead of the context on which they run. It doesn't move.
+/// Lifetime: outlives its waiters (asserted) and permits: declare it ahead of the context on which they run.
+///           It doesn't move.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class semaphore {
 public:
