@@ -96,18 +96,14 @@ TEST_F(Composed, AConnectionThatComesWithTheWinnerIsInTheRace) {
     });
 }
 
-TEST_F(Composed, AConnectionThatComesWhileTheAcceptLosesIsTheNextOnes) {
+TEST_F(Composed, AConnectionThatComesWithTheCancelIsInTheRace) {
     auto acceptor = context_.acceptor();
     tell([&]() -> task<> {
         context_.answer_next("hello");
         context_.script().when_cancelled(reply::connection());
         auto race = co_await when_any(a_.recv(one_), acceptor.accept());
         EXPECT_EQ(race.index(), 0u);
-        EXPECT_EQ(race.get<1>().error(), error::operation_aborted);
-        co_await yield();
-        auto peer = co_await acceptor.accept();  // asks the kernel nothing
-        EXPECT_TRUE(peer.is_open());
-        EXPECT_EQ(context_.script().submitted(IORING_OP_ACCEPT), 1u);
+        EXPECT_TRUE(race.get<1>().value().is_open());
         acceptor.close();
     });
 }
