@@ -3,6 +3,7 @@
 #include <coil/loop/descriptor.hpp>
 
 #include <memory>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <coil/loop/io_context.hpp>
@@ -12,6 +13,15 @@
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI {
+namespace {
+
+// The kernel connects a socket that is told to connect to 0.0.0.0 or :: to the machine itself.
+bool stands_for_this_machine(const ip::address& address) noexcept {
+    return address.unmapped().is_unspecified();
+}
+
+}  // namespace
+
 descriptor& descriptor_table::allocate() {
     if (free_.empty()) {
         if (free_.capacity() == records_.size())
@@ -54,6 +64,41 @@ void descriptor::set_connected(const sockaddr* peer, socklen_t size) noexcept {
         return;
     peer_ = ip::endpoint::from_sockaddr(peer, size);
     knows_peer_ = true;
+    if (stands_for_this_machine(peer_.address())) [[unlikely]] {
+        ip::socket_address actual;
+        unsigned room = sizeof actual;
+        knows_peer_ = context_->kernel().getpeername(number_, &actual.any, &room) >= 0;
+        if (knows_peer_)
+            peer_ = ip::endpoint::from_sockaddr(&actual, room);
+    }
+}
+
+int descriptor::open_number(int family, int type, int protocol) noexcept {
+    COIL_ASSERT(!is_open() && in_flight_ == 0);
+    ring::kernel& kernel = context_->kernel();
+    const int number = kernel.socket(family, type, protocol);
+    if (number < 0)
+        return number;
+    // A socket for ICMPv6 is never dual-stack.
+    const int only = 0;
+    const bool is_dual_stack = family == AF_INET6 && type != SOCK_RAW && protocol != IPPROTO_ICMPV6;
+    const int result =
+        is_dual_stack ? kernel.setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) : 0;
+    if (result < 0) {
+        kernel.close(number);
+        return result;
+    }
+    set_number(number);
+    return number;
+}
+
+void descriptor::reset_number() noexcept {
+    if (!is_open())
+        return;
+    retire_operations();
+    source_.reset();
+    COIL_ASSERT(in_flight_ == 0);
+    close_number();
 }
 
 void descriptor::tell_watchers() noexcept {
@@ -149,7 +194,10 @@ descriptor_use descriptor_handle::use(int flags) {
     return {&used, used.generation(), flags};
 }
 
-void descriptor_handle::adopt(int number) { record().set_number(number); }
+void descriptor_handle::adopt(int number) {
+    COIL_ASSERT(record().in_flight_ == 0);
+    record().set_number(number);
+}
 
 void descriptor_handle::adopt_foreign(int number) {
     adopt(number);
@@ -158,8 +206,8 @@ void descriptor_handle::adopt_foreign(int number) {
 
 void descriptor_handle::borrow(int number) { record().set_borrowed(number); }
 
-void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor,
-                                       const ip::socket_address& peer, socklen_t size) noexcept {
+void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
+                                       socklen_t size) noexcept {
     record_->set_accepted(number, acceptor, peer, size);
 }
 

@@ -77,15 +77,8 @@ int basic_socket::release() {
 void basic_socket::open(int family, int type, int protocol) {
     if (is_open())
         throw_failure(error::already_open, "open");
-    ring::kernel& kernel = handle_.record().context().kernel();
-    const int number = kernel.socket(family, type, protocol);
+    const int number = handle_.record().open_number(family, type, protocol);
     check(number, [&] { return std::string("socket") + lacking(number, type, protocol); });
-    handle_.adopt(number);
-    // An IPv6 socket speaks IPv4 as well, whatever the sysctl net.ipv6.bindv6only says. One for ICMPv6 can't.
-    const int only = 0;
-    if (family == AF_INET6 && type != SOCK_RAW && protocol != IPPROTO_ICMPV6)
-        check(kernel.setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only),
-              "setsockopt(IPV6_V6ONLY)");
 }
 
 void basic_socket::assign(int number) {

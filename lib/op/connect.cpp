@@ -19,12 +19,10 @@ void connect::await_suspend(std::coroutine_handle<> caller) {
         return;
     descriptor& record = target();
     if (!record.is_open()) {
-        const int number = record.context().kernel().socket(to_->sa_family, type_, protocol_);
-        if (number < 0) {
+        if (const int number = record.open_number(to_->sa_family, type_, protocol_); number < 0) {
             finish(number);
             return;
         }
-        record.set_number(number);
     }
     submit();
 }
@@ -45,7 +43,9 @@ void connect::await_resume() {
 
 std::string connect::describe() const { return "connect to " + address_text(to_, size_); }
 
-// What becomes of the descriptor, also when nobody is left to ask.
+// Decides about the descriptor, also if the operation is destroyed before it resumes. A descriptor that is closed takes the
+// record's other operations with it: in the kernel they would keep the file, and with it the connection attempt, and get the
+// bytes of a connection that the socket no longer has.
 void connect::settle() noexcept {
     retire();
     if (settled_ || !is_done() || !has_begun())
@@ -58,7 +58,7 @@ void connect::settle() noexcept {
         record.set_connected(to_, size_);
     else if (type_ != SOCK_DGRAM && answer().result != -EISCONN && answer().result != -EALREADY &&
              answer().result != refused_second && answer().result != -EBADF)
-        record.close_number();
+        record.reset_number();
 }
 
 }  // namespace coil::COIL_ABI::op

@@ -3,6 +3,9 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <system_error>
+
+#include <netinet/in.h>
 
 #include "support/scripted_context.hpp"
 
@@ -198,6 +201,133 @@ TEST(Connect, AsksAgainWhatADescriptionThatIsAwaitedTwiceAsks) {
         co_await connecting;
     });
     EXPECT_TRUE(socket.is_open());
+}
+
+// In the kernel a wait or a recv of the old file would keep the connection attempt alive, and get the bytes of a connection that
+// the socket no longer has.
+TEST(Connect, ThatFailsEndsTheOtherOperations) {
+    for (const bool cancelled: {false, true}) {
+        scripted_context context;
+        tcp::socket socket(context, tcp::v4());
+        std::array<char, 10> buffer{};
+        std::error_code connected, received, waited;
+        context
+            .spawn([&]() -> task<> {
+                auto connecting = context.spawn([&]() -> task<> {
+                    auto [ec] = co_await as_tuple(socket.connect(server));
+                    connected = ec;
+                });
+                co_await connecting.join();
+                EXPECT_FALSE(socket.is_open());
+                EXPECT_TRUE(context.script().in_flight().empty());
+                EXPECT_TRUE(context.script().open_descriptors().empty());
+            })
+            .detach();
+        context
+            .spawn([&]() -> task<> {
+                co_await yield();
+                co_await yield();
+                auto [ec, n] = co_await as_tuple(socket.recv(buffer));
+                received = ec;
+            })
+            .detach();
+        context
+            .spawn([&]() -> task<> {
+                co_await yield();
+                co_await yield();
+                auto [ec, kinds] = co_await as_tuple(socket.wait(socket.wait_read));
+                waited = ec;
+            })
+            .detach();
+        context.script().then([&, cancelled] {
+            EXPECT_EQ(context.script().in_flight().size(), 3u);
+            context.script().answer(IORING_OP_CONNECT, cancelled ? -ECANCELED : -ECONNREFUSED);
+        });
+        context.run();
+        EXPECT_EQ(connected,
+                  cancelled ? make_error_code(error::operation_aborted) : system_error_code(ECONNREFUSED));
+        EXPECT_EQ(received, error::operation_aborted);
+        EXPECT_EQ(waited, error::operation_aborted);
+        context.run([&]() -> task<> {
+            context.answer_next(0);
+            co_await socket.connect(server);
+            context.answer_next("hello");
+            EXPECT_EQ(co_await socket.recv(buffer), 5u);
+        });
+    }
+}
+
+TEST(Connect, ThatFailsEndsAStreamAsACloseDoes) {
+    scripted_context context;
+    tcp::socket socket(context, tcp::v4());
+    auto stream = socket.recv_stream();
+    std::error_code received;
+    auto reader = context.spawn([&]() -> task<> {
+        auto taken = co_await as_tuple(stream.next());
+        received = taken.error();
+    });
+    context.run([&]() -> task<> {
+        co_await yield();
+        context.answer_next(-ECONNREFUSED);
+        auto [ec] = co_await as_tuple(socket.connect(server));
+        EXPECT_EQ(ec, error::connection_refused);
+        co_await reader.join();
+        EXPECT_EQ(received, error::operation_aborted);
+        context.answer_next(0);
+        co_await socket.connect(server);
+        EXPECT_EQ((co_await as_tuple(stream.next())).error(), error::bad_descriptor);
+        auto next_stream = socket.recv_stream();
+        context.then([&] { context.answer(IORING_OP_RECV, "hello"); });
+        auto bytes = co_await next_stream.next();
+        CO_ASSERT_TRUE(bytes.has_value());
+        EXPECT_EQ(bytes->text(), "hello");
+    });
+}
+
+// The kernel connects to the loopback address then.
+TEST(Connect, ToAnUnspecifiedAddressAsksWhoThePeerIs) {
+    scripted_context context;
+    for (const char* address: {"0.0.0.0", "::", "::ffff:0.0.0.0"}) {
+        tcp::socket socket(context);
+        context.run([&]() -> task<> {
+            const unsigned before = context.script().peers_asked();
+            context.answer_next(0);
+            co_await socket.connect({ip::make_address(address), 80});
+            EXPECT_EQ(context.script().peers_asked(), before + 1);
+            EXPECT_EQ(socket.remote_endpoint().port(), 80u);
+            EXPECT_EQ(context.script().peers_asked(), before + 1);
+        });
+    }
+}
+
+TEST(Connect, OpensADualStackSocketAsOpenDoes) {
+    scripted_context context;
+    tcp::socket socket(context), opened(context);
+    context.run([&]() -> task<> {
+        context.answer_next(0);
+        co_await socket.connect({ip::make_address("::ffff:192.0.2.1"), 80});
+        opened.open(tcp::v6());
+        for (const tcp::socket* each: {&socket, &opened})
+            EXPECT_TRUE(context.script()
+                            .descriptor(each->native_handle())
+                            .options.contains({IPPROTO_IPV6, IPV6_V6ONLY}));
+    });
+}
+
+TEST(Connect, ThatCannotSetAnOptionLeavesNothingOpen) {
+    scripted_context context;
+    tcp::socket socket(context), opened(context);
+    const auto fail_second_call = [&] { context.script().fail_at(context.script().calls() + 1, ENOMEM); };
+    context.run([&]() -> task<> {
+        fail_second_call();
+        auto [ec] = co_await as_tuple(socket.connect({ip::address_v6::loopback(), 80}));
+        EXPECT_EQ(ec, std::errc::not_enough_memory);
+        fail_second_call();
+        EXPECT_THROW(opened.open(tcp::v6()), std::system_error);
+        EXPECT_FALSE(socket.is_open());
+        EXPECT_FALSE(opened.is_open());
+        EXPECT_TRUE(context.script().open_descriptors().empty());
+    });
 }
 
 TEST(ConnectDatagram, ThatFailedLeavesTheSocketOpen) {

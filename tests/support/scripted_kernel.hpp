@@ -170,6 +170,8 @@ public:
     void fail_at(std::size_t n, int error) { fail_at_ = n, fail_with_ = error; }
     void fail_next_call(int error) { fail_at(countable_, error); }
     [[nodiscard]] std::size_t injected() const { return injected_; }
+    /// Calls and submissions until now: the next one is number calls().
+    [[nodiscard]] std::size_t calls() const { return countable_; }
 
     // ---- answers -----------------------------------------------------------------------------------------------------
 

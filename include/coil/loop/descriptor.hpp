@@ -85,6 +85,12 @@ public:
     [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
     /// The peer's address, if it is known.
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
+    /// socket(2), and what every socket of coil gets: an IPv6 socket is dual-stack, whatever the sysctl net.ipv6.bindv6only says.
+    /// Returns a negative errno if it fails; then nothing is open.
+    [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
+    /// Closes the number under the record's handle: ends all operations first, as a close does. The record can be opened anew.
+    void reset_number() noexcept;
+
     /// Stores the peer's address if it is one of IPv4 or IPv6. For other families every query asks the kernel.
     void set_connected(const sockaddr* peer, socklen_t size) noexcept;
     void forget_peer() noexcept { knows_peer_ = false; }

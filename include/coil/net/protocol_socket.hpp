@@ -54,8 +54,8 @@ public:
 
     /// connect(2). Opens the socket if it is closed.
     /// Completes: when connected, or refused. Errors: connection_refused, timed_out of the kernel, network_unreachable ...
-    /// Cancel:    operation_aborted. After any error the socket is closed, options set on it are gone; the next connect
-    ///            opens a new one.
+    /// Cancel:    operation_aborted. After any error the socket is closed, its other operations end with operation_aborted, and
+    ///            its options are gone; the next connect opens a new one.
     /// Cost:      one SQE, no allocation; socket(2) if it was closed.
     [[nodiscard("co_await it")]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
         const auto used = handle_.use();
