@@ -7,11 +7,13 @@
 #include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <coil/loop/io_context.hpp>
 
 #include "base/address_text.hpp"
+#include "op/recvfrom_queue.hpp"
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI {
@@ -148,6 +150,8 @@ void basic_socket::set_option(int level, int name, const void* value, std::size_
           [&] { return name_of_option("setsockopt", level, name); });
     if (level == SOL_SOCKET && name == SO_LINGER)
         handle_.record().set_may_linger();
+    if (level == IPPROTO_UDP && name == UDP_GRO)
+        op::recvfrom_queue::of(handle_.record()).look_for_trains();
 }
 
 // fcntl(2).

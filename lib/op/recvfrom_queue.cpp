@@ -77,8 +77,13 @@ recvfrom_queue& recvfrom_queue::of(descriptor& record) {
     return static_cast<recvfrom_queue&>(*record.source());
 }
 
-// An older kernel, which doesn't know the option, sends no trains.
 void recvfrom_queue::begin(recvfrom_stream& stream) {
+    look_for_trains();
+    add(stream);
+}
+
+// An older kernel, which doesn't know the option, sends no trains.
+void recvfrom_queue::look_for_trains() {
     int trains = 0;
     unsigned size = sizeof trains;
     trains_ =
@@ -87,7 +92,6 @@ void recvfrom_queue::begin(recvfrom_stream& stream) {
     buffer_pool* chosen = &record_.context().datagram_pool(trains_);
     if (std::exchange(pool_, chosen) != chosen)
         filler_.stop();
-    add(stream);
 }
 
 void recvfrom_queue::stream_gone() noexcept {
@@ -130,7 +134,7 @@ void recvfrom_queue::go_on(bool asked_in_vain) noexcept {
     if (!record_.has_waiting())
         return;
     auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
-    if (first.has_own_buffer())
+    if (asks_itself(first))
         static_cast<datagram_reader*>(record_.take_waiting())->submit();
     else if (pool_->may_ask())
         ask();
@@ -287,7 +291,7 @@ void recvfrom_queue::ask() noexcept { filler_.ask(*pool_, trains_ ? train_layout
 
 void recvfrom_queue::has_room() noexcept {
     auto* first = static_cast<datagram_reader*>(record_.first_waiting());
-    if (first && !first->has_own_buffer() && !record_.has_reader()) {
+    if (first && !asks_itself(*first) && !record_.has_reader()) {
         ask();
         return;
     }

@@ -45,8 +45,11 @@ public:
     void wait(datagram_reader& reader) noexcept;
 
     void add(recvfrom_stream& stream) noexcept { streams_.push_back(stream); }
-    /// A stream that is to begin. Looks whether trains will come.
+    /// A stream that is to begin.
     void begin(recvfrom_stream& stream);
+    /// Looks whether the kernel will deliver trains of datagrams (UDP_GRO), and has the pool for them. While it does, it is the
+    /// filler that receives for every reader: in a reader's own buffer the datagrams of a train would become one.
+    void look_for_trains();
     /// A stream has gone. What comes all the same is kept.
     void stream_gone() noexcept;
 
@@ -126,6 +129,9 @@ private:
         return unread_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
     void finish_streams() noexcept;
+    [[nodiscard]] bool asks_itself(const datagram_reader& reader) const noexcept {
+        return reader.has_own_buffer() && (!trains_ || shut_);
+    }
 
     // An empty datagram, too, is something to be kept.
     static std::size_t cost_of(const datagram& kept) noexcept { return sizeof(arrival) + kept.size(); }

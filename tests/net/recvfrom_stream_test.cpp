@@ -164,6 +164,22 @@ TEST_P(RecvfromStreams, TakeTrainsToAPeerThatIsNamed) {
     });
 }
 
+TEST_P(RecvfromStreams, SplitTrainsForPlainReceives) {
+    tell([&]() -> task<> {
+        auto from = bound();
+        auto to = bound();
+        to.set_option(udp::receive_offload(true));
+        std::array<char, 100> buffer{};
+        for (int round = 0; round < 2; ++round) {
+            co_await from.sendto(segments("aaabbbccc", 3), to.local_endpoint());
+            for (int i = 0; i < 3; ++i)
+                EXPECT_EQ((co_await to.recvfrom(buffer)).size, 3u);
+            if (round == 0)
+                static_cast<void>(to.recvfrom_stream());  // begins and ends
+        }
+    });
+}
+
 TEST_P(RecvfromStreams, KeepTheDatagramsOfTrainsWhileOthersGo) {
     tell([&]() -> task<> {
         const auto all = pattern(40'000);

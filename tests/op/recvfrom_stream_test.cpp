@@ -864,6 +864,56 @@ TEST_F(RecvfromStreamOfASmallPool, StarvedItLosesNothingAndGoesOn) {
     });
 }
 
+// In the buffer of a plain receive the datagrams of a train would become one.
+TEST_F(RecvfromStream, ATrainIsSplitForPlainReceives) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        arrive({reply("aaaabbbbccccddddee").from(somebody).train_of(4)});
+        std::array<char, 10> buffer{};
+        std::array<char, 2> small{};
+        const auto one = co_await socket.recvfrom(buffer);
+        EXPECT_EQ(one.size, 4u);
+        EXPECT_EQ(one.from, somebody);
+        EXPECT_EQ((co_await socket.recvfrom(small, buffer)).size, 4u);
+        const auto cut = co_await socket.recvfrom(small);
+        EXPECT_EQ(cut.size, 2u);
+        EXPECT_TRUE(cut.truncated);
+        EXPECT_EQ((co_await socket.recvfrom(buffer, message_flags::peek)).size, 4u);
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 4u);
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 2u);
+        EXPECT_EQ(asked(), 1u);
+    });
+}
+
+TEST_F(RecvfromStream, ATrainIsSplitAfterTheStreamIsGone) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        std::array<char, 10> buffer{};
+        {
+            auto stream = socket.recvfrom_stream();
+            arrive({reply("xy").from(somebody)});
+            EXPECT_EQ(co_await text_of_next(stream), "xy");
+        }
+        arrive({reply("aaabbb").from(somebody).train_of(3)});
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
+    });
+}
+
+TEST_F(RecvfromStream, PlainReceivesAskAgainWithoutTheOption) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        socket.set_option(udp::receive_offload(true));
+        socket.set_option(udp::receive_offload(false));
+        std::array<char, 10> buffer{};
+        context_.answer_next("hello");
+        EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 5u);
+        EXPECT_EQ(script().latest().flags & IOSQE_BUFFER_SELECT, 0u);
+    });
+}
+
 TEST(RecvfromStreamFailing, AtEveryStepFailsCleanly) {
     const std::size_t steps = fail_at_every_step(ENOMEM, [](scripted_context& context) {
         context.script().answer_every(IORING_OP_RECVMSG, reply("hello").last());

@@ -247,9 +247,11 @@ struct tcp_option {
 
 /// The options of udp(7); `udp` inherits them.
 struct udp_option {
-    using cork = option<IPPROTO_UDP, 1, bool>;               // UDP_CORK: many sends, one datagram
-    using segment_size = option<IPPROTO_UDP, 103, int>;      // UDP_SEGMENT: one send, many datagrams
-    using receive_offload = option<IPPROTO_UDP, 104, bool>;  // UDP_GRO: many datagrams, one receive
+    using cork = option<IPPROTO_UDP, 1, bool>;           // UDP_CORK: many sends, one datagram
+    using segment_size = option<IPPROTO_UDP, 103, int>;  // UDP_SEGMENT: one send, many datagrams
+    // UDP_GRO: many datagrams, one receive. Set it through set_option(): coil then receives ahead, and splits what comes. If it
+    // was set in another way, a plain receive delivers the datagrams of a train as one.
+    using receive_offload = option<IPPROTO_UDP, 104, bool>;
 };
 
 /// An option that ip(7) and ipv6(7) have under a number each, so it must be told which one is meant:
