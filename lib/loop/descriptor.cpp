@@ -136,11 +136,13 @@ void descriptor::close_number() noexcept {
     const int number = std::exchange(number_, -1);
     if (is_borrowed_)
         return;
-    // close(2) holds the thread while it lingers.
-    if (may_linger_ && lingers(number))
-        context_->close_off_loop(number);
-    else
-        context_->kernel().close(number);
+    // close(2) would block while the socket lingers. Without the option the kernel sends the rest in the background: the peer sees
+    // the same, and no thread waits.
+    if (may_linger_ && lingers(number)) {
+        const linger off{};
+        context_->kernel().setsockopt(number, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+    }
+    context_->kernel().close(number);
 }
 
 // Zero seconds are a reset, at once.

@@ -182,8 +182,6 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.user_data < tags_end) {
         if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
             wake_armed_ = false;
-        else if (cqe.user_data == close_tag)
-            --closing_off_loop_;
         return;
     }
     operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
@@ -363,18 +361,6 @@ void io_context::enter_to_retire() noexcept {
     COIL_CHECK(failure == 0 || failure == -EINTR || failure == -EAGAIN || failure == -EBUSY ||
                failure == -ENOMEM);
     collect();
-}
-
-void io_context::close_off_loop(int number) noexcept {
-    io_uring_sqe* sqe = is_mine() && ring_->is_enabled() ? slot() : nullptr;
-    if (!sqe) {
-        kernel().close(number);
-        return;
-    }
-    io_uring_prep_close(sqe, number);
-    sqe->flags |= IOSQE_ASYNC;  // on a worker of the kernel: inline it would hold the loop as close(2) does
-    sqe->user_data = close_tag;
-    ++closing_off_loop_;
 }
 
 // ---- from other threads --------------------------------------------------------------------------------------------

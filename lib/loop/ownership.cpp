@@ -197,7 +197,7 @@ bool io_context::settle(time_point deadline) noexcept {
             each = next;
         }
     });
-    while (in_kernel_ + closing_off_loop_ > 0 && now() < deadline) {
+    while (in_kernel_ > 0 && now() < deadline) {
         submit_cancels();
         ring_->enter(1, deadline);
         collect();

@@ -11,7 +11,6 @@ namespace coil::COIL_ABI {
 // What an SQE's user_data is when it isn't the address of an operation.
 inline constexpr std::uint64_t ignored_tag = 0;  // cancels: what they say of themselves is of no interest
 inline constexpr std::uint64_t wake_tag = 1;     // the multishot poll by which other threads wake the loop
-inline constexpr std::uint64_t close_tag = 2;    // a close off the loop
 inline constexpr std::uint64_t tags_end = 16;
 
 }  // namespace coil::COIL_ABI

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -166,32 +167,36 @@ TEST(Close, AnEarlierOperationNeverReadsTheNextSocket) {
     EXPECT_EQ(earlier, bytes{});
 }
 
-TEST(Close, WithLingerGoesOffTheLoop) {
+/// SO_LINGER of a descriptor, which may be closed: on or off.
+bool lingers(scripted_context& context, int number) {
+    const auto& options = context.script().descriptor(number).options;
+    const auto found = options.find({SOL_SOCKET, SO_LINGER});
+    linger value{};
+    if (found != options.end())
+        std::memcpy(&value, found->second.data(), sizeof value);
+    return value.l_onoff != 0;
+}
+
+// A peer that reads nothing must cost no thread, neither the loop nor a worker of the kernel.
+TEST(Close, WithLingerTurnsItOffAndDoesNotWait) {
     scripted_context context;
     auto socket = context.connected_socket();
     socket.set_option(socket_base::linger(true, 5));
-    context.run([&]() -> task<> {
-        socket.close();
-        co_return;
-    });
-    const auto& sqe = context.script().latest();
-    EXPECT_EQ(sqe.opcode, IORING_OP_CLOSE);
-    EXPECT_TRUE(sqe.flags & IOSQE_ASYNC);
+    const int number = socket.native_handle();
+    socket.close();
+    EXPECT_FALSE(lingers(context, number));
+    EXPECT_TRUE(context.script().history().empty());
+    EXPECT_TRUE(context.script().open_descriptors().empty());
 }
 
 TEST(Close, WithLingerOfZeroSecondsResetsAtOnce) {
     scripted_context context;
     auto socket = context.connected_socket();
     socket.set_option(socket_base::linger(true, 0));
+    const int number = socket.native_handle();
     socket.close();
+    EXPECT_TRUE(lingers(context, number));
     EXPECT_TRUE(context.script().history().empty());
-}
-
-TEST(Close, WithLingerOnAContextThatNeverRan) {
-    scripted_context context;
-    auto socket = context.connected_socket();
-    socket.set_option(socket_base::linger(true, 5));
-    socket.close();
 }
 
 /// SO_LINGER as somebody sets it whom the library does not see.
@@ -204,13 +209,12 @@ unsigned lingers_asked(scripted_context& context) {
     return context.script().options_asked(SOL_SOCKET, SO_LINGER);
 }
 
-/// Closes it, off the loop.
+/// Closes a socket whose SO_LINGER is set.
 void close_lingering(scripted_context& context, tcp::socket& socket) {
-    context.run([&]() -> task<> {
-        socket.close();
-        co_return;
-    });
-    EXPECT_EQ(context.script().submitted(IORING_OP_CLOSE), 1u);
+    const int number = context.script().open_descriptors().back();
+    EXPECT_TRUE(lingers(context, number));
+    socket.close();
+    EXPECT_FALSE(lingers(context, number));
     EXPECT_EQ(lingers_asked(context), 1u);
 }
 
@@ -311,12 +315,8 @@ TEST(Close, HonoursLingerOfAnAcceptorThatIsClosedMeanwhile) {
         context.answer(IORING_OP_ACCEPT, reply::connection());
     });
     context.run([&]() -> task<> { socket = co_await acceptor.accept(); });
-    context.run([&]() -> task<> {
-        socket.close();
-        co_return;
-    });
+    socket.close();
     EXPECT_EQ(lingers_asked(context), 2u);
-    EXPECT_EQ(context.script().submitted(IORING_OP_CLOSE), 2u);
 }
 
 // A record serves one descriptor after the other, also for one socket.

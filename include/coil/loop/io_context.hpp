@@ -220,8 +220,6 @@ public:
     void retire(operation& asked) noexcept;
     /// Submits all, and waits until every operation of this record has completed.
     void retire(descriptor& record) noexcept;
-    /// Closes a descriptor, on the ring and off the loop: for one that would hold the thread.
-    void close_off_loop(int number) noexcept;
 
     void task_started(root_task& task) noexcept;
     void task_finished(root_task& task) noexcept;
@@ -282,7 +280,6 @@ private:
     intrusive_list<node> batch_;  // what is being resumed in this turn
     std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
     std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
-    std::size_t closing_off_loop_ = 0;
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned sent_directly_max = 64;
     unsigned collected_ = 0;      // by the last turn
