@@ -63,7 +63,14 @@ bool operation::may_end_at_once() noexcept {
 }
 
 bool operation::lane_is_free() const noexcept {
-    return !(lane_ == lane::read && descriptor_->reader_) && !(lane_ == lane::write && descriptor_->writer_);
+    switch (lane_) {
+    case lane::read: return !descriptor_->reader_;
+    case lane::write:
+    case lane::send_queue: return !descriptor_->writer_;
+    case lane::any:
+    case lane::queue: break;
+    }
+    return true;
 }
 
 // From now on the record stays until this is gone.
@@ -121,13 +128,23 @@ bool operation::claim_lane() noexcept {
         }
         place = this;
     } else if (lane_ == lane::queue) {
-        if (descriptor_->reader_) {
-            state_ = state::waiting;
-            descriptor_->waiting_.push_back(*this);
-            return false;
-        }
-        descriptor_->reader_ = this;
+        return !wait_in_line(descriptor_->reader_);
+    } else if (lane_ == lane::send_queue) {
+        return !wait_in_line(descriptor_->writer_);
     }
+    return true;
+}
+
+// Behind `ahead`; or takes that place. Beside a connect, which shares the place of the writers, nothing queues.
+bool operation::wait_in_line(operation*& ahead) noexcept {
+    if (!ahead) {
+        ahead = this;
+        return false;
+    }
+    if (ahead->lane_ != lane_)
+        return false;
+    state_ = state::waiting;
+    descriptor_->waiting_.push_back(*this);
     return true;
 }
 
@@ -161,20 +178,32 @@ void operation::complete() noexcept {
 void operation::leave_lane() noexcept {
     if (!descriptor_)
         return;
-    if (descriptor_->writer_ == this)
+    if (descriptor_->writer_ == this) {
         descriptor_->writer_ = nullptr;
+        if (lane_ == lane::send_queue) [[unlikely]]
+            descriptor_->submit_next(descriptor_->writer_, lane_);
+    }
     if (descriptor_->reader_ != this)
         return;
     descriptor_->reader_ = nullptr;
     if (descriptor_->waiting_.empty())
         return;
-    if (descriptor_->source_) {
+    if (descriptor_->source_)
         descriptor_->source_->reader_left();
+    else
+        descriptor_->submit_next(descriptor_->reader_, lane_);
+}
+
+// The first that waits in this lane takes the place `ahead`.
+void descriptor::submit_next(operation*& ahead, lane which) noexcept {
+    for (operation* each = first_waiting(); each; each = waiting_.next(*each)) {
+        if (each->lane_ != which)
+            continue;
+        each->unlink();
+        ahead = each;
+        context_->submit(*each);
         return;
     }
-    operation& next = descriptor_->waiting_.pop_front();
-    descriptor_->reader_ = &next;
-    descriptor_->context().submit(next);
 }
 
 void operation::retire() noexcept {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/patient.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <poll.h>
 
 #include <liburing.h>
@@ -15,6 +17,14 @@ namespace coil::COIL_ABI::op {
 void room_for_datagram::look_away() noexcept {
     if (onlooker_ >= 0)
         context_->kernel().close(std::exchange(onlooker_, -1));
+}
+
+// The first refusal is followed by a poll alone. One after a poll that said "ready" is followed by a pause, too.
+time_point::duration room_for_datagram::pause() noexcept {
+    constexpr std::uint8_t refusals_max = 7;
+    const std::uint8_t before = refusals_;
+    refusals_ = std::min<std::uint8_t>(static_cast<std::uint8_t>(before + 1), refusals_max);
+    return before == 0 ? time_point::duration::zero() : std::chrono::milliseconds(1) * (1 << (before - 1));
 }
 
 void room_for_datagram::prepare(io_uring_sqe& sqe, int sender) noexcept {

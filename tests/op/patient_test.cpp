@@ -4,13 +4,21 @@
 // The story: a UNIX domain datagram that found its receiver's queue full was sent empty when there was room again, as a success
 // of 0 bytes. The kernel had taken the bytes off, and did not put them back before its second try.
 
+#include <array>
 #include <cerrno>
+#include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <coil/algo/timeout.hpp>
+#include <coil/io/sleep.hpp>
+#include <coil/net/generic.hpp>
 #include <coil/net/local.hpp>
 
 #include "support/scripted_context.hpp"
@@ -159,6 +167,155 @@ TEST(PatientSend, IsDestroyedWhereverItIs) {
         one.context.poll();
         one.context.destroy();
     }
+}
+
+// A poll of a netlink socket says "ready" whatever its receiver has unread.
+TEST(PatientSend, PausesIfThePollSaysNothingOfTheReceiver) {
+    scripted_context context;
+    generic::raw_protocol::socket socket(context, generic::raw_protocol(AF_NETLINK, 0));
+    const sockaddr_nl name{AF_NETLINK, 0, 4711, 0};
+    const generic::raw_protocol::endpoint to(&name, sizeof name);
+    context.script().answer_every(IORING_OP_SEND, -EAGAIN);
+    context.script().answer_every(IORING_OP_POLL_ADD, POLLOUT);
+    context.after(500ms, [&] { context.script().answer_every(IORING_OP_SEND, reply::all()); });
+    const auto began = context.io().now();
+    context.run([&]() -> task<> { EXPECT_EQ(co_await socket.sendto("hello", to), 5u); });
+    EXPECT_GE(context.io().now() - began, 500ms);
+    EXPECT_LE(context.io().now() - began, 564ms);
+    EXPECT_LE(context.script().submitted(IORING_OP_SEND), 20u);
+    EXPECT_GE(context.script().submitted(IORING_OP_SEND), 10u);
+}
+
+TEST(PatientSend, ThatPausesIsCancelled) {
+    scripted_context context;
+    generic::raw_protocol::socket socket(context, generic::raw_protocol(AF_NETLINK, 0));
+    const sockaddr_nl name{AF_NETLINK, 0, 4711, 0};
+    const generic::raw_protocol::endpoint to(&name, sizeof name);
+    context.script().answer_every(IORING_OP_SEND, -EAGAIN);
+    context.script().answer_every(IORING_OP_POLL_ADD, POLLOUT);
+    const auto began = context.io().now();
+    context.run([&]() -> task<> {
+        auto [ec, n] = co_await as_tuple(timeout(socket.sendto("hello", to), 100ms));
+        EXPECT_EQ(ec, error::timed_out);
+        EXPECT_LE(context.io().now() - began, 101ms);
+        auto sending = context.spawn([&]() -> task<> {
+            const auto sent = co_await as_tuple(socket.sendto("hello", to));
+            EXPECT_EQ(sent.error(), error::operation_aborted);
+        });
+        co_await sleep_for(10ms);
+        socket.close();
+        co_await sending.join();
+    });
+}
+
+// ---- packets -------------------------------------------------------------------------------------------------------
+
+struct packet_sender {
+    using packets = local::seq_packet_protocol;
+
+    packet_sender() {
+        socket.assign(packets(), script().make_connection(SOCK_SEQPACKET, generic::endpoint(receiver)));
+    }
+    ring::scripted_kernel& script() { return context.script(); }
+    [[nodiscard]] std::size_t in_flight() { return script().in_flight(IORING_OP_SEND).size(); }
+    auto send(const char* text, message_flags flags = {}) {
+        return context.spawn([this, text, flags]() -> task<std::error_code> {
+            auto [ec, n] = co_await as_tuple(socket.send(std::string_view(text), flags));
+            co_return ec;
+        });
+    }
+
+    scripted_context context;
+    packets::socket socket{context.io()};
+};
+
+// A send that waits for room must not be overtaken by one that began later.
+TEST(PacketSend, WaitsBehindThoseThatBeganEarlier) {
+    packet_sender one;
+    auto first = one.send("first ");
+    auto second = one.send("second ");
+    auto third = one.send("third");
+    for (int i = 0; i < 3; ++i)
+        one.context.then([&] {
+            EXPECT_EQ(one.in_flight(), 1u);
+            one.script().answer(IORING_OP_SEND, reply::all());
+        });
+    one.context.run();
+    EXPECT_EQ(one.script().descriptor(one.socket.native_handle()).sent, "first second third");
+}
+
+TEST(PacketSend, InLineDoesNotGoDirectly) {
+    packet_sender one;
+    auto first = one.send("first ");
+    std::optional<join_handle<std::error_code>> second;
+    one.context.then([&] { second.emplace(one.send("second")); });
+    one.context.then([&] {
+        EXPECT_EQ(one.script().asked_directly(), 1u);  // the first
+        one.script().answer(IORING_OP_SEND, reply::all());
+    });
+    one.context.then([&] { one.script().answer(IORING_OP_SEND, reply::all()); });
+    one.context.run();
+    EXPECT_EQ(one.script().descriptor(one.socket.native_handle()).sent, "first second");
+}
+
+TEST(PacketSend, LetsTheNextGoOnWhenOneIsCancelled) {
+    packet_sender one;
+    auto first = one.send("first");
+    auto second = one.send("second");
+    auto third = one.send("third");
+    one.context.then([&] { second.request_stop(); });
+    one.context.then([&] { first.request_stop(); });
+    one.context.then([&] { one.script().answer(IORING_OP_SEND, reply::all()); });
+    one.context.run();
+    EXPECT_EQ(one.script().descriptor(one.socket.native_handle()).sent, "third");
+}
+
+TEST(PacketSend, InLineEndsWithItsSocket) {
+    packet_sender one;
+    auto first = one.send("first");
+    auto second = one.send("second");
+    one.context.then([&] { one.socket.close(); });
+    one.context.run([&]() -> task<> {
+        EXPECT_EQ(co_await first.join(), error::operation_aborted);
+        EXPECT_EQ(co_await second.join(), error::operation_aborted);
+    });
+}
+
+TEST(PacketSend, WithDontwaitDoesNotWaitInLine) {
+    packet_sender one;
+    auto first = one.send("first");
+    auto second = one.send("second", message_flags::dont_wait);
+    one.context.then([&] {
+        EXPECT_EQ(one.in_flight(), 2u);
+        one.script().answer(one.script().in_flight(IORING_OP_SEND).back(), -EAGAIN);
+    });
+    one.context.then([&] { one.script().answer(IORING_OP_SEND, reply::all()); });
+    one.context.run([&]() -> task<> {
+        EXPECT_FALSE(co_await first.join());
+        EXPECT_EQ(co_await second.join(), error::would_block);
+    });
+}
+
+// Both kinds of waiters stand in one list of the record.
+TEST(PacketSend, AndReceivesWaitBesideEachOther) {
+    packet_sender one;
+    std::array<char, 10> buffer{};
+    std::vector<std::size_t> sizes;
+    const auto receive = [&]() -> task<> {
+        const auto received = co_await one.socket.recv(buffer);
+        sizes.push_back(received.size);
+    };
+    auto first = one.send("first ");
+    auto reader = one.context.spawn(receive);
+    auto second = one.send("second");
+    auto other_reader = one.context.spawn(receive);
+    one.context.then([&] { one.script().answer(IORING_OP_RECV, "a"); });
+    one.context.then([&] { one.script().answer(IORING_OP_SEND, reply::all()); });
+    one.context.then([&] { one.script().answer(IORING_OP_RECV, "bb"); });
+    one.context.then([&] { one.script().answer(IORING_OP_SEND, reply::all()); });
+    one.context.run();
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 2}));
+    EXPECT_EQ(one.script().descriptor(one.socket.native_handle()).sent, "first second");
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ class environment;
 class io_context;
 class operation;
 class descriptor_handle;
+enum class lane : std::uint8_t;
 
 /// Something that a record owns and that fills it on its own account, as an acceptor's queue is filled.
 class descriptor_source {
@@ -133,6 +134,7 @@ private:
 
     [[nodiscard]] bool lingers(int number) const noexcept;
     void tell_watchers() noexcept;
+    void submit_next(operation*& ahead, lane which) noexcept;
 
     io_context* context_;
     descriptor_handle* handle_ = nullptr;  // who owns it; null once closed

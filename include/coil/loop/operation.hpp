@@ -29,10 +29,11 @@ struct answer {
 
 /// Who else may be at work on the same descriptor.
 enum class lane : std::uint8_t {
-    any,    ///< operations of this kind may overlap
-    read,   ///< one at a time; a second is refused
-    write,  ///< one at a time; a second is refused
-    queue,  ///< several may wait; the kernel gets them one by one, in order
+    any,         ///< operations of this kind may overlap
+    read,        ///< one at a time; a second is refused
+    write,       ///< one at a time; a second is refused
+    queue,       ///< several may wait; the kernel gets them one by one, in order
+    send_queue,  ///< the same for sends, of a descriptor without a source
 };
 
 /// One operation of the kernel, from the question to the answer. It lives in the frame of the coroutine that awaits it.
@@ -114,11 +115,12 @@ protected:
     void pause(retry_timer& timer, time_point::duration length) noexcept;
     /// For next_step(): whether the operation was cancelled or stopped. Then no further step begins.
     [[nodiscard]] bool is_asked_to_end() const noexcept { return was_cancelled() || env().stop_requested(); }
-    /// For next_step(): the answer becomes operation_aborted. Returns false: the operation ends.
-    bool end_aborted() noexcept {
-        answer_ = {-ECANCELED, 0};
+    /// For next_step(): the operation ends with this result instead of the kernel's. Returns false, as next_step() then does.
+    bool end_with(std::int32_t result) noexcept {
+        answer_ = {result, 0};
         return false;
     }
+    bool end_aborted() noexcept { return end_with(-ECANCELED); }
     /// Stands in line in the record's list, for somebody who will finish it.
     void wait_in(coil::descriptor& record) noexcept;
     /// The answer was handed on: whoever destroys this need not look after it.
@@ -169,6 +171,7 @@ private:
 
     void complete() noexcept;
     void leave_lane() noexcept;
+    [[nodiscard]] bool wait_in_line(operation*& ahead) noexcept;
 
     coil::descriptor* descriptor_;
     coil::answer answer_;

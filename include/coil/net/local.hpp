@@ -50,7 +50,8 @@ public:
     [[nodiscard]] constexpr int protocol() const noexcept { return 0; }
 };
 
-/// Datagrams, SOCK_DGRAM: as UDP's, but none is lost or overtaken. A send waits while the receiver has too many unread (the sysctl
+/// Datagrams, SOCK_DGRAM: as UDP's, but none is lost, and those that a receiver has are in the order in which they were sent. Of two
+/// sends that overlap the later one may be sent first, if the earlier one waits for room. A send waits while the receiver has too many unread (the sysctl
 /// net.unix.max_dgram_qlen), and fails with connection_refused where nobody is. To be answered, a sender must be bound.
 class datagram_protocol {
 public:
@@ -90,7 +91,8 @@ using receiving_descriptors =
 // Of these three only datagrams need patience.
 template <class Protocol>
 struct sending_descriptors {
-    using type = op::send_descriptors_description<Protocol().type() == SOCK_STREAM ? lane::write : lane::any>;
+    using type =
+        op::send_descriptors_description<Protocol().type() == SOCK_STREAM ? lane::write : lane::send_queue>;
 };
 template <>
 struct sending_descriptors<datagram_protocol> {

@@ -25,7 +25,7 @@ class accept_operation;
 ///     co_await peer.send("hello");
 ///     auto [size, truncated] = co_await peer.recv(buffer);
 ///
-/// Sends may overlap. Receives may too: they are served in order.
+/// Sends may overlap, and so may receives: both are served in order. A send with MSG_DONTWAIT does not wait in line.
 template <class Protocol>
 class seq_packet_socket : public protocol_socket<Protocol> {
 public:
@@ -62,19 +62,19 @@ public:
     /// Cancel:    operation_aborted, or all of it.
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard("co_await it")]] op::send_datagram_description send(const_buffer buffer,
-                                                                    message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::send_packet_description send(const_buffer buffer,
+                                                                  message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
-    [[nodiscard("co_await it")]] op::sendmsg_datagram_description send(const_buffers buffers,
-                                                                       message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::sendmsg_packet_description send(const_buffers buffers,
+                                                                     message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
-        return op::holding_description<op::sendmsg_datagram_description, const_buffer, sizeof...(Buffers)>{
+        return op::holding_description<op::sendmsg_packet_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
 

@@ -164,6 +164,10 @@ struct [[nodiscard("co_await it")]] sendmsg_datagram_description : sendmsg_reque
     sendmsg operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 
+struct [[nodiscard("co_await it")]] sendmsg_packet_description : sendmsg_request {
+    sendmsg operation_in(environment& task) const noexcept { return {*this, task, packet_lane(flags)}; }
+};
+
 template <class Endpoint>
 struct [[nodiscard("co_await it")]] sendmsg_to_description : sendmsg_to_request<Endpoint> {
     basic_sendmsg_to<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }

@@ -4,12 +4,13 @@
 
 #include <coil/version.hpp>
 
-#include <coroutine>
+#include <cerrno>
 #include <cstdint>
 #include <sys/socket.h>
 #include <utility>
 
 #include <coil/loop/operation.hpp>
+#include <coil/loop/retry_timer.hpp>
 
 /// Sends of datagrams over what isn't IP, first of all UNIX domain sockets. There a send waits while its receiver has too many unread; but the kernel can't be asked to:
 /// it takes the bytes before it sees that there is no room, forgets to put them back, and when there is room again sends a
@@ -24,7 +25,9 @@ namespace coil::COIL_ABI::op {
 ///                                                +--can't be looked at--> send
 ///
 /// `ours`: a poll of the socket, for room in its own buffer, and in the receiver's if it is connected. The receiver of a single
-/// datagram is looked at through a second socket, which is connected to it (`look`), and polled (`theirs`).
+/// datagram is looked at through a second socket, which is connected to it (`look`), and polled (`theirs`). Some families, such
+/// as netlink, have a poll that says nothing of the receiver: a send that finds no room right after such a poll pauses, for 1, 2,
+/// 4 ... 64 ms.
 class room_for_datagram {
 public:
     enum class step : std::uint8_t { send, ours, look, theirs };
@@ -35,6 +38,8 @@ public:
     ~room_for_datagram() { look_away(); }
 
     [[nodiscard]] step current() const noexcept { return step_; }
+    /// After a send that found no room: how long to pause before the next step. Zero: not at all.
+    [[nodiscard]] time_point::duration pause() noexcept;
     void prepare(io_uring_sqe& sqe, int sender) noexcept;
     /// Goes on after this answer. Gives a negative errno if it can't.
     std::int32_t advance(std::int32_t answer) noexcept;
@@ -48,6 +53,7 @@ private:
     socklen_t size_;
     int onlooker_ = -1;
     step step_ = step::send;
+    std::uint8_t refusals_ = 0;  // sends in a row that found no room
 };
 
 /// `Send`, until there is room.
@@ -58,26 +64,9 @@ public:
     patient(const Description& once, bool is_patient, environment& task, Lane... lane) noexcept
         : Send(once, task, lane...),
           is_patient_(is_patient),
+          timer_(*this),
           room_(once.record ? &once.record->context() : nullptr, Send::receiver(), Send::receiver_size()) {}
     ~patient() { Send::retire(); }  // before its second socket goes
-
-    std::coroutine_handle<> run() noexcept override {
-        const std::int32_t result = Send::answer().result;
-        const bool is_waiting = room_.current() != room_for_datagram::step::send;
-        if (!is_patient_ || (is_waiting ? result == -ECANCELED : result != -EAGAIN))
-            return Send::run();
-        if (Send::was_cancelled() || Send::env().stop_requested()) {
-            Send::finish_at_once(-ECANCELED);
-            return Send::run();
-        }
-        if (const std::int32_t failed = room_.advance(result); failed < 0) {
-            Send::finish_at_once(failed);
-            return Send::run();
-        }
-        Send::reset();
-        Send::submit();
-        return nullptr;
-    }
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override {
@@ -86,9 +75,27 @@ protected:
         else
             room_.prepare(sqe, Send::target().number());
     }
+    [[nodiscard]] bool next_step() noexcept override {
+        const std::int32_t result = Send::answer().result;
+        const bool is_sending = room_.current() == room_for_datagram::step::send;
+        if (!is_patient_ || (is_sending ? result != -EAGAIN : result == -ECANCELED || result == -EINTR))
+            return Send::next_step();
+        if (Send::is_asked_to_end())
+            return Send::end_aborted();
+        const time_point::duration pause = is_sending ? room_.pause() : time_point::duration::zero();
+        if (const std::int32_t failed = room_.advance(result); failed < 0)
+            return Send::end_with(failed);
+        Send::takes_steps(room_.current() != room_for_datagram::step::send);
+        if (pause > pause.zero())
+            Send::pause(timer_, pause);
+        else
+            Send::submit_again();
+        return true;
+    }
 
 private:
     bool is_patient_;
+    retry_timer timer_;
     room_for_datagram room_;
 };
 

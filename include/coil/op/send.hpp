@@ -75,6 +75,15 @@ struct [[nodiscard("co_await it")]] send_datagram_description : send_request {
     send operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 
+/// The lane of packets that one peer receives in order: a send that waits for room is ahead of those that begin later.
+[[nodiscard]] inline coil::lane packet_lane(int flags) noexcept {
+    return flags & MSG_DONTWAIT ? lane::any : lane::send_queue;
+}
+
+struct [[nodiscard("co_await it")]] send_packet_description : send_request {
+    send operation_in(environment& task) const noexcept { return {*this, task, packet_lane(flags)}; }
+};
+
 static_assert(sizeof(send) <= 96 && sizeof(send_description) <= 40);
 
 }  // namespace coil::COIL_ABI::op

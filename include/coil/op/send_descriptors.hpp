@@ -54,7 +54,9 @@ private:
 
 template <coil::lane Lane>
 struct [[nodiscard("co_await it")]] send_descriptors_description : send_descriptors_request {
-    send_descriptors operation_in(environment& task) const noexcept { return {*this, task, Lane}; }
+    send_descriptors operation_in(environment& task) const noexcept {
+        return {*this, task, Lane == lane::send_queue ? packet_lane(flags) : Lane};
+    }
 };
 
 }  // namespace coil::COIL_ABI::op
