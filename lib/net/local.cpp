@@ -8,12 +8,15 @@
 
 namespace coil::COIL_ABI::local::detail {
 
-void open_pair(descriptor* one, descriptor* other, int type, int (&numbers)[2]) {
+void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]) {
     if (!one || !other)
         throw_failure(std::make_error_code(error::bad_descriptor),
                       "connect_pair: a socket without a context");
+    int numbers[2];
     if (const int result = one->context().kernel().socketpair(AF_UNIX, type, 0, numbers); result < 0)
         throw_failure(system_error_code(-result), "connect_pair");
+    ends[0].reset(numbers[0]);
+    ends[1].reset(numbers[1]);
 }
 
 }  // namespace coil::COIL_ABI::local::detail

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <coroutine>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include <coil/io/sleep.hpp>
 
+#include "support/allocations.hpp"
 #include "support/scripted_context.hpp"
 
 namespace coil::test {
@@ -252,6 +254,37 @@ TEST(Accept, BegunWhileAnotherPausesWaitsBehindIt) {
     EXPECT_EQ(one.port(), 1u);
     EXPECT_EQ(two->port(), 2u);
     EXPECT_GE(context.io().now() - began, 100ms);
+}
+
+// The record of a connection is allocated before the kernel is asked: the connection stays in the backlog, and is never lost.
+TEST(Accept, BacksOffWithoutMemoryForTheConnection) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    auto accepting = acceptor.accept().operation_in(context.io().foreign_environment());
+    allocations::fail_from(1, 1);
+    accepting.await_suspend(std::noop_coroutine());
+    EXPECT_EQ(allocations::fail_no_more(), 1u);
+    context.after(90ms, [&] { EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 0u); });
+    context.after(110ms, [&] { context.answer(IORING_OP_ACCEPT, reply::connection(client(1))); });
+    context.run();
+    auto accepted = accepting.await_outcome();
+    ASSERT_FALSE(accepted.error()) << accepted.error();
+    EXPECT_EQ((*accepted).remote_endpoint().port(), 1u);
+}
+
+// After the kernel has accepted nothing allocates, so as_tuple(accept()) never throws.
+TEST(Accept, AllocatesNothingAfterTheKernelHasAccepted) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    auto accepting = acceptor.accept().operation_in(context.io().foreign_environment());
+    static_assert(noexcept(accepting.await_outcome()));
+    accepting.await_suspend(std::noop_coroutine());
+    context.then([&] { context.answer(IORING_OP_ACCEPT, reply::connection(client(1))); });
+    context.run();
+    allocations::fail_from(1, allocations::unlimited);
+    auto accepted = accepting.await_outcome();
+    EXPECT_EQ(allocations::fail_no_more(), 0u);
+    EXPECT_TRUE((*accepted).is_open());
 }
 
 TEST(Accept, ThatIsCancelledWhileItPausesEndsAtOnce) {

@@ -12,7 +12,7 @@ namespace coil::COIL_ABI {
 /// destroyed. To send and receive with it, give it to a socket's assign().
 ///
 ///     unique_descriptor log(::open("log", O_WRONLY | O_CLOEXEC));
-///     socket.assign(tcp::v4(), passed.release());
+///     socket.assign(tcp::v4(), std::move(passed));
 class unique_descriptor {
 public:
     unique_descriptor() noexcept = default;

@@ -82,7 +82,7 @@ concept any_socket = requires { typename Socket::endpoint_type::plain_type; } &&
 
 namespace detail {
 
-void open_pair(descriptor* one, descriptor* other, int type, int (&numbers)[2]);
+void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]);
 
 template <class Protocol>
 using receiving_descriptors =
@@ -112,12 +112,10 @@ void connect_pair(Socket& one, Socket& other) {
     using protocol = typename Socket::protocol_type;
     if (one.is_open() || other.is_open())
         throw_failure(error::already_open, "connect_pair");
-    int numbers[2];
-    detail::open_pair(one.use().record, other.use().record, protocol().type(), numbers);
-    unique_descriptor second(numbers[1]);
-    one.assign(protocol(), numbers[0]);
-    other.assign(protocol(), second.get());
-    static_cast<void>(second.release());
+    unique_descriptor ends[2];
+    detail::open_pair(one.use().record, other.use().record, protocol().type(), ends);
+    one.assign(protocol(), std::move(ends[0]));
+    other.assign(protocol(), std::move(ends[1]));
 }
 
 /// A send(2) with open descriptors, which the receiver gets copies of, as by dup(2) (SCM_RIGHTS, unix(7)). The sender's own stay

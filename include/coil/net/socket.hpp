@@ -10,6 +10,7 @@
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/endpoint.hpp>
+#include <coil/base/unique_descriptor.hpp>
 #include <coil/coro/completed.hpp>
 #include <coil/loop/descriptor.hpp>
 #include <coil/net/options.hpp>
@@ -121,6 +122,10 @@ protected:
             return Protocol();
     }
     void assign(int number);
+    void assign(unique_descriptor descriptor) {
+        assign(descriptor.get());
+        static_cast<void>(descriptor.release());
+    }
     template <class Endpoint>
     void bind(const Endpoint& local) {
         typename Endpoint::sockaddr_type address;

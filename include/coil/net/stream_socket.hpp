@@ -174,7 +174,12 @@ public:
     void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
     }
+    /// Takes an open descriptor, which is the acceptor's to close from now on. If it throws, the descriptor is still the caller's;
+    /// a unique_descriptor closes it then.
     void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
+    void assign(const Protocol&, unique_descriptor descriptor) {
+        basic_socket::assign(std::move(descriptor));
+    }
     void bind(const endpoint_type& local) { basic_socket::bind(local); }
     /// listen(2). The kernel cuts the backlog to the sysctl net.core.somaxconn.
     void listen(int backlog = max_listen_connections) { basic_socket::listen(backlog); }
