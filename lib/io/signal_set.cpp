@@ -51,9 +51,16 @@ struct detail::signal_subscription {
             tell();
     }
 
+    // Only of signals that are subscribed: a handler on another thread may have passed its check of `signals` before remove
+    // cleared the bit, and count its signal after that.
+    bool is_pending(int number) const noexcept {
+        return (signals.load(std::memory_order_acquire) & bit(number)) &&
+               pending[static_cast<std::size_t>(number)].load(std::memory_order_acquire) > 0;
+    }
+
     bool has_pending() const noexcept {
-        for (const auto& count: pending)
-            if (count.load(std::memory_order_acquire) > 0)
+        for (int number = 1; number < NSIG; ++number)
+            if (is_pending(number))
                 return true;
         return false;
     }
@@ -61,9 +68,8 @@ struct detail::signal_subscription {
     // The lowest signal that is pending, or 0.
     int take() noexcept {
         for (int number = 1; number < NSIG; ++number) {
-            auto& count = pending[static_cast<std::size_t>(number)];
-            if (count.load(std::memory_order_acquire) > 0) {
-                count.fetch_sub(1, std::memory_order_acq_rel);
+            if (is_pending(number)) {
+                pending[static_cast<std::size_t>(number)].fetch_sub(1, std::memory_order_acq_rel);
                 return number;
             }
         }
@@ -130,6 +136,8 @@ void add_signal(signal_subscription& subscription, int number) {
     const std::lock_guard held(lock());
     if (subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number))
         return;
+    // What a late handler has counted since the signal was removed.
+    subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
     // First the subscription, then the handler: no signal falls between.
     subscription.signals.fetch_or(signal_subscription::bit(number), std::memory_order_release);
     disposition& action = disposition_of(number);
