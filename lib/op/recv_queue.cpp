@@ -225,7 +225,10 @@ bool recv_queue::keeps_bytes() noexcept {
     // What it was asked is over; its turn, which is still to come, finds nothing to do.
     stop();
     retire();
-    return size_ > 0;
+    // The kernel reports an error, such as a reset, only once: the queue has it, or the answer whose turn is still to come.
+    const std::int32_t result = is_done() ? answer().result : 0;
+    const bool has_failed = failure_ != 0 || (result < 0 && result != -ECANCELED && result != -ENOBUFS);
+    return size_ > 0 || has_failed;
 }
 
 // It asks for one chunk: a multishot would take what comes back for those behind it, too.

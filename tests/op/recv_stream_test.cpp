@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <coil/io/sleep.hpp>
 #include <coil/loop/buffer_pool.hpp>
 
 #include "support/scripted_context.hpp"
@@ -336,6 +338,31 @@ TEST_P(RecvStream, ASocketWithUnreadBytesIsNotReleased) {
         EXPECT_TRUE(script().in_flight().empty());
         script().close(number);
     });
+}
+
+// The kernel reports a reset once. Who takes the released descriptor would see a clean end.
+TEST_P(RecvStream, IsNotReleasedWithAnErrorThatNoReceiveHas) {
+    for (const bool is_collected: {true, false}) {
+        tell([&]() -> task<> {
+            auto socket = context_.connected_socket();
+            auto stream = socket.recv_stream();
+            arrive({"first"});
+            EXPECT_EQ((co_await stream.next())->text(), "first");
+            if (is_collected) {
+                context_.then([&] { context_.answer(IORING_OP_RECV, -ECONNRESET); });
+                co_await sleep_for(std::chrono::milliseconds(1));
+            } else {
+                script().when_cancelled(-ECONNRESET);  // it comes with the cancel that release() asks for
+            }
+            EXPECT_THROW(static_cast<void>(socket.release()), std::system_error);
+            EXPECT_TRUE(socket.is_open());
+            auto [ec, chunk] = co_await as_tuple(stream.next());
+            EXPECT_EQ(ec, error::connection_reset);
+            const int number = socket.release();
+            EXPECT_GE(number, 0);
+            script().close(number);
+        });
+    }
 }
 
 // ---- cancel, close, destroy --------------------------------------------------------------------------------------------

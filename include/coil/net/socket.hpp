@@ -35,7 +35,8 @@ public:
     [[nodiscard]] int native_handle() const noexcept { return handle_.lend_number(); }
 
     /// Ends all operations with operation_aborted, and hands the open descriptor out: it is the caller's to close.
-    /// Throws error::unread_bytes if a `recv_stream` has received bytes that nobody has read; the socket stays open then.
+    /// Throws error::unread_bytes if a `recv_stream` has received bytes, or an error, that no receive has returned yet; the socket stays
+    /// open then.
     [[nodiscard]] int release();
 
     /// Asks all pending operations to end with operation_aborted. Those that have completed keep their result; the socket
