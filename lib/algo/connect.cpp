@@ -38,8 +38,10 @@ void connect_race::await_suspend(std::coroutine_handle<> waiter) {
         env().scheduler().schedule(*this);
 }
 
-// Those that can't begin have failed.
+// Those that can't begin have failed. With as many under way as may be, the next begins when one of them has ended.
 void connect_race::begin_next() noexcept {
+    if (under_way_ >= under_way_max)
+        return;
     while (next_ < count())
         if (begin(next_++))
             break;
@@ -115,7 +117,11 @@ std::string connect_race::describe() const {
     if (count() == 0)
         return "connect to none of no endpoints";
     std::string text;
-    for (const entry& each: entries_) {
+    for (std::size_t named = 0; const entry& each: entries_) {
+        if (named++ == named_max) {
+            text.append(" and ").append(std::to_string(count() - named_max)).append(" more");
+            break;
+        }
         text.append(text.empty() ? "connect to " : ", ").append(each.peer.to_string());
         if (count() > 1 && each.failure && each.failure != error::operation_aborted)
             text.append(" (").append(each.failure.message()).append(1, ')');

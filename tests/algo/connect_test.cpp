@@ -101,6 +101,43 @@ TEST_F(ConnectRace, TheSecondMayWin) {
     });
 }
 
+// A name may have thousands of addresses, of which none answers.
+TEST_F(ConnectRace, HasEightUnderWayAtMost) {
+    std::vector<tcp::endpoint> many;
+    for (std::uint16_t port = 1; port <= 1000; ++port)
+        many.emplace_back(ip::address_v4({192, 0, 2, 1}), port);
+    const auto count = [&] { return script.in_flight(IORING_OP_CONNECT).size(); };
+    script.after(60s, [&] { EXPECT_EQ(count(), 8u); });
+    after(70s, many[3], -ETIMEDOUT);
+    script.after(70s + 1ms, [&] { EXPECT_EQ(peer_of(script.in_flight(IORING_OP_CONNECT).back()), many[8]); });
+    script.after(80s, [&] { EXPECT_EQ(count(), 8u); });
+    after(90s, many[8], 0);
+    context->run([&]() -> task<> {
+        tcp::socket socket = co_await connect(*context, many);
+        EXPECT_EQ(socket.remote_endpoint(), many[8]);
+        EXPECT_EQ(script.open_descriptors().size(), 1u);
+    });
+}
+
+TEST_F(ConnectRace, NamesEightEndpointsAtMost) {
+    std::vector<tcp::endpoint> many;
+    for (std::uint16_t port = 1; port <= 1000; ++port)
+        many.emplace_back(ip::address_v4({192, 0, 2, 1}), port);
+    script.answer_every(IORING_OP_CONNECT, -ECONNREFUSED);
+    context->run([&]() -> task<> {
+        try {
+            co_await connect(*context, many);
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::system_error& failure) {
+            const std::string_view text = failure.what();
+            EXPECT_NE(text.find("192.0.2.1:8 "), text.npos) << text;
+            EXPECT_EQ(text.find("192.0.2.1:9 "), text.npos) << text;
+            EXPECT_NE(text.find(" and 992 more"), text.npos) << text;
+        }
+    });
+    EXPECT_EQ(script.submitted(IORING_OP_CONNECT), 1000u);
+}
+
 TEST_F(ConnectRace, BeginsTheNextAtOnceWhenOneFails) {
     after(10ms, six, -ECONNREFUSED);
     after(20ms, four, 0);

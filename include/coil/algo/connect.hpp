@@ -35,7 +35,8 @@ struct connect_options {
     steady_clock::duration attempt_delay = std::chrono::milliseconds(250);
 };
 
-/// Attempts to connect, one beside the other, of which one is wanted. The derived class knows the sockets.
+/// Attempts to connect, one beside the other, of which one is wanted. The derived class knows the sockets. At most eight are under
+/// way at a time, and a text names at most eight endpoints: a name may have thousands of addresses of which none answers.
 ///
 ///     not begun --its turn--> under way --connected--> the winner; no more begin, the others are stopped
 ///                                       --failed-----> the next begins at once
@@ -80,6 +81,9 @@ private:
     void begin_no_more() noexcept;
     void ended(std::size_t index) noexcept final;
     void failed(std::size_t index, std::error_code error) noexcept;
+
+    static constexpr std::size_t under_way_max = 8;
+    static constexpr std::size_t named_max = 8;
 
     struct entry {
         ip::endpoint peer;
@@ -201,8 +205,8 @@ private:
 ///     tcp::socket socket = co_await coil::timeout(coil::connect(context, found), 5s);
 ///
 /// "Happy Eyeballs" (RFC 8305): the families take turns, beginning with that of the first endpoint, in the order given besides. A
-/// next attempt begins when one has failed, or has taken `attempt_delay`; those under way go on. The first connection wins; the
-/// others are cancelled and closed before this returns.
+/// next attempt begins when one has failed, or has taken `attempt_delay`; those under way go on, eight at most. The first connection
+/// wins; the others are cancelled and closed before this returns.
 ///
 /// `prepare` is called with each socket, opened, before it connects: to set options, or bind. A `std::system_error` that it throws
 /// is that endpoint's failure; anything else ends the race, and is thrown.
@@ -212,7 +216,7 @@ private:
 /// Completes: with the connected socket; the peer is its remote_endpoint().
 /// Errors:    if none is to be connected: the latest failure, but one of those that have not left this machine
 ///            (network_unreachable, EADDRNOTAVAIL, EAFNOSUPPORT) only if there is no other. The exception's text has each
-///            endpoint with its reason. An empty range: error::not_found.
+///            endpoint with its reason, eight at most. An empty range: error::not_found.
 /// Cancel:    operation_aborted, and all attempts are closed; a connection that was made first is the result.
 /// Buffer:    the endpoints are copied; the range need not live until the await.
 /// Cost:      for each attempt that begins one SQE, socket(2) and two recycled blocks; three allocations; a timer.
