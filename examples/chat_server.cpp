@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // A chat over TCP, a line at a time: `nc 127.0.0.1 7777`, say your name, and talk. Each client has a channel of its own,
-// so that a slow one holds nobody up: if too much waits for it, it is put out.
+// so that a slow one holds nobody up: if too much waits for it, it is put out. So is a client that says nothing for an hour.
 
 #include <chrono>
 #include <csignal>
@@ -56,7 +56,7 @@ private:
 };
 
 coil::task<> listen(coil::buffered_reader<tcp::socket>& reader, room& all, const room::member& self) {
-    while (auto line = co_await reader.read_line())
+    while (auto line = co_await coil::timeout(reader.read_line(), std::chrono::hours(1)))
         all.say(self.name + ": " + std::string(*line) + "\n", &self);
 }
 
@@ -72,7 +72,7 @@ coil::task<> deliver(tcp::socket& client, coil::channel<message>& heard) {
 coil::task<> attend(tcp::socket client, room& all) {
     coil::buffered_reader reader(std::move(client), {.limit = 1000});
     co_await coil::write(reader.stream(), "What is your name?\n");
-    const auto name = co_await reader.read_line();
+    const auto name = co_await coil::timeout(reader.read_line(), std::chrono::minutes(1));
     if (!name)
         co_return;
     const room::seat self = all.enter(std::string(*name));
