@@ -15,8 +15,10 @@
 namespace coil::COIL_ABI::op {
 
 void room_for_datagram::look_away() noexcept {
-    if (onlooker_ >= 0)
-        context_->kernel().close(std::exchange(onlooker_, -1));
+    if (onlooker_ < 0)
+        return;
+    context_->kernel().close(std::exchange(onlooker_, -1));
+    context_->release_probe();
 }
 
 // The first refusal is followed by a poll alone. One after a poll that said "ready" is followed by a pause, too.
@@ -34,33 +36,36 @@ void room_for_datagram::prepare(io_uring_sqe& sqe, int sender) noexcept {
         io_uring_prep_poll_add(&sqe, step_ == step::theirs ? onlooker_ : sender, POLLOUT);
 }
 
-std::int32_t room_for_datagram::advance(std::int32_t answer) noexcept {
+void room_for_datagram::advance(std::int32_t answer) noexcept {
     switch (step_) {
-    case step::send: step_ = step::ours; return 0;
+    case step::send: step_ = step::ours; break;
     case step::ours:
         if (!receiver_ || receiver_->sa_family != AF_UNIX)
             step_ = step::send;
         else if (onlooker_ < 0)
-            return begin_to_look();
+            begin_to_look();
         else
             step_ = step::theirs;
-        return 0;
+        break;
     // A receiver that is connected to somebody is seen by nobody else. If it is to us, it always has room; else the next send
     // is refused, and so it is if the receiver is gone.
     case step::look:
         if (answer < 0)
             look_away();
         step_ = answer < 0 ? step::send : step::theirs;
-        return 0;
-    case step::theirs: step_ = step::send; return 0;
+        break;
+    case step::theirs: step_ = step::send; break;
     }
-    return 0;
 }
 
-std::int32_t room_for_datagram::begin_to_look() noexcept {
-    onlooker_ = context_->kernel().socket(AF_UNIX, SOCK_DGRAM, 0);
-    step_ = step::look;
-    return onlooker_ < 0 ? onlooker_ : 0;
+// Without a second socket the send is tried again, after pauses.
+void room_for_datagram::begin_to_look() noexcept {
+    if (context_->acquire_probe()) {
+        onlooker_ = context_->kernel().socket(AF_UNIX, SOCK_DGRAM, 0);
+        if (onlooker_ < 0)
+            context_->release_probe();
+    }
+    step_ = onlooker_ < 0 ? step::send : step::look;
 }
 
 }  // namespace coil::COIL_ABI::op

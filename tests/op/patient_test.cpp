@@ -103,17 +103,49 @@ TEST(PatientSend, GoesOnWhereTheReceiverLetsNobodyLook) {
     });
 }
 
-TEST(PatientSend, TellsWhenThereIsNoDescriptorToLookWith) {
+TEST(PatientSend, PausesIfThereIsNoDescriptorToLookWith) {
     sender one;
+    const auto began = one.context.io().now();
     one.context.run([&]() -> task<> {
         one.context.answer_next(-EAGAIN);
         one.script().then([&] {
             one.script().answer(IORING_OP_POLL_ADD, POLLOUT);
             one.script().fail_next_call(EMFILE);
+            one.context.answer_next(-EAGAIN);  // the send; then a pause
+            one.context.answer_next(POLLOUT);  // we have room
+            one.context.answer_next(0);        // now there is a second socket
+            one.context.answer_next(POLLOUT);
+            one.context.answer_next(reply::all());
         });
-        auto [ec, n] = co_await as_tuple(one.socket.sendto("hello", receiver));
-        EXPECT_EQ(ec, std::errc::too_many_files_open);
+        EXPECT_EQ(co_await one.socket.sendto("hello", receiver), 5u);
     });
+    EXPECT_GE(one.context.io().now() - began, 1ms);
+    EXPECT_LE(one.context.io().now() - began, 2ms);
+}
+
+// A receiver that does not read must not cost its clients a descriptor for each send.
+TEST(PatientSend, HasSixteenSecondSocketsAtMost) {
+    sender one;
+    one.script().answer_every(IORING_OP_SEND, -EAGAIN);
+    one.script().answer_every(IORING_OP_CONNECT, 0);
+    std::vector<join_handle<void>> sends;
+    for (int i = 0; i < 100; ++i)
+        sends.push_back(
+            one.context.spawn([&]() -> task<> { EXPECT_EQ(co_await one.socket.sendto("x", receiver), 1u); }));
+    one.context.then([&] {
+        for (const auto& each: one.script().in_flight(IORING_OP_POLL_ADD))
+            one.script().answer(each, POLLOUT);  // we have room
+    });
+    one.context.after(1s, [&] {
+        EXPECT_EQ(one.open(), 1u + 16u);
+        one.script().answer_every(IORING_OP_SEND, reply::all());
+        one.script().answer_every(IORING_OP_POLL_ADD, POLLOUT);
+        for (const auto& each: one.script().in_flight(IORING_OP_POLL_ADD))
+            one.script().answer(each, POLLOUT);
+    });
+    one.context.run();
+    EXPECT_EQ(one.open(), 1u);
+    EXPECT_EQ(one.script().descriptor(one.socket.native_handle()).sent.size(), 100u);
 }
 
 TEST(PatientSend, WithDontwaitIsNotPatient) {

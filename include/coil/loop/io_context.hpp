@@ -199,6 +199,15 @@ public:
         ++counts_.sends_direct;
         ++sent_directly_;
     }
+    /// Before a send opens a second socket to look for room at its receiver. There are few of these: receivers that do not read must
+    /// not cost a context its descriptors.
+    [[nodiscard]] bool acquire_probe() noexcept {
+        if (probes_ >= probes_max)
+            return false;
+        ++probes_;
+        return true;
+    }
+    void release_probe() noexcept { --probes_; }
     void count_ring_send() noexcept { ++counts_.sends_ring; }
     void count_short_send() noexcept { ++counts_.sends_short; }
     void count_ahead_stop() noexcept { ++counts_.ahead_stops; }
@@ -282,6 +291,8 @@ private:
     std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned sent_directly_max = 64;
+    static constexpr unsigned probes_max = 16;
+    unsigned probes_ = 0;
     unsigned collected_ = 0;      // by the last turn
     counters counts_;             // but for what the ring and the pool count
     std::uint64_t busy_max_ = 0;  // in ticks

@@ -26,7 +26,7 @@ namespace coil::COIL_ABI::op {
 ///
 /// `ours`: a poll of the socket, for room in its own buffer, and in the receiver's if it is connected. The receiver of a single
 /// datagram is looked at through a second socket, which is connected to it (`look`), and polled (`theirs`). Some families, such
-/// as netlink, have a poll that says nothing of the receiver: a send that finds no room right after such a poll pauses, for 1, 2,
+/// as netlink, have a poll that says nothing of the receiver, and a context has at most 16 second sockets: a send that finds no room right after such a poll pauses, for 1, 2,
 /// 4 ... 64 ms.
 class room_for_datagram {
 public:
@@ -41,11 +41,11 @@ public:
     /// After a send that found no room: how long to pause before the next step. Zero: not at all.
     [[nodiscard]] time_point::duration pause() noexcept;
     void prepare(io_uring_sqe& sqe, int sender) noexcept;
-    /// Goes on after this answer. Gives a negative errno if it can't.
-    std::int32_t advance(std::int32_t answer) noexcept;
+    /// Goes on after this answer.
+    void advance(std::int32_t answer) noexcept;
 
 private:
-    std::int32_t begin_to_look() noexcept;
+    void begin_to_look() noexcept;
     void look_away() noexcept;
 
     io_context* context_;
@@ -83,8 +83,7 @@ protected:
         if (Send::is_asked_to_end())
             return Send::end_aborted();
         const time_point::duration pause = is_sending ? room_.pause() : time_point::duration::zero();
-        if (const std::int32_t failed = room_.advance(result); failed < 0)
-            return Send::end_with(failed);
+        room_.advance(result);
         Send::takes_steps(room_.current() != room_for_datagram::step::send);
         if (pause > pause.zero())
             Send::pause(timer_, pause);
