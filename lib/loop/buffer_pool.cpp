@@ -33,9 +33,38 @@ constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
 // Little enough to be copied without a thought.
 constexpr std::size_t little = 4096;
+// A chunk of this size costs less to copy than to keep track of.
+constexpr std::size_t tiny = 256;
 // How long those who starve wait for the next entry. A full pool of a server that sends back what it receives comes round in
 // less.
 constexpr auto patience_time = std::chrono::milliseconds(1);
+
+/// Ahead of the bytes of a chunk that has left its pool.
+struct alignas(16) block_header {
+    io_context* holder;  // counts the block; null once it was detached
+    std::uint32_t capacity;
+
+    [[nodiscard]] std::size_t size() const noexcept { return sizeof(block_header) + capacity; }
+};
+
+block_header& header_of(std::byte* bytes) noexcept {
+    return *reinterpret_cast<block_header*>(bytes - sizeof(block_header));
+}
+
+std::byte* make_block(void* memory, io_context* holder, std::size_t capacity) noexcept {
+    auto* header = new (memory) block_header{holder, static_cast<std::uint32_t>(capacity)};
+    if (holder)
+        holder->hold(header->size());
+    return reinterpret_cast<std::byte*>(header + 1);
+}
+
+void release_holder(block_header& header) noexcept {
+    if (io_context* holder = std::exchange(header.holder, nullptr))
+        holder->hold_no_longer(header.size());
+}
+
+// The largest block that small pieces are collected in.
+constexpr std::size_t block_max = 4096 - sizeof(block_header);
 
 }  // namespace
 
@@ -46,7 +75,9 @@ void chunk::release() noexcept {
         poison(data_, size_);
         pool_->release(place_);
     } else {
-        ::operator delete(data_ - place_);
+        block_header& header = header_of(data_ - place_);
+        release_holder(header);
+        ::operator delete(&header);
     }
     pool_ = nullptr;
     data_ = nullptr;
@@ -67,7 +98,13 @@ void chunk::remove_prefix(std::size_t n) noexcept {
 
 void chunk::detach() {
     if (pool_)
-        move_to(static_cast<std::byte*>(::operator new(size_)));
+        move_to(make_block(::operator new(sizeof(block_header) + size_), nullptr, size_));
+    else if (data_)
+        release_holder(header_of(data_ - place_));
+}
+
+std::uint32_t chunk::capacity() const noexcept {
+    return pool_ || !data_ ? 0 : header_of(data_ - place_).capacity;
 }
 
 // Into a block of its own.
@@ -102,8 +139,8 @@ buffer_pool::buffer_pool(io_context& context, std::uint16_t group, std::size_t s
 }
 
 buffer_pool::~buffer_pool() {
-    COIL_CHECK(counts_.pinned ==
-               0);  // a chunk must not outlive its context: destroy it, or detach() it, before
+    COIL_CHECK(counts_.pinned == 0 &&
+               context_->held() == 0);  // chunks are destroyed or detached before their context
     unpoison(memory_, size());
     ::munmap(memory_, size());
 }
@@ -147,12 +184,6 @@ void buffer_pool::provide(std::uint32_t number) noexcept {
 }
 
 chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
-    chunk taken = take_in_place(result, flags);
-    relieve(taken);
-    return taken;
-}
-
-chunk buffer_pool::take_in_place(std::int32_t result, std::uint32_t flags) noexcept {
     const std::uint32_t number = flags >> IORING_CQE_BUFFER_SHIFT;
     COIL_CHECK(number < entries_.size() && entries_[number].in_ring);
     entry& from = entries_[number];
@@ -180,14 +211,47 @@ chunk buffer_pool::take_in_place(std::int32_t result, std::uint32_t flags) noexc
     return taken;
 }
 
+bool buffer_pool::wants_out(const chunk& taken) const noexcept {
+    return group_ == pool_group::reserve || is_spare(taken.place_) ||
+           (is_low() && taken.size_ <= little && context_->may_hold_more());
+}
+
 void buffer_pool::relieve(chunk& taken) noexcept {
-    if (!taken.pool_ || !(is_spare(taken.place_) || (is_low() && taken.size_ <= little)))
+    if (taken.pool_ && wants_out(taken))
+        move_out(taken, taken.size_);
+}
+
+// Without memory it stays in the pool, and pins its entry.
+void buffer_pool::move_out(chunk& taken, std::size_t capacity) noexcept {
+    void* memory = ::operator new(sizeof(block_header) + capacity, std::nothrow);
+    if (!memory)
         return;
-    // Without memory it stays where it is, and holds up what it holds up.
-    if (void* block = ::operator new(taken.size_, std::nothrow)) {
-        taken.move_to(static_cast<std::byte*>(block));
+    taken.move_to(make_block(memory, context_, capacity));
+    ++counts_.copied;
+}
+
+bool buffer_pool::join(chunk& last, chunk& next, bool crowded) noexcept {
+    if (merge(last, next))
+        return true;
+    if (!wants_out(next) && !(crowded && next.size_ <= tiny))
+        return false;
+    if (append(last, next)) {
         ++counts_.copied;
+        return true;
     }
+    // Each block is twice as large as the one before: few bytes cost little, and many few blocks.
+    const std::size_t room = std::clamp<std::size_t>(2 * last.capacity(), 64, block_max);
+    move_out(next, std::max<std::size_t>(room, next.size_));
+    return false;
+}
+
+bool buffer_pool::append(chunk& last, chunk& next) noexcept {
+    if (last.pool_ || last.capacity() - last.place_ - last.size_ < next.size_)
+        return false;
+    std::memcpy(last.data_ + last.size_, next.data_, next.size_);
+    last.size_ += next.size_;
+    next.reset();
+    return true;
 }
 
 chunk buffer_pool::share(chunk& whole, std::size_t n) noexcept {
@@ -242,32 +306,48 @@ void buffer_pool::wait_for_room(node& starved, bool asked_in_vain) noexcept {
     context_->arm(patience_, context_->now() + patience_time);
 }
 
-// Hardly more than will find something: who asks in vain costs as much as who doesn't.
+// How many of those who starve may ask the kernel now: hardly more than will find something, since an ask in vain costs as
+// much as one that is answered.
+std::size_t buffer_pool::room_for_asks() const noexcept {
+    if (has_room() || !lending_ || is_for_datagrams())
+        return free_ * (incremental_ ? asks_per_entry_ : 1);
+    return context_->reserve_pool().free_;
+}
+
+// Lets the one that is first ask. False: it needed no buffer any more.
+bool buffer_pool::serve_one() noexcept {
+    declined_ = false;
+    static_cast<void>((asked_in_vain_.empty() ? starved_ : asked_in_vain_).pop_front().run());
+    return !declined_;
+}
+
 bool buffer_pool::serve_starved() noexcept {
-    for (std::size_t served = 0; served < free_ * served_by_an_entry() && somebody_starves();) {
-        declined_ = false;
-        static_cast<void>((asked_in_vain_.empty() ? starved_ : asked_in_vain_).pop_front().run());
-        if (!declined_)
-            ++served;
-    }
+    const std::size_t room = room_for_asks();
+    for (std::size_t left = room; left > 0 && somebody_starves();)
+        if (serve_one())
+            --left;
+    if (room > 0)
+        asks_per_entry_ = std::min<std::uint8_t>(2 * asks_per_entry_, asks_per_entry_max);
     is_exhausted_ = somebody_starves() || !has_room();
     return is_exhausted_;
 }
 
+// Streams that have not asked in vain may have nothing to receive, and an ask that finds nothing takes no entry. So all of them
+// ask; the ones that get ENOBUFS are in the other list from then on, and ask again only as entries become free.
 void buffer_pool::look_after_starved() noexcept {
-    // Those who have asked may have no use for it: their peers send nothing.
-    while (has_room() && somebody_starves())
-        serve_starved();
+    serve_starved();
+    while (asked_in_vain_.empty() && !starved_.empty() && room_for_asks() > 0)
+        serve_one();
     if (!somebody_starves())
         return;
     if (came_back_ == came_back_before_)
-        lend_spares();
+        lend();
     came_back_before_ = came_back_;
     context_->arm(patience_, context_->now() + patience_time);
 }
 
-// What comes into these is copied, so that they come back at once.
-void buffer_pool::lend_spares() noexcept {
+// What comes into the spares, or into the reserve, is copied, so that they come back at once.
+void buffer_pool::lend() noexcept {
     lending_ = true;
     for (std::uint32_t number = 0; is_spare(number); ++number)
         if (!entries_[number].in_ring && entries_[number].chunks == 0)

@@ -39,6 +39,8 @@ constexpr unsigned portion_max = 32;
 // Of the pool for bulk. A few are enough: those who wait for one wait for little, and all of them fit into a core's cache.
 constexpr std::size_t bulk_entry = 128 * 1024;
 constexpr std::size_t bulk_share = 4;
+constexpr std::size_t reserve_entry = 4096;
+constexpr std::size_t reserve_share = 16;
 
 }  // namespace
 
@@ -399,6 +401,11 @@ void io_context::arm_wake() noexcept {
 
 buffer_pool& io_context::pool() {
     static_assert(std::extent_v<decltype(pools_)> == pool_group::count);
+    static_assert(pool_group::reserve == pools_count - 1);
+    auto& reserve = pools_[pool_group::reserve];
+    if (!reserve)
+        reserve = make_owned<buffer_pool>(*this, pool_group::reserve, options_.pool_size / reserve_share,
+                                          reserve_entry);
     auto& made = pools_[pool_group::streams];
     if (!made)
         made = make_owned<buffer_pool>(*this, options_.pool_size);
@@ -461,6 +468,7 @@ io_context::counters io_context::metrics() const noexcept {
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();
     now.busy_max = nanoseconds_of(busy_max_, first_tick_, first_time_);
+    now.held = held_;
     for (const auto& each: pools_) {
         if (!each)
             continue;

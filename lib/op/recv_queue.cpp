@@ -15,6 +15,12 @@ namespace {
 
 // So many chunks one after the other that a common entry would have held, and a stream brings no bulk any more.
 constexpr std::uint8_t small_ones_max = 8;
+// Chunks that lie unread before tiny ones are collected in blocks.
+constexpr std::size_t chunks_max = 8;
+// Unread bytes of a stream, once they are copied out because the pool is low.
+constexpr std::size_t copied_ahead_max = 16 * 1024;
+// An empty list keeps its memory up to this size.
+constexpr std::size_t kept_places_max = 32;
 
 }  // namespace
 
@@ -59,6 +65,7 @@ void recv_queue::serve() noexcept {
 void recv_queue::go_on(bool asked_in_vain) noexcept {
     auto& reader = static_cast<queue_reader&>(*record().first_waiting());
     from_bulk_ = is_bulk();
+    from_reserve_ = false;
     if (reader.wanted() == queue_reader::wish::own_buffer)
         static_cast<queue_reader*>(record().take_waiting())->submit_claimed();
     else if (pool().may_ask())
@@ -78,6 +85,8 @@ chunk recv_queue::take() noexcept {
     if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
         unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;
+        if (unread_.empty() && unread_.capacity() > kept_places_max)
+            std::vector<chunk>().swap(unread_);
     }
     return first;
 }
@@ -148,7 +157,7 @@ void recv_queue::tell() noexcept {
 // Before 6.12 each answer takes an entry, which is too small for one who has more waiting for us. He is given large ones,
 // until he leaves them empty for the most part.
 void recv_queue::learn_from(const buffer_pool& from, std::size_t size) noexcept {
-    if (is_bulk() != from_bulk_)
+    if (is_bulk() != from_bulk_ || from_reserve_)
         return;  // it ends already, to go on with the other pool
     const bool needs_large_ones =
         from_bulk_ ? size > record().context().pool().entry_size()
@@ -170,13 +179,14 @@ bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     return reader && reader->wanted() == queue_reader::wish::chunks;
 }
 
-void recv_queue::arrived(chunk bytes) noexcept {
+void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
     if (closed_ || is_broken_ || bytes.empty())
         return;
     const auto size = static_cast<std::uint32_t>(bytes.size());
     if (is_empty()) {
+        from.relieve(bytes);
         front_ = std::move(bytes);
-    } else if (!buffer_pool::merge(unread_.empty() ? front_ : unread_.back(), bytes)) {
+    } else if (!from.join(last(), bytes, unread_.size() - first_ >= chunks_max)) {
         try {
             unread_.push_back(std::move(bytes));
         } catch (...) {
@@ -187,10 +197,20 @@ void recv_queue::arrived(chunk bytes) noexcept {
     size_ += size;
     serve();
     tell();
-    if (size_ >= record().context().ahead_max() && !was_cancelled()) {
+    if (has_enough() && !was_cancelled()) {
         record().context().count_ahead_stop();
         stop();
     }
+}
+
+// Whether the peer has to wait: for what one stream may hold, or for what all of them may.
+bool recv_queue::has_enough() noexcept {
+    if (is_empty())
+        return false;
+    const io_context& context = record().context();
+    if (size_ >= context.ahead_max() || !context.may_hold_more())
+        return true;
+    return size_ >= copied_ahead_max && buffer_pool::is_copy(last());
 }
 
 // The filler has nothing more to say. Its bytes, if any, have arrived before.
@@ -235,6 +255,7 @@ bool recv_queue::keeps_bytes() noexcept {
 void recv_queue::has_room() noexcept {
     auto* reader = static_cast<queue_reader*>(record().first_waiting());
     if (reader && reader->wanted() != queue_reader::wish::own_buffer) {
+        from_reserve_ = !pool().has_room();
         ask(false);
         return;
     }
@@ -258,17 +279,17 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
     else
         io_uring_prep_recv(&sqe, target().number(), nullptr, 0, 0);
     sqe.flags |= IOSQE_BUFFER_SELECT;
-    sqe.buf_group = pool().group();
+    sqe.buf_group = source_of_buffers().group();
 }
 
 // Connections share the pool's entries: what each answer says of them is taken down in the order of the answers.
 void recv_queue::more(const coil::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
-    buffer_pool& from = pool();
+    buffer_pool& from = source_of_buffers();
     chunk bytes = from.take(given.result, given.flags);
     learn_from(from, bytes.size());
-    arrived(std::move(bytes));
+    arrived(from, std::move(bytes));
 }
 
 // Its turn: the kernel has ended, or the pool has room again.

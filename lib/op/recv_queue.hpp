@@ -76,14 +76,21 @@ private:
 
     [[nodiscard]] descriptor& record() const noexcept { return target(); }
     [[nodiscard]] bool is_bulk() const noexcept { return bulk_left_ > 0; }
-    /// Does not throw: the constructor has made the pool, and is_bulk() implies that there is a bulk pool.
+    /// What it receives into; it waits there for room. Does not throw: the constructor has made the pool, and is_bulk()
+    /// implies that there is a bulk pool.
     [[nodiscard]] buffer_pool& pool() const noexcept {
         return from_bulk_ ? *record().context().bulk_pool() : record().context().pool();
     }
 
+    [[nodiscard]] buffer_pool& source_of_buffers() const noexcept {
+        return from_reserve_ ? record().context().reserve_pool() : pool();
+    }
+
     void learn_from(const buffer_pool& from, std::size_t size) noexcept;
     [[nodiscard]] bool has_more_than(std::size_t entry_size) const noexcept;
-    void arrived(chunk bytes) noexcept;
+    void arrived(buffer_pool& from, chunk bytes) noexcept;
+    [[nodiscard]] chunk& last() noexcept { return unread_.empty() ? front_ : unread_.back(); }
+    [[nodiscard]] bool has_enough() noexcept;
     void break_off() noexcept;
     void tell() noexcept;
     void ended(std::int32_t result) noexcept;
@@ -98,9 +105,10 @@ private:
     std::int32_t failure_ = 0;
     bool closed_ : 1 = false;
     bool multishot_ : 1 = true;
-    bool is_broken_ : 1 = false;  // what still comes is behind bytes that were lost
-    bool from_bulk_ : 1 = false;  // the pool that the kernel was told of
-    std::uint8_t bulk_left_ = 0;  // chunks that may be small before the stream counts as no bulk
+    bool is_broken_ : 1 = false;     // what still comes is behind bytes that were lost
+    bool from_bulk_ : 1 = false;     // the pool that the kernel was told of
+    bool from_reserve_ : 1 = false;  // or this one, for a single receive
+    std::uint8_t bulk_left_ = 0;     // chunks that may be small before the stream counts as no bulk
     intrusive_list<recv_stream> streams_;
 };
 

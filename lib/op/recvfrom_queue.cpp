@@ -367,7 +367,7 @@ void recvfrom_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
 void recvfrom_queue::filler::more(const coil::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
-    chunk entry = pool_->take_in_place(given.result, given.flags);
+    chunk entry = pool_->take(given.result, given.flags);
     if (given.result >= 0)
         queue_.arrived(std::move(entry), layout_, *pool_);
 }

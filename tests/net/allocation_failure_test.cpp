@@ -218,6 +218,31 @@ TEST_F(EveryAllocation, MayFailInAFailureOfRecv) {
     });
 }
 
+/// Without memory for a connection accept() tries again, as it does without a descriptor.
+task<tcp::socket> accept_or_run_out(tcp::acceptor& acceptor, tcp::endpoint& peer) {
+    try {
+        co_return co_await timeout(acceptor.accept(peer), 20ms);
+    } catch (const std::system_error& failure) {
+        EXPECT_EQ(failure.code(), error::timed_out);
+    }
+    throw std::bad_alloc();
+}
+
+TEST_F(EveryAllocation, MayFailInAcceptAndConnect) {
+    fails_in([](io_context& context) -> task<> {
+        tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
+        tcp::socket client(context);
+        co_await client.connect(acceptor.local_endpoint());
+        tcp::endpoint peer;
+        tcp::socket served = co_await accept_or_run_out(acceptor, peer);
+        tcp::socket second(context);
+        co_await second.connect(acceptor.local_endpoint());
+        EXPECT_EQ(peer, client.local_endpoint());
+        tcp::socket other = co_await accept_or_run_out(acceptor, peer);
+        EXPECT_EQ(peer, second.local_endpoint());
+    });
+}
+
 TEST_F(EveryAllocation, MayFailInConnectOfARange) {
     fails_in([](io_context& context) -> task<> {
         tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
@@ -441,6 +466,19 @@ TEST_F(EveryAllocation, MayFailInATaskThatFails) {
             throw std::bad_alloc();
         });
         EXPECT_THROW(co_await failing.join(), std::bad_alloc);
+    });
+}
+
+TEST_F(EveryAllocation, MayFailInATaskThatFailsUnseen) {
+    fails_in([](io_context& context) -> task<> {
+        const auto fail = []() -> task<> {
+            co_await yield();
+            throw std::system_error(std::make_error_code(std::errc::not_enough_memory), "for want of it");
+        };
+        co_spawn(context, fail, detached);
+        auto dropped = co_spawn(context, fail);
+        for (int turns = 0; turns < 5; ++turns)
+            co_await yield();
     });
 }
 

@@ -28,7 +28,8 @@ inline constexpr std::uint16_t streams = 0;
 inline constexpr std::uint16_t datagrams = 1;
 inline constexpr std::uint16_t trains = 2;
 inline constexpr std::uint16_t bulk = 3;
-inline constexpr std::uint16_t count = 4;
+inline constexpr std::uint16_t reserve = 4;
+inline constexpr std::uint16_t count = 5;
 }  // namespace pool_group
 
 /// The buffers of a context that the kernel fills: `io_context::pool()`. An idle connection holds none of them.
@@ -40,14 +41,17 @@ inline constexpr std::uint16_t count = 4;
 /// Where the kernel can (since 6.12) entries are large, and filled bit by bit by all connections. Before, each receive takes
 /// a whole entry, so they are smaller; a second pool of large ones is for streams that bring enough to fill them.
 ///
-/// Whoever keeps his chunks, or leaves them unread, holds up nobody else: what arrives is copied into memory of its own
+/// A reader that keeps its chunks, or leaves them unread, does not block others: what arrives is copied into memory of its own
 ///
-/// - if it is little and less than a quarter of the entries is left, as ten bytes hold up a whole one;
-/// - whatever it is, if no entry has come back for a millisecond while somebody starves. For that a few are kept back. While
-///   entries come and go, as under a load of large messages, it is faster to wait for the next.
+/// - if it is little and less than a quarter of the entries is free, because ten bytes pin a whole entry;
+/// - if no entry has come back for a millisecond while a stream starves. That one receives into an entry of the reserve, at most
+///   4 KiB at a time. While entries come and go, as under a load of large messages, it is faster to wait for the next.
 ///
-/// Datagrams have pools of their own, in which each takes a whole entry whatever the kernel can: filled bit by bit, an entry
-/// would end in the midst of one.
+/// The context counts the memory of the copies, and at `options::held_max` the first of these ends. The second goes on: it
+/// holds at most one such piece for each stream that has a reader.
+///
+/// Datagrams have pools of their own, in which each takes a whole entry: filled bit by bit, an entry would end in the middle of
+/// one. These keep a few entries back instead of a reserve.
 class buffer_pool {
 public:
     /// For streams.
@@ -70,12 +74,15 @@ public:
     [[nodiscard]] std::uint16_t group() const noexcept { return group_; }
     /// Whether the kernel would find a buffer.
     [[nodiscard]] bool has_room() const noexcept { return free_ > 0; }
-    /// Called with each answer that names a buffer, in the order of the answers: takes the bytes out of it.
+    /// Called with each answer that names a buffer, in the order of the answers: the bytes, where the kernel has put them.
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
-    /// The same, but never a copy: what has been taken apart is to be `relieve`d then.
-    chunk take_in_place(std::int32_t result, std::uint32_t flags) noexcept;
     /// Copies the bytes out, if the pool is low.
     void relieve(chunk& taken) noexcept;
+    /// `next` is to lie unread behind `last`. True: it has become a part of that. False: it is a chunk of its own; if the pool
+    /// is low, or it is tiny and many lie unread (`crowded`), it is a copy now, in a block that has room for more.
+    bool join(chunk& last, chunk& next, bool crowded) noexcept;
+    /// Whether the bytes have left the pool.
+    [[nodiscard]] static bool is_copy(const chunk& taken) noexcept { return !taken.pool_; }
     /// The first `n` bytes of `whole` as a chunk of their own, which keeps the same entry. The rest stays in `whole`.
     static chunk share(chunk& whole, std::size_t n) noexcept;
     /// Adds `next` to `before`, if it follows it in memory.
@@ -100,7 +107,11 @@ public:
         std::size_t pinned_max = 0;      ///< the most there ever were
     };
     [[nodiscard]] const counters& counts() const noexcept { return counts_; }
-    void count_starved() noexcept { ++counts_.starved; }
+    /// A receive got ENOBUFS.
+    void count_starved() noexcept {
+        ++counts_.starved;
+        asks_per_entry_ = 1;
+    }
 
 private:
     friend class chunk;
@@ -124,19 +135,27 @@ private:
         bool in_ring = false;
     };
 
+    [[nodiscard]] bool wants_out(const chunk& taken) const noexcept;
+    void move_out(chunk& taken, std::size_t capacity) noexcept;
+    static bool append(chunk& last, chunk& next) noexcept;
     void allocate(std::size_t size, std::size_t entry_size);
     void provide(std::uint32_t number) noexcept;
     void release(std::uint32_t number) noexcept;
     void look_after_starved() noexcept;
+    [[nodiscard]] std::size_t room_for_asks() const noexcept;
+    bool serve_one() noexcept;
     [[nodiscard]] bool somebody_starves() const noexcept {
         return !starved_.empty() || !asked_in_vain_.empty();
     }
-    /// Of those who starve, how many may find something in one entry.
-    [[nodiscard]] std::size_t served_by_an_entry() const noexcept { return incremental_ ? 4 : 1; }
-    void lend_spares() noexcept;
+    void lend() noexcept;
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
-    /// The first few are kept back, and lent to the kernel when nothing else is left.
+    [[nodiscard]] bool is_for_datagrams() const noexcept {
+        return group_ == pool_group::datagrams || group_ == pool_group::trains;
+    }
+    /// The first few are kept back, and lent to the kernel when nothing else is left. Streams have the reserve.
     [[nodiscard]] std::size_t spares() const noexcept {
+        if (!is_for_datagrams())
+            return 0;
         return entries_.size() < 16 ? 1 : entries_.size() / 16;
     }
     [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
@@ -154,9 +173,13 @@ private:
     patience patience_{*this};
     unsigned long long came_back_ = 0;  // entries, except the spare ones
     unsigned long long came_back_before_ = 0;
-    bool lending_ = false;
+    bool lending_ = false;       // no entry came back for a while: the spares, or the reserve, are used
     bool is_exhausted_ = false;  // the kernel has used up all, and those whom it told so come first
     bool declined_ = false;
+    // How many of those that starve may ask for one free entry: 1 after an ENOBUFS, then more, where an entry takes the bytes
+    // of several.
+    std::uint8_t asks_per_entry_ = asks_per_entry_max;
+    static constexpr std::uint8_t asks_per_entry_max = 4;
     counters counts_;
 };
 

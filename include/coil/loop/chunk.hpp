@@ -61,6 +61,7 @@ private:
 
     void release() noexcept;
     void move_to(std::byte* block) noexcept;
+    [[nodiscard]] std::uint32_t capacity() const noexcept;
 
     void take(chunk& other) noexcept {
         pool_ = std::exchange(other.pool_, nullptr);

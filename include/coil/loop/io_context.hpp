@@ -68,6 +68,9 @@ public:
         std::size_t pool_size = 4 << 20;  ///< bytes of the pool of buffers that the kernel fills
         std::size_t ahead_max =
             256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
+        std::size_t held_max =
+            16 << 20;  ///< bytes that all streams together hold beside the pool: from then on each gets one
+                       ///< small piece at a time, and an unread byte stops it
         std::size_t datagram_max =
             2048;  ///< bytes of the largest datagram that a `recvfrom_stream` receives whole
         bool spin =
@@ -130,6 +133,9 @@ public:
     /// A second one, a quarter of its size, for streams that bring more at a time than an entry of pool() takes. There is
     /// none where those entries are large (since 6.12), or no memory is left.
     [[nodiscard]] buffer_pool* bulk_pool() noexcept;
+    /// Small entries for streams that have waited for one of pool() too long. What comes into them is copied out when it
+    /// arrives, so they never run out. Made with pool().
+    [[nodiscard]] buffer_pool& reserve_pool() noexcept { return *pools_[pools_count - 1]; }
 
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
@@ -153,6 +159,7 @@ public:
         unsigned long long ahead_stops = 0;  ///< streams that had received as much ahead as they may
         unsigned long long starved = 0;      ///< receives that found the pool empty (ENOBUFS)
         unsigned long long copied = 0;       ///< chunks that were copied out, as the pool was low
+        unsigned long long held = 0;         ///< bytes of memory that these copies take now
         unsigned long long pinned = 0;       ///< entries of the pool that chunks hold now
         unsigned long long pinned_max = 0;   ///< the most there ever were
     };
@@ -214,6 +221,11 @@ public:
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
     /// Bytes that a stream may hold unread.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
+    /// Counts the memory of chunks that were copied out of a pool, until they are destroyed or detached.
+    void hold(std::size_t bytes) noexcept { held_ += bytes; }
+    void hold_no_longer(std::size_t bytes) noexcept { held_ -= bytes; }
+    [[nodiscard]] std::size_t held() const noexcept { return held_; }
+    [[nodiscard]] bool may_hold_more() const noexcept { return held_ < options_.held_max; }
     /// A pool has nothing left for the kernel: those who starve are to be served.
     void pool_is_exhausted() noexcept { is_pool_exhausted_ = true; }
     /// Shares buffers with the kernel. Throws what it says.
@@ -300,7 +312,9 @@ private:
     steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
     unsigned sent_directly_ = 0;                                 // in this iteration
     owned<ring::ring> ring_;
-    owned<buffer_pool> pools_[4];  // by group; what records have received is in them
+    static constexpr std::size_t pools_count = 5;
+    std::size_t held_ = 0;
+    owned<buffer_pool> pools_[pools_count];  // by group; what records have received is in them
     owned<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};

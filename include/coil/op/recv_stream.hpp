@@ -74,7 +74,8 @@ static_assert(sizeof(next_chunk) <= 88);
 ///     while (auto chunk = co_await incoming.next())        // empty: the peer has finished sending
 ///         co_await coil::write(peer, *chunk);              // the bytes go back to the pool with the chunk
 ///
-/// While it lives bytes are received ahead of `next()`: up to `io_context::options::ahead_max`, then the peer has to wait.
+/// While it lives bytes are received ahead of `next()`: up to `io_context::options::ahead_max`, then the peer has to wait. While
+/// the pool is low that is 16 KiB, and when all streams together hold `held_max` beside the pool, nothing.
 /// They belong to the socket: if this is dropped, the next `recv`, or the next stream, gets them first.
 ///
 /// Lifetime: it may outlive the socket and the context; next() fails then.
