@@ -13,6 +13,7 @@
 #include <coil/loop/operation.hpp>
 
 #include "loop/attendance.hpp"
+#include "loop/context_life.hpp"
 #include "loop/datagram_layout.hpp"
 #include "loop/tags.hpp"
 #include "loop/ticks.hpp"

@@ -10,6 +10,7 @@
 #include <coil/loop/operation.hpp>
 
 #include "loop/attendance.hpp"
+#include "loop/context_life.hpp"
 #include "loop/descriptor_table.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"

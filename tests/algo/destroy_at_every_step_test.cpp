@@ -337,7 +337,7 @@ TEST(DestroyAtEveryStep, OnAnotherThread) {
     });
 }
 
-TEST(DestroyAtEveryStep, OnAnotherThreadAfterItsOwnHasEnded) {
+TEST(DestroyAtEveryStep, AfterItsThreadHasEnded) {
     end_at_every_step([](stage& at, const story& what, int steps) {
         bool is_over = false;
         std::thread([&] { is_over = play(at, what, steps); }).join();
@@ -358,7 +358,7 @@ TEST(DestroyAtEveryStep, OnItsNextOwnersThread) {
     });
 }
 
-TEST(DestroyAtEveryStepDeathTest, ByItsOwnTaskIsRefusedInWords) {
+TEST(DestroyAtEveryStepDeathTest, ByItsOwnTaskIsNamed) {
     for (const story& each: stories) {
         SCOPED_TRACE(each.name);
         const auto end = [&] {

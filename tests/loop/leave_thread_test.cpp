@@ -80,7 +80,7 @@ TEST(LeaveThread, DestructorDoesNotHoldUpOtherContexts) {
     EXPECT_FALSE(held_up);
 }
 
-TEST(LeaveThread, DestructorElsewhereWaitsForTheEndOfThread) {
+TEST(LeaveThread, DestructorElsewhereWaitsForThreadEnd) {
     scripted_context context;
     auto socket = context.connected_socket();
     co_spawn(context.io(), receive_from(socket), detached);
@@ -110,7 +110,7 @@ TEST(LeaveThread, NextOwnerWaitsForTheEndOfThread) {
 
 // The result of closing the ring was ignored: the operation ended with operation_aborted, and its frame was freed while the
 // kernel could still write into its buffer.
-TEST(LeaveThreadDeathTest, FramesStayIfTheKernelKeepsTheirBuffers) {
+TEST(LeaveThreadDeathTest, FramesStayIfBuffersAreInUse) {
     const auto stuck = [] {
         scripted_context context;
         auto socket = context.connected_socket();

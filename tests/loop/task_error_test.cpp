@@ -425,7 +425,7 @@ async_generator<int> sleep_in_a_generator() {
 }
 
 // The exception was swallowed, and the frame leaked.
-TEST(TaskErrorDeathTest, OfADestructorAtTheContextsEndIsNamed) {
+TEST(TaskErrorDeathTest, ADestructorThatThrowsIsNamed) {
     const auto end = [](task<> (*tell)()) {
         scripted_context context;
         co_spawn(context.io(), tell, detached);

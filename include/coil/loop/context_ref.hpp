@@ -4,71 +4,17 @@
 
 #include <coil/version.hpp>
 
-#include <atomic>
 #include <utility>
-
-#include <coil/base/assert.hpp>
 
 namespace coil::COIL_ABI {
 
 class io_context;
 
 namespace detail {
-
-/// A small block that outlives its io_context while something refers to it. It answers two questions:
-///
-///     handle, on the context's thread:  has the context ended?
-///     any other thread:                 may I touch the context now, and be sure that it stays until I have left?
-///
-/// Memory:  visitors_ = 2 * (threads inside) + (1 once the context has ended)
-/// Threads: any, except context() and end(), which are for the context's thread.
-class context_life {
-public:
-    explicit context_life(io_context& context) noexcept : context_(&context) {}
-    context_life(const context_life&) = delete;
-    context_life& operator=(const context_life&) = delete;
-
-    /// Null once the context has ended.
-    [[nodiscard]] io_context* context() const noexcept { return context_.load(std::memory_order_relaxed); }
-
-    /// False if the context has ended. If true, ~io_context does not return before leave().
-    /// A caller that enters before it publishes (a post, a stop, the release of a guard) may touch the context afterwards,
-    /// although the loop may already have returned from run().
-    [[nodiscard]] bool enter() noexcept {
-        // Acquire: nothing of the visit comes before. The publishing step that follows releases this count to the loop.
-        if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
-            return true;
-        leave();
-        return false;
-    }
-    // Release: pairs with the acquire in end(). This is the visitor's last access.
-    void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
-
-    /// Refuses further visitors and waits for those that are inside. The last step of ~io_context that needs the context.
-    void end() noexcept;
-
-    void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    void release() noexcept {
-        // Release: accesses of this thread come before the deletion. Acquire: on the thread that deletes.
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-            delete this;
-    }
-
-private:
-    static constexpr unsigned ended = 1;
-    static constexpr unsigned visitor = 2;
-
-    ~context_life() = default;
-
-    std::atomic<unsigned> references_{1};
-    std::atomic<unsigned> visitors_{0};
-    std::atomic<io_context*> context_;
-};
-
-}  // namespace detail
+class context_life;
+}
 
 /// A reference to an io_context that may end first: what sockets, timers, resolvers and work guards hold.
-///
 /// Cost: a copy is one locked instruction.
 class context_ref {
 public:
@@ -77,34 +23,25 @@ public:
     explicit context_ref(io_context& context) noexcept;
     /// Takes over a reference.
     explicit context_ref(detail::context_life* life) noexcept : life_(life) {}
-    context_ref(const context_ref& other) noexcept : life_(other.life_) {
-        if (life_)
-            life_->add_reference();
-    }
+    context_ref(const context_ref& other) noexcept;
     context_ref(context_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
-    context_ref& operator=(context_ref other) noexcept {
-        std::swap(life_, other.life_);
-        return *this;
-    }
+    context_ref& operator=(context_ref other) noexcept { return std::swap(life_, other.life_), *this; }
     ~context_ref() {
         if (life_)
-            life_->release();
+            release();
     }
 
     /// Null if it refers to no context, or to one that has ended.
-    [[nodiscard]] io_context* get() const noexcept { return life_ ? life_->context() : nullptr; }
+    [[nodiscard]] io_context* get() const noexcept;
+    /// Aborts with a message where get() is null.
+    [[nodiscard]] io_context& operator*() const noexcept;
     /// Whether it refers to a context, also to one that has ended.
     [[nodiscard]] explicit operator bool() const noexcept { return life_ != nullptr; }
-    [[nodiscard]] io_context& operator*() const noexcept {
-        io_context* context = get();
-        COIL_PRECONDITION(context,
-                          "context() of a handle without an io_context: it was default constructed, or its "
-                          "io_context has ended; keep the io_context alive longer than what uses it");
-        return *context;
-    }
     [[nodiscard]] detail::context_life* life() const noexcept { return life_; }
 
 private:
+    void release() noexcept;
+
     detail::context_life* life_ = nullptr;
 };
 

@@ -437,14 +437,7 @@ public:
     }
     ~work_guard() { reset(); }
 
-    void reset() noexcept {
-        const context_ref released = std::move(context_);
-        detail::context_life* life = released.life();
-        if (!life || !life->enter())
-            return;
-        life->context()->guard_released();
-        life->leave();
-    }
+    void reset() noexcept;
 
 private:
     context_ref context_;

@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <atomic>
+
+namespace coil::COIL_ABI {
+
+class io_context;
+
+namespace detail {
+
+/// A small block that outlives its io_context while something refers to it. It answers two questions:
+///
+///     handle, on the context's thread:  has the context ended?
+///     any other thread:                 may I touch the context now, and be sure that it stays until I have left?
+///
+/// Memory:  visitors_ = 2 * (threads inside) + (1 once the context has ended)
+/// Threads: any, except context() and end(), which are for the context's thread.
+class context_life {
+public:
+    explicit context_life(io_context& context) noexcept : context_(&context) {}
+    context_life(const context_life&) = delete;
+    context_life& operator=(const context_life&) = delete;
+
+    /// Null once the context has ended.
+    [[nodiscard]] io_context* context() const noexcept { return context_.load(std::memory_order_relaxed); }
+
+    /// False if the context has ended. If true, ~io_context does not return before leave().
+    /// A caller that enters before it publishes (a post, a stop, the release of a guard) may touch the context afterwards,
+    /// although the loop may already have returned from run().
+    [[nodiscard]] bool enter() noexcept {
+        // Acquire: nothing of the visit comes before. The publishing step that follows releases this count to the loop.
+        if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
+            return true;
+        leave();
+        return false;
+    }
+    // Release: pairs with the acquire in end(). This is the visitor's last access.
+    void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
+
+    /// Refuses further visitors and waits for those that are inside. The last step of ~io_context that needs the context.
+    void end() noexcept;
+
+    void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        // Release: accesses of this thread come before the deletion. Acquire: on the thread that deletes.
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            delete this;
+    }
+
+private:
+    static constexpr unsigned ended = 1;
+    static constexpr unsigned visitor = 2;
+
+    ~context_life() = default;
+
+    std::atomic<unsigned> references_{1};
+    std::atomic<unsigned> visitors_{0};
+    std::atomic<io_context*> context_;
+};
+
+}  // namespace detail
+
+}  // namespace coil::COIL_ABI
