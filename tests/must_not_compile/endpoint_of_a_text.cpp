@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// first: write_make_address_around_the_text
+// first: write_make_address
 
 #include <coil/net/tcp.hpp>
 

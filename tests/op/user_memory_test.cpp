@@ -84,18 +84,6 @@ TEST(UserMemory, FindsEachOfSeveralBuffers) {
                  dead_when_given);
 }
 
-TEST(UserMemory, FindsAFreedArrayOfBuffers) {
-    EXPECT_DEATH(tell([](tcp::socket& socket) -> task<> {
-                     std::array<char, 10> alive{};
-                     auto buffers = std::make_unique<std::array<mutable_buffer, 1>>();
-                     (*buffers)[0] = alive;
-                     auto what = socket.recv(mutable_buffers(*buffers));
-                     buffers.reset();
-                     co_await std::move(what);
-                 }),
-                 "AddressSanitizer: heap-use-after-free");
-}
-
 // Frees the buffer while the kernel has it, and then does `step`.
 void free_in_flight(const std::function<void(scripted_context&, tcp::socket&)>& step) {
     scripted_context context;

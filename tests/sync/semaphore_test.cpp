@@ -95,7 +95,8 @@ TEST(Semaphore, APermitGoesBackOnce) {
     auto one = places.try_acquire_permit();
     auto two = places.try_acquire_permit();
     EXPECT_TRUE(one && two);
-    EXPECT_FALSE(places.try_acquire_permit());
+    const auto none = places.try_acquire_permit();
+    EXPECT_FALSE(none);
     one = std::move(two);
     EXPECT_EQ(places.available(), 1u);
 }

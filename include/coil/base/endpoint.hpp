@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 
 namespace coil::COIL_ABI::detail {
-struct write_make_address_around_the_text {};  // the compiler prints this name in its error
+struct write_make_address {};  // the compiler prints this name in its error
 }  // namespace coil::COIL_ABI::detail
 
 namespace coil::COIL_ABI::ip {
@@ -95,8 +95,7 @@ public:
     constexpr basic_endpoint(const Protocol& protocol, std::uint16_t port) noexcept
         : endpoint(protocol.family() == AF_INET6 ? ip::address(address_v6()) : ip::address(), port) {}
     constexpr explicit basic_endpoint(const endpoint& other) noexcept : endpoint(other) {}
-    basic_endpoint(std::string_view address, std::uint16_t port,
-                   coil::detail::write_make_address_around_the_text = {}) = delete;
+    basic_endpoint(std::string_view text, std::uint16_t, coil::detail::write_make_address = {}) = delete;
 
     constexpr Protocol protocol() const noexcept {
         return family() == AF_INET6 ? Protocol::v6() : Protocol::v4();

@@ -75,6 +75,7 @@ public:
     ///            resumed. A cancel meets what the body awaits, which throws there: so it usually ends the body.
     ///            Destroyed while it waits, it destroys the body, where that stands.
     /// Overlap:   none: error::operation_in_progress.
+    /// Moves:     what it gives points to this generator until its await begins: await it before the generator is moved.
     next_description next() noexcept;
 
 private:

@@ -255,7 +255,7 @@ public:
     template <std::integral Port>
     void resolve(std::string_view host, Port, coil::detail::write_the_port_as_a_text = {}) = delete;
     template <std::integral Port>
-    void resolve(const Protocol& protocol, std::string_view host, Port,
+    void resolve(const Protocol&, std::string_view, Port,
                  coil::detail::write_the_port_as_a_text = {}) = delete;
 
     /// What an endpoint is called: an `endpoint_name`. Where nobody knows, the numbers are its name.

@@ -15,6 +15,10 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+struct name_the_permit_or_it_is_given_back_at_once {};  // the compiler prints this name in its error
+}  // namespace detail
+
 class semaphore;
 
 /// A permit of a semaphore, which goes back when this is destroyed, or released. Empty: none.
@@ -32,7 +36,9 @@ public:
     }
     ~semaphore_permit() { release(); }
 
-    [[nodiscard]] explicit operator bool() const noexcept { return semaphore_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const& noexcept { return semaphore_ != nullptr; }
+    template <class = detail::name_the_permit_or_it_is_given_back_at_once>
+    explicit operator bool() const&& = delete;
 
     /// Gives it back early. A no-op if empty.
     void release() noexcept;
