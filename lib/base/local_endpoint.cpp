@@ -54,17 +54,41 @@ void endpoint::set(std::string_view name) noexcept {
     size_ = static_cast<unsigned char>(name.size());
 }
 
+namespace {
+
+// The bytes of the character at the front of a text, if a terminal prints them, else 0. A peer chooses its name, and may
+// put control characters into it: those below 0x20, and on a terminal that does not decode UTF-8 also the bytes 0x80 to
+// 0x9f (C1, with CSI among them). So a character of UTF-8 counts only if its encoding has none of these bytes.
+std::size_t printable_size(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    if (byte(0) < 0x80)
+        return byte(0) >= 0x20 && byte(0) != 0x7f ? 1 : 0;
+    const std::size_t size = byte(0) < 0xc3   ? 0
+                             : byte(0) < 0xe0 ? 2
+                             : byte(0) < 0xf0 ? 3
+                             : byte(0) < 0xf5 ? 4
+                                              : 0;
+    if (size == 0 || size > text.size())
+        return 0;
+    for (std::size_t at = 1; at < size; ++at)
+        if (byte(at) < 0xa0 || byte(at) > 0xbf)
+            return 0;
+    return size;
+}
+
+}  // namespace
+
 std::string endpoint::to_string() const {
     if (is_unnamed())
         return "(unnamed)";
     std::string text;
-    for (const char each: path().substr(is_abstract() ? 1 : 0)) {
-        const auto byte = static_cast<unsigned char>(each);
-        if (byte >= 0x20 && byte != 0x7f) {
-            text += each;  // of UTF-8, too
-        } else {
-            append_hex(text.append("\\x"), byte);
-        }
+    for (std::string_view left = path().substr(is_abstract() ? 1 : 0); !left.empty();) {
+        const std::size_t printable = printable_size(left);
+        if (printable == 0)
+            append_hex(text.append("\\x"), static_cast<unsigned char>(left.front()));
+        else
+            text += left.substr(0, printable);
+        left.remove_prefix(std::max<std::size_t>(printable, 1));
     }
     return is_abstract() ? "@" + text : text;
 }

@@ -131,4 +131,25 @@ TEST(LocalEndpoint, IsOrderedPrintedAndHashed) {
     EXPECT_EQ(some.size(), 2u);
 }
 
+// A peer chooses its abstract name, which stands in the texts of errors: no byte of it may control a terminal.
+TEST(LocalEndpoint, ShowsNoControlCharacters) {
+    for (int first = 1; first < 256; ++first) {
+        for (int second = 1; second < 256; ++second) {
+            const char name[] = {'\0', 'a', static_cast<char>(first), static_cast<char>(second), 'z'};
+            const std::string text = endpoint(std::string_view(name, sizeof name)).to_string();
+            for (const char each: text) {
+                const auto byte = static_cast<unsigned char>(each);
+                ASSERT_FALSE(byte < 0x20 || (byte >= 0x7f && byte < 0xa0)) << first << " " << second;
+            }
+        }
+    }
+}
+
+TEST(LocalEndpoint, ShowsUtf8WithoutControlBytes) {
+    EXPECT_EQ(endpoint("/tmp/\xc3\xa9\xe2\xbf\xb0").to_string(), "/tmp/\xc3\xa9\xe2\xbf\xb0");
+    EXPECT_EQ(endpoint("/tmp/\xc3\x9c").to_string(), "/tmp/\\xc3\\x9c");  // 0x9c is C1's ST
+    EXPECT_EQ(endpoint("/tmp/\xc3").to_string(), "/tmp/\\xc3");
+    EXPECT_EQ(endpoint("/tmp/\xa9").to_string(), "/tmp/\\xa9");
+}
+
 }  // namespace
