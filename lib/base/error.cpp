@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include <coil/base/error.hpp>
 
+#include <string_view>
+
 #include <coil/base/outcome.hpp>
+
+#include "base/usual_cause.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
@@ -44,9 +48,19 @@ public:
     }
 };
 
+// The first word of the text is the call: "connect to 127.0.0.1:7777", "recv (peer 127.0.0.1:7777)".
+std::string with_cause(std::error_code code, const std::string& what) {
+    if (code.category() != std::system_category() && code.category() != std::generic_category())
+        return what;
+    const std::string_view call = std::string_view(what).substr(0, what.find_first_of(" ("));
+    const std::string_view cause = usual_cause(call, code.value());
+    return what.empty() && !cause.empty() ? std::string(cause.substr(1)) : what + std::string(cause);
+}
+
 // With an empty prefix std::system_error would begin its text with ": ".
 std::system_error make_error(std::error_code code, const std::string& what) {
-    return what.empty() ? std::system_error(code) : std::system_error(code, what);
+    const std::string text = with_cause(code, what);
+    return text.empty() ? std::system_error(code) : std::system_error(code, text);
 }
 
 }  // namespace
@@ -62,7 +76,7 @@ transfer_error::transfer_error(std::error_code code, const std::string& what, st
 void throw_failure(std::error_code code, const std::string& what, bool is_transfer,
                    std::size_t bytes_transferred) {
     if (is_transfer || bytes_transferred > 0)
-        throw transfer_error(code, what, bytes_transferred);
+        throw transfer_error(code, with_cause(code, what), bytes_transferred);
     throw make_error(code, what);
 }
 
@@ -77,7 +91,7 @@ std::exception_ptr make_failure(std::error_code code, const std::string& what, b
                                 std::size_t bytes_transferred) noexcept {
     try {
         if (is_transfer || bytes_transferred > 0)
-            return std::make_exception_ptr(transfer_error(code, what, bytes_transferred));
+            return std::make_exception_ptr(transfer_error(code, with_cause(code, what), bytes_transferred));
         return std::make_exception_ptr(make_error(code, what));
     } catch (...) {
         return nullptr;

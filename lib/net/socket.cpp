@@ -13,46 +13,36 @@
 #include <coil/loop/io_context.hpp>
 
 #include "base/address_text.hpp"
+#include "base/usual_cause.hpp"
 #include "op/recvfrom_queue.hpp"
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
 
-// If a call failed, throws with what was tried in the text. `what` makes the text, and is called only then: a call that
-// succeeds must not pay for it.
+// If a call failed, throws with what was tried and the usual cause in the text: "bind to 0.0.0.0:80 (...)". `tried` makes
+// its part of the text, and is called only then: a call that succeeds must not pay for it.
 template <class Text>
-void check(int result, const Text& what) {
+void check(int result, const char* call, const Text& tried, const call_subject& of = {}) {
     if (result < 0) [[unlikely]]
-        throw_failure(system_error_code(-result), what());
+        throw std::system_error(system_error_code(-result),
+                                std::string(call) + tried() + usual_cause(call, -result, of));
 }
-void check(int result, const char* what) {
+void check(int result, const char* call) {
     if (result < 0) [[unlikely]]
-        throw_failure(system_error_code(-result), what);
+        throw_failure(system_error_code(-result), call);
 }
 
-std::string name_of_option(const char* call, int level, int name) {
-    return std::string(call) + "(" + std::to_string(level) + ", " + std::to_string(name) + ")";
+std::string text_of_option(int level, int name) {
+    return "(" + std::to_string(level) + ", " + std::to_string(name) + ")";
 }
 
-// What a user lacks who may not have such a socket.
-const char* lacking(int result, int type, int protocol) {
-    const bool is_icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
-    if (type == SOCK_RAW && result == -EPERM)
-        return is_icmp
-                   ? " (raw ICMP: needs the capability CAP_NET_RAW; for echo requests ip::ping does without)"
-                   : " (SOCK_RAW: needs the capability CAP_NET_RAW)";
-    if (type == SOCK_DGRAM && is_icmp && result == -EACCES)
-        return " (ping: the sysctl net.ipv4.ping_group_range does not include the user's group; raw ICMP needs the "
-               "capability CAP_NET_RAW)";
-    return "";
-}
-
-// A socket's file stays when its server ends.
-const char* taken(int result, int family) {
-    return family == AF_UNIX && result == -EADDRINUSE
-               ? " (there is such a file: if no server has it any more, remove it)"
-               : "";
+int port_of(const sockaddr& address) noexcept {
+    switch (address.sa_family) {
+    case AF_INET: return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+    case AF_INET6: return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+    default: return -1;
+    }
 }
 
 using name_call = int (ring::kernel::*)(int, sockaddr*, unsigned*);
@@ -80,7 +70,7 @@ void basic_socket::open(int family, int type, int protocol) {
     if (is_open())
         throw_failure(error::already_open, "open");
     const int number = handle_.record().open_number(family, type, protocol);
-    check(number, [&] { return std::string("socket") + lacking(number, type, protocol); });
+    check(number, "socket", [] { return ""; }, {family, -1, type, protocol});
 }
 
 void basic_socket::assign(int number) {
@@ -94,7 +84,8 @@ void basic_socket::assign(int number) {
 void basic_socket::bind(const void* address, socklen_t size) {
     const auto* local = static_cast<const sockaddr*>(address);
     const int result = is_open() ? context().kernel().bind(handle_.number(), local, size) : -EBADF;
-    check(result, [&] { return "bind to " + address_text(local, size) + taken(result, local->sa_family); });
+    check(result, "bind", [&] { return " to " + address_text(local, size); },
+          {local->sa_family, port_of(*local), 0, 0});
 }
 
 void basic_socket::listen(int backlog) {
@@ -147,7 +138,7 @@ void basic_socket::set_option(int level, int name, const void* value, std::size_
     check(is_open() ? context().kernel().setsockopt(handle_.number(), level, name, value,
                                                     static_cast<unsigned>(size))
                     : -EBADF,
-          [&] { return name_of_option("setsockopt", level, name); });
+          "setsockopt", [&] { return text_of_option(level, name); });
     if (level == SOL_SOCKET && name == SO_LINGER)
         handle_.record().set_may_linger();
     if (level == IPPROTO_UDP && name == UDP_GRO)
@@ -175,7 +166,7 @@ bool basic_socket::close_on_exec() const { return control(F_GETFD) & FD_CLOEXEC;
 void basic_socket::get_option(int level, int name, void* value, std::size_t& size) const {
     auto written = static_cast<unsigned>(size);
     check(is_open() ? context().kernel().getsockopt(handle_.number(), level, name, value, &written) : -EBADF,
-          [&] { return name_of_option("getsockopt", level, name); });
+          "getsockopt", [&] { return text_of_option(level, name); });
     size = written;
 }
 

@@ -81,6 +81,8 @@ private:
 
 /// Throws `std::system_error` with the text "what: message", or the message alone if `what` is empty; a
 /// `transfer_error` if it is a transfer or bytes were moved.
+/// If `what` begins with the name of a system call, and its error has one usual cause, the text names that and the
+/// remedy: "accept (the acceptor does not listen: call listen() before accept()): Invalid argument".
 [[noreturn]] void throw_failure(std::error_code code, const std::string& what, bool is_transfer = false,
                                 std::size_t bytes_transferred = 0);
 
