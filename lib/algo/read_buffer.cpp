@@ -139,7 +139,14 @@ void read_buffer::received(std::size_t n) noexcept {
 }
 
 void read_buffer::consume(std::size_t n) noexcept {
-    COIL_ASSERT(!is_in_use());  // not while a read is pending
+    COIL_PRECONDITION(
+        !is_in_use(),
+        "buffered_reader: consume() or take() while a task reads from it; let that await end first");
+    if (n > size()) [[unlikely]] {
+        report_mistake(
+            "buffered_reader: consume() of more bytes than it holds; consume at most leftover().size()");
+        n = size();
+    }
     shrink(n);
     without_ -= std::min(without_, n);
 }

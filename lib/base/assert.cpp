@@ -13,6 +13,16 @@ void say(const char* text) noexcept {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
 }
 
+void say_mistake(const char* mistake, const char* detail) noexcept {
+    say("coil: ");
+    say(mistake);
+    if (detail) {
+        say(": ");
+        say(detail);
+    }
+    say("\n");
+}
+
 }  // namespace
 
 void check_failed(const char* what, const char* file, int line) noexcept {
@@ -33,14 +43,14 @@ void check_failed(const char* what, const char* file, int line) noexcept {
 }
 
 void precondition_failed(const char* mistake, const char* detail) noexcept {
-    say("coil: ");
-    say(mistake);
-    if (detail) {
-        say(": ");
-        say(detail);
-    }
-    say("\n");
+    say_mistake(mistake, detail);
     std::abort();
+}
+
+void report_mistake(const char* mistake, const char* detail) noexcept {
+    say_mistake(mistake, detail);
+    if (asserts_enabled())
+        std::abort();
 }
 
 bool asserts_enabled() noexcept {

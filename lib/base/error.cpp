@@ -59,8 +59,7 @@ std::string with_cause(std::error_code code, const std::string& what) {
 
 // With an empty prefix std::system_error would begin its text with ": ".
 std::system_error make_error(std::error_code code, const std::string& what) {
-    const std::string text = with_cause(code, what);
-    return text.empty() ? std::system_error(code) : std::system_error(code, text);
+    return what.empty() ? std::system_error(code) : std::system_error(code, what);
 }
 
 }  // namespace
@@ -77,7 +76,7 @@ void throw_failure(std::error_code code, const std::string& what, bool is_transf
                    std::size_t bytes_transferred) {
     if (is_transfer || bytes_transferred > 0)
         throw transfer_error(code, with_cause(code, what), bytes_transferred);
-    throw make_error(code, what);
+    throw make_error(code, with_cause(code, what));
 }
 
 void detail::throw_outcome(std::error_code error, const std::exception_ptr& exception, bool is_transfer,
@@ -92,7 +91,7 @@ std::exception_ptr make_failure(std::error_code code, const std::string& what, b
     try {
         if (is_transfer || bytes_transferred > 0)
             return std::make_exception_ptr(transfer_error(code, with_cause(code, what), bytes_transferred));
-        return std::make_exception_ptr(make_error(code, what));
+        return std::make_exception_ptr(make_error(code, with_cause(code, what)));
     } catch (...) {
         return nullptr;
     }

@@ -14,7 +14,12 @@ thread_local const char this_thread{};
 
 }  // namespace
 
-inplace_stop_source::~inplace_stop_source() { COIL_ASSERT(!callbacks_); }
+inplace_stop_source::~inplace_stop_source() {
+    COIL_PRECONDITION(
+        !callbacks_,
+        "inplace_stop_source: destroyed while a callback or a stop_when uses its token; declare the "
+        "source before them");
+}
 
 // The lock is held for a few instructions; its holder may have lost its CPU, then it is yielded to.
 std::uint8_t inplace_stop_source::lock() const noexcept {

@@ -95,8 +95,9 @@ public:
         }
         arrived_.notify_all();
         for (std::thread& each: threads_) {
-            COIL_CHECK(each.get_id() !=
-                       std::this_thread::get_id());  // a pool isn't destroyed by what it runs
+            COIL_PRECONDITION(
+                each.get_id() != std::this_thread::get_id(),
+                "thread_pool: destroyed by a function that runs in it; destroy it on another thread");
             each.join();
         }
     }

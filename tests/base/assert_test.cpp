@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/mistake.hpp"
+
 namespace {
 
 TEST(Precondition, PrintsTheMistakeInWords) {
@@ -18,5 +20,10 @@ TEST(Precondition, AppendsTheDetail) {
 }
 
 TEST(Precondition, DoesNothingIfItHolds) { COIL_PRECONDITION(true, "never printed"); }
+
+TEST(ReportMistake, AbortsOnlyWithAssertions) {
+    coil::test::expect_mistake([] { coil::report_mistake("event: destroyed too early", "at a.cpp:7"); },
+                               "^coil: event: destroyed too early: at a.cpp:7\n$");
+}
 
 }  // namespace

@@ -415,7 +415,7 @@ TEST(AsyncGeneratorDeathTest, DestroyedWhileItsNextValueIsAwaitedStopsTheProgram
             loop.run();
             values.reset();
         },
-        "check failed: !frame_");
+        "async_generator: moved, assigned to or destroyed while a task awaits its next value");
 }
 
 // ---- on a real context -------------------------------------------------------------------------------------------------

@@ -256,7 +256,7 @@ TEST(TaskDeathTest, AwaitingOneTwiceStopsTheProgram) {
             };
             loop.run(parent());
         },
-        "check failed: frame_");
+        "task: awaited twice, or moved from");
 }
 
 // ---- destruction -----------------------------------------------------------------------------------------------------

@@ -454,8 +454,9 @@ TEST(OneShotDeathTest, CompletingTwiceStops) {
     one_shot<int> answer;
     auto completer = answer.get_completer();
     completer.set_value(1);
-    EXPECT_DEATH(completer.set_value(2), "state_");
-    EXPECT_DEATH(static_cast<void>(answer.get_completer()), "promised");
+    EXPECT_DEATH(completer.set_value(2), "one_shot: completed twice");
+    EXPECT_DEATH(completer.set_exception(nullptr), "one_shot: completed twice");
+    EXPECT_DEATH(static_cast<void>(answer.get_completer()), "one_shot: get_completer\\(\\) called twice");
 }
 
 // ---- races -----------------------------------------------------------------------------------------------------------

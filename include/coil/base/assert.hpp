@@ -22,6 +22,9 @@ namespace coil::COIL_ABI {
 /// Prints "coil: <mistake>" and, if there is one, ": <detail>", and aborts. Async-signal-safe.
 [[noreturn]] void precondition_failed(const char* mistake, const char* detail = nullptr) noexcept;
 
+/// Prints the same. Aborts only if the library was built with its assertions: for mistakes that a program survives.
+void report_mistake(const char* mistake, const char* detail = nullptr) noexcept;
+
 /// Whether the library that this program is linked with was built with its assertions.
 [[nodiscard]] bool asserts_enabled() noexcept;
 

@@ -85,7 +85,10 @@ private:
 
     handle release() noexcept {
         // While its next value is awaited it stays where it is.
-        COIL_CHECK(!frame_ || !frame_.promise().is_running());
+        COIL_PRECONDITION(
+            !frame_ || !frame_.promise().is_running(),
+            "async_generator: moved, assigned to or destroyed while a task awaits its next value; "
+            "let that await end first");
         return std::exchange(frame_, nullptr);
     }
     void destroy() noexcept {

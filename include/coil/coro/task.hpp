@@ -216,7 +216,7 @@ class [[nodiscard("co_await it")]] task<T>::operation : private detail::awaited_
 public:
     operation(task child, environment& env) noexcept
         : awaited_task(std::exchange(child.frame_, nullptr), env) {
-        COIL_CHECK(frame_);  // a task can be awaited once
+        COIL_PRECONDITION(frame_, "task: awaited twice, or moved from; a task is awaited once");
     }
 
     bool await_ready() const noexcept { return false; }

@@ -232,6 +232,11 @@ struct [[nodiscard("co_await it")]] one_shot_description {
     one_shot_operation<T> operation_in(environment& task) const noexcept { return {from, task}; }
 };
 
+namespace detail {
+inline constexpr const char* completed_twice =
+    "one_shot: completed twice, or by a moved-from completer; a completer sets one result";
+}
+
 template <class T>
 one_shot<T>::~one_shot() {
     if (state_)
@@ -240,7 +245,9 @@ one_shot<T>::~one_shot() {
 
 template <class T>
 auto one_shot<T>::get_completer() noexcept -> completer {
-    COIL_CHECK(state_ && !state_->promised);  // it is completed once, by one
+    COIL_PRECONDITION(state_, "one_shot: get_completer() of a moved-from one_shot");
+    COIL_PRECONDITION(!state_->promised,
+                      "one_shot: get_completer() called twice; one completer sets the result");
     state_->promised = true;
     return completer(state_);
 }
@@ -261,7 +268,7 @@ template <class... Value>
     requires(std::is_void_v<T> ? sizeof...(Value) == 0
                                : sizeof...(Value) == 1 && (std::convertible_to<Value, T> && ...))
 void one_shot_completer<T>::set_value(Value&&... value) {
-    COIL_CHECK(state_);  // it completes once
+    COIL_PRECONDITION(state_, detail::completed_twice);
     if constexpr (!std::is_void_v<T>)
         state_->slot.return_value(std::forward<Value>(value)...);
     std::exchange(state_, nullptr)->complete();
@@ -269,14 +276,16 @@ void one_shot_completer<T>::set_value(Value&&... value) {
 
 template <class T>
 void one_shot_completer<T>::set_error(std::error_code error) noexcept {
-    COIL_CHECK(state_ && error);
+    COIL_PRECONDITION(state_, detail::completed_twice);
+    COIL_PRECONDITION(error, "one_shot: set_error() with an error_code that is no error; use set_value()");
     state_->error = error;
     std::exchange(state_, nullptr)->complete();
 }
 
 template <class T>
 void one_shot_completer<T>::set_exception(std::exception_ptr exception) noexcept {
-    COIL_CHECK(state_ && exception);
+    COIL_PRECONDITION(state_, detail::completed_twice);
+    COIL_PRECONDITION(exception, "one_shot: set_exception() with a null exception_ptr");
     state_->exception = std::move(exception);
     std::exchange(state_, nullptr)->complete();
 }
