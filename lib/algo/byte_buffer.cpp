@@ -23,7 +23,6 @@ void buffered_operation::await_suspend(std::coroutine_handle<> waiter) {
     if (is_refused()) {
         fail(error::operation_aborted);
     } else if (buffer_->user_) {
-        COIL_ASSERT(!buffer_->user_);  // a buffered_reader, or buffered_writer, has one user at a time
         fail(error::operation_in_progress);
     } else {
         enter();

@@ -33,6 +33,9 @@ public:
         case error::already_running:
             return "called inside a task or posted function of the same io_context (co_await there, or use "
                    "sync_wait())";
+        case error::wrong_context:
+            return "the object belongs to another io_context (hand a socket over with release(), post() and "
+                   "assign(); use anything else by post())";
         }
         return "unknown error " + std::to_string(value);
     }

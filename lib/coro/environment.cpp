@@ -15,6 +15,7 @@ constexpr unsigned aborts_max = 1000;
 }  // namespace
 
 void environment::request_stop() noexcept {
+    scheduler_->require_thread("task: request_stop()");
     if (stop_requested())
         return;
     if (is_watched_)
@@ -38,14 +39,14 @@ bool environment::ended_stopped(const std::exception_ptr& exception) const noexc
 }
 
 bool awaited::refuse() noexcept {
-    if (++environment_->aborts_ == aborts_max && asserts_enabled()) {
+    if (++environment_->aborts_ == aborts_max) {
         const auto& where = environment_->where();
-        std::fprintf(
-            stderr,
-            "coil: a stopped task has awaited %u times since it was stopped, last at %s:%u: it catches "
-            "operation_aborted and goes on; let it end\n",
-            aborts_max, where.file_name(), static_cast<unsigned>(where.line()));
-        COIL_ASSERT(environment_->aborts_ < aborts_max);
+        char mistake[512];
+        std::snprintf(mistake, sizeof mistake,
+                      "a stopped task has awaited %u times since it was stopped, last at %s:%u: it catches "
+                      "operation_aborted and goes on; let it end",
+                      aborts_max, where.file_name(), static_cast<unsigned>(where.line()));
+        report_mistake(mistake);
     }
     return true;
 }

@@ -139,8 +139,8 @@ buffer_pool::buffer_pool(io_context& context, std::uint16_t group, std::size_t s
 }
 
 buffer_pool::~buffer_pool() {
-    COIL_CHECK(counts_.pinned == 0 &&
-               context_->held() == 0);  // chunks are destroyed or detached before their context
+    COIL_PRECONDITION(counts_.pinned == 0 && context_->held() == 0,
+                      "chunk: outlives its io_context; destroy it before, or detach() it to keep the bytes");
     unpoison(memory_, size());
     ::munmap(memory_, size());
 }
@@ -281,6 +281,7 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
 }
 
 void buffer_pool::release(std::uint32_t number) noexcept {
+    context_->require_thread("chunk: destroyed, reset or detached");
     entry& left = entries_[number];
     if (--left.chunks > 0)
         return;

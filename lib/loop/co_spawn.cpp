@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/co_spawn.hpp>
 
+#include <coil/coro/affinity.hpp>
 #include <coil/coro/task_failure.hpp>
 
 namespace coil::COIL_ABI {
@@ -51,7 +52,9 @@ void root_task::report() noexcept {
     context().report(detail::describe_failure(exception(), "a task spawned at", spawned_at_, environment_));
 }
 
-void join_operation_base::await_suspend(std::coroutine_handle<> waiter) noexcept {
+void join_operation_base::await_suspend(std::coroutine_handle<> waiter) {
+    if (task_ && &env().scheduler() != &task_->context())
+        throw_wrong_context(describe(), env(), task_->context().owner());
     suspend(waiter);
     if (!task_ || is_refused()) {
         task_ = nullptr;
@@ -60,8 +63,11 @@ void join_operation_base::await_suspend(std::coroutine_handle<> waiter) noexcept
         task_ = nullptr;
         error_ = error::operation_in_progress;
         env().scheduler().schedule(*this);
+    } else if (&env() == &task_->env()) {
+        task_ = nullptr;
+        error_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
+        env().scheduler().schedule(*this);
     } else {
-        COIL_ASSERT(&env().scheduler() == &task_->context());  // a task is joined on its own context
         task_->joiner_ = this;
         if (task_->is_finished())
             env().scheduler().schedule(*this);
@@ -101,6 +107,7 @@ void join_handle_base::detach() noexcept {
     root_task* task = std::exchange(task_, nullptr);
     if (!task)
         return;
+    task->context().require_thread("join_handle: dropped or detached");
     task->handle_ = nullptr;
     if (task->is_finished() && !task->joiner_ && !task->is_linked())
         task->settle();

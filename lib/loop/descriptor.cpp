@@ -177,12 +177,24 @@ descriptor_handle& descriptor_handle::operator=(descriptor_handle&& other) noexc
     return *this;
 }
 
+void descriptor_handle::check_thread(const char* call) const {
+    const io_context* context = context_.get();
+    if (context && !context->is_mine())
+        throw_failure(error::wrong_thread, call);
+}
+
+void descriptor_handle::require_thread(const char* call) const noexcept {
+    if (record_)
+        record_->context().require_thread(call);
+}
+
 descriptor& descriptor_handle::record() {
     if (!record_) {
         io_context* context = context_.get();
         if (!context)
             throw_failure(std::make_error_code(std::errc::bad_file_descriptor),
                           context_ ? "a socket whose io_context has ended" : "a socket without a context");
+        check_thread("the first use of a socket");
         record_ = &context->descriptors().allocate();
         record_->handle_ = this;
     }
@@ -197,6 +209,7 @@ descriptor_use descriptor_handle::use(int flags) {
 }
 
 void descriptor_handle::adopt(int number) {
+    check_thread("open or assign");
     COIL_ASSERT(record().in_flight_ == 0);
     record().set_number(number);
 }
@@ -206,7 +219,10 @@ void descriptor_handle::adopt_foreign(int number) {
     record_->set_may_linger();
 }
 
-void descriptor_handle::borrow(int number) { record().set_borrowed(number); }
+void descriptor_handle::borrow(int number) {
+    check_thread("borrow");
+    record().set_borrowed(number);
+}
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
@@ -216,6 +232,7 @@ void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, c
 int descriptor_handle::release() noexcept {
     if (!record_)
         return -1;
+    require_thread("socket: release()");
     record_->retire_operations();
     const int number = std::exchange(record_->number_, -1);
     leave();
@@ -225,12 +242,14 @@ int descriptor_handle::release() noexcept {
 void descriptor_handle::close() noexcept {
     if (!record_)
         return;
+    require_thread("socket: closed or destroyed");
     record_->retire_operations();
     record_->close_number();
     leave();
 }
 
 void descriptor_handle::cancel() noexcept {
+    require_thread("socket: cancel()");
     if (record_)
         record_->cancel_operations();
 }

@@ -357,8 +357,7 @@ void io_context::retire(descriptor& record) noexcept {
 void io_context::enter_to_retire() noexcept {
     if (!ring_->is_enabled())
         adopt();
-    COIL_CHECK(
-        is_mine());  // sockets with operations in flight are closed and destroyed on their context's thread
+    require_thread("socket: closed or destroyed, with an operation pending,");
     submit_deferred();
     const int failure = ring_->enter(1);
     COIL_CHECK(failure == 0 || failure == -EINTR || failure == -EAGAIN || failure == -EBUSY ||
@@ -408,6 +407,8 @@ buffer_pool& io_context::pool() {
         reserve = make_owned<buffer_pool>(*this, pool_group::reserve, options_.pool_size / reserve_share,
                                           reserve_entry);
     auto& made = pools_[pool_group::streams];
+    if (!is_mine()) [[unlikely]]
+        throw_failure(error::wrong_thread, "io_context::pool");
     if (!made)
         made = make_owned<buffer_pool>(*this, options_.pool_size);
     return *made;
@@ -430,6 +431,8 @@ buffer_pool* io_context::bulk_pool() noexcept {
 buffer_pool& io_context::datagram_pool(bool trains) {
     const std::uint16_t group = trains ? pool_group::trains : pool_group::datagrams;
     auto& made = pools_[group];
+    if (!is_mine()) [[unlikely]]
+        throw_failure(error::wrong_thread, "io_context::datagram_pool");
     if (!made) {
         const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
         const std::size_t entry_size =

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include <coil/coro/affinity.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/retry_timer.hpp>
 
@@ -33,6 +34,8 @@ bool operation::begin(std::coroutine_handle<> caller) {
         return false;
     }
     io_context& context = descriptor_->context();
+    if (&env().scheduler() != &context) [[unlikely]]
+        refuse_context();
     context.check_thread(*this);
 
     suspend(caller);
@@ -48,6 +51,15 @@ bool operation::begin(std::coroutine_handle<> caller) {
     return true;
 }
 
+// The record is another thread's: its peer is looked at, not asked for.
+void operation::refuse_context() const {
+    std::string what = name();
+    what += " on descriptor " + std::to_string(descriptor_->number());
+    if (descriptor_->knows_peer_)
+        what += " (peer " + descriptor_->peer().to_string() + ")";
+    throw_wrong_context(what, env(), descriptor_->context().owner());
+}
+
 bool operation::begin_at_once() noexcept {
     if (!may_end_at_once())
         return false;
@@ -59,7 +71,8 @@ bool operation::may_end_at_once() noexcept {
     if (!is_current() || env().stop_requested())
         return false;
     io_context& context = descriptor_->context();
-    return context.is_mine() && !context.is_closing() && lane_is_free() && context.may_complete_inline();
+    return &env().scheduler() == &context && context.is_mine() && !context.is_closing() && lane_is_free() &&
+           context.may_complete_inline();
 }
 
 bool operation::lane_is_free() const noexcept {
@@ -121,7 +134,6 @@ bool operation::claim_lane() noexcept {
     }
     if (lane_ == lane::read || lane_ == lane::write) {
         operation*& place = lane_ == lane::read ? descriptor_->reader_ : descriptor_->writer_;
-        COIL_ASSERT(!place);  // a stream has one reader and one writer at a time
         if (place) {
             finish(refused_second);
             return false;

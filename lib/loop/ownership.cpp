@@ -3,12 +3,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <mutex>
+#include <unistd.h>
 
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
 
+#include "coro/this_thread.hpp"
 #include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
 #include "loop/descriptor_table.hpp"
@@ -27,11 +29,6 @@ namespace {
 
 // How long to wait for the kernel to let go of buffers. It takes microseconds, unless a request is stuck in a driver.
 constexpr std::chrono::seconds patience{2};
-
-const void* this_thread() noexcept {
-    static thread_local char address;
-    return &address;
-}
 
 }  // namespace
 
@@ -58,6 +55,7 @@ public:
     static void add(io_context& context) noexcept {
         static thread_local at_thread_exit guard;
         static_cast<void>(&guard);
+        context.owner_record().thread_number.store(::gettid(), std::memory_order_relaxed);
         context.owner_.store(this_thread(), std::memory_order_relaxed);
         context.next_owned_ = std::exchange(first(), &context);
     }
@@ -142,11 +140,6 @@ io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
       options_(chosen),
       timers_(ring_->behind().now()) {
     ring_->open({options_.entries, options_.completions});
-}
-
-bool io_context::is_mine() const noexcept {
-    const void* owner = owner_.load(std::memory_order_relaxed);
-    return !owner || owner == this_thread();
 }
 
 bool io_context::is_owner() const noexcept { return owner_.load(std::memory_order_relaxed) == this_thread(); }
@@ -286,7 +279,9 @@ io_context::~io_context() {
         return;
     }
     abandon_posts();
-    COIL_CHECK(work_ == 0);  // coroutines that are not tasks must end before the context that they wait on
+    COIL_PRECONDITION(
+        work_ == 0,
+        "io_context: destroyed while coroutines that are no tasks wait on it; let them end before");
 }
 
 void io_context::report_in_flight() const noexcept {

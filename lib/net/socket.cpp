@@ -61,6 +61,7 @@ socklen_t name_of(const descriptor_handle& handle, name_call call, void* address
 }  // namespace
 
 int basic_socket::release() {
+    handle_.require_thread("socket: release()");
     if (handle_.keeps_bytes())
         throw_failure(error::unread_bytes, "release");
     return handle_.release();
@@ -69,6 +70,7 @@ int basic_socket::release() {
 void basic_socket::open(int family, int type, int protocol) {
     if (is_open())
         throw_failure(error::already_open, "open");
+    handle_.check_thread("open");
     const int number = handle_.record().open_number(family, type, protocol);
     check(number, "socket", [] { return ""; }, {family, -1, type, protocol});
 }
@@ -95,6 +97,7 @@ void basic_socket::listen(int backlog) {
 completed basic_socket::shutdown(shutdown_type what) noexcept {
     if (!is_open())
         return completed("shutdown", system_error_code(EBADF));
+    handle_.require_thread("socket: shutdown()");
     if (what != shutdown_send)
         handle_.record().interrupt_readers();
     const int how = what == shutdown_receive ? SHUT_RD : what == shutdown_send ? SHUT_WR : SHUT_RDWR;

@@ -13,8 +13,11 @@ namespace coil::COIL_ABI {
 // ---- the stream ----------------------------------------------------------------------------------------------------
 
 recv_stream::recv_stream(const descriptor_use& from) : from_(from) {
-    if (from_.record)
-        op::recv_queue::of(*from_.record).add(*this);
+    if (!from_.record)
+        return;
+    if (!from_.record->context().is_mine())
+        throw_failure(error::wrong_thread, "recv_stream");
+    op::recv_queue::of(*from_.record).add(*this);
 }
 
 recv_stream::recv_stream(recv_stream&& other) noexcept { take(other); }
@@ -41,6 +44,7 @@ void recv_stream::take(recv_stream& other) noexcept {
 void recv_stream::drop() noexcept {
     if (!is_linked())
         return;
+    from_.record->context().require_thread("recv_stream: destroyed or assigned to");
     unlink();
     op::recv_queue::of(*from_.record).stream_gone();
 }

@@ -13,8 +13,11 @@ namespace coil::COIL_ABI {
 // ---- the stream ----------------------------------------------------------------------------------------------------
 
 recvfrom_stream::recvfrom_stream(const descriptor_use& from) : from_(from) {
-    if (from_.record)
-        op::recvfrom_queue::of(*from_.record).begin(*this);
+    if (!from_.record)
+        return;
+    if (!from_.record->context().is_mine())
+        throw_failure(error::wrong_thread, "recvfrom_stream");
+    op::recvfrom_queue::of(*from_.record).begin(*this);
 }
 
 recvfrom_stream::recvfrom_stream(recvfrom_stream&& other) noexcept { take(other); }
@@ -41,6 +44,7 @@ void recvfrom_stream::take(recvfrom_stream& other) noexcept {
 void recvfrom_stream::drop() noexcept {
     if (!is_linked())
         return;
+    from_.record->context().require_thread("recvfrom_stream: destroyed or assigned to");
     unlink();
     op::recvfrom_queue::of(*from_.record).stream_gone();
 }

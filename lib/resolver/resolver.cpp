@@ -38,7 +38,7 @@ environment& foreign_environment_of(const resolver_waits& waits) {
 resolve_operation_base::resolve_operation_base(std::shared_ptr<resolver_waits> waits,
                                                unasked_look_up question, environment& task) noexcept
     : awaited(task), question_(question.release()), waits_(std::move(waits)), place_(*this) {
-    COIL_CHECK(question_);  // it is awaited once
+    COIL_PRECONDITION(question_, "resolver: one resolve() awaited twice; call resolve() again");
 }
 
 resolve_operation_base::~resolve_operation_base() {
@@ -51,13 +51,15 @@ resolve_operation_base::~resolve_operation_base() {
 }
 
 bool resolve_operation_base::await_ready() noexcept {
-    if (env().stop_requested())
+    if (env().stop_requested() || !waits_->owner.admits(env().scheduler()))
         return false;
     answers_later_ = !env().scheduler().may_complete_inline();
     return !answers_later_ && question_->answer_at_once();
 }
 
 void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
+    if (!waits_->owner.admits(env().scheduler()))
+        waits_->owner.refuse(*this);
     io_context::of(env()).check_thread(*this);
     suspend(waiter);
     if (is_refused() || waits_->is_over)
@@ -127,6 +129,7 @@ resolver_base::counters resolver_base::metrics() { return detail::look_up_pool::
 resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
     if (this != &other) {
         end();
+        affinity_ = other.affinity_;
         context_ = other.context_;
         waits_ = std::move(other.waits_);
     }
@@ -135,6 +138,7 @@ resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
 
 // Newest first: so those that have not begun never do, in the place of one that is let go.
 void resolver_base::cancel() noexcept {
+    affinity_.require_thread("resolver: cancelled or destroyed");
     while (waits_ && !waits_->waiting.empty()) {
         coil::detail::resolve_place& place = waits_->waiting.back();
         place.unlink();  // also where its turn comes anyway

@@ -7,12 +7,20 @@
 namespace coil::COIL_ABI {
 
 channel_base::~channel_base() {
-    COIL_ASSERT(senders_.empty());  // a channel outlives its waiters
-    COIL_ASSERT(receivers_.empty());
-    COIL_ASSERT(handed_over_ == 0);
+    if (!is_in_use() && handed_over_ == 0)
+        return;
+    affinity_.require_thread("channel: destroyed");
+    constexpr auto mistake = "channel: destroyed while tasks wait for it; declare it before the io_context";
+    queued_operation::abandon_all(senders_, mistake);
+    queued_operation::abandon_all(receivers_, mistake);
+    COIL_PRECONDITION(
+        handed_over_ == 0,
+        "channel: destroyed before a task has resumed that receives a message; declare the channel "
+        "before the io_context");
 }
 
 void channel_base::close() noexcept {
+    affinity_.require_thread("channel: close()");
     closed_ = true;
     while (!senders_.empty())
         senders_.pop_front().fail(error::channel_closed);

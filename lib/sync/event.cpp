@@ -2,22 +2,30 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/event.hpp>
 
-#include <coil/base/assert.hpp>
-
 namespace coil::COIL_ABI {
 
 event::~event() {
-    COIL_ASSERT(waiting_.empty());  // an event outlives its waiters
+    if (waiting_.empty())
+        return;
+    affinity_.require_thread("event: destroyed");
+    queued_operation::abandon_all(
+        waiting_, "event: destroyed while tasks wait for it; declare it before the io_context");
+}
+
+void event::reset() noexcept {
+    affinity_.require_thread("event: reset()");
+    set_ = false;
 }
 
 void event::set() noexcept {
+    affinity_.require_thread("event: set()");
     set_ = true;
     while (!waiting_.empty())
         waiting_.pop_front().grant();
 }
 
-void event::wait_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
-    if (!enter(waiter))
+void event::wait_operation::await_suspend(std::coroutine_handle<> waiter) {
+    if (!enter(waiter, event_->affinity_, [this] { return !event_->waiting_.empty(); }))
         return;
     if (event_->set_)
         grant();

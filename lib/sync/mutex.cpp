@@ -7,25 +7,45 @@
 namespace coil::COIL_ABI {
 
 mutex::~mutex() {
-    COIL_ASSERT(waiting_.empty());  // a mutex outlives its waiters
-    COIL_ASSERT(!locked_);          // and its locks
+    if (!locked_)
+        return;
+    affinity_.require_thread("mutex: destroyed");
+    queued_operation::abandon_all(
+        waiting_, "mutex: destroyed while tasks wait for it; declare it before the io_context");
+    COIL_PRECONDITION(!locked_,
+                      "mutex: destroyed while locked; declare it before the io_context and its locks");
+}
+
+mutex_lock mutex::try_lock() noexcept {
+    affinity_.require_thread("mutex: try_lock()");
+    return acquire() ? mutex_lock(*this) : mutex_lock();
 }
 
 void mutex::release() noexcept {
+    affinity_.require_thread("mutex: unlocked");
+    hand_on();
+}
+
+void mutex::hand_on() noexcept {
     COIL_ASSERT(locked_);
+    holder_ = nullptr;
     if (waiting_.empty())
         locked_ = false;
     else
         waiting_.pop_front().grant();  // it stays locked: handed over
 }
 
-void mutex::lock_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
-    if (!enter(waiter))
+void mutex::lock_operation::await_suspend(std::coroutine_handle<> waiter) {
+    if (!enter(waiter, mutex_->affinity_, [this] { return mutex_->locked_; }))
         return;
-    if (mutex_->acquire())
+    if (mutex_->acquire()) {
         grant();
-    else
+    } else if (mutex_->holder_ == &env()) {
+        would_deadlock_ = true;
+        fail(error::operation_aborted);
+    } else {
         wait_in(mutex_->waiting_);
+    }
 }
 
 }  // namespace coil::COIL_ABI

@@ -2,15 +2,23 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/semaphore.hpp>
 
-#include <coil/base/assert.hpp>
-
 namespace coil::COIL_ABI {
 
 semaphore::~semaphore() {
-    COIL_ASSERT(waiting_.empty());  // a semaphore outlives its waiters
+    if (waiting_.empty())
+        return;
+    affinity_.require_thread("semaphore: destroyed");
+    queued_operation::abandon_all(
+        waiting_, "semaphore: destroyed while tasks wait for it; declare it before the io_context");
+}
+
+bool semaphore::try_acquire() noexcept {
+    affinity_.require_thread("semaphore: try_acquire()");
+    return take();
 }
 
 void semaphore::release(std::size_t count) noexcept {
+    affinity_.require_thread("semaphore: release()");
     for (; count > 0 && !waiting_.empty(); --count)
         waiting_.pop_front().grant();
     available_ += count;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <coil/base/error.hpp>
+#include <coil/coro/affinity.hpp>
 #include <coil/coro/task_failure.hpp>
 
 namespace coil::COIL_ABI {
@@ -52,7 +53,21 @@ task_group::~task_group() { destroy_children(); }
 
 scheduler& task_group::loop() const noexcept { return owner_->env().scheduler(); }
 
+// Whether `task` is the line of execution of a child. Its scopes (a timeout in the child) are not looked for.
+bool task_group::has_child(const environment& task) const noexcept {
+    for (const group_child* each = newest_; each; each = each->older_)
+        if (&each->environment_ == &task)
+            return true;
+    return false;
+}
+
+void task_group::check_owner() const {
+    if (!loop().is_mine())
+        throw_failure(error::wrong_thread, "task_group::start");
+}
+
 void task_group::start(task<> child) {
+    check_owner();
     if (!closing_)
         detail::run_child(*this, std::move(child));
 }
@@ -110,6 +125,7 @@ void task_group::remove(group_child& child) noexcept {
 }
 
 void task_group::cancel() noexcept {
+    loop().require_thread("task_group: cancel()");
     if (std::exchange(cancelled_, true))
         return;
     owner_->stop_all();  // the body, once it exists
@@ -133,10 +149,17 @@ void task_group::wake_waits() noexcept {
 
 // ---- waits ---------------------------------------------------------------------------------------------------------
 
-void group_wait::await_suspend(std::coroutine_handle<> waiter) noexcept {
+void group_wait::await_suspend(std::coroutine_handle<> waiter) {
+    scheduler& loop = group_->loop();
+    if (&env().scheduler() != &loop)
+        throw_wrong_context(describe(), env(), loop.owner());
     suspend(waiter);
     if (is_refused())
         return stop();
+    if (size_max_ == 0 && group_->has_child(env())) {
+        error_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
+        return make_ready();
+    }
     (size_max_ == 0 ? group_->joins_ : group_->vacancies_).push_back(*this);
     group_->wake_waits();
 }
@@ -150,7 +173,7 @@ void group_wait::make_ready() noexcept {
 void group_wait::stop() noexcept {
     if (is_over_)
         return;
-    aborted_ = true;
+    error_ = error::operation_aborted;
     make_ready();
 }
 

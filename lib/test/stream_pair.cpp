@@ -9,6 +9,8 @@
 #include <new>
 #include <utility>
 
+#include <coil/coro/affinity.hpp>
+
 namespace coil::COIL_ABI::test {
 
 /// One direction: the bytes under way, and who waits at either end.
@@ -16,6 +18,7 @@ struct memory_pipe {
     explicit memory_pipe(const stream_pair::options& chosen) : options(chosen) {}
 
     stream_pair::options options;
+    affinity owner;
     std::deque<std::byte> bytes;
     memory_operation* receiver = nullptr;
     memory_operation* sender = nullptr;
@@ -60,6 +63,9 @@ memory_operation::~memory_operation() {
 }
 
 void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
+    if (pipe_ && !pipe_->owner.admits(env().scheduler(), [this] { return pipe_->receiver || pipe_->sender; }))
+        [[unlikely]]
+        pipe_->owner.refuse(*this);
     suspend(waiter);
     waits_ = false;
     cancels_before_ = cancels();
@@ -168,6 +174,8 @@ memory_stream& memory_stream::operator=(memory_stream&& other) noexcept {
 void memory_stream::cancel() noexcept {
     if (!is_open())
         return;
+    for (const memory_pipe* each: {incoming_.get(), outgoing_.get()})
+        each->owner.require_thread("memory_stream: cancelled, closed or destroyed");
     ++incoming_->receiver_cancels;
     ++outgoing_->sender_cancels;
     if (incoming_->receiver)
@@ -189,6 +197,8 @@ completed memory_stream::close() noexcept {
 completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
     if (!is_open())
         return completed("shutdown", std::make_error_code(std::errc::bad_file_descriptor));
+    for (const memory_pipe* each: {incoming_.get(), outgoing_.get()})
+        each->owner.require_thread("memory_stream: shutdown()");
     if (what != socket_base::shutdown_receive) {
         outgoing_->is_ended = true;
         if (outgoing_->sender)
@@ -210,6 +220,7 @@ void memory_stream::reset() noexcept {
     for (const auto& pipe: {incoming_, outgoing_}) {
         if (!pipe)
             continue;
+        pipe->owner.require_thread("memory_stream: reset()");
         pipe->is_reset = true;
         pipe->bytes.clear();
         if (pipe->receiver)

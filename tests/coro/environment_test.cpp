@@ -16,6 +16,7 @@
 #include <coil/coro/yield.hpp>
 
 #include "coro/manual_scheduler.hpp"
+#include "support/mistake.hpp"
 
 namespace coil::test {
 namespace {
@@ -175,18 +176,16 @@ TEST(Stop, MayBeIgnoredForACleanupOfAFewHundredSteps) {
     root.result();
 }
 
-TEST(StopDeathTest, IgnoredAThousandTimesItIsTakenForAnEndlessLoopWhereAssertsAreOn) {
+// A build without assertions used to spin in silence.
+TEST(StopDeathTest, IgnoredAThousandTimesIsNamedInEveryBuild) {
     const auto ignore = [] {
         manual_scheduler loop;
         auto root = loop.start(ignores_its_stop(1001));
         root.env().request_stop();
         loop.run();
-        return root.done();
+        EXPECT_TRUE(root.done());
     };
-    if (asserts_enabled())
-        EXPECT_DEATH(ignore(), "a stopped task has awaited 1000 times.*environment_test");
-    else
-        EXPECT_TRUE(ignore());
+    expect_mistake(ignore, "a stopped task has awaited 1000 times.*environment_test");
 }
 
 // ---- yield -----------------------------------------------------------------------------------------------------------
@@ -267,7 +266,8 @@ TEST(Completed, ThrowsItsErrorWithItsName) {
         ADD_FAILURE() << "nothing was thrown";
     } catch (const std::system_error& failure) {
         EXPECT_EQ(failure.code(), std::errc::not_connected);
-        EXPECT_EQ(std::string(failure.what()).find("shutdown: "), 0u) << failure.what();
+        EXPECT_EQ(std::string(failure.what()).find("shutdown (the socket is not connected"), 0u)
+            << failure.what();
     }
 }
 

@@ -85,6 +85,16 @@ LINES_MAX=2
 export LINES_MAX
 expect_found 'lines, of 2' "$layout/lines.sh"
 
+# Checks without words
+build
+printf 'COIL_PRECONDITION(open, "socket: closed");\n// COIL_CHECK(open);\n' >"$house/lib/op/recv.cpp"
+expect_pass "$layout/internal_checks.sh"
+printf 'void f() {\n    COIL_ASSERT(open);  // by its caller\n}\n' >"$house/lib/op/recv.cpp"
+expect_found 'lib/op/recv.cpp:2: can a caller trip it?' "$layout/internal_checks.sh"
+build
+header net/tcp.hpp '    COIL_CHECK(open);'
+expect_found 'include/coil/net/tcp.hpp:2: can a caller trip it?' "$layout/internal_checks.sh"
+
 # Version
 begins='#include <coil/version.hpp>'
 begin() {

@@ -5,6 +5,9 @@
 #include <coil/coro/yield.hpp>
 #include <coil/loop/co_spawn.hpp>
 
+#include <optional>
+#include <system_error>
+
 #include <gtest/gtest.h>
 
 #include "support/scripted_context.hpp"
@@ -44,6 +47,17 @@ TEST(Join, GivesTheBytesThatAFailedTaskHadMoved) {
         EXPECT_EQ(result.error(), error::eof);
         EXPECT_EQ(result.bytes_transferred(), 9u);
     });
+}
+
+// It used to wait for its own end in silence.
+TEST(Join, RefusesATaskThatJoinsItself) {
+    scripted_context context;
+    std::optional<join_handle<void>> own;
+    std::error_code error;
+    own = context.spawn([&]() -> task<> { error = (co_await as_tuple(own->join())).error(); });
+    context.run();
+    EXPECT_EQ(error, std::errc::resource_deadlock_would_occur);
+    EXPECT_TRUE(own->done());
 }
 
 }  // namespace

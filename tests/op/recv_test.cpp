@@ -231,10 +231,7 @@ TEST(Recv, ASecondReaderIsRefused) {
         });
         EXPECT_EQ(context.script().submitted(IORING_OP_RECV), 1u);
     };
-    if (asserts_enabled())
-        EXPECT_DEATH(two_readers(), "check failed: !place");
-    else
-        two_readers();
+    two_readers();
 }
 
 TEST(Recv, TheNextReaderMayStartAsSoonAsTheFirstIsAnswered) {

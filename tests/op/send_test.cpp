@@ -106,10 +106,7 @@ TEST(Send, ASecondWriterIsRefused) {
         });
         EXPECT_EQ(context.script().sent(socket.native_handle()), "first");
     };
-    if (asserts_enabled())
-        EXPECT_DEATH(two_writers(), "check failed: !place");
-    else
-        two_writers();
+    two_writers();
 }
 
 TEST(Send, GathersSeveralBuffers) {

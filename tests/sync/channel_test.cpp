@@ -16,6 +16,7 @@
 #include <coil/coro/as_tuple.hpp>
 
 #include "coro/manual_scheduler.hpp"
+#include "support/mistake.hpp"
 #include "support/real_context.hpp"
 
 // What holds for every wait of this room is in every_wait_test.cpp; random interleavings are in channel_random_test.cpp.
@@ -397,19 +398,40 @@ TEST(Channel, MessagesThatNobodyReceivedAreDestroyedWithIt) {
     EXPECT_EQ(message.use_count(), 1);
 }
 
-TEST(ChannelDeathTest, DestroyedBeforeItsWaitersStopsTheProgram) {
-    if (!asserts_enabled())
-        GTEST_SKIP() << "the library was built without its assertions";
-    EXPECT_DEATH(
-        {
+// Without assertions the waiters used to wait without end.
+TEST(ChannelDeathTest, DestroyedBeforeItsWaitersEndsThem) {
+    for (const bool sends: {false, true}) {
+        const auto story = [sends] {
             manual_scheduler loop;
-            numbers got;
-            std::optional<channel<int>> gone(std::in_place, 1u);
-            auto receiver = loop.start(receive_one(*gone, got));
+            std::optional<channel<int>> gone(std::in_place, 0u);
+            auto root = loop.start([](channel<int>& awaited, bool is_sender) -> task<> {
+                if (is_sender)
+                    EXPECT_EQ((co_await as_tuple(awaited.send(1))).error(), error::operation_aborted);
+                else
+                    EXPECT_EQ((co_await as_tuple(awaited.receive())).error(), error::operation_aborted);
+            }(*gone, sends));
             loop.run();
             gone.reset();
-        },
-        "check failed: receivers_.empty");
+            loop.run();
+            root.result();
+        };
+        expect_mistake(
+            story,
+            "channel: destroyed while tasks wait for it.*the first of them at .*channel_test.cpp:[0-9]+");
+    }
+}
+
+TEST(ChannelDeathTest, DestroyedBeforeAMessageIsTakenStops) {
+    const auto story = [] {
+        manual_scheduler loop;
+        numbers got;
+        std::optional<channel<int>> gone(std::in_place, 1u);
+        auto receiver = loop.start(receive_one(*gone, got));
+        loop.run();
+        static_cast<void>(gone->try_send(1));
+        gone.reset();
+    };
+    EXPECT_DEATH(story(), "channel: destroyed before a task has resumed that receives a message");
 }
 
 // ---- the shapes of calls that g++ 12 must get right --------------------------------------------------------------------

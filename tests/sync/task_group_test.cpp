@@ -489,6 +489,22 @@ TEST_F(TaskGroup, WhatIsStartedWhileItIsDestroyedIsDropped) {
     EXPECT_EQ(ran, 0);
 }
 
+// A child that joins its group used to wait for itself in silence.
+TEST_F(TaskGroup, RefusesAChildThatJoinsIt) {
+    std::error_code error;
+    const auto child = [&](task_group& group) -> task<> {
+        error = (co_await as_tuple(group.join())).error();
+    };
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            group.start(child(group));
+            co_await group.join();
+        });
+    };
+    loop_.run(story());
+    EXPECT_EQ(error, std::errc::resource_deadlock_would_occur);
+}
+
 TEST_F(TaskGroup, NestsAndRunsThousands) {
     int ran = 0;
     const auto leaf = [&]() -> task<> {

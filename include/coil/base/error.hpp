@@ -31,6 +31,7 @@ enum class code {
     unread_bytes,           ///< release() of a socket for which bytes were received that nobody has read
     limit_exceeded,   ///< a line, or whatever a `buffered_reader` was asked for, is longer than its limit
     already_running,  ///< run() or poll() inside a task or posted function of the same io_context
+    wrong_context,    ///< a task awaited an object of another io_context
 };
 using enum code;
 

@@ -137,7 +137,8 @@ protected:
     }
 
     /// Whether this await is refused because its environment was stopped. A task that catches the refusal and tries again
-    /// for ever would hang the program in silence: after a thousand it is stopped, in builds with assertions.
+    /// without end would keep a core busy: after a thousand refusals a line on stderr names it, once. A library that was built
+    /// with assertions then aborts.
     [[nodiscard]] bool is_refused() noexcept { return environment_->stop_requested() && refuse(); }
 
 private:

@@ -4,7 +4,9 @@
 
 #include <coil/version.hpp>
 
+#include <atomic>
 #include <coroutine>
+#include <cstdint>
 #include <utility>
 
 #include <coil/base/intrusive_list.hpp>
@@ -30,6 +32,17 @@ protected:
 
 private:
     friend class inbox;
+};
+
+/// The thread that a scheduler belongs to. A process recycles these and frees none, so an object that outlives its
+/// scheduler can still read the owner that it remembers (see `affinity`).
+struct scheduler_owner {
+    std::atomic<const void*> thread{
+        nullptr};                       ///< null: none yet, or none any more; any may use the scheduler
+    std::atomic<std::uint64_t> id{0};   ///< of the scheduler that uses this now; 0: none does
+    std::atomic<int> thread_number{0};  ///< gettid(2) of `thread`, for messages
+    std::atomic<const void*> scheduler{nullptr};  ///< for messages only
+    scheduler_owner* next = nullptr;              ///< the next free one
 };
 
 /// The door from the language to a loop: who resumes tasks, and when. `io_context` is one.
@@ -67,11 +80,22 @@ public:
         return true;
     }
 
+    /// Whether the calling thread is the owner, or there is none yet.
+    [[nodiscard]] bool is_mine() const noexcept;
+    /// Ends the program with words if the calling thread is not the owner. `call` says what the caller did:
+    /// "socket: cancel()". For functions that cannot throw.
+    void require_thread(const char* call) const noexcept;
+    [[nodiscard]] const scheduler_owner& owner() const noexcept { return *owner_record_; }
+    /// A number that no other scheduler of the process has, or has had.
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+
 protected:
-    scheduler() noexcept = default;
+    scheduler();
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
-    ~scheduler() = default;
+    ~scheduler();
+
+    [[nodiscard]] scheduler_owner& owner_record() noexcept { return *owner_record_; }
 
     /// Gives `item` its turn: the one place where coroutines are resumed.
     void resume(node& item) {
@@ -83,6 +107,8 @@ protected:
 private:
     std::coroutine_handle<> next_;
     unsigned inline_left_ = inline_max;
+    scheduler_owner* const owner_record_;
+    const std::uint64_t id_;
 };
 
 }  // namespace coil::COIL_ABI

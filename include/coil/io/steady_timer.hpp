@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <coil/coro/affinity.hpp>
 #include <coil/io/sleep.hpp>
 
 namespace coil::COIL_ABI {
@@ -27,19 +28,23 @@ namespace coil::COIL_ABI {
 class steady_timer {
 public:
     /// Expired from the beginning.
-    explicit steady_timer(io_context& context) noexcept : context_(context) {}
-    steady_timer(io_context& context, time_point expiry) noexcept : context_(context), expiry_(expiry) {}
+    explicit steady_timer(io_context& context) noexcept : context_(context), affinity_(context) {}
+    steady_timer(io_context& context, time_point expiry) noexcept
+        : context_(context), affinity_(context), expiry_(expiry) {}
     template <class Rep, class Period>
-    steady_timer(io_context& context, std::chrono::duration<Rep, Period> duration) : context_(context) {
+    steady_timer(io_context& context, std::chrono::duration<Rep, Period> duration)
+        : context_(context), affinity_(context) {
         expires_after(duration);
     }
-    steady_timer(steady_timer&& other) noexcept : context_(other.context_), expiry_(other.expiry_) {
+    steady_timer(steady_timer&& other) noexcept
+        : context_(other.context_), affinity_(other.affinity_), expiry_(other.expiry_) {
         waits_.splice_back(other.waits_);
     }
     steady_timer& operator=(steady_timer&& other) noexcept {
         if (this != &other) {
             cancel();
             context_ = other.context_;
+            affinity_ = other.affinity_;
             expiry_ = other.expiry_;
             waits_.splice_back(other.waits_);
         }
@@ -68,7 +73,7 @@ public:
     struct wait_description;
 
     /// Waits until the timer expires. One that has expired completes on the next turn.
-    /// Errors: operation_aborted when cancelled, set anew or destroyed, and in a stopped scope.
+    /// Errors: operation_aborted when cancelled, set anew or destroyed, and in a stopped scope; wrong_context.
     /// What it gives points to this timer until the await begins: await it before the timer is moved or destroyed.
     wait_description wait() noexcept;
 
@@ -77,6 +82,7 @@ private:
     [[nodiscard]] environment& foreign_environment() const;
 
     context_ref context_;
+    affinity affinity_;
     time_point expiry_;
     intrusive_list<awaited> waits_;
 };
@@ -87,6 +93,8 @@ public:
         : sleep_operation(seen_from(timer.expiry_, task), task), timer_(&timer) {}
 
     void await_suspend(std::coroutine_handle<> waiter) {
+        if (!timer_->affinity_.admits(env().scheduler())) [[unlikely]]
+            timer_->affinity_.refuse(*this);
         io_context::of(env()).check_thread(*this);
         // In the timer's list until it ends; being made ready takes it out.
         timer_->waits_.push_back(*this);

@@ -86,7 +86,7 @@ private:
 class join_operation_base : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) noexcept;
+    void await_suspend(std::coroutine_handle<> waiter);
     void stop() noexcept override;
     std::string describe() const override { return "join"; }
 
@@ -240,6 +240,8 @@ public:
 
     /// Waits for the task, and gives its result or throws its exception. Once; from a task of the same context.
     /// A cancel ends the wait, not the task.
+    /// Errors: wrong_context from a task of another context; std::errc::resource_deadlock_would_occur if the task itself
+    ///         would wait for its own end.
     join_description<T> join() noexcept;
 };
 

@@ -188,6 +188,11 @@ public:
         return number();
     }
 
+    /// Throws error::wrong_thread, with `call`, if the context is another thread's.
+    void check_thread(const char* call) const;
+    /// Ends the program with words in that case, if anything is open: for what cannot throw.
+    void require_thread(const char* call) const noexcept;
+
     /// Takes ownership of a descriptor that was opened just now.
     void adopt(int number);
     /// Of one that comes from elsewhere, with options that we have not seen.

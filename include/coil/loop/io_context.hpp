@@ -184,8 +184,6 @@ public:
     [[nodiscard]] ring::kernel& kernel() const noexcept;
     [[nodiscard]] descriptor_table& descriptors() const noexcept { return *descriptors_; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
-    /// Whether the calling thread is the owner, or there is none yet.
-    [[nodiscard]] bool is_mine() const noexcept;
     /// Whether the calling thread is the owner.
     [[nodiscard]] bool is_owner() const noexcept;
     /// Throws error::wrong_thread where another thread than the owner would wait. A task runs on its context's thread by
@@ -319,8 +317,8 @@ private:
     inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
-    std::atomic<const void*> owner_{
-        nullptr};                         // the thread that may enter; changes under the lock of `ownership`
+    std::atomic<const void*>& owner_ =
+        owner_record().thread;            // the thread that may enter; changes under the lock of `ownership`
     intrusive_list<operation> deferred_;  // found no slot
     intrusive_list<operation> cancels_;   // to be cancelled, found no slot
     intrusive_list<operation> paused_;    // their next step waits for a timer

@@ -172,6 +172,7 @@ private:
     void complete() noexcept;
     void leave_lane() noexcept;
     [[nodiscard]] bool wait_in_line(operation*& ahead) noexcept;
+    [[noreturn]] void refuse_context() const;
 
     coil::descriptor* descriptor_;
     coil::answer answer_;

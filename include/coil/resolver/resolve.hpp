@@ -14,6 +14,7 @@
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/intrusive_list.hpp>
+#include <coil/coro/affinity.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/loop/context_ref.hpp>
 
@@ -63,9 +64,11 @@ private:
 /// What a resolver shares with its questions, also with those that are not awaited yet: it stays where it is when the resolver
 /// moves.
 struct resolver_waits {
-    explicit resolver_waits(context_ref of) noexcept : context(std::move(of)) {}
+    resolver_waits(context_ref of, const affinity& owned_by) noexcept
+        : context(std::move(of)), owner(owned_by) {}
 
     context_ref context;
+    affinity owner;
     intrusive_list<resolve_place> waiting;
     bool is_over = false;  // the resolver is gone, so what is awaited now ends with operation_aborted
 };

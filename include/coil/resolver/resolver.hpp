@@ -119,16 +119,16 @@ public:
     void cancel() noexcept;
 
 protected:
-    explicit resolver_base(io_context& context) noexcept : context_(context) {}
+    explicit resolver_base(io_context& context) noexcept : context_(context), affinity_(context) {}
     resolver_base(resolver_base&& other) noexcept
-        : context_(other.context_), waits_(std::move(other.waits_)) {}
+        : context_(other.context_), affinity_(other.affinity_), waits_(std::move(other.waits_)) {}
     resolver_base& operator=(resolver_base&& other) noexcept;
     ~resolver_base() { end(); }
 
     /// For a description. The block exists from the first question on.
     [[nodiscard]] const std::shared_ptr<coil::detail::resolver_waits>& waits() {
         if (!waits_)
-            waits_ = std::make_shared<coil::detail::resolver_waits>(context_);
+            waits_ = std::make_shared<coil::detail::resolver_waits>(context_, affinity_);
         return waits_;
     }
 
@@ -136,6 +136,7 @@ private:
     void end() noexcept;
 
     context_ref context_;
+    affinity affinity_;
     std::shared_ptr<coil::detail::resolver_waits> waits_;
 };
 

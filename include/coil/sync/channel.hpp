@@ -36,6 +36,9 @@ protected:
     explicit channel_base(std::size_t capacity) noexcept : capacity_(capacity) {}
     ~channel_base();
 
+    [[nodiscard]] bool is_in_use() const noexcept { return !senders_.empty() || !receivers_.empty(); }
+
+    affinity affinity_;
     queued_operation::line senders_;    // nobody, unless the channel is full
     queued_operation::line receivers_;  // nobody, unless the channel is empty, of senders too
     std::size_t handed_over_ = 0;       // messages that are in a receiver, whose turn is still to come
@@ -62,7 +65,8 @@ private:
 /// T:        moves without throwing; needs neither copies nor a default constructor. On g++ 12 an aggregate that owns
 ///           something is named first, and moved: `send(message{...})` would destroy it twice (docs/compilers.md).
 /// Threads:  one context.
-/// Lifetime: outlives its waiters (asserted): declare it ahead of the context on which they run. It doesn't move.
+/// Lifetime: outlives its waiters: declare it ahead of the context on which they run. If it does not, a line on stderr
+///           says so and they end with operation_aborted (builds with assertions stop there). It doesn't move.
 ///           Messages that nobody received are destroyed with it.
 /// Cost:     waiters and their messages live in the waiting coroutine's frame. One block for the messages is allocated with
 ///           the channel; it grows for an unbounded one, and where more receivers than `capacity` are woken at a time.
@@ -86,7 +90,7 @@ public:
     /// Sends a message. It is the operation's own until it is sent.
     ///
     /// Completes: at once if there is room or a receiver waits, else on the next turn after a receiver made room.
-    /// Errors:    error::channel_closed; operation_aborted in a stopped scope. Then the message was not sent, and is
+    /// Errors:    error::channel_closed; operation_aborted in a stopped scope; wrong_context. Then the message was not sent, and is
     ///            destroyed with the operation. A cancel that comes after it was sent comes too late.
     ///            Throws std::bad_alloc where the channel would have to grow and can't.
     send_description send(T message);
@@ -95,15 +99,19 @@ public:
     ///
     /// Completes: at once if there is a message or somebody waits to send one, else on the next turn after it was handed
     ///            over. The end is told on the next turn.
-    /// Errors:    operation_aborted in a stopped scope. A cancel only ends the wait; one that comes after a message was
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait; one that comes after a message was
     ///            handed over comes too late.
     receive_description receive() noexcept;
 
     /// Sends if that needs no wait. False, with the message left as it was: the channel is full or closed.
-    [[nodiscard]] bool try_send(T&& message) { return !closed_ && put(message); }
+    [[nodiscard]] bool try_send(T&& message) {
+        affinity_.require_thread("channel: try_send()");
+        return !closed_ && put(message);
+    }
     [[nodiscard]] bool try_send(const T& message)
         requires std::copy_constructible<T>
     {
+        affinity_.require_thread("channel: try_send()");
         return !closed_ && has_room() && try_send(T(message));
     }
 
@@ -136,13 +144,14 @@ public:
         : queued_operation(task), channel_(&into), message_(std::move(message)) {}
 
     bool await_ready() {
-        if (channel_->closed_ || !channel_->has_room() || !may_complete_inline() || !channel_->put(message_))
+        if (!is_admitted(channel_->affinity_, [this] { return channel_->is_in_use(); }) ||
+            channel_->closed_ || !channel_->has_room() || !may_complete_inline() || !channel_->put(message_))
             return false;
         grant();
         return true;
     }
     void await_suspend(std::coroutine_handle<> waiter) {
-        if (!enter(waiter))
+        if (!enter(waiter, channel_->affinity_, [this] { return channel_->is_in_use(); }))
             return;
         if (channel_->closed_)
             fail(error::channel_closed);
@@ -190,12 +199,13 @@ public:
     }
 
     bool await_ready() {
-        if (!channel_->has_message() || !may_complete_inline())
+        if (!is_admitted(channel_->affinity_, [this] { return channel_->is_in_use(); }) ||
+            !channel_->has_message() || !may_complete_inline())
             return false;
         return receive();
     }
     void await_suspend(std::coroutine_handle<> waiter) {
-        if (!enter(waiter) || receive())
+        if (!enter(waiter, channel_->affinity_, [this] { return channel_->is_in_use(); }) || receive())
             return;
         if (channel_->closed_)
             grant();
@@ -262,6 +272,7 @@ auto channel<T>::receive() noexcept -> receive_description {
 
 template <class T>
 std::optional<T> channel<T>::try_receive() {
+    affinity_.require_thread("channel: try_receive()");
     std::optional<T> received;
     static_cast<void>(get(received));
     return received;

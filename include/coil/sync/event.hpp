@@ -19,7 +19,8 @@ namespace coil::COIL_ABI {
 ///     co_await ready.wait();    // returns at once if already set
 ///
 /// Threads:  one context. Waking happens on the next turn, never inside set().
-/// Lifetime: outlives its waiters (asserted): declare it ahead of the context on which they run. It doesn't move.
+/// Lifetime: outlives its waiters: declare it ahead of the context on which they run. If it does not, a line on stderr
+///           says so and they end with operation_aborted (builds with assertions stop there). It doesn't move.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class event {
 public:
@@ -31,19 +32,20 @@ public:
     /// Lets everybody go who waits, and whoever comes while it is set.
     void set() noexcept;
     /// Has those wait who come from now on. Who was let go stays so, even if his turn is still to come.
-    void reset() noexcept { set_ = false; }
+    void reset() noexcept;
     [[nodiscard]] bool is_set() const noexcept { return set_; }
 
     class wait_operation;
     class wait_description;
 
     /// Completes: at once if the event is set, else on the next turn after set().
-    /// Errors:    operation_aborted in a stopped scope. A cancel only ends the wait.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait.
     /// Overlap:   any number may wait; they go on in the order in which they came.
     wait_description wait() noexcept;
 
 private:
     queued_operation::line waiting_;
+    affinity affinity_;
     bool set_ = false;
 };
 
@@ -53,8 +55,11 @@ class [[nodiscard("co_await it")]] event::wait_operation final : public queued_o
 public:
     wait_operation(event& of, environment& task) noexcept : queued_operation(task), event_(&of) {}
 
-    bool await_ready() const noexcept { return event_->is_set() && may_complete_inline(); }
-    void await_suspend(std::coroutine_handle<> waiter) noexcept;
+    bool await_ready() noexcept {
+        return is_admitted(event_->affinity_, [this] { return !event_->waiting_.empty(); }) &&
+               event_->is_set() && may_complete_inline();
+    }
+    void await_suspend(std::coroutine_handle<> waiter);
     outcome<void> await_outcome() noexcept { return take(); }
     void await_resume() {
         if (const auto error = take())

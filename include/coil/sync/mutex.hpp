@@ -23,11 +23,11 @@ class mutex;
 class [[nodiscard("keep it: it unlocks when it is dropped")]] mutex_lock {
 public:
     mutex_lock() noexcept = default;
-    mutex_lock(mutex_lock&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
+    mutex_lock(mutex_lock&& other) noexcept { take(other); }
     mutex_lock& operator=(mutex_lock&& other) noexcept {
         if (this != &other) {
             unlock();
-            mutex_ = std::exchange(other.mutex_, nullptr);
+            take(other);
         }
         return *this;
     }
@@ -45,6 +45,8 @@ private:
     friend class mutex;
     explicit mutex_lock(mutex& held) noexcept : mutex_(&held) {}
 
+    void take(mutex_lock& other) noexcept;
+
     mutex* mutex_ = nullptr;
 };
 
@@ -58,7 +60,7 @@ private:
 /// First come, first served: unlocked, it is handed to the one who has waited longest, and nobody overtakes him.
 ///
 /// Threads:  one context.
-/// Lifetime: outlives its waiters and locks (asserted): declare it ahead of the context on which they run. It doesn't move.
+/// Lifetime: outlives its waiters and locks (checked): declare it ahead of the context on which they run. It doesn't move.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class mutex {
 public:
@@ -73,13 +75,15 @@ public:
     /// Yields a mutex_lock.
     ///
     /// Completes: at once if the mutex is free, else on the next turn after it was handed over.
-    /// Errors:    operation_aborted in a stopped scope. A cancel only ends the wait; one that comes after the mutex was
-    ///            handed over comes too late. Handed to a task that is destroyed before its turn, it goes to the next.
-    /// Overlap:   any number may wait. A task that locks again what it holds waits for itself.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. std::errc::resource_deadlock_would_occur if the task
+    ///            itself holds the mutex, in a lock that was not moved (the holder of a moved lock is not known).
+    /// Cancel:    ends the wait; one that comes after the mutex was handed over comes too late. Handed to a task that is
+    ///            destroyed before its turn, it goes to the next.
+    /// Overlap:   any number may wait.
     lock_description lock() noexcept;
 
     /// An empty lock if the mutex is taken.
-    mutex_lock try_lock() noexcept { return acquire() ? mutex_lock(*this) : mutex_lock(); }
+    mutex_lock try_lock() noexcept;
 
     [[nodiscard]] bool is_locked() const noexcept { return locked_; }
 
@@ -88,8 +92,12 @@ private:
 
     [[nodiscard]] bool acquire() noexcept { return !std::exchange(locked_, true); }
     void release() noexcept;
+    void hand_on() noexcept;
 
     queued_operation::line waiting_;  // nobody, unless it is locked
+    affinity affinity_;
+    const environment* holder_ =
+        nullptr;  // of an await whose lock has not been moved; to compare, never to follow
     bool locked_ = false;
 };
 
@@ -100,6 +108,12 @@ inline void mutex_lock::unlock() noexcept {
         held->release();
 }
 
+inline void mutex_lock::take(mutex_lock& other) noexcept {
+    mutex_ = std::exchange(other.mutex_, nullptr);
+    if (mutex_)
+        mutex_->holder_ = nullptr;
+}
+
 class [[nodiscard("co_await it")]] mutex::lock_operation final : public queued_operation {
 public:
     lock_operation(mutex& of, environment& task) noexcept : queued_operation(task), mutex_(&of) {}
@@ -107,30 +121,42 @@ public:
     lock_operation& operator=(const lock_operation&) = delete;
     ~lock_operation() {
         if (is_untaken())
-            mutex_->release();
+            mutex_->hand_on();
     }
 
     bool await_ready() noexcept {
-        if (mutex_->is_locked() || !may_complete_inline() || !mutex_->acquire())
+        if (!is_admitted(mutex_->affinity_, [this] { return mutex_->locked_; }) || mutex_->is_locked() ||
+            !may_complete_inline() || !mutex_->acquire())
             return false;
         grant();
         return true;
     }
-    void await_suspend(std::coroutine_handle<> waiter) noexcept;
+    void await_suspend(std::coroutine_handle<> waiter);
     outcome<mutex_lock> await_outcome() noexcept {
-        if (const auto error = take())
+        if (const auto error = ended())
             return error;
         return mutex_lock(*mutex_);
     }
     mutex_lock await_resume() {
-        if (const auto error = take())
+        if (const auto error = ended())
             throw_failure(error, describe());
         return mutex_lock(*mutex_);
     }
     std::string describe() const override { return "lock of a mutex"; }
 
 private:
+    // From here on the awaiting task holds the mutex, if it was granted.
+    std::error_code ended() noexcept {
+        if (would_deadlock_) [[unlikely]]
+            return std::make_error_code(std::errc::resource_deadlock_would_occur);
+        const std::error_code error = take();
+        if (!error)
+            mutex_->holder_ = &env();
+        return error;
+    }
+
     mutex* mutex_;
+    bool would_deadlock_ = false;
 };
 
 class [[nodiscard("co_await it")]] mutex::lock_description {

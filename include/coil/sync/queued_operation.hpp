@@ -10,6 +10,7 @@
 
 #include <coil/base/error.hpp>
 #include <coil/base/intrusive_list.hpp>
+#include <coil/coro/affinity.hpp>
 #include <coil/coro/environment.hpp>
 
 namespace coil::COIL_ABI {
@@ -39,6 +40,10 @@ public:
             fail(error::operation_aborted);
     }
 
+    /// For the destructor of what they wait for: names the mistake, if any wait, and ends them with operation_aborted.
+    /// `mistake` says what the caller did and the remedy.
+    static void abandon_all(line& waiting, const char* mistake) noexcept;
+
 protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
     ~queued_operation() = default;
@@ -49,8 +54,17 @@ protected:
         return !env().stop_requested() && env().scheduler().may_complete_inline();
     }
 
-    /// First in await_suspend. False: it was refused.
-    [[nodiscard]] bool enter(std::coroutine_handle<> waiter) noexcept {
+    /// Whether the task may await this object: false for one of another context. Checked before the object is touched.
+    template <class IsInUse>
+    [[nodiscard]] bool is_admitted(affinity& object, IsInUse&& is_in_use) noexcept {
+        return object.admits(env().scheduler(), is_in_use);
+    }
+
+    /// First in await_suspend. False: it was refused. Throws error::wrong_context.
+    template <class IsInUse>
+    [[nodiscard]] bool enter(std::coroutine_handle<> waiter, affinity& object, IsInUse&& is_in_use) {
+        if (!is_admitted(object, is_in_use)) [[unlikely]]
+            object.refuse(*this);
         suspend(waiter);
         if (!is_refused())
             return true;

@@ -64,8 +64,9 @@ private:
 /// it.
 ///
 /// Threads:  one context.
-/// Lifetime: outlives its waiters (asserted) and permits: declare it ahead of the context on which they run.
-///           It doesn't move.
+/// Lifetime: outlives its waiters and permits: declare it ahead of the context on which they run. If it does
+///           not, a line on stderr says so and they end with operation_aborted (builds with assertions stop
+///           there). It doesn't move.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class semaphore {
 public:
@@ -82,19 +83,14 @@ public:
     /// Takes a permit; acquire_permit() yields it as a semaphore_permit, which gives it back.
     ///
     /// Completes: at once if there is one, else on the next turn after one was handed over.
-    /// Errors:    operation_aborted in a stopped scope: then none was taken. A cancel only ends the wait; one that comes
+    /// Errors:    operation_aborted in a stopped scope, wrong_context: then none was taken. A cancel only ends the wait; one that comes
     ///            after the permit comes too late. Handed to a task that is destroyed before its turn, it goes to the next.
     /// Overlap:   any number may wait.
     acquire_description<void> acquire() noexcept;
     acquire_description<semaphore_permit> acquire_permit() noexcept;
 
     /// Takes a permit if there is one; else try_acquire_permit() yields an empty one.
-    [[nodiscard]] bool try_acquire() noexcept {
-        if (available_ == 0)
-            return false;
-        --available_;
-        return true;
-    }
+    [[nodiscard]] bool try_acquire() noexcept;
     semaphore_permit try_acquire_permit() noexcept {
         return try_acquire() ? semaphore_permit(*this) : semaphore_permit();
     }
@@ -106,7 +102,16 @@ public:
     [[nodiscard]] std::size_t available() const noexcept { return available_; }
 
 private:
+    [[nodiscard]] bool is_in_use() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] bool take() noexcept {
+        if (available_ == 0)
+            return false;
+        --available_;
+        return true;
+    }
+
     queued_operation::line waiting_;  // nobody, unless there is none available
+    affinity affinity_;
     std::size_t available_;
 };
 
@@ -129,15 +134,16 @@ public:
     }
 
     bool await_ready() noexcept {
-        if (semaphore_->available() == 0 || !may_complete_inline() || !semaphore_->try_acquire())
+        if (!is_admitted(semaphore_->affinity_, [this] { return semaphore_->is_in_use(); }) ||
+            semaphore_->available() == 0 || !may_complete_inline() || !semaphore_->take())
             return false;
         grant();
         return true;
     }
-    void await_suspend(std::coroutine_handle<> waiter) noexcept {
-        if (!enter(waiter))
+    void await_suspend(std::coroutine_handle<> waiter) {
+        if (!enter(waiter, semaphore_->affinity_, [this] { return semaphore_->is_in_use(); }))
             return;
-        if (semaphore_->try_acquire())
+        if (semaphore_->take())
             grant();
         else
             wait_in(semaphore_->waiting_);

@@ -45,6 +45,7 @@ public:
     /// Starts a task, or a function that gives one: that is kept, with its arguments, as long as its task runs. It queues:
     /// the task starts on the next turn, in order, or where as many run as may, when one of them has ended. In a group that
     /// was cancelled it starts stopped.
+    /// Errors: on another thread it throws error::wrong_thread, and starts nothing.
     /// Cost: one recycled frame beside the task's own.
     void start(task<> child);
     template <class F, class... Args>
@@ -58,8 +59,9 @@ public:
     /// How many children there are, with those that wait for their turn.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Waits until there are no children. For the body, or for whoever is no child of the group.
-    /// Errors: operation_aborted in a stopped scope.
+    /// Waits until there are no children. For the body, or for a task that is no child of the group.
+    /// Errors: operation_aborted in a stopped scope; wrong_context. std::errc::resource_deadlock_would_occur for a child of
+    ///         the group, which would wait for itself.
     [[nodiscard("co_await it")]] group_wait_description join() noexcept;
     /// Waits until fewer children are there than may run at once: then one more starts at once.
     /// Errors: operation_aborted in a stopped scope.
@@ -82,6 +84,8 @@ private:
     void wake_waits() noexcept;
     void destroy_children() noexcept;
     [[nodiscard]] scheduler& loop() const noexcept;
+    [[nodiscard]] bool has_child(const environment& task) const noexcept;
+    void check_owner() const;
 
     group_operation* owner_;
     std::size_t running_max_;
@@ -139,13 +143,11 @@ public:
         : awaited(task), group_(&group), size_max_(size_max) {}
 
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) noexcept;
-    outcome<void> await_outcome() const noexcept {
-        return aborted_ ? outcome<void>(error::operation_aborted) : outcome<void>();
-    }
+    void await_suspend(std::coroutine_handle<> waiter);
+    outcome<void> await_outcome() const noexcept { return error_; }
     void await_resume() const {
-        if (aborted_)
-            throw_failure(error::operation_aborted, describe());
+        if (error_)
+            throw_failure(error_, describe());
     }
 
     void stop() noexcept override;
@@ -158,7 +160,7 @@ private:
 
     task_group* group_;
     std::size_t size_max_;
-    bool aborted_ = false;
+    std::error_code error_;
     bool is_over_ = false;
 };
 
@@ -288,6 +290,7 @@ consteval bool check_body() {
 template <class F, class... Args>
 void task_group::start(F&& function, Args&&... args) {
     if constexpr (detail::check_start<F, Args...>()) {
+        check_owner();
         if (!closing_)
             detail::run_child_of<std::decay_t<F>, std::decay_t<Args>...>(*this, std::forward<F>(function),
                                                                          std::forward<Args>(args)...);

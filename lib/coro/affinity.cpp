@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/coro/affinity.hpp>
+
+#include <cstdio>
+#include <mutex>
+#include <unistd.h>
+
+#include <coil/base/assert.hpp>
+#include <coil/base/error.hpp>
+
+#include "coro/this_thread.hpp"
+
+namespace coil::COIL_ABI {
+namespace {
+
+// The owners that no scheduler uses. They are never freed: see scheduler_owner.
+class free_owners {
+public:
+    static scheduler_owner& take() {
+        static std::uint64_t latest_id = 0;  // under the lock
+        const std::lock_guard held(lock());
+        scheduler_owner& taken = first() ? *first() : *new scheduler_owner;
+        if (&taken == first())
+            first() = std::exchange(taken.next, nullptr);
+        taken.id.store(++latest_id, std::memory_order_relaxed);
+        return taken;
+    }
+    static void put_back(scheduler_owner& owner) noexcept {
+        const std::lock_guard held(lock());
+        owner.next = std::exchange(first(), &owner);
+    }
+
+private:
+    static std::mutex& lock() noexcept {
+        static std::mutex instance;
+        return instance;
+    }
+    static scheduler_owner*& first() noexcept {
+        static scheduler_owner* instance = nullptr;
+        return instance;
+    }
+};
+
+// "io_context 0x7ffe0c0 of thread 4711"
+class owner_name {
+public:
+    explicit owner_name(const scheduler_owner& owner) noexcept {
+        const void* const scheduler = owner.scheduler.load(std::memory_order_relaxed);
+        if (owner.thread.load(std::memory_order_relaxed))
+            std::snprintf(text_, sizeof text_, "io_context %p of thread %d", scheduler,
+                          owner.thread_number.load(std::memory_order_relaxed));
+        else
+            std::snprintf(text_, sizeof text_, "io_context %p of no thread yet", scheduler);
+    }
+    [[nodiscard]] const char* text() const noexcept { return text_; }
+
+private:
+    char text_[80];
+};
+
+[[nodiscard]] bool may_use(const scheduler_owner& owner) noexcept {
+    const void* const thread = owner.thread.load(std::memory_order_relaxed);
+    return !thread || thread == this_thread();
+}
+
+[[noreturn]] void wrong_thread(const char* call, const scheduler_owner& owner) noexcept {
+    char mistake[160];
+    char detail[160];
+    std::snprintf(mistake, sizeof mistake,
+                  "%s on another thread than that of its io_context; post() a function that does it there",
+                  call);
+    std::snprintf(detail, sizeof detail, "%s, called on thread %d", owner_name(owner).text(), ::gettid());
+    precondition_failed(mistake, detail);
+}
+
+}  // namespace
+
+scheduler::scheduler()
+    : owner_record_(&free_owners::take()), id_(owner_record_->id.load(std::memory_order_relaxed)) {
+    owner_record_->scheduler.store(this, std::memory_order_relaxed);
+}
+
+scheduler::~scheduler() {
+    owner_record_->thread.store(nullptr, std::memory_order_relaxed);
+    owner_record_->id.store(0, std::memory_order_relaxed);
+    free_owners::put_back(*owner_record_);
+}
+
+bool scheduler::is_mine() const noexcept { return may_use(*owner_record_); }
+
+void scheduler::require_thread(const char* call) const noexcept {
+    if (!is_mine()) [[unlikely]]
+        wrong_thread(call, *owner_record_);
+}
+
+void affinity::check_owner(const char* call) const noexcept {
+    if (!may_use(*owner_) && is_bound()) [[unlikely]]
+        wrong_thread(call, *owner_);
+}
+
+bool affinity::take_over(const scheduler& task, bool is_in_use) noexcept {
+    if (is_bound() && (is_in_use || !may_use(*owner_)))
+        return false;
+    *this = affinity(task);
+    return true;
+}
+
+void affinity::refuse(const awaited& waiting) const {
+    throw_wrong_context(waiting.describe(), waiting.env(), *owner_);
+}
+
+void throw_wrong_context(const std::string& what, const environment& waiting, const scheduler_owner& object) {
+    const auto& where = waiting.where();
+    std::string text = what + ", which is of " + owner_name(object).text() + ", awaited";
+    if (where.line() > 0)
+        text += std::string(" at ") + where.file_name() + ":" + std::to_string(where.line());
+    text += std::string(" by a task of ") + owner_name(waiting.scheduler().owner()).text();
+    throw_failure(error::wrong_context, text);
+}
+
+}  // namespace coil::COIL_ABI
