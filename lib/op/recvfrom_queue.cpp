@@ -327,7 +327,7 @@ void recvfrom_queue::close() noexcept {
 
 bool recvfrom_queue::keeps_bytes() noexcept {
     filler_.settle();
-    return !is_empty();
+    return has_news();  // an error, too: the kernel reports it once
 }
 
 std::coroutine_handle<> recvfrom_queue::starving::run() noexcept {

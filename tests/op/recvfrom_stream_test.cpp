@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/recvfrom_stream.hpp>
 
+#include <coil/io/sleep.hpp>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -359,6 +361,21 @@ TEST_F(RecvfromStream, AReceiveThatWaitsWhileItEndsAsksItself) {
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
         EXPECT_EQ(asked(), 2u);
         EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
+    });
+}
+
+// The kernel reports an error once: the owner after this one would not get it.
+TEST_F(RecvfromStream, SocketWithAnUnreadErrorIsNotReleased) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        arrive({"one"});
+        EXPECT_EQ(co_await text_of_next(stream), "one");
+        context_.then([&] { context_.answer(IORING_OP_RECVMSG, -ECONNREFUSED); });
+        co_await sleep_for(std::chrono::microseconds(1));
+        EXPECT_THROW(static_cast<void>(socket.release()), std::system_error);
+        EXPECT_EQ((co_await as_tuple(stream.next())).error(), error::connection_refused);
+        script().close(socket.release());
     });
 }
 

@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include <coil/algo/write.hpp>
+#include <coil/coro/yield.hpp>
+#include <coil/io/sleep.hpp>
+#include <coil/loop/buffer_pool.hpp>
+#include <coil/net/local.hpp>
+
+#include "support/allocations.hpp"
+#include "support/real_context.hpp"
+
+// What a connection of a server costs, in bytes that were allocated: docs/guides/deployment.md, "Limits".
+
+namespace coil::test {
+namespace {
+
+using socket_type = local::stream_protocol::socket;
+
+/// Connections of a context, with peers that are the test's own.
+class Memory : public testing::Test {
+protected:
+    void connect(std::size_t count, std::vector<socket_type>& sockets) {
+        for (std::size_t i = 0; i < count; ++i) {
+            int numbers[2];
+            ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, numbers), 0);
+            sockets.emplace_back(context_.io()).assign({}, numbers[0]);
+            peers_.emplace_back(numbers[1]);
+        }
+    }
+
+    // No system call of the test's allocates, so what is counted is the library's.
+    static task<> echo(socket_type socket) {
+        auto incoming = socket.recv_stream();
+        while (auto chunk = co_await incoming.next())
+            co_await write(socket, *chunk);
+    }
+    /// Lets the kernel deliver what was sent.
+    static task<> let_arrive() {
+        for (int turns = 0; turns < 5; ++turns)
+            co_await sleep_for(std::chrono::microseconds(200));
+    }
+    task<> exchange() {
+        for (const plain_peer& each: peers_)
+            each.send("hello");
+        co_await let_arrive();
+        std::array<char, 10> answer;
+        for (const plain_peer& each: peers_)
+            EXPECT_EQ(::recv(each.number(), answer.data(), answer.size(), 0), 5);
+    }
+    void hang_up() { peers_.clear(); }
+
+    real_context context_;
+    std::vector<plain_peer> peers_;
+};
+
+TEST_F(Memory, AnIdleConnectionTakesAboutAKibibyte) {
+    constexpr std::size_t count = 100;
+    context_.run([&]() -> task<> {
+        static_cast<void>(context_.io().pool());
+        peers_.reserve(2 * count);
+        std::vector<socket_type> sockets;
+        sockets.reserve(2 * count);
+        const auto serve_more = [&]() -> task<> {
+            sockets.clear();
+            connect(count, sockets);
+            for (socket_type& each: sockets)
+                co_spawn(context_.io(), echo(std::move(each)), detached);
+            co_await exchange();
+        };
+        co_await serve_more();  // what grows once for all has grown
+        const long long before = allocations::bytes();
+        co_await serve_more();
+        const long long each = (allocations::bytes() - before) / static_cast<long long>(count);
+        RecordProperty("bytes", static_cast<int>(each));
+        EXPECT_GT(each, 300);
+        EXPECT_LE(each, 1280);
+        hang_up();
+    });
+}
+
+// Each single byte was a chunk, of 24 bytes in a list that doubled, and a block of 32: 6 to 15 MiB for 256 KiB.
+TEST_F(Memory, UnreadSingleBytesCostLittleMoreThanTheyAre) {
+    constexpr std::size_t count = 4;
+    constexpr int bytes = 3000;
+    context_.run([&]() -> task<> {
+        static_cast<void>(context_.io().pool());
+        std::vector<socket_type> sockets;
+        std::vector<recv_stream> streams;
+        connect(count, sockets);
+        for (std::size_t i = 0; i < count; ++i) {
+            streams.push_back(sockets[i].recv_stream());
+            peers_[i].send("x");
+            EXPECT_EQ((co_await streams[i].next())->size(), 1u);
+        }
+        // Alternating, so that those of one connection are not in one piece.
+        const long long before = allocations::bytes();
+        for (int i = 0; i < bytes; ++i) {
+            for (const plain_peer& each: peers_)
+                each.send("y");
+            co_await yield();
+        }
+        co_await let_arrive();
+        EXPECT_LE(allocations::bytes() - before, static_cast<long long>(count) * (2 * bytes + 8192));
+        for (recv_stream& each: streams) {
+            std::size_t received = 0;
+            while (received < bytes) {
+                auto next = co_await each.next();
+                CO_ASSERT_TRUE(next.has_value());
+                for (const std::byte value: *next)
+                    CO_ASSERT_EQ(static_cast<char>(value), 'y');
+                received += next->size();
+            }
+        }
+        EXPECT_EQ(context_.io().metrics().held, 0u);
+        EXPECT_LE(allocations::bytes() - before, static_cast<long long>(count) * 1024);  // it is given back
+    });
+}
+
+}  // namespace
+}  // namespace coil::test
