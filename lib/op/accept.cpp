@@ -47,22 +47,25 @@ accept::~accept() { retire(); }
 
 bool accept::make_record() noexcept {
     try {
-        if (!connection_.record_if_any()) {
-            connection_ = descriptor_handle(target().context());
-            static_cast<void>(connection_.record());
-        }
+        connection_ = descriptor_handle(target().context());
+        static_cast<void>(connection_.record());
         return true;
     } catch (const std::bad_alloc&) {
         return false;
     }
 }
 
+void accept::await_suspend(std::coroutine_handle<> caller) {
+    if (!begin(caller))
+        return;
+    if (make_record())
+        submit();
+    else
+        finish(-ENOMEM);
+}
+
 void accept::prepare(io_uring_sqe& sqe) noexcept {
     takes_steps(true);
-    if (!make_record()) {
-        io_uring_prep_nop(&sqe);  // next_step() pauses
-        return;
-    }
     peer_.any.sa_family = AF_UNSPEC;
     peer_size_ = sizeof peer_;
     io_uring_prep_accept(&sqe, target().number(), &peer_.any, &peer_size_, SOCK_CLOEXEC);
@@ -70,13 +73,12 @@ void accept::prepare(io_uring_sqe& sqe) noexcept {
 
 bool accept::next_step() noexcept {
     const int result = answer().result;
-    const bool had_record = connection_.record_if_any() != nullptr;
-    if (had_record && result >= 0) {
+    if (result >= 0) {
         connection_.adopt_accepted(result, target(), peer_, peer_size_);
         return false;
     }
-    const bool is_skipped = had_record && concerns_one_connection(-result);
-    if (had_record && !is_skipped && !is_exhausted(-result))
+    const bool is_skipped = concerns_one_connection(-result);
+    if (!is_skipped && !is_exhausted(-result))
         return false;
     if (is_asked_to_end())
         return end_aborted();
@@ -99,6 +101,8 @@ outcome<descriptor_handle> accept::await_outcome() noexcept {
 
 descriptor_handle accept::await_resume() {
     auto outcome = await_outcome();
+    if (outcome.error() == std::errc::not_enough_memory)
+        throw std::bad_alloc();  // the kernel's own shortage is retried
     if (!outcome)
         fail(outcome.error());
     return *std::move(outcome);

@@ -256,20 +256,32 @@ TEST(Accept, BegunWhileAnotherPausesWaitsBehindIt) {
     EXPECT_GE(context.io().now() - began, 100ms);
 }
 
-// The record of a connection is allocated before the kernel is asked: the connection stays in the backlog, and is never lost.
-TEST(Accept, BacksOffWithoutMemoryForTheConnection) {
+// The record of a connection is allocated before the kernel is asked: the connection stays in the backlog.
+TEST(Accept, FailsWithoutMemoryBeforeTheKernelIsAsked) {
     scripted_context context;
     auto acceptor = context.acceptor();
-    auto accepting = acceptor.accept().operation_in(context.io().foreign_environment());
-    allocations::fail_from(1, 1);
-    accepting.await_suspend(std::noop_coroutine());
-    EXPECT_EQ(allocations::fail_no_more(), 1u);
-    context.after(90ms, [&] { EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 0u); });
-    context.after(110ms, [&] { context.answer(IORING_OP_ACCEPT, reply::connection(client(1))); });
-    context.run();
-    auto accepted = accepting.await_outcome();
-    ASSERT_FALSE(accepted.error()) << accepted.error();
-    EXPECT_EQ((*accepted).remote_endpoint().port(), 1u);
+    for (const bool in_line: {false, true}) {
+        std::optional<accepting> ahead;
+        if (in_line)
+            ahead.emplace(context, acceptor);
+        context.poll();
+        auto failing = acceptor.accept().operation_in(context.io().foreign_environment());
+        auto throwing = acceptor.accept().operation_in(context.io().foreign_environment());
+        for (auto* each: {&failing, &throwing}) {
+            allocations::fail_from(1, 1);
+            each->await_suspend(std::noop_coroutine());
+            EXPECT_EQ(allocations::fail_no_more(), 1u);
+        }
+        context.poll();
+        EXPECT_EQ(failing.await_outcome().error(), std::errc::not_enough_memory);
+        EXPECT_THROW(static_cast<void>(throwing.await_resume()), std::bad_alloc);
+        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), in_line ? 1u : 0u);
+        if (in_line) {
+            context.answer(IORING_OP_ACCEPT, reply::connection(client(1)));
+            context.poll();
+            EXPECT_EQ(ahead->port(), 1u);
+        }
+    }
 }
 
 // After the kernel has accepted nothing allocates, so as_tuple(accept()) never throws.

@@ -196,8 +196,9 @@ public:
     ///            accept() waits, nothing is accepted: connections stay in the listener's backlog, for a later accept() or for
     ///            another process that shares the listener.
     /// Errors:    operation_aborted, bad_descriptor, invalid_argument if listen() is missing. Errors of single connections are
-    ///            skipped. Out of descriptors or memory (the process's or the kernel's), or after 16 errors of single
-    ///            connections in a row, accept retries ten times a second.
+    ///            skipped. If the kernel is out of descriptors or memory, or after 16 errors of single connections in a row,
+    ///            accept retries ten times a second. std::bad_alloc (as_tuple: not_enough_memory) before the kernel is asked, if
+    ///            there is no memory for the connection's record: no connection is lost.
     /// Cancel:    operation_aborted, or the connection if it came first.
     /// Cost:      one SQE; no allocation but for the connection's record, which later connections reuse.
     [[nodiscard("co_await it")]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }

@@ -4,6 +4,7 @@
 
 #include <coil/version.hpp>
 
+#include <coroutine>
 #include <cstdint>
 
 #include <coil/base/endpoint.hpp>
@@ -24,13 +25,15 @@ namespace coil::COIL_ABI::op {
 ///         +---------------- 100 ms -------------------+
 ///
 /// The record of the new connection is allocated before the kernel is asked, and the descriptor is adopted when its completion
-/// is collected: a connection is always owned. One whose accept is destroyed before it resumes is closed.
+/// is collected: a connection is always owned. Without memory for the record the accept fails, and the connection stays in the
+/// backlog. A connection whose accept is destroyed before it resumes is closed.
 class [[nodiscard("co_await it")]] accept : public operation {
 public:
     accept(const descriptor_use& target, environment& task) noexcept
         : operation(target, task, lane::queue), back_off_(*this) {}
     ~accept();
 
+    void await_suspend(std::coroutine_handle<> caller);
     outcome<descriptor_handle> await_outcome() noexcept;  // up: what its answer means
     descriptor_handle await_resume();
 
