@@ -45,7 +45,10 @@ void descriptor_table::recycle(descriptor& record) noexcept {
 }
 
 void descriptor::cancel_operations() noexcept {
-    ++cancels_;
+    if (may_need_cancel_) {
+        ++cancels_;
+        may_need_cancel_ = false;
+    }
     if (source_)
         source_->cancel();
     while (!waiting_.empty())
@@ -126,6 +129,7 @@ void descriptor::interrupt_readers() noexcept {
     };
     mark(in_kernel_);
     mark(waiting_);
+    context_->interrupt(*this);
     if (source_)
         source_->interrupt();
 }
@@ -258,7 +262,7 @@ void descriptor_handle::cancel() noexcept {
 void descriptor_handle::leave() noexcept {
     descriptor& record = *std::exchange(record_, nullptr);
     record.handle_ = nullptr;
-    if (record.operations_ == 0)
+    if (record.operations_ == 0 && record.in_flight_ == 0)
         record.context_->descriptors().recycle(record);
     else
         ++record.generation_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <poll.h>
 #include <type_traits>
 
@@ -15,6 +16,7 @@
 #include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
 #include "loop/datagram_layout.hpp"
+#include "loop/patience.hpp"
 #include "loop/tags.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
@@ -36,6 +38,32 @@ void spin_once() noexcept {
 // costs. A portion is what is asked for at once.
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
+
+// How often a cancel is repeated without a pause, and the pauses after that. The same pauses follow a refused poll.
+constexpr unsigned repeats_max = 3;
+constexpr std::chrono::milliseconds retry_pause_min{1};
+constexpr std::chrono::milliseconds retry_pause_max{128};
+
+// Enters that end with EINTR one after the other, before that counts as a refusal; and how far its pause grows: to 32 ms.
+constexpr unsigned interrupts_max = 16;
+constexpr unsigned pause_doublings_max = 5;
+
+const char* name_of(std::uint32_t opcode) noexcept {
+    switch (opcode) {
+    case IORING_OP_RECV: return "recv";
+    case IORING_OP_RECVMSG: return "recvmsg";
+    case IORING_OP_SEND: return "send";
+    case IORING_OP_SENDMSG: return "sendmsg";
+    case IORING_OP_ACCEPT: return "accept";
+    case IORING_OP_CONNECT: return "connect";
+    case IORING_OP_POLL_ADD: return "poll";
+    case IORING_OP_READ:
+    case IORING_OP_READV: return "read";
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV: return "write";
+    default: return "an operation";
+    }
+}
 
 // Of the pool for bulk. A few are enough: those who wait for one wait for little, and all of them fit into a core's cache.
 constexpr std::size_t bulk_entry = 128 * 1024;
@@ -95,12 +123,16 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
     if (is_pool_exhausted_) [[unlikely]]
         serve_starved();
     submit_deferred();
+    if (!wake_armed_) [[unlikely]]
+        arm_wake();
     const bool is_idle =
         may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
-    // What found no slot must not wait for somebody else's answer: this enter makes room, and the next turn goes on.
-    const bool has_room = deferred_.empty() && cancels_.empty();
+    // What found no slot must not wait for another operation's answer: this enter makes room, and the next turn goes on.
+    const bool can_be_woken = wake_armed_ || wake_retry_at_ != time_point::max();
+    const bool has_room = deferred_.empty() && cancels_.empty() && can_be_woken;
     if (is_idle && has_room && !options_.spin)
-        enter(1, timers_.empty() ? deadline : std::min(deadline, timers_.next()));
+        enter(1, std::min({timers_.empty() ? deadline : std::min(deadline, timers_.next()), cancel_retry_at_,
+                           wake_retry_at_}));
     else if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
         enter(0, is_idle ? deadline : time_point::min());
     else if (is_idle)
@@ -148,21 +180,43 @@ void io_context::reap_finished() {
 }
 
 void io_context::enter(unsigned wait, time_point deadline) {
-    switch (const int failure = ring_->enter(wait, deadline); -failure) {
+    if (const int failure = enter_or_pause(wait, deadline); failure < 0)
+        throw_failure(system_error_code(-failure), "io_uring_enter");
+}
+
+// Enters once. A refusal that may pass is answered with a pause, so that a loop with nothing else to do doesn't spin.
+// Returns any other failure.
+int io_context::enter_or_pause(unsigned wait, time_point deadline) noexcept {
+    const int failure = ring_->enter(wait, deadline);
+    switch (-failure) {
     case 0:
-    case EINTR:
-    case ETIME: return;
+    case ETIME: refusals_ = 0; return 0;
+    case EINTR:  // a signal; many in a row are a refusal
+        if (++refusals_ <= interrupts_max)
+            return 0;
+        break;
     case EAGAIN:
     case EBUSY:
     case ENOMEM:
-        // The kernel is short of memory, or wants its completions collected first. What is queued stays queued. A pause,
-        // so that a loop with nothing else to do doesn't spin.
-        if (const auto pause_end = std::min(deadline, now() + std::chrono::milliseconds(1));
-            pause_end > now())
-            ring_->pause(pause_end);
-        return;
-    default: throw_failure(system_error_code(-failure), "io_uring_enter");
+        // The kernel is short of memory, or wants its completions collected first. What is queued stays queued.
+        ++refusals_;
+        break;
+    default: return failure;
     }
+    pause_loop(deadline);
+    return 0;
+}
+
+// Waits, longer after each refusal, until there are completions or another thread wakes the loop. If the kernel refuses
+// this enter as well, it waits without the ring.
+void io_context::pause_loop(time_point deadline) noexcept {
+    if (ring_->has_completions())
+        return;
+    const time_point start = now();
+    const auto length = std::chrono::milliseconds(1) * (1 << std::min(refusals_ - 1, pause_doublings_max));
+    const time_point end = std::min(deadline, start + length);
+    if (end > start && ring_->pause(end) < 0)
+        kernel().wait_for_wake(end);
 }
 
 // In the order of the completions: of two operations that ended, the first is ready first.
@@ -178,13 +232,17 @@ unsigned io_context::collect() noexcept {
     }
     if (!wake_armed_ && ring_->is_enabled())
         arm_wake();
+    if (cancel_missed_ || cancel_retry_at_ != time_point::max()) [[unlikely]]
+        repeat_cancels();
     return collected;
 }
 
 void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.user_data < tags_end) {
-        if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
-            wake_armed_ = false;
+        if (cqe.user_data == cancel_tag)
+            cancel_missed_ = true;
+        else if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
+            wake_poll_ended(cqe.res);
         return;
     }
     operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
@@ -259,6 +317,7 @@ bool io_context::try_submit(operation& asked) noexcept {
     ring::check_submitted(*sqe, &asked);
     sqe->user_data = reinterpret_cast<std::uintptr_t>(&asked);
     asked.state_ = operation::state::submitted;
+    asked.answer_.flags = sqe->opcode;  // until the answer comes: its destructor has no name()
     asked.descriptor_->in_kernel_.push_back(asked);
     ++asked.descriptor_->in_flight_;
     ++in_kernel_;
@@ -273,10 +332,40 @@ void io_context::submit_deferred() noexcept {
 }
 
 void io_context::submit_cancels() noexcept {
-    while (!cancels_.empty() && ask_to_cancel(cancels_.front())) {
-        operation& asked = cancels_.front();
-        asked.descriptor_->in_kernel_.push_back(asked);
+    while (!cancels_.empty() && ask_to_cancel(cancels_.front()))
+        cancelling_.push_back(cancels_.front());
+}
+
+// A cancel misses an operation that the kernel is about to issue again (-ENOENT), or that a worker of the kernel carries
+// out (-EALREADY, and the operation may go on all the same). So it is repeated while its target is submitted: a few times
+// in the next enters, then after pauses of 1 to 128 ms.
+//
+// The answer of a cancel does not name its target, which may be gone, and another operation at its address: what is still
+// submitted stands in `cancelling_`.
+void io_context::repeat_cancels() noexcept {
+    const bool is_missed = std::exchange(cancel_missed_, false);
+    if (cancelling_.empty()) {
+        cancel_retry_at_ = time_point::max();
+        cancel_pause_ = retry_pause_min;
+        return;
     }
+    const time_point when = now();
+    if (when >= cancel_retry_at_) {
+        cancels_.splice_back(cancelling_);
+        cancel_pause_ = std::min(2 * cancel_pause_, retry_pause_max);
+        cancel_retry_at_ = when + cancel_pause_;
+    } else if (is_missed) {
+        for (operation* each = &cancelling_.front(); each;) {
+            operation* next = cancelling_.next(*each);
+            if (each->cancels_repeated_ < repeats_max) {
+                ++each->cancels_repeated_;
+                cancels_.push_back(*each);
+            }
+            each = next;
+        }
+        cancel_retry_at_ = std::min(cancel_retry_at_, when + cancel_pause_);
+    }
+    submit_cancels();
 }
 
 void io_context::cancel(operation& asked) noexcept {
@@ -291,8 +380,8 @@ void io_context::cancel(operation& asked) noexcept {
         if (withdraw(asked) || asked.cancel_asked_)
             break;
         asked.cancel_asked_ = true;
-        if (!ask_to_cancel(asked))
-            cancels_.push_back(asked);
+        asked.cancels_repeated_ = 0;
+        (ask_to_cancel(asked) ? cancelling_ : cancels_).push_back(asked);
         break;
     case operation::state::idle:
     case operation::state::done:
@@ -337,32 +426,71 @@ bool io_context::ask_to_cancel(operation& asked) noexcept {
     ++counts_.cancels;
     io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&asked), 0);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = ignored_tag;
+    sqe->user_data = cancel_tag;
     return true;
 }
 
+// The kernel may write to the operation's memory until it has ended it: there is no giving up.
 void io_context::retire(operation& asked) noexcept {
     cancel(asked);
-    while (asked.state_ == operation::state::submitted)
-        enter_to_retire();
+    const auto is_over = [&asked] { return asked.state_ != operation::state::submitted; };
+    for (auto limit = patience; !is_over() && !enter_until(is_over, now() + limit); limit = 2 * limit)
+        std::fprintf(
+            stderr,
+            "coil: %s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
+            "cancel; the loop waits for it, because its memory can't be freed before\n",
+            name_of(asked.answer_.flags), asked.descriptor_->number(), static_cast<long long>(limit.count()));
 }
 
+// Its operations belong to tasks, which wait for them: one that the kernel can't end does no harm when it is left alone.
 void io_context::retire(descriptor& record) noexcept {
-    while (record.in_flight_ > 0)
-        enter_to_retire();
+    const auto is_over = [&record] { return record.in_flight_ == 0; };
+    if (is_over() || enter_until(is_over, now() + patience))
+        return;
+    for_each_listed(record, [&record](const operation& asked) {
+        std::fprintf(
+            stderr,
+            "coil: descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
+            "it is left in flight\n",
+            record.number(), asked.name(), static_cast<long long>(patience.count()));
+    });
 }
 
-// One enter submits all that is queued, the cancels among it, and brings the answers: 2 to 5 us. Other operations'
-// answers met on the way are kept.
-void io_context::enter_to_retire() noexcept {
+// Other operations' answers met on the way are kept. Returns false if the deadline passed first.
+template <class IsOver>
+bool io_context::enter_until(const IsOver& is_over, time_point deadline) noexcept {
     if (!ring_->is_enabled())
         adopt();
     require_thread("socket: closed or destroyed, with an operation pending,");
-    submit_deferred();
-    const int failure = ring_->enter(1);
-    COIL_CHECK(failure == 0 || failure == -EINTR || failure == -EAGAIN || failure == -EBUSY ||
-               failure == -ENOMEM);
+    do {
+        submit_deferred();
+        enter_for_cancels(deadline);
+    } while (!is_over() && now() < deadline);
+    return is_over();
+}
+
+// One enter submits all that is queued, the cancels among it, and brings the answers: 2 to 5 us. It ends when it is time
+// to repeat the cancels.
+void io_context::enter_for_cancels(time_point deadline) noexcept {
+    if (cancel_retry_at_ == time_point::max())
+        cancel_retry_at_ = now() + cancel_pause_;
+    const time_point end = std::min(deadline, cancel_retry_at_);
+    if (enter_or_pause(1, end) < 0)
+        kernel().wait_for_wake(end);
     collect();
+}
+
+// Calls `each` with the record's operations that are in lists of the context, and not of the record.
+template <class F>
+void io_context::for_each_listed(const descriptor& record, const F& each) noexcept {
+    for (auto* listed: {&deferred_, &paused_, &cancels_, &cancelling_})
+        for (operation* one = listed->empty() ? nullptr : &listed->front(); one; one = listed->next(*one))
+            if (one->descriptor_ == &record)
+                each(*one);
+}
+
+void io_context::interrupt(descriptor& record) noexcept {
+    for_each_listed(record, [](operation& asked) { asked.interrupted_ = true; });
 }
 
 // ---- from other threads --------------------------------------------------------------------------------------------
@@ -389,12 +517,26 @@ void io_context::guard_released() noexcept {
 }
 
 void io_context::arm_wake() noexcept {
+    if (wake_retry_at_ != time_point::max() && now() < wake_retry_at_)
+        return;
     io_uring_sqe* sqe = slot();
     if (!sqe)
-        return;  // collect() tries again
+        return;  // the next turn tries again, before it waits
+    wake_retry_at_ = time_point::max();
     io_uring_prep_poll_multishot(sqe, kernel().wake_descriptor(), POLLIN);
     sqe->user_data = wake_tag;
     wake_armed_ = true;
+}
+
+// A poll that was refused is armed again after a pause. Until then the loop looks into its inbox after each pause.
+void io_context::wake_poll_ended(int result) noexcept {
+    wake_armed_ = false;
+    if (result >= 0) {
+        wake_pause_ = retry_pause_min;
+        return;
+    }
+    wake_retry_at_ = now() + wake_pause_;
+    wake_pause_ = std::min(2 * wake_pause_, retry_pause_max);
 }
 
 // ---- buffers that the kernel fills ---------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ operation::~operation() {
     leave_lane();
     if (!attached_)
         return;
-    if (--descriptor_->operations_ == 0 && !descriptor_->handle_ && descriptor_->number() != descriptor::none)
+    if (--descriptor_->operations_ == 0 && !descriptor_->handle_ && descriptor_->in_flight_ == 0 &&
+        descriptor_->number() != descriptor::none)
         descriptor_->context().descriptors().recycle(*descriptor_);
 }
 
@@ -90,6 +91,7 @@ bool operation::lane_is_free() const noexcept {
 void operation::attach() noexcept {
     attached_ = true;
     cancels_before_ = descriptor_->cancels_;
+    descriptor_->may_need_cancel_ = true;
     ++descriptor_->operations_;
 }
 
@@ -242,6 +244,7 @@ std::error_code operation::failure() const noexcept {
         break;
     case refused_second: return error::operation_in_progress;
     case refused_size: return std::make_error_code(std::errc::message_size);
+    case refused_flags: return std::make_error_code(std::errc::operation_not_supported);
     default: break;
     }
     return system_error_code(-answer_.result);

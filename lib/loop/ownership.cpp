@@ -14,6 +14,7 @@
 #include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
 #include "loop/descriptor_table.hpp"
+#include "loop/patience.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
 #include "ring/uring_kernel.hpp"
@@ -25,13 +26,6 @@
 //                                          --destroyed on another: close the ring, wait until the kernel has let go
 
 namespace coil::COIL_ABI {
-namespace {
-
-// How long to wait for the kernel to let go of buffers. It takes microseconds, unless a request is stuck in a driver.
-constexpr std::chrono::seconds patience{2};
-
-}  // namespace
-
 // Which contexts each thread owns. A lock, because any thread may destroy a context; taken when a context gets or loses
 // its thread, never in between. It is not held while a context settles or closes, which may take seconds: a context that leaves
 // its thread is out of the list before, and keeps its owner until it has left.
@@ -193,8 +187,7 @@ bool io_context::settle(time_point deadline) noexcept {
     });
     while (in_kernel_ > 0 && now() < deadline) {
         submit_cancels();
-        ring_->enter(1, deadline);
-        collect();
+        enter_for_cancels(deadline);
     }
     return in_kernel_ == 0;
 }
@@ -209,11 +202,13 @@ void io_context::abort_in_kernel() noexcept {
             asked.finish(-ECANCELED);
         }
     });
-    while (!cancels_.empty()) {
-        operation& asked = cancels_.pop_front();
-        --asked.descriptor_->in_flight_;
-        --in_kernel_;
-        asked.finish(-ECANCELED);
+    for (auto* cancelled: {&cancels_, &cancelling_}) {
+        while (!cancelled->empty()) {
+            operation& asked = cancelled->pop_front();
+            --asked.descriptor_->in_flight_;
+            --in_kernel_;
+            asked.finish(-ECANCELED);
+        }
     }
 }
 
@@ -235,12 +230,11 @@ io_context::~io_context() {
         ownership::remove(*this);
     }
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
-    bool quiet = !is_stuck_;
-    if (quiet && owned && is_mine())
-        quiet = settle(deadline);
-    // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done.
-    if (quiet)
-        quiet = ring_->close(owned && in_kernel_ > 0, deadline);
+    if (!is_stuck_ && owned && is_mine())
+        settle(deadline - patience / 2);
+    // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done. So can the owner
+    // when the kernel does not let it enter.
+    bool quiet = !is_stuck_ && ring_->close(owned && in_kernel_ > 0, deadline);
     owner_.store(nullptr, std::memory_order_relaxed);
     settling_ = true;
     if (was_running)
@@ -284,16 +278,23 @@ io_context::~io_context() {
         "io_context: destroyed while coroutines that are no tasks wait on it; let them end before");
 }
 
-void io_context::report_in_flight() const noexcept {
+void io_context::report_in_flight() noexcept {
     std::fprintf(
         stderr,
         "coil: %zu operations did not end within %lld s of their context; their memory is not freed\n",
         in_kernel_, static_cast<long long>(patience.count()));
-    descriptors_->for_each([](descriptor& record) {
+    const auto report = [](const operation& each) {
+        std::fprintf(stderr, "coil:   %s on descriptor %d\n", each.name(), each.descriptor_->number());
+    };
+    descriptors_->for_each([&report](descriptor& record) {
         for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;
              each = record.in_kernel_.next(*each))
-            std::fprintf(stderr, "coil:   %s on descriptor %d\n", each->name(), record.number());
+            report(*each);
     });
+    for (auto* cancelled: {&cancels_, &cancelling_})
+        for (operation* each = cancelled->empty() ? nullptr : &cancelled->front(); each;
+             each = cancelled->next(*each))
+            report(*each);
 }
 
 // ---- tasks ---------------------------------------------------------------------------------------------------------

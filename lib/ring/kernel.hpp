@@ -73,6 +73,9 @@ public:
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual int wake_descriptor() const noexcept = 0;
 
+    /// Waits without the ring, for when it refuses to be entered: until wake(), a signal, or the deadline.
+    virtual void wait_for_wake(time_point deadline) noexcept = 0;
+
     // ---- what is not batched ---------------------------------------------------------------------------------------
 
     virtual int socket(int family, int type, int protocol) = 0;

@@ -5,6 +5,7 @@
 #include <coil/version.hpp>
 
 #include <algorithm>
+#include <cerrno>
 
 #include <coil/base/owned.hpp>
 
@@ -69,8 +70,16 @@ public:
     /// Publishes what was filled in, and enters once. 0, or a negative errno; the CQ is where to look for news.
     int enter(unsigned wait, time_point deadline = time_point::max());
 
-    /// Waits, and submits nothing.
-    void pause(time_point deadline) { kernel_->enter(memory_, 0, 1, deadline); }
+    /// Waits, and submits nothing. 0 when there is a completion or the deadline has passed, or a negative errno.
+    int pause(time_point deadline) {
+        const int failure = kernel_->enter(memory_, 0, 1, deadline);
+        return failure == -ETIME ? 0 : std::min(failure, 0);
+    }
+
+    /// Whether there are completions to be collected.
+    [[nodiscard]] bool has_completions() const noexcept {
+        return __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE) != *memory_.cq.khead;
+    }
 
     /// Shows the next completions, as many as there are up to `most`, to `on_cqe`, and leaves them where they are.
     template <class OnCqe>

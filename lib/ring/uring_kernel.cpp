@@ -214,6 +214,15 @@ void uring_kernel::wake() noexcept {
     errno = error;
 }
 
+// Without the read the next wait would see this wake again. A post is in the inbox before it wakes: so none is lost.
+void uring_kernel::wait_for_wake(time_point deadline) noexcept {
+    pollfd event{wake_, POLLIN, 0};
+    if (::poll(&event, 1, milliseconds_until(deadline, now())) <= 0)
+        return;
+    std::uint64_t wakes;
+    [[maybe_unused]] const auto taken = ::read(wake_, &wakes, sizeof wakes);
+}
+
 int uring_kernel::socket(int family, int type, int protocol) {
     return result_of(::socket(family, type | SOCK_CLOEXEC, protocol));
 }

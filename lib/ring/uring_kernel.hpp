@@ -28,6 +28,7 @@ public:
 
     void wake() noexcept override;
     int wake_descriptor() const noexcept override { return wake_; }
+    void wait_for_wake(time_point deadline) noexcept override;
 
     int socket(int family, int type, int protocol) override;
     int socketpair(int family, int type, int protocol, int (&descriptors)[2]) override;
@@ -62,7 +63,7 @@ private:
     long sigpipe_holders_ = 0;
     bool attending_ = false;
     bool registered_ = false;
-    int wake_ = -1;     // an eventfd that is written and polled, but never read
+    int wake_ = -1;     // an eventfd that is written and polled; only wait_for_wake() reads it
     int hang_up_ = -1;  // our end of a pipe whose other end only the ring holds
 };
 

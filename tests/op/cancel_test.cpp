@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "loop/tags.hpp"
 #include "support/mistake.hpp"
 #include "support/scripted_context.hpp"
 
@@ -69,7 +70,7 @@ TEST(Cancel, SaysNothingOfItself) {
     context.run();
     const auto& cancel = context.script().latest();
     EXPECT_EQ(cancel.opcode, IORING_OP_ASYNC_CANCEL);
-    EXPECT_EQ(cancel.user_data, 0u);
+    EXPECT_EQ(cancel.user_data, cancel_tag);
     EXPECT_EQ(cancel.flags, IOSQE_CQE_SKIP_SUCCESS);
     EXPECT_EQ(context.io().metrics().completions, completions + 1);  // the target's own
 }

@@ -218,6 +218,12 @@ bool scripted_kernel::let_something_happen(time_point deadline) {
     return false;
 }
 
+// Only time goes by: what the script has in store is the ring's.
+void scripted_kernel::wait_for_wake(time_point deadline) noexcept {
+    ++waits_for_wake_;
+    jump_to(deadline);
+}
+
 void scripted_kernel::jump_to(time_point when) {
     if (when > now())
         now_ = when.time_since_epoch().count();
@@ -261,6 +267,12 @@ void scripted_kernel::take_one(const io_uring_sqe& sqe) {
             return;
         }
         EXPECT_FALSE(wake_poll_) << "the poll for wakes was armed twice";
+        ++wake_polls_;
+        if (wake_refusals_ > 0) {
+            --wake_refusals_;
+            post({sqe.user_data, wake_refusal_, 0});
+            return;
+        }
         wake_poll_ = sqe.user_data;
         wakes_noticed_ = 0;  // an eventfd that was written to, and never read, is readable from the first
         return;
@@ -311,6 +323,11 @@ void scripted_kernel::take_cancel(const io_uring_sqe& sqe) {
                                              [&](const late_answer& each) { return is_target(each.asked); });
     if (target == in_flight_.end() || being_worked_on) {
         post({sqe.user_data, target == in_flight_.end() ? -ENOENT : -EALREADY, 0});
+        return;
+    }
+    if (cancels_lost_ > 0) {
+        --cancels_lost_;
+        post({sqe.user_data, cancel_lost_with_, 0});
         return;
     }
     const question asked = *target;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -146,10 +147,24 @@ public:
     /// The same, but the target is being worked on: it ends when the loop would block, and the cancel says -EALREADY.
     void when_cancelled_later(const reply& instead) { cancelled_.push_back({instead, true}); }
 
+    /// The next cancels miss their target, which goes on, and say this.
+    void lose_cancels(unsigned count, int result = -ENOENT) {
+        cancels_lost_ = count, cancel_lost_with_ = result;
+    }
+
+    /// Descriptors may be closed with operations in flight, which is else a failure of the test.
+    void allow_close_in_flight() { may_close_in_flight_ = true; }
+
     /// How many completions one enter hands out at most, as the real one bounds it.
     void hand_out_at_most(unsigned count) { hand_out_max_ = count; }
     /// The next enters do nothing and return this negative errno.
     void refuse_enters(unsigned count, int result) { refusals_ = count, refusal_ = result; }
+
+    /// The next polls for wakes end at once with this negative errno.
+    void refuse_wake_polls(unsigned count, int result) { wake_refusals_ = count, wake_refusal_ = result; }
+    [[nodiscard]] unsigned wake_polls() const { return wake_polls_; }
+    /// How often the loop waited without the ring.
+    [[nodiscard]] unsigned waits_for_wake() const { return waits_for_wake_; }
 
     /// As before 6.12: a receive takes a whole buffer of a ring of them.
     void know_no_incremental_buffers() { knows_incremental_ = false; }
@@ -259,6 +274,7 @@ public:
             hold_wakes_();
     }
     int wake_descriptor() const noexcept override { return first_descriptor - 1; }
+    void wait_for_wake(time_point deadline) noexcept override;
 
     int socket(int family, int type, int protocol) override;
     int socketpair(int family, int type, int protocol, int (&numbers)[2]) override;
@@ -347,6 +363,13 @@ private:
     std::deque<std::function<void()>> steps_;
     std::multimap<time_point, std::function<void()>> timed_;
     std::deque<cancel_outcome> cancelled_;
+    unsigned cancels_lost_ = 0;
+    bool may_close_in_flight_ = false;
+    int cancel_lost_with_ = 0;
+    unsigned wake_refusals_ = 0;
+    int wake_refusal_ = 0;
+    unsigned wake_polls_ = 0;
+    unsigned waits_for_wake_ = 0;
     std::deque<late_answer> late_;
     unsigned hand_out_max_ = 20;
     std::deque<reply> direct_;

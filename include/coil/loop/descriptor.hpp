@@ -119,7 +119,8 @@ public:
 
     /// Ends every operation, without waiting: what has not completed ends with operation_aborted.
     void cancel_operations() noexcept;
-    /// The same, and waits until the kernel has let go of all of them. A few microseconds.
+    /// The same, and waits until the kernel has let go of all of them. A few microseconds. An operation that the kernel
+    /// can't end, a read of a file on a dead mount for one, is left in flight after 2 s, with a line on stderr.
     void retire_operations() noexcept;
     /// Operations that wait for this direction know that the end they will see is of our own making.
     void interrupt_readers() noexcept;
@@ -138,9 +139,10 @@ private:
 
     io_context* context_;
     descriptor_handle* handle_ = nullptr;  // who owns it; null once closed
-    intrusive_list<operation> in_kernel_;  // submitted, or about to be
-    intrusive_list<operation> waiting_;    // for the one ahead of them, in order
-    operation* reader_ = nullptr;          // streams have one at a time
+    // Submitted operations, or about to be. Those that are being cancelled stand in lists of the context.
+    intrusive_list<operation> in_kernel_;
+    intrusive_list<operation> waiting_;  // for the one ahead of them, in order
+    operation* reader_ = nullptr;        // streams have one at a time
     operation* writer_ = nullptr;
     owned<descriptor_source> source_;
     ip::endpoint peer_;
@@ -148,11 +150,14 @@ private:
     std::uint32_t generation_ = 0;
     std::uint32_t operations_ = 0;  // started and not yet destroyed: they point here
     std::uint32_t in_flight_ = 0;   // of these: the kernel has them
-    bool knows_peer_ = false;
-    bool may_linger_ = false;
-    bool is_borrowed_ = false;  // never closed by us
-    bool is_watched_ = false;   // until they were told
-    std::uint8_t cancels_ = 0;  // counted, so that they also reach what has completed and not had its turn
+    bool knows_peer_ : 1 = false;
+    bool may_linger_ : 1 = false;
+    bool is_borrowed_ : 1 = false;      // never closed by us
+    bool is_watched_ : 1 = false;       // until they were told
+    bool may_need_cancel_ : 1 = false;  // an operation has begun since the last cancel
+    // Counts cancels, so that they also reach operations that have completed and wait to be resumed. A cancel counts
+    // only if an operation has begun since the last one: a wrap needs 65,536 of these.
+    std::uint16_t cancels_ = 0;
 };
 
 static_assert(sizeof(descriptor) <= 128);

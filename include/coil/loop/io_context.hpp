@@ -236,8 +236,13 @@ public:
     void cancel_deferred(descriptor& record) noexcept;
     /// Keeps an operation that is between two steps, until its retry_timer expires.
     void pause(operation& asked) noexcept;
+    /// Marks those of the record's operations that stand in lists of the context: our own shutdown ends them.
+    void interrupt(descriptor& record) noexcept;
+    /// Cancels, and waits until the kernel has let go: its memory must not be freed before. Reports on stderr what it
+    /// waits for when that takes more than 2 s.
     void retire(operation& asked) noexcept;
-    /// Submits all, and waits until every operation of this record has completed.
+    /// Submits all, and waits until every operation of this record has completed, but at most 2 s: reports on stderr what
+    /// has not.
     void retire(descriptor& record) noexcept;
 
     void task_started(root_task& task) noexcept;
@@ -270,17 +275,25 @@ private:
     std::size_t resume_ready(std::size_t limit);
     void reap_finished();
     void enter(unsigned wait, time_point deadline);
+    int enter_or_pause(unsigned wait, time_point deadline) noexcept;
+    void pause_loop(time_point deadline) noexcept;
     unsigned collect() noexcept;
     void dispatch(const io_uring_cqe& cqe) noexcept;
     void fetch_portion() noexcept;
     void serve_starved() noexcept;
     void submit_deferred() noexcept;
     void submit_cancels() noexcept;
+    void repeat_cancels() noexcept;
     bool try_submit(operation& asked) noexcept;
     [[nodiscard]] io_uring_sqe* slot() noexcept;
     bool ask_to_cancel(operation& asked) noexcept;
     bool withdraw(operation& asked) noexcept;
-    void enter_to_retire() noexcept;
+    template <class IsOver>
+    bool enter_until(const IsOver& is_over, time_point deadline) noexcept;
+    void enter_for_cancels(time_point deadline) noexcept;
+    template <class F>
+    void for_each_listed(const descriptor& record, const F& each) noexcept;
+    void wake_poll_ended(int result) noexcept;
     [[nodiscard]] bool has_work() const noexcept;
     void arm_wake() noexcept;
 
@@ -288,7 +301,7 @@ private:
     void disown() noexcept;
     bool settle(time_point deadline) noexcept;
     void abort_in_kernel() noexcept;
-    void report_in_flight() const noexcept;
+    void report_in_flight() noexcept;
     void report_by_default(const task_failure& failure) noexcept;
     void report_lost(const std::exception_ptr& exception) noexcept;
     void report_untaken() noexcept;
@@ -322,7 +335,13 @@ private:
     intrusive_list<operation> deferred_;  // found no slot
     intrusive_list<operation> cancels_;   // to be cancelled, found no slot
     intrusive_list<operation> paused_;    // their next step waits for a timer
-    intrusive_list<node> finished_;       // tasks to be destroyed
+    intrusive_list<operation> cancelling_;  // the kernel was asked to cancel them, and has not ended them yet
+    time_point cancel_retry_at_ = time_point::max();  // when the cancels of these are repeated, at the latest
+    std::chrono::milliseconds cancel_pause_{1};       // until then, the next time
+    time_point wake_retry_at_ = time_point::max();    // when a poll for wakes that was refused is armed again
+    std::chrono::milliseconds wake_pause_{1};
+    unsigned refusals_ = 0;          // enters that were refused one after the other
+    intrusive_list<node> finished_;  // tasks to be destroyed
     root_task* newest_ = nullptr;
     environment foreign_{*this, true};
     std::exception_ptr thrown_;
@@ -339,6 +358,7 @@ private:
     bool is_pool_exhausted_ = false;  // one of its pools
     bool bulk_pool_wanted_ = false;   // once; there may be none
     bool wake_armed_ = false;
+    bool cancel_missed_ = false;  // the kernel did not find the target of a cancel, or could not end it
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`
     timer_queue timers_;

@@ -49,7 +49,8 @@ enum class lane : std::uint8_t {
 /// A multishot operation has any number of answers before the last, and stays submitted until that: `more`.
 ///
 /// A cancel is a question to the kernel too: the answer to the operation is delivered as it comes, with the bytes that it
-/// moved. Destroyed while the kernel has it, it is cancelled, and its destructor waits until the kernel lets go.
+/// moved. A cancel that misses its target is repeated until the operation has ended. Destroyed while the kernel has it, it
+/// is cancelled, and its destructor waits until the kernel lets go.
 ///
 /// A kind of operation is two functions side by side: `prepare`, what we ask of the kernel, and `await_outcome`, what the
 /// answer means.
@@ -161,6 +162,7 @@ protected:
     // Answers that are ours, beyond the kernel's range of -4095 to -1.
     static constexpr std::int32_t refused_second = -5001;  // error::operation_in_progress
     static constexpr std::int32_t refused_size = -5002;    // too many buffers for one datagram: message_size
+    static constexpr std::int32_t refused_flags = -5003;   // that can't be combined: operation_not_supported
 
 private:
     friend class io_context;
@@ -177,13 +179,14 @@ private:
     coil::descriptor* descriptor_;
     coil::answer answer_;
     std::uint32_t generation_;
-    coil::lane lane_;
-    state state_ = state::idle;
+    coil::lane lane_ : 3;
     bool cancel_asked_ : 1 = false;
     bool interrupted_ : 1 = false;
     bool attached_ : 1 = false;
     bool takes_steps_ : 1 = false;
-    std::uint8_t cancels_before_ = 0;
+    state state_ : 4 = state::idle;
+    std::uint8_t cancels_repeated_ : 2 = 0;  // without a pause, since the first one
+    std::uint16_t cancels_before_ = 0;
 };
 
 }  // namespace coil::COIL_ABI
