@@ -430,6 +430,12 @@ bool io_context::ask_to_cancel(operation& asked) noexcept {
     return true;
 }
 
+void io_context::collect_now() noexcept {
+    if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
+        ring_->enter(0);
+    collect();
+}
+
 // The kernel may write to the operation's memory until it has ended it: there is no giving up.
 void io_context::retire(operation& asked) noexcept {
     cancel(asked);

@@ -21,29 +21,47 @@ std::size_t count_of(std::span<const Buffer> buffers) noexcept {
     return std::min<std::size_t>(buffers.size(), IOV_MAX);
 }
 
+// Drops `n` bytes that were moved from the front of `part` or, if that is empty, of `rest`. Returns whether any are left.
+template <class Buffer>
+bool drop_front(std::span<const Buffer>& rest, Buffer& part, std::size_t n) noexcept {
+    if (!part.empty()) {
+        part += n;
+        n = 0;
+        if (!part.empty())
+            return true;
+    }
+    while (!rest.empty() && n >= rest.front().size()) {
+        n -= rest.front().size();
+        rest = rest.subspan(1);
+    }
+    if (rest.empty())
+        return false;
+    if (n > 0) {
+        part = rest.front() + n;
+        rest = rest.subspan(1);
+    }
+    return true;
+}
+
 }  // namespace
 
 std::int32_t recvmsg::take_from(recv_queue& queue) noexcept {
-    return static_cast<std::int32_t>(queue.copy(buffers_, flags_ & MSG_PEEK));
+    return static_cast<std::int32_t>(queue.copy(next(), flags() & MSG_PEEK));
 }
 
 void recvmsg::prepare(io_uring_sqe& sqe) noexcept {
-    message_ = message_of(buffers_.data(), count_of(buffers_));
-    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_));
+    message_ = message_of(next().data(), count_of(next()));
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(kernel_flags(flags())));
 }
 
-outcome<std::size_t> recvmsg::await_outcome() noexcept {
-    if (const auto error = failure())
-        return error;
-    if (is_done() && answer().result == 0 && was_interrupted())
-        return error::operation_aborted;
-    return static_cast<std::size_t>(answer().result);
-}
+bool recvmsg::skip(std::size_t n) noexcept { return drop_front(buffers_, part_, n); }
+
+outcome<std::size_t> recvmsg::await_outcome() noexcept { return bytes_received(); }
 
 std::size_t recvmsg::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
-        fail(outcome.error(), true);
+        fail(outcome.error(), true, outcome.bytes_transferred());
     return *outcome;
 }
 
@@ -84,11 +102,20 @@ bool sendmsg::await_ready() noexcept {
     if ((lane() != lane::write && buffers_.size() > IOV_MAX) || !may_send_directly(total_size(buffers_)))
         return false;
     fill_message();
-    return sendmsg_directly(message_, flags_);
+    if (!is_whole(flags_))
+        return sendmsg_directly(message_, flags_);
+    const std::int32_t result = try_sendmsg(message_, flags_);
+    return finish_whole_directly(result, [this](std::size_t n) { return skip(n); });
 }
 
+bool sendmsg::next_step() noexcept {
+    return send_rest([this](std::size_t n) { return skip(n); });
+}
+
+bool sendmsg::skip(std::size_t n) noexcept { return drop_front(buffers_, part_, n); }
+
 void sendmsg::fill_message() noexcept {
-    message_ = message_of(buffers_.data(), count_of(buffers_));
+    message_ = message_of(next().data(), count_of(next()));
     message_.msg_name = const_cast<sockaddr*>(to_);  // it is only read
     message_.msg_namelen = to_size_;
 }
@@ -99,13 +126,13 @@ void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
 }
 
 outcome<std::size_t> sendmsg::await_outcome() noexcept {
-    return outcome_of(is_done() ? total_size(buffers_) : 0);  // of nothing, nothing was asked
+    return outcome_of(is_done() ? total_size(next()) : 0);  // of nothing, nothing was asked
 }
 
 std::size_t sendmsg::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
-        fail(outcome.error(), lane() == lane::write);
+        fail(outcome.error(), lane() == lane::write, outcome.bytes_transferred());
     return *outcome;
 }
 

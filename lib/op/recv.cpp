@@ -3,6 +3,7 @@
 #include <coil/op/recv.hpp>
 
 #include <algorithm>
+#include <cerrno>
 
 #include <liburing.h>
 #include <sys/socket.h>
@@ -26,14 +27,29 @@ bool queue_reader::serve_at_once_from_source() noexcept {
     return serve_at_once(static_cast<recv_queue&>(*source()));
 }
 
-void queue_reader::receive(std::coroutine_handle<> caller) {
-    if (!begin(caller) || !claim_lane())
+// To look at all, bytes would have to be waited for that stay where they are: only the kernel could tell when to look again.
+void queue_reader::receive(std::coroutine_handle<> caller, int flags) {
+    if (!begin(caller))
         return;
+    const bool peeks_at_all = (flags & MSG_PEEK) && (flags & MSG_WAITALL) && !(flags & MSG_DONTWAIT);
+    if (peeks_at_all && lane() == lane::read)
+        finish(refused_flags);
+    else if ((flags & MSG_DONTWAIT) && lane() == lane::queue && target().has_reader())
+        finish(-EAGAIN);
+    else if (claim_lane())
+        request(flags);
+}
+
+void queue_reader::request(int flags) noexcept {
     auto* queue = lane() == lane::read ? static_cast<recv_queue*>(source()) : nullptr;
-    if (queue && queue->concerns_readers())
-        queue->wait(*this);
-    else
+    if ((flags & MSG_DONTWAIT) && queue && !queue->has_news() && queue->concerns_readers())
+        target().context().collect_now();  // bytes may have come that the loop has not seen yet
+    if (!queue || !queue->concerns_readers())
         submit_claimed();
+    else if ((flags & MSG_DONTWAIT) && !queue->has_news())
+        finish(-EAGAIN);
+    else
+        queue->wait(*this);
 }
 
 std::int32_t queue_reader::answer_from(recv_queue& queue) noexcept {
@@ -42,26 +58,41 @@ std::int32_t queue_reader::answer_from(recv_queue& queue) noexcept {
 
 // ---- streams -------------------------------------------------------------------------------------------------------
 
+bool stream_reader::goes_on(std::int32_t result) noexcept {
+    if (!is_whole() || result <= 0 || is_asked_to_end() || !skip(static_cast<std::size_t>(result)))
+        return false;
+    moved_ += static_cast<std::size_t>(result);
+    request(flags_);
+    return true;
+}
+
+// What came before a cancel is the result.
+outcome<std::size_t> stream_reader::bytes_received() noexcept {
+    const bool has_ended_itself =
+        answer().result == 0 && was_interrupted();  // not an end of the peer's making
+    const auto error = has_ended_itself ? make_error_code(error::operation_aborted) : failure();
+    if (error && !(moved_ > 0 && error == error::operation_aborted))
+        return {error, moved_};
+    return moved_ + static_cast<std::size_t>(std::max(answer().result, 0));
+}
+
 std::int32_t recv::take_from(recv_queue& queue) noexcept {
-    return static_cast<std::int32_t>(queue.copy({&buffer_, 1}, flags_ & MSG_PEEK));
+    return static_cast<std::int32_t>(queue.copy({&buffer_, 1}, flags() & MSG_PEEK));
 }
 
 void recv::prepare(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_recv(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), flags_);
+    io_uring_prep_recv(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
+                       kernel_flags(flags()));
 }
 
-outcome<std::size_t> recv::await_outcome() noexcept {
-    if (const auto error = failure())
-        return error;
-    if (answer().result == 0 && was_interrupted())
-        return error::operation_aborted;  // an end of our own making is not the peer's
-    return static_cast<std::size_t>(answer().result);
-}
+bool recv::skip(std::size_t n) noexcept { return !(buffer_ += n).empty(); }
+
+outcome<std::size_t> recv::await_outcome() noexcept { return bytes_received(); }
 
 std::size_t recv::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
-        fail(outcome.error(), true);
+        fail(outcome.error(), true, outcome.bytes_transferred());
     return *outcome;
 }
 
@@ -78,22 +109,30 @@ bool datagram_reader::serve_at_once() noexcept {
 void datagram_reader::receive(std::coroutine_handle<> caller) {
     if (!begin(caller))
         return;
-    if (auto* queue = static_cast<recvfrom_queue*>(source()))
+    auto* queue = lane() == lane::queue ? static_cast<recvfrom_queue*>(source()) : nullptr;
+    if ((flags_ & MSG_DONTWAIT) && queue && !queue->has_news() && queue->is_asking())
+        target().context().collect_now();  // a datagram may have come that the loop has not seen yet
+    if ((flags_ & MSG_DONTWAIT) && lane() == lane::queue && would_wait(queue))
+        finish(-EAGAIN);
+    else if (queue)
         queue->wait(*this);
     else
         submit();
 }
 
+// Whether it would have to wait for others, and not for the kernel.
+bool datagram_reader::would_wait(const recvfrom_queue* queue) const noexcept {
+    return target().has_reader() || (queue && !queue->has_news() && queue->is_asking());
+}
+
 std::int32_t recv_datagram::take_from(recvfrom_queue& queue) noexcept {
-    const recvfrom_queue::copied one = queue.copy({&buffer_, 1}, flags_ & MSG_PEEK);
+    const recvfrom_queue::copied one = queue.copy({&buffer_, 1}, flags() & MSG_PEEK);
     cut_before_ = one.truncated;
     return one.size;
 }
 
-// MSG_TRUNC has the kernel say how large the datagram was. On a stream it would throw data away.
 void recv_datagram::prepare(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_recv(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
-                       flags_ | MSG_TRUNC);
+    io_uring_prep_recv(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), kernel_flags());
 }
 
 outcome<received> recv_datagram::await_outcome() noexcept {

@@ -32,7 +32,11 @@ std::size_t recv_descriptors::control_size() const noexcept {
 
 void recv_descriptors::await_suspend(std::coroutine_handle<> caller) {
     control_ = frame_allocate(control_size());
-    receive(caller);
+    // On a stream the descriptors that come with later bytes would find no room.
+    if (!(flags_ & MSG_WAITALL) || lane() != lane::read)
+        receive(caller, flags_);
+    else if (begin(caller))
+        finish(refused_flags);
 }
 
 // Of what was received ahead: there are no descriptors with it.
@@ -46,9 +50,9 @@ void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
     message_ = message_of(&buffer_, 1);
     message_.msg_control = control_;
     message_.msg_controllen = control_size();
-    io_uring_prep_recvmsg(
-        &sqe, target().number(), &message_,
-        static_cast<unsigned>(flags_ | MSG_CMSG_CLOEXEC | (lane() == lane::queue ? MSG_TRUNC : 0)));
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_,
+                          static_cast<unsigned>(kernel_flags(flags_) | MSG_CMSG_CLOEXEC |
+                                                (lane() == lane::queue ? MSG_TRUNC : 0)));
 }
 
 outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {

@@ -57,7 +57,9 @@ void recv_queue::stream_gone() noexcept {
 void recv_queue::serve() noexcept {
     if (operation* waiting = record().take_waiting()) {
         auto& reader = static_cast<queue_reader&>(*waiting);
-        reader.finish(reader.answer_from(*this));
+        const std::int32_t result = reader.answer_from(*this);
+        if (!reader.goes_on(result))
+            reader.finish(result);
     }
 }
 
@@ -99,7 +101,8 @@ std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
         while (!rest.empty() && copied < size_) {
             const chunk& from = at == 0 ? front_ : unread_[first_ + at - 1];
             const std::size_t n = std::min(rest.size(), from.size() - skip);
-            std::memcpy(rest.data(), from.data() + skip, n);
+            if (rest.data())  // MSG_TRUNC throws away, and needs no buffer
+                std::memcpy(rest.data(), from.data() + skip, n);
             rest += n;
             copied += n;
             skip += n;

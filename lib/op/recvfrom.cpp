@@ -15,12 +15,12 @@ void sender_reader::ask_of(io_uring_sqe& sqe, const mutable_buffer* buffers, std
     message_ = message_of(buffers, count);
     message_.msg_name = sender_;
     message_.msg_namelen = room_;
-    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(flags_ | MSG_TRUNC));
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_, static_cast<unsigned>(kernel_flags()));
 }
 
 // Only sockets whose addresses are of IPv4 or IPv6 have a queue.
 std::int32_t sender_reader::take_into(recvfrom_queue& queue, mutable_buffers buffers) noexcept {
-    const recvfrom_queue::copied one = queue.copy(buffers, flags_ & MSG_PEEK);
+    const recvfrom_queue::copied one = queue.copy(buffers, flags() & MSG_PEEK);
     cut_before_ = one.truncated;
     if (sender_)
         message_.msg_namelen = one.from.to_sockaddr(*static_cast<ip::socket_address*>(sender_));

@@ -39,6 +39,8 @@ public:
 
     [[nodiscard]] bool is_empty() const noexcept { return first_ == unread_.size(); }
     [[nodiscard]] bool has_news() const noexcept override { return !is_empty() || failure_ != 0; }
+    /// Whether it has the kernel bring datagrams.
+    [[nodiscard]] bool is_asking() const noexcept { return filler_.is_asking(); }
     /// What it is: the result of this reader, who has taken it.
     [[nodiscard]] std::int32_t answer_to(datagram_reader& reader) noexcept;
     /// Serves `reader`, now or when it is his turn.

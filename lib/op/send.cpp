@@ -32,14 +32,26 @@ bool sender::finish_directly(std::int32_t result) noexcept {
     return true;
 }
 
+std::int32_t sender::try_sendmsg(const msghdr& message, int flags) noexcept {
+    return target().context().kernel().sendmsg(target().number(), message,
+                                               flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 bool sender::sendmsg_directly(const msghdr& message, int flags) noexcept {
-    return finish_directly(
-        target().context().kernel().sendmsg(target().number(), message, flags | MSG_NOSIGNAL | MSG_DONTWAIT));
+    return finish_directly(try_sendmsg(message, flags));
+}
+
+void whole_sender::count_direct() noexcept { target().context().count_direct_send(); }
+
+void whole_sender::count_part(std::int32_t sent) noexcept {
+    moved_ += static_cast<std::size_t>(sent);
+    target().context().count_short_send();
 }
 
 void sender::prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message, int flags) noexcept {
     count();
-    io_uring_prep_sendmsg(&sqe, target().number(), &message, static_cast<unsigned>(flags | MSG_NOSIGNAL));
+    io_uring_prep_sendmsg(&sqe, target().number(), &message,
+                          static_cast<unsigned>((flags & ~MSG_WAITALL) | MSG_NOSIGNAL));
 }
 
 void sender::count() noexcept { target().context().count_ring_send(); }
@@ -53,19 +65,35 @@ outcome<std::size_t> sender::outcome_of(std::size_t size) noexcept {
     return sent;
 }
 
+// What went before a cancel is the result.
+outcome<std::size_t> whole_sender::outcome_of(std::size_t size) noexcept {
+    const auto last = sender::outcome_of(size);
+    if (last || (moved_ > 0 && last.error() == error::operation_aborted))
+        return moved_ + last.bytes_transferred();
+    return {last.error(), moved_};
+}
+
 bool send::await_ready() noexcept {
     if (lane() == lane::write && buffer_.empty())
         return true;  // nothing to ask
-    return may_send_directly(buffer_.size()) &&
-           finish_directly(target().context().kernel().sendto(
-               target().number(), buffer_.data(), clamp_size(buffer_.size()),
-               flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0));
+    if (!may_send_directly(buffer_.size()))
+        return false;
+    const std::int32_t result =
+        target().context().kernel().sendto(target().number(), buffer_.data(), clamp_size(buffer_.size()),
+                                           flags_ | MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
+    if (!is_whole(flags_))
+        return finish_directly(result);
+    return finish_whole_directly(result, [this](std::size_t n) { return skip(n); });
+}
+
+bool send::next_step() noexcept {
+    return send_rest([this](std::size_t n) { return skip(n); });
 }
 
 void send::prepare(io_uring_sqe& sqe) noexcept {
     count();
     io_uring_prep_send(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()),
-                       flags_ | MSG_NOSIGNAL);
+                       (flags_ & ~MSG_WAITALL) | MSG_NOSIGNAL);
 }
 
 outcome<std::size_t> send::await_outcome() noexcept { return outcome_of(buffer_.size()); }
@@ -73,7 +101,7 @@ outcome<std::size_t> send::await_outcome() noexcept { return outcome_of(buffer_.
 std::size_t send::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
-        fail(outcome.error(), true);
+        fail(outcome.error(), true, outcome.bytes_transferred());
     return *outcome;
 }
 

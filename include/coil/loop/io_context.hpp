@@ -241,6 +241,8 @@ public:
     /// Cancels, and waits until the kernel has let go: its memory must not be freed before. Reports on stderr what it
     /// waits for when that takes more than 2 s.
     void retire(operation& asked) noexcept;
+    /// Collects what the kernel has completed by now, for operations that must not wait.
+    void collect_now() noexcept;
     /// Submits all, and waits until every operation of this record has completed, but at most 2 s: reports on stderr what
     /// has not.
     void retire(descriptor& record) noexcept;

@@ -39,7 +39,9 @@ public:
     /// Completes: with 1 to buffer.size() bytes; with 0 when the peer has finished sending. An empty buffer: at once, with 0.
     /// Errors:    transfer_error: connection_reset, bad_descriptor ...
     /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
-    /// Flags:     `message_flags::peek`, `wait_all` (cancelled half way it gives what arrived), `dont_wait`.
+    /// Flags:     recv(2)'s, also when bytes were received ahead: `message_flags::peek`, `dont_wait`. `wait_all` fills the
+    ///            buffer, or gives what arrived before an end or a cancel; an error half way comes with the count. With
+    ///            `peek` it is refused: operation_not_supported.
     ///            `out_of_band` takes the urgent byte of tcp(7), past all that came before it. One that was announced is waited
     ///            for; without any, or with out_of_band_inline, invalid_argument at once. A recv that is waiting when it
     ///            comes goes past it, and so does a `recv_stream`: then it is lost. Who wants it waits with
@@ -72,8 +74,8 @@ public:
     /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.
     /// Errors:    transfer_error: connection_reset, broken_pipe (never the signal) ...
     /// Cancel:    operation_aborted, or the bytes that were taken.
-    /// Flags:     `message_flags::more`, `out_of_band` (the last byte is the urgent one), `dont_wait`, `wait_all`
-    ///            (the kernel goes on until all is sent).
+    /// Flags:     `message_flags::more`, `out_of_band` (the last byte is the urgent one), `dont_wait`, `wait_all` (goes on
+    ///            until all is sent; cancelled half way it gives what was taken, an error comes with the count).
     /// Buffer:    the caller's; must live until the await is over, also when cancelled.
     /// Cost:      one SQE, no allocation.
     [[nodiscard("co_await it")]] op::send_description send(const_buffer buffer, message_flags flags = {}) {

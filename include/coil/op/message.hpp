@@ -38,10 +38,10 @@ struct sendmsg_to_request : sendmsg_request {
 };
 
 /// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
-class [[nodiscard("co_await it")]] recvmsg : public queue_reader {
+class [[nodiscard("co_await it")]] recvmsg : public stream_reader {
 public:
     recvmsg(const recvmsg_request& what, environment& task) noexcept
-        : queue_reader(what, task, lane_of(what.flags)), flags_(what.flags), buffers_(what.buffers) {}
+        : stream_reader(what, task), buffers_(what.buffers) {}
 
     bool await_ready() noexcept { return total_size(buffers_) == 0 || serve_at_once(); }
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
@@ -51,11 +51,17 @@ public:
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
     std::int32_t take_from(recv_queue& queue) noexcept override;
+    bool skip(std::size_t n) noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
 private:
-    int flags_;
+    /// What to fill now: a buffer that was filled in part comes first, alone.
+    [[nodiscard]] mutable_buffers next() const noexcept {
+        return part_.empty() ? buffers_ : mutable_buffers(&part_, 1);
+    }
+
     mutable_buffers buffers_;
+    mutable_buffer part_;
     msghdr message_;
 };
 
@@ -96,10 +102,12 @@ protected:
 
 /// One sendmsg(2) (IORING_OP_SENDMSG): the bytes of the buffers, one after the other. It never raises SIGPIPE.
 /// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
-class [[nodiscard("co_await it")]] sendmsg : public sender {
+class [[nodiscard("co_await it")]] sendmsg : public whole_sender {
 public:
     sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept
-        : sender(what, task, lane), flags_(what.flags), buffers_(what.buffers) {}
+        : whole_sender(what, task, lane), flags_(what.flags), buffers_(what.buffers) {
+        takes_steps(is_whole(flags_));
+    }
 
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
@@ -116,15 +124,22 @@ protected:
     }
 
     void prepare(io_uring_sqe& sqe) noexcept override;
+    bool next_step() noexcept override;
     const char* name() const noexcept override { return to_ ? "sendto" : "send"; }
 
 private:
     void fill_message() noexcept;
+    /// What to send now: the rest of a buffer that was sent in part comes first, alone.
+    [[nodiscard]] const_buffers next() const noexcept {
+        return part_.empty() ? buffers_ : const_buffers(&part_, 1);
+    }
+    [[nodiscard]] bool skip(std::size_t n) noexcept;
 
     int flags_;
     socklen_t to_size_ = 0;
     const sockaddr* to_ = nullptr;
     const_buffers buffers_;
+    const_buffer part_;
     msghdr message_;
 };
 

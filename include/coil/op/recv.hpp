@@ -22,13 +22,13 @@ struct recv_request : descriptor_use {
 class recv_queue;
 
 /// An operation that receives from a stream: it takes what was received ahead, if a `recv_stream` has, or else what comes.
-/// Out-of-band data is beside the stream: who asks for that is no reader of it.
+/// Out-of-band data and the socket's error queue are beside the stream: an operation on these is no reader of it.
 class [[nodiscard("co_await it")]] queue_reader : public operation {
 protected:
     using operation::operation;
 
     [[nodiscard]] static coil::lane lane_of(int flags) noexcept {
-        return flags & MSG_OOB ? lane::any : lane::read;
+        return flags & (MSG_OOB | MSG_ERRQUEUE) ? lane::any : lane::read;
     }
 
     enum class wish : std::uint8_t {
@@ -46,7 +46,15 @@ protected:
         return lane() == lane::read && source() && serve_at_once_from_source();
     }
     /// For await_suspend, of one that has a buffer of its own: waits for the queue, if that is at work, or asks the kernel.
-    void receive(std::coroutine_handle<> caller);
+    void receive(std::coroutine_handle<> caller, int flags);
+    /// The last part of it, for one that has the reader's place.
+    void request(int flags) noexcept;
+    /// Whether a step that brought this many bytes is not the last one; then the next has begun.
+    [[nodiscard]] virtual bool goes_on(std::int32_t) noexcept { return false; }
+    /// The flags for the kernel: MSG_WAITALL is ours, and reading the error queue never waits, as with recv(2).
+    [[nodiscard]] static int kernel_flags(int flags) noexcept {
+        return (flags & ~MSG_WAITALL) | (flags & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
+    }
 
 private:
     friend class recv_queue;
@@ -55,12 +63,43 @@ private:
     [[nodiscard]] std::int32_t answer_from(recv_queue& queue) noexcept;
 };
 
+/// A recv into buffers of the caller's. With MSG_WAITALL it is repeated until they are full: the kernel's own way of doing
+/// that in a ring may lose a cancel, keeps one of its threads for a slow peer, and hides the error that ended it.
+class [[nodiscard]] stream_reader : public queue_reader {
+protected:
+    stream_reader(const descriptor_use& from, environment& task) noexcept
+        : queue_reader(from, task, lane_of(from.flags)), flags_(from.flags) {
+        takes_steps(is_whole());
+    }
+
+    bool next_step() noexcept override {
+        return answer().result > 0 ? goes_on(answer().result) : operation::next_step();
+    }
+    bool goes_on(std::int32_t result) noexcept override;
+
+    [[nodiscard]] int flags() const noexcept { return flags_; }
+    /// For await_ready. One that has to be repeated takes the long way.
+    [[nodiscard]] bool serve_at_once() noexcept { return !is_whole() && queue_reader::serve_at_once(); }
+    void receive(std::coroutine_handle<> caller) { queue_reader::receive(caller, flags_); }
+    /// Drops bytes from the front of the buffers. Returns whether there is room left.
+    [[nodiscard]] virtual bool skip(std::size_t n) noexcept = 0;
+    [[nodiscard]] outcome<std::size_t> bytes_received() noexcept;
+
+private:
+    [[nodiscard]] bool is_whole() const noexcept {
+        constexpr int others = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE;
+        return (flags_ & MSG_WAITALL) && !(flags_ & others);
+    }
+    int flags_;
+    std::size_t moved_ = 0;  // by earlier steps
+};
+
 /// One recv(2) on a stream, carried out by the kernel (IORING_OP_RECV).
 /// For datagrams use `recv_datagram` or `recvfrom`, for several buffers `recvmsg`.
-class [[nodiscard("co_await it")]] recv : public queue_reader {
+class [[nodiscard("co_await it")]] recv : public stream_reader {
 public:
     recv(const recv_request& what, environment& task) noexcept
-        : queue_reader(what, task, lane_of(what.flags)), flags_(what.flags), buffer_(what.buffer) {}
+        : stream_reader(what, task), buffer_(what.buffer) {}
 
     bool await_ready() noexcept { return buffer_.empty() || serve_at_once(); }  // nothing to ask
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
@@ -70,10 +109,10 @@ public:
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
     std::int32_t take_from(recv_queue& queue) noexcept override;
+    bool skip(std::size_t n) noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
 private:
-    int flags_;
     mutable_buffer buffer_;
 };
 
@@ -89,12 +128,23 @@ class recvfrom_queue;
 /// that comes. Several may wait: they are served in order.
 class [[nodiscard("co_await it")]] datagram_reader : public operation {
 public:
-    bool await_ready() noexcept { return source() && serve_at_once(); }
+    bool await_ready() noexcept { return lane() == lane::queue && source() && serve_at_once(); }
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
 
 protected:
     datagram_reader(const descriptor_use& from, environment& task) noexcept
-        : operation(from, task, lane::queue) {}
+        : operation(from, task, lane_of(from.flags)), flags_(from.flags) {}
+
+    /// The error queue is beside the line of the readers.
+    [[nodiscard]] static coil::lane lane_of(int flags) noexcept {
+        return flags & MSG_ERRQUEUE ? lane::any : lane::queue;
+    }
+    [[nodiscard]] int flags() const noexcept { return flags_; }
+    /// The flags for the kernel. MSG_TRUNC has it say how large the datagram was; on a stream that would throw data away.
+    /// MSG_WAITALL means nothing for datagrams, but in a ring the kernel fills the buffer with several packets.
+    [[nodiscard]] int kernel_flags() const noexcept {
+        return (flags_ & ~MSG_WAITALL) | MSG_TRUNC | (flags_ & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
+    }
 
     /// Whether it asks the kernel itself, or has the queue do it.
     [[nodiscard]] virtual bool has_own_buffer() const noexcept { return true; }
@@ -106,6 +156,9 @@ private:
     friend class recvfrom_queue;
 
     [[nodiscard]] bool serve_at_once() noexcept;
+    [[nodiscard]] bool would_wait(const recvfrom_queue* queue) const noexcept;
+
+    int flags_;
 };
 
 /// What a connected datagram socket received.
@@ -118,7 +171,7 @@ struct received {
 class [[nodiscard("co_await it")]] recv_datagram : public datagram_reader {
 public:
     recv_datagram(const recv_request& what, environment& task) noexcept
-        : datagram_reader(what, task), flags_(what.flags), buffer_(what.buffer) {}
+        : datagram_reader(what, task), buffer_(what.buffer) {}
 
     outcome<received> await_outcome() noexcept;
     received await_resume();
@@ -129,7 +182,6 @@ protected:
     const char* name() const noexcept override { return "recv"; }
 
 private:
-    int flags_;
     bool cut_before_ = false;  // one that was received ahead, and cut then
     mutable_buffer buffer_;
 };

@@ -29,7 +29,7 @@ using received_from = basic_received_from<ip::endpoint>;
 class [[nodiscard("co_await it")]] sender_reader : public datagram_reader {
 protected:
     sender_reader(const descriptor_use& from, void* sender, socklen_t room, environment& task) noexcept
-        : datagram_reader(from, task), flags_(from.flags), room_(room), sender_(sender) {}
+        : datagram_reader(from, task), room_(room), sender_(sender) {}
 
     void ask_of(io_uring_sqe& sqe, const mutable_buffer* buffers, std::size_t count) noexcept;
     [[nodiscard]] std::int32_t take_into(recvfrom_queue& queue, mutable_buffers buffers) noexcept;
@@ -41,7 +41,6 @@ protected:
     const char* name() const noexcept override { return "recvfrom"; }
 
 private:
-    int flags_;
     bool cut_before_ = false;  // one that was received ahead, and cut then
     socklen_t room_;
     void* sender_;
