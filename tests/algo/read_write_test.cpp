@@ -244,6 +244,34 @@ TEST_F(Write, OfSeveralGoesOnInsideTheBufferThatWasSentInPart) {
     });
 }
 
+// The kernel hid the error that ended such a send half way: a reset was told as broken_pipe by the next send.
+TEST_F(Write, DoesNotLetTheKernelWaitForAll) {
+    tell([&]() -> task<> {
+        context().answer_next(3);
+        context().answer_next(-ECONNRESET);
+        auto [ec, n] = co_await as_tuple(write(socket(), "abcdefghij"));
+        EXPECT_EQ(ec, error::connection_reset);
+        EXPECT_EQ(n, 3u);
+        context().answer_next(reply::all());
+        co_await write(socket(), "abc", "de");
+        for (const auto& each: script().history())
+            EXPECT_EQ(each.sqe().msg_flags & MSG_WAITALL, 0u);
+    });
+}
+
+// Each step summed up all buffers that were left, so that a million of them took minutes.
+TEST_F(Write, OfManyBuffersTakesAsManyAsTheKernel) {
+    std::vector<const_buffer> many(2500, const_buffer("x", 1));
+    detail::many_cursor<const_buffer> cursor(many);
+    EXPECT_EQ(cursor.next().size(), std::size_t{IOV_MAX});
+    EXPECT_EQ(cursor.next_size(), std::size_t{IOV_MAX});
+    cursor.advance(IOV_MAX);
+    cursor.advance(IOV_MAX);
+    EXPECT_EQ(cursor.next().size(), 2500u - 2 * IOV_MAX);
+    cursor.advance(cursor.next_size());
+    EXPECT_TRUE(cursor.is_done());
+}
+
 TEST_F(Write, RaisesNoSignal) {
     tell([&]() -> task<> {
         context().answer_next(-EPIPE);

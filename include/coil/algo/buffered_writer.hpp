@@ -126,7 +126,7 @@ class [[nodiscard("co_await it")]] emptying_operation final : public buffered_op
 
 public:
     emptying_operation(const buffered_write_description<Stream, N>& asked, environment& task) noexcept
-        : buffered_operation(*asked.writer, task), more_(asked.more) {
+        : buffered_operation(*asked.writer, task), more_(asked.more), more_size_(total_size(asked.more)) {
         for (std::size_t i = 0; i < N; ++i)
             pieces_[i + 1] = asked.buffers[i];
     }
@@ -153,7 +153,7 @@ private:
 
     [[nodiscard]] write_buffer& bytes() const noexcept { return static_cast<write_buffer&>(buffer()); }
     [[nodiscard]] std::size_t left() const noexcept {
-        return total_size(const_buffers(pieces_).subspan(1)) + total_size(more_);
+        return total_size(const_buffers(pieces_).subspan(1)) + more_size_;
     }
 
     bool settle() noexcept override {
@@ -191,6 +191,7 @@ private:
         for (std::size_t i = 1; i <= N && !more_.empty();) {
             pieces_[i] = more_.front();
             more_ = more_.subspan(1);
+            more_size_ -= pieces_[i].size();
             i += !pieces_[i].empty();
         }
     }
@@ -226,6 +227,7 @@ private:
 
     std::array<const_buffer, N + 1> pieces_;  // first what is in the buffer
     const_buffers more_;
+    std::size_t more_size_;  // counted once: there may be very many of them
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };

@@ -43,8 +43,11 @@ class many_cursor {
 public:
     explicit many_cursor(std::span<const Buffer> buffers) noexcept : rest_(buffers) { skip_empty(); }
 
+    // As many as the kernel takes at once: each step costs what it moves, however many are left.
     [[nodiscard]] std::span<const Buffer> next() const noexcept {
-        return part_.empty() ? rest_ : std::span<const Buffer>(&part_, 1);
+        constexpr std::size_t most = 1024;  // IOV_MAX
+        return part_.empty() ? rest_.first(rest_.size() < most ? rest_.size() : most)
+                             : std::span<const Buffer>(&part_, 1);
     }
     [[nodiscard]] std::size_t next_size() const noexcept { return total_size(next()); }
     [[nodiscard]] bool is_done() const noexcept { return part_.empty() && rest_.empty(); }
@@ -92,10 +95,8 @@ struct writing {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        if constexpr (requires { stream.send(buffers, message_flags::wait_all); })
-            return stream.send(buffers, message_flags::wait_all);
-        else
-            return stream.send(buffers);
+        // Not with wait_all: this loop goes on anyway, and what is little is then sent by a system call of its own.
+        return stream.send(buffers);
     }
 };
 
