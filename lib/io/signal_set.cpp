@@ -10,11 +10,13 @@
 #include <memory>
 #include <mutex>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <liburing.h>
 
+#include <coil/base/unique_descriptor.hpp>
 #include <coil/loop/io_context.hpp>
 
 namespace coil::COIL_ABI {
@@ -30,7 +32,8 @@ struct detail::signal_subscription {
     std::atomic<std::uint64_t> signals{0};  // a bit each
     std::array<std::atomic<unsigned>, NSIG> pending{};
     int event = -1;
-    bool in_use = false;  // under the lock
+    bool in_use = false;    // under the lock
+    bool is_stale = false;  // in a child of fork(2): the set polls an eventfd that is its parent's as well
     signal_subscription* next = nullptr;
 
     static constexpr std::uint64_t bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
@@ -111,7 +114,36 @@ void note(int number) noexcept {
     errno = error;
 }
 
+// In a child of fork(2), which shares the eventfds with its parent: one would take away what the other has written. What
+// was noted and not taken yet is the parent's. Async-signal-safe.
+void renew_all() noexcept {
+    for (signal_subscription* each = subscriptions.load(std::memory_order_relaxed); each; each = each->next) {
+        const int fresh = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (fresh < 0)
+            continue;
+        ::dup3(fresh, each->event, O_CLOEXEC);
+        ::close(fresh);
+        each->is_stale = true;
+        for (auto& count: each->pending)
+            count.store(0, std::memory_order_relaxed);
+    }
+}
+
+void handle_forks() {
+    static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
+                                                [] {
+                                                    renew_all();
+                                                    lock().unlock();
+                                                });
+    if (refusal != 0)
+        throw_failure(system_error_code(refusal), "signal_set: pthread_atfork");
+}
+
+// At least 3: a program may be started without stdin, stdout and stderr, and what it prints must not end up in here.
+int duplicate(int descriptor) noexcept { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
+
 signal_subscription& subscribe() {
+    handle_forks();
     const std::lock_guard held(lock());
     for (signal_subscription* each = subscriptions.load(std::memory_order_relaxed); each; each = each->next) {
         if (!each->in_use) {
@@ -120,7 +152,9 @@ signal_subscription& subscribe() {
         }
     }
     auto fresh = std::make_unique<signal_subscription>();
-    fresh->event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const unique_descriptor made(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (made)
+        fresh->event = duplicate(made.get());
     if (fresh->event < 0)
         throw_failure(system_error_code(errno), "signal_set: eventfd");
     fresh->in_use = true;
@@ -187,13 +221,14 @@ void unsubscribe(signal_subscription& subscription) noexcept {
 signal_set::signal_set(io_context& context) : handle_(context) {
     static_cast<void>(handle_.record());  // may throw; adopt() below does not any more
     subscription_ = &subscribe();
-    const int duplicate = ::fcntl(subscription_->event, F_DUPFD_CLOEXEC, 0);
-    if (duplicate < 0) {
+    const int ours = duplicate(subscription_->event);
+    if (ours < 0) {
         const int error = errno;
         unsubscribe(*subscription_);
         throw_failure(system_error_code(error), "signal_set");
     }
-    handle_.adopt(duplicate);
+    handle_.adopt(ours);
+    subscription_->is_stale = false;
 }
 
 signal_set::signal_set(signal_set&& other) noexcept
@@ -221,7 +256,14 @@ void signal_set::remove(int number) { remove_signal(*subscription_, number); }
 
 void signal_set::clear() { remove_all(*subscription_); }
 
-signal_set::wait_description signal_set::wait() { return {handle_.use(), subscription_}; }
+signal_set::wait_description signal_set::wait() {
+    const descriptor_use used = handle_.use();
+    if (subscription_ && subscription_->is_stale && used.record && used.record->is_open()) [[unlikely]] {
+        ::dup3(subscription_->event, used.record->number(), O_CLOEXEC);
+        subscription_->is_stale = false;
+    }
+    return {used, subscription_};
+}
 
 signal_set::wait_operation::wait_operation(const descriptor_use& target,
                                            detail::signal_subscription& subscription,
