@@ -74,8 +74,17 @@ private:
 
 // Implementation
 
+/// At the program's end: if stdout has not taken all that was printed (a full disk, a closed pipe), that is a failure.
+inline void fail_if_stdout_is_incomplete() noexcept {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
+        return;
+    std::fprintf(stderr, "%s: not all could be written to standard output\n", program_invocation_short_name);
+    std::_Exit(1);
+}
+
 inline command_line::command_line(int argc, char** argv, const char* purpose, std::vector<option> options)
     : options_(std::move(options)) {
+    std::atexit([] { fail_if_stdout_is_incomplete(); });
     std::vector<::option> known;
     for (const option& each: options_)
         known.push_back({each.name, each.value ? required_argument : no_argument, nullptr, 0});
