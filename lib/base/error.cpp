@@ -36,6 +36,8 @@ public:
         case error::wrong_context:
             return "the object belongs to another io_context (hand a socket over with release(), post() and "
                    "assign(); use anything else by post())";
+        case error::wrong_process:
+            return "an io_context that has run belongs to the process that ran it (after fork(), make a new one)";
         }
         return "unknown error " + std::to_string(value);
     }

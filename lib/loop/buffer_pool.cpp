@@ -11,12 +11,12 @@
 #include <system_error>
 
 #include <liburing.h>
-#include <sys/mman.h>
 
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
 #include <coil/loop/io_context.hpp>
 
+#include "base/mapping.hpp"
 #include "base/poison.hpp"
 #include "ring/abi.hpp"
 #include "ring/buffer_ring.hpp"
@@ -141,26 +141,21 @@ buffer_pool::buffer_pool(io_context& context, std::uint16_t group, std::size_t s
 buffer_pool::~buffer_pool() {
     COIL_PRECONDITION(counts_.pinned == 0 && context_->held() == 0,
                       "chunk: outlives its io_context; destroy it before, or detach() it to keep the bytes");
-    unpoison(memory_, size());
-    ::munmap(memory_, size());
 }
 
 void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
     const std::size_t count =
         std::clamp<std::size_t>(std::bit_ceil(std::bit_ceil(size) / entry_size), 4, entries_max);
-    if (memory_) {
-        unpoison(memory_, this->size());
-        ::munmap(memory_, this->size());
-    }
-    memory_ = nullptr;
+    ring_.reset();
+    memory_.reset();
     entries_.assign(count, {});
     entry_size_ = entry_size;
     ring_ = std::make_unique<ring::buffer_ring>(static_cast<unsigned>(count));
-    void* memory = ::mmap(nullptr, this->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED || !ring_->data())
+    memory_ = std::make_unique<mapping>(this->size());
+    if (!memory_->data() || !ring_->data())
         throw std::bad_alloc();
-    memory_ = static_cast<std::byte*>(memory);
-    poison(memory_, this->size());
+    buffers_ = memory_->data();
+    poison(buffers_, this->size());
 }
 
 // What is held by chunks stays theirs. The rest is the new ring's, empty.
@@ -180,7 +175,7 @@ void buffer_pool::provide(std::uint32_t number) noexcept {
     entries_[number].filled = 0;
     entries_[number].in_ring = true;
     ++free_;
-    ring_->provide(memory_ + number * entry_size_, entry_size_, static_cast<std::uint16_t>(number));
+    ring_->provide(buffers_ + number * entry_size_, entry_size_, static_cast<std::uint16_t>(number));
 }
 
 chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
@@ -192,7 +187,7 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
 
     chunk taken;
     taken.pool_ = this;
-    taken.data_ = memory_ + number * entry_size_ + from.filled;
+    taken.data_ = buffers_ + number * entry_size_ + from.filled;
     taken.size_ = size;
     taken.place_ = number;
     unpoison(taken.data_, size);

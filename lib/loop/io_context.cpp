@@ -118,6 +118,8 @@ std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool m
 std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wait) {
     // 1. Resume what is ready.
     const std::size_t ran = resume_ready(limit);
+    if (!ring_->is_enabled()) [[unlikely]]  // a task has called fork(), and this is the child
+        throw_failure(error::wrong_process, "io_context::run");
 
     // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
     if (is_pool_exhausted_) [[unlikely]]
@@ -439,6 +441,8 @@ void io_context::collect_now() noexcept {
 // The kernel may write to the operation's memory until it has ended it: there is no giving up.
 void io_context::retire(operation& asked) noexcept {
     cancel(asked);
+    if (ring_->is_lost())
+        abort_in_kernel();
     const auto is_over = [&asked] { return asked.state_ != operation::state::submitted; };
     for (auto limit = patience; !is_over() && !enter_until(is_over, now() + limit); limit = 2 * limit)
         std::fprintf(
@@ -450,6 +454,8 @@ void io_context::retire(operation& asked) noexcept {
 
 // Its operations belong to tasks, which wait for them: one that the kernel can't end does no harm when it is left alone.
 void io_context::retire(descriptor& record) noexcept {
+    if (ring_->is_lost())
+        abort_in_kernel();
     const auto is_over = [&record] { return record.in_flight_ == 0; };
     if (is_over() || enter_until(is_over, now() + patience))
         return;
@@ -603,6 +609,8 @@ std::size_t io_context::ahead_max() const noexcept {
 }
 
 void io_context::register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental) {
+    if (!ring_->is_open())
+        open_ring();
     if (const int failure = ring_->register_buffers(buffers, group, incremental); failure < 0)
         throw_failure(system_error_code(-failure), "io_uring_register(IORING_REGISTER_PBUF_RING)");
 }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <mutex>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <coil/loop/buffer_pool.hpp>
@@ -38,12 +39,21 @@ public:
 
     /// Waits while another thread, which ends, settles this context.
     static void await_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
-        while (context.is_leaving_) {
+        while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
             held.unlock();
             departures().wait(seen, std::memory_order_relaxed);
             held.lock();
         }
+    }
+
+    // So that no thread that is gone holds the lock in a child of fork(2). Registered after the ring's own handlers, which then
+    // come in between: the ring's lock is taken inside of this one.
+    static void handle_forks() {
+        static const int refusal =
+            ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); }, [] { lock().unlock(); });
+        if (refusal != 0)
+            throw_failure(system_error_code(refusal), "pthread_atfork");
     }
 
     static void add(io_context& context) noexcept {
@@ -117,6 +127,8 @@ io_context::attendance::~attendance() {
     context_.submit_deferred();
     if (context_.ring_->unsubmitted() > 0)
         context_.ring_->enter(0);
+    // What that enter brought may be descriptors: nothing is left in the CQ for a thread that can't enter.
+    context_.collect();
     context_.ring_->attend(false);
 }
 
@@ -133,6 +145,7 @@ io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
       descriptors_(make_owned<descriptor_table>(*this)),
       options_(chosen),
       timers_(ring_->behind().now()) {
+    ownership::handle_forks();
     ring_->open({options_.entries, options_.completions});
 }
 
@@ -140,18 +153,16 @@ bool io_context::is_owner() const noexcept { return owner_.load(std::memory_orde
 
 // Makes this thread the owner.
 void io_context::adopt() {
+    if (ring_->is_lost())
+        throw_failure(error::wrong_process, "io_context::run");
     if (is_owner())
         return;
     std::unique_lock held(ownership::lock());
     ownership::await_left(held, *this);
     if (owner_.load(std::memory_order_relaxed))
         throw_failure(error::wrong_thread, "io_context::run");
-    if (!ring_->is_open()) {
-        ring_->open({options_.entries, options_.completions});
-        for (const auto& each: pools_)
-            if (each)
-                each->reopen();
-    }
+    if (!ring_->is_open())
+        open_ring();
     ring_->enable();
     settling_ = false;
     ownership::add(*this);
@@ -160,9 +171,25 @@ void io_context::adopt() {
     arm_wake();
 }
 
+// A new ring, for one that was closed. All or nothing: a ring that does not know all pools is closed again, and the next
+// run() opens another.
+void io_context::open_ring() {
+    ring_->open({options_.entries, options_.completions});
+    try {
+        for (const auto& each: pools_)
+            if (each)
+                each->reopen();
+    } catch (...) {
+        ring_->close(false, now());
+        throw;
+    }
+}
+
 // The owner's last act. What its operations had come to is their result, operation_aborted if nothing; whoever runs the
 // context next gives it to them. What the kernel had not seen yet, it gets from the next owner.
 void io_context::disown() noexcept {
+    if (ring_->is_lost())
+        return;  // in a child of fork(2): what is in flight is the parent's, as the destructor knows
     settle(now() + patience);
     const bool has_let_go = ring_->close(in_kernel_ > 0, now() + patience);
     wake_armed_ = false;
@@ -230,7 +257,7 @@ io_context::~io_context() {
         ownership::remove(*this);
     }
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
-    if (!is_stuck_ && owned && is_mine())
+    if (!is_stuck_ && owned && is_mine() && !ring_->is_lost())
         settle(deadline - patience / 2);
     // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done. So can the owner
     // when the kernel does not let it enter.

@@ -9,6 +9,8 @@
 
 #include <liburing.h>
 
+#include "base/mapping.hpp"
+
 namespace coil::COIL_ABI::ring {
 
 /// Buffers that the kernel takes when bytes come, instead of one for each operation that waits: a ring in memory that we
@@ -25,9 +27,10 @@ public:
     explicit buffer_ring(unsigned entries) noexcept;
     buffer_ring(const buffer_ring&) = delete;
     buffer_ring& operator=(const buffer_ring&) = delete;
-    ~buffer_ring();
 
-    [[nodiscard]] io_uring_buf* data() const noexcept { return buffers_; }
+    [[nodiscard]] io_uring_buf* data() const noexcept {
+        return reinterpret_cast<io_uring_buf*>(memory_.data());
+    }
     [[nodiscard]] unsigned entries() const noexcept { return mask_ + 1; }
 
     /// Empties it, for a kernel that has not seen it yet.
@@ -35,7 +38,7 @@ public:
 
     /// Gives a buffer to the kernel, which will name it by `id`.
     void provide(void* data, std::size_t size, std::uint16_t id) noexcept {
-        io_uring_buf& next = buffers_[tail_ & mask_];
+        io_uring_buf& next = this->data()[tail_ & mask_];
         next.addr = reinterpret_cast<std::uintptr_t>(data);
         next.len = static_cast<std::uint32_t>(size);
         next.bid = id;
@@ -44,9 +47,9 @@ public:
 
 private:
     // Release: the kernel, which acquires the tail, sees the buffer that was filled in before.
-    void publish(std::uint16_t tail) noexcept { __atomic_store_n(&buffers_[0].resv, tail, __ATOMIC_RELEASE); }
+    void publish(std::uint16_t tail) noexcept { __atomic_store_n(&data()[0].resv, tail, __ATOMIC_RELEASE); }
 
-    io_uring_buf* buffers_;
+    mapping memory_;
     unsigned mask_;
     std::uint16_t tail_ = 0;
 };

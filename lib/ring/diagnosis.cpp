@@ -54,15 +54,40 @@ circumstances circumstances_of_this_process() {
     return around;
 }
 
-std::string diagnose(int error, const circumstances& around) {
-    return "io_uring is not available: " + cause_and_remedy(error, around);
+namespace {
+
+// Of the calls that are not io_uring's: eventfd2, pipe2, mmap, fcntl.
+std::string cause_and_remedy_of_others(int error, const circumstances& around, std::string_view call) {
+    switch (error) {
+    case EPERM:
+    case EACCES:
+    case ENOSYS:
+        if (is_filtered(around))
+            return "a seccomp profile forbids " + std::string(call) + "; allow it in the container's profile";
+        return std::string(call) + " was refused, by a security module perhaps; look into its log";
+    case EMFILE:
+    case ENFILE: return "too many open files; raise the limit (ulimit -n)";
+    case ENOMEM: return "out of memory for " + std::string(call);
+    default: return std::string(call) + " failed";
+    }
 }
 
-std::string cause_and_remedy(int error, const circumstances& around) {
+}  // namespace
+
+std::string diagnose(int error, const circumstances& around, std::string_view call) {
+    const bool is_io_uring = call.starts_with("io_uring");
+    return (is_io_uring ? "io_uring is not available: " : "an io_context can't be made: ") +
+           cause_and_remedy(error, around, call);
+}
+
+std::string cause_and_remedy(int error, const circumstances& around, std::string_view call) {
+    if (!call.starts_with("io_uring"))
+        return cause_and_remedy_of_others(error, around, call);
     const std::string kernel = around.release.empty() ? "this kernel" : "kernel " + around.release;
 
     switch (error) {
     case EPERM:
+    case EACCES:  // SELinux
         if (around.disabled == 2)
             return "the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody; "
                    "set it to 0 (sysctl -w kernel.io_uring_disabled=0)";
@@ -81,6 +106,8 @@ std::string cause_and_remedy(int error, const circumstances& around) {
                    "the container's profile";
         return kernel + " was built without it (CONFIG_IO_URING)";
     case EINVAL:
+        if (call != "io_uring_setup")
+            break;
         if (is_before_6_1(around))
             return kernel + " is too old; coil needs Linux 6.1 or newer";
         return kernel + " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
@@ -91,8 +118,9 @@ std::string cause_and_remedy(int error, const circumstances& around) {
                std::to_string(around.memlock / 1024) + " KiB: raise it (ulimit -l), or ask for fewer entries";
     case EMFILE:
     case ENFILE: return "too many open files; raise the limit (ulimit -n)";
-    default: return "io_uring_setup failed";
+    default: break;
     }
+    return std::string(call) + " failed";
 }
 
 bool is_filtered(const circumstances& around) noexcept {

@@ -21,11 +21,14 @@ struct circumstances {
 
 [[nodiscard]] circumstances circumstances_of_this_process();
 
-/// Why io_uring_setup(2) failed with `error`, and the remedy, in one line. Depends on nothing but its arguments.
-[[nodiscard]] std::string diagnose(int error, const circumstances& around);
+/// Why a ring could not be made or enabled: `call`, one of the system calls for it, failed with `error`. With the remedy,
+/// in one line. Depends on nothing but its arguments.
+[[nodiscard]] std::string diagnose(int error, const circumstances& around,
+                                   std::string_view call = "io_uring_setup");
 
 /// The same without the words that say what it is about.
-[[nodiscard]] std::string cause_and_remedy(int error, const circumstances& around);
+[[nodiscard]] std::string cause_and_remedy(int error, const circumstances& around,
+                                           std::string_view call = "io_uring_setup");
 
 /// Whether a seccomp profile decides which system calls this process may make.
 [[nodiscard]] bool is_filtered(const circumstances& around) noexcept;

@@ -40,13 +40,14 @@ public:
 
     // ---- the ring --------------------------------------------------------------------------------------------------
 
-    /// Makes ring memory, disabled: the thread that enables it is the only one that may enter it.
+    /// Makes ring memory, disabled: the thread that enables it is the only one that may enter it. All or nothing: a
+    /// refusal leaves nothing behind, and the call may be repeated.
     virtual int set_up(io_uring& memory, const parameters& wanted) = 0;
 
-    /// Why set_up refused, and what to do about it.
+    /// Why set_up or enable refused, and what to do about it.
     [[nodiscard]] virtual std::string diagnose(int error) const = 0;
 
-    /// Makes the calling thread the ring's own.
+    /// Makes the calling thread the ring's own. All or nothing, as set_up.
     virtual int enable(io_uring& memory) = 0;
 
     /// Tells that enter will now be called again and again by this thread (true), or no more for a while.
@@ -68,6 +69,10 @@ public:
     /// Gives the ring memory back. With `operations` in flight and on a foreign thread, waits until the kernel has let go
     /// of their buffers. False where that could not be seen before the deadline.
     virtual bool tear_down(io_uring& memory, bool operations, time_point deadline) = 0;
+
+    /// In a child of fork(2): closes the descriptors of the ring that the parent has made, and does not touch its memory.
+    /// Async-signal-safe.
+    virtual void forget() noexcept = 0;
 
     /// Makes a poll of wake_descriptor() complete, so that an enter which waits returns. From any thread or signal handler.
     virtual void wake() noexcept = 0;

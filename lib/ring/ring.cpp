@@ -8,7 +8,13 @@
 
 namespace coil::COIL_ABI::ring {
 
+ring::ring(owned<kernel> behind) : kernel_(std::move(behind)) {
+    detach();
+    forks::add(*this);
+}
+
 void ring::open(const parameters& wanted) {
+    const std::lock_guard held(forks::lock());
     if (const int failure = kernel_->set_up(memory_, wanted); failure < 0)
         throw_failure(system_error_code(-failure), kernel_->diagnose(-failure));
     tail_ = *memory_.sq.ktail;
@@ -17,7 +23,7 @@ void ring::open(const parameters& wanted) {
 
 void ring::enable() {
     if (const int failure = kernel_->enable(memory_); failure < 0)
-        throw_failure(system_error_code(-failure), "the ring could not be enabled");
+        throw_failure(system_error_code(-failure), kernel_->diagnose(-failure));
     enabled_ = true;
 }
 
@@ -25,7 +31,26 @@ bool ring::close(bool operations, time_point deadline) {
     if (!open_)
         return true;
     open_ = enabled_ = false;
-    return kernel_->tear_down(memory_, operations, deadline);
+    const bool let_go = kernel_->tear_down(memory_, operations, deadline);
+    detach();
+    return let_go;
+}
+
+void ring::forget() noexcept {
+    kernel_->forget();
+    lost_ = lost_ || enabled_;
+    open_ = enabled_ = false;
+    detach();
+}
+
+// A ring with no slots and no completions: so who asks for one need not ask first whether there is a ring.
+void ring::detach() noexcept {
+    memory_ = {};
+    memory_.ring_fd = -1;
+    memory_.sq.khead = memory_.sq.ktail = memory_.sq.kring_mask = memory_.sq.kring_entries = &nothing_;
+    memory_.sq.kflags = &nothing_;
+    memory_.cq.khead = memory_.cq.ktail = memory_.cq.kring_mask = &nothing_;
+    tail_ = 0;
 }
 
 io_uring_sqe* ring::get_sqe() noexcept {

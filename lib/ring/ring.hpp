@@ -9,6 +9,7 @@
 
 #include <coil/base/owned.hpp>
 
+#include "ring/fork.hpp"
 #include "ring/kernel.hpp"
 
 namespace coil::COIL_ABI::ring {
@@ -25,9 +26,10 @@ namespace coil::COIL_ABI::ring {
 /// Knows neither coroutines nor sockets: SQEs go out, CQEs come in.
 class ring {
 public:
-    explicit ring(owned<kernel> behind) noexcept : kernel_(std::move(behind)) {}
+    explicit ring(owned<kernel> behind);
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
+    ~ring() { forks::remove(*this); }
 
     [[nodiscard]] kernel& behind() const noexcept { return *kernel_; }
 
@@ -49,6 +51,11 @@ public:
     }
 
     bool close(bool operations, time_point deadline);
+
+    /// In a child of fork(2): closes the ring without a trace in the parent's. Async-signal-safe.
+    void forget() noexcept;
+    /// Whether the ring was enabled when it was forgotten: what is in flight in it belongs to the parent.
+    [[nodiscard]] bool is_lost() const noexcept { return lost_; }
 
     /// The next free slot, cleared; null where there is none until the next enter.
     [[nodiscard]] io_uring_sqe* get_sqe() noexcept;
@@ -112,11 +119,18 @@ public:
     [[nodiscard]] unsigned long long overflows() const noexcept { return overflows_; }
 
 private:
+    friend class forks;
+
+    void detach() noexcept;
+
     owned<kernel> kernel_;
     io_uring memory_{};
-    unsigned tail_ = 0;  // of what we have filled in; the shared one follows at enter
+    unsigned nothing_ = 0;  // what the memory's pointers lead to while there is no ring
+    unsigned tail_ = 0;     // of what we have filled in; the shared one follows at enter
     bool open_ = false;
     bool enabled_ = false;
+    bool lost_ = false;
+    ring* next_ = nullptr;  // in the list of `forks`
     unsigned long long enters_ = 0;
     unsigned long long submissions_ = 0;
     unsigned long long completions_ = 0;

@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 #include "ring/abi.hpp"
 #include "ring/diagnosis.hpp"
+#include "ring/fork.hpp"
 #include "ring/sigpipe_guard.hpp"
 #include "ring/user_memory.hpp"
 
@@ -42,6 +44,24 @@ int milliseconds_until(time_point deadline, time_point now) noexcept {
     return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
 }
 
+// A new descriptor, or -1 and errno, or a negative errno: as a number above those of stdin, stdout and stderr. A program
+// may be started with these closed, and what is written to stdout must not end up in a ring, or in a connection.
+int own(int descriptor) noexcept {
+    if (descriptor == -1)
+        return -errno;
+    if (descriptor < 0 || descriptor > STDERR_FILENO) [[likely]]
+        return descriptor;
+    const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int result = moved < 0 ? -errno : moved;
+    ::close(descriptor);
+    return result;
+}
+
+void close_number(int& number) noexcept {
+    if (number >= 0)
+        ::close(std::exchange(number, -1));
+}
+
 // The field after bgid: `pad` in liburing 2.3, `flags` in newer ones.
 template <class Registration>
 std::uint16_t& flags_of(Registration& shared) noexcept {
@@ -56,13 +76,18 @@ std::uint16_t& flags_of(Registration& shared) noexcept {
 void uring_kernel::pretend_6_1(bool pretend) noexcept { pretending_6_1 = pretend; }
 
 uring_kernel::~uring_kernel() {
-    if (hang_up_ >= 0)
-        ::close(hang_up_);
-    if (wake_ >= 0)
-        ::close(wake_);
+    close_number(hang_up_);
+    close_number(wake_);
 }
 
+// All or nothing: a refusal leaves nothing open or mapped, but for the eventfd, which is the same for all rings of this
+// object: other threads may be writing to it.
 int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
+    if (wake_ < 0)
+        wake_ = own(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (wake_ < 0)
+        return refuse("eventfd2", wake_);
+
     io_uring_params granted{};
     const auto ask = [&](unsigned flags) {
         granted = {};
@@ -74,56 +99,70 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     int descriptor = pretending_6_1 ? -EINVAL : ask(setup_flags | abi::setup_no_sqarray);
     if (descriptor == -EINVAL)
         descriptor = ask(setup_flags);
+    if (descriptor >= 0)
+        descriptor = own(descriptor);
     if (descriptor < 0)
-        return descriptor;
+        return refuse("io_uring_setup", descriptor);
 
-    std::memset(&memory, 0, sizeof memory);
-    if (const int failure = io_uring_queue_mmap(descriptor, &granted, &memory); failure < 0) {
+    io_uring made{};
+    if (const int failure = io_uring_queue_mmap(descriptor, &granted, &made); failure < 0) {
         ::close(descriptor);
-        return failure;
+        return refuse("mmap", failure);
     }
-    if (wake_ < 0)
-        wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake_ < 0) {
-        const int failure = -errno;
-        ::close(descriptor);
-        return failure;
-    }
-    memory.ring_fd = descriptor;
-    memory.features = pretending_6_1 ? granted.features & abi::features_of_6_1 : granted.features;
-    memory.flags = granted.flags;
+    made.ring_fd = descriptor;
+    made.features = pretending_6_1 ? granted.features & abi::features_of_6_1 : granted.features;
+    made.flags = granted.flags;
     // Without NO_SQARRAY each turn names the SQE that it submits: always the one in its own place.
     if (!(granted.flags & abi::setup_no_sqarray))
         for (unsigned i = 0; i < granted.sq_entries; ++i)
-            memory.sq.array[i] = i;
-    io_uring_ring_dontfork(&memory);
+            made.sq.array[i] = i;
+    io_uring_ring_dontfork(&made);
+    if (const int failure = hold_pipe(made); failure < 0) {
+        io_uring_queue_exit(&made);
+        return failure;
+    }
 
-    enter_descriptor_ = descriptor;
+    memory = made;
+    ring_ = enter_descriptor_ = descriptor;
     enter_flags_ = memory.features & abi::feature_no_iowait ? abi::enter_no_iowait : 0;
     return 0;
 }
 
-std::string uring_kernel::diagnose(int error) const {
-    return coil::ring::diagnose(error, circumstances_of_this_process());
-}
-
-int uring_kernel::enable(io_uring& memory) {
-    if (const int failure = io_uring_register(static_cast<unsigned>(memory.ring_fd),
-                                              IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-        failure < 0)
-        return failure;
-    // Requests outlive the descriptor of their ring. The ring holds the only writing end of this pipe, so our end hangs up
-    // when the last request is gone: how another thread than the ring's own can tell.
+// Requests outlive the descriptor of their ring. The ring holds the only writing end of this pipe, so our end hangs up
+// when the last request is gone: how another thread than the ring's own can tell.
+int uring_kernel::hold_pipe(const io_uring& memory) noexcept {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
+        return refuse("pipe2", -errno);
     const int failure =
         io_uring_register(static_cast<unsigned>(memory.ring_fd), IORING_REGISTER_FILES, &ends[1], 1);
     ::close(ends[1]);
-    if (hang_up_ >= 0)
-        ::close(hang_up_);
-    hang_up_ = ends[0];
+    if (failure < 0) {
+        ::close(ends[0]);
+        return refuse("io_uring_register", failure);
+    }
+    const int ours = own(ends[0]);
+    if (ours < 0)
+        return refuse("fcntl", ours);
+    close_number(hang_up_);
+    hang_up_ = ours;
+    return 0;
+}
+
+int uring_kernel::refuse(const char* call, int failure) noexcept {
+    refused_call_ = call;
     return failure;
+}
+
+std::string uring_kernel::diagnose(int error) const {
+    return coil::ring::diagnose(error, circumstances_of_this_process(), refused_call_);
+}
+
+// One call, that may be repeated when it was refused.
+int uring_kernel::enable(io_uring& memory) {
+    const int failure =
+        io_uring_register(static_cast<unsigned>(memory.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+    return failure < 0 ? refuse("io_uring_register", failure) : 0;
 }
 
 void uring_kernel::attend(io_uring& memory, bool attending) {
@@ -172,18 +211,29 @@ int uring_kernel::register_buffers(io_uring& memory, const buffer_ring& buffers,
 }
 
 bool uring_kernel::tear_down(io_uring& memory, bool operations, time_point deadline) {
-    io_uring_queue_exit(&memory);
-    memory.ring_fd = enter_descriptor_ = -1;
+    {
+        const std::lock_guard held(forks::lock());
+        io_uring_queue_exit(&memory);
+        memory.ring_fd = ring_ = enter_descriptor_ = -1;
+    }
     if (!operations)
         return true;
-    if (hang_up_ < 0)
-        return true;  // never enabled, so nothing was ever submitted
     pollfd end{hang_up_, POLLIN, 0};
     int hung_up;
     do
         hung_up = ::poll(&end, 1, milliseconds_until(deadline, now()));
     while (hung_up < 0 && errno == EINTR);
     return hung_up > 0;
+}
+
+// In a child of fork(2). The ring's memory is not mapped here, and something else may be at its address.
+void uring_kernel::forget() noexcept {
+    close_number(ring_);
+    close_number(wake_);
+    close_number(hang_up_);
+    enter_descriptor_ = -1;
+    enter_flags_ = 0;
+    attending_ = registered_ = false;
 }
 
 void uring_kernel::register_descriptor(const io_uring& memory) noexcept {
@@ -224,11 +274,20 @@ void uring_kernel::wait_for_wake(time_point deadline) noexcept {
 }
 
 int uring_kernel::socket(int family, int type, int protocol) {
-    return result_of(::socket(family, type | SOCK_CLOEXEC, protocol));
+    return own(::socket(family, type | SOCK_CLOEXEC, protocol));
 }
 
 int uring_kernel::socketpair(int family, int type, int protocol, int (&descriptors)[2]) {
-    return result_of(::socketpair(family, type | SOCK_CLOEXEC, protocol, descriptors));
+    if (::socketpair(family, type | SOCK_CLOEXEC, protocol, descriptors) < 0)
+        return -errno;
+    descriptors[0] = own(descriptors[0]);
+    descriptors[1] = own(descriptors[1]);
+    const int failure = std::min({descriptors[0], descriptors[1], 0});
+    if (failure < 0) {
+        close_number(descriptors[0]);
+        close_number(descriptors[1]);
+    }
+    return failure;
 }
 
 int uring_kernel::bind(int descriptor, const sockaddr* address, unsigned size) {

@@ -25,6 +25,7 @@ public:
     int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
                          bool incremental) override;
     bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
+    void forget() noexcept override;
 
     void wake() noexcept override;
     int wake_descriptor() const noexcept override { return wake_; }
@@ -53,6 +54,8 @@ public:
     static void pretend_6_1(bool pretend) noexcept;
 
 private:
+    int refuse(const char* call, int failure) noexcept;
+    int hold_pipe(const io_uring& memory) noexcept;
     int enter_now(unsigned to_submit, unsigned wait, time_point deadline);
     void register_descriptor(const io_uring& memory) noexcept;
     void unregister_descriptor(const io_uring& memory) noexcept;
@@ -63,8 +66,10 @@ private:
     long sigpipe_holders_ = 0;
     bool attending_ = false;
     bool registered_ = false;
-    int wake_ = -1;     // an eventfd that is written and polled; only wait_for_wake() reads it
-    int hang_up_ = -1;  // our end of a pipe whose other end only the ring holds
+    const char* refused_call_ = "io_uring_setup";  // by which the last set_up() or enable() failed
+    int ring_ = -1;                                // its descriptor: what a child of fork(2) has to close
+    int wake_ = -1;                                // an eventfd that is written and polled; only wait_for_wake() reads it
+    int hang_up_ = -1;                             // our end of a pipe whose other end only the ring holds
 };
 
 }  // namespace coil::COIL_ABI::ring

@@ -13,10 +13,10 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/resource.h>
 
 #include "ring/kernel.hpp"
 #include "ring/uring_kernel.hpp"
+#include "support/descriptor_limit.hpp"
 #include "support/plain_peer.hpp"
 #include "support/scripted_kernel.hpp"
 
@@ -27,6 +27,7 @@ namespace coil::ring {
 namespace {
 
 using namespace std::chrono_literals;
+using test::descriptor_limit;
 using test::plain_listener;
 using test::plain_peer;
 
@@ -168,25 +169,6 @@ void tell_on_both(const trace& expected, const std::function<void(stage&)>& stor
         EXPECT_EQ(scripted.trace(), expected) << "on the scripted kernel";
     }
 }
-
-/// The numbers of what a process may do, cut down to what is open now.
-class no_more_descriptors {
-public:
-    no_more_descriptors() {
-        ::getrlimit(RLIMIT_NOFILE, &before_);
-        const int lowest_free = ::dup(0);
-        ::close(lowest_free);
-        rlimit cut = before_;
-        cut.rlim_cur = static_cast<rlim_t>(lowest_free);
-        ::setrlimit(RLIMIT_NOFILE, &cut);
-    }
-    no_more_descriptors(const no_more_descriptors&) = delete;
-    no_more_descriptors& operator=(const no_more_descriptors&) = delete;
-    ~no_more_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
-private:
-    rlimit before_{};
-};
 
 // ---- enter ---------------------------------------------------------------------------------------------------------
 
@@ -496,7 +478,7 @@ TEST(BothKernels, AnAcceptWithoutADescriptorToGiveFailsAtOnce) {
         const int listener = on.listener();
         on.happens([] {}, [](auto& script) { script.answer_next(-EMFILE); });
         {
-            const no_more_descriptors here;
+            const descriptor_limit here(0);
             on.accept(1, listener);
             on.enter(1, on.behind().now() + 1s);
         }

@@ -59,7 +59,7 @@ public:
     /// Runs `story`, a function that gives a task<>, and whatever else was spawned, until all is done.
     template <class F>
     void run(F&& story, std::source_location where = std::source_location::current()) {
-        story::run(*context_, story, std::nullopt, where);
+        story::run(*context_, story, std::nullopt, where, [this] { return script_.injected() > 0; });
     }
     /// Runs what is ready, and lets the kernel answer what it has an answer to, without waiting.
     void poll() {

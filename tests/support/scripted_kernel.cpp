@@ -232,6 +232,12 @@ void scripted_kernel::jump_to(time_point when) {
 bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     if (!operations && !in_flight_.empty())
         ADD_FAILURE() << "the ring was closed with operations in flight: " << list_in_flight();
+    forget();
+    std::memset(&memory, 0, sizeof memory);
+    return lets_go_ || !operations;
+}
+
+void scripted_kernel::forget() noexcept {
     in_flight_.clear();
     late_.clear();
     work_.clear();
@@ -240,10 +246,8 @@ bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     set_up_ = false;
     owner_ = {};
     buffers_.clear();
-    std::memset(&memory, 0, sizeof memory);
     sqes_.clear();
     cqes_.clear();
-    return lets_go_ || !operations;
 }
 
 unsigned scripted_kernel::take(unsigned to_submit) {

@@ -183,7 +183,9 @@ public:
 
     /// Of all calls and submissions the n-th fails, counted from 0. Cancels aren't counted: they can't fail.
     void fail_at(std::size_t n, int error) { fail_at_ = n, fail_with_ = error; }
-    void fail_next_call(int error) { fail_at(countable_, error); }
+    void fail_next_call(int error) { fail_later(0, error); }
+    /// The same, counted from now.
+    void fail_later(std::size_t n, int error) { fail_at(countable_ + n, error); }
     [[nodiscard]] std::size_t injected() const { return injected_; }
     /// Calls and submissions until now: the next one is number calls().
     [[nodiscard]] std::size_t calls() const { return countable_; }
@@ -268,6 +270,7 @@ public:
                          bool incremental) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
     bool tear_down(io_uring& memory, bool operations, time_point deadline) override;
+    void forget() noexcept override;
     void wake() noexcept override {
         wakes_.fetch_add(1);
         if (hold_wakes_)

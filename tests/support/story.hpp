@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <source_location>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -31,12 +33,12 @@ struct environment_description {
 inline constexpr environment_description own_environment{};
 
 /// A story is a function that gives a task<>. It runs on a context until all work there is done; an error that ends it, or
-/// any task that nobody waits for, is the test's failure.
+/// any task that nobody waits for, is the test's failure. A run() that a script has refused is repeated, once.
 class story {
 public:
     template <class F>
     static void run(io_context& context, F& told, std::optional<time_point::duration> patience,
-                    std::source_location where) {
+                    std::source_location where, const std::function<bool()>& was_refused = nullptr) {
         story state;
         context.on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
         context.restart();
@@ -44,7 +46,14 @@ public:
         if (patience)
             context.run_for(*patience);
         else
-            context.run();
+            try {
+                context.run();
+            } catch (const std::system_error&) {
+                if (!was_refused || !was_refused())
+                    throw;
+                context.restart();
+                context.run();
+            }
         if (!state.ended_ && !context.stopped())
             ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line()))
                 << "the story did not end; it " << state.situation();

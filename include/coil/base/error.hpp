@@ -32,6 +32,7 @@ enum class code {
     limit_exceeded,   ///< a line, or whatever a `buffered_reader` was asked for, is longer than its limit
     already_running,  ///< run() or poll() inside a task or posted function of the same io_context
     wrong_context,    ///< a task awaited an object of another io_context
+    wrong_process,    ///< run() in a child of fork() of an io_context that the parent had run; make a new one
 };
 using enum code;
 

@@ -18,6 +18,7 @@
 namespace coil::COIL_ABI {
 
 class io_context;
+class mapping;
 namespace ring {
 class buffer_ring;
 }
@@ -163,7 +164,8 @@ private:
     io_context* context_;
     std::uint16_t group_ = pool_group::streams;
     std::unique_ptr<ring::buffer_ring> ring_;
-    std::byte* memory_ = nullptr;
+    std::unique_ptr<mapping> memory_;
+    std::byte* buffers_ = nullptr;  // the memory's first byte
     std::size_t entry_size_ = 0;
     bool incremental_ = true;
     std::vector<entry> entries_;

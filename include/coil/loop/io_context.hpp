@@ -53,6 +53,9 @@ class root_task;
 /// Threads:  a context belongs to the thread that first runs or polls it; run() on a second one throws
 ///           error::wrong_thread, until the first has ended. post(), stop() and work guards are for any thread, stop()
 ///           for signal handlers too. For more cores, use a context per thread.
+/// Processes: a child of fork() may run a context that its parent has made and never run. One that the parent has run is the
+///           parent's: run() throws error::wrong_process in the child, and destroying it there closes the child's
+///           descriptors and leaves the parent alone.
 /// Lifetime: destroying it ends every task: destructors of their locals run, code after their awaits does not. Sockets
 ///           are closed, and their ports free, when the destructor returns. Handles that outlive it are closed. The context
 ///           must exist when post() or stop() is called; the destructor waits until such calls have returned.
@@ -300,6 +303,7 @@ private:
     void arm_wake() noexcept;
 
     void adopt();
+    void open_ring();
     void disown() noexcept;
     bool settle(time_point deadline) noexcept;
     void abort_in_kernel() noexcept;
@@ -356,7 +360,7 @@ private:
     bool closing_ = false;
     bool is_leaving_ = false;  // its thread ends, and settles it; under the lock of `ownership`
     bool is_stuck_ = false;  // a former ring has not let go of some operations: their frames are never freed
-    bool settling_ = false;  // nothing new goes to the kernel
+    bool settling_ = true;  // nothing new goes to the kernel: there is no owner, or it is leaving
     bool is_pool_exhausted_ = false;  // one of its pools
     bool bulk_pool_wanted_ = false;   // once; there may be none
     bool wake_armed_ = false;

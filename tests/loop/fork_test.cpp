@@ -1,0 +1,371 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <coil/coro/yield.hpp>
+#include <coil/io/signal_set.hpp>
+#include <coil/io/sleep.hpp>
+#include <coil/io/steady_timer.hpp>
+
+#include "ring/ring.hpp"
+#include "ring/uring_kernel.hpp"
+#include "support/child.hpp"
+#include "support/real_context.hpp"
+#include "support/small_rings.hpp"
+
+// fork(2): a child may run a context that was never run, and can't harm one that its parent has run. A child that ended
+// normally, or ran or destroyed such a context, died of SIGSEGV: the memory of a ring is not inherited.
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A context, and as much of a server as its state says.
+class server {
+public:
+    enum class state { made, bound, ran, pending };
+
+    explicit server(state reached)
+        : context_(std::make_unique<io_context>(small_rings)), acceptor_(*context_), connection_(*context_) {
+        if (reached >= state::bound)
+            acceptor_ = tcp::acceptor(*context_, {ip::address_v4::loopback(), 0});
+        if (reached >= state::ran)
+            run_a_task();
+        if (reached < state::pending)
+            return;
+        plain_listener listener;
+        connection_.assign(tcp::v4(), listener.connect());
+        peer_ = listener.accept();
+        co_spawn(*context_, accept(), detached);
+        co_spawn(*context_, recv(), detached);
+        co_spawn(*context_, wait(), detached);
+        context_->restart();
+        context_->poll();
+    }
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+    ~server() { destroy(); }
+
+    [[nodiscard]] io_context& context() noexcept { return *context_; }
+    [[nodiscard]] tcp::acceptor& acceptor() noexcept { return acceptor_; }
+    [[nodiscard]] tcp::socket& connection() noexcept { return connection_; }
+    void destroy() noexcept { context_.reset(); }
+
+    void run_a_task() {
+        bool ran = false;
+        const auto turns = [&]() -> task<> {
+            co_await sleep_for(1us);
+            ran = true;
+        };
+        co_spawn(*context_, turns(), detached);
+        context_->restart();
+        context_->run_one();
+        context_->run_for(10s);
+        EXPECT_TRUE(ran);
+    }
+
+    /// Whatever was in flight is still in flight, and ends as it should.
+    void expect_unharmed() {
+        if (peer_.number() >= 0) {
+            peer_.send("x");
+            plain_peer client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            sockaddr_in address{};
+            address.sin_family = AF_INET;
+            address.sin_port = htons(acceptor_.local_endpoint().port());
+            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            EXPECT_EQ(::connect(client.number(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+            context_->restart();
+            run_until(*context_, [&] { return received_ == 1 && accepted_; });
+            EXPECT_EQ(received_, 1u);
+            EXPECT_TRUE(accepted_);
+            timer_.cancel();
+        }
+        run_a_task();
+    }
+
+private:
+    task<> accept() {
+        auto socket = co_await acceptor_.accept();
+        accepted_ = socket.is_open();
+    }
+    task<> wait() { static_cast<void>(co_await as_tuple(timer_.wait())); }
+    task<> recv() { received_ = co_await connection_.recv(byte_); }
+
+    std::unique_ptr<io_context> context_;
+    tcp::acceptor acceptor_;
+    tcp::socket connection_;
+    steady_timer timer_{*context_, 1h};
+    plain_peer peer_;
+    std::array<char, 1> byte_{};
+    std::size_t received_ = 0;
+    bool accepted_ = false;
+};
+
+using state = server::state;
+
+/// In a static variable, so that exit() destroys it.
+std::unique_ptr<server>& served() {
+    static std::unique_ptr<server> instance;
+    return instance;
+}
+
+bool is_refused(const std::function<void()>& runs) {
+    try {
+        runs();
+        return false;
+    } catch (const std::system_error& failure) {
+        EXPECT_EQ(failure.code(), error::wrong_process);
+        return true;
+    }
+}
+
+struct deed {
+    const char* name;
+    std::function<int(server&, state)> done;
+};
+
+int run_or_be_refused(server& self, state reached, const std::function<void(io_context&)>& run) {
+    self.context().restart();
+    if (reached >= state::ran)
+        return is_refused([&] { run(self.context()); }) ? ends_well : 1;
+    self.run_a_task();
+    return ends_well;
+}
+
+const deed deeds[] = {
+    {"_exit", [](server&, state) { return ends_well; }},
+    {"exit",
+     [](server&, state) {
+         std::exit(ends_well);
+         return 1;
+     }},
+    {"exec",
+     [](server&, state) {
+         ::execl("/bin/true", "true", nullptr);
+         return 1;
+     }},
+    {"destroys the context",
+     [](server& self, state) {
+         self.destroy();
+         return ends_well;
+     }},
+    {"destroys all",
+     [](server&, state) {
+         served().reset();
+         return ends_well;
+     }},
+    {"closes the sockets",
+     [](server& self, state) {
+         if (self.acceptor().is_open())
+             self.acceptor().close();
+         if (self.connection().is_open())
+             self.connection().close();
+         served().reset();
+         return ends_well;
+     }},
+    {"runs",
+     [](server& self, state reached) {
+         return run_or_be_refused(self, reached, [](io_context& context) { context.run(); });
+     }},
+    {"polls",
+     [](server& self, state reached) {
+         return run_or_be_refused(self, reached, [](io_context& context) { context.poll(); });
+     }},
+    {"posts and stops",
+     [](server& self, state) {
+         self.context().post([] {});
+         std::thread([&] { self.context().post([] {}); }).join();
+         self.context().stop();
+         return ends_well;
+     }},
+    {"makes a pool",
+     [](server& self, state) {
+         static_cast<void>(self.context().pool());
+         return ends_well;
+     }},
+    {"makes a new context",
+     [](server&, state) {
+         server fresh(state::pending);
+         fresh.expect_unharmed();
+         return ends_well;
+     }},
+};
+
+TEST(Fork, ChildEndsWellAndLeavesTheParentAlone) {
+    for (const state reached: {state::made, state::bound, state::ran, state::pending}) {
+        for (const deed& each: deeds) {
+            SCOPED_TRACE(std::string("state ") + std::to_string(static_cast<int>(reached)) + ", the child " +
+                         each.name);
+            served() = std::make_unique<server>(reached);
+            EXPECT_EQ(status_of_child([&] { return each.done(*served(), reached); }), ends_well);
+            served()->expect_unharmed();
+            served().reset();
+        }
+    }
+}
+
+TEST(Fork, ChildOfATaskGoesNoFurtherThanItsAwait) {
+    int status = 0;
+    real_context context(small_rings);
+    auto [socket, peer] = context.connection();
+    context.run([&]() -> task<> {
+        status = status_of_child([&] {
+            // What the child does here is what a task in its own iteration of the loop does.
+            std::array<char, 1> byte;
+            const auto recv = [&]() -> task<> { co_await socket.recv(byte); };
+            co_spawn(context.io(), recv(), detached);
+            context.io().post([] {});
+            socket.close();
+            return ends_well;
+        });
+        peer.send("x");
+        std::array<char, 1> byte;
+        EXPECT_EQ(co_await socket.recv(byte), 1u);
+    });
+    EXPECT_EQ(status, ends_well);
+}
+
+TEST(Fork, ChildOfATaskMayExit) {
+    served() = std::make_unique<server>(state::pending);
+    int status = -1;
+    served()->context().post([&] {
+        status = status_of_child([] {
+            std::exit(ends_well);
+            return 1;
+        });
+    });
+    served()->context().restart();
+    served()->context().poll();
+    EXPECT_EQ(status, ends_well);
+    served()->expect_unharmed();
+    served().reset();
+}
+
+TEST(Fork, ChildThatReturnsToTheLoopIsToldWhy) {
+    const int status = status_of_child([] {
+        real_context context(small_rings);
+        pid_t child = -1;
+        const auto forks = [&]() -> task<> {
+            child = ::fork();
+            co_await yield();
+            co_await sleep_for(1us);
+        };
+        co_spawn(context.io(), forks(), detached);
+        const bool refused = is_refused([&] { context.io().run(); });
+        if (child == 0) {
+            context.destroy();
+            ::_exit(refused ? ends_well : 1);
+        }
+        int ended = -1;
+        ::waitpid(child, &ended, 0);
+        return refused ? 2 : ended;
+    });
+    EXPECT_EQ(status, ends_well);
+}
+
+// A child that lives on without exec keeps the parent's descriptors open: with that of a ring it kept the ring, and whoever
+// destroyed the context on another thread waited two seconds for its end.
+TEST(Fork, LivingChildDoesNotKeepARingOfTheParent) {
+    for (const bool while_running: {false, true}) {
+        int gate[2];
+        ASSERT_EQ(::pipe2(gate, O_CLOEXEC), 0);
+        ring::ring closing(std::make_unique<ring::uring_kernel>());
+        closing.open({4, 8});
+        char byte;
+        int pipe[2];
+        ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+        pid_t child = 0;
+        std::thread([&] {
+            closing.enable();
+            io_uring_sqe* sqe = closing.get_sqe();
+            io_uring_prep_read(sqe, pipe[0], &byte, 1, 0);
+            EXPECT_EQ(closing.enter(0), 0);
+            closing.attend(while_running);
+            child = ::fork();
+            if (child == 0) {
+                ::alarm(20);
+                ::close(gate[1]);
+                ::_exit(static_cast<int>(::read(gate[0], &byte, 1)));
+            }
+            closing.attend(false);
+            EXPECT_TRUE(closing.close(true, std::chrono::steady_clock::now() + 10s));
+        }).join();
+        for (const int each: {gate[0], gate[1], pipe[0], pipe[1]})
+            ::close(each);
+        int status = -1;
+        EXPECT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0);
+    }
+}
+
+// A lock that another thread held when the process was forked stayed locked in the child.
+TEST(Fork, ChildOfAThreadedProcessMakesAContext) {
+    std::atomic<bool> goes_on{true};
+    std::thread busy([&] {
+        while (goes_on) {
+            io_context context(small_rings);
+            context.post([] {});
+            context.run();
+        }
+    });
+    for (int i = 0; i < 20; ++i) {
+        const int status = status_of_child([] {
+            io_context context(small_rings);
+            bool ran = false;
+            context.post([&] { ran = true; });
+            context.run();
+            return ran ? ends_well : 1;
+        });
+        EXPECT_EQ(status, ends_well);
+        if (HasFailure())
+            break;
+    }
+    goes_on = false;
+    busy.join();
+}
+
+// Parent and child shared the eventfd of a signal_set: one took away what was written for the other.
+TEST(Fork, EachProcessHearsItsOwnSignals) {
+    io_context context(small_rings);
+    signal_set signals(context, SIGUSR1);
+    const auto expects_one = [&] {
+        int heard = 0;
+        const auto wait = [&]() -> task<> { heard = co_await signals.wait(); };
+        co_spawn(context, wait(), detached);
+        context.restart();
+        context.run_for(10s);
+        return heard == SIGUSR1 ? ends_well : 1;
+    };
+    ::raise(SIGUSR1);  // noted, and not taken: it is the parent's
+    for (int i = 0; i < 2; ++i) {
+        const int status = status_of_child([&] {
+            const auto wait = [&]() -> task<> { co_await signals.wait(); };
+            co_spawn(context, wait(), detached);
+            if (context.poll(); context.stopped())
+                return 2;
+            ::raise(SIGUSR1);
+            context.run_for(10s);
+            return context.stopped() ? ends_well : 3;
+        });
+        EXPECT_EQ(status, ends_well);
+    }
+    EXPECT_EQ(expects_one(), ends_well);
+}
+
+}  // namespace
+}  // namespace coil::test
