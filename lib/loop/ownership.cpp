@@ -242,7 +242,8 @@ void io_context::abort_in_kernel() noexcept {
 io_context::~io_context() {
     const bool was_running = is_running_.load(std::memory_order_relaxed);
     // Without an owner: exit() was called in a task, and the thread's guard has given the context up. The frames stay.
-    if (was_running && owner_.load(std::memory_order_relaxed))
+    // In a child of fork(2) it is the parent that runs it, and they stay as well.
+    if (was_running && owner_.load(std::memory_order_relaxed) && !ring_->is_lost())
         precondition_failed(
             is_mine()
                 ? "io_context: destroyed by a task or a posted function that it runs; let run() return "

@@ -256,6 +256,27 @@ TEST(Fork, ChildOfATaskMayExit) {
     served().reset();
 }
 
+TEST(Fork, ChildMayExitWhileAThreadOfTheParentRuns) {
+    served() = std::make_unique<server>(state::bound);
+    auto& context = served()->context();
+    std::atomic<bool> runs{false};
+    work_guard guard(context);
+    std::thread running([&] {
+        context.post([&] { runs = true; });
+        context.run();
+    });
+    while (!runs)
+        std::this_thread::yield();
+    EXPECT_EQ(status_of_child([] {
+                  std::exit(ends_well);
+                  return 1;
+              }),
+              ends_well);
+    guard.reset();
+    running.join();
+    served().reset();
+}
+
 TEST(Fork, ChildThatReturnsToTheLoopIsToldWhy) {
     const int status = status_of_child([] {
         real_context context(small_rings);

@@ -327,5 +327,19 @@ TEST(OwnershipDeathTest, ClosingABusySocketOnAForeignThreadStopsTheProgram) {
                  "socket: closed or destroyed on another thread than that of its io_context; post");
 }
 
+// An exception left run() in the iteration that submitted an accept: its answer was in the CQ when another thread destroyed
+// the context, and the connection stayed open for ever.
+TEST(Ownership, RunLeavesNoAnswerUncollected) {
+    scripted_context context;
+    auto acceptor = context.acceptor();
+    context.answer_next(reply::connection());
+    const auto accept = [&]() -> task<> { static_cast<void>(co_await as_tuple(acceptor.accept())); };
+    co_spawn(context.io(), accept(), detached);
+    context.io().post([] { throw std::runtime_error("a bug"); });
+    obedient_thread owner;
+    owner.does([&] { EXPECT_THROW(context.io().run(), std::runtime_error); });
+    context.destroy();
+}
+
 }  // namespace
 }  // namespace coil::test
