@@ -118,8 +118,17 @@ private:
 
 using state = server::state;
 
+/// Where exit() is called within run(), the frames stay by design. This comes after the destructors of static variables, and
+/// before LeakSanitizer looks.
+bool leaks_by_design = false;
+void end_before_leaks_are_sought() {
+    if (leaks_by_design)
+        ::_exit(ends_well);
+}
+
 /// In a static variable, so that exit() destroys it.
 std::unique_ptr<server>& served() {
+    [[maybe_unused]] static const int registered = std::atexit(end_before_leaks_are_sought);
     static std::unique_ptr<server> instance;
     return instance;
 }
@@ -245,6 +254,7 @@ TEST(Fork, ChildOfATaskMayExit) {
     int status = -1;
     served()->context().post([&] {
         status = status_of_child([] {
+            leaks_by_design = true;
             std::exit(ends_well);
             return 1;
         });
@@ -268,6 +278,7 @@ TEST(Fork, ChildMayExitWhileAThreadOfTheParentRuns) {
     while (!runs)
         std::this_thread::yield();
     EXPECT_EQ(status_of_child([] {
+                  leaks_by_design = true;
                   std::exit(ends_well);
                   return 1;
               }),

@@ -45,6 +45,9 @@ const std::vector<row> table = {
     {EPERM, "6.1.0-18-amd64", strict, -1, "a security module", "look into its log"},
     {EPERM, "6.1.0-18-amd64", named_after_the_field, -1, "a security module", "look into its log"},
     {EPERM, "", "", -1, "a security module", "look into its log"},
+    // SELinux.
+    {EACCES, "6.18.4", unfiltered, 0, "a security module", "look into its log"},
+    {EACCES, "6.18.4", filtered, 0, "a seccomp profile forbids it", "in the container's profile"},
     // The age of the kernel.
     {ENOSYS, "4.19.0-26-amd64", unfiltered, -1, "kernel 4.19.0-26-amd64 is too old", "needs Linux 6.1"},
     {ENOSYS, "4.19.0", filtered, -1, "kernel 4.19.0 is too old", "needs Linux 6.1"},
@@ -80,6 +83,31 @@ TEST(Diagnosis, NamesTheCauseAndTheRemedy) {
         EXPECT_NE(text.find(each.remedy), std::string::npos) << where;
         EXPECT_EQ(text.find('\n'), std::string::npos) << where;
     }
+}
+
+// A refused eventfd2 was blamed on io_uring.
+TEST(Diagnosis, NamesTheCallThatWasRefused) {
+    circumstances around;
+    around.release = "6.18.4";
+    for (const char* call: {"eventfd2", "pipe2", "mmap"}) {
+        for (const auto& status: {filtered, unfiltered}) {
+            around.status = status;
+            for (const int error: {EPERM, EACCES, ENOSYS, ENOMEM, EIO}) {
+                const std::string text = diagnose(error, around, call);
+                EXPECT_EQ(text.find("an io_context can't be made: "), 0u) << text;
+                EXPECT_EQ(text.find("io_uring"), std::string::npos) << text;
+                EXPECT_NE(text.find(call), std::string::npos) << text;
+            }
+            EXPECT_NE(diagnose(EMFILE, around, call).find("ulimit -n"), std::string::npos);
+        }
+    }
+    around.status = filtered;
+    EXPECT_NE(diagnose(EPERM, around, "eventfd2").find("seccomp profile forbids eventfd2"),
+              std::string::npos);
+    const std::string registered = diagnose(EPERM, around, "io_uring_register");
+    EXPECT_EQ(registered.find("io_uring is not available: a seccomp profile forbids it"), 0u) << registered;
+    EXPECT_NE(diagnose(EINVAL, around, "io_uring_register").find("io_uring_register failed"),
+              std::string::npos);
 }
 
 TEST(Diagnosis, AnUnlimitedLimitIsNotBlamed) {
