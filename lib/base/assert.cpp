@@ -3,24 +3,14 @@
 #include <coil/base/assert.hpp>
 
 #include <cstdlib>
-#include <cstring>
-#include <unistd.h>
+
+#include "base/report.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
 
-void say(const char* text) noexcept {
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
-}
-
 void say_mistake(const char* mistake, const char* detail) noexcept {
-    say("coil: ");
-    say(mistake);
-    if (detail) {
-        say(": ");
-        say(detail);
-    }
-    say("\n");
+    report({mistake, detail ? ": " : "", detail ? detail : ""});
 }
 
 }  // namespace
@@ -32,13 +22,7 @@ void check_failed(const char* what, const char* file, int line) noexcept {
     do
         *--digit = static_cast<char>('0' + line % 10);
     while ((line /= 10) > 0);
-    say("coil: check failed: ");
-    say(what);
-    say(" (");
-    say(file);
-    say(":");
-    say(digit);
-    say(")\n");
+    report({"check failed: ", what, " (", file, ":", digit, ")"});
     std::abort();
 }
 

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include <coil/coro/frame_allocator.hpp>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "base/poison.hpp"
+#include "base/report.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
@@ -62,10 +62,9 @@ void check_pattern(const quarantined_frame& held) noexcept {
     unpoison(held.frame, held.size);
     for (std::size_t i = 0; i < held.size; ++i) {
         if (held.frame[i] != pattern) {
-            std::fprintf(
-                stderr,
-                "coil: a coroutine frame was written to after its end: byte %zu of %zu is 0x%02x; an operation "
-                "outlived the frame that it was in, or a reference did\n",
+            report_format(
+                "a coroutine frame was written to after its end: byte %zu of %zu is 0x%02x; an operation "
+                "outlived the frame that it was in, or a reference did",
                 i, held.size, held.frame[i]);
             std::abort();
         }

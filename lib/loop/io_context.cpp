@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <poll.h>
 #include <type_traits>
 
@@ -13,6 +12,7 @@
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/operation.hpp>
 
+#include "base/report.hpp"
 #include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
 #include "loop/datagram_layout.hpp"
@@ -445,10 +445,8 @@ void io_context::retire(operation& asked) noexcept {
         abort_in_kernel();
     const auto is_over = [&asked] { return asked.state_ != operation::state::submitted; };
     for (auto limit = patience; !is_over() && !enter_until(is_over, now() + limit); limit = 2 * limit)
-        std::fprintf(
-            stderr,
-            "coil: %s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
-            "cancel; the loop waits for it, because its memory can't be freed before\n",
+        report_format("%s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
+            "cancel; the loop waits for it, because its memory can't be freed before",
             name_of(asked.answer_.flags), asked.descriptor_->number(), static_cast<long long>(limit.count()));
 }
 
@@ -460,10 +458,8 @@ void io_context::retire(descriptor& record) noexcept {
     if (is_over() || enter_until(is_over, now() + patience))
         return;
     for_each_listed(record, [&record](const operation& asked) {
-        std::fprintf(
-            stderr,
-            "coil: descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
-            "it is left in flight\n",
+        report_format("descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
+            "it is left in flight",
             record.number(), asked.name(), static_cast<long long>(patience.count()));
     });
 }

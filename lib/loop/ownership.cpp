@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 #include <cerrno>
-#include <cstdio>
 #include <mutex>
 #include <pthread.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
 
+#include "base/report.hpp"
 #include "coro/this_thread.hpp"
 #include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
@@ -307,12 +307,10 @@ io_context::~io_context() {
 }
 
 void io_context::report_in_flight() noexcept {
-    std::fprintf(
-        stderr,
-        "coil: %zu operations did not end within %lld s of their context; their memory is not freed\n",
+    report_format("%zu operations did not end within %lld s of their context; their memory is not freed",
         in_kernel_, static_cast<long long>(patience.count()));
     const auto report = [](const operation& each) {
-        std::fprintf(stderr, "coil:   %s on descriptor %d\n", each.name(), each.descriptor_->number());
+        report_format("  %s on descriptor %d", each.name(), each.descriptor_->number());
     };
     descriptors_->for_each([&report](descriptor& record) {
         for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;
@@ -388,19 +386,18 @@ void io_context::report_untaken() noexcept {
     if (thrown_)
         report_lost(std::exchange(thrown_, nullptr));
     if (reports_suppressed_ > 0)
-        std::fprintf(stderr, "coil: %u more errors of tasks were not shown\n", reports_suppressed_);
+        report_format("%u more errors of tasks were not shown", reports_suppressed_);
     reports_suppressed_ = 0;
 }
 
 void io_context::report_lost(const std::exception_ptr& exception) noexcept {
-    constexpr const char* line =
-        "coil: an exception that no run() has thrown before its io_context ended: %s\n";
+    constexpr const char* line = "an exception that no run() has thrown before its io_context ended: %s";
     try {
         std::rethrow_exception(exception);
     } catch (const std::exception& error) {
-        std::fprintf(stderr, line, error.what());
+        report_format(line, error.what());
     } catch (...) {
-        std::fprintf(stderr, line, "not derived from std::exception");
+        report_format(line, "not derived from std::exception");
     }
 }
 
@@ -410,18 +407,17 @@ void io_context::report_by_default(const task_failure& failure) noexcept {
     const time_point when = now();
     if (when - reports_since_ >= std::chrono::seconds(1)) {
         if (reports_suppressed_ > 0)
-            std::fprintf(stderr, "coil: %u more errors of tasks were not shown\n", reports_suppressed_);
+            report_format("%u more errors of tasks were not shown", reports_suppressed_);
         reports_since_ = when;
         reports_ = reports_suppressed_ = 0;
     }
     if (++reports_ > reports_max)
         ++reports_suppressed_;
     else if (failure.text.empty())
-        std::fprintf(stderr,
-                     "coil: a task of %s:%u ended with an error, and there is no memory to describe it\n",
-                     failure.spawned_at.file_name(), static_cast<unsigned>(failure.spawned_at.line()));
+        report_format("a task of %s:%u ended with an error, and there is no memory to describe it",
+                      failure.spawned_at.file_name(), static_cast<unsigned>(failure.spawned_at.line()));
     else
-        std::fprintf(stderr, "coil: %s\n", failure.text.c_str());
+        coil::report({failure.text});
 }
 
 }  // namespace coil::COIL_ABI

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
+#include "base/report.hpp"
 #include "ring/user_memory.hpp"
 
 #ifdef COIL_ASAN
@@ -8,7 +9,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <utility>
 
 #include <liburing.h>
@@ -41,7 +41,7 @@ const void* first_poisoned(const region& which) noexcept {
     const void* found = first_poisoned(which);
     if (!found)
         return;
-    std::fprintf(stderr, "coil: %s\n", mistake);
+    report_format("%s", mistake);
     char here = 0;
     __asan_report_error(__builtin_return_address(0), __builtin_frame_address(0), &here,
                         const_cast<void*>(found), which.is_written, 1);

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "base/report.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace coil::COIL_ABI {
+namespace {
+
+constexpr std::size_t line_max = PIPE_BUF;
+
+std::atomic<unsigned> dropped{0};
+
+/// A line in the making, on the stack.
+class line {
+public:
+    line& operator<<(std::string_view text) noexcept {
+        const std::size_t n =
+            std::min(text.size(), sizeof text_ - 1 - size_);  // the newline always has its place
+        std::memcpy(text_ + size_, text.data(), n);
+        size_ += n;
+        return *this;
+    }
+    line& operator<<(unsigned number) noexcept {
+        char digits[12];
+        char* digit = digits + sizeof digits;
+        do
+            *--digit = static_cast<char>('0' + number % 10);
+        while ((number /= 10) > 0);
+        return *this << std::string_view(digit, static_cast<std::size_t>(digits + sizeof digits - digit));
+    }
+    void end() noexcept { text_[size_++] = '\n'; }
+
+    [[nodiscard]] const char* data() const noexcept { return text_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    char text_[line_max];
+    std::size_t size_ = 0;
+};
+
+/// The signals that a write(2) raises: blocked, and what this write raised is taken away.
+class signals_held_back {
+public:
+    signals_held_back() noexcept {
+        sigset_t blocked;
+        sigemptyset(&blocked);
+        for (const int each: raised_by_write)
+            sigaddset(&blocked, each);
+        ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+        ::sigpending(&pending_);
+    }
+    signals_held_back(const signals_held_back&) = delete;
+    signals_held_back& operator=(const signals_held_back&) = delete;
+    ~signals_held_back() {
+        sigset_t now;
+        ::sigpending(&now);
+        const timespec no_wait{};
+        for (const int each: raised_by_write) {
+            if (sigismember(&now, each) != 1 || sigismember(&pending_, each) == 1)
+                continue;
+            sigset_t ours;
+            sigemptyset(&ours);
+            sigaddset(&ours, each);
+            while (::sigtimedwait(&ours, nullptr, &no_wait) < 0 && errno == EINTR) {}
+        }
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+private:
+    // SIGTTOU: of a background process, whose terminal says so (tostop). Blocked, it isn't raised.
+    static constexpr int raised_by_write[] = {SIGPIPE, SIGXFSZ, SIGTTOU};
+
+    sigset_t before_;
+    sigset_t pending_;
+};
+
+bool has_room(int descriptor) noexcept {
+    pollfd one{descriptor, POLLOUT, 0};
+    return ::poll(&one, 1, 0) == 1 && (one.revents & POLLOUT);
+}
+
+bool write_now(int descriptor, const line& text) noexcept {
+    ssize_t written = ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (written >= 0 || errno != ENOTSOCK)
+        return written >= 0;
+    const signals_held_back here;
+    if (!has_room(descriptor))
+        return false;
+    // Another writer may take the room meanwhile. Pipes know this flag since 6.4; terminals and some file systems don't.
+    const iovec whole{const_cast<char*>(text.data()), text.size()};
+    written = ::pwritev2(descriptor, &whole, 1, -1, RWF_NOWAIT);
+    if (written < 0 && errno == EOPNOTSUPP)
+        written = ::write(descriptor, text.data(), text.size());
+    return written >= 0;
+}
+
+bool write_line(line& text) noexcept {
+    const int error = errno;
+    text.end();
+    const bool written = write_now(STDERR_FILENO, text);
+    errno = error;
+    return written;
+}
+
+void report_dropped() noexcept {
+    if (dropped.load(std::memory_order_relaxed) == 0)
+        return;
+    if (const unsigned before = dropped.exchange(0, std::memory_order_relaxed)) {
+        line note;
+        note << "coil: " << before << (before == 1 ? " line was" : " lines were")
+             << " dropped: stderr had no room";
+        if (!write_line(note))
+            dropped.fetch_add(before, std::memory_order_relaxed);
+    }
+}
+
+}  // namespace
+
+void report(std::initializer_list<std::string_view> parts) noexcept {
+    report_dropped();
+    line text;
+    text << "coil: ";
+    for (const std::string_view part: parts)
+        text << part;
+    if (!write_line(text))
+        dropped.fetch_add(1, std::memory_order_relaxed);
+}
+
+void report_format(const char* format, ...) noexcept {
+    char text[line_max];
+    va_list arguments;
+    va_start(arguments, format);
+    const int size = std::vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (size > 0)
+        report({std::string_view(text, std::min(static_cast<std::size_t>(size), sizeof text - 1))});
+}
+
+}  // namespace coil::COIL_ABI

@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The coil authors
+# SPDX-License-Identifier: MIT
+
+# The library writes to stderr by report() alone (lib/base/report.hpp), which neither blocks nor raises a signal: a client
+# that resets its connection causes such lines, and must not be able to end or stop a server by them.
+set -eu
+cd "$COIL_SOURCE_DIR"
+
+if grep -rnE 'fprintf|fputs|perror|std::(cout|cerr|clog|puts|printf)|write\(STDERR_FILENO' lib include --include='*.?pp' |
+    grep -v '^lib/base/report\.' | grep -vE '^[^:]*:[0-9]*: *//'; then
+    echo "use report() or report_format() there"
+    exit 1
+fi
