@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/descriptor.hpp>
 
+#include <fcntl.h>
 #include <memory>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
@@ -230,6 +232,14 @@ void descriptor_handle::borrow(int number) {
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
+    // The program runs without stdin, stdout or stderr: what it prints must not reach a peer.
+    if (number <= STDERR_FILENO) [[unlikely]] {
+        ring::kernel& kernel = record_->context().kernel();
+        if (const int moved = kernel.fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); moved >= 0) {
+            kernel.close(number);
+            number = moved;
+        }
+    }
     record_->set_accepted(number, acceptor, peer, size);
 }
 
