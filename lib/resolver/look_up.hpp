@@ -47,6 +47,7 @@ public:
     // The pool's, under its lock.
     enum class phase : std::uint8_t { idle, queued, running, abandoned };
     phase state = phase::idle;
+    unsigned process = 0;  // the one that gave it to the pool: see this_process
 
     /// What ask() does. Tests put themselves in its place.
     using function = void(look_up& question);

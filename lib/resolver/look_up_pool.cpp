@@ -18,16 +18,38 @@ look_up_pool& look_up_pool::of_process() {
     return *pool;
 }
 
+// Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the lock: there the pool
+// starts afresh. What the parent had queued is the parent's to ask.
+std::mutex& look_up_pool::lock() noexcept {
+    if (process_ != this_process::number()) [[unlikely]]
+        start_afresh();
+    return lock_;
+}
+
+// What is replaced here is not destroyed: it has waiters that are not in this process.
+void look_up_pool::start_afresh() noexcept {
+    new (&lock_) std::mutex;
+    new (&arrived_) std::condition_variable;
+    while (!queue_.empty()) {
+        look_up& question = queue_.front();
+        take(question);
+        question.state = look_up::phase::running;  // in the parent
+    }
+    threads_ = idle_ = abandoned_ = 0;
+    process_ = this_process::number();
+}
+
 // ---- who waits -----------------------------------------------------------------------------------------------------
 
 std::error_code look_up_pool::submit(look_up& question) noexcept {
     {
-        const std::lock_guard held(lock_);
+        const std::lock_guard held(lock());
         const std::size_t places = idle_ + startable();
         if (queued_ >= places && queued_ - places >= limits_.queue_max)
             return make_error_code(error::resolver_busy);
         queue_.push_back(question);
         question.state = look_up::phase::queued;
+        question.process = process_;
         ++queued_;
         if (const std::error_code failure = start_if_wanted(); failure && threads_ == 0) {
             take(question);
@@ -39,9 +61,14 @@ std::error_code look_up_pool::submit(look_up& question) noexcept {
 }
 
 bool look_up_pool::let_go(look_up& question) noexcept {
-    const std::lock_guard held(lock_);
+    const std::lock_guard held(lock());
     if (question.state == look_up::phase::queued) {
         take(question);
+        return true;
+    }
+    if (question.process != process_ &&
+        question.state == look_up::phase::running) {  // by no thread of this process
+        question.state = look_up::phase::idle;
         return true;
     }
     if (question.state == look_up::phase::running) {
@@ -55,7 +82,7 @@ bool look_up_pool::let_go(look_up& question) noexcept {
 
 void look_up_pool::set_limits(const ip::resolver_base::limits& chosen) noexcept {
     {
-        const std::lock_guard held(lock_);
+        const std::lock_guard held(lock());
         limits_ = chosen;
         limits_.threads = std::max(1u, limits_.threads);
         while (queued_ > idle_ && startable() > 0 && !start_if_wanted()) {}
@@ -64,7 +91,7 @@ void look_up_pool::set_limits(const ip::resolver_base::limits& chosen) noexcept 
 }
 
 ip::resolver_base::counters look_up_pool::metrics() noexcept {
-    const std::lock_guard held(lock_);
+    const std::lock_guard held(lock());
     return {threads_, threads_ - idle_ - abandoned_, abandoned_, queued_};
 }
 

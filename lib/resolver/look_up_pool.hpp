@@ -12,6 +12,7 @@
 #include <coil/base/intrusive_list.hpp>
 #include <coil/resolver/resolver.hpp>
 
+#include "base/process.hpp"
 #include "resolver/look_up.hpp"
 
 namespace coil::COIL_ABI::detail {
@@ -37,8 +38,11 @@ public:
     [[nodiscard]] ip::resolver_base::counters metrics() noexcept;
 
 private:
-    look_up_pool() = default;
+    look_up_pool() noexcept { this_process::count_forks(); }
     ~look_up_pool() = default;
+
+    std::mutex& lock() noexcept;
+    void start_afresh() noexcept;
 
     [[nodiscard]] unsigned startable() const noexcept;
     [[nodiscard]] bool is_one_too_many() const noexcept;
@@ -54,6 +58,7 @@ private:
     unsigned idle_ = 0;  // of these: they wait, or are about to
     unsigned abandoned_ = 0;
     ip::resolver_base::limits limits_;
+    unsigned process_ = this_process::number();
 };
 
 }  // namespace coil::COIL_ABI::detail

@@ -16,6 +16,7 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/sync/offload.hpp>
 
+#include "base/process.hpp"
 #include "sync/signals_blocked.hpp"
 
 namespace coil::COIL_ABI {
@@ -48,13 +49,14 @@ public:
                            ? chosen.threads
                            : std::max(2u, std::thread::hardware_concurrency())),
           queue_max_(chosen.queue_max) {
+        this_process::count_forks();
         threads_.reserve(threads_max_);
     }
 
     // An error: it is not in the queue.
     std::error_code enqueue(offload_operation_base& item) noexcept {
         {
-            const std::lock_guard held(lock_);
+            const std::lock_guard held(lock());
             if (closing_)
                 return make_error_code(error::operation_aborted);
             const std::size_t places = idle_ + (threads_max_ - threads_.size());
@@ -67,23 +69,24 @@ public:
             }
             queue_.push_back(item);
             item.queued_ = true;
+            item.process_ = process_;
             ++queued_;
         }
         arrived_.notify_one();
         return {};
     }
 
-    // False if it was not in the queue any more.
+    // False if it was not in the queue any more: a thread has it, and completes it.
     bool withdraw(offload_operation_base& item) noexcept {
-        const std::lock_guard held(lock_);
+        const std::lock_guard held(lock());
         if (!item.queued_)
-            return false;
+            return item.process_ != process_;  // no thread of this process has it
         take(item);
         return true;
     }
 
     void close() noexcept {
-        for (std::unique_lock held(lock_);; held.lock()) {
+        for (std::unique_lock held(lock());; held.lock()) {
             closing_ = true;
             if (queued_ == 0)
                 break;
@@ -103,11 +106,30 @@ public:
     }
 
     thread_pool::counters metrics() {
-        const std::lock_guard held(lock_);
+        const std::lock_guard held(lock());
         return {static_cast<unsigned>(threads_.size()), queued_, threads_.size() - idle_};
     }
 
 private:
+    // Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the lock: there the
+    // pool starts afresh. What the parent had queued is the parent's to run.
+    std::mutex& lock() noexcept {
+        if (process_ != this_process::number()) [[unlikely]]
+            start_afresh();
+        return lock_;
+    }
+
+    // What is replaced here is not destroyed: it has waiters and threads that are not in this process.
+    void start_afresh() noexcept {
+        new (&lock_) std::mutex;
+        new (&arrived_) std::condition_variable;
+        new (&threads_) std::vector<std::thread>;
+        while (!queue_.empty())
+            take(queue_.front());
+        idle_ = 0;
+        process_ = this_process::number();
+    }
+
     std::error_code start_thread() noexcept {
         try {
             const signals_blocked here;
@@ -152,6 +174,7 @@ private:
     std::size_t idle_ = 0;  // threads that wait, or are about to
     std::vector<std::thread> threads_;
     bool closing_ = false;
+    unsigned process_ = this_process::number();
     const unsigned threads_max_;
     const std::size_t queue_max_;
 };
@@ -188,10 +211,9 @@ void offload_operation_base::stop() noexcept {
 }
 
 bool offload_operation_base::take_back() noexcept {
-    if (!given_ || !pool_->withdraw(*this))
+    if (!given_ || !pool_->withdraw(*this) || !handover_->withdraw())
         return false;
     given_ = false;
-    handover_->withdraw();
     return true;
 }
 

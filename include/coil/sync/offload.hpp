@@ -61,8 +61,9 @@ private:
     handover* handover_;
     entry* call_;
     std::error_code error_;
-    bool given_ = false;   // the pool has a reference to the handover, and completes it
-    bool queued_ = false;  // under the pool's lock
+    bool given_ = false;    // the pool has a reference to the handover, and completes it
+    bool queued_ = false;   // under the pool's lock
+    unsigned process_ = 0;  // the one that gave it to the pool: see this_process
 };
 
 template <class F, class... Args>
