@@ -379,7 +379,7 @@ void io_context::cancel(operation& asked) noexcept {
         asked.finish(-ECANCELED);
         break;
     case operation::state::submitted:
-        if (withdraw(asked) || asked.cancel_asked_)
+        if (asked.cancel_asked_)
             break;
         asked.cancel_asked_ = true;
         asked.cancels_repeated_ = 0;
@@ -389,18 +389,6 @@ void io_context::cancel(operation& asked) noexcept {
     case operation::state::done:
     case operation::state::taken: break;
     }
-}
-
-// Before the first run() the ring is disabled, and the kernel has seen nothing. An enter would make this thread the owner, though
-// another one is to run the context: so the operation is taken out of the queue.
-bool io_context::withdraw(operation& asked) noexcept {
-    if (ring_->is_enabled() || !ring_->withdraw(reinterpret_cast<std::uintptr_t>(&asked), ignored_tag))
-        return false;
-    asked.unlink();
-    --asked.descriptor_->in_flight_;
-    --in_kernel_;
-    asked.finish(-ECANCELED);
-    return true;
 }
 
 // Those of a record's operations that are not in the kernel now, but in a list of the context instead of the record's.
@@ -445,7 +433,8 @@ void io_context::retire(operation& asked) noexcept {
         abort_in_kernel();
     const auto is_over = [&asked] { return asked.state_ != operation::state::submitted; };
     for (auto limit = patience; !is_over() && !enter_until(is_over, now() + limit); limit = 2 * limit)
-        report_format("%s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
+        report_format(
+            "%s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
             "cancel; the loop waits for it, because its memory can't be freed before",
             name_of(asked.answer_.flags), asked.descriptor_->number(), static_cast<long long>(limit.count()));
 }
@@ -458,7 +447,8 @@ void io_context::retire(descriptor& record) noexcept {
     if (is_over() || enter_until(is_over, now() + patience))
         return;
     for_each_listed(record, [&record](const operation& asked) {
-        report_format("descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
+        report_format(
+            "descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
             "it is left in flight",
             record.number(), asked.name(), static_cast<long long>(patience.count()));
     });

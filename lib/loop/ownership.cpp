@@ -308,7 +308,7 @@ io_context::~io_context() {
 
 void io_context::report_in_flight() noexcept {
     report_format("%zu operations did not end within %lld s of their context; their memory is not freed",
-        in_kernel_, static_cast<long long>(patience.count()));
+                  in_kernel_, static_cast<long long>(patience.count()));
     const auto report = [](const operation& each) {
         report_format("  %s on descriptor %d", each.name(), each.descriptor_->number());
     };

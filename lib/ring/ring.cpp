@@ -61,20 +61,6 @@ io_uring_sqe* ring::get_sqe() noexcept {
     return sqe;
 }
 
-bool ring::withdraw(std::uint64_t user_data, std::uint64_t tag) noexcept {
-    if (!open_)
-        return false;
-    for (unsigned left = unsubmitted(); left > 0; --left) {
-        io_uring_sqe& sqe = memory_.sq.sqes[(tail_ - left) & *memory_.sq.kring_mask];
-        if (sqe.user_data != user_data)
-            continue;
-        io_uring_prep_nop(&sqe);
-        sqe.user_data = tag;
-        return true;
-    }
-    return false;
-}
-
 int ring::enter(unsigned wait, time_point deadline) {
     // Release: pairs with the kernel's acquire of the tail, so that it sees the SQEs we filled.
     __atomic_store_n(memory_.sq.ktail, tail_, __ATOMIC_RELEASE);

@@ -60,9 +60,6 @@ public:
     /// The next free slot, cleared; null where there is none until the next enter.
     [[nodiscard]] io_uring_sqe* get_sqe() noexcept;
 
-    /// Turns an SQE that the kernel has not taken into a nop with another tag. False if there is none with this user_data.
-    bool withdraw(std::uint64_t user_data, std::uint64_t tag) noexcept;
-
     /// SQEs that the kernel has not taken yet.
     [[nodiscard]] unsigned unsubmitted() const noexcept {
         return tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);

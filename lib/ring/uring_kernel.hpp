@@ -68,8 +68,8 @@ private:
     bool registered_ = false;
     const char* refused_call_ = "io_uring_setup";  // by which the last set_up() or enable() failed
     int ring_ = -1;                                // its descriptor: what a child of fork(2) has to close
-    int wake_ = -1;                                // an eventfd that is written and polled; only wait_for_wake() reads it
-    int hang_up_ = -1;                             // our end of a pipe whose other end only the ring holds
+    int wake_ = -1;     // an eventfd that is written and polled; only wait_for_wake() reads it
+    int hang_up_ = -1;  // our end of a pipe whose other end only the ring holds
 };
 
 }  // namespace coil::COIL_ABI::ring

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
-#include "base/report.hpp"
 #include "ring/user_memory.hpp"
+#include "base/report.hpp"
 
 #ifdef COIL_ASAN
 
@@ -41,7 +41,7 @@ const void* first_poisoned(const region& which) noexcept {
     const void* found = first_poisoned(which);
     if (!found)
         return;
-    report_format("%s", mistake);
+    report({mistake});
     char here = 0;
     __asan_report_error(__builtin_return_address(0), __builtin_frame_address(0), &here,
                         const_cast<void*>(found), which.is_written, 1);

@@ -292,7 +292,6 @@ private:
     bool try_submit(operation& asked) noexcept;
     [[nodiscard]] io_uring_sqe* slot() noexcept;
     bool ask_to_cancel(operation& asked) noexcept;
-    bool withdraw(operation& asked) noexcept;
     template <class IsOver>
     bool enter_until(const IsOver& is_over, time_point deadline) noexcept;
     void enter_for_cancels(time_point deadline) noexcept;
