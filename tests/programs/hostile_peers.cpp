@@ -81,7 +81,7 @@ coil::task<> attack(coil::io_context& context, tcp::endpoint server) {
     const long long before = bytes;
     for (int round = 0; round < rounds; ++round) {
         for (tcp::socket& each: peers)
-            static_cast<void>(co_await coil::as_tuple(each.send(junk, MSG_DONTWAIT)));
+            static_cast<void>(co_await coil::as_tuple(each.send(junk, coil::message_flags::dont_wait)));
         co_await coil::yield();
     }
 
