@@ -196,9 +196,16 @@ void io_context::disown() noexcept {
     if (has_let_go) {
         abort_in_kernel();
     } else {
-        // The kernel may still write into the buffers: these operations never end, and their frames stay.
+        // The kernel may still write into the buffers: these operations never end, and their frames stay. Their cancels went with
+        // the ring, and are not repeated on the next one.
         is_stuck_ = true;
         report_in_flight();
+        for (auto* cancelled: {&cancels_, &cancelling_}) {
+            while (!cancelled->empty()) {
+                operation& asked = cancelled->pop_front();
+                asked.descriptor_->in_kernel_.push_back(asked);
+            }
+        }
     }
 }
 

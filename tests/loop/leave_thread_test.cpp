@@ -122,9 +122,11 @@ TEST(LeaveThreadDeathTest, FramesStayIfBuffersAreInUse) {
         });
         context.script().hand_out_at_most(20);
         auto other = context.spawn([]() -> task<> { co_await sleep_for(1s); });
+        const auto cancels = context.io().metrics().cancels;
         context.io().run_for(1h);
         EXPECT_TRUE(other.done());  // others go on
         EXPECT_FALSE(receiver.done());
+        EXPECT_EQ(context.io().metrics().cancels, cancels);
         context.destroy();
         EXPECT_FALSE(socket.is_open());
         ::_exit(testing::Test::HasFailure() ? 1 : 0);  // what is leaked on purpose is not to be looked for
