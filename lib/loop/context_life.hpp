@@ -42,7 +42,8 @@ public:
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
     /// Refuses further visitors and waits for those that are inside. The last step of ~io_context that needs the context.
-    void end() noexcept;
+    /// In a child of fork(2) there is no one to wait for: threads that were inside are the parent's.
+    void end(bool is_child) noexcept;
 
     void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept {

@@ -39,11 +39,11 @@ void work_guard::reset() noexcept {
 }
 
 // A visitor is inside for a few instructions and one write of an eventfd, unless it has lost its CPU.
-void detail::context_life::end() noexcept {
+void detail::context_life::end(bool is_child) noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;
     // Acquire: pairs with the release in leave(); what the visitors did comes before the destruction.
-    while (visitors_.load(std::memory_order_acquire) != ended)
+    while (!is_child && visitors_.load(std::memory_order_acquire) != ended)
         waiting.pause();
     context_.store(nullptr, std::memory_order_relaxed);
 }

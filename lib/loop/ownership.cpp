@@ -287,7 +287,8 @@ io_context::~io_context() {
     if (quiet)
         abandon_posts();
     // A task's frame holds the buffers of its operations: with one still in the kernel's hands, none is freed.
-    report_untaken();
+    if (!ring_->is_lost())
+        report_untaken();  // else the parent does
     while (quiet && newest_)
         newest_->destroy();
     if (quiet)
@@ -299,7 +300,7 @@ io_context::~io_context() {
         if (descriptor_handle* handle = std::exchange(record.handle_, nullptr))
             handle->record_ = nullptr;
     });
-    self_.life()->end();
+    self_.life()->end(ring_->is_lost());
     if (!quiet) {
         static_cast<void>(descriptors_.release());
         for (auto& each: pools_)

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include <atomic>
 #include <coroutine>
+#include <functional>
 #include <optional>
 #include <thread>
 
+#include "support/child.hpp"
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
@@ -32,7 +34,7 @@ public:
 
     /// Calls `act` on another thread when the loop waits, runs the context until its work is done, and destroys it.
     template <class F>
-    void end_during(F act) {
+    void end_during(F act, const std::function<void()>& before_end = [] {}) {
         std::thread other;
         context.script().then([&] {
             other = std::thread(act);
@@ -41,6 +43,7 @@ public:
         });
         context.io().run();
         EXPECT_FALSE(has_left_);
+        before_end();
         is_ending_ = true;
         context.destroy();
         EXPECT_TRUE(has_left_);
@@ -59,6 +62,20 @@ TEST(Visitor, PostEndsBeforeItsContext) {
     held_visit story;
     std::optional<work_guard> guard(story.context.io());
     story.end_during([&] { story.context.io().post([&] { guard.reset(); }); });
+}
+
+// The thread that is inside is the parent's: in the child it never leaves.
+TEST(Visitor, DoesNotHoldUpAChildOfFork) {
+    held_visit story;
+    std::optional<work_guard> guard(story.context.io());
+    story.end_during([&] { story.context.io().post([&] { guard.reset(); }); },
+                     [&] {
+                         const auto destroy = [&] {
+                             story.context.destroy();
+                             return ends_well;
+                         };
+                         EXPECT_EQ(status_of_child(destroy), ends_well);
+                     });
 }
 
 TEST(Visitor, StopEndsBeforeItsContext) {
