@@ -182,7 +182,7 @@ TEST_F(ScriptedDescriptor, KeepsItsLaneBetweenItsSteps) {
 }
 
 // timerfd_create(2): a read fails with ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET). No task was cancelled.
-TEST_F(ScriptedDescriptor, TellsTheKernelsEcanceledFromACancel) {
+TEST_F(ScriptedDescriptor, ReportsEcanceledOfTheKernel) {
     tell([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         context.answer_next(-ECANCELED);

@@ -183,7 +183,7 @@ TEST_F(Acceptor, TakesNoDescriptorThatNoAcceptAskedFor) {
 }
 
 // Two processes share a listener. One accepts a client and is busy: the other clients are for the other process.
-TEST_F(Acceptor, LeavesTheOthersToWhoSharesTheListener) {
+TEST_F(Acceptor, SharesAListenerWithOtherProcesses) {
     tell([&]() -> task<> {
         tcp::acceptor busy(context(), {tcp::v4(), 0});
         tcp::acceptor idle(context());

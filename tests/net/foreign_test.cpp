@@ -208,7 +208,8 @@ TEST(ForeignCoroutine, OneThatIsDestroyedWhileItWaitsTakesItsOperationsAlong) {
     });
 }
 
-TEST(ForeignCoroutine, AConnectionForOneThatIsDestroyedBeforeItsTurnIsTheNextOnes) {
+// An accepted connection is owned by its accept, and closed with it.
+TEST(ForeignCoroutine, DestroyedBeforeItResumesClosesItsConnection) {
     scripted_context context;
     auto acceptor = context.acceptor();
     const auto accept = [](tcp::acceptor& from) -> stranger {
@@ -223,12 +224,8 @@ TEST(ForeignCoroutine, AConnectionForOneThatIsDestroyedBeforeItsTurnIsTheNextOne
             .poll_one();  // the post has had its turn, the answer has come, and whom it is for is ready
         EXPECT_FALSE(guest.done());
     }
-    context.run([&]() -> task<> {
-        auto peer = co_await acceptor.accept();
-        EXPECT_TRUE(peer.is_open());
-        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
-        acceptor.close();
-    });
+    EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
+    EXPECT_EQ(context.script().open_descriptors().size(), 1u);  // the acceptor
 }
 
 TEST(ForeignCoroutine, ItsWaitIsWork) {

@@ -202,7 +202,7 @@ TEST(PatientSend, IsDestroyedWhereverItIs) {
 }
 
 // A poll of a netlink socket says "ready" whatever its receiver has unread.
-TEST(PatientSend, PausesIfThePollSaysNothingOfTheReceiver) {
+TEST(PatientSend, PausesIfThePollIgnoresTheReceiver) {
     scripted_context context;
     generic::raw_protocol::socket socket(context, generic::raw_protocol(AF_NETLINK, 0));
     const sockaddr_nl name{AF_NETLINK, 0, 4711, 0};

@@ -342,7 +342,7 @@ TEST_P(RecvStream, ASocketWithUnreadBytesIsNotReleased) {
 }
 
 // The kernel reports a reset once. Who takes the released descriptor would see a clean end.
-TEST_P(RecvStream, IsNotReleasedWithAnErrorThatNoReceiveHas) {
+TEST_P(RecvStream, KeepsAnUnreturnedErrorFromRelease) {
     for (const bool is_collected: {true, false}) {
         tell([&]() -> task<> {
             auto socket = context_.connected_socket();

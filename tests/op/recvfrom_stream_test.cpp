@@ -919,7 +919,7 @@ TEST_F(RecvfromStream, ATrainIsSplitAfterTheStreamIsGone) {
     });
 }
 
-TEST_F(RecvfromStream, PlainReceivesAskAgainWithoutTheOption) {
+TEST_F(RecvfromStream, PlainReceivesAskWithoutTheOption) {
     tell([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));

@@ -96,7 +96,7 @@ TEST_F(Composed, AConnectionThatComesWithTheWinnerIsInTheRace) {
     });
 }
 
-TEST_F(Composed, AConnectionThatComesWithTheCancelIsInTheRace) {
+TEST_F(Composed, AConnectionBeforeTheCancelIsInTheRace) {
     auto acceptor = context_.acceptor();
     tell([&]() -> task<> {
         context_.answer_next("hello");
