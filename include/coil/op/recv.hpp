@@ -65,7 +65,7 @@ private:
 
 /// A recv into buffers of the caller's. With MSG_WAITALL it is repeated until they are full: the kernel's own way of doing
 /// that in a ring may lose a cancel, keeps one of its threads for a slow peer, and hides the error that ended it.
-class [[nodiscard]] stream_reader : public queue_reader {
+class [[nodiscard("co_await it")]] stream_reader : public queue_reader {
 protected:
     stream_reader(const descriptor_use& from, environment& task) noexcept
         : queue_reader(from, task, lane_of(from.flags)), flags_(from.flags) {
