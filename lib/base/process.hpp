@@ -8,14 +8,16 @@
 
 namespace coil::COIL_ABI {
 
-/// Which process this is, counted along its line: a child of fork(2) has a number that its parent has not. For objects that
-/// own threads: a child has none of its parent's. vfork(2) and a bare clone(2) are not counted.
+/// Which process this is, counted along its line: a child of fork(2) has a number that its parent has not.
+/// For objects that own threads: a child has none of its parent's. vfork(2) and a bare clone(2) are not
+/// counted.
 ///
 ///     if (process_ != this_process::number()) ...    // a load and a comparison; no system call
 class this_process {
 public:
     [[nodiscard]] static unsigned number() noexcept { return number_.load(std::memory_order_relaxed); }
-    /// Begins to count: for the constructors of those who ask. Best effort: without memory no fork is counted.
+    /// Begins to count: for the constructors of those who ask. Best effort: without memory no fork is
+    /// counted.
     static void count_forks() noexcept;
 
 private:

@@ -99,7 +99,8 @@ bool write_now(int descriptor, const line& text) noexcept {
     const signals_held_back here;
     if (!has_room(descriptor))
         return false;
-    // Another writer may take the room meanwhile. Pipes know this flag since 6.4; terminals and some file systems don't.
+    // Another writer may take the room meanwhile. Pipes know this flag since 6.4; terminals and some file
+    // systems don't.
     const iovec whole{const_cast<char*>(text.data()), text.size()};
     written = ::pwritev2(descriptor, &whole, 1, -1, RWF_NOWAIT);
     if (written < 0 && errno == EOPNOTSUPP)

@@ -9,8 +9,9 @@
 
 namespace coil::COIL_ABI {
 
-/// Writes "coil: ", the parts and a newline to stderr: every line that the library itself has to say. Best effort: it never
-/// blocks and never raises a signal, whatever stderr is, because the loop of a server calls it.
+/// Writes "coil: ", the parts and a newline to stderr: every line that the library itself has to say. Best
+/// effort: it never blocks and never raises a signal, whatever stderr is, because the loop of a server calls
+/// it.
 ///
 ///     stderr                         the line
 ///     a socket                       send(2), with MSG_DONTWAIT and MSG_NOSIGNAL

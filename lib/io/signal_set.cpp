@@ -26,8 +26,8 @@ namespace coil::COIL_ABI {
 //     handler, on any thread:  pending[number] += 1, then write the eventfd
 //     set, on its own:         read the eventfd, then look at pending
 //
-// A subscription is never freed and its eventfd never closed, because a handler may be at it at any time: what a set
-// leaves behind is used by the next one.
+// A subscription is never freed and its eventfd never closed, because a handler may be at it at any time:
+// what a set leaves behind is used by the next one.
 struct detail::signal_subscription {
     std::atomic<std::uint64_t> signals{0};  // a bit each
     std::array<std::atomic<unsigned>, NSIG> pending{};
@@ -43,8 +43,9 @@ struct detail::signal_subscription {
         [[maybe_unused]] const auto written = ::write(event, &one, sizeof one);
     }
 
-    // Leaves the eventfd readable if signals are pending, for those who wait behind the one that took the last, and only
-    // then. First it is read, then looked again: a signal that is noted in between writes again.
+    // Leaves the eventfd readable if signals are pending, for those who wait behind the one that took the
+    // last, and only then. First it is read, then looked again: a signal that is noted in between writes
+    // again.
     void tidy() const noexcept {
         if (has_pending())
             return;
@@ -54,8 +55,8 @@ struct detail::signal_subscription {
             tell();
     }
 
-    // Only of signals that are subscribed: a handler on another thread may have passed its check of `signals` before remove
-    // cleared the bit, and count its signal after that.
+    // Only of signals that are subscribed: a handler on another thread may have passed its check of `signals`
+    // before remove cleared the bit, and count its signal after that.
     bool is_pending(int number) const noexcept {
         return (signals.load(std::memory_order_acquire) & bit(number)) &&
                pending[static_cast<std::size_t>(number)].load(std::memory_order_acquire) > 0;
@@ -114,8 +115,8 @@ void note(int number) noexcept {
     errno = error;
 }
 
-// In a child of fork(2), which shares the eventfds with its parent: one would take away what the other has written. What
-// was noted and not taken yet is the parent's. Async-signal-safe.
+// In a child of fork(2), which shares the eventfds with its parent: one would take away what the other has
+// written. What was noted and not taken yet is the parent's. Async-signal-safe.
 void renew_all() noexcept {
     for (signal_subscription* each = subscriptions.load(std::memory_order_relaxed); each; each = each->next) {
         const int fresh = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -139,7 +140,8 @@ void handle_forks() {
         throw_failure(system_error_code(refusal), "signal_set: pthread_atfork");
 }
 
-// At least 3: a program may be started without stdin, stdout and stderr, and what it prints must not end up in here.
+// At least 3: a program may be started without stdin, stdout and stderr, and what it prints must not end up
+// in here.
 int duplicate(int descriptor) noexcept { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
 
 signal_subscription& subscribe() {

@@ -18,8 +18,8 @@ look_up_pool& look_up_pool::of_process() {
     return *pool;
 }
 
-// Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the lock: there the pool
-// starts afresh. What the parent had queued is the parent's to ask.
+// Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the lock:
+// there the pool starts afresh. What the parent had queued is the parent's to ask.
 std::mutex& look_up_pool::lock() noexcept {
     if (process_ != this_process::number()) [[unlikely]]
         start_afresh();

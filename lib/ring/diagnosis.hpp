@@ -21,8 +21,8 @@ struct circumstances {
 
 [[nodiscard]] circumstances circumstances_of_this_process();
 
-/// Why a ring could not be made or enabled: `call`, one of the system calls for it, failed with `error`. With the remedy,
-/// in one line. Depends on nothing but its arguments.
+/// Why a ring could not be made or enabled: `call`, one of the system calls for it, failed with `error`. With
+/// the remedy, in one line. Depends on nothing but its arguments.
 [[nodiscard]] std::string diagnose(int error, const circumstances& around,
                                    std::string_view call = "io_uring_setup");
 

@@ -26,22 +26,22 @@ struct parameters {
     unsigned completions = 4096;  // CQEs that wait to be collected
 };
 
-/// Everything that coil asks of an operating system: the ring's one batched call, and the few that are not batched.
-/// Calls return what the system call does, or a negative errno.
+/// Everything that coil asks of an operating system: the ring's one batched call, and the few that are not
+/// batched. Calls return what the system call does, or a negative errno.
 ///
 ///     library --SQEs, through shared memory--> kernel      filled and read inline, by `ring`
 ///     library --one enter a turn-------------> kernel      virtual: paid once a turn, never per operation
 ///
-/// Several stand behind it: `uring_kernel` is the real one; a scripted one lets a test write the answers. Nothing above
-/// this room may know which it runs on.
+/// Several stand behind it: `uring_kernel` is the real one; a scripted one lets a test write the answers.
+/// Nothing above this room may know which it runs on.
 class kernel {
 public:
     virtual ~kernel() = default;
 
     // ---- the ring --------------------------------------------------------------------------------------------------
 
-    /// Makes ring memory, disabled: the thread that enables it is the only one that may enter it. All or nothing: a
-    /// refusal leaves nothing behind, and the call may be repeated.
+    /// Makes ring memory, disabled: the thread that enables it is the only one that may enter it. All or
+    /// nothing: a refusal leaves nothing behind, and the call may be repeated.
     virtual int set_up(io_uring& memory, const parameters& wanted) = 0;
 
     /// Why set_up or enable refused, and what to do about it.
@@ -54,27 +54,30 @@ public:
     virtual void attend(io_uring& memory, bool attending) = 0;
 
     /// Submits, and waits until `wait` completions are there or the deadline passes.
-    /// Returns how many SQEs were taken; a passed deadline is not an error, and can't be told from the return value.
+    /// Returns how many SQEs were taken; a passed deadline is not an error, and can't be told from the return
+    /// value.
     virtual int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) = 0;
 
-    /// From now on (true) an enter may write to a pipe that nobody reads, until that is taken back as often as it was said:
-    /// meanwhile no enter raises SIGPIPE.
+    /// From now on (true) an enter may write to a pipe that nobody reads, until that is taken back as often
+    /// as it was said: meanwhile no enter raises SIGPIPE.
     virtual void hold_sigpipe(bool hold) noexcept = 0;
 
-    /// Shares a ring of buffers with the kernel: operations that select a buffer of this group take them from there.
-    /// `incremental`: one receive after the other fills a buffer, until it is full (since 6.12; -EINVAL before).
+    /// Shares a ring of buffers with the kernel: operations that select a buffer of this group take them from
+    /// there. `incremental`: one receive after the other fills a buffer, until it is full (since 6.12;
+    /// -EINVAL before).
     virtual int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
                                  bool incremental) = 0;
 
-    /// Gives the ring memory back. With `operations` in flight and on a foreign thread, waits until the kernel has let go
-    /// of their buffers. False where that could not be seen before the deadline.
+    /// Gives the ring memory back. With `operations` in flight and on a foreign thread, waits until the
+    /// kernel has let go of their buffers. False where that could not be seen before the deadline.
     virtual bool tear_down(io_uring& memory, bool operations, time_point deadline) = 0;
 
-    /// In a child of fork(2): closes the descriptors of the ring that the parent has made, and does not touch its memory.
-    /// Async-signal-safe.
+    /// In a child of fork(2): closes the descriptors of the ring that the parent has made, and does not touch
+    /// its memory. Async-signal-safe.
     virtual void forget() noexcept = 0;
 
-    /// Makes a poll of wake_descriptor() complete, so that an enter which waits returns. From any thread or signal handler.
+    /// Makes a poll of wake_descriptor() complete, so that an enter which waits returns. From any thread or
+    /// signal handler.
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual int wake_descriptor() const noexcept = 0;
 

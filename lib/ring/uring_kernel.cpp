@@ -28,15 +28,16 @@ constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER
                                  IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
                                  IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 
-// Registering the ring's descriptor with the thread saves 50 ns an enter and costs two calls: it pays in run(), but not
-// in a poll() that enters once.
+// Registering the ring's descriptor with the thread saves 50 ns an enter and costs two calls: it pays in
+// run(), but not in a poll() that enters once.
 constexpr unsigned enters_before_registering = 4;
 
 std::atomic<bool> pretending_6_1{false};
 
 int result_of(int returned) noexcept { return returned < 0 ? -errno : returned; }
 
-// The kernel adds the wait to its own clock: a year keeps that sum far from the end of its range. The loop waits again.
+// The kernel adds the wait to its own clock: a year keeps that sum far from the end of its range. The loop
+// waits again.
 constexpr std::chrono::hours longest_wait{24 * 365};
 
 int milliseconds_until(time_point deadline, time_point now) noexcept {
@@ -44,8 +45,9 @@ int milliseconds_until(time_point deadline, time_point now) noexcept {
     return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
 }
 
-// A new descriptor, or -1 and errno, or a negative errno: as a number above those of stdin, stdout and stderr. A program
-// may be started with these closed, and what is written to stdout must not end up in a ring, or in a connection.
+// A new descriptor, or -1 and errno, or a negative errno: as a number above those of stdin, stdout and
+// stderr. A program may be started with these closed, and what is written to stdout must not end up in a
+// ring, or in a connection.
 int own(int descriptor) noexcept {
     if (descriptor == -1)
         return -errno;
@@ -80,8 +82,8 @@ uring_kernel::~uring_kernel() {
     close_number(wake_);
 }
 
-// All or nothing: a refusal leaves nothing open or mapped, but for the eventfd, which is the same for all rings of this
-// object: other threads may be writing to it.
+// All or nothing: a refusal leaves nothing open or mapped, but for the eventfd, which is the same for all
+// rings of this object: other threads may be writing to it.
 int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     if (wake_ < 0)
         wake_ = own(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -128,8 +130,8 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     return 0;
 }
 
-// Requests outlive the descriptor of their ring. The ring holds the only writing end of this pipe, so our end hangs up
-// when the last request is gone: how another thread than the ring's own can tell.
+// Requests outlive the descriptor of their ring. The ring holds the only writing end of this pipe, so our end
+// hangs up when the last request is gone: how another thread than the ring's own can tell.
 int uring_kernel::hold_pipe(const io_uring& memory) noexcept {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0)
@@ -264,7 +266,8 @@ void uring_kernel::wake() noexcept {
     errno = error;
 }
 
-// Without the read the next wait would see this wake again. A post is in the inbox before it wakes: so none is lost.
+// Without the read the next wait would see this wake again. A post is in the inbox before it wakes: so none
+// is lost.
 void uring_kernel::wait_for_wake(time_point deadline) noexcept {
     pollfd event{wake_, POLLIN, 0};
     if (::poll(&event, 1, milliseconds_until(deadline, now())) <= 0)
@@ -300,8 +303,8 @@ int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdow
 
 int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
 
-// Not by the C library's functions: these are cancellation points of POSIX threads, which costs two locked instructions a
-// call as soon as there is a second thread.
+// Not by the C library's functions: these are cancellation points of POSIX threads, which costs two locked
+// instructions a call as soon as there is a second thread.
 int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
                          const sockaddr* address, unsigned address_size) {
     check_read(data, size);

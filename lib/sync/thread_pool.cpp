@@ -111,8 +111,8 @@ public:
     }
 
 private:
-    // Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the lock: there the
-    // pool starts afresh. What the parent had queued is the parent's to run.
+    // Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the
+    // lock: there the pool starts afresh. What the parent had queued is the parent's to run.
     std::mutex& lock() noexcept {
         if (process_ != this_process::number()) [[unlikely]]
             start_afresh();

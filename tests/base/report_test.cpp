@@ -17,8 +17,8 @@
 
 #include "support/child.hpp"
 
-// A line of the library's own on stderr killed a server (SIGPIPE) when the reader of the pipe was gone, and stopped its loop
-// when the pipe was full. Each test here has a stderr of its own, in a process of its own.
+// A line of the library's own on stderr killed a server (SIGPIPE) when the reader of the pipe was gone, and
+// stopped its loop when the pipe was full. Each test here has a stderr of its own, in a process of its own.
 
 namespace coil::test {
 namespace {

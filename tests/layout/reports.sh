@@ -2,8 +2,9 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# The library writes to stderr by report() alone (lib/base/report.hpp), which neither blocks nor raises a signal: a client
-# that resets its connection causes such lines, and must not be able to end or stop a server by them.
+# The library writes to stderr by report() alone (lib/base/report.hpp), which neither blocks nor raises a
+# signal: a client that resets its connection causes such lines, and must not be able to end or stop a server
+# by them.
 set -eu
 cd "$COIL_SOURCE_DIR"
 

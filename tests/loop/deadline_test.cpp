@@ -13,8 +13,9 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// Deadlines at the ends of the clock: a passed one ends a wait with the next iteration of the loop, and the last one never
-// does. A passed deadline stopped all timers of the loop for 292 years, as the real kernel computed `deadline - now`.
+// Deadlines at the ends of the clock: a passed one ends a wait with the next iteration of the loop, and the
+// last one never does. A passed deadline stopped all timers of the loop for 292 years, as the real kernel
+// computed `deadline - now`.
 
 namespace coil::test {
 namespace {
@@ -40,7 +41,8 @@ void on_both(const std::function<void(io_context&)>& story) {
     }
 }
 
-/// Runs `story` until it ends. A timer an hour from now stands beside it, so that the loop has a wait to compute.
+/// Runs `story` until it ends. A timer an hour from now stands beside it, so that the loop has a wait to
+/// compute.
 template <class F>
 void run_beside_a_timer(io_context& context, F story) {
     bool is_over = false;
@@ -101,7 +103,8 @@ TEST(Deadline, SharedOneEndsEachStep) {
     });
 }
 
-// The kernel adds the wait to its clock: near time_point::max() the sum overflowed, and the loop entered without a pause.
+// The kernel adds the wait to its clock: near time_point::max() the sum overflowed, and the loop entered
+// without a pause.
 TEST(Deadline, FarOneNeitherEndsNorSpins) {
     on_both([](io_context& context) {
         for (const time_point deadline: far_deadlines) {

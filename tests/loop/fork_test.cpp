@@ -27,8 +27,9 @@
 #include "support/real_context.hpp"
 #include "support/small_rings.hpp"
 
-// fork(2): a child may run a context that was never run, and can't harm one that its parent has run. A child that ended
-// normally, or ran or destroyed such a context, died of SIGSEGV: the memory of a ring is not inherited.
+// fork(2): a child may run a context that was never run, and can't harm one that its parent has run. A child
+// that ended normally, or ran or destroyed such a context, died of SIGSEGV: the memory of a ring is not
+// inherited.
 
 namespace coil::test {
 namespace {
@@ -118,8 +119,8 @@ private:
 
 using state = server::state;
 
-/// Where exit() is called within run(), the frames stay by design. This comes after the destructors of static variables, and
-/// before LeakSanitizer looks.
+/// Where exit() is called within run(), the frames stay by design. This comes after the destructors of static
+/// variables, and before LeakSanitizer looks.
 bool leaks_by_design = false;
 void end_before_leaks_are_sought() {
     if (leaks_by_design)
@@ -310,8 +311,8 @@ TEST(Fork, ChildThatReturnsToTheLoopIsToldWhy) {
     EXPECT_EQ(status, ends_well);
 }
 
-// A child that lives on without exec keeps the parent's descriptors open: with that of a ring it kept the ring, and whoever
-// destroyed the context on another thread waited two seconds for its end.
+// A child that lives on without exec keeps the parent's descriptors open: with that of a ring it kept the
+// ring, and whoever destroyed the context on another thread waited two seconds for its end.
 TEST(Fork, LivingChildDoesNotKeepARingOfTheParent) {
     for (const bool while_running: {false, true}) {
         int gate[2];

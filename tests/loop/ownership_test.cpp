@@ -300,7 +300,8 @@ TEST(Ownership, AContextThatNeverRanIsDestroyedAnywhere) {
     on_another_thread([&] { context.destroy(); });
 }
 
-// The kernel may be stuck in a driver, with our buffers in its hands: they are never freed, and the program is told.
+// The kernel may be stuck in a driver, with our buffers in its hands: they are never freed, and the program
+// is told.
 TEST(OwnershipDeathTest, WhatTheKernelDoesNotLetGoOfIsReportedAndNeverFreed) {
     const auto stuck = [] {
         scripted_context context;
@@ -327,8 +328,8 @@ TEST(OwnershipDeathTest, ClosingABusySocketOnAForeignThreadStopsTheProgram) {
                  "socket: closed or destroyed on another thread than that of its io_context; post");
 }
 
-// An exception left run() in the iteration that submitted an accept: its answer was in the CQ when another thread destroyed
-// the context, and the connection stayed open for ever.
+// An exception left run() in the iteration that submitted an accept: its answer was in the CQ when another
+// thread destroyed the context, and the connection stayed open for ever.
 TEST(Ownership, RunLeavesNoAnswerUncollected) {
     scripted_context context;
     auto acceptor = context.acceptor();

@@ -17,8 +17,8 @@
 #include "support/scripted_context.hpp"
 #include "support/small_rings.hpp"
 
-// Every step by which a context gets its ring is all or nothing: a refusal leaves nothing behind, and run() may be called
-// again. A first run() without a free descriptor left a context that could never run.
+// Every step by which a context gets its ring is all or nothing: a refusal leaves nothing behind, and run()
+// may be called again. A first run() without a free descriptor left a context that could never run.
 
 namespace coil::test {
 namespace {

@@ -88,8 +88,8 @@ TEST(Timers, ExpireInTheOrderOfTheirDeadlines) {
     EXPECT_TRUE(clock.queue().empty());
 }
 
-// To keep deadlines in order within a tick, or among overdue timers, arming was linear in their number: 80,000 overdue
-// timers armed latest first took 17 s.
+// To keep deadlines in order within a tick, or among overdue timers, arming was linear in their number:
+// 80,000 overdue timers armed latest first took 17 s.
 TEST(Timers, ExpireInOrderOfArmingWithinOneTick) {
     constexpr int count = 100'000;
     clockwork within(0ns), overdue;

@@ -10,8 +10,8 @@
 #include "support/real_context.hpp"
 #include "support/small_rings.hpp"
 
-// A program that is started with stdin, stdout and stderr closed prints into whatever has these numbers: a ring, an eventfd or
-// a connection. So none of coil's descriptors has.
+// A program that is started with stdin, stdout and stderr closed prints into whatever has these numbers: a
+// ring, an eventfd or a connection. So none of coil's descriptors has.
 
 namespace coil::test {
 namespace {

@@ -143,7 +143,8 @@ void expect_kept(const raw_socket& socket, const Option& first, const Option& se
 
 }  // namespace
 
-// A duration that an int can't count was cut: 30 days of user_timeout became negative, and a linger of 2^32 s became a reset.
+// A duration that an int can't count was cut: 30 days of user_timeout became negative, and a linger of 2^32 s
+// became a reset.
 TEST(Options, DurationsSaturateWhenTheyDoNotFit) {
     using namespace std::chrono_literals;
     using std::chrono::microseconds;

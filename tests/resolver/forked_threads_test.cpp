@@ -26,8 +26,8 @@ task<> offload_and_resolve(io_context& context, thread_pool& pool) {
     EXPECT_EQ(ec, error::host_not_found_try_again);
 }
 
-// A child of fork(2) has none of its parent's threads: what it gave to them never came back, and what the parent had given
-// to them was waited for without end.
+// A child of fork(2) has none of its parent's threads: what it gave to them never came back, and what the
+// parent had given to them was waited for without end.
 TEST(ForkedThreads, ChildStartsItsOwn) {
     name_oracle oracle;
     real_context context(small_rings);

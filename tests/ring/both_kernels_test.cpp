@@ -20,8 +20,8 @@
 #include "support/plain_peer.hpp"
 #include "support/scripted_kernel.hpp"
 
-// What the scripted kernel does of its own accord, and what the tests have it answer, is what the real one does and
-// answers: each story runs on both, and leaves the same trace.
+// What the scripted kernel does of its own accord, and what the tests have it answer, is what the real one
+// does and answers: each story runs on both, and leaves the same trace.
 
 namespace coil::ring {
 namespace {
@@ -31,7 +31,8 @@ using test::descriptor_limit;
 using test::plain_listener;
 using test::plain_peer;
 
-/// A kernel and its ring, asked by hand. Every question has a number; a line of the trace is a number and a result.
+/// A kernel and its ring, asked by hand. Every question has a number; a line of the trace is a number and a
+/// result.
 class stage {
 public:
     explicit stage(std::unique_ptr<kernel> behind, const parameters& wanted)
@@ -186,7 +187,8 @@ TEST(BothKernels, ATimeoutCannotBeToldFromWhatEnterReturns) {
     });
 }
 
-// The real kernel computed `deadline - now`: it overflowed for time_point::min(), and enter waited for 292 years.
+// The real kernel computed `deadline - now`: it overflowed for time_point::min(), and enter waited for 292
+// years.
 TEST(BothKernels, EnterReturnsWhenTheDeadlineHasPassed) {
     tell_on_both({"-62", "-62", "-62", "-62", "-62", "-62"}, [](stage& on) {
         const time_point now = on.behind().now();

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What can't be printed is a failure. A standard descriptor that is closed at the start is not taken by one of coil's: netcat
-# waited for its own ring.
+# What can't be printed is a failure. A standard descriptor that is closed at the start is not taken by one of
+# coil's: netcat waited for its own ring.
 . "$(dirname "$0")/lib.sh"
 
 # on_a_full_disk PROGRAM [ARGUMENT]...: leaves its $status.

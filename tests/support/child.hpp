@@ -14,8 +14,9 @@ namespace coil::test {
 
 inline constexpr int ends_well = 0;
 
-/// What became of a child of fork(2) that did `deed`: the status that it returned, or 1000 and the signal that ended it. A
-/// child ends after twenty seconds at the latest, and without the destructors of this process.
+/// What became of a child of fork(2) that did `deed`: the status that it returned, or 1000 and the signal
+/// that ended it. A child ends after twenty seconds at the latest, and without the destructors of this
+/// process.
 inline int status_of_child(const std::function<int()>& deed) {
     const pid_t child = ::fork();
     if (child == 0) {

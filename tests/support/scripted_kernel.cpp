@@ -173,7 +173,8 @@ int scripted_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_po
     if (fails_here())
         return -fail_with_;
 
-    // The real kernel waits for a duration: the same subtraction here, so that a deadline that breaks it breaks both.
+    // The real kernel waits for a duration: the same subtraction here, so that a deadline that breaks it
+    // breaks both.
     if (deadline != time_point::max())
         deadline = now() + time_until(deadline, now());
 

@@ -18,7 +18,8 @@
 
 namespace coil::test {
 
-/// `co_await own_environment` gives a task's environment: to ask it to stop, or from outside what it waits for.
+/// `co_await own_environment` gives a task's environment: to ask it to stop, or from outside what it waits
+/// for.
 struct environment_operation {
     environment* task;
 
@@ -32,8 +33,9 @@ struct environment_description {
 };
 inline constexpr environment_description own_environment{};
 
-/// A story is a function that gives a task<>. It runs on a context until all work there is done; an error that ends it, or
-/// any task that nobody waits for, is the test's failure. A run() that a script has refused is repeated, once.
+/// A story is a function that gives a task<>. It runs on a context until all work there is done; an error
+/// that ends it, or any task that nobody waits for, is the test's failure. A run() that a script has refused
+/// is repeated, once.
 class story {
 public:
     template <class F>
