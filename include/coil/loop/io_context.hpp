@@ -359,7 +359,7 @@ private:
     bool closing_ = false;
     bool is_leaving_ = false;  // its thread ends, and settles it; under the lock of `ownership`
     bool is_stuck_ = false;  // a former ring has not let go of some operations: their frames are never freed
-    bool settling_ = true;  // nothing new goes to the kernel: there is no owner, or it is leaving
+    bool settling_ = true;   // nothing new goes to the kernel: there is no owner, or it is leaving
     bool is_pool_exhausted_ = false;  // one of its pools
     bool bulk_pool_wanted_ = false;   // once; there may be none
     bool wake_armed_ = false;
