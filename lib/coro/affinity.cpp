@@ -100,7 +100,10 @@ void affinity::check_owner(const char* call) const noexcept {
 }
 
 bool affinity::take_over(const scheduler& task, bool is_in_use) noexcept {
-    if (is_bound() && (is_in_use || !may_use(*owner_)))
+    // Schedulers that no thread owns are no loops (a test's scheduler is one): the program that drives them decides.
+    const bool is_loop = task.owner().thread.load(std::memory_order_relaxed) != nullptr;
+    if (is_bound() && (is_in_use || !may_use(*owner_)) &&
+        (is_loop || owner_->thread.load(std::memory_order_relaxed)))
         return false;
     *this = affinity(task);
     return true;
