@@ -80,7 +80,7 @@ TEST_F(Memory, AnIdleConnectionTakesAboutAKibibyte) {
         co_await serve_more();
         const long long each = (allocations::bytes() - before) / static_cast<long long>(count);
         RecordProperty("bytes", static_cast<int>(each));
-        EXPECT_GT(each, 300);
+        EXPECT_GT(each, 200);  // something was counted
         EXPECT_LE(each, 1280);
         hang_up();
     });

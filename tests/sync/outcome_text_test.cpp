@@ -172,9 +172,17 @@ TEST_F(OutcomeText, AFiredDeadlineKeepsTheTasksException) {
 
 TEST_F(OutcomeText, OfADeadlineNamesWhatItEnded) {
     context_.run([&]() -> task<> {
-        auto outcome = co_await as_tuple(timeout(empty_.receive(), 1ms));
-        EXPECT_EQ(what_ends([&] { std::ignore = outcome.value(); }),
+        auto race = co_await when_any(timeout(empty_.receive(), 1ms), empty_.receive());
+        EXPECT_EQ(what_ends([&] { std::ignore = race.get<0>().value(); }),
                   "system_error receive from a channel: the deadline passed");
+    });
+}
+
+TEST_F(OutcomeText, OfADeadlineInATupleIsNotAllocated) {
+    context_.run([&]() -> task<> {
+        auto outcome = co_await as_tuple(timeout(empty_.receive(), 1ms));
+        EXPECT_EQ(outcome.error(), error::timed_out);
+        EXPECT_FALSE(outcome.exception());
     });
 }
 

@@ -33,7 +33,7 @@ namespace detail {
 /// the bytes moved.
 ///
 /// Cost: no allocation without an error. With one, `as_tuple` and a race allocate the exception (best effort:
-///       without memory value() throws the code alone).
+///       without memory value() throws the code alone). None for operation_aborted, nor in `as_tuple` for timed_out.
 template <class T>
 class [[nodiscard("look at it: it may hold an error")]] outcome {
     static_assert(std::default_initializable<T>,
