@@ -20,7 +20,7 @@ const std::string unfiltered = "Name:\tserver\nSeccomp:\t0\nSeccomp_filters:\t0\
 facts healthy() {
     facts here;
     here.process = {"6.18.4", unfiltered, 0, 8 << 20};
-    here.ring = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    here.ring = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     here.io_uring_group = -1;
     here.descriptors = 1024;
     here.descriptors_hard = 524'288;
