@@ -13,6 +13,7 @@
 #include <ctime>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -99,12 +100,16 @@ bool write_now(int descriptor, const line& text) noexcept {
     const signals_held_back here;
     if (!has_room(descriptor))
         return false;
-    // Another writer may take the room meanwhile. Pipes know this flag since 6.4; terminals and some file
-    // systems don't.
-    const iovec whole{const_cast<char*>(text.data()), text.size()};
-    written = ::pwritev2(descriptor, &whole, 1, -1, RWF_NOWAIT);
-    if (written < 0 && errno == EOPNOTSUPP)
-        written = ::write(descriptor, text.data(), text.size());
+    // Another writer may take the room of a pipe meanwhile; pipes know RWF_NOWAIT since 6.4. A regular file always has room, and
+    // XFS refuses nearly every append with RWF_NOWAIT, because it changes the time stamps.
+    struct stat about;
+    if (::fstat(descriptor, &about) == 0 && S_ISFIFO(about.st_mode)) {
+        const iovec whole{const_cast<char*>(text.data()), text.size()};
+        written = ::pwritev2(descriptor, &whole, 1, -1, RWF_NOWAIT);
+        if (written >= 0 || errno != EOPNOTSUPP)
+            return written >= 0;
+    }
+    written = ::write(descriptor, text.data(), text.size());
     return written >= 0;
 }
 

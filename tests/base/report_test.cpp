@@ -5,14 +5,19 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <functional>
 #include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support/child.hpp"
@@ -171,11 +176,49 @@ TEST(Report, IsDroppedWhereStderrTakesNothing) {
     ::close(read_only);
 }
 
+/// An unlinked file in /tmp.
+int make_log_file() {
+    char name[] = "/tmp/coil-report-XXXXXX";
+    const int file = ::mkostemp(name, O_CLOEXEC | O_APPEND);
+    ::unlink(name);
+    return file;
+}
+
+/// From now on pwritev2(2) fails with EAGAIN in this process.
+bool refuse_pwritev2() {
+    sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_pwritev2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{sizeof steps / sizeof steps[0], steps};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// XFS answers EAGAIN to an append with RWF_NOWAIT that changes the time stamps: every line of the library was dropped, the
+// reason of an abort among them.
+TEST(Report, DropsNoLineOfAFile) {
+    const int file = make_log_file();
+    EXPECT_EQ(with_stderr(file,
+                          [] {
+                              if (!refuse_pwritev2())
+                                  return 1;
+                              say_hello();
+                              return say_hello();
+                          }),
+              ends_well);
+    std::array<char, 100> text;
+    const ssize_t n = ::pread(file, text.data(), text.size(), 0);
+    EXPECT_EQ(std::string(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0),
+              "coil: hello world\ncoil: hello world\n");
+    ::close(file);
+}
+
 // A log file at the limit of its size raises SIGXFSZ.
 TEST(Report, RaisesNoSignalAtTheFileSizeLimit) {
-    char name[] = "/tmp/coil-report-XXXXXX";
-    const int file = ::mkostemp(name, O_CLOEXEC);
-    ::unlink(name);
+    const int file = make_log_file();
     EXPECT_EQ(with_stderr(file,
                           [] {
                               const rlimit none{0, 0};
