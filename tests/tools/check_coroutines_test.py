@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: MIT
 """usage: check_coroutines_test.py SOURCE_DIR EXTRACTED_DIR
 
-tools/check_coroutines finds what the samples mark with `// finds: KIND`, and nothing else; and it finds nothing in
-coil's own sources, nor in the code of the documentation but for the example of the fault itself.
+tools/check_coroutines finds what the samples mark with `// finds: KIND`, and nothing else; its text has what stands
+behind `// hint: `. It finds nothing in coil's own sources, nor in the code of the documentation but for the example of
+the fault itself.
 """
 import json
 import os
@@ -15,23 +16,52 @@ import tempfile
 
 SAMPLES = r'''
 task<> plain_if(tcp::socket& s) {
-    if (co_await s.recv(b) > 0)  // finds: plain-condition
+    if (co_await s.recv(b) > 0)  // finds: plain-condition  // hint: name the result: if (auto result = co_await ...)
         done();
 }
 task<> plain_while(tcp::socket& s) {
-    while (co_await more(s)) {}  // finds: plain-condition
+    while (co_await more(s)) {}  // finds: plain-condition  // hint: name the result: while (auto result = co_await ...)
+}
+task<> empty_while(tcp::socket& s) {
+    while (co_await more(s));  // finds: plain-condition  // hint: name the result: while (auto result = co_await ...)
 }
 task<> plain_for(tcp::socket& s) {
-    for (; co_await more(s);)  // finds: plain-condition
+    for (; co_await more(s);)  // finds: plain-condition  // hint: name the result: for (; auto result = co_await ...;)
+        done();
+}
+task<> plain_increment(tcp::socket& s) {
+    for (; is_open(); co_await more(s))  // finds: plain-condition  // hint: an increment cannot declare one
         done();
 }
 task<> plain_do(tcp::socket& s) {
     do {
         done();
-    } while (co_await more(s));  // finds: plain-condition
+    } while (co_await more(s));  // finds: plain-condition  // hint: bool more = true; do { ... more = co_await ...; }
+}
+task<> do_without_braces(tcp::socket& s) {
+    do done(); while (co_await more(s));  // finds: plain-condition  // hint: a condition of do ... while cannot declare
+}
+task<> do_around_an_if(tcp::socket& s) {
+    do
+        if (is_open()) { done(); } else done();
+    while (co_await more(s));  // finds: plain-condition  // hint: a condition of do ... while cannot declare
+}
+task<> while_in_a_do(tcp::socket& s) {
+    do {
+        while (co_await more(s)) {}  // finds: plain-condition  // hint: name the result: while (auto result
+    } while (is_open());
+}
+task<> while_after_a_block(tcp::socket& s) {
+    { done(); }
+    while (co_await more(s)) {}  // finds: plain-condition  // hint: name the result: while (auto result
+}
+task<> do_around_a_do(tcp::socket& s) {
+    do
+        do done(); while (is_open());
+    while (co_await more(s));  // finds: plain-condition  // hint: a condition of do ... while cannot declare
 }
 task<> plain_switch(tcp::socket& s) {
-    switch (co_await kind(s)) {  // finds: plain-condition
+    switch (co_await kind(s)) {  // finds: plain-condition  // hint: name the result: switch (auto result = 
     case 1: done(); break;
     }
 }
@@ -156,6 +186,11 @@ def expect_marked(tool, folder, text, *options):
     expect(status == 1, f'status {status} for the samples\n{errors}')
     expect(findings(output) == marked, f'missed {sorted(marked - findings(output))}, invented '
                                        f'{sorted(findings(output) - marked)}\n{output}')
+    texts = {int(m.group(1)): m.group(2) for m in re.finditer(r':(\d+): [a-z-]+: (.*)', output)}
+    for number, line in enumerate(text.split('\n'), 1):
+        if hint := re.search(r'// hint: (.+)', line):
+            expect(hint.group(1) in texts[number],
+                   f'line {number} has another hint than {hint.group(1)}: {texts[number]}')
 
 
 def main(source_dir, extracted):
