@@ -110,8 +110,8 @@ void datagram_reader::receive(std::coroutine_handle<> caller) {
     if (!begin(caller))
         return;
     auto* queue = lane() == lane::queue ? static_cast<recvfrom_queue*>(source()) : nullptr;
-    if ((flags_ & MSG_DONTWAIT) && queue && !queue->has_news() && queue->is_asking())
-        target().context().collect_now();  // a datagram may have come that the loop has not seen yet
+    if ((flags_ & MSG_DONTWAIT) && queue && !queue->has_news())
+        queue->look_for(*this);
     if ((flags_ & MSG_DONTWAIT) && lane() == lane::queue && would_wait(queue))
         finish(-EAGAIN);
     else if (queue)
@@ -122,7 +122,7 @@ void datagram_reader::receive(std::coroutine_handle<> caller) {
 
 // Whether it would have to wait for others, and not for the kernel.
 bool datagram_reader::would_wait(const recvfrom_queue* queue) const noexcept {
-    return target().has_reader() || (queue && !queue->has_news() && queue->is_asking());
+    return target().has_reader() || (queue && !queue->has_news() && queue->brings_for(*this));
 }
 
 std::int32_t recv_datagram::take_from(recvfrom_queue& queue) noexcept {

@@ -115,6 +115,25 @@ void recvfrom_queue::wait(datagram_reader& reader) noexcept {
     go_on();
 }
 
+void recvfrom_queue::look_for(const datagram_reader& reader) noexcept {
+    if (!record_.is_open() || record_.has_reader())
+        return;
+    if (!filler_.is_asking() && !record_.has_waiting()) {
+        if (asks_itself(reader)) {
+            starving_.unlink();  // the reader it starved for has left
+        } else if (starving_.is_linked()) {
+            is_polled_ = true;
+        } else if (pool_->may_ask()) {
+            ask();
+        } else {
+            is_polled_ = true;
+            pool_->wait_for_room(starving_);
+        }
+    }
+    if (filler_.is_asking())
+        record_.context().collect_now();  // a datagram may have come that the loop has not seen yet
+}
+
 // Gives those who wait what there is. What is left is for those who want to know.
 void recvfrom_queue::serve() noexcept {
     while (has_news() && record_.has_waiting()) {
@@ -291,7 +310,8 @@ void recvfrom_queue::ask() noexcept { filler_.ask(*pool_, trains_ ? train_layout
 
 void recvfrom_queue::has_room() noexcept {
     auto* first = static_cast<datagram_reader*>(record_.first_waiting());
-    if (first && !asks_itself(*first) && !record_.has_reader()) {
+    const bool is_polled = std::exchange(is_polled_, false) && trains_ && !shut_;
+    if ((first ? !asks_itself(*first) : is_polled) && !record_.has_reader()) {
         ask();
         return;
     }

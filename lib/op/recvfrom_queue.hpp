@@ -39,8 +39,12 @@ public:
 
     [[nodiscard]] bool is_empty() const noexcept { return first_ == unread_.size(); }
     [[nodiscard]] bool has_news() const noexcept override { return !is_empty() || failure_ != 0; }
-    /// Whether it has the kernel bring datagrams.
-    [[nodiscard]] bool is_asking() const noexcept { return filler_.is_asking(); }
+    /// Whether `reader`, for which there is nothing now, has to wait here instead of asking the kernel itself.
+    [[nodiscard]] bool brings_for(const datagram_reader& reader) const noexcept {
+        return record_.is_open() && (filler_.is_asking() || starving_.is_linked() || !asks_itself(reader));
+    }
+    /// The same reader does not wait: has the kernel bring what is there now, or as soon as the pool has room.
+    void look_for(const datagram_reader& reader) noexcept;
     /// What it is: the result of this reader, who has taken it.
     [[nodiscard]] std::int32_t answer_to(datagram_reader& reader) noexcept;
     /// Serves `reader`, now or when it is his turn.
@@ -142,6 +146,7 @@ private:
     bool trains_ = false;
     bool shut_ = false;  // our own shutdown: no datagram comes any more
     bool closed_ = false;
+    bool is_polled_ = false;       // a reader that does not wait has found the pool empty: it will come again
     buffer_pool* pool_ = nullptr;  // of the latest stream
     std::vector<arrival> unread_;  // from first_ on
     std::size_t first_ = 0;

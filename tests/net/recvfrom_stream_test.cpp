@@ -180,6 +180,27 @@ TEST_P(RecvfromStreams, SplitTrainsForPlainReceives) {
     });
 }
 
+TEST_P(RecvfromStreams, SplitTrainsForReceivesThatOnlyPoll) {
+    tell([&]() -> task<> {
+        auto from = bound();
+        auto to = bound();
+        to.set_option(udp::receive_offload(true));
+        std::array<char, 100> buffer{};
+        const auto poll = [&]() -> task<std::size_t> {
+            auto [ec, got] = co_await as_tuple(to.recvfrom(buffer, message_flags::dont_wait));
+            EXPECT_TRUE(!ec || ec == error::would_block) << ec.message();
+            co_return ec ? 0 : got.size;
+        };
+        EXPECT_EQ(co_await poll(), 0u);
+        for (int round = 0; round < 3; ++round) {
+            co_await from.sendto(segments("aaabbbccc", 3), to.local_endpoint());
+            for (int i = 0; i < 3; ++i)
+                EXPECT_EQ(co_await poll(), 3u);
+            EXPECT_EQ(co_await poll(), 0u);
+        }
+    });
+}
+
 TEST_P(RecvfromStreams, KeepTheDatagramsOfTrainsWhileOthersGo) {
     tell([&]() -> task<> {
         const auto all = pattern(40'000);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/recvfrom_stream.hpp>
 
+#include <coil/algo/timeout.hpp>
 #include <coil/io/sleep.hpp>
 
 #include <array>
@@ -928,6 +929,80 @@ TEST_F(RecvfromStream, PlainReceivesAskWithoutTheOption) {
         context_.answer_next("hello");
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 5u);
         EXPECT_EQ(script().latest().flags & IOSQE_BUFFER_SELECT, 0u);
+    });
+}
+
+// ---- readers that do not wait ----------------------------------------------------------------------------------------
+
+TEST_F(RecvfromStream, BringsTrainsToReadersThatOnlyPoll) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        std::array<char, 10> buffer{};
+        const auto poll = [&]() -> task<std::size_t> {
+            auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer, message_flags::dont_wait));
+            EXPECT_TRUE(!ec || ec == std::errc::resource_unavailable_try_again) << ec.message();
+            co_return ec ? 0 : got.size;
+        };
+        for (int i = 0; i < 3; ++i)
+            EXPECT_EQ(co_await poll(), 0u);
+        EXPECT_EQ(asked(), 1u);
+        context_.answer(IORING_OP_RECVMSG, reply("aaab").from(somebody).train_of(3));
+        EXPECT_EQ(co_await poll(), 3u);
+        EXPECT_EQ(co_await poll(), 1u);
+        EXPECT_EQ(co_await poll(), 0u);
+        // What is there when the kernel is asked comes with the same call.
+        context_.answer(IORING_OP_RECVMSG, reply("").last());
+        EXPECT_EQ(co_await poll(), 0u);
+        co_await yield();
+        context_.answer_next(reply("cc").from(somebody));
+        EXPECT_EQ(co_await poll(), 2u);
+    });
+}
+
+TEST_F(RecvfromStreamOfASmallPool, BringsDatagramsToAPollThatStarves) {
+    tell([&]() -> task<> {
+        auto socket = train_socket();
+        std::vector<datagram> kept;
+        {
+            auto stream = socket.recvfrom_stream();
+            for (int i = 0; i < 3; ++i) {
+                arrive({std::string(60'000, 'x')});
+                kept.push_back(*co_await stream.next());
+            }
+        }
+        EXPECT_FALSE(context_.io().datagram_pool(true).has_room());
+        std::array<char, 10> buffer{};
+        std::size_t size = 0;
+        for (int i = 0; i < 10 && size == 0; ++i) {
+            auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer, message_flags::dont_wait));
+            EXPECT_TRUE(!ec || ec == std::errc::resource_unavailable_try_again) << ec.message();
+            size = ec ? 0 : got.size;
+            for (const auto& each: script().in_flight(IORING_OP_RECVMSG))
+                script().answer(each, "late");
+            co_await sleep_for(std::chrono::milliseconds(1));
+        }
+        EXPECT_EQ(size, 4u);
+    });
+}
+
+// The wait that found the pool empty has ended; its turn at the pool has not come.
+TEST_F(RecvfromStreamOfASmallPool, LetsAPollAskAfterAStarvedWait) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        std::vector<datagram> kept;
+        for (int i = 0; i < 3; ++i) {
+            arrive({reply(std::string(50'000, 'x')).last()});
+            kept.push_back(*co_await stream.next());
+        }
+        const auto starved = co_await as_tuple(timeout(stream.next(), std::chrono::microseconds(1)));
+        EXPECT_EQ(starved.error(), error::timed_out);
+        std::array<char, 10> buffer{};
+        script().answer_next("hello");
+        EXPECT_EQ((co_await socket.recvfrom(buffer, message_flags::dont_wait)).size, 5u);
+        script().answer_next(-EAGAIN);
+        auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer, message_flags::dont_wait));
+        EXPECT_EQ(ec, std::errc::resource_unavailable_try_again);
     });
 }
 
