@@ -29,7 +29,7 @@
 namespace coil::COIL_ABI {
 // Which contexts each thread owns. A lock, because any thread may destroy a context; taken when a context gets or loses
 // its thread, never in between. It is not held while a context settles or closes, which may take seconds: a context that leaves
-// its thread is out of the list before, and keeps its owner until it has left.
+// its thread is marked before, and keeps its owner and its place in the list until it has left.
 class io_context::ownership {
 public:
     static std::mutex& lock() noexcept {
@@ -37,7 +37,7 @@ public:
         return instance;
     }
 
-    /// Waits while another thread, which ends, settles this context.
+    /// Waits while another thread, which ends, settles this context. In a child of fork(2) that thread does not exist.
     static void await_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
@@ -50,8 +50,11 @@ public:
     // So that no thread that is gone holds the lock in a child of fork(2). Registered after the ring's own handlers, which then
     // come in between: the ring's lock is taken inside of this one.
     static void handle_forks() {
-        static const int refusal =
-            ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); }, [] { lock().unlock(); });
+        static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
+                                                    [] {
+                                                        lose_leaving();
+                                                        lock().unlock();
+                                                    });
         if (refusal != 0)
             throw_failure(system_error_code(refusal), "pthread_atfork");
     }
@@ -80,11 +83,11 @@ private:
         ~at_thread_exit() {
             std::unique_lock held(lock());
             while (io_context* context = owned_by_this_thread()) {
-                remove(*context);
                 context->is_leaving_ = true;
                 held.unlock();
                 context->disown();
                 held.lock();
+                remove(*context);
                 context->is_leaving_ = false;
                 context->owner_.store(nullptr, std::memory_order_relaxed);
                 departures().fetch_add(1, std::memory_order_relaxed);
@@ -93,9 +96,18 @@ private:
         }
     };
 
+    // In a child of fork(2): the thread that settled these contexts is the parent's, and may have been between any two steps.
+    static void lose_leaving() noexcept {
+        for (io_context* each = first(); each; each = each->next_owned_)
+            if (each->is_leaving_)
+                each->ring_->lose();
+    }
+
     static io_context* owned_by_this_thread() noexcept {
         io_context* context = first();
-        while (context && context->owner_.load(std::memory_order_relaxed) != this_thread())
+        // In a child of fork(2) this thread may have the address of the one that the context was leaving.
+        while (context &&
+               (context->is_leaving_ || context->owner_.load(std::memory_order_relaxed) != this_thread()))
             context = context->next_owned_;
         return context;
     }
@@ -264,6 +276,8 @@ io_context::~io_context() {
         ownership::await_left(held, *this);
         ownership::remove(*this);
     }
+    // In a child of fork(2): its thread was settling it in the parent, and its lists may be half changed. The frames stay.
+    const bool was_leaving = is_leaving_;
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
     if (!is_stuck_ && owned && is_mine() && !ring_->is_lost())
         settle(deadline - patience / 2);
@@ -272,7 +286,7 @@ io_context::~io_context() {
     bool quiet = !is_stuck_ && ring_->close(owned && in_kernel_ > 0, deadline);
     owner_.store(nullptr, std::memory_order_relaxed);
     settling_ = true;
-    if (was_running)
+    if (was_running || was_leaving)
         quiet = false;
     else if (quiet)
         abort_in_kernel();

@@ -54,7 +54,9 @@ public:
 
     /// In a child of fork(2): closes the ring without a trace in the parent's. Async-signal-safe.
     void forget() noexcept;
-    /// Whether the ring was enabled when it was forgotten: what is in flight in it belongs to the parent.
+    /// In a child of fork(2): the parent was closing the ring at the fork. Async-signal-safe.
+    void lose() noexcept { lost_ = true; }
+    /// Whether the ring was enabled, or was being closed, when it was forgotten: what is in flight in it belongs to the parent.
     [[nodiscard]] bool is_lost() const noexcept { return lost_; }
 
     /// The next free slot, cleared; null where there is none until the next enter.

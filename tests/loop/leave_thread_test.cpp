@@ -10,6 +10,7 @@
 
 #include <coil/io/sleep.hpp>
 
+#include "support/child.hpp"
 #include "support/scripted_context.hpp"
 
 // A context leaves its thread: at the end of the thread, or when it is destroyed. The kernel may take its time.
@@ -106,6 +107,50 @@ TEST(LeaveThread, NextOwnerWaitsForTheEndOfThread) {
     });
     next.join();
     EXPECT_TRUE(receiver.done());
+}
+
+// A child of fork(2) waited without end for the thread that settled the context in the parent. Each step of that thread.
+TEST(LeaveThread, ForkMeanwhileLosesContextInChild) {
+    enum class step { settles, closes };
+    for (const step when: {step::settles, step::closes}) {
+        SCOPED_TRACE(static_cast<int>(when));
+        scripted_context context;
+        auto socket = context.connected_socket();
+        auto receiver = co_spawn(context.io(), receive_from(socket));
+        int refused = -1;
+        int destroyed = -1;
+        const auto run_in_child = [&] {
+            try {
+                context.run();
+            } catch (const std::system_error& failure) {
+                return failure.code() == error::wrong_process ? ends_well : 1;
+            }
+            return 2;
+        };
+        const auto destroy_in_child = [&] {
+            context.destroy();
+            return ends_well;
+        };
+        const auto fork_elsewhere = [&] {
+            on_another_thread([&] {
+                refused = status_of_child(run_in_child);
+                destroyed = status_of_child(destroy_in_child);
+            });
+        };
+        on_another_thread([&] {
+            context.poll();
+            context.script().when_cancelled_later("hello");
+            if (when == step::settles)
+                context.script().then(fork_elsewhere);
+            else
+                context.script().during_tear_down(fork_elsewhere);
+        });
+        context.script().during_tear_down(nullptr);
+        EXPECT_EQ(refused, ends_well);
+        EXPECT_EQ(destroyed, ends_well);
+        context.run();
+        EXPECT_TRUE(receiver.done());
+    }
 }
 
 // The result of closing the ring was ignored: the operation ended with operation_aborted, and its frame was freed while the

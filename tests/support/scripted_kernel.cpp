@@ -233,6 +233,8 @@ void scripted_kernel::jump_to(time_point when) {
 bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     if (!operations && !in_flight_.empty())
         ADD_FAILURE() << "the ring was closed with operations in flight: " << list_in_flight();
+    if (during_tear_down_)
+        during_tear_down_();
     forget();
     std::memset(&memory, 0, sizeof memory);
     return lets_go_ || !operations;

@@ -142,6 +142,9 @@ public:
     /// there. Set before the first wake.
     void hold_wakes(std::function<void()> hold) { hold_wakes_ = std::move(hold); }
 
+    /// Calls `act` when a ring is closed, on the thread that closes it.
+    void during_tear_down(std::function<void()> act) { during_tear_down_ = std::move(act); }
+
     /// The next cancel that finds its target comes too late: the target ends with this, its own result.
     void when_cancelled(const reply& instead) { cancelled_.push_back({instead, false}); }
     /// The same, but the target is being worked on: it ends when the loop would block, and the cancel says -EALREADY.
@@ -394,6 +397,7 @@ private:
     std::optional<std::uint64_t> wake_poll_;
     std::atomic<unsigned> wakes_{0};
     std::function<void()> hold_wakes_;
+    std::function<void()> during_tear_down_;
     unsigned wakes_noticed_ = 0;
     std::map<int, fake> fakes_;
     std::map<int, std::string> unread_;  // what arrived, and found no buffer
