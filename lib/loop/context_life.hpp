@@ -18,10 +18,11 @@ namespace detail {
 ///     any other thread:                 may I touch the context now, and be sure that it stays until I have left?
 ///
 /// Memory:  visitors_ = 2 * (threads inside) + (1 once the context has ended)
+/// Fork:    in a child, visitors_ begins at 0: the threads that were inside are the parent's
 /// Threads: any, except context() and end(), which are for the context's thread.
 class context_life {
 public:
-    explicit context_life(io_context& context) noexcept : context_(&context) {}
+    explicit context_life(io_context& context);
     context_life(const context_life&) = delete;
     context_life& operator=(const context_life&) = delete;
 
@@ -42,8 +43,7 @@ public:
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
     /// Refuses further visitors and waits for those that are inside. The last step of ~io_context that needs the context.
-    /// In a child of fork(2) there is no one to wait for: threads that were inside are the parent's.
-    void end(bool is_child) noexcept;
+    void end() noexcept;
 
     void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept {
@@ -53,14 +53,17 @@ public:
     }
 
 private:
+    class list;
+
     static constexpr unsigned ended = 1;
     static constexpr unsigned visitor = 2;
 
-    ~context_life() = default;
+    ~context_life();
 
     std::atomic<unsigned> references_{1};
     std::atomic<unsigned> visitors_{0};
     std::atomic<io_context*> context_;
+    context_life* next_ = nullptr;  // in the list of all
 };
 
 }  // namespace detail

@@ -2,7 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/context_ref.hpp>
 
+#include <mutex>
+#include <pthread.h>
+#include <utility>
+
 #include <coil/base/assert.hpp>
+#include <coil/base/error.hpp>
 #include <coil/loop/io_context.hpp>
 
 #include "base/back_off.hpp"
@@ -38,12 +43,52 @@ void work_guard::reset() noexcept {
     life->leave();
 }
 
+// All blocks: in a child of fork(2) the handler resets their counts of visitors. No other lock is taken under this one. Locks
+// under which a block may be released belong to objects of a context: their fork handlers are registered later, and lock earlier.
+class detail::context_life::list {
+public:
+    static void add(context_life& made) {
+        static const int refusal = ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); },
+                                                    [] {
+                                                        reset_visitors();
+                                                        lock_.unlock();
+                                                    });
+        if (refusal != 0)
+            throw_failure(system_error_code(refusal), "pthread_atfork");
+        const std::lock_guard held(lock_);
+        made.next_ = std::exchange(first_, &made);
+    }
+    static void remove(context_life& gone) noexcept {
+        const std::lock_guard held(lock_);
+        context_life** at = &first_;
+        while (*at != &gone)
+            at = &(*at)->next_;
+        *at = gone.next_;
+    }
+
+private:
+    static void reset_visitors() noexcept {
+        for (context_life* each = first_; each; each = each->next_)
+            each->visitors_.fetch_and(context_life::ended, std::memory_order_relaxed);
+    }
+
+    static constinit std::mutex lock_;
+    static constinit context_life* first_;
+};
+
+constinit std::mutex detail::context_life::list::lock_;
+constinit detail::context_life* detail::context_life::list::first_ = nullptr;
+
+detail::context_life::context_life(io_context& context) : context_(&context) { list::add(*this); }
+
+detail::context_life::~context_life() { list::remove(*this); }
+
 // A visitor is inside for a few instructions and one write of an eventfd, unless it has lost its CPU.
-void detail::context_life::end(bool is_child) noexcept {
+void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;
     // Acquire: pairs with the release in leave(); what the visitors did comes before the destruction.
-    while (!is_child && visitors_.load(std::memory_order_acquire) != ended)
+    while (visitors_.load(std::memory_order_acquire) != ended)
         waiting.pause();
     context_.store(nullptr, std::memory_order_relaxed);
 }

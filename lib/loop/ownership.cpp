@@ -314,7 +314,7 @@ io_context::~io_context() {
         if (descriptor_handle* handle = std::exchange(record.handle_, nullptr))
             handle->record_ = nullptr;
     });
-    self_.life()->end(ring_->is_lost());
+    self_.life()->end();
     if (!quiet) {
         static_cast<void>(descriptors_.release());
         for (auto& each: pools_)

@@ -50,6 +50,24 @@ public:
         other.join();
     }
 
+    void await_visit() const {
+        while (!is_inside_)
+            std::this_thread::yield();
+    }
+    void let_leave() { is_ending_ = true; }
+
+    /// The same without a run.
+    template <class F>
+    void end_during_visit(F act) {
+        is_inside_ = false;
+        std::thread other(act);
+        await_visit();
+        let_leave();
+        context.destroy();
+        EXPECT_TRUE(has_left_);
+        other.join();
+    }
+
     scripted_context context;
 
 private:
@@ -76,6 +94,35 @@ TEST(Visitor, DoesNotHoldUpAChildOfFork) {
                          };
                          EXPECT_EQ(status_of_child(destroy), ends_well);
                      });
+}
+
+// A context that was never run is the child's own: it waited there without end for the thread of the parent.
+TEST(Visitor, UnrunContextDoesNotHoldUpAChildOfFork) {
+    using visit = std::function<void(io_context&, work_guard&)>;
+    const visit visits[] = {
+        [](io_context& context, work_guard&) { context.post([] {}); },
+        [](io_context& context, work_guard&) { context.stop(); },
+        [](io_context&, work_guard& guard) { guard.reset(); },
+    };
+    for (const visit& each: visits) {
+        SCOPED_TRACE(&each - visits);
+        held_visit story;
+        work_guard guard(story.context.io());
+        std::thread other([&] { each(story.context.io(), guard); });
+        story.await_visit();
+        const auto destroy = [&] {
+            story.context.destroy();
+            return ends_well;
+        };
+        EXPECT_EQ(status_of_child(destroy), ends_well);
+        const auto visit_and_destroy = [&] {
+            story.end_during_visit([&] { story.context.io().stop(); });
+            return ends_well;
+        };
+        EXPECT_EQ(status_of_child(visit_and_destroy), ends_well);
+        story.let_leave();
+        other.join();
+    }
 }
 
 TEST(Visitor, StopEndsBeforeItsContext) {
