@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <mutex>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <coil/base/assert.hpp>
@@ -18,29 +19,37 @@ namespace {
 class free_owners {
 public:
     static scheduler_owner& take() {
-        static std::uint64_t latest_id = 0;  // under the lock
-        const std::lock_guard held(lock());
-        scheduler_owner& taken = first() ? *first() : *new scheduler_owner;
-        if (&taken == first())
-            first() = std::exchange(taken.next, nullptr);
-        taken.id.store(++latest_id, std::memory_order_relaxed);
+        handle_forks();
+        const std::lock_guard held(lock_);
+        scheduler_owner& taken = first_ ? *first_ : *new scheduler_owner;
+        if (&taken == first_)
+            first_ = std::exchange(taken.next, nullptr);
+        taken.id.store(++latest_id_, std::memory_order_relaxed);
         return taken;
     }
     static void put_back(scheduler_owner& owner) noexcept {
-        const std::lock_guard held(lock());
-        owner.next = std::exchange(first(), &owner);
+        const std::lock_guard held(lock_);
+        owner.next = std::exchange(first_, &owner);
     }
 
 private:
-    static std::mutex& lock() noexcept {
-        static std::mutex instance;
-        return instance;
+    // So that no thread that is gone holds the lock in a child of fork(2). A scheduler is made before anything that belongs to
+    // it: these are the first handlers to be registered, and the lock is the last to be taken.
+    static void handle_forks() {
+        static const int refusal =
+            ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
+        if (refusal != 0)
+            throw_failure(system_error_code(refusal), "pthread_atfork");
     }
-    static scheduler_owner*& first() noexcept {
-        static scheduler_owner* instance = nullptr;
-        return instance;
-    }
+
+    static constinit std::mutex lock_;
+    static constinit scheduler_owner* first_;   // under the lock
+    static constinit std::uint64_t latest_id_;  // under the lock
 };
+
+constinit std::mutex free_owners::lock_;
+constinit scheduler_owner* free_owners::first_ = nullptr;
+constinit std::uint64_t free_owners::latest_id_ = 0;
 
 // "io_context 0x7ffe0c0 of thread 4711"
 class owner_name {

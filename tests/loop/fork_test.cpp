@@ -372,6 +372,35 @@ TEST(Fork, ChildOfAThreadedProcessMakesAContext) {
     busy.join();
 }
 
+struct idle_scheduler : scheduler {
+    void schedule(node&) noexcept override {}
+    void post(node&) noexcept override {}
+    void work_started() noexcept override {}
+    void work_finished() noexcept override {}
+    void report(const task_failure&) noexcept override {}
+};
+
+// The same, of the lock of the schedulers' records.
+TEST(Fork, ChildOfAThreadedProcessMakesAScheduler) {
+    std::atomic<bool> goes_on{true};
+    const auto make_schedulers = [&] {
+        while (goes_on)
+            idle_scheduler made;
+    };
+    std::thread one(make_schedulers);
+    std::thread two(make_schedulers);
+    for (int i = 0; i < 50 && !HasFailure(); ++i) {
+        const int status = status_of_child([] {
+            idle_scheduler made;
+            return ends_well;
+        });
+        EXPECT_EQ(status, ends_well);
+    }
+    goes_on = false;
+    one.join();
+    two.join();
+}
+
 // Parent and child shared the eventfd of a signal_set: one took away what was written for the other.
 TEST(Fork, EachProcessHearsItsOwnSignals) {
     io_context context(small_rings);
