@@ -133,7 +133,8 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
     try {
         of.keep(make_failure(of.error(), operation.describe(), std::same_as<T, std::size_t>,
                              of.bytes_transferred()));
-    } catch (...) {  // no memory for the text
+    } catch (...) {
+        of.keep(nullptr);  // no memory for the text
     }
 }
 

@@ -37,6 +37,7 @@ public:
         expires_after(duration);
     }
     steady_timer(steady_timer&& other) noexcept
+        // The other timer stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
         : context_(other.context_), affinity_(other.affinity_), expiry_(other.expiry_) {
         waits_.splice_back(other.waits_);
     }

@@ -121,6 +121,7 @@ public:
 protected:
     explicit resolver_base(io_context& context) noexcept : context_(context), affinity_(context) {}
     resolver_base(resolver_base&& other) noexcept
+        // The other resolver stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
         : context_(other.context_), affinity_(other.affinity_), waits_(std::move(other.waits_)) {}
     resolver_base& operator=(resolver_base&& other) noexcept;
     ~resolver_base() { end(); }
