@@ -11,6 +11,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
 
+#include "base/process.hpp"
 #include "loop/descriptor_table.hpp"
 #include "ring/kernel.hpp"
 
@@ -78,6 +79,13 @@ void descriptor::set_connected(const sockaddr* peer, socklen_t size) noexcept {
     }
 }
 
+void descriptor::set_number(int number) noexcept {
+    number_ = number;
+    process_ = this_process::number();
+    may_linger_ = is_borrowed_ = false;
+    forget_peer();
+}
+
 int descriptor::open_number(int family, int type, int protocol) noexcept {
     COIL_ASSERT(!is_open() && in_flight_ == 0);
     ring::kernel& kernel = context_->kernel();
@@ -143,8 +151,8 @@ void descriptor::close_number() noexcept {
     if (is_borrowed_)
         return;
     // close(2) would block while the socket lingers. Without the option the kernel sends the rest in the background: the peer sees
-    // the same, and no thread waits.
-    if (may_linger_ && lingers(number)) {
+    // the same, and no thread waits. A child of fork(2) would change the option of its parent's socket.
+    if (may_linger_ && process_ == this_process::number() && lingers(number)) {
         const linger off{};
         context_->kernel().setsockopt(number, SOL_SOCKET, SO_LINGER, &off, sizeof off);
     }

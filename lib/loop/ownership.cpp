@@ -10,6 +10,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
 
+#include "base/process.hpp"
 #include "base/report.hpp"
 #include "coro/this_thread.hpp"
 #include "loop/attendance.hpp"
@@ -158,6 +159,7 @@ io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
       options_(chosen),
       timers_(ring_->behind().now()) {
     ownership::handle_forks();
+    this_process::count_forks();
     ring_->open({options_.entries, options_.completions});
 }
 

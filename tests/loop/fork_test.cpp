@@ -401,6 +401,70 @@ TEST(Fork, ChildOfAThreadedProcessMakesAScheduler) {
     two.join();
 }
 
+int linger_of(int number) {
+    ::linger found{};
+    socklen_t size = sizeof found;
+    return ::getsockopt(number, SOL_SOCKET, SO_LINGER, &found, &size) == 0 && found.l_onoff ? found.l_linger
+                                                                                            : -1;
+}
+
+// Closing turns SO_LINGER off first, so that it does not wait. The option belongs to the socket, which the child shares.
+TEST(Fork, ChildLeavesSoLingerOfTheParentAlone) {
+    for (const state reached: {state::bound, state::ran, state::pending}) {
+        for (const bool is_closed: {false, true}) {
+            SCOPED_TRACE(std::to_string(static_cast<int>(reached)) + (is_closed ? ", closes" : ", destroys"));
+            served() = std::make_unique<server>(reached);
+            tcp::acceptor& acceptor = served()->acceptor();
+            tcp::socket& connection = served()->connection();
+            acceptor.set_option(socket_base::linger(true, 5));
+            if (connection.is_open())
+                connection.set_option(socket_base::linger(true, 6));
+            const auto close_all = [&] {
+                if (is_closed) {
+                    acceptor.close();
+                    connection.close();
+                }
+                served().reset();
+                return ends_well;
+            };
+            EXPECT_EQ(status_of_child(close_all), ends_well);
+            EXPECT_EQ(linger_of(acceptor.native_handle()), 5);
+            if (connection.is_open()) {
+                EXPECT_EQ(linger_of(connection.native_handle()), 6);
+            }
+            served()->expect_unharmed();
+            served().reset();
+        }
+    }
+}
+
+TEST(Fork, ChildClosesItsOwnSocketWithoutLinger) {
+    const auto close_own = [](tcp::socket own) {
+        const int duplicate = ::dup(own.native_handle());
+        EXPECT_EQ(linger_of(duplicate), 5);
+        own.close();
+        EXPECT_EQ(linger_of(duplicate), -1);
+        ::close(duplicate);
+    };
+    io_context context(small_rings);
+    tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
+    acceptor.set_option(socket_base::linger(true, 5));
+    const auto accept_and_open = [&] {
+        const auto run = [&]() -> task<> {
+            tcp::socket client(context);
+            co_await client.connect(acceptor.local_endpoint());
+            close_own(co_await acceptor.accept());
+            client.set_option(socket_base::linger(true, 5));
+            close_own(std::move(client));
+        };
+        co_spawn(context, run(), detached);
+        context.run_for(10s);
+        return context.stopped() ? ends_well : 1;
+    };
+    EXPECT_EQ(status_of_child(accept_and_open), ends_well);
+    EXPECT_EQ(linger_of(acceptor.native_handle()), 5);
+}
+
 // Parent and child shared the eventfd of a signal_set: one took away what was written for the other.
 TEST(Fork, EachProcessHearsItsOwnSignals) {
     io_context context(small_rings);

@@ -61,11 +61,7 @@ public:
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
     /// Of a new descriptor, of which nothing is known yet.
-    void set_number(int number) noexcept {
-        number_ = number;
-        may_linger_ = is_borrowed_ = false;
-        forget_peer();
-    }
+    void set_number(int number) noexcept;
     /// Of one that somebody else will close.
     void set_borrowed(int number) noexcept {
         set_number(number);
@@ -96,7 +92,8 @@ public:
     void set_connected(const sockaddr* peer, socklen_t size) noexcept;
     void forget_peer() noexcept { knows_peer_ = false; }
 
-    /// SO_LINGER may be set from now on: only then closing asks for it, which is a system call.
+    /// SO_LINGER may be set from now on: only then closing asks for it, which is a system call. A child of fork(2) does not ask:
+    /// a descriptor that it inherits shares its options with the parent's.
     void set_may_linger() noexcept { may_linger_ = true; }
 
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
@@ -150,6 +147,7 @@ private:
     std::uint32_t generation_ = 0;
     std::uint32_t operations_ = 0;  // started and not yet destroyed: they point here
     std::uint32_t in_flight_ = 0;   // of these: the kernel has them
+    std::uint32_t process_ = 0;     // the one that opened the number: see this_process
     bool knows_peer_ : 1 = false;
     bool may_linger_ : 1 = false;
     bool is_borrowed_ : 1 = false;      // never closed by us

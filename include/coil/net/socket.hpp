@@ -61,7 +61,7 @@ public:
     /// Ends all operations with operation_aborted and closes the descriptor, now: the peer sees the end when this returns.
     /// The result may be awaited or dropped. Closing twice is fine.
     /// With SO_LINGER set to some seconds, close does not wait: the kernel sends the rest in the background. No thread of the kernel
-    /// waits either, so that a peer that reads nothing costs none.
+    /// waits either, so that a peer that reads nothing costs none. Duplicates of the descriptor lose the option, too (docs/options.md).
     completed close() noexcept {
         handle_.close();
         return completed("close");
