@@ -46,8 +46,7 @@ class filling_operation;
 ///           byte is waited for, and grows as needed.
 /// Cancel:   operation_aborted, by a stop, a timeout or the stream's cancel(). What has arrived stays in the reader, and the
 ///           next read goes on with it. The same after every other error.
-/// Overlap:  one read at a time; a second is refused with error::operation_in_progress (and stops a program whose library
-///           was built with assertions). Others may send on the stream meanwhile.
+/// Overlap:  one read at a time; a second is refused with error::operation_in_progress. Others may send on the stream meanwhile.
 /// Fairness: a read that finds what it wants in the buffer doesn't suspend, 63 times in a row. The 64th lets all others
 ///           that are ready go first.
 /// Moves:    also with a read pending, if the stream can. Its end aborts a pending read. What a read function gives points to the

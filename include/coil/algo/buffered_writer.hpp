@@ -46,8 +46,7 @@ class emptying_operation;
 ///           otherwise, except by flush(). The destructor sends nothing: what is not flushed is lost.
 /// Cancel:   operation_aborted, by a stop, a timeout or the stream's cancel(). What was sent is gone from the buffer and
 ///           the rest stays, so that a flush afterwards repeats no byte. The same after every other error.
-/// Overlap:  one write or flush at a time; a second is refused with error::operation_in_progress (and stops a program whose
-///           library was built with assertions).
+/// Overlap:  one write or flush at a time; a second is refused with error::operation_in_progress.
 /// Fairness: a write that fits doesn't suspend, 63 times in a row. The 64th lets all others that are ready go first.
 /// Moves:    also with a write pending, if the stream can. Its end aborts a pending write. What write() gives points to the writer
 ///           until its await begins: await it before the writer is moved or destroyed.

@@ -33,7 +33,7 @@ namespace coil::COIL_ABI::posix {
 ///     co_await input.wait(input.wait_read);
 ///
 /// One task may read while another writes; a second reader, or a second writer, is refused with
-/// error::operation_in_progress (and stops a program whose library was built with assertions). Waits overlap with everything.
+/// error::operation_in_progress. Waits overlap with everything.
 ///
 /// O_NONBLOCK changes nothing: what would block waits, in either case, and nobody's thread. A regular file is never waited
 /// for: it is read and written at its own position, each time as if it were ready.

@@ -27,7 +27,7 @@ namespace coil::COIL_ABI {
 ///     std::size_t n = co_await peer.recv(buffer);
 ///
 /// One task may receive while another sends; a second reader, or a second writer, is refused with
-/// error::operation_in_progress (and stops a program whose library was built with assertions).
+/// error::operation_in_progress.
 template <class Protocol>
 class stream_socket : public protocol_socket<Protocol> {
 public:
