@@ -161,6 +161,26 @@ namespace detail {
 template <class Buffer, class... Buffers>
 concept several = sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, Buffer> && ...);
 
+/// The arguments of recv(2) and send(2): bytes and a size, then flags or an address. A container with a size alone is none: there the
+/// size stands where flags belong, and `message_flags` says so.
+template <class... Arguments>
+inline constexpr bool is_c_call = false;
+template <class Bytes, class Size, class... More>
+inline constexpr bool is_c_call<Bytes, Size, More...> =
+    (std::is_integral_v<std::remove_cvref_t<Size>> || std::is_enum_v<std::remove_cvref_t<Size>>) &&
+    (sizeof...(More) > 0 || std::is_pointer_v<std::remove_cvref_t<Bytes>>);
+
+template <class... Arguments>
+concept c_call = is_c_call<Arguments...>;
+
+/// In the body of an overload for a c_call: does not compile, and says what to write.
+template <class... Arguments>
+consteval void refuse_c_call() {
+    static_assert(!is_c_call<Arguments...>,
+                  "the bytes and their size are one argument: coil::buffer(p, n); flags of a socket are "
+                  "coil::message_flags::peek or coil::message_flags(MSG_...)");
+}
+
 }  // namespace detail
 
 }  // namespace coil::COIL_ABI

@@ -95,6 +95,13 @@ public:
         return op::holding_description<op::readv_some_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::read_some_description recv(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return recv(mutable_buffer());
+    }
 
     /// write(2): waits until there is room, and hands bytes to the kernel; it may take fewer than all. For all of them see
     /// `coil::write`.
@@ -117,6 +124,13 @@ public:
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::writev_some_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+    }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::write_some_description send(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return send(const_buffer());
     }
 
 private:

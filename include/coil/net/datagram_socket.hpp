@@ -74,6 +74,13 @@ public:
         return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::recv_datagram_description recv(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return recv(mutable_buffer());
+    }
 
     /// recvfrom(2): takes the next datagram, and says whose it is. As `recv` otherwise.
     [[nodiscard("co_await it")]] op::recvfrom_description<plain_endpoint> recvfrom(mutable_buffer buffer,
@@ -91,6 +98,13 @@ public:
         return op::holding_description<op::recvmsg_from_description<plain_endpoint>, mutable_buffer,
                                        sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+    }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::recvfrom_description<plain_endpoint> recvfrom(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return recvfrom(mutable_buffer());
     }
 
     /// What arrives, datagram by datagram, received ahead: see there. For trains set `udp::receive_offload` before.
@@ -118,6 +132,13 @@ public:
                                        sizeof...(Buffers)>{{{handle_.use(), {}}},
                                                            {const_buffer(std::forward<Buffers>(buffers))...}};
     }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    sending<op::send_datagram_description, lane::any> send(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return send(const_buffer());
+    }
 
     /// Many datagrams with one call, cut from bytes that lie one after the other (UDP_SEGMENT): `send(segments(bytes, 1200))`.
     /// Completes: with the bytes of all of them.
@@ -142,6 +163,13 @@ public:
         const_buffers buffers, const plain_endpoint& to, message_flags flags = {}) {
         return to_send(
             op::sendmsg_to_description<plain_endpoint>{{{handle_.use(flags.value()), buffers}, &to}});
+    }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    sending<op::sendto_description<plain_endpoint>> sendto(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return sendto(const_buffer(), plain_endpoint());
     }
     /// Many datagrams with one call: see `send`.
     [[nodiscard("co_await it")]] op::send_segments_description sendto(const segments& many,

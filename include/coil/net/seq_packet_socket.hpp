@@ -56,6 +56,13 @@ public:
         return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::recv_datagram_description recv(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return recv(mutable_buffer());
+    }
 
     /// send(2): one message, whole. It waits while the peer has too many unread.
     /// Completes: with its size. Errors: message_size (larger than send_buffer_size allows), broken_pipe (never the signal) ...
@@ -76,6 +83,13 @@ public:
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_packet_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+    }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::send_packet_description send(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return send(const_buffer());
     }
 
 private:

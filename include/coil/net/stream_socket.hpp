@@ -62,6 +62,13 @@ public:
         return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::recv_description recv(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return recv(mutable_buffer());
+    }
 
     /// The same into a buffer of the context's pool, which is taken when bytes come: a socket that waits holds none.
     /// Completes: with what is there, up to pool.entry_size() bytes; with an empty chunk when the peer has finished sending.
@@ -91,6 +98,13 @@ public:
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+    }
+    /// The arguments of the C function do not compile: says what to write.
+    template <class... Arguments>
+        requires detail::c_call<Arguments...>
+    op::send_description send(const Arguments&...) {
+        detail::refuse_c_call<Arguments...>();
+        return send(const_buffer());
     }
 
     /// sockatmark(3): whether the next byte is the first behind the urgent one, or that one with out_of_band_inline. A recv
