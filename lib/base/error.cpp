@@ -38,6 +38,14 @@ public:
                    "assign(); use anything else by post())";
         case error::wrong_process:
             return "an io_context that has run belongs to the process that ran it (after fork(), make a new one)";
+        case error::already_locked:
+            return "this task holds it already and would wait for itself (unlock() the first lock before, or lock in "
+                   "the caller only)";
+        case error::joins_itself:
+            return "a task joins itself and would wait for its own end (join() it in another task)";
+        case error::joins_own_group:
+            return "a child joins its own group and would wait for its own end (join() in the body of with_group, or "
+                   "in a task outside the group)";
         }
         return "unknown error " + std::to_string(value);
     }
@@ -48,6 +56,9 @@ public:
         case error::timed_out: return std::errc::timed_out;
         case error::operation_in_progress: return std::errc::device_or_resource_busy;
         case error::already_open: return std::errc::already_connected;
+        case error::already_locked:
+        case error::joins_itself:
+        case error::joins_own_group: return std::errc::resource_deadlock_would_occur;
         default: return {value, *this};
         }
     }

@@ -63,9 +63,9 @@ void join_operation_base::await_suspend(std::coroutine_handle<> waiter) {
         task_ = nullptr;
         error_ = error::operation_in_progress;
         env().scheduler().schedule(*this);
-    } else if (&env() == &task_->env()) {
+    } else if (env().line() == task_->env().line()) {
         task_ = nullptr;
-        error_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
+        error_ = error::joins_itself;
         env().scheduler().schedule(*this);
     } else {
         task_->joiner_ = this;

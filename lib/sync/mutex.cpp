@@ -40,7 +40,7 @@ void mutex::lock_operation::await_suspend(std::coroutine_handle<> waiter) {
         return;
     if (mutex_->acquire()) {
         grant();
-    } else if (mutex_->holder_ == &env()) {
+    } else if (mutex_->holder_ == env().line()) {
         would_deadlock_ = true;
         fail(error::operation_aborted);
     } else {

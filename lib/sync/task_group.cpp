@@ -53,10 +53,10 @@ task_group::~task_group() { destroy_children(); }
 
 scheduler& task_group::loop() const noexcept { return owner_->env().scheduler(); }
 
-// Whether `task` is the line of execution of a child. Its scopes (a timeout in the child) are not looked for.
+// Whether `task` is the line of execution of a child, or a scope of it: a timeout in the child.
 bool task_group::has_child(const environment& task) const noexcept {
     for (const group_child* each = newest_; each; each = each->older_)
-        if (&each->environment_ == &task)
+        if (each->environment_.line() == task.line())
             return true;
     return false;
 }
@@ -157,7 +157,7 @@ void group_wait::await_suspend(std::coroutine_handle<> waiter) {
     if (is_refused())
         return stop();
     if (size_max_ == 0 && group_->has_child(env())) {
-        error_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
+        error_ = error::joins_own_group;
         return make_ready();
     }
     (size_max_ == 0 ? group_->joins_ : group_->vacancies_).push_back(*this);

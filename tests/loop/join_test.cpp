@@ -1,12 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
+#include <coil/algo/timeout.hpp>
 #include <coil/coro/as_tuple.hpp>
+#include <coil/coro/shield.hpp>
 #include <coil/coro/yield.hpp>
 #include <coil/loop/co_spawn.hpp>
 
+#include <chrono>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -14,6 +18,8 @@
 
 namespace coil::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 int global = 5;
 
@@ -57,7 +63,22 @@ TEST(Join, RefusesATaskThatJoinsItself) {
     own = context.spawn([&]() -> task<> { error = (co_await as_tuple(own->join())).error(); });
     context.run();
     EXPECT_EQ(error, std::errc::resource_deadlock_would_occur);
+    EXPECT_EQ(error, error::joins_itself);
+    EXPECT_NE(error.message().find("a task joins itself"), std::string::npos) << error.message();
     EXPECT_TRUE(own->done());
+}
+
+// Inside a scope it used to wait until the deadline, or for good.
+TEST(Join, RefusesATaskThatJoinsItselfInAScope) {
+    scripted_context context;
+    std::optional<join_handle<void>> own;
+    std::vector<std::error_code> errors;
+    own = context.spawn([&]() -> task<> {
+        errors.push_back((co_await as_tuple(timeout(own->join(), 1h))).error());
+        errors.push_back((co_await as_tuple(shield(timeout(own->join(), 1h)))).error());
+    });
+    context.run();
+    EXPECT_EQ(errors, std::vector<std::error_code>(2, error::joins_itself));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/mutex.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -10,17 +11,25 @@
 
 #include <gtest/gtest.h>
 
+#include <coil/algo/timeout.hpp>
 #include <coil/base/assert.hpp>
 #include <coil/coro/as_tuple.hpp>
+#include <coil/coro/shield.hpp>
+#include <coil/coro/stop_when.hpp>
 #include <coil/coro/yield.hpp>
+#include <coil/sync/task_group.hpp>
+#include <coil/sync/when_all.hpp>
 
 #include "coro/manual_scheduler.hpp"
 #include "support/real_context.hpp"
+#include "support/scripted_context.hpp"
 
 // What holds for every wait of this room is in every_wait_test.cpp.
 
 namespace coil::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 static_assert(!std::is_copy_constructible_v<mutex> && !std::is_move_constructible_v<mutex>);
 static_assert(!std::is_copy_constructible_v<mutex_lock> && std::is_nothrow_move_constructible_v<mutex_lock>);
@@ -187,14 +196,72 @@ TEST(Mutex, RefusesATaskThatLocksTwice) {
             auto again = co_await door.lock();
             ADD_FAILURE() << "locked twice";
         } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), error::already_locked);
             EXPECT_EQ(failure.code(), std::errc::resource_deadlock_would_occur);
-            EXPECT_EQ(std::string(failure.what()).find("lock of a mutex"), 0u) << failure.what();
+            EXPECT_EQ(std::string(failure.what()).find("lock of a mutex: this task holds it already"), 0u)
+                << failure.what();
+            EXPECT_NE(std::string(failure.what()).find("unlock()"), std::string::npos) << failure.what();
         }
         lock.unlock();
         auto next = co_await door.lock();
         EXPECT_TRUE(next);
     };
     loop.run(story());
+}
+
+// A deadline around the second lock() made of the mistake a timeout, and one around the function that locks a wait without end.
+TEST(Mutex, RefusesASecondLockInsideScopes) {
+    scripted_context context;
+    inplace_stop_source source;
+    context.run([&]() -> task<> {
+        mutex door;
+        const auto inner = [&]() -> task<> { static_cast<void>(co_await door.lock()); };
+        const auto nested = [&]() -> task<> { co_await timeout(inner(), 1h); };
+        const auto refused = [](std::error_code error) { EXPECT_EQ(error, error::already_locked); };
+        {
+            auto lock = co_await door.lock();
+            refused((co_await as_tuple(timeout(door.lock(), 1h))).error());
+            refused((co_await as_tuple(shield(door.lock()))).error());
+            refused((co_await as_tuple(stop_when(door.lock(), source.get_token()))).error());
+            refused((co_await as_tuple(timeout(inner(), 1h))).error());
+            refused((co_await as_tuple(shield(nested()))).error());
+        }
+        {
+            auto lock = co_await timeout(door.lock(), 1h);
+            refused((co_await as_tuple(door.lock())).error());
+            refused((co_await as_tuple(timeout(door.lock(), 1h))).error());
+        }
+        EXPECT_FALSE(door.is_locked());
+    });
+}
+
+// Branches and children are lines of execution of their own: one waits until another unlocks.
+TEST(Mutex, LetsBranchesAndChildrenWaitForEachOther) {
+    scripted_context context;
+    mutex door;
+    int locked = 0;
+    const auto user = [&]() -> task<> {
+        auto lock = co_await timeout(door.lock(), 1h);
+        ++locked;
+        co_await yield();
+    };
+    context.run([&]() -> task<> {
+        co_await timeout(when_all(user(), user(), timeout(user(), 1h)), 1h);
+        co_await with_group([&](task_group& group) -> task<> {
+            auto lock = co_await door.lock();
+            group.start(user);
+            group.start(user);
+            co_await yield();
+            lock.unlock();
+            co_await group.join();
+        });
+        auto lock = co_await door.lock();
+        auto other = co_spawn(context.io(), user);
+        co_await yield();
+        lock.unlock();
+        co_await timeout(other.join(), 1h);
+    });
+    EXPECT_EQ(locked, 6);
 }
 
 // The holder of a moved lock may be another task, which unlocks later.

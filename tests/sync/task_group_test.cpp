@@ -503,6 +503,23 @@ TEST_F(TaskGroup, RefusesAChildThatJoinsIt) {
     };
     loop_.run(story());
     EXPECT_EQ(error, std::errc::resource_deadlock_would_occur);
+    EXPECT_EQ(error, error::joins_own_group);
+    EXPECT_NE(error.message().find("a child joins its own group"), std::string::npos) << error.message();
+}
+
+TEST_F(TaskGroup, RefusesAChildThatJoinsItInAScope) {
+    std::error_code error;
+    const auto child = [&](task_group& group) -> task<> {
+        error = (co_await as_tuple(shield(group.join()))).error();
+    };
+    const auto story = [&]() -> task<> {
+        co_await with_group([&](task_group& group) -> task<> {
+            group.start(child(group));
+            co_await shield(group.join());
+        });
+    };
+    loop_.run(story());
+    EXPECT_EQ(error, error::joins_own_group);
 }
 
 TEST_F(TaskGroup, NestsAndRunsThousands) {

@@ -33,6 +33,9 @@ enum class code {
     already_running,  ///< run() or poll() inside a task or posted function of the same io_context
     wrong_context,    ///< a task awaited an object of another io_context
     wrong_process,    ///< run() in a child of fork() of an io_context that the parent had run; make a new one
+    already_locked,  ///< a task locks a `mutex` that it holds; equals std::errc::resource_deadlock_would_occur
+    joins_itself,    ///< a task joins itself; equals std::errc::resource_deadlock_would_occur
+    joins_own_group,  ///< a child joins its own group; equals std::errc::resource_deadlock_would_occur
 };
 using enum code;
 

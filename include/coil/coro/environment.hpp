@@ -71,6 +71,10 @@ public:
     /// The innermost of the tasks that await each other here.
     [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
 
+    /// Identifies the line of execution: equal in a spawned task and in its scopes (timeout, stop_when, shield). A branch of a
+    /// race and a child of a group are lines of their own. To compare, never to dereference.
+    [[nodiscard]] const void* line() const noexcept { return innermost_task_; }
+
 private:
     friend class awaited;
 

@@ -240,8 +240,9 @@ public:
 
     /// Waits for the task, and gives its result or throws its exception. Once; from a task of the same context.
     /// A cancel ends the wait, not the task.
-    /// Errors: wrong_context from a task of another context; std::errc::resource_deadlock_would_occur if the task itself
-    ///         would wait for its own end.
+    /// Errors: wrong_context from a task of another context; error::joins_itself, which equals
+    ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, also inside a timeout,
+    ///         stop_when or shield. A branch of a race or a child of a group that joins its parent's task is not detected.
     join_description<T> join() noexcept;
 };
 

@@ -75,8 +75,10 @@ public:
     /// Yields a mutex_lock.
     ///
     /// Completes: at once if the mutex is free, else on the next turn after it was handed over.
-    /// Errors:    operation_aborted in a stopped scope; wrong_context. std::errc::resource_deadlock_would_occur if the task
-    ///            itself holds the mutex, in a lock that was not moved (the holder of a moved lock is not known).
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. error::already_locked, which equals
+    ///            std::errc::resource_deadlock_would_occur, if the task itself holds the mutex in a lock that was not moved (the
+    ///            holder of a moved lock is not known). A timeout, stop_when or shield around either lock() does not hide that;
+    ///            a branch of a race or a child of a group that waits for a lock of its parent is not detected.
     /// Cancel:    ends the wait; one that comes after the mutex was handed over comes too late. Handed to a task that is
     ///            destroyed before its turn, it goes to the next.
     /// Overlap:   any number may wait.
@@ -96,8 +98,7 @@ private:
 
     queued_operation::line waiting_;  // nobody, unless it is locked
     affinity affinity_;
-    const environment* holder_ =
-        nullptr;  // of an await whose lock has not been moved; to compare, never to follow
+    const void* holder_ = nullptr;  // environment::line() of an await whose lock has not been moved
     bool locked_ = false;
 };
 
@@ -148,10 +149,10 @@ private:
     // From here on the awaiting task holds the mutex, if it was granted.
     std::error_code ended() noexcept {
         if (would_deadlock_) [[unlikely]]
-            return std::make_error_code(std::errc::resource_deadlock_would_occur);
+            return error::already_locked;
         const std::error_code error = take();
         if (!error)
-            mutex_->holder_ = &env();
+            mutex_->holder_ = env().line();
         return error;
     }
 

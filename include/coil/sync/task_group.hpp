@@ -60,8 +60,9 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// Waits until there are no children. For the body, or for a task that is no child of the group.
-    /// Errors: operation_aborted in a stopped scope; wrong_context. std::errc::resource_deadlock_would_occur for a child of
-    ///         the group, which would wait for itself.
+    /// Errors: operation_aborted in a stopped scope; wrong_context. error::joins_own_group, which equals
+    ///         std::errc::resource_deadlock_would_occur, for a child of the group, which would wait for itself, also inside a
+    ///         timeout, stop_when or shield. A branch of a race in the child is not detected.
     [[nodiscard("co_await it")]] group_wait_description join() noexcept;
     /// Waits until fewer children are there than may run at once: then one more starts at once.
     /// Errors: operation_aborted in a stopped scope.
