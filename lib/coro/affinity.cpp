@@ -108,6 +108,11 @@ void affinity::check_owner(const char* call) const noexcept {
         wrong_thread(call, *owner_);
 }
 
+void affinity::check_owner_or_throw(const char* call) const {
+    if (!may_use(*owner_) && is_bound()) [[unlikely]]
+        throw_wrong_thread(call, *owner_);
+}
+
 bool affinity::take_over(const scheduler& task, bool is_in_use) noexcept {
     // Schedulers that no thread owns are no loops (a test's scheduler is one): the program that drives them decides.
     const bool is_loop = task.owner().thread.load(std::memory_order_relaxed) != nullptr;
@@ -129,6 +134,11 @@ void throw_wrong_context(const std::string& what, const environment& waiting, co
         text += std::string(" at ") + where.file_name() + ":" + std::to_string(where.line());
     text += std::string(" by a task of ") + owner_name(waiting.scheduler().owner()).text();
     throw_failure(error::wrong_context, text);
+}
+
+void throw_wrong_thread(const std::string& call, const scheduler_owner& owner) {
+    throw_failure(error::wrong_thread, call + " (" + owner_name(owner).text() + ", called on thread " +
+                                           std::to_string(::gettid()) + ")");
 }
 
 }  // namespace coil::COIL_ABI

@@ -10,7 +10,8 @@ namespace coil::COIL_ABI {
 /// unsubmitted.
 class io_context::attendance {
 public:
-    explicit attendance(io_context& context);
+    /// `call` is the public function, for error texts: "io_context::run".
+    attendance(io_context& context, const char* call);
     attendance(const attendance&) = delete;
     attendance& operator=(const attendance&) = delete;
     ~attendance();

@@ -39,6 +39,8 @@ constexpr std::size_t tiny = 256;
 // less.
 constexpr auto patience_time = std::chrono::milliseconds(1);
 
+constexpr const char* chunk_released = "chunk: destroyed or reset";
+
 /// Ahead of the bytes of a chunk that has left its pool.
 struct alignas(16) block_header {
     io_context* holder;  // counts the block; null once it was detached
@@ -59,8 +61,10 @@ std::byte* make_block(void* memory, io_context* holder, std::size_t capacity) no
 }
 
 void release_holder(block_header& header) noexcept {
-    if (io_context* holder = std::exchange(header.holder, nullptr))
+    if (io_context* holder = std::exchange(header.holder, nullptr)) {
+        holder->require_thread(chunk_released);
         holder->hold_no_longer(header.size());
+    }
 }
 
 // The largest block that small pieces are collected in.
@@ -97,6 +101,9 @@ void chunk::remove_prefix(std::size_t n) noexcept {
 }
 
 void chunk::detach() {
+    const io_context* context = pool_ ? pool_->context_ : data_ ? header_of(data_ - place_).holder : nullptr;
+    if (context)
+        context->check_thread("chunk::detach");
     if (pool_)
         move_to(make_block(::operator new(sizeof(block_header) + size_), nullptr, size_));
     else if (data_)
@@ -276,7 +283,7 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
 }
 
 void buffer_pool::release(std::uint32_t number) noexcept {
-    context_->require_thread("chunk: destroyed, reset or detached");
+    context_->require_thread(chunk_released);
     entry& left = entries_[number];
     if (--left.chunks > 0)
         return;

@@ -10,7 +10,7 @@ bool detail::may_spawn(const spawn_place& place) {
     if (place.context->is_closing())
         return false;
     if (!place.context->is_mine())
-        throw_failure(error::wrong_thread, "co_spawn");
+        throw_wrong_thread("co_spawn", place.context->owner());
     return true;
 }
 

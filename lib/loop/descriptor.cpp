@@ -194,7 +194,7 @@ descriptor_handle& descriptor_handle::operator=(descriptor_handle&& other) noexc
 void descriptor_handle::check_thread(const char* call) const {
     const io_context* context = context_.get();
     if (context && !context->is_mine())
-        throw_failure(error::wrong_thread, call);
+        throw_wrong_thread(call, context->owner());
 }
 
 void descriptor_handle::require_thread(const char* call) const noexcept {

@@ -73,17 +73,21 @@ constexpr std::size_t reserve_share = 16;
 
 }  // namespace
 
-std::size_t io_context::run() { return run_turns(time_point::max(), static_cast<std::size_t>(-1), true); }
-
-std::size_t io_context::run_one() { return run_turns(time_point::max(), 1, true); }
-
-std::size_t io_context::run_until(time_point deadline) {
-    return run_turns(deadline, static_cast<std::size_t>(-1), true);
+std::size_t io_context::run() {
+    return run_turns(time_point::max(), static_cast<std::size_t>(-1), true, "io_context::run");
 }
 
-std::size_t io_context::poll() { return run_turns(time_point::max(), static_cast<std::size_t>(-1), false); }
+std::size_t io_context::run_one() { return run_turns(time_point::max(), 1, true, "io_context::run_one"); }
 
-std::size_t io_context::poll_one() { return run_turns(time_point::max(), 1, false); }
+std::size_t io_context::run_until(time_point deadline) {
+    return run_turns(deadline, static_cast<std::size_t>(-1), true, "io_context::run_until");
+}
+
+std::size_t io_context::poll() {
+    return run_turns(time_point::max(), static_cast<std::size_t>(-1), false, "io_context::poll");
+}
+
+std::size_t io_context::poll_one() { return run_turns(time_point::max(), 1, false, "io_context::poll_one"); }
 
 // The store lets run() return, and the owner may then destroy the context: the visit keeps it until wake() has returned.
 void io_context::stop() noexcept {
@@ -95,14 +99,14 @@ void io_context::stop() noexcept {
     life.leave();
 }
 
-std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool may_wait) {
+std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool may_wait, const char* call) {
     // A context that is being destroyed must not get a new ring.
     if (stopped() || closing_)
         return 0;
-    attendance here(*this);
+    attendance here(*this, call);
     std::size_t ran = 0;
     while (!stopped() && ran < limit) {
-        const std::size_t ran_now = turn(deadline, limit - ran, may_wait);
+        const std::size_t ran_now = turn(deadline, limit - ran, may_wait, call);
         ran += ran_now;
         const bool is_late = deadline != time_point::max() && now() >= deadline;
         const bool is_drained = !may_wait && ran_now == 0 && ready_.empty();
@@ -115,11 +119,11 @@ std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool m
 }
 
 // One turn of the loop.
-std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wait) {
+std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wait, const char* call) {
     // 1. Resume what is ready.
     const std::size_t ran = resume_ready(limit);
     if (!ring_->is_enabled()) [[unlikely]]  // a task has called fork(), and this is the child
-        throw_failure(error::wrong_process, "io_context::run");
+        throw_failure(error::wrong_process, call);
 
     // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
     if (is_pool_exhausted_) [[unlikely]]
@@ -458,7 +462,7 @@ void io_context::retire(descriptor& record) noexcept {
 template <class IsOver>
 bool io_context::enter_until(const IsOver& is_over, time_point deadline) noexcept {
     if (!ring_->is_enabled())
-        adopt();
+        adopt("io_context::run");
     require_thread("socket: closed or destroyed, with an operation pending,");
     do {
         submit_deferred();
@@ -540,6 +544,7 @@ void io_context::wake_poll_ended(int result) noexcept {
 // ---- buffers that the kernel fills ---------------------------------------------------------------------------------
 
 buffer_pool& io_context::pool() {
+    check_thread("io_context::pool");
     static_assert(std::extent_v<decltype(pools_)> == pool_group::count);
     static_assert(pool_group::reserve == pools_count - 1);
     auto& reserve = pools_[pool_group::reserve];
@@ -547,8 +552,6 @@ buffer_pool& io_context::pool() {
         reserve = make_owned<buffer_pool>(*this, pool_group::reserve, options_.pool_size / reserve_share,
                                           reserve_entry);
     auto& made = pools_[pool_group::streams];
-    if (!is_mine()) [[unlikely]]
-        throw_failure(error::wrong_thread, "io_context::pool");
     if (!made)
         made = make_owned<buffer_pool>(*this, options_.pool_size);
     return *made;
@@ -571,8 +574,7 @@ buffer_pool* io_context::bulk_pool() noexcept {
 buffer_pool& io_context::datagram_pool(bool trains) {
     const std::uint16_t group = trains ? pool_group::trains : pool_group::datagrams;
     auto& made = pools_[group];
-    if (!is_mine()) [[unlikely]]
-        throw_failure(error::wrong_thread, "io_context::datagram_pool");
+    check_thread("io_context::datagram_pool");
     if (!made) {
         const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
         const std::size_t entry_size =
@@ -607,7 +609,8 @@ ring::kernel& io_context::kernel() const noexcept { return ring_->behind(); }
 
 time_point io_context::now() const noexcept { return kernel().now(); }
 
-io_context::counters io_context::metrics() const noexcept {
+io_context::counters io_context::metrics() const {
+    check_thread("io_context::metrics");
     counters now = counts_;
     now.enters = ring_->enters();
     now.submissions = ring_->submissions();

@@ -125,12 +125,12 @@ private:
     }
 };
 
-io_context::attendance::attendance(io_context& context) : context_(context) {
-    context_.adopt();
+io_context::attendance::attendance(io_context& context, const char* call) : context_(context) {
+    context_.adopt(call);
     // Reentrant loops can't keep their promises: the tasks of this iteration would wait for the inner one, and the inner one
     // would find no work, or never end, because of the task that called it.
     if (context_.is_running_.load(std::memory_order_relaxed))
-        throw_failure(error::already_running, "io_context::run");
+        throw_failure(error::already_running, call);
     context_.is_running_.store(true, std::memory_order_relaxed);
     context_.ring_->attend(true);
 }
@@ -166,15 +166,15 @@ io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
 bool io_context::is_owner() const noexcept { return owner_.load(std::memory_order_relaxed) == this_thread(); }
 
 // Makes this thread the owner.
-void io_context::adopt() {
+void io_context::adopt(const char* call) {
     if (ring_->is_lost())
-        throw_failure(error::wrong_process, "io_context::run");
+        throw_failure(error::wrong_process, call);
     if (is_owner())
         return;
     std::unique_lock held(ownership::lock());
     ownership::await_left(held, *this);
     if (owner_.load(std::memory_order_relaxed))
-        throw_failure(error::wrong_thread, "io_context::run");
+        throw_wrong_thread(call, owner());
     if (!ring_->is_open())
         open_ring();
     ring_->enable();

@@ -61,7 +61,8 @@ socklen_t name_of(const descriptor_handle& handle, name_call call, void* address
 }  // namespace
 
 int basic_socket::release() {
-    handle_.require_thread("socket: release()");
+    if (handle_.record_if_any())
+        handle_.check_thread("release");
     if (handle_.keeps_bytes())
         throw_failure(error::unread_bytes, "release");
     return handle_.release();
@@ -78,6 +79,7 @@ void basic_socket::open(int family, int type, int protocol) {
 void basic_socket::assign(int number) {
     if (is_open())
         throw_failure(error::already_open, "assign");
+    handle_.check_thread("assign");
     if (number < 0)
         throw_failure(system_error_code(EBADF), "assign");
     handle_.adopt_foreign(number);

@@ -16,7 +16,7 @@ recv_stream::recv_stream(const descriptor_use& from) : from_(from) {
     if (!from_.record)
         return;
     if (!from_.record->context().is_mine())
-        throw_failure(error::wrong_thread, "recv_stream");
+        throw_wrong_thread("recv_stream", from_.record->context().owner());
     op::recv_queue::of(*from_.record).add(*this);
 }
 

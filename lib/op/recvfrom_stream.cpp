@@ -16,7 +16,7 @@ recvfrom_stream::recvfrom_stream(const descriptor_use& from) : from_(from) {
     if (!from_.record)
         return;
     if (!from_.record->context().is_mine())
-        throw_failure(error::wrong_thread, "recvfrom_stream");
+        throw_wrong_thread("recvfrom_stream", from_.record->context().owner());
     op::recvfrom_queue::of(*from_.record).begin(*this);
 }
 

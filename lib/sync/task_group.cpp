@@ -63,7 +63,7 @@ bool task_group::has_child(const environment& task) const noexcept {
 
 void task_group::check_owner() const {
     if (!loop().is_mine())
-        throw_failure(error::wrong_thread, "task_group::start");
+        throw_wrong_thread("task_group::start", loop().owner());
 }
 
 void task_group::start(task<> child) {

@@ -49,6 +49,8 @@ void expect_refused(io_context& context) {
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), error::already_running) << each.name;
             EXPECT_NE(std::string(failure.what()).find("sync_wait"), std::string::npos) << failure.what();
+            const std::string call = each.name == std::string("run_for") ? "run_until" : each.name;
+            EXPECT_EQ(std::string(failure.what()).find("io_context::" + call + ":"), 0u) << failure.what();
         }
     }
 }

@@ -43,11 +43,18 @@ public:
             check_owner(call);
     }
 
+    /// The same for functions that can throw: error::wrong_thread. `call` is the function: "channel::try_send".
+    void check_thread(const char* call) const {
+        if (owner_)
+            check_owner_or_throw(call);
+    }
+
 private:
     [[nodiscard]] bool is_bound() const noexcept {
         return owner_ && owner_->id.load(std::memory_order_relaxed) == id_;
     }
     void check_owner(const char* call) const noexcept;
+    void check_owner_or_throw(const char* call) const;
     bool take_over(const scheduler& task, bool is_in_use) noexcept;
 
     const scheduler_owner* owner_ = nullptr;
@@ -57,5 +64,8 @@ private:
 /// Throws error::wrong_context. `what` is awaited by a task of `waiting`, and belongs to the scheduler of `object`.
 [[noreturn]] void throw_wrong_context(const std::string& what, const environment& waiting,
                                       const scheduler_owner& object);
+
+/// Throws error::wrong_thread. The text names `call`, the thread of the scheduler and the calling thread.
+[[noreturn]] void throw_wrong_thread(const std::string& call, const scheduler_owner& owner);
 
 }  // namespace coil::COIL_ABI

@@ -48,7 +48,8 @@ public:
 
     /// Takes bytes off its front: they were dealt with.
     void remove_prefix(std::size_t n) noexcept;
-    /// Copies the bytes into memory of their own, and gives the pool's back. Throws std::bad_alloc.
+    /// Copies the bytes into memory of their own, and gives the pool's back. Throws std::bad_alloc; error::wrong_thread on
+    /// another thread than that of its context.
     void detach();
     /// Gives the bytes back; it is empty then.
     void reset() noexcept {

@@ -19,6 +19,7 @@
 #include <coil/base/intrusive_list.hpp>
 #include <coil/base/owned.hpp>
 #include <coil/base/time.hpp>
+#include <coil/coro/affinity.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/scheduler.hpp>
@@ -108,6 +109,8 @@ public:
 
     /// Makes run() return soon, on any thread, also from a signal handler. What is ready stays, for a later run().
     void stop() noexcept;
+    /// stopped() and restart() are for any thread as well. A restart() before run() has seen a stop() cancels that stop: call it
+    /// between two runs.
     [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
     void restart() noexcept { stopped_.store(false, std::memory_order_release); }
 
@@ -123,6 +126,7 @@ public:
     /// through run(). What the handler throws leaves through run() as well.
     /// A handler may install another one. Errors that no task took before the context ends are lines on stderr; the
     /// handler, whose captures may be gone by then, does not get them.
+    /// On another thread than the owner's it throws error::wrong_thread.
     template <class Handler>
         requires std::invocable<std::decay_t<Handler>&, const task_failure&>
     void on_task_error(Handler&& handler);
@@ -143,7 +147,8 @@ public:
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
 
-    /// Counts since the context was made: always on, a plain increment each. To be read on its thread.
+    /// Counts since the context was made: always on, a plain increment each. metrics() on another thread than
+    /// the owner's throws error::wrong_thread.
     struct counters {
         // The loop.
         unsigned long long enters = 0;       ///< system calls of the loop: io_uring_enter(2)
@@ -166,7 +171,7 @@ public:
         unsigned long long pinned = 0;       ///< entries of the pool that chunks hold now
         unsigned long long pinned_max = 0;   ///< the most there ever were
     };
-    [[nodiscard]] counters metrics() const noexcept;
+    [[nodiscard]] counters metrics() const;
 
     // ---- scheduler -------------------------------------------------------------------------------------------------
 
@@ -193,7 +198,11 @@ public:
     /// construction; any other coroutine may come from anywhere.
     void check_thread(const awaited& waiting) const {
         if (&waiting.env() == &foreign_ && !is_mine()) [[unlikely]]
-            throw_failure(error::wrong_thread, waiting.describe());
+            throw_wrong_thread(waiting.describe(), owner());
+    }
+    void check_thread(const char* call) const {
+        if (!is_mine()) [[unlikely]]
+            throw_wrong_thread(call, owner());
     }
 
     /// Whether the last iteration brought so few completions that a system call of its own is cheaper than a
@@ -275,8 +284,8 @@ private:
         owned<error_handler> replaced;  // the handler before this one, if that is still being called
     };
 
-    std::size_t run_turns(time_point deadline, std::size_t limit, bool may_wait);
-    std::size_t turn(time_point deadline, std::size_t limit, bool may_wait);
+    std::size_t run_turns(time_point deadline, std::size_t limit, bool may_wait, const char* call);
+    std::size_t turn(time_point deadline, std::size_t limit, bool may_wait, const char* call);
     std::size_t resume_ready(std::size_t limit);
     void reap_finished();
     void enter(unsigned wait, time_point deadline);
@@ -301,7 +310,7 @@ private:
     [[nodiscard]] bool has_work() const noexcept;
     void arm_wake() noexcept;
 
-    void adopt();
+    void adopt(const char* call);
     void open_ring();
     void disown() noexcept;
     bool settle(time_point deadline) noexcept;
@@ -441,6 +450,7 @@ void io_context::on_task_error(Handler&& handler) {
     private:
         std::decay_t<Handler> handler_;
     };
+    check_thread("io_context::on_task_error");
     install(make_owned<holder>(std::forward<Handler>(handler)));
 }
 

@@ -35,7 +35,7 @@ public:
     [[nodiscard]] int native_handle() const noexcept { return handle_.lend_number(); }
 
     /// Ends all operations with operation_aborted, and hands the open descriptor out: it is the caller's to close.
-    /// Throws error::unread_bytes if a `recv_stream` has received bytes, or an error, that no receive has returned yet; the socket stays
+    /// Throws error::wrong_thread on another thread than its context's, and error::unread_bytes if a `recv_stream` has received bytes, or an error, that no receive has returned yet; the socket stays
     /// open then.
     [[nodiscard]] int release();
 

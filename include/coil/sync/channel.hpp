@@ -105,13 +105,13 @@ public:
 
     /// Sends if that needs no wait. False, with the message left as it was: the channel is full or closed.
     [[nodiscard]] bool try_send(T&& message) {
-        affinity_.require_thread("channel: try_send()");
+        affinity_.check_thread("channel::try_send");
         return !closed_ && put(message);
     }
     [[nodiscard]] bool try_send(const T& message)
         requires std::copy_constructible<T>
     {
-        affinity_.require_thread("channel: try_send()");
+        affinity_.check_thread("channel::try_send");
         return !closed_ && has_room() && try_send(T(message));
     }
 
@@ -272,7 +272,7 @@ auto channel<T>::receive() noexcept -> receive_description {
 
 template <class T>
 std::optional<T> channel<T>::try_receive() {
-    affinity_.require_thread("channel: try_receive()");
+    affinity_.check_thread("channel::try_receive");
     std::optional<T> received;
     static_cast<void>(get(received));
     return received;
