@@ -83,6 +83,10 @@ void basic_socket::assign(int number) {
     if (number < 0)
         throw_failure(system_error_code(EBADF), "assign");
     handle_.adopt_foreign(number);
+    ip::socket_address peer;
+    unsigned size = sizeof peer;
+    if (context().kernel().getpeername(number, &peer.any, &size) >= 0)
+        handle_.record().set_connected(&peer.any, size);
 }
 
 void basic_socket::bind(const void* address, socklen_t size) {

@@ -80,6 +80,39 @@ TEST(Peer, OfAnAcceptedConnectionNeedsNoQuestion) {
     }
 }
 
+// The text of an error of a socket that was taken over named no peer.
+TEST(Peer, OfAnAssignedSocketIsInTheTextOfAnError) {
+    for (const auto& from: {client, client_v6}) {
+        scripted_context context;
+        tcp::socket socket(context.io());
+        socket.assign(tcp::v4(), context.script().make_connection(SOCK_STREAM, from));
+        EXPECT_EQ(context.script().peers_asked(), 1u);
+        context.run([&]() -> task<> {
+            context.script().reset_by_peer(socket.native_handle());
+            context.answer_next(-ECONNRESET);
+            const std::string text = co_await failure_of_recv(socket);
+            EXPECT_TRUE(names(text, from)) << text;
+            EXPECT_EQ(socket.remote_endpoint(), from);
+        });
+        EXPECT_EQ(context.script().peers_asked(), 1u);
+    }
+}
+
+TEST(Peer, OfAnAssignedSocketIsUnknownIfThereIsNone) {
+    scripted_context context;
+    tcp::socket socket(context.io());
+    socket.assign(tcp::v4(), context.script().make_connection(SOCK_STREAM, client));
+    socket.close();
+    const int unconnected = context.script().make_connection(SOCK_STREAM, client);
+    context.script().forget_peer(unconnected);
+    socket.assign(tcp::v4(), unconnected);
+    context.run([&]() -> task<> {
+        context.answer_next(-ENOTCONN);
+        const std::string text = co_await failure_of_recv(socket);
+        EXPECT_EQ(text.find("(peer"), std::string::npos) << text;
+    });
+}
+
 TEST(Peer, OfAnAcceptedConnectionIsInTheTextOfAnErrorAlsoAfterAReset) {
     for (const bool asked_before: {false, true}) {
         scripted_context context;
@@ -138,25 +171,21 @@ TEST(Peer, WhomWeHaveConnectedToIsKnownWithoutAQuestion) {
     EXPECT_EQ(context.script().peers_asked(), 0u);
 }
 
-// What the kernel says of them may change, so it is asked each time, and in its own words.
-TEST(Peer, OfSocketsThatComeFromElsewhereIsAskedForEachTimeAndNotForAText) {
+// assign() asks once. An opened socket that is not connected is asked for each time.
+TEST(Peer, OfAssignedSocketsIsAskedForOnce) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto unconnected = context.datagram_socket();
     auto datagrams = context.connected_datagram_socket();
-    context.run([&]() -> task<> {
-        std::error_code ec;
-        EXPECT_EQ(unconnected.remote_endpoint(ec), udp::endpoint());
-        EXPECT_EQ(ec, std::errc::not_connected);
-        EXPECT_EQ(datagrams.remote_endpoint().port(), 7777u);
-        EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
-        EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
-        EXPECT_EQ(context.script().peers_asked(), 4u);
-        context.answer_next(-ECONNRESET);
-        const std::string text = co_await failure_of_recv(socket);
-        EXPECT_EQ(text.find("peer 127"), std::string::npos) << text;
-        EXPECT_EQ(context.script().peers_asked(), 4u);
-    });
+    EXPECT_EQ(context.script().peers_asked(), 2u);
+    std::error_code ec;
+    EXPECT_EQ(unconnected.remote_endpoint(ec), udp::endpoint());
+    EXPECT_EQ(ec, std::errc::not_connected);
+    EXPECT_EQ(context.script().peers_asked(), 3u);
+    EXPECT_EQ(datagrams.remote_endpoint().port(), 7777u);
+    EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
+    EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
+    EXPECT_EQ(context.script().peers_asked(), 3u);
     EXPECT_EQ(names_asked(context), 0u);
 }
 

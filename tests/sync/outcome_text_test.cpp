@@ -146,7 +146,7 @@ TEST_F(OutcomeText, OfATransferHasTheClassToo) {
         std::array<char, 10> buffer;
         auto race = co_await when_any(socket.recv(buffer), never_.wait());
         EXPECT_EQ(what_ends([&] { std::ignore = race.get<0>().value(); }),
-                  "transfer_error recv: Connection reset by peer");
+                  "transfer_error recv (peer 127.0.0.1:7777): Connection reset by peer");
     });
 }
 

@@ -35,6 +35,7 @@ public:
     }
     /// Takes an open descriptor, which is the socket's to close from now on. If it throws, the descriptor is still the caller's; a
     /// unique_descriptor closes it then.
+    /// Cost:      a getpeername(2): error texts name the peer.
     void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
     void assign(const Protocol&, unique_descriptor descriptor) {
         basic_socket::assign(std::move(descriptor));
@@ -48,7 +49,7 @@ public:
         return basic_socket::local_endpoint<endpoint_type>(error);
     }
     /// The peer, also after it has reset the connection. IPv4 and IPv6: no system call for a socket that connect() or accept()
-    /// connected. Otherwise getpeername(2).
+    /// connected, or that was connected when assign() took it. Otherwise getpeername(2).
     [[nodiscard]] endpoint_type remote_endpoint() const {
         return basic_socket::remote_endpoint<endpoint_type>();
     }
