@@ -29,7 +29,7 @@ task_failure detail::describe_failure(std::exception_ptr exception, std::string_
                 text += " at " + place_of(failure.awaited_at);
             failure.text = text + ": " + what;
         } catch (const std::exception&) {
-            // No memory. The exception and the code are there without a text.
+            failure.text = {};  // no memory: the exception and the code are there without a text
         }
     };
     try {

@@ -175,6 +175,7 @@ environment& descriptor_use::foreign_environment() const {
 }
 
 descriptor_handle::descriptor_handle(descriptor_handle&& other) noexcept
+    // The other handle stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
     : context_(other.context_), record_(std::exchange(other.record_, nullptr)) {
     if (record_)
         record_->handle_ = this;
