@@ -45,7 +45,8 @@ std::size_t steady_timer::cancel() noexcept {
     affinity_.require_thread("steady_timer: cancelled, set anew or destroyed");
     std::size_t cancelled = 0;
     while (!waits_.empty())
-        cancelled += static_cast<sleep_operation&>(waits_.pop_front()).abort();
+        if (auto& wait = static_cast<sleep_operation&>(waits_.pop_front()); !affinity_.has_ended())
+            cancelled += wait.abort();
     return cancelled;
 }
 

@@ -85,6 +85,9 @@ private:
             std::unique_lock held(lock());
             while (io_context* context = owned_by_this_thread()) {
                 context->is_leaving_ = true;
+                // exit() was called in a task: no task of it goes on, and what they wait for or hold belongs to none.
+                if (context->is_running_.load(std::memory_order_relaxed))
+                    context->owner_record().id.store(0, std::memory_order_relaxed);
                 held.unlock();
                 context->disown();
                 held.lock();

@@ -142,7 +142,8 @@ void resolver_base::cancel() noexcept {
     while (waits_ && !waits_->waiting.empty()) {
         coil::detail::resolve_place& place = waits_->waiting.back();
         place.unlink();  // also where its turn comes anyway
-        place.waiter().abort();
+        if (!affinity_.has_ended())
+            place.waiter().abort();
     }
 }
 

@@ -5,7 +5,7 @@
 namespace coil::COIL_ABI {
 
 event::~event() {
-    if (waiting_.empty())
+    if (!is_in_use())
         return;
     affinity_.require_thread("event: destroyed");
     queued_operation::abandon_all(
@@ -20,12 +20,13 @@ void event::reset() noexcept {
 void event::set() noexcept {
     affinity_.require_thread("event: set()");
     set_ = true;
+    queued_operation::forget_orphans(waiting_, affinity_);
     while (!waiting_.empty())
         waiting_.pop_front().grant();
 }
 
 void event::wait_operation::await_suspend(std::coroutine_handle<> waiter) {
-    if (!enter(waiter, event_->affinity_, [this] { return !event_->waiting_.empty(); }))
+    if (!enter(waiter, event_->affinity_, [this] { return event_->is_in_use(); }))
         return;
     if (event_->set_)
         grant();

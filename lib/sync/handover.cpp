@@ -48,6 +48,7 @@ bool handover::expect(awaited& waiter) noexcept {
     COIL_ASSERT(!waiter_);
     waiter_ = &waiter;
     scheduler_ = &waiter.env().scheduler();
+    loop_ = affinity(*scheduler_);
     return change(idle, waiting);
 }
 
@@ -91,11 +92,15 @@ void handover::complete() noexcept {
 
     if (phase_of(next) == posting) {
         departures& here = departures::of(this);
-        scheduler_->post(*this);
-        // From here on this may be gone.
+        const bool is_seen = !is_orphaned();
+        if (is_seen)
+            scheduler_->post(*this);
+        // From here on this may be gone, if it was posted.
         state_.fetch_add(over - posting, std::memory_order_release);
         here.count.fetch_add(1);  // before notify_all looks whether anyone sleeps
         here.count.notify_all();
+        if (!is_seen)
+            release();
     } else if (next < reference) {
         discard();
     }

@@ -7,7 +7,8 @@
 namespace coil::COIL_ABI {
 
 mutex::~mutex() {
-    if (!locked_)
+    if (!locked_ ||
+        affinity_.has_ended())  // a task that holds it then is an orphan, as those that wait for it
         return;
     affinity_.require_thread("mutex: destroyed");
     queued_operation::abandon_all(
@@ -29,6 +30,7 @@ void mutex::release() noexcept {
 void mutex::hand_on() noexcept {
     COIL_ASSERT(locked_);
     holder_ = nullptr;
+    queued_operation::forget_orphans(waiting_, affinity_);
     if (waiting_.empty())
         locked_ = false;
     else
@@ -36,7 +38,7 @@ void mutex::hand_on() noexcept {
 }
 
 void mutex::lock_operation::await_suspend(std::coroutine_handle<> waiter) {
-    if (!enter(waiter, mutex_->affinity_, [this] { return mutex_->locked_; }))
+    if (!enter(waiter, mutex_->affinity_, [this] { return mutex_->is_in_use(); }))
         return;
     if (mutex_->acquire()) {
         grant();

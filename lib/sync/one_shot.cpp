@@ -10,7 +10,7 @@ void one_shot_state::close() noexcept {
         waits->owns_ = true;  // it is complete: the wait has its value
         return;
     }
-    if (waits)
+    if (waits && !is_orphaned())
         waits->give_up(error::operation_aborted);
     if (!promised)
         release();  // the completer's

@@ -5,7 +5,7 @@
 namespace coil::COIL_ABI {
 
 semaphore::~semaphore() {
-    if (waiting_.empty())
+    if (!is_in_use())
         return;
     affinity_.require_thread("semaphore: destroyed");
     queued_operation::abandon_all(
@@ -19,6 +19,7 @@ bool semaphore::try_acquire() noexcept {
 
 void semaphore::release(std::size_t count) noexcept {
     affinity_.require_thread("semaphore: release()");
+    queued_operation::forget_orphans(waiting_, affinity_);
     for (; count > 0 && !waiting_.empty(); --count)
         waiting_.pop_front().grant();
     available_ += count;

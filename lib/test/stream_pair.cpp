@@ -27,6 +27,21 @@ struct memory_pipe {
     bool is_ended = false;  // the sender will send no more
     bool is_deaf = false;   // the receiver will take no more
     bool is_reset = false;
+
+    // An orphan is never resumed: its context has ended and left its frame as it is.
+    void forget_orphans() noexcept {
+        if (owner.has_ended())
+            receiver = sender = nullptr;
+    }
+    [[nodiscard]] bool is_in_use() noexcept {
+        forget_orphans();
+        return receiver || sender;
+    }
+    // First in what may resume who waits here.
+    void begin(const char* call) noexcept {
+        owner.require_thread(call);
+        forget_orphans();
+    }
 };
 
 namespace {
@@ -63,8 +78,7 @@ memory_operation::~memory_operation() {
 }
 
 void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
-    if (pipe_ && !pipe_->owner.admits(env().scheduler(), [this] { return pipe_->receiver || pipe_->sender; }))
-        [[unlikely]]
+    if (pipe_ && !pipe_->owner.admits(env().scheduler(), [this] { return pipe_->is_in_use(); })) [[unlikely]]
         pipe_->owner.refuse(*this);
     suspend(waiter);
     waits_ = false;
@@ -174,8 +188,8 @@ memory_stream& memory_stream::operator=(memory_stream&& other) noexcept {
 void memory_stream::cancel() noexcept {
     if (!is_open())
         return;
-    for (const memory_pipe* each: {incoming_.get(), outgoing_.get()})
-        each->owner.require_thread("memory_stream: cancelled, closed or destroyed");
+    for (memory_pipe* each: {incoming_.get(), outgoing_.get()})
+        each->begin("memory_stream: cancelled, closed or destroyed");
     ++incoming_->receiver_cancels;
     ++outgoing_->sender_cancels;
     if (incoming_->receiver)
@@ -197,8 +211,8 @@ completed memory_stream::close() noexcept {
 completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
     if (!is_open())
         return completed("shutdown", std::make_error_code(std::errc::bad_file_descriptor));
-    for (const memory_pipe* each: {incoming_.get(), outgoing_.get()})
-        each->owner.require_thread("memory_stream: shutdown()");
+    for (memory_pipe* each: {incoming_.get(), outgoing_.get()})
+        each->begin("memory_stream: shutdown()");
     if (what != socket_base::shutdown_receive) {
         outgoing_->is_ended = true;
         if (outgoing_->sender)
@@ -220,7 +234,7 @@ void memory_stream::reset() noexcept {
     for (const auto& pipe: {incoming_, outgoing_}) {
         if (!pipe)
             continue;
-        pipe->owner.require_thread("memory_stream: reset()");
+        pipe->begin("memory_stream: reset()");
         pipe->is_reset = true;
         pipe->bytes.clear();
         if (pipe->receiver)

@@ -16,7 +16,9 @@ namespace coil::COIL_ABI {
 /// without a scheduler, as an `event` is, belongs to the scheduler of the task that awaits it first. Idle, it may change
 /// to another scheduler of the same thread, or when its scheduler or that one's thread has ended.
 ///
-/// Lifetime: it may outlive the scheduler: an object whose scheduler has ended is free again.
+/// Lifetime: it may outlive the scheduler: an object whose scheduler has ended is free again. Tasks that still wait for it
+///           then are orphans: exit() in a task, or a stuck operation, has left their frames as they are, and the object
+///           must neither resume nor report them.
 /// Cost:     a load and a compare, each.
 class affinity {
 public:
@@ -48,6 +50,9 @@ public:
         if (owner_)
             check_owner_or_throw(call);
     }
+
+    /// Whether it belonged to a scheduler that has ended, or that exit() in one of its tasks has given up.
+    [[nodiscard]] bool has_ended() const noexcept { return owner_ && !is_bound(); }
 
 private:
     [[nodiscard]] bool is_bound() const noexcept {

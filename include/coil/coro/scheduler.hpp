@@ -38,9 +38,10 @@ private:
 /// scheduler can still read the owner that it remembers (see `affinity`).
 struct scheduler_owner {
     std::atomic<const void*> thread{
-        nullptr};                       ///< null: none yet, or none any more; any may use the scheduler
-    std::atomic<std::uint64_t> id{0};   ///< of the scheduler that uses this now; 0: none does
-    std::atomic<int> thread_number{0};  ///< gettid(2) of `thread`, for messages
+        nullptr};  ///< null: none yet, or none any more; any may use the scheduler
+    std::atomic<std::uint64_t> id{
+        0};  ///< of the scheduler that uses this now; 0: none does, or exit() has ended it
+    std::atomic<int> thread_number{0};            ///< gettid(2) of `thread`, for messages
     std::atomic<const void*> scheduler{nullptr};  ///< for messages only
     scheduler_owner* next = nullptr;              ///< the next free one
 };

@@ -36,7 +36,11 @@ protected:
     explicit channel_base(std::size_t capacity) noexcept : capacity_(capacity) {}
     ~channel_base();
 
-    [[nodiscard]] bool is_in_use() const noexcept { return !senders_.empty() || !receivers_.empty(); }
+    [[nodiscard]] bool is_in_use() noexcept {
+        forget_orphans();
+        return !senders_.empty() || !receivers_.empty();
+    }
+    void forget_orphans() noexcept;
 
     affinity affinity_;
     queued_operation::line senders_;    // nobody, unless the channel is full
@@ -106,12 +110,14 @@ public:
     /// Sends if that needs no wait. False, with the message left as it was: the channel is full or closed.
     [[nodiscard]] bool try_send(T&& message) {
         affinity_.check_thread("channel::try_send");
+        forget_orphans();
         return !closed_ && put(message);
     }
     [[nodiscard]] bool try_send(const T& message)
         requires std::copy_constructible<T>
     {
         affinity_.check_thread("channel::try_send");
+        forget_orphans();
         return !closed_ && has_room() && try_send(T(message));
     }
 
@@ -273,6 +279,7 @@ auto channel<T>::receive() noexcept -> receive_description {
 template <class T>
 std::optional<T> channel<T>::try_receive() {
     affinity_.check_thread("channel::try_receive");
+    forget_orphans();
     std::optional<T> received;
     static_cast<void>(get(received));
     return received;

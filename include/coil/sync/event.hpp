@@ -44,6 +44,11 @@ public:
     wait_description wait() noexcept;
 
 private:
+    [[nodiscard]] bool is_in_use() noexcept {
+        queued_operation::forget_orphans(waiting_, affinity_);
+        return !waiting_.empty();
+    }
+
     queued_operation::line waiting_;
     affinity affinity_;
     bool set_ = false;
@@ -56,8 +61,8 @@ public:
     wait_operation(event& of, environment& task) noexcept : queued_operation(task), event_(&of) {}
 
     bool await_ready() noexcept {
-        return is_admitted(event_->affinity_, [this] { return !event_->waiting_.empty(); }) &&
-               event_->is_set() && may_complete_inline();
+        return is_admitted(event_->affinity_, [this] { return event_->is_in_use(); }) && event_->is_set() &&
+               may_complete_inline();
     }
     void await_suspend(std::coroutine_handle<> waiter);
     outcome<void> await_outcome() noexcept { return take(); }

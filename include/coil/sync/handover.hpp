@@ -7,6 +7,7 @@
 #include <atomic>
 #include <coroutine>
 
+#include <coil/coro/affinity.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/scheduler.hpp>
 
@@ -36,6 +37,8 @@ public:
     bool withdraw() noexcept;
     /// Nobody waits any more, whether or not it is complete. Last in every wait.
     void leave() noexcept;
+    /// Whether the loop of the one who waits has ended, and left the waiting frame as it is: it is never resumed.
+    [[nodiscard]] bool is_orphaned() const noexcept { return loop_.has_ended(); }
     /// Returns when it is complete, and nobody uses the scheduler any more. Holds the thread.
     void wait() noexcept;
 
@@ -73,6 +76,7 @@ private:
 
     std::atomic<unsigned> state_{2 * reference + idle};
     scheduler* scheduler_ = nullptr;  // while waiting or posting
+    affinity loop_;                   // whether that is still there
     awaited* waiter_ = nullptr;       // the waiting thread's own
 };
 

@@ -93,6 +93,10 @@ private:
     friend class mutex_lock;
 
     [[nodiscard]] bool acquire() noexcept { return !std::exchange(locked_, true); }
+    [[nodiscard]] bool is_in_use() noexcept {
+        queued_operation::forget_orphans(waiting_, affinity_);
+        return locked_;
+    }
     void release() noexcept;
     void hand_on() noexcept;
 
@@ -126,7 +130,7 @@ public:
     }
 
     bool await_ready() noexcept {
-        if (!is_admitted(mutex_->affinity_, [this] { return mutex_->locked_; }) || mutex_->is_locked() ||
+        if (!is_admitted(mutex_->affinity_, [this] { return mutex_->is_in_use(); }) || mutex_->is_locked() ||
             !may_complete_inline() || !mutex_->acquire())
             return false;
         grant();

@@ -44,6 +44,12 @@ public:
     /// `mistake` says what the caller did and the remedy.
     static void abandon_all(line& waiting, const char* mistake) noexcept;
 
+    /// Takes the orphans out of the line of `object`: no scheduler is left that resumes them.
+    static void forget_orphans(line& waiting, const affinity& object) noexcept {
+        while (object.has_ended() && !waiting.empty()) [[unlikely]]
+            waiting.pop_front();
+    }
+
 protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
     ~queued_operation() = default;

@@ -102,7 +102,10 @@ public:
     [[nodiscard]] std::size_t available() const noexcept { return available_; }
 
 private:
-    [[nodiscard]] bool is_in_use() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] bool is_in_use() noexcept {
+        queued_operation::forget_orphans(waiting_, affinity_);
+        return !waiting_.empty();
+    }
     [[nodiscard]] bool take() noexcept {
         if (available_ == 0)
             return false;
