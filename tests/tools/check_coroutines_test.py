@@ -150,6 +150,27 @@ task<> races() {
 }
 '''
 
+ALLOCATIONS = r'''
+task<> allocations() {
+    auto* a = new mutex_lock(co_await m.lock());  // finds: new-of-await
+    auto* b = new coil::mutex_lock{co_await m.lock()};  // finds: new-of-await
+    new (place) mutex_lock(co_await m.lock());  // finds: new-of-await
+    std::unique_ptr<box<int, 2>> c(new box<int, 2>(co_await boxes.take(1, 2)));  // finds: new-of-await
+    auto* d = new mutex_lock(pass(
+        co_await m.lock()));  // finds: new-of-await
+    auto named = co_await m.lock();
+    auto* e = new mutex_lock(std::move(named));
+    auto* f = new mutex_lock(std::move(co_await m.lock()));
+    auto* g = new pair(co_await m.lock(), 1);
+    auto h = std::make_unique<mutex_lock>(co_await m.lock());
+    auto* i = new server([]() -> task<> { auto lock = co_await m.lock(); });
+    co_await use(new int(1));
+    auto* j = new int[4];
+    co_await hello(new server);
+}
+void* operator new(std::size_t size) { return take(size); }
+'''
+
 LISTS = r'''
 task<> lists() {
     co_await sum({1, 2});  // finds: braced-list
