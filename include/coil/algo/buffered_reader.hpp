@@ -47,8 +47,8 @@ class filling_operation;
 /// Cancel:   operation_aborted, by a stop, a timeout or the stream's cancel(). What has arrived stays in the reader, and the
 ///           next read goes on with it. The same after every other error.
 /// Overlap:  one read at a time; a second is refused with error::operation_in_progress. Others may send on the stream meanwhile.
-/// Fairness: a read that finds what it wants in the buffer doesn't suspend, 63 times in a row. The 64th lets all others
-///           that are ready go first.
+/// Fairness: a read that finds what it wants in the buffer does not suspend, within the budget of 64 operations per resumption
+///           that all kinds of operations share. The next one lets all other tasks that are ready go first.
 /// Moves:    also with a read pending, if the stream can. Its end aborts a pending read. What a read function gives points to the
 ///           reader until its await begins: await it before the reader is moved or destroyed.
 /// Cost:     none of the stream's operations while the bytes are there, else mostly one. No allocation, but for the buffer.

@@ -47,7 +47,8 @@ class emptying_operation;
 /// Cancel:   operation_aborted, by a stop, a timeout or the stream's cancel(). What was sent is gone from the buffer and
 ///           the rest stays, so that a flush afterwards repeats no byte. The same after every other error.
 /// Overlap:  one write or flush at a time; a second is refused with error::operation_in_progress.
-/// Fairness: a write that fits doesn't suspend, 63 times in a row. The 64th lets all others that are ready go first.
+/// Fairness: a write that fits does not suspend, within the budget of 64 operations per resumption that all kinds of operations
+///           share. The next one lets all other tasks that are ready go first.
 /// Moves:    also with a write pending, if the stream can. Its end aborts a pending write. What write() gives points to the writer
 ///           until its await begins: await it before the writer is moved or destroyed.
 /// Cost:     a copy; or one of the stream's operations. No allocation, but for the buffer, at the first write.

@@ -23,7 +23,7 @@ class operation;
 class descriptor_handle;
 enum class lane : std::uint8_t;
 
-/// Something that a record owns and that fills it on its own account, as an acceptor's queue is filled.
+/// Something that a record owns and that fills it on its own account, as the queue of a recv_stream is filled.
 class descriptor_source {
 public:
     virtual ~descriptor_source() = default;

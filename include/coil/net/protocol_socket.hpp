@@ -59,8 +59,11 @@ public:
 
     /// connect(2). Opens the socket if it is closed.
     /// Completes: when connected, or refused. Errors: connection_refused, timed_out of the kernel, network_unreachable ...
-    /// Cancel:    operation_aborted. After any error the socket is closed, its other operations end with operation_aborted, and
-    ///            its options are gone; the next connect opens a new one.
+    /// Cancel:    operation_aborted.
+    /// After an error a socket of a protocol with connections is closed, its other operations end with operation_aborted, and its
+    ///            options are gone; the next connect opens a new one. It stays open after an error that says nothing about
+    ///            this attempt: already_connected, connection_already_in_progress, operation_in_progress, wrong_context, and
+    ///            operation_aborted in a scope that had been stopped before. A datagram socket stays open after every error.
     /// Cost:      one SQE, no allocation; socket(2) if it was closed.
     [[nodiscard("co_await it")]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
         const auto used = handle_.use();

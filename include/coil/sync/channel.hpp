@@ -70,7 +70,8 @@ private:
 ///           something is named first, and moved: `send(message{...})` would destroy it twice (docs/compilers.md).
 /// Threads:  one context.
 /// Lifetime: outlives its waiters: declare it ahead of the context on which they run. If it does not, a line on stderr
-///           says so and they end with operation_aborted (builds with assertions stop there). It doesn't move.
+///           says so and they end with operation_aborted (builds with assertions stop there). Every build stops where a
+///           message was handed over to a task that has not resumed. It doesn't move.
 ///           Messages that nobody received are destroyed with it.
 /// Cost:     waiters and their messages live in the waiting coroutine's frame. One block for the messages is allocated with
 ///           the channel; it grows for an unbounded one, and where more receivers than `capacity` are woken at a time.
