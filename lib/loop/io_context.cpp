@@ -390,6 +390,7 @@ void io_context::cancel(operation& asked) noexcept {
         (ask_to_cancel(asked) ? cancelling_ : cancels_).push_back(asked);
         break;
     case operation::state::idle:
+    case operation::state::stuck:
     case operation::state::done:
     case operation::state::taken: break;
     }
@@ -432,6 +433,10 @@ void io_context::collect_now() noexcept {
 
 // The kernel may write to the operation's memory until it has ended it: there is no giving up.
 void io_context::retire(operation& asked) noexcept {
+    if (asked.state_ == operation::state::stuck) {
+        give_up(asked);
+        return;
+    }
     cancel(asked);
     if (ring_->is_lost())
         abort_in_kernel();
@@ -443,11 +448,32 @@ void io_context::retire(operation& asked) noexcept {
             name_of(asked.answer_.flags), asked.descriptor_->number(), static_cast<long long>(limit.count()));
 }
 
+// A former ring has it: no cancel reaches it and no answer comes, so a wait would not end.
+void io_context::give_up(operation& asked) noexcept {
+    report_format(
+        "%s on descriptor %d is being destroyed, and the kernel has not let go of it since its thread "
+        "ended; it may still write into the buffers",
+        name_of(asked.answer_.flags), asked.descriptor_->number());
+    asked.unlink();
+    asked.answer_ = {-ECANCELED, 0};
+    asked.state_ = operation::state::done;
+    --asked.descriptor_->in_flight_;
+}
+
+std::size_t io_context::count_stuck(const descriptor& record) noexcept {
+    std::size_t count = 0;
+    for (operation* each = stuck_.empty() ? nullptr : &stuck_.front(); each; each = stuck_.next(*each))
+        count += each->descriptor_ == &record;
+    return count;
+}
+
 // Its operations belong to tasks, which wait for them: one that the kernel can't end does no harm when it is left alone.
+// What a former ring has not let go of was reported when its thread ended, and is not waited for.
 void io_context::retire(descriptor& record) noexcept {
     if (ring_->is_lost())
         abort_in_kernel();
-    const auto is_over = [&record] { return record.in_flight_ == 0; };
+    const std::size_t stuck = count_stuck(record);
+    const auto is_over = [&] { return record.in_flight_ == stuck; };
     if (is_over() || enter_until(is_over, now() + patience))
         return;
     for_each_listed(record, [&record](const operation& asked) {
@@ -461,8 +487,6 @@ void io_context::retire(descriptor& record) noexcept {
 // Other operations' answers met on the way are kept. Returns false if the deadline passed first.
 template <class IsOver>
 bool io_context::enter_until(const IsOver& is_over, time_point deadline) noexcept {
-    if (!ring_->is_enabled())
-        adopt("io_context::run");
     require_thread("socket: closed or destroyed, with an operation pending,");
     do {
         submit_deferred();

@@ -221,7 +221,7 @@ void descriptor::submit_next(operation*& ahead, lane which) noexcept {
 }
 
 void operation::retire() noexcept {
-    if (state_ == state::submitted)
+    if (state_ == state::submitted || state_ == state::stuck)
         descriptor_->context().retire(*this);
 }
 

@@ -213,17 +213,26 @@ void io_context::disown() noexcept {
     if (has_let_go) {
         abort_in_kernel();
     } else {
-        // The kernel may still write into the buffers: these operations never end, and their frames stay. Their cancels went with
-        // the ring, and are not repeated on the next one.
-        is_stuck_ = true;
         report_in_flight();
-        for (auto* cancelled: {&cancels_, &cancelling_}) {
-            while (!cancelled->empty()) {
-                operation& asked = cancelled->pop_front();
-                asked.descriptor_->in_kernel_.push_back(asked);
-            }
-        }
+        leave_stuck();
     }
+}
+
+// The kernel may still write into the buffers: these operations never end, and their frames stay. No later ring knows
+// them, so no later owner waits for them, cancels them, or ends them.
+void io_context::leave_stuck() noexcept {
+    is_stuck_ = true;
+    const auto leave = [this](intrusive_list<operation>& operations) {
+        while (!operations.empty()) {
+            operation& asked = operations.pop_front();
+            asked.state_ = operation::state::stuck;
+            stuck_.push_back(asked);
+            --in_kernel_;
+        }
+    };
+    descriptors_->for_each([&](descriptor& record) { leave(record.in_kernel_); });
+    leave(cancels_);
+    leave(cancelling_);
 }
 
 // Cancels everything, and collects until the kernel has nothing of ours.
@@ -284,18 +293,18 @@ io_context::~io_context() {
     // In a child of fork(2): its thread was settling it in the parent, and its lists may be half changed. The frames stay.
     const bool was_leaving = is_leaving_;
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
-    if (!is_stuck_ && owned && is_mine() && !ring_->is_lost())
+    if (owned && is_mine() && !ring_->is_lost())
         settle(deadline - patience / 2);
     // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done. So can the owner
     // when the kernel does not let it enter.
-    bool quiet = !is_stuck_ && ring_->close(owned && in_kernel_ > 0, deadline);
+    const bool has_let_go = ring_->close(owned && in_kernel_ > 0, deadline);
+    const bool is_at_rest = !was_running && !was_leaving;
+    const bool quiet = has_let_go && !is_stuck_ && is_at_rest;
     owner_.store(nullptr, std::memory_order_relaxed);
     settling_ = true;
-    if (was_running || was_leaving)
-        quiet = false;
-    else if (quiet)
+    if (quiet)
         abort_in_kernel();
-    else if (!is_stuck_)
+    else if (!has_let_go && is_at_rest)
         report_in_flight();
 
     // What is abandoned may post again, from its destructors.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <array>
 #include <chrono>
+#include <coroutine>
 #include <future>
 #include <optional>
 #include <thread>
@@ -180,15 +181,77 @@ TEST(LeaveThreadDeathTest, FramesStayIfBuffersAreInUse) {
                 "1 operations did not end.*\n.*recv on descriptor 1000\n$");
 }
 
+/// Runs the context on a thread whose ring the kernel does not let go of, and lets it go on with the next one.
+void leave_stuck(scripted_context& context) {
+    on_another_thread([&] {
+        context.poll();
+        context.script().lose_cancels(1'000'000, -EALREADY);
+        context.script().never_let_go();
+    });
+    context.script().lose_cancels(0);
+    context.script().never_let_go(false);
+}
+
+// The end of a second thread ended what the ring of the first one still wrote for, and its own ring was never closed.
+TEST(LeaveThreadDeathTest, StuckFramesStayAfterASecondThread) {
+    const auto story = [] {
+        scripted_context context;
+        auto socket = context.connected_socket();
+        auto other = context.connected_socket();
+        auto stuck = co_spawn(context.io(), receive_from(socket));
+        leave_stuck(context);
+        EXPECT_EQ(context.script().rings_closed(), 1u);
+        auto receiver = co_spawn(context.io(), receive_from(other));
+        const auto start = context.io().now();
+        on_another_thread([&] { context.poll(); });
+        EXPECT_EQ(context.io().now(), start);  // no second wait for what is stuck
+        context.poll();
+        EXPECT_TRUE(receiver.done());
+        EXPECT_FALSE(stuck.done());
+        EXPECT_EQ(context.script().rings_closed(), 2u);
+        auto& script = context.script();
+        context.destroy();
+        EXPECT_EQ(script.rings_closed(), 3u);
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    };
+    EXPECT_EXIT(story(), testing::ExitedWithCode(0),
+                "1 operations did not end.*\n.*recv on descriptor 1000\n$");
+}
+
+// It made the closing thread the owner, and waited 2 s for an answer that could not come.
+TEST(LeaveThreadDeathTest, StuckSocketIsClosedWithoutAWait) {
+    const auto story = [] {
+        scripted_context context;
+        context.script().allow_close_in_flight();
+        auto socket = context.connected_socket();
+        auto stuck = co_spawn(context.io(), receive_from(socket));
+        leave_stuck(context);
+        const auto start = context.io().now();
+        const auto enters = context.script().enters();
+        static_cast<void>(socket.close());
+        EXPECT_EQ(context.io().now(), start);
+        EXPECT_EQ(context.script().enters(), enters);
+        on_another_thread([&] { context.poll(); });  // throws where another thread is the owner
+        context.destroy();
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    };
+    EXPECT_EXIT(story(), testing::ExitedWithCode(0),
+                "1 operations did not end.*\n.*recv on descriptor 1000\n$");
+}
+
 /// A coroutine that is no task, and so may await before a context runs.
 struct plain_coroutine {
     struct promise_type {
-        plain_coroutine get_return_object() noexcept { return {}; }
+        plain_coroutine get_return_object() noexcept {
+            return {std::coroutine_handle<promise_type>::from_promise(*this)};
+        }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
         void return_void() noexcept {}
         void unhandled_exception() noexcept { ADD_FAILURE() << "an exception left the coroutine"; }
     };
+
+    std::coroutine_handle<> frame;
 };
 
 plain_coroutine receive_before_run(tcp::socket& socket, std::error_code& result) {
@@ -212,6 +275,23 @@ TEST(LeaveThread, ClosingBeforeTheFirstRunDoesNotAdopt) {
     });
     EXPECT_EQ(closed, error::operation_aborted);
     EXPECT_FALSE(received);
+}
+
+// Its destructor waited without an end for an answer that could not come.
+TEST(LeaveThreadDeathTest, StuckOperationIsReportedOnceIfDestroyed) {
+    const auto story = [] {
+        scripted_context context;
+        auto socket = context.connected_socket();
+        std::error_code result;
+        const plain_coroutine receiver = receive_before_run(socket, result);
+        leave_stuck(context);
+        receiver.frame.destroy();
+        static_cast<void>(socket.close());
+        context.destroy();
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    };
+    EXPECT_EXIT(story(), testing::ExitedWithCode(0),
+                "recv on descriptor 1000\n.*recv on descriptor 1000 is being destroyed[^\n]*\n$");
 }
 
 }  // namespace

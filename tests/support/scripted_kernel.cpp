@@ -236,6 +236,7 @@ bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     if (during_tear_down_)
         during_tear_down_();
     forget();
+    ++rings_closed_;
     std::memset(&memory, 0, sizeof memory);
     return lets_go_ || !operations;
 }

@@ -182,7 +182,8 @@ public:
     [[nodiscard]] std::size_t asked_directly() const { return asked_directly_; }
 
     /// When the ring is closed with operations in flight it is not seen to let go of them.
-    void never_let_go() { lets_go_ = false; }
+    void never_let_go(bool never = true) { lets_go_ = !never; }
+    [[nodiscard]] unsigned rings_closed() const { return rings_closed_; }
 
     /// Of all calls and submissions the n-th fails, counted from 0. Cancels aren't counted: they can't fail.
     void fail_at(std::size_t n, int error) { fail_at_ = n, fail_with_ = error; }
@@ -412,6 +413,7 @@ private:
     int sigpipe_holders_ = 0;
     bool attended_ = false;
     bool lets_go_ = true;
+    unsigned rings_closed_ = 0;
 };
 
 }  // namespace coil::ring

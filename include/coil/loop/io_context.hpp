@@ -317,6 +317,10 @@ private:
     void abort_in_kernel() noexcept;
     void report_in_flight() noexcept;
     void report_by_default(const task_failure& failure) noexcept;
+    void leave_stuck() noexcept;
+    void part_from_frames() noexcept;
+    void give_up(operation& asked) noexcept;
+    [[nodiscard]] std::size_t count_stuck(const descriptor& record) noexcept;
     void report_lost(const std::exception_ptr& exception) noexcept;
     void report_untaken() noexcept;
     void install(owned<error_handler> handler) noexcept;
@@ -351,6 +355,7 @@ private:
     intrusive_list<operation> paused_;    // their next step waits for a timer
     intrusive_list<operation> cancelling_;  // the kernel was asked to cancel them, and has not ended them yet
     time_point cancel_retry_at_ = time_point::max();  // when the cancels of these are repeated, at the latest
+    intrusive_list<operation> stuck_;     // a former ring has not let go of them
     std::chrono::milliseconds cancel_pause_{1};       // until then, the next time
     time_point wake_retry_at_ = time_point::max();    // when a poll for wakes that was refused is armed again
     std::chrono::milliseconds wake_pause_{1};

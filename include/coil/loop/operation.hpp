@@ -169,7 +169,8 @@ private:
     friend class descriptor;
     friend class retry_timer;
 
-    enum class state : std::uint8_t { idle, waiting, deferred, paused, submitted, done, taken };
+    /// `stuck`: a former ring of the context has it, and has not let go of it.
+    enum class state : std::uint8_t { idle, waiting, deferred, paused, submitted, stuck, done, taken };
 
     void complete() noexcept;
     void leave_lane() noexcept;
