@@ -43,7 +43,7 @@ constexpr const char* chunk_released = "chunk: destroyed or reset";
 
 /// Ahead of the bytes of a chunk that has left its pool.
 struct alignas(16) block_header {
-    io_context* holder;  // counts the block; null once it was detached
+    buffer_pool* holder;  // counts the block; null once it was detached
     std::uint32_t capacity;
 
     [[nodiscard]] std::size_t size() const noexcept { return sizeof(block_header) + capacity; }
@@ -53,7 +53,7 @@ block_header& header_of(std::byte* bytes) noexcept {
     return *reinterpret_cast<block_header*>(bytes - sizeof(block_header));
 }
 
-std::byte* make_block(void* memory, io_context* holder, std::size_t capacity) noexcept {
+std::byte* make_block(void* memory, buffer_pool* holder, std::size_t capacity) noexcept {
     auto* header = new (memory) block_header{holder, static_cast<std::uint32_t>(capacity)};
     if (holder)
         holder->hold(header->size());
@@ -61,10 +61,8 @@ std::byte* make_block(void* memory, io_context* holder, std::size_t capacity) no
 }
 
 void release_holder(block_header& header) noexcept {
-    if (io_context* holder = std::exchange(header.holder, nullptr)) {
-        holder->require_thread(chunk_released);
+    if (buffer_pool* holder = std::exchange(header.holder, nullptr))
         holder->hold_no_longer(header.size());
-    }
 }
 
 // The largest block that small pieces are collected in.
@@ -101,9 +99,9 @@ void chunk::remove_prefix(std::size_t n) noexcept {
 }
 
 void chunk::detach() {
-    const io_context* context = pool_ ? pool_->context_ : data_ ? header_of(data_ - place_).holder : nullptr;
-    if (context)
-        context->check_thread("chunk::detach");
+    const buffer_pool* pool = pool_ ? pool_ : data_ ? header_of(data_ - place_).holder : nullptr;
+    if (pool && pool->context_)
+        pool->context_->check_thread("chunk::detach");
     if (pool_)
         move_to(make_block(::operator new(sizeof(block_header) + size_), nullptr, size_));
     else if (data_)
@@ -228,7 +226,7 @@ void buffer_pool::move_out(chunk& taken, std::size_t capacity) noexcept {
     void* memory = ::operator new(sizeof(block_header) + capacity, std::nothrow);
     if (!memory)
         return;
-    taken.move_to(make_block(memory, context_, capacity));
+    taken.move_to(make_block(memory, this, capacity));
     ++counts_.copied;
 }
 
@@ -282,7 +280,18 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
     return true;
 }
 
+void buffer_pool::hold(std::size_t bytes) noexcept { context_->hold(bytes); }
+
+void buffer_pool::hold_no_longer(std::size_t bytes) noexcept {
+    if (!context_) [[unlikely]]
+        return;
+    context_->require_thread(chunk_released);
+    context_->hold_no_longer(bytes);
+}
+
 void buffer_pool::release(std::uint32_t number) noexcept {
+    if (!context_) [[unlikely]]
+        return;
     context_->require_thread(chunk_released);
     entry& left = entries_[number];
     if (--left.chunks > 0)

@@ -20,11 +20,15 @@ root_task::root_task(const spawn_place& place, std::coroutine_handle<> frame) no
 }
 
 root_task::~root_task() {
-    if (joiner_)
-        joiner_->task_ = nullptr;
-    if (handle_)
-        handle_->task_ = nullptr;
+    part();
     context().task_gone(*this);
+}
+
+void root_task::part() noexcept {
+    if (joiner_)
+        std::exchange(joiner_, nullptr)->task_ = nullptr;
+    if (handle_)
+        std::exchange(handle_, nullptr)->task_ = nullptr;
 }
 
 void root_task::finish() noexcept {

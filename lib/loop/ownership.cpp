@@ -330,9 +330,11 @@ io_context::~io_context() {
     });
     self_.life()->end();
     if (!quiet) {
+        part_from_frames();
         static_cast<void>(descriptors_.release());
         for (auto& each: pools_)
-            static_cast<void>(each.release());
+            if (buffer_pool* left = each.release())
+                left->context_ended();
         static_cast<void>(ring_.release());
         return;
     }
@@ -340,6 +342,17 @@ io_context::~io_context() {
     COIL_PRECONDITION(
         work_ == 0,
         "io_context: destroyed while coroutines that are no tasks wait on it; let them end before");
+}
+
+// The frames of the tasks stay. What refers to them from elsewhere may be used or destroyed later, and must not lead to the
+// context.
+void io_context::part_from_frames() noexcept {
+    for (root_task* each = newest_; each; each = each->older_)
+        each->part();
+    descriptors_->for_each([](descriptor& record) {
+        if (record.source_)
+            record.source_->part();
+    });
 }
 
 void io_context::report_in_flight() noexcept {

@@ -234,6 +234,11 @@ void recv_queue::ended(std::int32_t result) noexcept {
         go_on(result == -ENOBUFS);
 }
 
+void recv_queue::part() noexcept {
+    while (!streams_.empty())
+        streams_.pop_front();
+}
+
 void recv_queue::close() noexcept {
     closed_ = true;
     if (is_starving())

@@ -62,6 +62,7 @@ public:
     void close() noexcept override;
     void cancel() noexcept override {}  // this is one of the record's operations, and is cancelled with them
     [[nodiscard]] bool keeps_bytes() noexcept override;
+    void part() noexcept override;
 
 private:
     // The filler: an operation that nobody awaits.

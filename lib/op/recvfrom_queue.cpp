@@ -337,6 +337,11 @@ void recvfrom_queue::finish_streams() noexcept {
     }
 }
 
+void recvfrom_queue::part() noexcept {
+    while (!streams_.empty())
+        streams_.pop_front();
+}
+
 void recvfrom_queue::close() noexcept {
     closed_ = true;
     starving_.unlink();

@@ -78,6 +78,7 @@ public:
     [[nodiscard]] copied copy(mutable_buffers into, bool peek) noexcept;
 
     void close() noexcept override;
+    void part() noexcept override;
     void cancel() noexcept override {
     }  // the filler is one of the record's operations, and is cancelled with them
     void interrupt() noexcept override;

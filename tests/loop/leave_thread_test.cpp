@@ -6,10 +6,12 @@
 #include <future>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include <unistd.h>
 
 #include <coil/io/sleep.hpp>
+#include <coil/loop/buffer_pool.hpp>
 
 #include "support/child.hpp"
 #include "support/scripted_context.hpp"
@@ -237,6 +239,60 @@ TEST(LeaveThreadDeathTest, StuckSocketIsClosedWithoutAWait) {
     };
     EXPECT_EXIT(story(), testing::ExitedWithCode(0),
                 "1 operations did not end.*\n.*recv on descriptor 1000\n$");
+}
+
+// A task may have called exit(), or the kernel may still write: then the frames stay, and the pools with them. What
+// refers to them from elsewhere led to the context that was gone.
+TEST(LeaveThreadDeathTest, HandlesAndChunksOutliveFramesThatStay) {
+    const auto story = [] {
+        chunk pooled, copied;
+        scripted_context context({.pool_size = 1 << 20});
+        context.script().know_no_incremental_buffers();
+        auto socket = context.connected_socket();
+        auto fed = context.connected_socket();
+        auto streaming = context.connected_socket();
+        std::optional<recv_stream> stream = streaming.recv_stream();
+        auto feeder = context.spawn([&]() -> task<> {
+            buffer_pool& pool = context.io().pool();
+            std::vector<chunk> hoarded;
+            for (bool is_copied = false; !is_copied && hoarded.size() < pool.size() / pool.entry_size();) {
+                context.answer_next("x");
+                hoarded.push_back(co_await fed.recv(pool));
+                is_copied = buffer_pool::is_copy(hoarded.back());
+            }
+            pooled = std::move(hoarded.front());
+            copied = std::move(hoarded.back());
+        });
+        auto reader = context.spawn([&]() -> task<> {
+            co_await feeder.join();
+            static_cast<void>(co_await as_tuple(stream->next()));
+        });
+        context.poll();
+        auto stuck = co_spawn(context.io(), receive_from(socket));
+        context.poll();
+        EXPECT_TRUE(buffer_pool::is_copy(copied));
+        EXPECT_FALSE(buffer_pool::is_copy(pooled));
+        context.script().lose_cancels(1'000'000, -EALREADY);
+        context.script().never_let_go();
+        context.destroy();
+        EXPECT_FALSE(stuck);
+        EXPECT_TRUE(stuck.done());
+        stuck.request_stop();
+        stuck.detach();
+        feeder.detach();
+        reader.detach();
+        EXPECT_EQ(pooled.text(), "x");
+        pooled.detach();
+        EXPECT_EQ(pooled.text(), "x");
+        copied.detach();
+        EXPECT_EQ(copied.text(), "x");
+        pooled.reset();
+        copied.reset();
+        stream.reset();
+        static_cast<void>(socket.close());
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    };
+    EXPECT_EXIT(story(), testing::ExitedWithCode(0), "operations did not end");
 }
 
 /// A coroutine that is no task, and so may await before a context runs.

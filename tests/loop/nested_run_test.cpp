@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -202,6 +203,25 @@ TEST(NestedRunDeathTest, ExitInATaskLeavesTheFrames) {
             },
             detached);
         context.run();
+    };
+    EXPECT_EXIT(leave(), testing::ExitedWithCode(7), "^$");
+}
+
+// A static handle led to the context that exit() had destroyed.
+TEST(NestedRunDeathTest, ExitInATaskDetachesStaticHandles) {
+    const auto leave = [] {
+        std::atexit([] { ::_exit(7); });
+        static std::optional<join_handle<void>> waiting;
+        static std::unique_ptr<io_context> context = std::make_unique<io_context>();
+        waiting.emplace(co_spawn(*context, []() -> task<> { co_await sleep_for(1h); }));
+        co_spawn(
+            *context,
+            []() -> task<> {
+                co_await sleep_for(1ms);
+                std::exit(0);
+            },
+            detached);
+        context->run();
     };
     EXPECT_EXIT(leave(), testing::ExitedWithCode(7), "^$");
 }

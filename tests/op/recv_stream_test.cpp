@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -1031,6 +1032,31 @@ TEST_P(BulkStream, ThatStarvesAsksForALargeEntryAfterAFullOne) {
         context_.then([&] { context_.answer(IORING_OP_RECV, std::string(100'000, 'y')); });
         EXPECT_EQ(co_await reading.join(), 16u * 1024 + 100'000);
         EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
+    });
+}
+
+// A chunk of a pool ended the program with words; one that was copied out changed the count of its bytes in silence.
+TEST_P(HeldBytes, BelongToTheThreadOfTheirContext) {
+    const auto story = [&](void (*give_back)(chunk&)) {
+        chunk copied;
+        tell([&]() -> task<> {
+            auto socket = context_.connected_socket();
+            co_await hoard(socket);
+            context_.answer_next("hello");
+            copied = co_await socket.recv(context_.io().pool());
+            EXPECT_TRUE(buffer_pool::is_copy(copied));
+        });
+        std::thread([&] { give_back(copied); }).join();
+    };
+    const char* words = "chunk: destroyed or reset on another thread than that of its io_context";
+    EXPECT_DEATH(story([](chunk& copied) { copied.reset(); }), words);
+    tell([&]() -> task<> {
+        auto socket = context_.connected_socket();
+        co_await hoard(socket);
+        context_.answer_next("hello");
+        chunk own = co_await socket.recv(context_.io().pool());
+        own.detach();
+        std::thread([&] { own.reset(); }).join();
     });
 }
 

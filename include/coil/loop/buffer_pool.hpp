@@ -100,6 +100,11 @@ public:
 
     /// The ring is a new one: it must be told of the buffers.
     void reopen();
+    /// The context has ended, and this pool stays, as the kernel may have it: what is given back from now on is dropped.
+    void context_ended() noexcept { context_ = nullptr; }
+    /// Counts the bytes of a chunk that has left this pool.
+    void hold(std::size_t bytes) noexcept;
+    void hold_no_longer(std::size_t bytes) noexcept;
 
     struct counters {
         unsigned long long copied = 0;   ///< chunks that were copied, as the pool was low
@@ -161,7 +166,7 @@ private:
     }
     [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
 
-    io_context* context_;
+    io_context* context_;  // null once it has ended
     std::uint16_t group_ = pool_group::streams;
     std::unique_ptr<ring::buffer_ring> ring_;
     std::unique_ptr<mapping> memory_;

@@ -55,6 +55,8 @@ public:
     /// After its end, from the loop: gives the result to who waits, or reports and destroys itself.
     void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
+    /// The context ends, and this frame stays: handles and joins of it stand for no task from now on.
+    void part() noexcept;
 
 protected:
     root_task(const spawn_place& place, std::coroutine_handle<> frame) noexcept;

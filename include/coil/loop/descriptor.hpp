@@ -40,6 +40,8 @@ public:
     virtual void reader_left() noexcept {}
     /// Asks for no more, and says whether it has bytes that nobody has read.
     [[nodiscard]] virtual bool keeps_bytes() noexcept { return false; }
+    /// The context ends, and this stays: handles that refer to it refer to nothing from now on.
+    virtual void part() noexcept {}
 };
 
 /// What a context knows of one open descriptor: its number, and who does what with it now. It lives in a table of the
