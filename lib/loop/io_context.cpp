@@ -581,7 +581,8 @@ buffer_pool& io_context::pool() {
     return *made;
 }
 
-buffer_pool* io_context::bulk_pool() noexcept {
+buffer_pool* io_context::bulk_pool() {
+    check_thread("io_context::bulk_pool");
     auto& made = pools_[pool_group::bulk];
     if (std::exchange(bulk_pool_wanted_, true))
         return made.get();

@@ -163,7 +163,7 @@ void recv_queue::learn_from(const buffer_pool& from, std::size_t size) noexcept 
     if (is_bulk() != from_bulk_ || from_reserve_)
         return;  // it ends already, to go on with the other pool
     const bool needs_large_ones =
-        from_bulk_ ? size > record().context().pool().entry_size()
+        from_bulk_ ? size > record().context().made_pool(pool_group::streams).entry_size()
                    : size == from.entry_size() && has_more_than(size) && record().context().bulk_pool();
     if (needs_large_ones)
         bulk_left_ = small_ones_max;

@@ -80,7 +80,7 @@ private:
     /// What it receives into; it waits there for room. Does not throw: the constructor has made the pool, and is_bulk()
     /// implies that there is a bulk pool.
     [[nodiscard]] buffer_pool& pool() const noexcept {
-        return from_bulk_ ? *record().context().bulk_pool() : record().context().pool();
+        return record().context().made_pool(from_bulk_ ? pool_group::bulk : pool_group::streams);
     }
 
     [[nodiscard]] buffer_pool& source_of_buffers() const noexcept {

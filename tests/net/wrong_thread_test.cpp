@@ -205,6 +205,8 @@ const call throwing_calls[] = {
      "channel::try_receive"},
     {"RecvStream", [](owned_objects& of) { static_cast<void>(of.dying->recv_stream()); }, "recv_stream"},
     {"Pool", [](owned_objects& of) { static_cast<void>(of.context.io().pool()); }, "io_context::pool"},
+    {"BulkPool", [](owned_objects& of) { static_cast<void>(of.context.io().bulk_pool()); },
+     "io_context::bulk_pool"},
     {"DatagramPool", [](owned_objects& of) { static_cast<void>(of.context.io().datagram_pool()); },
      "io_context::datagram_pool"},
     {"GroupStart", [](owned_objects& of) { of.group->start(nothing()); }, "task_group::start"},

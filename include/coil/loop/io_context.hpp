@@ -139,10 +139,12 @@ public:
     [[nodiscard]] buffer_pool& datagram_pool(bool trains = false);
     /// A second one, a quarter of its size, for streams that bring more at a time than an entry of pool() takes. There is
     /// none where those entries are large (since 6.12), or no memory is left.
-    [[nodiscard]] buffer_pool* bulk_pool() noexcept;
+    [[nodiscard]] buffer_pool* bulk_pool();
     /// Small entries for streams that have waited for one of pool() too long. What comes into them is copied out when it
     /// arrives, so they never run out. Made with pool().
     [[nodiscard]] buffer_pool& reserve_pool() noexcept { return *pools_[pools_count - 1]; }
+    /// A pool that exists, by its `pool_group`, without the check of the thread: for operations, on their loop.
+    [[nodiscard]] buffer_pool& made_pool(std::uint16_t group) const noexcept { return *pools_[group]; }
 
     /// The monotonic clock of all deadlines.
     [[nodiscard]] time_point now() const noexcept;
@@ -315,12 +317,12 @@ private:
     void disown() noexcept;
     bool settle(time_point deadline) noexcept;
     void abort_in_kernel() noexcept;
-    void report_in_flight() noexcept;
-    void report_by_default(const task_failure& failure) noexcept;
     void leave_stuck() noexcept;
     void part_from_frames() noexcept;
     void give_up(operation& asked) noexcept;
     [[nodiscard]] std::size_t count_stuck(const descriptor& record) noexcept;
+    void report_in_flight() noexcept;
+    void report_by_default(const task_failure& failure) noexcept;
     void report_lost(const std::exception_ptr& exception) noexcept;
     void report_untaken() noexcept;
     void install(owned<error_handler> handler) noexcept;
@@ -353,9 +355,9 @@ private:
     intrusive_list<operation> deferred_;  // found no slot
     intrusive_list<operation> cancels_;   // to be cancelled, found no slot
     intrusive_list<operation> paused_;    // their next step waits for a timer
+    intrusive_list<operation> stuck_;     // a former ring has not let go of them
     intrusive_list<operation> cancelling_;  // the kernel was asked to cancel them, and has not ended them yet
     time_point cancel_retry_at_ = time_point::max();  // when the cancels of these are repeated, at the latest
-    intrusive_list<operation> stuck_;     // a former ring has not let go of them
     std::chrono::milliseconds cancel_pause_{1};       // until then, the next time
     time_point wake_retry_at_ = time_point::max();    // when a poll for wakes that was refused is armed again
     std::chrono::milliseconds wake_pause_{1};
