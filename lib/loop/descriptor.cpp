@@ -109,9 +109,11 @@ void descriptor::reset_number() noexcept {
     if (!is_open())
         return;
     retire_operations();
-    source_.reset();
-    COIL_ASSERT(in_flight_ == 0);
+    if (in_flight_ == 0)
+        source_.reset();
     close_number();
+    if (in_flight_ > 0)
+        handle_->leave();  // the kernel did not end them: the record stays with them
 }
 
 void descriptor::tell_watchers() noexcept {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -285,6 +287,39 @@ TEST(Connect, ThatFailsEndsAStreamAsACloseDoes) {
 }
 
 // The kernel connects to the loopback address then.
+// An assertion said that the kernel ends every operation.
+TEST(ConnectDeathTest, LeavesTheRecordWhoseOperationsDoNotEnd) {
+    const auto story = [] {
+        scripted_context context;
+        context.script().allow_close_in_flight();
+        tcp::socket socket(context, {tcp::v4(), 0});
+        std::optional<std::error_code> received;
+        context
+            .spawn([&]() -> task<> {
+                std::array<char, 10> buffer{};
+                received = (co_await as_tuple(socket.recv(buffer))).error();
+            })
+            .detach();
+        context.run([&]() -> task<> {
+            co_await yield();
+            context.script().lose_cancels(1'000'000, -EALREADY);
+            context.answer_next(-ECONNREFUSED);
+            EXPECT_EQ((co_await as_tuple(socket.connect(server))).error(), std::errc::connection_refused);
+            EXPECT_FALSE(socket.is_open());
+            EXPECT_FALSE(received);
+            context.answer_next(0);
+            co_await socket.connect(server);
+            EXPECT_EQ(socket.remote_endpoint(), server);
+            context.then([&] { context.answer(IORING_OP_RECV, "late"); });
+        });
+        EXPECT_TRUE(received);
+        socket.close();
+        context.destroy();
+        std::_Exit(testing::Test::HasFailure() ? 1 : 0);
+    };
+    EXPECT_EXIT(story(), testing::ExitedWithCode(0), "is being closed, and the kernel has not ended recv");
+}
+
 TEST(Connect, ToAnUnspecifiedAddressAsksWhoThePeerIs) {
     scripted_context context;
     for (const char* address: {"0.0.0.0", "::", "::ffff:0.0.0.0"}) {

@@ -87,7 +87,8 @@ public:
     /// socket(2), and what every socket of coil gets: an IPv6 socket is dual-stack, whatever the sysctl net.ipv6.bindv6only says.
     /// Returns a negative errno if it fails; then nothing is open.
     [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
-    /// Closes the number under the record's handle: ends all operations first, as a close does. The record can be opened anew.
+    /// Closes the number under the record's handle: ends all operations first, as a close does. The handle can be opened
+    /// anew: with this record, or with another one where the kernel has not let go of an operation.
     void reset_number() noexcept;
 
     /// Stores the peer's address if it is one of IPv4 or IPv6. For other families every query asks the kernel.
@@ -224,6 +225,7 @@ public:
     }
 
 private:
+    friend class descriptor;
     friend class io_context;
     friend class descriptor_table;
 
