@@ -5,15 +5,9 @@
 #include <coil/base/assert.hpp>
 
 #include "base/back_off.hpp"
+#include "coro/this_thread.hpp"
 
 namespace coil::COIL_ABI {
-namespace {
-
-// Its address is the thread's name.
-thread_local const char this_thread{};
-
-}  // namespace
-
 inplace_stop_source::~inplace_stop_source() {
     COIL_PRECONDITION(
         !callbacks_,
@@ -42,7 +36,7 @@ bool inplace_stop_source::request_stop() noexcept {
         unlock(requested);
         return false;
     }
-    notifier_ = &this_thread;
+    notifier_ = this_thread();
     while (callbacks_) {
         inplace_stop_callback_base& callback = *callbacks_;
         callbacks_ = callback.next_;
@@ -89,7 +83,7 @@ void inplace_stop_source::remove(inplace_stop_callback_base& callback) const noe
         unlock(state);
         return;
     }
-    const bool is_notifier = notifier_ == &this_thread;
+    const bool is_notifier = notifier_ == this_thread();
     unlock(state);
     if (is_notifier) {
         if (callback.destroyed_)

@@ -19,7 +19,8 @@ namespace detail {
 ///
 /// Memory:  visitors_ = 2 * (threads inside) + (1 once the context has ended)
 /// Fork:    in a child, visitors_ begins at 0: the threads that were inside are the parent's
-/// Threads: any, except context() and end(), which are for the context's thread.
+/// Threads: enter(), leave(), add_reference() and release() are for any thread, context() for the context's thread or inside
+///          a visit, end() for the thread that destroys the context.
 class context_life {
 public:
     explicit context_life(io_context& context);

@@ -11,7 +11,7 @@ namespace coil::COIL_ABI {
 /// Owns an open descriptor that belongs to no context, such as one that another process has passed: close(2)s it when it is
 /// destroyed. To send and receive with it, give it to a socket's assign().
 ///
-///     unique_descriptor log(::open("log", O_WRONLY | O_CLOEXEC));
+///     unique_descriptor passed(receive_descriptor());
 ///     socket.assign(tcp::v4(), std::move(passed));
 class unique_descriptor {
 public:

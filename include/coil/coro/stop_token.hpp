@@ -27,7 +27,7 @@ class inplace_stop_callback;
 ///     co_await coil::stop_when(serve(), source.get_token());
 ///
 /// Threads:  any, for all of it.
-/// Lifetime: outlives its tokens' use and its callbacks (asserted).
+/// Lifetime: outlives its tokens' use and its callbacks (checked).
 /// Cost:     no allocation; asking whether a stop was requested is one plain load.
 class inplace_stop_source {
 public:
