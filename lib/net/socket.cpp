@@ -144,14 +144,30 @@ socklen_t basic_socket::get_remote(void* address, socklen_t room, std::error_cod
 }
 
 void basic_socket::set_option(int level, int name, const void* value, std::size_t size) {
-    check(is_open() ? context().kernel().setsockopt(handle_.number(), level, name, value,
-                                                    static_cast<unsigned>(size))
-                    : -EBADF,
-          "setsockopt", [&] { return text_of_option(level, name); });
+    const auto set = [&](const void* to, std::size_t bytes) {
+        return is_open() ? context().kernel().setsockopt(handle_.number(), level, name, to,
+                                                         static_cast<unsigned>(bytes))
+                         : -EBADF;
+    };
+    const auto text = [&] { return text_of_option(level, name); };
+    if (level == IPPROTO_UDP && name == UDP_GRO && is_open()) {
+        // With trains the receives go another way: if that cannot be had, the option is as before.
+        handle_.check_thread("setsockopt");
+        int before = 0;
+        unsigned room = sizeof before;
+        static_cast<void>(context().kernel().getsockopt(handle_.number(), level, name, &before, &room));
+        check(set(value, size), "setsockopt", text);
+        try {
+            op::recvfrom_queue::of(handle_.record()).look_for_trains();
+        } catch (...) {
+            static_cast<void>(set(&before, sizeof before));
+            throw;
+        }
+        return;
+    }
+    check(set(value, size), "setsockopt", text);
     if (level == SOL_SOCKET && name == SO_LINGER)
         handle_.record().set_may_linger();
-    if (level == IPPROTO_UDP && name == UDP_GRO)
-        op::recvfrom_queue::of(handle_.record()).look_for_trains();
 }
 
 // fcntl(2).

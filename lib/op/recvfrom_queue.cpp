@@ -82,16 +82,20 @@ void recvfrom_queue::begin(recvfrom_stream& stream) {
     add(stream);
 }
 
-// An older kernel, which doesn't know the option, sends no trains.
+// An older kernel, which doesn't know the option, sends no trains. Nothing changes if the pool cannot be made.
 void recvfrom_queue::look_for_trains() {
-    int trains = 0;
-    unsigned size = sizeof trains;
-    trains_ =
-        record_.context().kernel().getsockopt(record_.number(), IPPROTO_UDP, UDP_GRO, &trains, &size) >= 0 &&
-        trains != 0;
-    buffer_pool* chosen = &record_.context().datagram_pool(trains_);
-    if (std::exchange(pool_, chosen) != chosen)
-        filler_.stop();
+    int option = 0;
+    unsigned size = sizeof option;
+    const bool trains =
+        record_.context().kernel().getsockopt(record_.number(), IPPROTO_UDP, UDP_GRO, &option, &size) >= 0 &&
+        option != 0;
+    buffer_pool* chosen = &record_.context().datagram_pool(trains);
+    trains_ = trains;
+    if (std::exchange(pool_, chosen) == chosen)
+        return;
+    filler_.stop();
+    starving_.unlink();  // it asks the new pool
+    go_on();
 }
 
 void recvfrom_queue::stream_gone() noexcept {

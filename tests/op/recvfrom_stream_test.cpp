@@ -9,9 +9,12 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -1004,6 +1007,75 @@ TEST_F(RecvfromStreamOfASmallPool, LetsAPollAskAfterAStarvedWait) {
         auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer, message_flags::dont_wait));
         EXPECT_EQ(ec, std::errc::resource_unavailable_try_again);
     });
+}
+
+TEST_F(RecvfromStreamOfASmallPool, AsksItsNewPoolWhenItStarves) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        auto stream = socket.recvfrom_stream();
+        std::vector<datagram> kept;
+        for (int i = 0; i < 3; ++i) {
+            arrive({reply(std::string(50'000, 'x')).last()});
+            kept.push_back(*co_await stream.next());
+        }
+        auto waiting = co_spawn(context_.io(), text_of_next(stream));
+        co_await yield();
+        EXPECT_TRUE(script().in_flight(IORING_OP_RECVMSG).empty());
+        const time_point begin = context_.io().now();
+        socket.set_option(udp::receive_offload(true));
+        arrive({"hello"});
+        EXPECT_EQ(co_await waiting.join(), "hello");
+        EXPECT_EQ(script().latest().buf_group, 2);
+        EXPECT_EQ(context_.io().now(), begin);
+    });
+}
+
+TEST_F(RecvfromStream, RefusesOffloadOnAnotherThread) {
+    tell([&]() -> task<> {
+        auto socket = context_.datagram_socket();
+        std::error_code refusal;
+        std::thread([&] {
+            try {
+                socket.set_option(udp::receive_offload(true));
+            } catch (const std::system_error& failure) {
+                refusal = failure.code();
+            }
+        }).join();
+        EXPECT_EQ(refusal, error::wrong_thread);
+        EXPECT_FALSE(script().descriptor(socket.native_handle()).options.contains({IPPROTO_UDP, UDP_GRO}));
+        co_return;
+    });
+}
+
+TEST(RecvfromStreamFailing, LeavesTheSocketUsable) {
+    const std::vector<std::function<void(udp::socket&)>> set_ups{
+        [](udp::socket& socket) { socket.set_option(udp::receive_offload(true)); },
+        [](udp::socket& socket) {
+            static_cast<void>(socket.recvfrom_stream());
+            socket.set_option(udp::receive_offload(true));
+        },
+        [](udp::socket& socket) { static_cast<void>(socket.recvfrom_stream()); }};
+    for (const auto& set_up: set_ups) {
+        std::size_t failed = 0;
+        fail_at_every_step(ENOMEM, [&](scripted_context& context) {
+            auto socket = context.datagram_socket();
+            try {
+                set_up(socket);
+            } catch (const std::system_error&) {
+                ++failed;
+                const auto& options = context.script().descriptor(socket.native_handle()).options;
+                const auto option = options.find({IPPROTO_UDP, UDP_GRO});
+                EXPECT_TRUE(option == options.end() || option->second == std::string(4, '\0'));
+            }
+            context.run([&]() -> task<> {
+                std::array<char, 10> buffer{};
+                context.answer_next(reply("hello").from(somebody));
+                auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer));
+                EXPECT_TRUE(ec || got.size == 5);
+            });
+        });
+        EXPECT_GT(failed, 0u);
+    }
 }
 
 TEST(RecvfromStreamFailing, AtEveryStepFailsCleanly) {
