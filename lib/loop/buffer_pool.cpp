@@ -213,7 +213,7 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
 
 bool buffer_pool::wants_out(const chunk& taken) const noexcept {
     return group_ == pool_group::reserve || is_spare(taken.place_) ||
-           (is_low() && taken.size_ <= little && context_->may_hold_more());
+           (is_low() && taken.size_ <= little && context_->may_hold_more(is_for_datagrams()));
 }
 
 void buffer_pool::relieve(chunk& taken) noexcept {
@@ -280,13 +280,13 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
     return true;
 }
 
-void buffer_pool::hold(std::size_t bytes) noexcept { context_->hold(bytes); }
+void buffer_pool::hold(std::size_t bytes) noexcept { context_->hold(bytes, is_for_datagrams()); }
 
 void buffer_pool::hold_no_longer(std::size_t bytes) noexcept {
     if (!context_) [[unlikely]]
         return;
     context_->require_thread(chunk_released);
-    context_->hold_no_longer(bytes);
+    context_->hold_no_longer(bytes, is_for_datagrams());
 }
 
 void buffer_pool::release(std::uint32_t number) noexcept {

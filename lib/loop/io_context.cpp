@@ -642,7 +642,7 @@ io_context::counters io_context::metrics() const {
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();
     now.busy_max = nanoseconds_of(busy_max_, first_tick_, first_time_);
-    now.held = held_;
+    now.held = held();
     for (const auto& each: pools_) {
         if (!each)
             continue;

@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint8_t small_ones_max = 8;
 // Chunks that lie unread before tiny ones are collected in blocks.
 constexpr std::size_t chunks_max = 8;
-// Unread bytes of a stream, once they are copied out because the pool is low.
+// Unread bytes of a stream that are copied out because the pool is low.
 constexpr std::size_t copied_ahead_max = 16 * 1024;
 // An empty list keeps its memory up to this size.
 constexpr std::size_t kept_places_max = 32;
@@ -211,9 +211,9 @@ bool recv_queue::has_enough() noexcept {
     if (is_empty())
         return false;
     const io_context& context = record().context();
-    if (size_ >= context.ahead_max() || !context.may_hold_more())
+    if (size_ >= context.ahead_max() || !context.may_hold_more(false))
         return true;
-    return size_ >= copied_ahead_max && buffer_pool::is_copy(last());
+    return size_ >= copied_ahead_max && pool().is_low() && buffer_pool::is_copy(last());
 }
 
 // The filler has nothing more to say. Its bytes, if any, have arrived before.

@@ -278,11 +278,18 @@ void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_
         add(std::move(entry), found->from, found->truncated);
     }
     serve();
-    if (ahead_ >= std::min(record_.context().chosen().ahead_max, pool.size() / 4) &&
-        !filler_.was_cancelled()) {
+    if (has_enough(pool) && !filler_.was_cancelled()) {
         record_.context().count_ahead_stop();
         filler_.stop();
     }
+}
+
+// Whether the kernel keeps the rest: for what one socket may hold, or for what all of them may.
+bool recvfrom_queue::has_enough(const buffer_pool& pool) const noexcept {
+    const io_context& context = record_.context();
+    if (ahead_ >= std::min(context.chosen().ahead_max, pool.size() / 4))
+        return true;
+    return !is_empty() && (pool.is_lending() || !context.may_hold_more(true));
 }
 
 void recvfrom_queue::add(chunk bytes, const ip::endpoint& from, bool truncated) noexcept {

@@ -124,6 +124,7 @@ private:
     };
 
     void arrived(chunk entry, const datagram_layout& layout, buffer_pool& pool) noexcept;
+    [[nodiscard]] bool has_enough(const buffer_pool& pool) const noexcept;
     void add(chunk bytes, const ip::endpoint& from, bool truncated) noexcept;
     void drop_first() noexcept;
     void insert(arrival returned) noexcept;

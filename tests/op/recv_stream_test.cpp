@@ -817,6 +817,17 @@ TEST_P(HeldBytes, AreBoundedForEachStream) {
     });
 }
 
+TEST_P(HeldBytes, MayBeAheadMaxWhereThePoolIsNotLow) {
+    tell([&]() -> task<> {
+        co_await connect(2);
+        for (int i = 0; i < 250; ++i)
+            co_await send_to_all(std::string(100, 'x'));  // by turns, so that no two lie one behind the other
+        EXPECT_GE(held(), 2u * 250 * 90);
+        EXPECT_EQ(context_.io().metrics().ahead_stops, 0u);
+        EXPECT_EQ(script().in_flight(IORING_OP_RECV).size(), 2u);
+    });
+}
+
 // Five hundred peers that send and never read had a server of 64 MiB killed: each was good for 277 KB.
 TEST_P(HeldBytes, AreBoundedForAllStreamsTogether) {
     constexpr std::size_t peers = 100;

@@ -5,6 +5,7 @@
 #include <coil/algo/timeout.hpp>
 #include <coil/io/sleep.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -1044,6 +1045,95 @@ TEST_F(RecvfromStream, RefusesOffloadOnAnotherThread) {
         EXPECT_EQ(refusal, error::wrong_thread);
         EXPECT_FALSE(script().descriptor(socket.native_handle()).options.contains({IPPROTO_UDP, UDP_GRO}));
         co_return;
+    });
+}
+
+/// A pool of 64 entries, four of which are kept back, and little memory beside it.
+class HeldDatagrams : public RecvfromStream {
+public:
+    HeldDatagrams() : RecvfromStream({.pool_size = 4 << 20, .held_max = 64 << 10, .datagram_max = 60'000}) {}
+
+protected:
+    /// Sockets whose streams ask the kernel, and each of which has room for datagrams.
+    task<> connect(std::size_t count) {
+        sockets_.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            sockets_.push_back(context_.datagram_socket());
+            streams_.push_back(sockets_.back().recvfrom_stream());
+            arrive_at_all("first");
+            EXPECT_EQ(co_await text_of_next(streams_.back()), "first");
+        }
+    }
+    /// Keeps datagrams of one socket, so many that less than a quarter of the entries, or none, is free.
+    task<> hoard(std::size_t count) {
+        hoarder_.emplace(context_.datagram_socket());
+        auto stream = hoarder_->recvfrom_stream();
+        while (hoarded_.size() < count) {
+            arrive({std::string(50'000, 'x')});
+            hoarded_.push_back(*co_await stream.next());
+        }
+    }
+    /// On each socket that asks, when the loop would block.
+    void arrive_at_all(std::string text, int times = 1) {
+        context_.then([this, text = std::move(text), times] {
+            for (int i = 0; i < times; ++i)
+                for (const auto& each: script().in_flight(IORING_OP_RECVMSG))
+                    script().answer(each, text);
+        });
+    }
+    /// More arrives everywhere than the readers, slow ones, take.
+    task<> flood() {
+        for (int round = 0; round < 30; ++round) {
+            arrive_at_all(std::string(4000, 'x'), 3);
+            co_await sleep_for(std::chrono::milliseconds(2));
+            held_max_ = std::max(held_max_, context_.io().metrics().held);
+            for (auto& each: streams_)
+                static_cast<void>(co_await as_tuple(timeout(each.next(), std::chrono::microseconds(10))));
+        }
+    }
+    unsigned long long held_max_ = 0;  // during the flood
+    std::optional<udp::socket> hoarder_;
+    std::vector<datagram> hoarded_;
+    std::vector<udp::socket> sockets_;
+    std::vector<recvfrom_stream> streams_;
+};
+
+TEST_F(HeldDatagrams, AreBoundedWhereThePoolIsLow) {
+    tell([&]() -> task<> {
+        co_await hoard(50);
+        co_await connect(20);
+        co_await flood();
+        EXPECT_GE(held_max_, 50u << 10);
+        EXPECT_LE(held_max_, (64u << 10) + 20 * 4100);
+    });
+}
+
+TEST_F(HeldDatagrams, AreBoundedWhereThePoolIsUsedUp) {
+    tell([&]() -> task<> {
+        co_await hoard(60);
+        co_await connect(20);
+        co_await flood();
+        EXPECT_GT(held_max_, 0u);
+        EXPECT_LE(held_max_, 20 * 2 * 4100u);
+    });
+}
+
+TEST_F(HeldDatagrams, LeaveStreamsTheirBudget) {
+    tell([&]() -> task<> {
+        co_await hoard(50);
+        co_await connect(20);
+        auto socket = context_.connected_socket();
+        auto stream = socket.recv_stream();
+        context_.then([this] { context_.answer(IORING_OP_RECV, "first"); });
+        EXPECT_EQ((co_await stream.next())->text(), "first");
+        co_await flood();
+        EXPECT_GE(held_max_, 50u << 10);
+        for (int i = 0; i < 3; ++i) {
+            CO_ASSERT_FALSE(script().in_flight(IORING_OP_RECV).empty());
+            context_.then([this] { context_.answer(IORING_OP_RECV, "unread"); });
+            co_await sleep_for(std::chrono::microseconds(1));
+        }
+        EXPECT_FALSE(script().in_flight(IORING_OP_RECV).empty());
     });
 }
 

@@ -52,7 +52,8 @@ inline constexpr std::uint16_t count = 5;
 /// holds at most one such piece for each stream that has a reader.
 ///
 /// Datagrams have pools of their own, in which each takes a whole entry: filled bit by bit, an entry would end in the middle of
-/// one. These keep a few entries back instead of a reserve.
+/// one. These keep a few entries back instead of a reserve. Their copies count apart, up to `held_max` as well: from then on, and
+/// while those few are used, a socket with an unread datagram gets no more.
 class buffer_pool {
 public:
     /// For streams.
@@ -77,6 +78,10 @@ public:
     [[nodiscard]] bool has_room() const noexcept { return free_ > 0; }
     /// Called with each answer that names a buffer, in the order of the answers: the bytes, where the kernel has put them.
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
+    /// Whether it is low: what is little is copied out.
+    [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
+    /// Whether no entry has come back for a while, and the entries that are kept back are used: all is copied out.
+    [[nodiscard]] bool is_lending() const noexcept { return lending_; }
     /// Copies the bytes out, if the pool is low.
     void relieve(chunk& taken) noexcept;
     /// `next` is to lie unread behind `last`. True: it has become a part of that. False: it is a chunk of its own; if the pool
@@ -154,7 +159,6 @@ private:
         return !starved_.empty() || !asked_in_vain_.empty();
     }
     void lend() noexcept;
-    [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
     [[nodiscard]] bool is_for_datagrams() const noexcept {
         return group_ == pool_group::datagrams || group_ == pool_group::trains;
     }

@@ -74,7 +74,8 @@ public:
             256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
         std::size_t held_max =
             16 << 20;  ///< bytes that all streams together hold beside the pool: from then on each gets one
-                       ///< small piece at a time, and an unread byte stops it
+                       ///< small piece at a time, and an unread byte stops it. The same again for all
+                       ///< `recvfrom_stream`s, of which an unread datagram stops each
         std::size_t datagram_max =
             2048;  ///< bytes of the largest datagram that a `recvfrom_stream` receives whole
         bool spin =
@@ -234,10 +235,13 @@ public:
     /// Bytes that a stream may hold unread.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
     /// Counts the memory of chunks that were copied out of a pool, until they are destroyed or detached.
-    void hold(std::size_t bytes) noexcept { held_ += bytes; }
-    void hold_no_longer(std::size_t bytes) noexcept { held_ -= bytes; }
-    [[nodiscard]] std::size_t held() const noexcept { return held_; }
-    [[nodiscard]] bool may_hold_more() const noexcept { return held_ < options_.held_max; }
+    /// Streams and datagrams have a budget each: a flood of datagrams does not slow the streams down.
+    void hold(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] += bytes; }
+    void hold_no_longer(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] -= bytes; }
+    [[nodiscard]] std::size_t held() const noexcept { return held_[0] + held_[1]; }
+    [[nodiscard]] bool may_hold_more(bool datagrams) const noexcept {
+        return held_[datagrams] < options_.held_max;
+    }
     /// A pool has nothing left for the kernel: those who starve are to be served.
     void pool_is_exhausted() noexcept { is_pool_exhausted_ = true; }
     /// Shares buffers with the kernel. Throws what it says.
@@ -344,7 +348,7 @@ private:
     unsigned sent_directly_ = 0;                                 // in this iteration
     owned<ring::ring> ring_;
     static constexpr std::size_t pools_count = 5;
-    std::size_t held_ = 0;
+    std::size_t held_[2] = {};               // of streams, of datagrams
     owned<buffer_pool> pools_[pools_count];  // by group; what records have received is in them
     owned<descriptor_table> descriptors_;
     inbox inbox_;
