@@ -11,7 +11,7 @@
 // expect: co_await socket.send(coil::segments(buffer, 10), FLAGS(buffer.size()))
 // expect: co_await socket.recv(coil::mutable_buffers(buffers), FLAGS(buffer.size()))
 // expect: co_await socket.send(coil::const_buffers(constants), FLAGS(buffer.size()))
-// first: a_size_belongs_into_the_buffer
+// first: write_coil_buffer_p_n_or_message_flags_peek
 
 #include <array>
 #include <span>

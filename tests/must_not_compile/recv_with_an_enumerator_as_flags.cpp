@@ -6,7 +6,7 @@
 // expect: co_await socket.send("x", FLAGS(MSG_DONTWAIT))
 // expect: co_await datagrams.recvfrom(buffer, FLAGS(MSG_PEEK))
 // expect: co_await datagrams.sendto(buffer, to, FLAGS(MSG_DONTWAIT))
-// first: a_size_belongs_into_the_buffer_as_coil_buffer_p_n_and_flags_are_message_flags_peek
+// first: write_coil_buffer_p_n_or_message_flags_peek
 
 #include <array>
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// first: a_size_belongs_into_the_buffer
+// first: write_coil_buffer_p_n_or_message_flags_peek
 
 #include <coil/coro/task.hpp>
 #include <coil/net/tcp.hpp>

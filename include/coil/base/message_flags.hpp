@@ -13,7 +13,7 @@ namespace coil::COIL_ABI {
 namespace detail {
 
 // The compiler prints this name in the first line of its error. A number may be meant as a size or as flags.
-struct a_size_belongs_into_the_buffer_as_coil_buffer_p_n_and_flags_are_message_flags_peek {};
+struct write_coil_buffer_p_n_or_message_flags_peek {};
 
 }  // namespace detail
 
@@ -39,13 +39,9 @@ public:
     constexpr message_flags() noexcept = default;
     constexpr explicit message_flags(int kernel) noexcept : kernel_(kernel) {}
     template <std::integral Size>
-    message_flags(Size,
-                  detail::a_size_belongs_into_the_buffer_as_coil_buffer_p_n_and_flags_are_message_flags_peek =
-                      {}) = delete;
+    message_flags(Size, detail::write_coil_buffer_p_n_or_message_flags_peek = {}) = delete;
     // For the enumerators MSG_...; message_flags(MSG_EOR) prefers the promotion to int.
-    message_flags(long long,
-                  detail::a_size_belongs_into_the_buffer_as_coil_buffer_p_n_and_flags_are_message_flags_peek =
-                      {}) = delete;
+    message_flags(long long, detail::write_coil_buffer_p_n_or_message_flags_peek = {}) = delete;
 
     /// The kernel's number.
     [[nodiscard]] constexpr int value() const noexcept { return kernel_; }
