@@ -73,7 +73,7 @@ public:
 
     /// Identifies the line of execution: equal in a spawned task and in its scopes (timeout, stop_when, shield). A branch of a
     /// race and a child of a group are lines of their own. To compare, never to dereference.
-    [[nodiscard]] const void* line() const noexcept { return innermost_task_; }
+    [[nodiscard]] const void* line() const noexcept { return static_cast<const void*>(innermost_task_); }
 
 private:
     friend class awaited;
