@@ -202,7 +202,8 @@ TEST_F(RecvfromStream, AnErrorComesAfterTheDatagramsAndOnce) {
             ADD_FAILURE() << "no error";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), error::connection_refused);
-            EXPECT_NE(std::string(failure.what()).find("recvfrom (peer "), std::string::npos) << failure.what();
+            EXPECT_NE(std::string(failure.what()).find("recvfrom (peer "), std::string::npos)
+                << failure.what();
         }
         arrive({"three"});
         EXPECT_EQ(co_await text_of_next(stream), "three");
