@@ -130,7 +130,7 @@ TEST_F(Wait, ThatFailsSaysWhatItWas) {
             ADD_FAILURE() << "nothing was thrown";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), std::errc::not_enough_memory);
-            EXPECT_EQ(std::string(failure.what()).find("wait: "), 0u) << failure.what();
+            EXPECT_EQ(std::string(failure.what()).find("wait (peer "), 0u) << failure.what();
         }
     });
 }
