@@ -96,6 +96,7 @@ TEST(Visitor, DoesNotHoldUpAChildOfFork) {
                      });
 }
 
+#if !defined(__SANITIZE_THREAD__)  // it loses count of the threads of a child that starts some
 // A context that was never run is the child's own: it waited there without end for the thread of the parent.
 TEST(Visitor, UnrunContextDoesNotHoldUpAChildOfFork) {
     using visit = std::function<void(io_context&, work_guard&)>;
@@ -124,6 +125,7 @@ TEST(Visitor, UnrunContextDoesNotHoldUpAChildOfFork) {
         other.join();
     }
 }
+#endif
 
 TEST(Visitor, StopEndsBeforeItsContext) {
     held_visit story;

@@ -22,6 +22,11 @@
 #include "ring/uring_kernel.hpp"
 #include "support/scripted_kernel.hpp"
 
+#if defined(__SANITIZE_THREAD__)
+// Some tests fork a process that has threads, and their child starts threads of its own.
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+#endif
+
 namespace {
 
 // A frame that was written to after its end is found at the end of the test that did it.
