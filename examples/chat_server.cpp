@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // A chat over TCP, a line at a time: `nc 127.0.0.1 7777`, say your name, and talk. Each client has a channel of its own,
-// so that a slow one holds nobody up: if too much waits for it, it is put out. So is a client that says nothing for an hour.
+// so that a slow client does not block the others. A client is disconnected if its channel is full, or after an idle hour.
 
 #include <chrono>
 #include <csignal>

@@ -9,7 +9,7 @@
 namespace coil::COIL_ABI {
 
 /// Anonymous memory from mmap(2), and its one owner: it is zeroed, starts on a page, and is unmapped by the
-/// destructor. For smaller memory that nobody shares with the kernel, use the heap.
+/// destructor. Use the heap for smaller memory that is not shared with the kernel.
 ///
 /// Threads: one, like any object; bytes_mapped() any.
 class mapping {

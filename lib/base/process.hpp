@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Which process this is, counted along its line: a child of fork(2) has a number that its parent has not.
+/// A number of this process that differs from those of its parent and of all further ancestors by fork(2).
 /// For objects that own threads: a child has none of its parent's. vfork(2) and a bare clone(2) are not
 /// counted.
 ///

@@ -28,7 +28,7 @@ std::coroutine_handle<> sleep_operation::run() noexcept {
     return wake();
 }
 
-// Of a context that has ended the clock is the real one: no task waits for this timer any more.
+// If the context has ended, this reads the real clock: no task waits for this timer any more.
 time_point steady_timer::now() const noexcept {
     const io_context* context = context_.get();
     return context ? context->now() : std::chrono::steady_clock::now();

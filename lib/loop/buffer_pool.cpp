@@ -318,8 +318,8 @@ void buffer_pool::wait_for_room(node& starved, bool asked_in_vain) noexcept {
     context_->arm(patience_, context_->now() + patience_time);
 }
 
-// How many of those who starve may ask the kernel now: hardly more than will find something, since an ask in vain costs as
-// much as one that is answered.
+// The number of starving streams that may submit a receive now: about as many as there are free entries, because a receive
+// that gets ENOBUFS costs as much as one that succeeds.
 std::size_t buffer_pool::room_for_asks() const noexcept {
     if (has_room() || !lending_ || is_for_datagrams())
         return free_ * (incremental_ ? asks_per_entry_ : 1);
@@ -344,8 +344,8 @@ bool buffer_pool::serve_starved() noexcept {
     return is_exhausted_;
 }
 
-// Streams that have not asked in vain may have nothing to receive, and an ask that finds nothing takes no entry. So all of them
-// ask; the ones that get ENOBUFS are in the other list from then on, and ask again only as entries become free.
+// Streams that did not get ENOBUFS may have no data, and a receive without data takes no entry: all of them submit one. A
+// stream that gets ENOBUFS moves to the other list, and submits again only as entries become free.
 void buffer_pool::look_after_starved() noexcept {
     serve_starved();
     while (asked_in_vain_.empty() && !starved_.empty() && room_for_asks() > 0)

@@ -140,9 +140,8 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
 
 }  // namespace detail
 
-// Of a named outcome, a binding is the value itself: one that can only be moved stays where it is. A
-// structured binding of a temporary can't reach value(): it drops the exception, also because g++ 15 and 16
-// may skip the temporary's destructor.
+// A structured binding of a named outcome refers to its value, and does not move it. A structured binding of a
+// temporary can't reach value(), so it drops the exception: g++ 15 and 16 may skip the temporary's destructor.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0)

@@ -31,7 +31,7 @@ public:
     [[nodiscard]] bool admits(const scheduler& task, IsInUse&& is_in_use) noexcept {
         return id_ == task.id() || take_over(task, is_in_use());
     }
-    /// The same of an object that always belongs to the scheduler that it was made with.
+    /// Whether a task of `task` may await an object that never changes its scheduler.
     [[nodiscard]] bool admits(const scheduler& task) noexcept {
         return id_ == task.id() || take_over(task, true);
     }
@@ -45,7 +45,7 @@ public:
             check_owner(call);
     }
 
-    /// The same for functions that can throw: error::wrong_thread. `call` is the function: "channel::try_send".
+    /// Throws error::wrong_thread if the calling thread may not use the object. `call` names the function: "channel::try_send".
     void check_thread(const char* call) const {
         if (owner_)
             check_owner_or_throw(call);

@@ -57,8 +57,8 @@ private:
 ///
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
-/// Of a task it gives the error of a `std::system_error`; other exceptions pass. The outcome, kept whole,
-/// also has the exception: its value() throws that, text and all. Results that own something are better
+/// A task's `std::system_error` is returned as its code; other exceptions leave the await. The outcome also has
+/// the exception: its value() throws that, with its text. Results that own something are better
 /// bound to a name first (`auto r = co_await ...; auto& [ec, peer] = r;`), for some compilers' sake.
 template <class D>
     requires description<D>

@@ -174,7 +174,7 @@ public:
         : branch_base(seed.owner, seed.index), inner_(std::forward<D>(seed.what).operation_in(scope())) {}
 
     [[nodiscard]] outcome_type& result() noexcept { return *outcome_; }
-    /// The same with the text of its failure, for whoever gets the outcome.
+    /// The outcome, with an exception that has the failure's text.
     [[nodiscard]] outcome_type& named_result() noexcept {
         detail::name_failure(*outcome_, inner_);
         return *outcome_;

@@ -269,7 +269,7 @@ consteval bool check_start() {
     return false;
 }
 
-/// The same of the body of a group.
+/// Checks the body of a group, and says what to write if it does not fit.
 template <class F>
 consteval bool check_body() {
     static_assert(
