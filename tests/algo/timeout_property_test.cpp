@@ -21,7 +21,11 @@
 namespace coil::test {
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t batches = 20;  // TSan is too slow for all of them, and there is only one thread
+#else
 constexpr std::size_t batches = 100;  // a script remembers all that it was asked
+#endif
 constexpr std::size_t races = 5'000;  // of each kind, in a batch
 
 class score {

@@ -316,7 +316,7 @@ TEST(WrongThread, AllowsAnyThreadBeforeTheFirstRun) {
 class WrongContext : public testing::Test {
 protected:
     template <class Await>
-    void expect_refusal(Await await, std::string what = "") {
+    void expect_refusal(Await await, const std::string& what = "") {
         here.run([&]() -> task<> {
             try {
                 co_await await();

@@ -84,7 +84,8 @@ void run(coil::io_context& context) {
 }  // namespace
 
 int main() {
-    expect_allocations(1, "planted", [] { std::string planted(100, 'x'); });
+    // Called as a function: a compiler may drop a pair of new and delete expressions.
+    expect_allocations(1, "planted", [] { ::operator delete(::operator new(100)); });
     coil::io_context context;
     run(context);
     return failures == 0 ? 0 : 1;

@@ -58,6 +58,8 @@ std::string what_ends(const std::function<void()>& attempt) {
     return "nothing";
 }
 
+auto never() { return sleep_for(24h); }
+
 class OutcomeText : public testing::Test {
 protected:
     /// An outcome that tells of `what`, out of everything that makes one.
@@ -74,14 +76,14 @@ protected:
         check("timeout", in_time);
         auto stoppable = co_await as_tuple(stop_when(make(), source_.get_token()));
         check("stop_when", stoppable);
-        auto any = co_await when_any(make(), never_.wait());
+        auto any = co_await when_any(make(), never());
         check("when_any", any.template get<0>());
         std::error_code ec;
-        auto redirected = co_await when_any(redirect_error(make(), ec), never_.wait());
+        auto redirected = co_await when_any(redirect_error(make(), ec), never());
         check("redirect_error", redirected.template get<0>());
         auto first = co_await as_tuple(first_success(make(), make()));
         check("first_success", first);
-        auto all = co_await as_tuple(when_all(make(), never_.wait()));
+        auto all = co_await as_tuple(when_all(make(), never()));
         check("when_all", all);
         auto each = co_await when_all(as_tuple(make()), yield());
         check("as_tuple in when_all", std::get<0>(each));
@@ -95,9 +97,6 @@ protected:
     scripted_context context_;
     inplace_stop_source source_;
     channel<int> empty_{1};
-    struct {
-        auto wait() { return sleep_for(24h); }
-    } never_;
 };
 
 TEST_F(OutcomeText, OfATaskIsItsException) {
@@ -133,7 +132,7 @@ TEST_F(OutcomeText, OfATasksOperationNamesItAndItsPeer) {
         co_await socket.connect(peer);
     };
     context_.run([&]() -> task<> {
-        auto first = co_await when_any(serve(), never_.wait());
+        auto first = co_await when_any(serve(), never());
         EXPECT_EQ(what_ends([&] { first.get<0>().value(); }),
                   "system_error connect to 192.0.2.1:80: Connection refused");
     });
@@ -144,7 +143,7 @@ TEST_F(OutcomeText, OfATransferHasTheClassToo) {
     context_.script().answer_every(IORING_OP_RECV, -ECONNRESET);
     context_.run([&]() -> task<> {
         std::array<char, 10> buffer;
-        auto race = co_await when_any(socket.recv(buffer), never_.wait());
+        auto race = co_await when_any(socket.recv(buffer), never());
         EXPECT_EQ(what_ends([&] { std::ignore = race.get<0>().value(); }),
                   "transfer_error recv (peer 127.0.0.1:7777): Connection reset by peer");
     });
