@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# For Conan 2. With the profile packaging/conan/system liburing is the system's instead of Conan's.
+# Recipe for Conan 2. With the profile packaging/conan/system, liburing comes from the system instead of
+# Conan.
 
 import os
 import re
@@ -31,7 +32,7 @@ class CoilConan(ConanFile):
     version_header = os.path.join("include", "coil", "version.hpp")
 
     def export(self):
-        # In the cache, too, the recipe finds what it reads its version from.
+        # The recipe also needs the version header in the Conan cache.
         copy(self, self.version_header, self.recipe_folder, self.export_folder)
 
     def set_version(self):
@@ -49,7 +50,7 @@ class CoilConan(ConanFile):
 
     def validate(self):
         if self.settings.os != "Linux":
-            raise ConanInvalidConfiguration(f"{self.name} is built on io_uring, which only Linux has")
+            raise ConanInvalidConfiguration(f"{self.name} needs io_uring, which only Linux has")
         check_min_cppstd(self, 20)
         oldest = {"gcc": "12", "clang": "16"}.get(str(self.settings.compiler))
         if oldest and Version(self.settings.compiler.version) < oldest:
@@ -70,7 +71,7 @@ class CoilConan(ConanFile):
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
         CMake(self).install()
-        # Conan makes these for whoever uses the package.
+        # Conan generates these files for consumers of the package.
         rmdir(self, os.path.join(self.package_folder, "lib", "cmake"))
         rmdir(self, os.path.join(self.package_folder, "lib", "pkgconfig"))
 
@@ -84,4 +85,4 @@ class CoilConan(ConanFile):
         if "liburing" in self.dependencies:
             coil.requires = ["liburing::liburing"]
         else:
-            coil.system_libs.append("uring")  # the system's own: packaging/conan/system
+            coil.system_libs.append("uring")  # from the system: packaging/conan/system

@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 #
-# Reads a file of `ctest --output-junit`. Prints one line for each test, `passed|failed|skipped<TAB>name`;
-# with -v summary=1 only the closing line, `N passed, N failed, N skipped`.
+# Reads a file written by `ctest --output-junit`. Prints one line per test, `passed|failed|skipped<TAB>name`.
+# With -v summary=1, prints only a summary, `N passed, N failed, N skipped`.
 #
-# CTest writes "skipped" also for a program that it could not start: that is a failure.
+# CTest also writes "skipped" for a program that it could not start. This script counts such a program as
+# failed.
 
 /^\t<testcase / {
     report()

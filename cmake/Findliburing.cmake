@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Finds liburing: the target liburing::liburing, and liburing_VERSION. Where a package manager brings a CMake package of it
-# (Conan does), that one is taken; otherwise what pkg-config knows, or what stands in the usual places.
-# Installed beside coil's own package, for those who link a static coil.
+# Finds liburing. Defines the target liburing::liburing and the variable liburing_VERSION. If a package
+# manager such as Conan provides a CMake package, uses that package. Otherwise, uses pkg-config, or the
+# default paths if pkg-config does not know liburing. This file is installed with coil's CMake package, for
+# projects that link a static coil.
 
 include(FindPackageHandleStandardArgs)
 
@@ -21,7 +22,7 @@ find_path(liburing_INCLUDE_DIR liburing.h HINTS ${PC_liburing_INCLUDEDIR})
 find_library(liburing_LIBRARY uring HINTS ${PC_liburing_LIBDIR})
 mark_as_advanced(liburing_INCLUDE_DIR liburing_LIBRARY)
 
-# Since 2.4 a header tells the version too.
+# Since liburing 2.4, a header also defines the version.
 set(liburing_VERSION ${PC_liburing_VERSION})
 set(version_header ${liburing_INCLUDE_DIR}/liburing/io_uring_version.h)
 if(NOT liburing_VERSION AND EXISTS ${version_header})

@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What `cmake --install` puts where: the library and its headers, the CMake package, coil.pc. All of it may be moved afterwards.
+# The install rules for the library and its headers, the CMake package and coil.pc. The installation is
+# relocatable.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS coil EXPORT coil
@@ -13,7 +14,7 @@ set(package ${CMAKE_INSTALL_LIBDIR}/cmake/coil)
 get_target_property(coil_type coil TYPE)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/coil-config.cmake.in ${PROJECT_BINARY_DIR}/coil-config.cmake
     INSTALL_DESTINATION ${package})
-# Before 1.0 a minor version may break.
+# Before version 1.0, a new minor version may break compatibility.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/coil-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(EXPORT coil NAMESPACE coil:: FILE coil-targets.cmake DESTINATION ${package})
 install(FILES
@@ -22,7 +23,7 @@ install(FILES
     ${PROJECT_SOURCE_DIR}/cmake/Findliburing.cmake
     DESTINATION ${package})
 
-# coil.pc says where things are as seen from its own folder, unless that was asked to be elsewhere than below the prefix.
+# coil.pc uses paths relative to its own folder, unless CMAKE_INSTALL_LIBDIR is absolute.
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
     set(coil_pc_prefix ${CMAKE_INSTALL_PREFIX})
     set(coil_pc_libdir ${CMAKE_INSTALL_LIBDIR})

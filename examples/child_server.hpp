@@ -22,10 +22,11 @@
 
 namespace example {
 
-/// One of the echo servers beside this program, as a process of its own, on a free port. It ends with us.
+/// Runs one of the echo servers from this program's folder as a child process, on a free port. The server
+/// ends when this process ends.
 class child_server {
 public:
-    /// Starts it, and waits until it says where it listens.
+    /// Starts the server and waits until it prints its endpoint.
     explicit child_server(const std::string& name) : name_(name) {
         const std::string path = std::filesystem::read_symlink("/proc/self/exe").replace_filename(name);
         int ends[2];
@@ -55,13 +56,13 @@ public:
 
     [[nodiscard]] const coil::ip::endpoint& listens_on() const noexcept { return listens_on_; }
 
-    /// As Ctrl-C does. Throws unless the server ends well.
+    /// Interrupts the server, as Ctrl-C does. Throws if the server does not exit with status 0.
     void interrupt() {
         ::kill(process_, SIGINT);
         int status = 0;
-        for (auto rest = patience; ::waitpid(process_, &status, WNOHANG) == 0; rest -= pause) {
+        for (auto rest = time_limit; ::waitpid(process_, &status, WNOHANG) == 0; rest -= pause) {
             if (rest <= rest.zero())
-                throw std::runtime_error(name_ + " did not end within " + std::to_string(patience.count()) +
+                throw std::runtime_error(name_ + " did not end within " + std::to_string(time_limit.count()) +
                                          " ms of SIGINT");
             ::poll(nullptr, 0, static_cast<int>(pause.count()));
         }
@@ -72,15 +73,16 @@ public:
     }
 
 private:
-    static constexpr std::chrono::milliseconds patience{10'000};
+    static constexpr std::chrono::milliseconds time_limit{10'000};
     static constexpr std::chrono::milliseconds pause{2};
 
-    // What it writes up to the first newline, or its end.
+    // Returns the first line of the output, or nothing if no complete line arrives in time.
     static std::string first_line(int from) {
         std::string line;
         pollfd readable{from, POLLIN, 0};
         char next;
-        while (::poll(&readable, 1, static_cast<int>(patience.count())) > 0 && ::read(from, &next, 1) == 1) {
+        while (::poll(&readable, 1, static_cast<int>(time_limit.count())) > 0 &&
+               ::read(from, &next, 1) == 1) {
             if (next == '\n')
                 return line;
             line += next;

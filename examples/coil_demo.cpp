@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Starts the echo servers that are built beside it, sends traffic through them, checks every byte, and shows
-// what it measured: `./dev demo`.
+// Starts the echo servers from its own folder, sends traffic through them, checks every byte, and prints
+// measurements. Run it with `./dev demo`.
 
 #include <algorithm>
 #include <chrono>
@@ -25,14 +25,14 @@ using coil::ip::tcp;
 using coil::ip::udp;
 using std::chrono::milliseconds;
 
-constexpr milliseconds patience{10'000};
+constexpr milliseconds time_limit{10'000};
 
 enum class protocol { tcp, udp };
 
 struct workload {
     protocol over;
-    std::size_t clients;  // connections, or sockets, at once
-    std::size_t size;     // of a message, in bytes
+    std::size_t clients;  // simultaneous TCP connections or UDP sockets
+    std::size_t size;     // bytes per message
 };
 
 constexpr workload workloads[] = {
@@ -46,17 +46,17 @@ std::string name_of(const workload& work) {
            client + (work.clients == 1 ? ", " : "s, ") + std::to_string(work.size) + " B";
 }
 
-// What all clients of a workload do together.
+// The results of all clients in one workload.
 class record {
 public:
     explicit record(coil::time_point end) : end_(end) {}
 
-    [[nodiscard]] bool goes_on() const { return coil::steady_clock::now() < end_; }
+    [[nodiscard]] bool has_time_left() const { return coil::steady_clock::now() < end_; }
     void add(coil::steady_clock::duration latency) { latencies_.push_back(latency); }
 
     [[nodiscard]] std::size_t messages() const { return latencies_.size(); }
 
-    // The latency, in microseconds, that this share of the messages did not exceed.
+    // Returns the latency in microseconds that the given share of the messages did not exceed.
     [[nodiscard]] double percentile(double share) {
         const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(latencies_.size() - 1));
         std::nth_element(latencies_.begin(), latencies_.begin() + rank, latencies_.end());
@@ -68,17 +68,17 @@ private:
     std::vector<coil::steady_clock::duration> latencies_;
 };
 
-// Each client sends a message, reads its echo, and repeats this until the time is up: at least once.
+// Each client sends a message and reads its echo at least once, and repeats this until the time is up.
 
 coil::task<> talk(tcp::socket server, tcp::endpoint to, std::size_t size, std::size_t seed, record& done) {
     const example::payload payload(size, seed);
     std::vector<std::byte> echo(size);
     co_await server.connect(to);
     server.set_option(tcp::no_delay(true));
-    for (std::size_t number = 0; number == 0 || done.goes_on(); ++number) {
+    for (std::size_t number = 0; number == 0 || done.has_time_left(); ++number) {
         const auto begin = coil::steady_clock::now();
         co_await coil::write(server, payload.message(number));
-        co_await coil::timeout(coil::read(server, echo), patience);
+        co_await coil::timeout(coil::read(server, echo), time_limit);
         done.add(coil::steady_clock::now() - begin);
         payload.check(number, echo);
     }
@@ -86,12 +86,12 @@ coil::task<> talk(tcp::socket server, tcp::endpoint to, std::size_t size, std::s
 
 coil::task<> talk(udp::socket server, udp::endpoint to, std::size_t size, std::size_t seed, record& done) {
     const example::payload payload(size, seed);
-    std::vector<std::byte> echo(size + 1);  // one more, to see whether there is more
+    std::vector<std::byte> echo(size + 1);  // one extra byte, to detect an echo that is too long
     co_await server.connect(to);
-    for (std::size_t number = 0; number == 0 || done.goes_on(); ++number) {
+    for (std::size_t number = 0; number == 0 || done.has_time_left(); ++number) {
         const auto begin = coil::steady_clock::now();
         co_await server.send(payload.message(number));
-        const auto received = co_await coil::timeout(server.recv(echo), patience);
+        const auto received = co_await coil::timeout(server.recv(echo), time_limit);
         done.add(coil::steady_clock::now() - begin);
         payload.check(number, std::span(echo).first(received.size));
     }
@@ -133,12 +133,12 @@ void run(coil::io_context& context, const coil::ip::endpoint& server, const work
 
 int main(int argc, char** argv) try {
     const example::command_line given(
-        argc, argv, "Sends traffic through coil's TCP and UDP echo servers, checks it, and measures.",
-        {{"duration", "MS", "how long each workload runs", "400"}});
+        argc, argv, "Sends traffic through coil's TCP and UDP echo servers, checks it, and measures it.",
+        {{"duration", "MS", "duration of each workload", "400"}});
     const auto duration = given.milliseconds("duration");
 
     coil::io_context context;
-    // What goes wrong in a task ends the demo: it leaves through run().
+    // An exception in a task ends the demo, because run() throws it.
     context.on_task_error(
         [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
     example::child_server tcp_server("tcp_echo_server");
@@ -154,10 +154,10 @@ int main(int argc, char** argv) try {
     tcp_server.interrupt();
     udp_server.interrupt();
     std::printf(
-        "\nEvery byte that came back was the one sent, and both servers ended well.\n"
-        "A message counts when its echo is there; MB/s are its bytes, one way; latency is the round trip.\n"
-        "~calls/msg: system calls of the client: its loop's (io_uring_enter), and sends by a call of their own, as\n"
-        "the context counts them.\n");
+        "\nEvery byte that came back was the one sent, and both servers ended with status 0.\n"
+        "A message counts when its echo has arrived; MB/s counts its bytes in one direction; latency is the\n"
+        "round trip. ~calls/msg: system calls of the client, io_uring_enter and direct sends, as counted by\n"
+        "the context.\n");
 } catch (...) {
     return example::explain_failure();
 }

@@ -20,42 +20,42 @@
 
 #include <coil/base/address.hpp>
 
-/// What the example programs share: how they are called, and how they end.
+/// Code shared by all example programs: the command line and the exit status.
 namespace example {
 
-/// The program was called wrongly.
+/// Thrown if the program is used incorrectly.
 class usage_error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// An option, `--name VALUE`, as --help shows it, and what it is if it isn't given. One without a VALUE is only given, or not.
+/// An option, `--name VALUE`, with its help text and its default. An option without a VALUE is a flag.
 struct option {
     const char* name;
-    const char* value;  // null: there is none
+    const char* value;  // null for a flag
     const char* meaning;
     std::string otherwise = "";
-    bool needs_no_name = false;  // the value alone will do; several such come in this order
+    bool needs_no_name = false;  // also positional; several such options are expected in this order
 };
 
-/// The options of a program, read strictly: what is wrong throws a usage_error that says what was expected.
+/// A program's options. The parser is strict: an error throws a usage_error that says what was expected.
 ///
-///     const example::command_line given(argc, argv, "Echoes.", {{"port", "N", "listen on it", "7777"}});
+///     const example::command_line given(argc, argv, "Echoes.", {{"port", "N", "port of the server", "80"}});
 ///     given.number("port", 0, 65535);
 ///
-/// Asked for --help, it prints that and ends the program.
+/// With --help, the constructor prints the help and ends the program.
 class command_line {
 public:
     command_line(int argc, char** argv, const char* purpose, std::vector<option> options);
 
-    /// Of an option without a value.
+    /// Returns whether a flag was given.
     [[nodiscard]] bool has(std::string_view name) const { return !text(name).empty(); }
     [[nodiscard]] std::size_t number(std::string_view name, std::size_t least, std::size_t most) const;
     [[nodiscard]] std::uint16_t port(std::string_view name, std::uint16_t least) const;
     [[nodiscard]] std::chrono::milliseconds milliseconds(std::string_view name) const;
     [[nodiscard]] coil::ip::address address(std::string_view name) const;
-    /// A name, or an address.
+    /// Returns a host name or an address.
     [[nodiscard]] const std::string& host(std::string_view name) const;
-    /// As it was given.
+    /// Returns the value exactly as it was given.
     [[nodiscard]] const std::string& text(std::string_view name) const;
 
 private:
@@ -65,20 +65,21 @@ private:
     std::vector<option> options_;
 };
 
-/// For main's `catch (...)`: says on stderr what went wrong, in one line, and gives the exit status.
+/// Call this in main's `catch (...)`. Prints the failure to stderr in one line and returns the exit status.
 ///
-///     1   the world: a port is taken, a peer has gone
-///     2   wrong usage
+///     1   runtime failure, such as a port in use or a closed connection
+///     2   incorrect use of the program
 ///     6   the kernel refuses io_uring
 [[nodiscard]] int explain_failure() noexcept;
 
 // Implementation
 
-/// At the program's end: if stdout has not taken all that was printed (a full disk, a closed pipe), that is a failure.
+/// Called at exit. Fails if some output could not be written to stdout, for example to a full disk or a
+/// closed pipe.
 inline void fail_if_stdout_is_incomplete() noexcept {
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
         return;
-    std::fprintf(stderr, "%s: not all could be written to standard output\n", program_invocation_short_name);
+    std::fprintf(stderr, "%s: cannot write all output to standard output\n", program_invocation_short_name);
     std::_Exit(1);
 }
 
@@ -91,7 +92,7 @@ inline command_line::command_line(int argc, char** argv, const char* purpose, st
     known.push_back({"help", no_argument, nullptr, 'h'});
     known.push_back({});
 
-    opterr = 0;  // we say it ourselves
+    opterr = 0;  // getopt prints nothing
     for (int index = 0;;) {
         const int found = getopt_long(argc, argv, ":h", known.data(), &index);
         if (found == -1)
@@ -114,7 +115,7 @@ inline command_line::command_line(int argc, char** argv, const char* purpose, st
         if (each.needs_no_name && optind < argc)
             each.otherwise = argv[optind++];
     if (optind < argc)
-        throw usage_error("what is \"" + std::string(argv[optind]) + "\"? " + words_expected());
+        throw usage_error("unexpected argument '" + std::string(argv[optind]) + "'; " + words_expected());
 }
 
 inline std::string command_line::words_expected() const {
@@ -122,7 +123,7 @@ inline std::string command_line::words_expected() const {
     for (const option& each: options_)
         if (each.needs_no_name)
             words += " " + std::string(each.value);
-    return words.empty() ? "Only options are expected" : "Only options are expected beside" + words;
+    return words.empty() ? "only options are expected" : "only options are expected besides" + words;
 }
 
 inline const std::string& command_line::text(std::string_view name) const {
@@ -195,8 +196,8 @@ inline int explain_failure() noexcept {
         return 2;
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "%s: %s\n", program, failure.what());
-        // The beginning of what coil::io_context says when it can't have a ring; after it come the cause and
-        // the cure.
+        // The message from io_context begins with this text if there is no ring. The cause and the
+        // remedy follow.
         return std::string_view(failure.what()).starts_with("io_uring is not available") ? 6 : 1;
     }
 }

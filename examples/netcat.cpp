@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Standard input goes to a TCP server, what that sends to standard output: one task which waits for whatever is ready, in
-// the manner of select(2). Two tasks, one for each direction, would be shorter.
+// Copies standard input to a TCP server, and the server's data to standard output. A single task waits for
+// all descriptors, as a program that uses select(2) does. Two tasks, one per direction, would be shorter.
 
 #include <span>
 #include <string>
@@ -36,11 +36,11 @@ coil::task<> talk(std::string host, std::string port) {
         } else {
             ready = co_await socket.wait(unsent.empty() ? read : read | write);
         }
-        // Whoever only sends while the server only sends, too, waits for ever: so receiving goes first.
+        // Receives first. If both sides only sent, both would wait forever.
         if (ready & read) {
             const std::size_t n = co_await socket.recv(received);
             if (n == 0)
-                co_return;  // the server has finished
+                co_return;  // the server has finished sending
             co_await coil::write(output, std::span(received).first(n));
         } else if (ready & write) {
             unsent = unsent.subspan(co_await socket.send(unsent));
@@ -56,7 +56,7 @@ coil::task<> talk(std::string host, std::string port) {
 
 int main(int argc, char** argv) try {
     const example::command_line given(
-        argc, argv, "Sends standard input to a TCP server, and prints what that sends, to its end.",
+        argc, argv, "Sends standard input to a TCP server, and prints what the server sends until it ends.",
         {{"host", "NAME", "the server's name, or its address", "127.0.0.1", true},
          {"port", "PORT", "the server's port, or service", "7777", true}});
     coil::sync_wait(talk(given.host("host"), given.text("port")));

@@ -12,8 +12,9 @@
 
 namespace example {
 
-/// What the clients send: message after message of one size, each a window into the same random bytes, one
-/// byte further on than the one before. So neighbours differ everywhere, and nothing is copied.
+/// A client's messages, all of the same size. Each message is a window into the same random bytes, which
+/// starts one byte after the previous window. Consecutive messages therefore differ in almost every byte, and
+/// nothing is copied.
 class payload {
 public:
     payload(std::size_t size, std::size_t seed) : size_(size), bytes_(size + windows - 1) {

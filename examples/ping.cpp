@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Echo requests, as ping(8) sends them: one at a time, with a deadline each, until they are counted or Ctrl-C is pressed.
+// Sends ICMP echo requests, like ping(8), one at a time. Each request has a deadline. The program ends after
+// the given number of requests, or on Ctrl-C.
 
 #include <algorithm>
 #include <chrono>
@@ -32,7 +33,7 @@ struct plan {
     std::size_t size;
     std::size_t count;
     std::chrono::milliseconds interval;
-    std::chrono::milliseconds patience;
+    std::chrono::milliseconds time_limit;
 };
 
 struct statistics {
@@ -50,14 +51,16 @@ struct statistics {
     }
 };
 
-// RFC 792, RFC 4443: type, code, checksum, identifier, sequence number, and whatever is to come back.
+// An ICMP echo message (RFC 792, RFC 4443): type, code, checksum, identifier, sequence number, and the data
+// to send back.
 struct echo {
     static constexpr std::size_t head_size = 8;
     static constexpr unsigned char request_v4 = 8, reply_v4 = 0, request_v6 = 128, reply_v6 = 129;
 
     static unsigned low(unsigned number) { return number & 0xff; }
 
-    // RFC 1071. The kernel computes it for IPv6, and for `ping` sockets.
+    // Computes the checksum (RFC 1071). For IPv6, and for `ping` sockets, the kernel replaces it with
+    // its own.
     static unsigned checksum_of(std::span<const unsigned char> bytes) {
         unsigned sum = 0;
         for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -83,7 +86,7 @@ struct echo {
         return bytes;
     }
 
-    // The sequence number, if these bytes are a reply to a request of ours.
+    // Returns the sequence number if these bytes are a reply to one of our requests.
     static std::optional<unsigned> reply(std::span<const unsigned char> bytes, bool v6, unsigned identifier) {
         const auto number = [&](std::size_t at) { return unsigned{bytes[at]} << 8 | bytes[at + 1]; };
         if (bytes.size() < head_size || bytes[0] != (v6 ? reply_v6 : reply_v4) || number(4) != identifier)
@@ -92,7 +95,7 @@ struct echo {
     }
 };
 
-// A raw socket gives packets of IPv4 with their header.
+// Returns the ICMP message in a packet. A raw IPv4 socket receives packets with their IP header.
 template <class Protocol>
 std::span<const unsigned char> message_in(std::span<const unsigned char> packet, bool v6) {
     if (std::is_same_v<Protocol, ping> || v6 || packet.empty())
@@ -100,7 +103,7 @@ std::span<const unsigned char> message_in(std::span<const unsigned char> packet,
     return packet.subspan(std::min<std::size_t>(packet.size(), 4u * (packet[0] & 15u)));
 }
 
-// Waits for the reply to request `sequence`. Replies to earlier ones come too late.
+// Waits for the reply to request `sequence`. Ignores late replies to earlier requests.
 template <class Protocol>
 coil::task<std::size_t> receive(typename Protocol::socket& socket, bool v6, unsigned identifier,
                                 unsigned sequence) {
@@ -119,7 +122,7 @@ coil::task<> talk(coil::io_context& context, const plan& plan, statistics& count
     typename Protocol::socket socket(context, v6 ? Protocol::v6() : Protocol::v4());
     co_await socket.connect({plan.host, 0});
     std::printf("%s is %s\n", plan.name.c_str(), plan.host.to_string().c_str());
-    // That of a `ping` socket is the kernel's.
+    // The kernel chooses the identifier of a `ping` socket.
     const unsigned identifier = std::is_same_v<Protocol, ping> ? unsigned{socket.local_endpoint().port()}
                                                                : static_cast<unsigned>(::getpid()) & 0xffff;
     for (std::size_t i = 1; i <= plan.count; ++i) {
@@ -128,7 +131,7 @@ coil::task<> talk(coil::io_context& context, const plan& plan, statistics& count
         co_await socket.send(echo::request(v6, identifier, sequence, plan.size));
         ++counted.sent;
         const auto [error, size] = co_await coil::as_tuple(
-            coil::timeout(receive<Protocol>(socket, v6, identifier, sequence), plan.patience));
+            coil::timeout(receive<Protocol>(socket, v6, identifier, sequence), plan.time_limit));
         const milliseconds took = steady_clock::now() - begin;
         if (!error) {
             counted.add(took);
@@ -148,7 +151,7 @@ coil::task<> talk(coil::io_context& context, const plan& plan, statistics& count
 
 coil::task<> find_and_talk(coil::io_context& context, plan plan, bool raw, statistics& counted) {
     coil::ip::udp::resolver resolver(context);
-    const auto found = co_await coil::timeout(resolver.resolve(plan.name, ""), plan.patience);
+    const auto found = co_await coil::timeout(resolver.resolve(plan.name, ""), plan.time_limit);
     plan.host = found.begin()->address();
     if (raw)
         co_await talk<icmp>(context, plan, counted);
@@ -157,7 +160,7 @@ coil::task<> find_and_talk(coil::io_context& context, plan plan, bool raw, stati
     context.stop();
 }
 
-// Ctrl-C ends it; what came so far is counted.
+// Stops the context on Ctrl-C. main() then prints the statistics collected so far.
 coil::task<> stop_at(coil::io_context& context, coil::signal_set signals) {
     co_await signals.wait();
     context.stop();
@@ -165,19 +168,19 @@ coil::task<> stop_at(coil::io_context& context, coil::signal_set signals) {
 
 int main(int argc, char** argv) try {
     const example::command_line given(
-        argc, argv, "Sends ICMP echo requests and says how long the replies take.",
-        {{"host", "NAME", "whom to ask: a name, or an address", "127.0.0.1", true},
-         {"count", "NUMBER", "how many requests", "4"},
-         {"interval", "MS", "from one to the next", "1000"},
-         {"timeout", "MS", "how long to wait before one counts as lost", "1000"},
-         {"size", "BYTES", "what comes back, besides the head of 8 bytes", "56"},
+        argc, argv, "Sends ICMP echo requests and prints the round-trip times.",
+        {{"host", "NAME", "host to ping: a name, or an address", "127.0.0.1", true},
+         {"count", "NUMBER", "number of requests", "4"},
+         {"interval", "MS", "time between two requests", "1000"},
+         {"timeout", "MS", "time after which a request counts as lost", "1000"},
+         {"size", "BYTES", "data in each request, after the header of 8 bytes", "56"},
          {"raw", nullptr, "use a raw socket, which needs CAP_NET_RAW"}});
     const plan plan{.name = given.host("host"),
                     .host = {},
                     .size = given.number("size", 0, 65'000),
                     .count = given.number("count", 1, 1'000'000'000),
                     .interval = given.milliseconds("interval"),
-                    .patience = given.milliseconds("timeout")};
+                    .time_limit = given.milliseconds("timeout")};
 
     coil::io_context context;
     context.on_task_error(

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Asks an echo server so many times a second and not more often, over several connections: a token bucket.
+// Sends requests to an echo server over several connections. A token bucket limits the rate.
 
 #include <chrono>
 #include <csignal>
@@ -19,7 +19,7 @@
 using coil::ip::tcp;
 using std::chrono::nanoseconds;
 
-/// Permits that come at a rate, and of which at most a burst's worth is saved up.
+/// A token bucket. Permits arrive at a fixed rate, and at most `burst` unused permits are kept.
 class rate_limit {
 public:
     rate_limit(std::size_t per_second, std::size_t burst)
@@ -27,7 +27,7 @@ public:
 
     auto acquire() { return permits_.acquire(); }
 
-    /// Hands them out; until it is stopped.
+    /// Adds permits to the bucket until the task is stopped.
     coil::task<> run() {
         auto& context = co_await coil::this_coro::context;
         for (auto next = context.now() + interval_;; next += interval_) {
@@ -49,8 +49,8 @@ struct work {
     std::size_t answered = 0;
 };
 
-// One connection: it asks whenever there is a permit, and waits for the answer.
-coil::task<> ask(work& all, rate_limit& limit) {
+// Runs one connection: for each permit, sends a request and waits for the reply.
+coil::task<> send_requests(work& all, rate_limit& limit) {
     auto& context = co_await coil::this_coro::context;
     tcp::socket socket(context);
     co_await socket.connect(all.server);
@@ -58,19 +58,19 @@ coil::task<> ask(work& all, rate_limit& limit) {
     while (all.left > 0) {
         --all.left;
         co_await limit.acquire();
-        const std::string question = "question " + std::to_string(all.left) + "\n";
-        co_await coil::write(reader.stream(), question);
+        const std::string request = "request " + std::to_string(all.left) + "\n";
+        co_await coil::write(reader.stream(), request);
         auto answer = co_await coil::timeout(reader.read_line(), std::chrono::seconds(5));
-        if (!answer || std::string(*answer) + "\n" != question)
+        if (!answer || std::string(*answer) + "\n" != request)
             throw std::runtime_error("the server does not echo");
         ++all.answered;
     }
 }
 
-coil::task<> ask_over_several(work& all, rate_limit& limit, std::size_t connections) {
+coil::task<> request_over_several(work& all, rate_limit& limit, std::size_t connections) {
     co_await coil::with_group([&](coil::task_group& group) -> coil::task<> {
         for (std::size_t i = 0; i < connections; ++i)
-            group.start(ask, std::ref(all), std::ref(limit));
+            group.start(send_requests, std::ref(all), std::ref(limit));
         co_return;
     });
 }
@@ -81,9 +81,9 @@ coil::task<> run(work& all, std::size_t per_second, std::size_t burst, std::size
     rate_limit limit(per_second, burst);
     const auto began = context.now();
     auto first =
-        co_await coil::when_any(ask_over_several(all, limit, connections), limit.run(), signals.wait());
+        co_await coil::when_any(request_over_several(all, limit, connections), limit.run(), signals.wait());
     if (first.index() == 0)
-        first.get<0>().value();  // throws what ended it
+        first.get<0>().value();  // rethrows a failure
     const std::chrono::duration<double> took = context.now() - began;
     std::printf("%zu answers in %.3f s: %.0f a second\n", all.answered, took.count(),
                 static_cast<double>(all.answered) / took.count());
@@ -92,13 +92,13 @@ coil::task<> run(work& all, std::size_t per_second, std::size_t burst, std::size
 }
 
 int main(int argc, char** argv) try {
-    const example::command_line given(argc, argv, "Asks a TCP echo server at a limited rate.",
+    const example::command_line given(argc, argv, "Sends requests to a TCP echo server at a limited rate.",
                                       {{"host", "ADDRESS", "the server's address", "127.0.0.1"},
-                                       {"port", "NUMBER", "and its port", "7777"},
-                                       {"rate", "NUMBER", "questions a second", "100"},
-                                       {"burst", "NUMBER", "that may be asked at once", "10"},
-                                       {"count", "NUMBER", "questions in all", "500"},
-                                       {"connections", "NUMBER", "at the same time", "4"}});
+                                       {"port", "NUMBER", "the server's port", "7777"},
+                                       {"rate", "NUMBER", "requests per second", "100"},
+                                       {"burst", "NUMBER", "requests in a burst", "10"},
+                                       {"count", "NUMBER", "requests in all", "500"},
+                                       {"connections", "NUMBER", "simultaneous connections", "4"}});
     work all{{given.address("host"), given.port("port", 1)}, given.number("count", 1, 1'000'000'000)};
     coil::sync_wait(run(all, given.number("rate", 1, 1'000'000), given.number("burst", 1, 1'000'000),
                         given.number("connections", 1, 10'000)));

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server that sends lines of characters without end (RFC 864): start it, then try `nc 127.0.0.1 7777 | head`.
+// A TCP server that sends an endless stream of characters (RFC 864). Start it, then try
+// `nc 127.0.0.1 7777 | head`.
 
 #include <csignal>
 #include <cstddef>
@@ -17,8 +18,9 @@
 
 using coil::ip::tcp;
 
-// Lines of 72 characters, each beginning with the next of the 95 that can be printed: a good 256 KiB, of which the end
-// fits the beginning.
+// Returns lines of 72 printable characters, slightly more than 256 KiB in total. Each line starts one
+// character later than the previous line. The first line fits after the last one, so the text can be
+// repeated.
 std::string lines() {
     std::string text;
     for (std::size_t line = 0; line < std::size_t{38} * 95; ++line) {
@@ -29,7 +31,7 @@ std::string lines() {
     return text;
 }
 
-// One client, until it leaves: with this server, that is no error.
+// Serves one client until the client disconnects, which is not an error here.
 coil::task<> generate(tcp::socket client, std::string_view text) {
     std::error_code gone;
     while (!gone)
@@ -49,11 +51,11 @@ coil::task<> stop_at(coil::signal_set signals) {
 int main(int argc, char** argv) try {
     const example::command_line given(argc, argv,
                                       "Sends characters to TCP clients, without end, until Ctrl-C.",
-                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
-                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
+                                      {{"host", "ADDRESS", "address to listen on", "127.0.0.1"},
+                                       {"port", "NUMBER", "port to listen on; 0: any free port", "7777"}});
     const tcp::endpoint local(given.address("host"), given.port("port", 0));
 
-    const std::string text = lines();  // all clients get the same
+    const std::string text = lines();  // shared by all clients
     coil::io_context context;
     coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
     tcp::acceptor acceptor(context, local);

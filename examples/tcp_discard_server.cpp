@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server that receives and forgets (RFC 863): start it, then try `nc 127.0.0.1 7777 </dev/zero`.
+// A TCP server that discards all data (RFC 863). Start it, then try `nc 127.0.0.1 7777 </dev/zero`.
 
 #include <csignal>
 #include <cstdio>
@@ -13,7 +13,7 @@
 
 using coil::ip::tcp;
 
-// One client.
+// Serves one client.
 coil::task<> discard(tcp::socket client) {
     auto incoming = client.recv_stream();
     while (auto chunk = co_await incoming.next())  // empty: the client has finished sending
@@ -32,9 +32,9 @@ coil::task<> stop_at(coil::signal_set signals) {
 
 int main(int argc, char** argv) try {
     const example::command_line given(argc, argv,
-                                      "Receives what TCP clients send, and forgets it, until Ctrl-C.",
-                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
-                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
+                                      "Receives and discards the data of TCP clients, until Ctrl-C.",
+                                      {{"host", "ADDRESS", "address to listen on", "127.0.0.1"},
+                                       {"port", "NUMBER", "port to listen on; 0: any free port", "7777"}});
     const tcp::endpoint local(given.address("host"), given.port("port", 0));
 
     coil::io_context context;

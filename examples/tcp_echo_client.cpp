@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A client of a TCP echo server that checks every byte: start tcp_echo_server, then this.
+// A TCP echo client that checks every byte. Start tcp_echo_server first.
 
 #include <chrono>
 #include <csignal>
@@ -25,27 +25,27 @@ struct plan {
     std::size_t connections;
     std::size_t size;
     std::size_t count;
-    std::chrono::milliseconds patience;
+    std::chrono::milliseconds time_limit;
 };
 
-// One connection: a message, its echo, the next message.
+// Runs one connection: sends a message, reads its echo, and repeats.
 coil::task<> talk(coil::io_context& context, const plan& plan, const tcp::resolver::results_type& addresses,
                   std::size_t seed) {
     const example::payload payload(plan.size, seed);
     std::vector<std::byte> reply(plan.size);
 
-    tcp::socket server = co_await coil::timeout(coil::connect(context, addresses), plan.patience);
+    tcp::socket server = co_await coil::timeout(coil::connect(context, addresses), plan.time_limit);
     server.set_option(tcp::no_delay(true));
     for (std::size_t number = 0; number < plan.count; ++number) {
-        co_await coil::timeout(coil::write(server, payload.message(number)), plan.patience);
-        co_await coil::timeout(coil::read(server, reply), plan.patience);
+        co_await coil::timeout(coil::write(server, payload.message(number)), plan.time_limit);
+        co_await coil::timeout(coil::read(server, reply), plan.time_limit);
         payload.check(number, reply);
     }
 }
 
 coil::task<> talk_on_all(coil::io_context& context, const plan& plan) {
     tcp::resolver resolver(context);
-    const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.patience);
+    const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.time_limit);
     std::vector<coil::join_handle<void>> connections;
     connections.reserve(plan.connections);
     for (std::size_t i = 0; i < plan.connections; ++i)
@@ -67,20 +67,20 @@ int main(int argc, char** argv) try {
         "and checks what comes back.",
         {{"host", "NAME", "the server's name, or its address", "127.0.0.1", true},
          {"port", "PORT", "the server's port", "7777", true},
-         {"connections", "NUMBER", "how many connections at once", "1"},
-         {"size", "BYTES", "how large each message is", "64"},
-         {"count", "NUMBER", "how many messages on each connection", "1000"},
+         {"connections", "NUMBER", "number of simultaneous connections", "1"},
+         {"size", "BYTES", "size of each message", "64"},
+         {"count", "NUMBER", "number of messages per connection", "1000"},
          {"timeout", "MS", "how long to wait for each step", "10000"}});
-    // Larger messages than these would want a task that sends while another one receives.
+    // Larger messages would need two tasks, one that sends and one that receives.
     const plan plan{.host = given.host("host"),
                     .port = std::to_string(given.port("port", 1)),
                     .connections = given.number("connections", 1, 100'000),
                     .size = given.number("size", 1, 65'536),
                     .count = given.number("count", 1, 1'000'000'000),
-                    .patience = given.milliseconds("timeout")};
+                    .time_limit = given.milliseconds("timeout")};
 
     coil::io_context context;
-    // What goes wrong in a task ends the program: it leaves through run().
+    // An exception in a task ends the program, because run() throws it.
     context.on_task_error(
         [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
     coil::co_spawn(context, fail_at(coil::signal_set(context, SIGINT, SIGTERM)), coil::detached);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server that sends back what it receives: start it, then try `nc 127.0.0.1 7777` or tcp_echo_client.
+// A TCP echo server. Start it, then try `nc 127.0.0.1 7777` or tcp_echo_client.
 
 #include <csignal>
 #include <cstdio>
@@ -13,12 +13,12 @@
 
 using coil::ip::tcp;
 
-// One client. If it resets the connection, the await throws, and this task ends alone; coil reports it.
-// A silent client may stay: graceful_echo_server.cpp shows idle timeouts.
+// Serves one client. If the client resets the connection, the await throws. This ends only this task, and
+// coil reports the exception. Silent clients stay connected; for idle timeouts, see graceful_echo_server.cpp.
 coil::task<> echo(tcp::socket client) {
     auto incoming = client.recv_stream();
     while (auto chunk = co_await incoming.next())  // empty: the client has finished sending
-        co_await coil::write(client, *chunk);      // all of it
+        co_await coil::write(client, *chunk);      // the whole chunk
 }
 
 coil::task<> serve(coil::io_context& context, tcp::acceptor acceptor) {
@@ -33,14 +33,14 @@ coil::task<> stop_at(coil::signal_set signals) {
 
 int main(int argc, char** argv) try {
     const example::command_line given(argc, argv, "Sends back what TCP clients send, until Ctrl-C.",
-                                      {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
-                                       {"port", "NUMBER", "and this port; 0: any free one", "7777"}});
+                                      {{"host", "ADDRESS", "address to listen on", "127.0.0.1"},
+                                       {"port", "NUMBER", "port to listen on; 0: any free port", "7777"}});
     const tcp::endpoint local(given.address("host"), given.port("port", 0));
 
     coil::io_context context;
     coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
     tcp::acceptor acceptor(context, local);
-    acceptor.set_option(tcp::no_delay(true));  // its connections inherit it
+    acceptor.set_option(tcp::no_delay(true));  // accepted connections inherit the option
     std::printf("listening on %s\n", acceptor.local_endpoint().to_string().c_str());
     std::fflush(stdout);
 

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The textbook's TCP server: socket, bind, listen, accept, and for each client recv and send until it has finished; all clients
-// at once, on one thread.
+// The textbook TCP server: socket, bind, listen and accept; then recv and send until the client has finished.
+// It serves all clients concurrently, on one thread.
 
 #include <array>
 #include <cstddef>
@@ -28,9 +28,9 @@ coil::task<> serve(coil::io_context& context, tcp::acceptor acceptor) {
 }
 
 int main(int argc, char** argv) try {
-    const example::command_line given(argc, argv, "Sends each client what it sends.",
-                                      {{"host", "ADDRESS", "listen on this address of the machine", "::"},
-                                       {"port", "PORT", "and on this port; 0: any", "7777", true}});
+    const example::command_line given(argc, argv, "Echoes the data of TCP clients.",
+                                      {{"host", "ADDRESS", "address to listen on", "::"},
+                                       {"port", "PORT", "port to listen on; 0: any free one", "7777", true}});
     coil::io_context context;
     tcp::acceptor acceptor(context, {given.address("host"), given.port("port", 0)});
     std::printf("listening on %s\n", acceptor.local_endpoint().to_string().c_str());

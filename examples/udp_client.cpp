@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The textbook's UDP client: getaddrinfo, socket, sendto, recvfrom. A datagram or its answer may get lost, so it asks up to three
-// times: start udp_server, then this.
+// The textbook UDP client: getaddrinfo, socket, sendto, recvfrom. The datagram or its reply may get lost, so
+// the client sends up to three times to each address. Start udp_server first.
 
 #include <array>
 #include <chrono>
@@ -42,7 +42,7 @@ coil::task<> talk(std::string host, std::string port, std::string message) {
 
 int main(int argc, char** argv) try {
     const example::command_line given(
-        argc, argv, "Sends a datagram to a UDP server and prints the answer.",
+        argc, argv, "Sends a datagram to a UDP server and prints the reply.",
         {{"host", "NAME", "the server's name, or its address", "localhost", true},
          {"port", "PORT", "the server's port, or service", "7777", true},
          {"message", "TEXT", "what to send", "hello", true}});

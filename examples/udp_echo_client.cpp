@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A client of a UDP echo server that checks every byte and counts losses: start udp_echo_server, then this.
+// A UDP echo client that checks every byte and counts lost datagrams. Start udp_echo_server first.
 
 #include <array>
 #include <bit>
@@ -30,10 +30,11 @@ struct plan {
     std::string port;
     std::size_t size;
     std::size_t count;
-    std::chrono::milliseconds patience;
+    std::chrono::milliseconds time_limit;
 };
 
-// A datagram is its number and the payload of that number: so an echo that comes late, or twice, is known.
+// A datagram consists of its number and the payload for that number, so that late and duplicate echoes are
+// detected.
 using header = std::array<std::byte, sizeof(std::uint64_t)>;
 
 header header_of(std::uint64_t number) { return std::bit_cast<header>(number); }
@@ -44,37 +45,38 @@ std::uint64_t number_in(std::span<const std::byte> datagram) {
     return number;
 }
 
-// Waits for the echo of datagram `number`. False if it got lost.
+// Waits for the echo of datagram `number`. Returns false if the datagram or its echo was lost.
 coil::task<bool> receive(udp::socket& server, const plan& plan, const example::payload& payload,
                          std::uint64_t number, std::span<std::byte> buffer) {
     for (;;) {
         const auto [error, received] =
-            co_await coil::as_tuple(coil::timeout(server.recv(buffer), plan.patience));
+            co_await coil::as_tuple(coil::timeout(server.recv(buffer), plan.time_limit));
         if (error == coil::error::timed_out)
             co_return false;
         if (error)
             throw std::system_error(error, "recv from " + server.remote_endpoint().to_string());
         const auto echo = buffer.first(received.size);
         if (received.truncated || echo.size() < sizeof(header) || number_in(echo) > number)
-            throw std::runtime_error("a datagram came that was never sent");
+            throw std::runtime_error("received a datagram that was never sent");
         payload.check(number_in(echo), echo.subspan(sizeof(header)));
         if (number_in(echo) == number)
             co_return true;
     }
 }
 
-// Sends the first datagram, and waits for what comes back.
-coil::task<> knock(udp::socket& server, const udp::endpoint& at, const plan& plan,
+// Sends the first datagram and waits for its echo.
+coil::task<> probe(udp::socket& server, const udp::endpoint& at, const plan& plan,
                    const example::payload& payload) {
     const header front = header_of(0);
     std::vector<std::byte> reply(plan.size);
     co_await server.connect(at);
     co_await server.send(front, payload.message(0));
-    co_await coil::timeout(server.recv(reply), plan.patience);
+    co_await coil::timeout(server.recv(reply), plan.time_limit);
 }
 
-// A socket to the first address at which somebody listens. A connect asks nobody, but a datagram that finds nobody is refused. One
-// that is lost settles nothing: that address will do.
+// Returns a socket that is connected to the first address with a listening server. A connect(2) on a UDP
+// socket sends nothing, so this function probes each address with a datagram, which a closed port refuses. If
+// the datagram or its echo is lost, the address is used anyway.
 coil::task<udp::socket> connect(coil::io_context& context, const plan& plan,
                                 const udp::resolver::results_type& addresses,
                                 const example::payload& payload) {
@@ -83,21 +85,21 @@ coil::task<udp::socket> connect(coil::io_context& context, const plan& plan,
     std::string reasons;
     for (const udp::endpoint& each: addresses) {
         udp::socket server(context);
-        const auto [error] = co_await coil::as_tuple(knock(server, each, plan, payload));
+        const auto [error] = co_await coil::as_tuple(probe(server, each, plan, payload));
         if (!error || error == coil::error::timed_out)
             co_return server;
         reasons += (reasons.empty() ? "" : ", ") + each.to_string() + " (" + error.message() + ")";
     }
-    throw std::runtime_error("nobody answers: " + reasons);
+    throw std::runtime_error("no server answers: " + reasons);
 }
 
-// One datagram, its echo, the next datagram.
+// Sends a datagram, waits for its echo, and repeats.
 coil::task<> talk(coil::io_context& context, const plan& plan, std::size_t& lost) {
     const example::payload payload(plan.size - sizeof(header), 1);
     std::vector<std::byte> buffer(plan.size);
 
     udp::resolver resolver(context);
-    const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.patience);
+    const auto addresses = co_await coil::timeout(resolver.resolve(plan.host, plan.port), plan.time_limit);
     udp::socket server = co_await connect(context, plan, addresses, payload);
     for (std::uint64_t number = 0; number < plan.count; ++number) {
         const header front = header_of(number);
@@ -121,17 +123,17 @@ int main(int argc, char** argv) try {
         argc, argv, "Sends datagrams to a UDP echo server, one at a time, and checks what comes back.",
         {{"host", "NAME", "the server's name, or its address", "127.0.0.1", true},
          {"port", "PORT", "the server's port", "7777", true},
-         {"size", "BYTES", "how large each datagram is", "64"},
-         {"count", "NUMBER", "how many datagrams", "1000"},
-         {"timeout", "MS", "how long to wait before one counts as lost", "1000"}});
+         {"size", "BYTES", "size of each datagram", "64"},
+         {"count", "NUMBER", "number of datagrams", "1000"},
+         {"timeout", "MS", "time after which a datagram counts as lost", "1000"}});
     const plan plan{.host = given.host("host"),
                     .port = std::to_string(given.port("port", 1)),
                     .size = given.number("size", sizeof(header), 65'507),
                     .count = given.number("count", 1, 1'000'000'000),
-                    .patience = given.milliseconds("timeout")};
+                    .time_limit = given.milliseconds("timeout")};
 
     coil::io_context context;
-    // What goes wrong in a task ends the program: it leaves through run().
+    // An exception in a task ends the program, because run() throws it.
     context.on_task_error(
         [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
     std::size_t lost = 0;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A UDP server that sends back every datagram: start it, then try `nc -u 127.0.0.1 7777` or udp_echo_client.
+// A UDP echo server. Start it, then try `nc -u 127.0.0.1 7777` or udp_echo_client.
 
 #include <csignal>
 #include <cstdio>
@@ -18,13 +18,13 @@ using coil::ip::udp;
 coil::task<> echo(udp::socket socket) {
     auto incoming = socket.recvfrom_stream();
     while (auto datagram = co_await incoming.next()) {
-        // A reply that can't be sent is like one that gets lost on the way: UDP promises nothing.
+        // A failed reply is treated like a lost datagram, because UDP does not guarantee delivery.
         std::error_code ignored;
         co_await coil::redirect_error(socket.sendto(*datagram, datagram->from), ignored);
     }
 }
 
-// The same with a receive and a send for many datagrams, if the kernel has them come together.
+// Echoes whole trains of datagrams (GRO, GSO), with one receive and one send per train.
 coil::task<> echo_trains(udp::socket socket) {
     socket.set_option(udp::receive_offload(true));
     auto incoming = socket.recvfrom_stream();
@@ -42,18 +42,18 @@ coil::task<> stop_at(coil::signal_set signals) {
 int main(int argc, char** argv) try {
     const example::command_line given(
         argc, argv, "Sends back what UDP clients send, until Ctrl-C.",
-        {{"host", "ADDRESS", "listen on this address", "127.0.0.1"},
-         {"port", "NUMBER", "and this port; 0: any free one", "7777"},
-         {"trains", nullptr, "receive and send trains of datagrams, where the kernel can"}});
+        {{"host", "ADDRESS", "address to listen on", "127.0.0.1"},
+         {"port", "NUMBER", "port to listen on; 0: any free port", "7777"},
+         {"trains", nullptr, "receive and send trains of datagrams, if the kernel supports it"}});
     const udp::endpoint local(given.address("host"), given.port("port", 0));
 
-    coil::io_context context({.datagram_max = 65507});  // no datagram is larger
+    coil::io_context context({.datagram_max = 65507});  // the maximum over IPv4
     coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
     udp::socket socket(context, local);
     std::printf("listening on %s\n", socket.local_endpoint().to_string().c_str());
     std::fflush(stdout);
 
-    // Without its one task this server is of no use: an error that ends it leaves through run().
+    // The server is a single task. If an exception ends that task, run() throws the exception.
     context.on_task_error(
         [](const coil::task_failure& failure) { std::rethrow_exception(failure.exception); });
     coil::co_spawn(context, stop_at(std::move(ctrl_c)), coil::detached);

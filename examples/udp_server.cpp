@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The textbook's UDP server: socket, bind, recvfrom, sendto.
+// The textbook UDP server: socket, bind, recvfrom, sendto.
 
 #include <array>
 #include <cstddef>
@@ -19,7 +19,7 @@ coil::task<> echo(udp::socket socket) {
     std::array<std::byte, 65536> buffer;
     for (;;) {
         const auto [size, truncated, from] = co_await socket.recvfrom(buffer);
-        // What can't be sent back is no reason to end: a sender may have any address.
+        // A failed reply does not end the server, because the sender's address can be anything.
         std::error_code refused;
         co_await coil::redirect_error(socket.sendto(std::span(buffer).first(size), from), refused);
         if (refused)
@@ -28,9 +28,9 @@ coil::task<> echo(udp::socket socket) {
 }
 
 int main(int argc, char** argv) try {
-    const example::command_line given(argc, argv, "Sends each datagram back to whom it came from.",
-                                      {{"host", "ADDRESS", "listen on this address of the machine", "::"},
-                                       {"port", "PORT", "and on this port; 0: any", "7777", true}});
+    const example::command_line given(argc, argv, "Echoes each datagram to its sender.",
+                                      {{"host", "ADDRESS", "address to listen on", "::"},
+                                       {"port", "PORT", "port to listen on; 0: any free one", "7777", true}});
     coil::io_context context;
     udp::socket socket(context, {given.address("host"), given.port("port", 0)});
     std::printf("listening on %s\n", socket.local_endpoint().to_string().c_str());

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What this kernel offers, what coil uses of it, and which limits will bite: `./dev doctor`.
+// Checks which features this kernel offers, which of them coil uses, and which limits are too low. Run it
+// with `./dev doctor`.
 
 #include <cstdio>
 #include <exception>
@@ -18,17 +19,17 @@
 #include "doctor/findings.hpp"
 #include "doctor/table.hpp"
 
-// 1 and 2 are findings, so what else goes wrong has the numbers of sysexits.h.
+// Exit statuses 1 and 2 mean findings. Other failures use the numbers from sysexits.h.
 constexpr int wrong_usage = 64;
 constexpr int own_failure = 70;
 
 constexpr const char* purpose =
-    "Tells what this kernel offers, what coil uses of it, and which limits will bite: as a server or a client of a\n"
-    "thousand connections would see them.\n"
-    "Exit status: 0 all is well, 1 coil works but something will bite (!), 2 coil can't work here (x);\n"
-    "64 wrong usage, 70 it could not look.";
+    "Checks what this kernel offers, what coil uses of it, and which limits are too low for a server or a\n"
+    "client with 1,000 connections.\n"
+    "Exit status: 0 no problems, 1 coil works, with warnings (!), 2 coil can't work here (x);\n"
+    "64 wrong usage, 70 the check itself failed.";
 
-// Of a terminal. What goes into a file or another program is not wrapped: a line is a finding there.
+// Returns the width of the terminal. For a file or a pipe, returns 0, so that each finding is one line.
 std::size_t width_of_output() {
     winsize size{};
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
@@ -36,15 +37,15 @@ std::size_t width_of_output() {
 
 const char* conclusion(doctor::weight heaviest) {
     switch (heaviest) {
-    case doctor::weight::well: return "All is well.";
-    case doctor::weight::bites: return "coil works here. What is marked with ! will bite.";
+    case doctor::weight::well: return "No problems found.";
+    case doctor::weight::warns: return "coil works here, with warnings: see the lines marked with !.";
     case doctor::weight::fatal: break;
     }
-    return "coil can't work here: see what is marked with x.";
+    return "coil can't work here: see the lines marked with x.";
 }
 
 int main(int argc, char** argv) try {
-    const example::command_line given(argc, argv, purpose, {{"quiet", nullptr, "print only what is marked"}});
+    const example::command_line given(argc, argv, purpose, {{"quiet", nullptr, "print only marked lines"}});
     std::vector<doctor::finding> findings = doctor::examine(doctor::survey());
     const doctor::weight heaviest = doctor::heaviest_of(findings);
 

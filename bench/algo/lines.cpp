@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Lines of so many bytes, read by a buffered_reader. A round is a line.
+// Reads lines with a buffered_reader. The argument is the line length in bytes. One round reads one line.
 
 #include <algorithm>
 #include <cstring>
@@ -18,7 +18,8 @@ namespace {
 
 using ip::tcp;
 
-// More lines are counted than fit into a buffer, so that several trips to the stream are among them.
+// These are more lines than one buffer holds, so that the counted rounds include several reads from the
+// stream.
 constexpr std::int64_t lines_counted = 20'000;
 constexpr int lines_to_warm_up = 20'000;
 
@@ -40,9 +41,10 @@ task<> read_lines(benchmark::State& state, io_context& context, Stream from) {
     benchmark::DoNotOptimize(bytes);
 }
 
-// ---- from nowhere: what the reader itself costs --------------------------------------------------------------------
+// ---- from memory: the cost of the reader alone ------------------------------------------------------------
 
-/// An endless stream of one line, which gives as many bytes as are asked for, on the next turn.
+/// An endless stream that repeats one line. Each recv fills the whole buffer and completes in the next loop
+/// iteration.
 class source {
 public:
     explicit source(std::string line) : line_(std::move(line)) {}
@@ -99,11 +101,11 @@ private:
     std::size_t at_ = 0;
 };
 
-task<> lines_from_nowhere(benchmark::State& state, io_context& context) {
+task<> lines_from_memory(benchmark::State& state, io_context& context) {
     co_await read_lines(state, context, source(line_of(state)));
 }
 
-// ---- over TCP: written and read by two tasks of one context --------------------------------------------------------
+// ---- over TCP: two tasks of one context write and read the lines ------------------------------------------
 
 task<> write_lines(tcp::socket to, std::string line) {
     buffered_writer writer(std::move(to));
@@ -121,7 +123,7 @@ task<> lines_over_tcp(benchmark::State& state, io_context& context) {
     static_cast<void>(co_await as_tuple(writing.join()));
 }
 
-void lines_read(benchmark::State& state) { run(state, lines_from_nowhere); }
+void lines_read(benchmark::State& state) { run(state, lines_from_memory); }
 void lines_written_and_read_over_tcp(benchmark::State& state) { run(state, lines_over_tcp); }
 
 BENCHMARK(lines_read)->Arg(64)->Arg(1024)->UseRealTime();

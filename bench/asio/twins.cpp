@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The same as elsewhere here, by Boost.Asio: built where its headers are installed. Asio is told that it has one thread
-// (concurrency hint 1), its coroutines throw nothing, and its timers are waited for with plain functions, which is its
-// fastest way.
+// The benchmarks from the other files, written for Boost.Asio. They are built only if its headers are
+// installed. Asio runs on one thread (concurrency hint 1), and its coroutines do not throw. Timers call plain
+// functions, which is the fastest method, except in timer_cancel_a_task.
 
 #include <chrono>
 #include <exception>
@@ -41,7 +41,7 @@ void run_asio(benchmark::State& state, Story story) {
     context.run();
 }
 
-// ---- tasks -------------------------------------------------------------------------------------------------------------
+// ---- tasks ------------------------------------------------------------------------------------------------
 
 asio::awaitable<int> one() { co_return 1; }
 
@@ -110,7 +110,7 @@ BENCHMARK(asio_task_yield)->Name("asio/task_yield")->UseRealTime();
 BENCHMARK(asio_spawn_detached)->Name("asio/spawn_detached")->UseRealTime();
 BENCHMARK(asio_spawn_and_join)->Name("asio/spawn_and_join")->UseRealTime();
 
-// ---- several at once, and stops ------------------------------------------------------------------------------------------
+// ---- concurrent operations and cancellation --------------------------------------------------------------
 
 asio::awaitable<void> both(benchmark::State& state) {
     using namespace asio::experimental::awaitable_operators;
@@ -135,7 +135,7 @@ asio::awaitable<void> races(benchmark::State& state) {
     benchmark::DoNotOptimize(sum);
 }
 
-asio::awaitable<void> wait_for_ever(asio::steady_timer& never) {
+asio::awaitable<void> wait_forever(asio::steady_timer& never) {
     co_await never.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
 }
 
@@ -147,7 +147,7 @@ asio::awaitable<void> stops(benchmark::State& state) {
         asio::cancellation_signal stop;
         bool ended = false;
         asio::co_spawn(
-            executor, wait_for_ever(never),
+            executor, wait_forever(never),
             asio::bind_cancellation_slot(stop.slot(), [&ended](const std::exception_ptr&) { ended = true; }));
         co_await asio::post(asio::use_awaitable);
         stop.emit(asio::cancellation_type::all);
@@ -164,7 +164,7 @@ BENCHMARK(asio_when_all_of_two)->Name("asio/when_all_of_two")->UseRealTime();
 BENCHMARK(asio_when_any_of_two)->Name("asio/when_any_of_two")->UseRealTime();
 BENCHMARK(asio_stop_a_waiting_task)->Name("asio/stop_a_waiting_task")->UseRealTime();
 
-// ---- a channel ---------------------------------------------------------------------------------------------------------
+// ---- channel ---------------------------------------------------------------------------------------------
 
 using message_channel = asio::experimental::channel<void(boost::system::error_code, int)>;
 
@@ -193,9 +193,9 @@ void asio_channel_pass(benchmark::State& state) { run_asio(state, passes); }
 
 BENCHMARK(asio_channel_pass)->Name("asio/channel_pass")->Arg(0)->Arg(1)->Arg(64)->UseRealTime();
 
-// ---- timers ------------------------------------------------------------------------------------------------------------
+// ---- timers -----------------------------------------------------------------------------------------------
 
-// A wait is begun and cancelled, and hears of it, while as many others wait as the argument says.
+// Starts a wait that calls a plain function, and cancels it while `state.range(0)` other timers are armed.
 void asio_timer_wait_and_cancel(benchmark::State& state) {
     asio::io_context context(1);
     std::minstd_rand random(1);
@@ -217,7 +217,7 @@ void asio_timer_wait_and_cancel(benchmark::State& state) {
     benchmark::DoNotOptimize(cancelled);
 }
 
-// The same with a coroutine that waits.
+// Waits for the timer again each time the wait is cancelled, until `over` is set.
 asio::awaitable<void> cancelled_waits(asio::steady_timer& timer,
                                       std::function<std::chrono::nanoseconds()> next, const bool& over) {
     while (!over) {

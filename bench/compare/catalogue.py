@@ -1,16 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""What is compared: the contenders, the workloads, and what coil has to reach (the gate)."""
+"""The contenders, the workloads, and the limits that coil has to meet (the gate)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A server. Its program is looked for in the build folder; where compiling is measured, it is a source."""
+    """A server. `command` is a program in the build folder, or a source file if compile times are measured."""
 
     name: str
-    family: str  # coil, plain (coil, but not as its examples do), bare, epoll or asio; "reference" for what only stands beside others
+    # One of "coil", "plain" (coil, but not written like its examples), "bare", "epoll" and "asio", or
+    # "reference" for a server that runs only for comparison.
+    family: str
     command: tuple
 
 
@@ -18,10 +20,10 @@ class Contender:
 class Workload:
     name: str
     title: str
-    load: tuple  # the load's arguments
-    contenders: tuple  # the first is the reference, the second the same program once more
-    quick: bool = False  # is in the short run
-    kind: str = "rate"  # "rate", "latency": open loop, at half the reference's rate; "memory"; "compile"
+    load: tuple  # arguments for the load generator
+    contenders: tuple  # the first contender is the reference; the second is the same program again
+    quick: bool = False  # whether the short run includes this workload
+    kind: str = "rate"  # "rate", "latency" (open loop, at half the reference's rate), "memory" or "compile"
 
     @property
     def reference(self):
@@ -34,23 +36,23 @@ class Workload:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the gate. coil's ratio to those contenders: throughput at least, server CPU per unit at most."""
+    """A row of the gate. It limits coil's throughput and its CPU per unit, relative to the contenders."""
 
     workload: str
-    against: str  # as printed
-    contenders: tuple  # compared with the one that is hardest to beat
+    against: str  # the name of the contenders in the report
+    contenders: tuple  # the ratio refers to the contender that is hardest to beat
     throughput: float = None
     cpu: float = None
-    bytes_max: float = None  # of memory; then nobody is compared with
-    ours: str = "coil"  # who is compared
+    bytes_max: float = None  # an absolute limit on memory, for rows without contenders
+    ours: str = "coil"  # the contender that this row judges
 
 
 @dataclass(frozen=True)
 class Strength:
-    """A rival that doesn't reach this is no rival: rows against its family are void."""
+    """The minimum throughput of some rivals. If no rival reaches it, the rows against their family are void."""
 
     workload: str
-    rivals: tuple  # the best of these
+    rivals: tuple  # the best of these rivals counts
     against: str
     least: float
     family: str
@@ -59,13 +61,13 @@ class Strength:
 # ---- contenders
 
 COIL = "coil"
-PLAIN = "coil, recv(buffer)"  # instead of recv_stream()
+PLAIN = "coil, recv(buffer)"  # uses recv(buffer) instead of recv_stream()
 EPOLL = "epoll"
 BARE = "bare ring"
 BARE_AGAIN = "bare ring, again"
 BARE_ONE_SHOT = "bare ring, one-shot"
-COIL_WITHOUT = "coil, without"
-COIL_WITHOUT_AGAIN = "coil, without, again"
+COIL_WITHOUT = "coil, without trains"
+COIL_WITHOUT_AGAIN = "coil, without trains, again"
 
 ASIO_DEFAULT = "Asio epoll coroutines"
 ASIO_LARGE = "Asio epoll coroutines, 256 KiB"
@@ -73,7 +75,7 @@ ASIO_URING = "Asio io_uring coroutines"
 
 
 def asio(program, suffix="", extra=()):
-    """Boost.Asio four times: on epoll and io_uring, with coroutines and callbacks."""
+    """Returns four Boost.Asio variants: epoll or io_uring, each with coroutines or callbacks."""
     return tuple(
         Contender(f"Asio {backend} {style}{suffix}", "asio", (f"bench/compare/{program}{variant}", *option, *extra))
         for backend, variant in (("epoll", ""), ("io_uring", "_uring"))
@@ -82,7 +84,7 @@ def asio(program, suffix="", extra=()):
 
 
 def field_of(bare, example, others, asio_program, asio_extra=()):
-    """All who run in a workload: the reference twice, coil, and the others."""
+    """Returns all contenders in a workload: the reference twice, coil, and the others."""
     return (
         Contender(BARE, "bare", (f"bench/compare/{bare}",)),
         Contender(BARE_AGAIN, "reference", (f"bench/compare/{bare}",)),
@@ -152,7 +154,7 @@ WORKLOADS = [
     *(Workload(f"{way}-{connections}", f"TCP {way}, {plural(connections, 'connection')}",
                (way, "--connections", connections), contenders, quick=connections == 1)
       for way, contenders in (("upload", UPLOAD), ("download", DOWNLOAD)) for connections in (1, 64)),
-    Workload("connect", "TCP connect, 64 B echo, close; 16 at once", ("connect", "--connections", 16), TCP, quick=True),
+    Workload("connect", "TCP connect, 64 B echo, close; 16 concurrent", ("connect", "--connections", 16), TCP, quick=True),
     *(Workload(f"udp-{clients}", f"UDP echo, {plural(clients, 'client')}, 64 B",
                ("udp_echo", "--connections", clients, "--size", 64), UDP, quick=clients == 64)
       for clients in (1, 64)),
@@ -160,7 +162,7 @@ WORKLOADS = [
              ("udp_trains", "--size", 1200, "--in-flight", 2), TRAINS, quick=True),
     Workload("idle", "memory of 4000 idle TCP connections", ("idle", "--connections", 4000), IDLE, quick=True,
              kind="memory"),
-    Workload("compile", "to compile a minimal echo server, with optimization", (), COMPILED, quick=True, kind="compile"),
+    Workload("compile", "compile time of a minimal echo server, optimized", (), COMPILED, quick=True, kind="compile"),
 ]
 
 # ---- the gate
@@ -186,14 +188,15 @@ GATE = [
     Row(BULK, "Asio, 16 KiB buffer", (ASIO_DEFAULT,), 1.4, 0.50),
     Row(BULK, "Asio, 256 KiB buffer", (ASIO_LARGE,), 1.05, 0.95),
     Row("udp-64", BEST_ASIO, ANY_ASIO, 1.45, 0.75),
-    Row("udp-trains", "the same without", (COIL_WITHOUT,), None, 0.25),
+    Row("udp-trains", "coil without trains", (COIL_WITHOUT,), None, 0.25),
     Row("connect", BEST_ASIO, ANY_ASIO, None, 0.85),
     *(Row(tcp_name(connections, 64, 1), "recv_stream()", (COIL,), 0.90, 1.10, ours=PLAIN)
       for connections in (1, 64, 1024)),
-    Row("idle", "malloc'd bytes each", (), bytes_max=1024),
+    Row("idle", "malloc'd bytes per connection", (), bytes_max=1024),
 ]
 
-# What rivals reached on the machine where they were tuned. 0.9 of Asio's ratio to the bare ring is asked for.
+# These ratios are based on the machine on which the rivals were tuned. Asio must reach 0.9 times the ratio to
+# the bare ring that it reached there.
 STRENGTHS = [
     *(Strength(workload, names(TCP, "bare"), EPOLL, least, "bare")
       for workload, least in (

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""One chart, SVG by hand, for light and dark pages: server CPU per message in the workloads of the short run."""
+"""Draws an SVG chart of the server CPU per message in the short run's workloads, for light and dark pages."""
 
 from xml.sax.saxutils import escape
 
@@ -8,10 +8,10 @@ import rules
 
 WIDTH, LABELS, RIGHT = 860, 330, 60
 BAR, GAP, HEAD = 13, 14, 82
-SHOWN_MAX = 2.0  # a bar that is longer is cut, and says its value
+SHOWN_MAX = 2.0  # longer bars are cut off, but their labels still show the value
 
-TITLE = "Server CPU per message: 1 is io_uring by hand, less is better"
-LEGEND = (("coil", "coil"), ("epoll", "plain epoll"), ("asio", "Boost.Asio, its best"))
+TITLE = "Server CPU per message relative to hand-written io_uring (1.0); less is better"
+LEGEND = (("coil", "coil"), ("epoll", "plain epoll"), ("asio", "best of Boost.Asio"))
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -27,7 +27,7 @@ STYLE = """
 
 
 def bars_of(rounds, contenders, reference):
-    """coil, epoll and the best of Asio, each with its CPU beside the reference's."""
+    """Returns the bars for coil, epoll and the best Asio variant, with their CPU relative to the reference."""
     bars = []
     for family, _ in LEGEND:
         ratios = [rules.paired_ratio(rounds, each.name, reference, rules.CPU)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""Runs coil's examples and their rivals against each other on this machine, and says how they compare.
+"""Runs coil's examples and their rivals on this machine and compares them.
 
-For each workload all servers are started, and each must pass an exchange of which every byte is checked. Then they
-take turns, round by round, each second round in reverse, the reference twice. What is reported are medians of ratios
-within rounds, and the whole spread. Every measurement is kept.
+For each workload, the script starts all servers. Each server must first pass an exchange in which every byte is
+checked. The script then measures the servers one after the other in each round, with the reference twice, and
+reverses the order in every second round. The report shows the ratios of servers within a round: the median over
+all rounds, the minimum and the maximum. Every measurement is kept.
 """
 
 import argparse
@@ -48,15 +49,15 @@ def parse():
     parser = argparse.ArgumentParser(prog="compare.py", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a short run: fewer workloads, 5 rounds of 0.2 s")
     parser.add_argument("--only", metavar="PATTERN", action="append", default=[],
-                        help="workloads with such names, such as 'tcp-64*'; may be repeated (see --list)")
-    parser.add_argument("--rounds", type=int, help="of each workload (default: 9)")
-    parser.add_argument("--seconds", type=float, help="of each measurement (default: 0.35)")
-    parser.add_argument("--gate", action="store_true", help="judge coil, and keep all under docs/performance/")
+                        help="workloads whose names match, such as 'tcp-64*'; may be repeated (see --list)")
+    parser.add_argument("--rounds", type=int, help="rounds per workload (default: 9)")
+    parser.add_argument("--seconds", type=float, help="duration of each measurement (default: 0.35)")
+    parser.add_argument("--gate", action="store_true", help="judge coil against the gate, and store all results under docs/performance/")
     parser.add_argument("--as-6.1", dest="as_6_1", action="store_true",
-                        help="all servers find the io_uring of Linux 6.1; the gate is wider by 10 %%")
+                        help="all servers see the io_uring of Linux 6.1; the limits of the gate are wider by 10 %%")
     parser.add_argument("--list", action="store_true", help="print the names of the workloads")
-    parser.add_argument("--no-realtime", action="store_true", help="ordinary priority also for root")
-    parser.add_argument("--smoke", action="store_true", help="only see that everything works; measures nothing")
+    parser.add_argument("--no-realtime", action="store_true", help="use ordinary priority, even as root")
+    parser.add_argument("--smoke", action="store_true", help="only check that everything works; measures nothing")
     parser.add_argument("--build", default=os.path.join(SOURCE, "build/release"), help="the build folder")
     given = parser.parse_args()
     if given.list:
@@ -64,11 +65,11 @@ def parse():
             print(f"{each.name:20} {each.title}")
         sys.exit(0)
     if given.gate and (given.quick or given.only or given.smoke):
-        parser.error("--gate wants the whole run: no --quick, --only or --smoke")
+        parser.error("--gate needs a complete run: omit --quick, --only and --smoke")
     given.rounds = given.rounds or (1 if given.smoke else 5 if given.quick else 9)
     given.seconds = given.seconds or (0.02 if given.smoke else 0.2 if given.quick else 0.35)
     if given.rounds < 1 or not 0 < given.seconds <= 60:
-        parser.error("at least one round, of 60 s at most")
+        parser.error("--rounds must be at least 1, --seconds more than 0 and at most 60")
     return given
 
 
@@ -85,7 +86,7 @@ class Comparison:
                           if (each.quick or not (given.quick or given.smoke)) and
                           (not given.only or any(fnmatch.fnmatch(each.name, like) for like in given.only))]
         if not self.workloads:
-            raise Failure(f"no workload's name is like {' or '.join(given.only)} (see --list)")
+            raise Failure(f"no workload matches {' or '.join(given.only)} (see --list)")
         self.results = {}
         self.date = datetime.datetime.now().astimezone()
         self.has_asio = os.path.exists(os.path.join(self.build, "bench/compare/asio_echo"))
@@ -95,13 +96,13 @@ class Comparison:
             self.machine.stay_awake()
         say(f"{len(self.workloads)} workloads, {self.given.rounds} rounds, {self.machine.describe()}")
         if not self.has_asio:
-            say("Boost.Asio is not installed (Debian: libboost1.81-dev): it is not compared with")
+            say("Boost.Asio is not installed (Debian: libboost1.81-dev): it is left out")
         with self.raw_file() as self.raw:
             self.record(kind="run", **self.circumstances())
             for number, workload in enumerate(self.workloads):
                 self.progress = f"[{number + 1}/{len(self.workloads)}] {workload.title}"
                 if not sys.stderr.isatty():
-                    say(self.progress)  # a line for each workload is enough
+                    say(self.progress)  # one line per workload
                 if workload.kind == "memory":
                     self.measure_memory(workload)
                 elif workload.kind == "compile":
@@ -132,27 +133,27 @@ class Comparison:
                     self.keep(workload, number, name, self.drive(servers[name], load))
 
     def half_rate(self, reference, load):
-        """One rate for all, at which all of them have time to spare."""
+        """Returns half the reference's median rate. All servers get this rate, so that none of them is saturated."""
         return round(sorted(self.drive(reference, load)["rate"] for _ in range(3))[1] / 2)
 
     def drive(self, server, load):
-        # Builds with sanitizers are slow, on a machine that does other things as well.
+        # A smoke test may run a build with sanitizers on a busy machine, so give it more time.
         return drive(self.machine, self.build, server, load, patience=60 if self.given.smoke else 20)
 
     def measure_memory(self, workload):
-        """Each server fresh. Memory does not depend on the hour: a round will do."""
+        """Starts a new process for each server. Memory use does not vary between rounds, so one round is enough."""
         connections = int(workload.load[-1])
         limit = os.sysconf("SC_OPEN_MAX")
         if self.given.smoke:
             connections = 100
         elif limit < connections + 100:
-            say(f"{workload.title}: left out, as a process may have only {limit} descriptors (ulimit -n)")
+            say(f"{workload.title}: left out: a process may have only {limit} descriptors; raise ulimit -n")
             return
         load = (*workload.load[:-1], connections)
         for each in self.present(workload):
             self.show_progress(each.name)
             with tempfile.NamedTemporaryFile() as counted:
-                # In a smoke test the build may have a sanitizer, which brings a malloc of its own.
+                # In a smoke test, the build may use a sanitizer, which has its own malloc.
                 counts = not self.given.smoke
                 environment = (self.environment(MALLOC_COUNT, COMPARE_MALLOC_COUNT=counted.name) if counts else
                                self.environment())
@@ -161,7 +162,7 @@ class Comparison:
                     self.keep(workload, 0, each.name, self.drive(server, (*load, *file, "--verify")))
 
     def measure_compilation(self, workload):
-        """The compiler takes its time, and the same each time: a few rounds will do."""
+        """Runs only a few rounds, because compile times are long and hardly vary."""
         compiler = compiling.Compiler(self.build, SOURCE, "-O0" if self.given.smoke else "-O2")
         present = [each.name for each in self.present(workload)]
         sources = {each.name: each.command[0] for each in workload.contenders}
@@ -171,7 +172,7 @@ class Comparison:
                 self.keep(workload, number, name, compiler.measure(sources[name], self.machine))
 
     def environment(self, *preloaded, **others):
-        """What a server finds in its environment beside what is there."""
+        """Returns a server's environment variables, in addition to the inherited ones."""
         libraries = [os.path.join(self.build, each) for each in (*preloaded, *[KERNEL_6_1] * self.given.as_6_1)]
         return {**({"LD_PRELOAD": " ".join(libraries)} if libraries else {}), **others}
 
@@ -182,7 +183,7 @@ class Comparison:
         self.results.setdefault(workload.name, {}).setdefault(name, []).append(measured)
         self.record(kind="round", workload=workload.name, round=number, contender=name, **measured)
 
-    # ---- around
+    # ---- results
 
     def raw_file(self):
         folder = os.path.join(SOURCE, "docs/performance") if self.given.gate else os.path.join(self.build, "../compare")
@@ -233,8 +234,8 @@ class Comparison:
 
 
 def family_of(name):
-    everybody = (each for workload in catalogue.WORKLOADS for each in workload.contenders)
-    return next((each.family for each in everybody if each.name == name), "")
+    contenders = (each for workload in catalogue.WORKLOADS for each in workload.contenders)
+    return next((each.family for each in contenders if each.name == name), "")
 
 
 def cpu_model():

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""What the compiler needs for a source: the lines that it reads, and the time."""
+"""Measures the cost of compiling a source file: the number of lines after preprocessing, and the CPU time."""
 
 import os
 import re
@@ -13,7 +13,7 @@ SECONDS_MAX = 120
 
 
 class Compiler:
-    """The build's own, with optimization."""
+    """The compiler that the build uses, with optimization."""
 
     def __init__(self, build, source, optimization="-O2"):
         with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as file:
@@ -21,7 +21,9 @@ class Compiler:
         self.source = source
         self.command = [cache["CMAKE_CXX_COMPILER"], "-std=c++20", optimization, "-I", os.path.join(source, "include")]
         if os.path.isdir(cache.get("COIL_ASIO_INCLUDE", "")):
-            self.command += ["-idirafter", cache["COIL_ASIO_INCLUDE"]]  # it may be where the system's own are, which have an order
+            # This cannot be -I, because the path may be a system include path. Its position in the search
+            # order matters.
+            self.command += ["-idirafter", cache["COIL_ASIO_INCLUDE"]]
 
     def measure(self, name, machine):
         path = os.path.join(self.source, name)
@@ -36,7 +38,7 @@ class Compiler:
         try:
             done = subprocess.run([*self.command, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                   check=False, timeout=SECONDS_MAX,
-                                  preexec_fn=on.becomes(on.load_cpu) if on else None)
+                                  preexec_fn=on.child_setup(on.load_cpu) if on else None)
         except (OSError, subprocess.TimeoutExpired) as failure:
             raise Failure(f"{self.command[0]}: {failure}") from None
         if done.returncode != 0:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""The servers and the load as processes: where they run, and that they end."""
+"""Runs the servers and the load generator as processes. Chooses their CPUs and makes sure that they end."""
 
 import ctypes
 import json
@@ -17,11 +17,11 @@ PR_SET_PDEATHSIG = 1
 
 
 class Failure(Exception):
-    """What went wrong, in a line."""
+    """An error, described in one line."""
 
 
 class Machine:
-    """Two CPUs, one for the server and one for the load, and nothing else on them as far as that can be had."""
+    """The machine's two CPUs for the server and the load, kept free of other work as far as possible."""
 
     def __init__(self, pinned=True, real_time=True):
         self.server_cpu, self.load_cpu = two_cpus() if pinned else (None, None)
@@ -31,7 +31,7 @@ class Machine:
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
     def stay_awake(self):
-        """A virtual CPU that halts is woken by the host, which costs more than what is measured here."""
+        """Keeps idle CPUs awake, because waking a halted virtual CPU costs more than the measured work."""
         try:
             self.awake = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
             os.write(self.awake, struct.pack("i", 0))
@@ -43,10 +43,11 @@ class Machine:
             return "not pinned"
         return (f"server on CPU {self.server_cpu}, load on CPU {self.load_cpu}, " +
                 ("at real-time priority, " if self.real_time else "at ordinary priority, ") +
-                ("kept from sleeping" if self.awake is not None else "which may sleep: root gets steadier figures"))
+                ("kept from sleeping" if self.awake is not None else "which may sleep: run as root for steadier figures"))
 
-    def becomes(self, cpu):
-        """What a child does first: it ends with us, has its CPU, and, if it may, goes before all others there."""
+    def child_setup(self, cpu):
+        """Returns a preexec_fn that makes the child die with this process, pins the child to `cpu`, and gives it
+        real-time priority if that is allowed."""
 
         def prepare():
             self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -59,10 +60,10 @@ class Machine:
 
 
 def two_cpus():
-    """The first one we may use, and the next that shares no core with it, if there is one."""
+    """Returns the first allowed CPU and another one, on a different core if possible."""
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
-        raise Failure("this needs two CPUs, one for the server and one for the load; here is one")
+        raise Failure("only one CPU is available; two are needed, one for the server and one for the load")
     first, *others = allowed
     return first, next((each for each in others if each not in siblings(first)), others[0])
 
@@ -78,13 +79,13 @@ def siblings(cpu):
 
 
 class Server:
-    """A contender's process. As a context manager it is killed at the end."""
+    """A contender's process. On exit, the context manager kills the process."""
 
     def __init__(self, machine, build, contender, environment=None):
         self.contender = contender
         program = os.path.join(build, contender.command[0])
         self.process = subprocess.Popen([program, "--port", "0", *contender.command[1:]], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, preexec_fn=machine.becomes(machine.server_cpu),
+                                        stdout=subprocess.PIPE, preexec_fn=machine.child_setup(machine.server_cpu),
                                         env={**os.environ, **(environment or {})})
         try:
             self.port = self.read_port()
@@ -96,14 +97,14 @@ class Server:
         line = b""
         while not line.endswith(b"\n"):
             if not select.select([self.process.stdout], [], [], 10)[0]:
-                raise Failure(f"{self.contender.name}: does not say where it listens")
+                raise Failure(f"{self.contender.name}: did not print its port within 10 s")
             piece = os.read(self.process.stdout.fileno(), 200)
             if not piece:
-                raise Failure(f"{self.contender.name}: ended before it listened")
+                raise Failure(f"{self.contender.name}: exited before it printed its port")
             line += piece
         found = GREETING.fullmatch(line)
         if not found:
-            raise Failure(f"{self.contender.name}: said {line!r} instead of where it listens")
+            raise Failure(f"{self.contender.name}: printed {line!r} instead of its port")
         return int(found[1])
 
     def end(self):
@@ -119,17 +120,18 @@ class Server:
 
 
 def drive(machine, build, server, arguments, patience=20):
-    """Runs the load against a server, and gives what it printed."""
+    """Runs the load generator against a server and returns the load generator's parsed output."""
     command = [os.path.join(build, "bench/compare/compare_load"), *map(str, arguments), "--port", str(server.port),
                "--pid", str(server.process.pid), "--patience", str(patience)]
-    # The load's own watchdog is sooner, and knows more.
+    # This timeout is only a fallback. The load generator's watchdog fires earlier and says what it was
+    # waiting for.
     try:
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                               timeout=patience + 3700, preexec_fn=machine.becomes(machine.load_cpu))
+                               timeout=patience + 3700, preexec_fn=machine.child_setup(machine.load_cpu))
     except subprocess.TimeoutExpired:
-        raise Failure(f"{server.contender.name}: the load does not end") from None
+        raise Failure(f"{server.contender.name}: the load generator does not end") from None
     if ended.returncode != 0:
         gone = server.process.poll()
-        raise Failure(f"{server.contender.name}: {ended.stderr.strip() or f'the load ended with {ended.returncode}'}" +
-                      ("" if gone is None else f" (the server had ended with status {gone})"))
+        raise Failure(f"{server.contender.name}: {ended.stderr.strip() or f'the load exited with {ended.returncode}'}" +
+                      ("" if gone is None else f" (the server had exited with status {gone})"))
     return json.loads(ended.stdout)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""What was measured, as text."""
+"""Formats the measurements as text."""
 
 import statistics
 
@@ -8,7 +8,7 @@ import rules
 
 
 def quantity(value):
-    """Three figures are enough: 228 k, 3.45 M."""
+    """Formats a number with three significant digits, such as 228 k or 3.45 M."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -33,7 +33,7 @@ def median(rounds, metric):
 
 
 def workload_table(workload, rounds):
-    """Those who ran, with their ratios to the reference: medians of paired rounds, and the spread."""
+    """Returns a table with the contenders' ratios to the reference: the median over paired rounds, minimum and maximum."""
     present = [each.name for each in workload.contenders if rounds.get(each.name)]
     if not present:
         return f"{workload.title}: not measured"
@@ -67,11 +67,11 @@ def workload_table(workload, rounds):
                       *((duration(median(measured, quantile)) for quantile in ("p50_ns", "p99_ns", "p999_ns"))
                         if latencies else ())))
     lost = sum(each.get("lost", 0) for name in present for each in rounds[name])
-    return f"{workload.title}\n{aligned(lines)}" + (f"\n{lost} datagrams were lost and sent again" if lost else "")
+    return f"{workload.title}\n{aligned(lines)}" + (f"\n{lost} datagrams were lost and resent" if lost else "")
 
 
-def said(verdict):
-    """The verdict; of one that is void also what it would be, and why it isn't."""
+def verdict_text(verdict):
+    """Returns the verdict as text. For a void verdict, this includes the result it would have had, and the reason."""
     if verdict.result != "void":
         return verdict.result
     return "void" + (f", else {verdict.otherwise}" if verdict.otherwise else "") + f": {verdict.reason}"
@@ -87,8 +87,9 @@ def gate_table(verdicts):
         else:
             cells = (str(each.throughput or "-"), "" if row.throughput is None else f">= {row.throughput:.3g}",
                      str(each.cpu or "-"), "" if row.cpu is None else f"<= {row.cpu:.3g}")
-        lines.append((row.workload, row.against, *cells, said(each)))
-    # The last column is a sentence: to the left, so that one that is long leaves the others in place.
+        lines.append((row.workload, row.against, *cells, verdict_text(each)))
+    # The last column contains sentences. Align it left, so that a long sentence does not move the other
+    # columns.
     width = max(len(line[-1]) for line in lines)
     counted = [sum(each.result == result for each in verdicts) for result in ("met", "missed", "void")]
     return (aligned([(*line[:-1], line[-1].ljust(width)) for line in lines]) +

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""The arithmetic of the comparison: from rounds to ratios, from ratios to verdicts.
+"""The arithmetic of the comparison. It turns rounds into ratios and ratios into verdicts.
 
-Results are {workload: {contender: [measurement of each round]}}; a measurement is what the load printed.
-Contenders are only compared within a round, where they ran next to each other.
+Results have the form {workload: {contender: [one measurement per round]}}. A measurement is the output of the load
+generator. Contenders are compared only within a round, because they ran right after each other there.
 """
 
 import statistics
@@ -27,21 +27,21 @@ class Ratio:
 class Verdict:
     row: object
     result: str  # met, missed or void
-    reason: str = ""  # of a void
-    otherwise: str = ""  # what a void would be without that reason
+    reason: str = ""  # the reason if the verdict is void
+    otherwise: str = ""  # the result that a void verdict would have had without that reason
     throughput: Ratio = None
     cpu: Ratio = None
     bytes_each: float = None
 
 
 def paired_ratio(rounds, one, other, metric):
-    """one / other, each round by itself. None if there is no round of both."""
+    """Returns one / other, computed for each round, or None if no round has both."""
     ratios = [a[metric] / b[metric] for a, b in zip(rounds.get(one, ()), rounds.get(other, ())) if b[metric] > 0]
     return Ratio(statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
 
 
 def hardest(rounds, ours, others, metric):
-    """The ratio to the one that is hardest to beat. Who that is may differ from metric to metric."""
+    """Returns the ratio to the rival that is hardest to beat. This may be a different rival for each metric."""
     ratios = [ratio for ratio in (paired_ratio(rounds, ours, other, metric) for other in others) if ratio]
     if not ratios:
         return None
@@ -50,13 +50,13 @@ def hardest(rounds, ours, others, metric):
 
 
 def disagreement_of_references(rounds, reference, again):
-    """By how much the medians of two copies of one program differ; None if they did not both run."""
+    """Returns the relative difference between two copies of the same program, or None if they did not both run."""
     ratios = [paired_ratio(rounds, again, reference, metric) for metric in (THROUGHPUT, CPU)]
     return max(abs(ratio.median - 1) for ratio in ratios) if all(ratios) else None
 
 
 def weakness(results, strength):
-    """Why this rival is no rival; "" if it is one."""
+    """Returns why this rival is too weak, or "" if it is strong enough."""
     rounds = results.get(strength.workload, {})
     ratios = [paired_ratio(rounds, rival, strength.against, THROUGHPUT) for rival in strength.rivals]
     best = max((ratio.median for ratio in ratios if ratio), default=None)
@@ -64,11 +64,12 @@ def weakness(results, strength):
         return f"the strength of {strength.rivals[0]} in {strength.workload} was not measured"
     if best >= strength.least:
         return ""
-    return f"{strength.rivals[0]} has {best:.3f} of {strength.against} in {strength.workload}, not {strength.least}"
+    return (f"{strength.rivals[0]} reaches {best:.3f} of {strength.against} in {strength.workload}, less than "
+            f"{strength.least}")
 
 
 def void_reason(results, row, strengths, reference, again, family_of):
-    """Why this row says nothing; "" if it does say something."""
+    """Returns why this row is void, or "" if it is not."""
     rounds = results.get(row.workload)
     if not rounds:
         return "not measured"
@@ -81,7 +82,8 @@ def void_reason(results, row, strengths, reference, again, family_of):
         return f"the two copies of the reference differ by {difference:.1%}"
     families = {family_of(name) for name in row.contenders}
     for strength in strengths:
-        # Against the bare ring there are three tests, and each counts everywhere. Asio has one in many a workload.
+        # The bare ring's three strengths apply to every workload. Each Asio strength applies only to its own
+        # workload.
         concerns = strength.family in families and (strength.family == "bare" or strength.workload == row.workload)
         why = weakness(results, strength) if concerns else ""
         if why:
@@ -102,7 +104,7 @@ def judge(results, row, strengths, *, reference, again, family_of):
     throughput = hardest(rounds, row.ours, row.contenders, THROUGHPUT)
     cpu = hardest(rounds, row.ours, row.contenders, CPU)
     if not reason and (throughput is None or cpu is None):
-        reason = "nobody to compare with"
+        reason = "no rival was measured"
     if throughput is None or cpu is None:
         return Verdict(row, "void", reason, "", throughput, cpu)
     met = ((row.throughput is None or throughput.median >= row.throughput) and
@@ -112,11 +114,11 @@ def judge(results, row, strengths, *, reference, again, family_of):
 
 
 def widened(row, by):
-    """The same row, with limits that are easier by this share."""
+    """Returns the row with its limits widened by this fraction."""
     return replace(row, throughput=row.throughput and row.throughput * (1 - by), cpu=row.cpu and row.cpu * (1 + by),
                    bytes_max=row.bytes_max and row.bytes_max * (1 + by))
 
 
 def in_order(contenders, number):
-    """The contenders of a round: each second round is reversed, so that a drift within rounds evens out."""
+    """Returns a round's contenders in order. Every second round is reversed, so that drift in a round cancels out."""
     return list(contenders) if number % 2 == 0 else list(reversed(contenders))

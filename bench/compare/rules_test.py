@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""Tests of the comparison's arithmetic, on numbers that are made up."""
+"""Tests the arithmetic of the comparison with made-up numbers."""
 
 import unittest
 
@@ -29,8 +29,8 @@ def field(coil, rival=(100, 50), bare=(100, 50), again=(100, 50)):
 
 
 class PairedRatios(unittest.TestCase):
-    def test_rounds_are_compared_with_themselves_not_with_each_other(self):
-        # The machine slows down to a half from round to round; the ratio stays.
+    def test_ratios_are_computed_within_rounds(self):
+        # The machine's speed halves from round to round, but the ratio stays the same.
         drifting = {"a": rounds((400, 1), (200, 1), (100, 1)), "b": rounds((200, 1), (100, 1), (50, 1))}
         self.assertEqual(rules.paired_ratio(drifting, "a", "b", "rate"), rules.Ratio(2, 2, 2))
 
@@ -38,25 +38,26 @@ class PairedRatios(unittest.TestCase):
         some = {"a": rounds((1, 1), (2, 1), (9, 1)), "b": rounds((1, 1), (1, 1), (1, 1))}
         self.assertEqual(rules.paired_ratio(some, "a", "b", "rate"), rules.Ratio(2, 1, 9))
 
-    def test_nobody_to_compare_with(self):
+    def test_no_ratio_without_a_rival(self):
         self.assertIsNone(rules.paired_ratio({"a": rounds((1, 1))}, "a", "b", "rate"))
         self.assertIsNone(rules.paired_ratio({"a": rounds((1, 0)), "b": rounds((1, 0))}, "a", "b", "server_ns"))
 
-    def test_the_hardest_rival_is_another_one_for_each_metric(self):
+    def test_the_hardest_rival_differs_per_metric(self):
         three = {"coil": rounds((100, 100)), "fast": rounds((200, 100)), "frugal": rounds((50, 50))}
         self.assertEqual(rules.hardest(three, "coil", ("fast", "frugal"), "rate").median, 0.5)
         self.assertEqual(rules.hardest(three, "coil", ("fast", "frugal"), "server_ns").median, 2)
 
-    def test_each_second_round_is_reversed(self):
+    def test_every_second_round_is_reversed(self):
         self.assertEqual(rules.in_order("abc", 0), ["a", "b", "c"])
         self.assertEqual(rules.in_order("abc", 1), ["c", "b", "a"])
 
 
 class Verdicts(unittest.TestCase):
-    def test_a_void_says_what_it_would_be(self):
+    def test_a_void_verdict_states_the_result_otherwise(self):
         weak = field((100, 40), bare=(100, 50), again=(110, 50))
         self.assertEqual((judged(weak).result, judged(weak).otherwise), ("void", "met"))
-        self.assertEqual(report.said(judged(weak)), "void, else met: the two copies of the reference differ by 10.0%")
+        self.assertEqual(report.verdict_text(judged(weak)),
+                         "void, else met: the two copies of the reference differ by 10.0%")
         worse = field((50, 40), bare=(100, 50), again=(110, 50))
         self.assertEqual(judged(worse).otherwise, "missed")
 
@@ -75,7 +76,7 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(judged(field((99, 40))).result, "missed")
         self.assertEqual(judged(field((200, 49))).result, "missed")
 
-    def test_a_limit_that_is_not_set_is_not_asked_for(self):
+    def test_a_limit_that_is_not_set_is_ignored(self):
         cpu_only = Row("echo", "rivals", ("rival",), None, 0.97)
         self.assertEqual(judged(field((1, 40)), cpu_only).result, "met")
 
@@ -98,9 +99,9 @@ class Verdicts(unittest.TestCase):
     def test_void_without_the_rival(self):
         alone = field((200, 10))
         del alone["rival"]
-        self.assertEqual(judged(alone).reason, "nobody to compare with")
+        self.assertEqual(judged(alone).reason, "no rival was measured")
 
-    def test_a_weak_bare_ring_voids_what_is_compared_with_it(self):
+    def test_a_weak_bare_ring_voids_rows_against_it(self):
         against_bare = Row("echo", "bare", ("bare",), 0.95, 1.06)
         weak, strong = field((100, 50)), field((100, 50))
         weak["epoll"], strong["epoll"] = rounds((95, 50)), rounds((92, 50))
@@ -108,9 +109,9 @@ class Verdicts(unittest.TestCase):
         verdict = judged(weak, against_bare, (STRONG,))
         self.assertEqual(verdict.result, "void")
         self.assertIn("1.053 of epoll", verdict.reason)
-        self.assertEqual(judged(weak, ROW, (STRONG,)).result, "missed")  # this one is not against the bare ring
+        self.assertEqual(judged(weak, ROW, (STRONG,)).result, "missed")  # this row does not compare with the bare ring
 
-    def test_a_strength_that_was_not_measured_is_none(self):
+    def test_void_if_a_strength_was_not_measured(self):
         self.assertIn("was not measured", judged(field((100, 50)), Row("echo", "bare", ("bare",), 0.95, 1.06),
                                                  (STRONG,)).reason)
 
@@ -129,10 +130,10 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(judged({"coil": [{"resident_bytes": 1}]}, row).result, "void")
 
 
-class BesideItself(unittest.TestCase):
-    """coil, compared with coil: the reference is the rival."""
+class ComparedWithItself(unittest.TestCase):
+    """Tests a workload in which coil is compared with coil, so that the reference is also the rival."""
 
-    ROW = Row("trains", "the same without", ("without",), None, 0.25)
+    ROW = Row("trains", "coil without trains", ("without",), None, 0.25)
 
     def judged(self, coil, again=(100, 50)):
         ran = {"without": rounds((100, 50)), "again": rounds(again), "coil": rounds(coil)}
@@ -143,14 +144,14 @@ class BesideItself(unittest.TestCase):
         self.assertEqual(self.judged((50, 12.5)).result, "met")
         self.assertEqual(self.judged((900, 13)).result, "missed")
 
-    def test_void_if_it_differs_from_itself(self):
+    def test_void_if_the_copies_differ(self):
         self.assertIn("two copies", self.judged((100, 10), again=(100, 52)).reason)
 
 
 class Catalogue(unittest.TestCase):
-    """Names are what holds the tables together: a wrong one would leave a row void for ever."""
+    """Tests that the tables' references to each other are correct. A wrong name would make a row permanently void."""
 
-    def test_every_row_and_strength_names_what_there_is(self):
+    def test_rows_and_strengths_name_existing_contenders(self):
         contenders = {each.name: {one.name for one in each.contenders} for each in catalogue.WORKLOADS}
         for row in catalogue.GATE:
             self.assertLessEqual(set(row.contenders), contenders[row.workload], row)
@@ -165,11 +166,11 @@ class Catalogue(unittest.TestCase):
                 self.assertEqual(second.name, f"{first.name}, again")
                 self.assertEqual(first.command, second.command)
 
-    def test_the_reference_is_the_bare_ring_but_where_coil_is_beside_itself(self):
+    def test_the_reference_is_the_bare_ring_with_two_exceptions(self):
         others = {each.name: each.reference for each in catalogue.WORKLOADS if each.reference != catalogue.BARE}
         self.assertEqual(others, {"udp-trains": catalogue.COIL_WITHOUT, "compile": "Asio"})
 
-    def test_everywhere_coil_runs_and_is_not_its_own_reference(self):
+    def test_coil_runs_everywhere_and_is_not_its_own_reference(self):
         for workload in catalogue.WORKLOADS:
             families = {each.name: each.family for each in workload.contenders}
             self.assertEqual(families.get(catalogue.COIL), "coil", workload.name)

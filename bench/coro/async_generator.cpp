@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What a generator's value costs.
+// Measures the cost of getting one value from an async_generator.
 
 #include <coil/coro/async_generator.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What the language costs: tasks that the kernel hears nothing of.
+// Measures the cost of coroutines alone. The tasks make no system calls.
 
 #include <coil/coro/yield.hpp>
 
@@ -23,7 +23,7 @@ task<> count_one(int& count) {
     co_return;
 }
 
-// A child task: made, started, ended, and its parent resumed.
+// Creates, runs and ends a child task, and resumes the parent.
 task<> awaits(benchmark::State& state, io_context& context) {
     int sum = 0;
     rounds rounds(state, context);
@@ -32,7 +32,7 @@ task<> awaits(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(sum);
 }
 
-// The same, each child inside another.
+// Awaits child tasks that are nested `state.range(0)` levels deep.
 task<> nested_awaits(benchmark::State& state, io_context& context) {
     int sum = 0;
     rounds rounds(state, context, {.operations = state.range(0) + 1});
@@ -41,14 +41,14 @@ task<> nested_awaits(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(sum);
 }
 
-// A trip through the ready list.
+// Each yield is one pass through the ready list.
 task<> yields(benchmark::State& state, io_context& context) {
     rounds rounds(state, context);
     while (rounds.next())
         co_await yield();
 }
 
-// A detached task: made, its turn given, destroyed. A yield of the task that spawns is part of it.
+// Spawns a detached task, which runs and is then destroyed. The time includes one yield by the spawning task.
 task<> detached_spawns(benchmark::State& state, io_context& context) {
     int count = 0;
     rounds rounds(state, context);
@@ -59,7 +59,7 @@ task<> detached_spawns(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(count);
 }
 
-// A spawned task whose result is waited for.
+// Spawns a task and joins it.
 task<> joined_spawns(benchmark::State& state, io_context& context) {
     int sum = 0;
     rounds rounds(state, context);

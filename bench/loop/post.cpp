@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Functions that reach a context from elsewhere. System calls are those of the thread that runs the measured
-// context; allocations are everybody's.
+// Posts functions to a context. The reported system calls are those made by the measured context's thread.
+// The reported allocations are those made by all threads.
 
 #include <atomic>
 #include <thread>
@@ -14,7 +14,8 @@
 namespace coil::bench {
 namespace {
 
-// From the context's own thread: nobody has to be woken, but nobody knows that.
+// Posts from the context's own thread. In this case, post() appends the function directly to the ready list,
+// without an atomic push or a wake-up.
 task<> own_posts(benchmark::State& state, io_context& context) {
     int ran = 0;
     rounds rounds(state, context);
@@ -22,13 +23,13 @@ task<> own_posts(benchmark::State& state, io_context& context) {
         context.post([&ran] { ++ran; });
         co_await yield();
     }
-    co_await yield();  // the last one's turn comes
+    co_await yield();  // runs the last posted function
     benchmark::DoNotOptimize(ran);
 }
 
 void post_from_own_thread(benchmark::State& state) { run(state, own_posts); }
 
-// There and back between two contexts, each on a thread of its own and asleep when its turn comes.
+// A round trip between two contexts. Each context has its own thread and is asleep when a post arrives.
 class ping_pong {
 public:
     explicit ping_pong(benchmark::State& state) : rounds_(state, here_) {}
@@ -61,7 +62,8 @@ private:
 
 void post_round_trip(benchmark::State& state) { ping_pong(state).run(); }
 
-// Another thread posts as fast as it can, with at most so many on the way. A round is one function run.
+// Another thread posts as fast as it can, with at most `posted_max_` functions in flight. A round is one call
+// of a posted function.
 class flood {
 public:
     explicit flood(benchmark::State& state)
@@ -73,7 +75,7 @@ public:
         context_.run();
         other.join();
         context_.restart();
-        context_.poll();  // what was on its way
+        context_.poll();  // runs the functions that are still in flight
     }
 
 private:
@@ -81,11 +83,11 @@ private:
         for (std::int64_t posted = 0; !over_.load(std::memory_order_relaxed); ++posted) {
             while (posted - ran_.load(std::memory_order_acquire) >= posted_max_ && !over_)
                 std::this_thread::yield();
-            context_.post([this] { take_one(); });
+            context_.post([this] { handle_post(); });
         }
     }
 
-    void take_one() {
+    void handle_post() {
         ran_.store(ran_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
         if (!over_.load(std::memory_order_relaxed) && !rounds_.next()) {
             over_ = true;

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Timers live in user space: what one costs, while as many others are armed as the argument says.
+// Measures the cost of one user-space timer while other timers are armed. The argument is the number of other
+// timers.
 
 #include <chrono>
 #include <memory>
@@ -22,7 +23,7 @@ public:
     std::coroutine_handle<> run() noexcept override { return nullptr; }
 };
 
-// Deadlines as servers have them: anywhere within a minute.
+// Returns deadlines that are uniformly distributed over one minute, as in a typical server.
 class deadlines {
 public:
     explicit deadlines(time_point now) : now_(now) {}
@@ -50,7 +51,7 @@ void timer_arm_and_disarm(benchmark::State& state) {
     }
 }
 
-// Time passes until all have expired. A round is all of them, armed and expired; an operation is one.
+// Arms all timers and lets them expire. A round covers all timers, and an operation covers one timer.
 void timer_arm_and_expire(benchmark::State& state) {
     const auto armed = static_cast<std::size_t>(state.range(0));
     time_point now = steady_clock::now();
@@ -72,23 +73,24 @@ void timer_arm_and_expire(benchmark::State& state) {
     }
 }
 
-// A wait that is over at once, through the loop.
+// Waits for zero time. The wait still goes through the loop.
 task<> sleeps(benchmark::State& state, io_context& context) {
     rounds rounds(state, context);
     while (rounds.next())
         co_await sleep_for(0ns);
 }
 
-// An operation with a deadline that does not pass; the operation alone is task_yield.
+// Awaits an operation with a deadline that never expires. task_yield measures the operation without the
+// deadline.
 task<> timeouts(benchmark::State& state, io_context& context) {
     rounds rounds(state, context);
     while (rounds.next())
         co_await timeout(yield(), 5s);
 }
 
-// A task's wait for a timer is begun and cancelled, and it hears of that, while as many other timers are armed as the
-// argument says. The twins of Asio: the first waits with a plain function, which is less work than a task; the second with
-// a coroutine.
+// A task waits for a timer, is cancelled and resumes, while `state.range(0)` other timers are armed. There
+// are two Asio benchmarks to compare with. timer_wait_and_cancel waits with a plain function, which is less
+// work than resuming a task; timer_cancel_a_task waits with a coroutine.
 task<> cancelled_waits(steady_timer& timer, deadlines& deadlines, const bool& over) {
     while (!over) {
         timer.expires_at(deadlines.next() + 60s);

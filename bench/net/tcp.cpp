@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// TCP over loopback. Both ends are tasks of one context, on one thread. So the time is what both ends cost
-// the CPU; no waking of another CPU is in it, which in a virtual machine is a matter of the host's and varies
-// by 1.5 from minute to minute, and system calls are those of both ends. What a peer on another CPU adds, see
-// tcp_round_trip_with_thread.
+// TCP over loopback. Both ends are tasks of one context, on one thread. The time is therefore the CPU cost of
+// both ends, and does not include waking another CPU. In a virtual machine, the cost of such a wake-up
+// depends on the host and varies by a factor of 1.5 from minute to minute. The reported system calls are
+// those made by both ends. tcp_round_trip_with_thread measures a peer on another CPU.
 
 #include <thread>
 #include <vector>
@@ -34,7 +34,7 @@ task<> connect(connection& made) {
     made.server.set_option(tcp::no_delay(true));
 }
 
-// ---- a message there and back ---------------------------------------------------------------------------
+// ---- round trip of a message ----------------------------------------------------------------------------
 
 task<> echo(tcp::socket& peer, std::size_t size) {
     std::vector<char> buffer(size);
@@ -71,7 +71,7 @@ void bare_tcp_round_trip(benchmark::State& state) {
 
     rounds rounds(state, ring, {.bytes = 2 * state.range(0)});
     for (bool over = !rounds.next(); !over;) {
-        ring.turn([&](std::uint64_t what, int result) {
+        ring.iterate([&](std::uint64_t what, int result) {
             bare::check(result == static_cast<int>(size), "a round trip");
             switch (what) {
             case client_sent: ring.recv(ends.client, ours.data(), size, MSG_WAITALL, client_received); break;
@@ -98,9 +98,9 @@ void sizes_of_messages(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK(tcp_round_trip)->Apply(sizes_of_messages);
 BENCHMARK(bare_tcp_round_trip)->Name("bare/tcp_round_trip")->Apply(sizes_of_messages);
 
-// ---- the same, with an echo on another thread that knows no ring ----------------------------------------
+// ---- round trip to an echo thread that uses plain system calls ------------------------------------------
 
-// Echoes with recv(2) and send(2) until the peer has finished.
+// Echoes with recv(2) and send(2) until the peer shuts down.
 class echo_thread {
 public:
     echo_thread(int socket, std::size_t size)
@@ -147,9 +147,9 @@ void bare_tcp_round_trip_with_thread(benchmark::State& state) {
     };
     while (rounds.next()) {
         ring.send(ends.client, buffer.data(), size, MSG_WAITALL, 0);
-        ring.turn(wait_for_all);
+        ring.iterate(wait_for_all);
         ring.recv(ends.client, buffer.data(), size, MSG_WAITALL, 0);
-        ring.turn(wait_for_all);
+        ring.iterate(wait_for_all);
     }
     ::shutdown(ends.client, SHUT_WR);
 }
@@ -167,7 +167,7 @@ task<> receive_all(tcp::socket& from) {
         ;
 }
 
-// A round is one send of all of the buffer.
+// A round is one write of the whole buffer.
 task<> sends(benchmark::State& state, io_context& context) {
     connection ends(context);
     co_await connect(ends);
@@ -196,7 +196,7 @@ void bare_tcp_stream(benchmark::State& state) {
 
     rounds rounds(state, ring, {.bytes = state.range(0)});
     for (bool over = !rounds.next(); !over;) {
-        ring.turn([&](std::uint64_t what, int result) {
+        ring.iterate([&](std::uint64_t what, int result) {
             bare::check(result > 0, "a stream");
             if (what == received) {
                 receive();

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// UDP over loopback, both ends on one thread, for the reasons given in tcp.cpp.
+// UDP over loopback. Both ends are on one thread, for the reasons given in tcp.cpp.
 
 #include <array>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ struct ends {
     udp::socket server;
 };
 
-// ---- a datagram there and back --------------------------------------------------------------------------
+// ---- round trip of a datagram ---------------------------------------------------------------------------
 
 task<> echo(udp::socket& socket) {
     std::array<char, receive_size> buffer;
@@ -58,7 +58,7 @@ task<> round_trips(benchmark::State& state, io_context& context) {
 
 void udp_round_trip(benchmark::State& state) { run(state, round_trips); }
 
-// Where a datagram goes to, and whom it comes from.
+// Holds a received datagram and the sender's address.
 struct bare_message {
     std::array<char, receive_size> bytes;
     sockaddr_in from;
@@ -88,7 +88,7 @@ void bare_udp_round_trip(benchmark::State& state) {
 
     rounds rounds(state, ring, {.bytes = 2 * state.range(0)});
     for (bool over = !rounds.next(); !over;) {
-        ring.turn([&](std::uint64_t what, int result) {
+        ring.iterate([&](std::uint64_t what, int result) {
             bare::check(result == static_cast<int>(sent.size()), "a round trip");
             switch (what) {
             case client_sent:
@@ -123,8 +123,9 @@ task<> receive_all(udp::socket& from, std::int64_t& received) {
         ++received;
 }
 
-// A round is one datagram sent. A send that doesn't wait would soon be ahead of the receiver by more than the socket holds:
-// it lets him catch up. `received` is the share that arrived.
+// A round sends one datagram. An unthrottled sender would overrun the receiver's socket buffer, so the sender
+// yields while `ahead_max` datagrams or more are outstanding. The counter `received` is the fraction of the
+// datagrams that arrived.
 task<> sends(benchmark::State& state, io_context& context) {
     ends ends(context);
     co_await ends.client.connect(ends.server.local_endpoint());
@@ -159,7 +160,7 @@ void bare_udp_stream(benchmark::State& state) {
     std::int64_t sent = 0, received = 0;
     rounds rounds(state, ring, {.bytes = state.range(0)});
     for (bool over = !rounds.next(); !over;) {
-        ring.turn([&](std::uint64_t what, int result) {
+        ring.iterate([&](std::uint64_t what, int result) {
             bare::check(result == static_cast<int>(datagram.size()), "a datagram");
             if (what == server_received) {
                 ++received;

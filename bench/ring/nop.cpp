@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A no-op through the ring: what any operation costs at least. As many at a time as the argument says: each
-// turn of the loop submits them together, and collects them together.
+// Sends a no-op through the ring, which is the minimum cost of any operation. The argument is the number of
+// concurrent no-ops. Each loop iteration submits and collects all of them together.
 
 #include <coil/op/nop.hpp>
 
@@ -17,7 +17,8 @@ task<> nops_until(const bool& over) {
         co_await op::nop_description{};
 }
 
-// The tasks go in step: each has one no-op in every turn, so a turn of the task that counts is a turn of all.
+// The tasks run in lockstep. Each task has one no-op per iteration, so one round of the counting task is also
+// one round of every other task.
 task<> nops_at_a_time(benchmark::State& state, io_context& context) {
     bool over = false;
     for (int i = 1; i < state.range(0); ++i)
@@ -27,21 +28,21 @@ task<> nops_at_a_time(benchmark::State& state, io_context& context) {
     while (rounds.next())
         co_await op::nop_description{};
     over = true;
-    co_await op::nop_description{};  // the others end before `over` does
+    co_await op::nop_description{};  // lets the other tasks end before `over` is destroyed
 }
 
 void nop(benchmark::State& state) { run(state, nops_at_a_time); }
 
 void bare_nop(benchmark::State& state) {
-    enum : std::uint64_t { counts, goes_along };
+    enum : std::uint64_t { counts, other };
     bare::ring ring;
     ring.nop(counts);
     for (int i = 1; i < state.range(0); ++i)
-        ring.nop(goes_along);
+        ring.nop(other);
 
     rounds rounds(state, ring, {.operations = state.range(0)});
     for (bool over = false; !over;) {
-        ring.turn([&](std::uint64_t tag, int) {
+        ring.iterate([&](std::uint64_t tag, int) {
             if (tag == counts)
                 over = !rounds.next();
             ring.nop(tag);

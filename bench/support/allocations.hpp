@@ -7,8 +7,9 @@
 #include <cstddef>
 #include <cstdlib>
 
-/// Counts a program's allocations, of all its threads, at malloc: so that new, new[], aligned new and plain
-/// malloc are all seen. It defines malloc and its family: include it in one source file of a program.
+/// Counts the allocations made by all threads of a program. The counting takes place in malloc, so it covers
+/// new, new[], aligned new and plain malloc. This header defines the malloc family of functions, so include
+/// it in exactly one source file of a program.
 ///
 ///     const auto before = coil::bench::allocations();
 ///     ...
@@ -36,7 +37,8 @@ inline void count_allocation() noexcept { allocation_count.fetch_add(1, std::mem
 
 #ifdef COIL_BENCH_SANITIZED
 
-// These sanitizers have a malloc of their own, which tells of each block. g++ has no header for it.
+// These sanitizers have their own malloc, which calls a hook for each allocation. g++ has no header that
+// declares this function.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
                                                          void (*on_free)(const volatile void*));
 
@@ -50,7 +52,7 @@ inline const bool allocations_are_counted =
 
 #else
 
-// glibc's own, by the names that stay reachable when a program defines malloc.
+// glibc's implementation. These names remain available when a program defines its own malloc.
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);

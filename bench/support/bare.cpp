@@ -12,7 +12,7 @@
 namespace coil::bench::bare {
 namespace {
 
-// A socket on 127.0.0.1 with a port of the kernel's choice, and its address.
+// Binds a socket to an ephemeral port on 127.0.0.1 and stores the resulting address in `address`.
 int bound_socket(int type, sockaddr_in& address) {
     const int made = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
     address = {};

@@ -10,15 +10,16 @@
 
 #include "support/counting.hpp"
 
-/// io_uring by hand, with liburing and nothing else: what coil is measured against. A benchmark here has a
-/// twin whose name begins with `bare/`, which asks the kernel for the same operations in the same order.
+/// Hand-written io_uring code that uses only liburing, as a baseline for coil. If a coil benchmark has a
+/// counterpart here, the counterpart's name starts with `bare/`. It submits the same operations in the same
+/// order.
 
 namespace coil::bench::bare {
 
-/// Ends the program where a bare benchmark can't go on.
+/// If `holds` is false, prints `what` with the text for errno, and ends the program.
 void check(bool holds, const char* what);
 
-/// A ring with the flags of coil's own, its descriptor registered.
+/// A ring with a registered descriptor and the same flags that coil uses.
 class ring {
 public:
     ring();
@@ -26,7 +27,7 @@ public:
     ring& operator=(const ring&) = delete;
     ~ring();
 
-    // What to ask. The tag comes back with the answer.
+    // The following functions prepare an operation. iterate() submits it, and its completion carries the tag.
     void nop(std::uint64_t tag) {
         io_uring_sqe* sqe = next();
         io_uring_prep_nop(sqe);
@@ -56,21 +57,21 @@ public:
         sqe->user_data = tag;
     }
 
-    /// One turn: submits, waits for an answer, and calls `on_answer(tag, result)` for each that is there.
-    template <class OnAnswer>
-    void turn(OnAnswer&& on_answer) {
+    /// Submits, waits for a completion, and calls `on_completion(tag, result)` for each available completion.
+    template <class OnCompletion>
+    void iterate(OnCompletion&& on_completion) {
         const int submitted = io_uring_submit_and_wait(&ring_, 1);
         check(submitted >= 0, "io_uring_submit_and_wait");
         ++counts_.enters;
         counts_.submissions += static_cast<unsigned>(submitted);
         unsigned head;
-        unsigned answers = 0;
+        unsigned completions = 0;
         io_uring_cqe* cqe;
         io_uring_for_each_cqe(&ring_, head, cqe) {
-            ++answers;
-            on_answer(cqe->user_data, cqe->res);
+            ++completions;
+            on_completion(cqe->user_data, cqe->res);
         }
-        io_uring_cq_advance(&ring_, answers);
+        io_uring_cq_advance(&ring_, completions);
     }
 
     [[nodiscard]] loop_counts counts() const noexcept { return counts_; }
@@ -86,7 +87,7 @@ private:
     loop_counts counts_;
 };
 
-/// Two connected sockets; closed at the end.
+/// Two sockets that the destructor closes.
 class socket_pair {
 public:
     socket_pair(int ours, int theirs) noexcept : client(ours), server(theirs) {}
@@ -98,9 +99,9 @@ public:
     const int server;
 };
 
-/// Over loopback, TCP_NODELAY set.
+/// Returns the two ends of a TCP connection over loopback, with TCP_NODELAY.
 socket_pair tcp_pair();
-/// The client is connected to the server, which is not connected.
+/// Returns two UDP sockets. The client is connected to the server, but the server is not connected.
 socket_pair udp_pair();
 
 }  // namespace coil::bench::bare

@@ -25,13 +25,13 @@ int number_in(int folder, const char* path) noexcept {
     if (file < 0)
         return -1;
     char text[16] = {};
-    const bool got_it = ::read(file, text, sizeof text - 1) > 0;
+    const bool is_read = ::read(file, text, sizeof text - 1) > 0;
     ::close(file);
-    return got_it ? std::atoi(text) : -1;
+    return is_read ? std::atoi(text) : -1;
 }
 
-// Where nobody has mounted tracefs: a mount that no name leads to, and that goes with its descriptor. For
-// root.
+// For use when tracefs is not mounted. Creates a detached mount without a path, which disappears when its
+// descriptor is closed. This needs root.
 int number_in_unmounted_tracefs(const char* path) noexcept {
     const int context = static_cast<int>(::syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC));
     if (context < 0)
@@ -48,7 +48,7 @@ int number_in_unmounted_tracefs(const char* path) noexcept {
     return number;
 }
 
-// The tracepoint that every system call passes first.
+// Returns the ID of the tracepoint that fires when a system call begins, or -1 if it is not available.
 int tracepoint() noexcept {
     static const int number = [] {
         constexpr const char* path = "events/raw_syscalls/sys_enter/id";
@@ -76,7 +76,7 @@ system_call_counter::system_call_counter() noexcept {
     wanted.type = PERF_TYPE_TRACEPOINT;
     wanted.config = static_cast<std::uint64_t>(tracepoint());
     event_ = static_cast<int>(
-        ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));  // this thread
+        ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));  // on this thread
 }
 
 system_call_counter::~system_call_counter() {
@@ -99,7 +99,7 @@ counting::counting(std::function<loop_counts()> loop) : loop_(std::move(loop)) {
 }
 
 counts counting::stop() const {
-    // Less the one that reads.
+    // Subtract the system call that reads the counter.
     const auto system_calls = system_calls_.read() - system_calls_before_ - 1;
     const auto allocated = allocations() - allocations_before_;
     const loop_counts loop = loop_ ? loop_() : loop_counts{};
@@ -113,7 +113,7 @@ counts counting::stop() const {
     return result;
 }
 
-// ---- who counts the counters ----------------------------------------------------------------------------
+// ---- self-check -----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -121,7 +121,7 @@ struct alignas(64) aligned {
     char bytes[64];
 };
 
-void* volatile sink;  // so that no compiler leaves an allocation out
+void* volatile sink;  // prevents the compiler from eliding allocations
 
 int failures;
 
@@ -132,10 +132,10 @@ void expect(const char* what, double expected, double counted) {
         ++failures;
 }
 
-template <class Deed>
-counts counts_of(Deed&& deed) {
+template <class Action>
+counts counts_of(Action&& action) {
     const counting counted({});
-    deed();
+    action();
     return counted.stop();
 }
 
@@ -163,7 +163,7 @@ void check_allocations() {
 
 void check_system_calls() {
     if (!system_call_counter().works()) {
-        std::printf("system calls can't be counted here: the loop's own count stands in, marked with ~\n");
+        std::printf("system calls can't be counted here: the loop's own count is used, marked with ~\n");
         return;
     }
     const auto call = [](int times) {
@@ -190,7 +190,7 @@ task<> count_nops(io_context& context, int nops) {
     const auto enters = context.metrics().enters - enters_before;
     const counts found = counted.stop();
     expect("SQEs of 1000 no-ops through the loop", nops, found.submissions);
-    expect("their system calls, and the loop's enters", static_cast<double>(enters), found.system_calls);
+    expect("system calls of these no-ops", static_cast<double>(enters), found.system_calls);
 }
 
 }  // namespace

@@ -5,11 +5,12 @@
 #include <functional>
 #include <utility>
 
-/// What an operation costs besides time: system calls of the thread that runs the loop, SQEs, allocations.
+/// Counts what an operation costs apart from time: SQEs, allocations, and system calls made by the thread
+/// that runs the loop.
 
 namespace coil::bench {
 
-/// What a loop has counted by itself so far.
+/// The counters that the loop itself keeps.
 struct loop_counts {
     unsigned long long enters = 0;
     unsigned long long submissions = 0;
@@ -19,12 +20,12 @@ struct counts {
     double system_calls = 0;
     double submissions = 0;
     double allocations = 0;
-    bool system_calls_are_enters = false;  // they could not be counted: these are the loop's own
+    bool system_calls_are_enters = false;  // true if system calls could not be counted
 };
 
-/// The calling thread's system calls, counted by the kernel (the tracepoint raw_syscalls:sys_enter, for which
-/// one must be root or have CAP_PERFMON). While there is one of these, every system call of the machine takes
-/// longer: don't measure time meanwhile.
+/// Counts the system calls of the calling thread with the tracepoint raw_syscalls:sys_enter, which needs root
+/// or CAP_PERFMON. While a counter exists, every system call on the machine is slower, so do not measure time
+/// during this period.
 class system_call_counter {
 public:
     system_call_counter() noexcept;
@@ -33,17 +34,17 @@ public:
     ~system_call_counter();
 
     [[nodiscard]] bool works() const noexcept { return event_ >= 0; }
-    /// So far, this call included.
+    /// Returns the number of system calls so far, including the call that reads the counter.
     [[nodiscard]] unsigned long long read() const noexcept;
 
 private:
     int event_ = -1;
 };
 
-/// Counts from its making until stop().
+/// Counts from construction until stop().
 class counting {
 public:
-    /// `loop` tells what the loop has counted; without a loop it is empty.
+    /// `loop` is a function that returns the loop's counters. Pass an empty function if there is no loop.
     explicit counting(std::function<loop_counts()> loop);
 
     [[nodiscard]] counts stop() const;
@@ -56,8 +57,9 @@ private:
     unsigned long long system_calls_before_ = 0;
 };
 
-/// Plants one system call, and one allocation of each kind, and looks whether exactly they are counted; has a
-/// loop count its enters, and compares. Says what does not hold. 0 if all does.
+/// Checks the counters themselves. Makes a known number of system calls and of each kind of allocation, and
+/// compares these numbers with the counters. Also compares the number of enters that a loop counts with the
+/// number of system calls that it makes. Prints the results and returns 0 if all numbers match.
 int check_counters();
 
 }  // namespace coil::bench

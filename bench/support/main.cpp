@@ -17,14 +17,15 @@
 
 namespace {
 
-// The reporter that was asked for; and after it, on stderr, the ratio of each benchmark to its twins on bare
-// liburing and on Boost.Asio, repetition by repetition.
+// Wraps the chosen reporter. After all benchmarks have run, it also prints on stderr how long each benchmark
+// took relative to the same benchmark on bare liburing and on Boost.Asio. The ratios are computed for each
+// repetition.
 class reporter_with_ratios final : public benchmark::BenchmarkReporter {
 public:
     bool ReportContext(const Context& context) override { return inner_->ReportContext(context); }
 
     void ReportRuns(const std::vector<Run>& runs) override {
-        inner_->ReportRuns(worth_reading(runs));
+        inner_->ReportRuns(summary_of(runs));
         for (const Run& run: runs) {
             if (run.iterations == 0)
                 continue;
@@ -43,9 +44,9 @@ public:
     }
 
 private:
-    // Of a benchmark that is repeated only its median, and how much the repetitions vary. The repetitions come
-    // together, and what is made of them in a second call.
-    static std::vector<Run> worth_reading(const std::vector<Run>& runs) {
+    // For a repeated benchmark, keeps only the median and the coefficient of variation. Google Benchmark
+    // reports the repetitions in one call and their aggregates in a second call.
+    static std::vector<Run> summary_of(const std::vector<Run>& runs) {
         std::vector<Run> read;
         for (const Run& run: runs)
             if (runs.size() == 1 || run.aggregate_name == "median" || run.aggregate_name == "cv")
@@ -53,7 +54,7 @@ private:
         return read;
     }
 
-    // Of one benchmark, in each repetition.
+    // The times that one benchmark took, with one entry per repetition.
     struct times {
         std::vector<double> real;
         std::vector<double> cpu;
@@ -65,7 +66,7 @@ private:
     };
     using times_by_name = std::map<std::string, times>;
 
-    static void print_ratios(const times_by_name& all, const std::string& whom, const std::string& prefix) {
+    static void print_ratios(const times_by_name& all, const std::string& rival, const std::string& prefix) {
         bool is_first = true;
         for (const auto& [name, measured]: all) {
             const auto twin = all.find(prefix + name);
@@ -73,8 +74,8 @@ private:
                 continue;
             if (std::exchange(is_first, false))
                 std::fprintf(stderr, "\n%-48s %20s   %20s\n%-48s %6s %6s %6s   %6s %6s %6s\n",
-                             ("As a ratio to " + whom + ":").c_str(), "time", "CPU time", "", "median",
-                             "least", "most", "median", "least", "most");
+                             ("Ratio to " + rival + ":").c_str(), "time", "CPU time", "", "median", "least",
+                             "most", "median", "least", "most");
             const auto real = sorted_ratios(measured.real, twin->second.real);
             const auto cpu = sorted_ratios(measured.cpu, twin->second.cpu);
             std::fprintf(stderr, "%-48s %6.3f %6.3f %6.3f   %6.3f %6.3f %6.3f\n", name.c_str(),
@@ -92,11 +93,11 @@ private:
 
     std::unique_ptr<BenchmarkReporter> inner_{benchmark::CreateDefaultDisplayReporter()};
     times_by_name repetitions_;
-    times_by_name medians_;  // all there is with --benchmark_report_aggregates_only
+    times_by_name medians_;  // used with --benchmark_report_aggregates_only
 };
 
-// An idle virtual CPU halts, and waking it goes through the host: that would be most of what is measured
-// between threads. While this is open the CPUs stay awake. Only root may; without it the figures are worse.
+// Keeps the CPUs awake while this object exists. Waking a halted virtual CPU involves the host, and would
+// dominate any measurement that involves two threads. This needs root; without root, the figures are worse.
 class awake {
 public:
     awake() noexcept : request_(::open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC)) {
@@ -121,7 +122,8 @@ private:
 //
 //     coil_bench --benchmark_filter=tcp
 int main(int argc, char** argv) {
-    // Several short rounds, interleaved: a machine's speed drifts, and all are to have their share of that.
+    // Runs several short, interleaved repetitions, so that changes in the machine's speed affect all
+    // benchmarks equally.
     std::vector<std::string> words{argv[0], "--benchmark_repetitions=9", "--benchmark_min_time=0.05",
                                    "--benchmark_enable_random_interleaving=true"};
     words.insert(words.end(), argv + 1, argv + argc);  // a later option overrides an earlier one

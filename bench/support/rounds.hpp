@@ -17,25 +17,25 @@
 
 namespace coil::bench {
 
-/// What one round of a benchmark's loop does.
+/// The amount of work in one round of a benchmark.
 struct round_shape {
     std::int64_t operations = 1;
-    std::int64_t bytes = 0;      // that are moved, for the bytes/s
-    std::int64_t counted = 200;  // rounds to count in
+    std::int64_t bytes = 0;      // bytes moved per round, for the bytes/s in the report
+    std::int64_t counted = 200;  // number of counted rounds
 };
 
-/// The loop of a benchmark: first the rounds that are timed, then a few that are counted. The two are never
-/// the same rounds, because counting system calls makes them slower.
+/// Controls the loop of a benchmark, which runs first the timed rounds and then a few counted rounds. No
+/// round is both timed and counted, because counting slows down system calls.
 ///
 ///     bench::rounds rounds(state, context);
 ///     while (rounds.next())
 ///         co_await coil::op::nop_description{};
 ///
-/// Reports syscalls/op, SQEs/op and allocs/op; ~syscalls/op where only the loop's own enters could be
-/// counted.
+/// Reports syscalls/op, SQEs/op and allocs/op. If system calls cannot be counted, reports the loop's enters
+/// instead, as ~syscalls/op.
 class rounds {
 public:
-    /// Without a loop: only allocations and system calls are reported.
+    /// Use this constructor if there is no loop. Only allocations and system calls are then reported.
     explicit rounds(benchmark::State& state, const round_shape& shape = {}) : state_(&state), shape_(shape) {}
     rounds(benchmark::State& state, io_context& context, const round_shape& shape = {})
         : rounds(state, shape) {
@@ -44,7 +44,7 @@ public:
             return loop_counts{now.enters, now.submissions};
         };
     }
-    /// Anything else that has counts().
+    /// `loop` may be of any class that has a counts() function.
     template <class Loop>
     rounds(benchmark::State& state, Loop& loop, const round_shape& shape = {}) : rounds(state, shape) {
         loop_ = [&loop] { return loop.counts(); };
@@ -52,7 +52,7 @@ public:
     rounds(const rounds&) = delete;
     rounds& operator=(const rounds&) = delete;
 
-    /// Whether there is one more.
+    /// Returns true if there is another round.
     [[nodiscard]] bool next() {
         if (timing_) [[likely]] {
             if (state_->KeepRunning()) [[likely]]
@@ -103,7 +103,7 @@ private:
     bool timing_ = true;
 };
 
-/// Runs `story(state, context, rest...)`, a coroutine, on a context of its own.
+/// Runs the coroutine `story(state, context, rest...)` on its own context.
 template <class Story, class... Rest>
 void run(benchmark::State& state, Story story, Rest... rest) {
     io_context context;

@@ -21,8 +21,9 @@
 #include <utility>
 #include <vector>
 
-/// Counts the locked instructions of a stretch of code, by executing it one instruction at a time in a child
-/// process: those with a LOCK prefix, and exchanges with memory, which lock without one. x86-64 only.
+/// Counts the locked instructions in a stretch of code by single-stepping the code in a child process. Locked
+/// instructions are those with a LOCK prefix, and XCHG with a memory operand, which locks without a prefix.
+/// Works only on x86-64.
 ///
 ///     coil::bench::traced_child child([] {
 ///         coil::bench::mark();
@@ -32,26 +33,27 @@
 ///     while (auto stretch = child.next())
 ///         print(stretch->instructions, stretch->locked.size());
 ///
-/// glibc and libstdc++ leave LOCK out while there is one thread: the child should have another.
+/// glibc and libstdc++ omit the LOCK prefix while the process has only one thread, so the child should start
+/// a second thread.
 
 namespace coil::bench {
 
 #ifdef __x86_64__
 inline constexpr bool can_single_step = true;
-/// The beginning or the end of a stretch.
+/// Marks the beginning or the end of a stretch.
 [[gnu::always_inline]] inline void mark() noexcept { asm volatile("int3" ::: "memory"); }
 #else
 inline constexpr bool can_single_step = false;
 inline void mark() noexcept {}
 #endif
 
-/// What was executed between two marks.
+/// The instructions that were executed between two marks.
 struct stretch {
     unsigned long long instructions = 0;
-    std::vector<std::uintptr_t> locked;  // where they stand
+    std::vector<std::uintptr_t> locked;  // addresses of the locked instructions
 };
 
-/// Whether this instruction locks memory.
+/// Returns true if this instruction locks memory.
 inline bool is_locked(std::span<const std::uint8_t> code) noexcept {
     std::size_t at = 0;
     for (; at < code.size(); ++at) {
@@ -80,17 +82,17 @@ inline bool is_locked(std::span<const std::uint8_t> code) noexcept {
     return is_exchange && with_memory;
 }
 
-/// A child process that runs `story`, from mark to mark.
+/// A child process that runs `story`, stopping at each mark.
 class traced_child {
 public:
-    /// The child's exit status where it may not be traced.
+    /// The child's exit status if tracing is not permitted.
     static constexpr int refused = 77;
 
     template <class Story>
     explicit traced_child(Story&& story) : child_(::fork()) {
         if (child_ != 0)
             return;
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it stands still when nobody is left to trace it
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // without its tracer, the child would stay stopped
         if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
             ::_exit(refused);
         story();
@@ -105,7 +107,8 @@ public:
         ::waitpid(child_, nullptr, 0);
     }
 
-    /// Runs to the next mark, and from there, step by step, to the one after it. None: the child has ended.
+    /// Runs the child to the next mark, then single-steps it to the following mark. Returns std::nullopt if
+    /// the child has ended.
     std::optional<stretch> next() {
         if (!run_to_mark())
             return std::nullopt;
@@ -118,22 +121,24 @@ public:
             ++found.instructions;
             if (is_locked(code))
                 found.locked.push_back(at);
-            if (!go_on(PTRACE_SINGLESTEP))
+            if (!resume(PTRACE_SINGLESTEP))
                 return std::nullopt;
         }
         return run_to_mark() ? std::optional(std::move(found)) : std::nullopt;
     }
 
-    /// How it ended, after next() gave none: its exit status, or 128 and the signal.
+    /// Returns the child's exit status, or 128 plus the number of the signal that killed the child. Call this
+    /// function only after next() has returned std::nullopt.
     [[nodiscard]] int status() const noexcept { return status_.value_or(-1); }
 
 private:
     static constexpr std::uint8_t mark_code = 0xCC;
 
-    bool run_to_mark() { return go_on(PTRACE_CONT); }
+    bool run_to_mark() { return resume(PTRACE_CONT); }
 
-    // Until the next SIGTRAP, which is a mark's or a step's. False where the child has ended instead.
-    bool go_on(__ptrace_request how) {
+    // Resumes the child until the next SIGTRAP, which comes from a mark or a single step. Returns false if
+    // the child has ended instead.
+    bool resume(__ptrace_request how) {
         for (int signal = 0;;) {
             if (is_stopped_ && ::ptrace(how, child_, nullptr, signal) != 0)
                 return false;
@@ -157,26 +162,27 @@ private:
             ::ptrace(PTRACE_PEEKUSER, child_, offsetof(user_regs_struct, rip), nullptr));
     }
 
-    // Its first bytes: more than all prefixes, the opcode and what follows it.
+    // Returns the first bytes of the instruction, enough to include the prefixes, the opcode and the ModRM
+    // byte.
     std::array<std::uint8_t, sizeof(long)> code_at(std::uintptr_t at) const {
         return std::bit_cast<std::array<std::uint8_t, sizeof(long)>>(
             ::ptrace(PTRACE_PEEKTEXT, child_, at, nullptr));
     }
 
     const pid_t child_;
-    bool is_stopped_ = false;  // never yet: it runs to its first mark by itself
+    bool is_stopped_ = false;  // false until the first mark, which the child reaches by itself
     std::optional<int> status_;
 };
 
-/// Where an instruction of the child's stands: as its parent it has the same things at the same addresses.
+/// Returns an addr2line command that shows where in the source an instruction of the child comes from. A
+/// forked child has the same address layout as its parent.
 inline std::string place_of(std::uintptr_t instruction) {
     char offset[32];
     Dl_info found{};
     const bool is_known = ::dladdr(reinterpret_cast<void*>(instruction), &found) != 0;
     const auto base = is_known ? reinterpret_cast<std::uintptr_t>(found.dli_fbase) : 0;
     std::snprintf(offset, sizeof offset, " %#lx", static_cast<unsigned long>(instruction - base));
-    return (is_known ? std::string("addr2line -Cfipe ") + found.dli_fname : "outside of all libraries") +
-           offset;
+    return (is_known ? std::string("addr2line -Cfipe ") + found.dli_fname : "outside all libraries") + offset;
 }
 
 }  // namespace coil::bench

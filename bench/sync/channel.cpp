@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Waiting among the tasks of one context: the kernel hears nothing of it. Each wait that is not over at once is a trip
-// through the ready list, as is a yield (task_yield).
+// Synchronization between tasks of one context, without system calls. Each wait that does not complete inline
+// costs one pass through the ready list, like a yield (see task_yield).
 
 #include <coil/sync/channel.hpp>
 
@@ -17,7 +17,7 @@
 namespace coil::bench {
 namespace {
 
-// ---- channel -----------------------------------------------------------------------------------------------------------
+// ---- channel ----------------------------------------------------------------------------------------------
 
 task<> send_until_closed(channel<int>& into) {
     for (bool open = true; open;) {
@@ -26,7 +26,8 @@ task<> send_until_closed(channel<int>& into) {
     }
 }
 
-// From one task to another, which wait for each other whenever the channel is full or empty.
+// Passes values from one task to another. The sender waits while the channel is full, and the receiver waits
+// while it is empty.
 task<> passes(benchmark::State& state, io_context& context) {
     int sum = 0;
     channel<int> between(static_cast<std::size_t>(state.range(0)));
@@ -41,7 +42,7 @@ task<> passes(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(sum);
 }
 
-// In and out again, by one task that never has to wait.
+// Sends and receives in one task, which never waits.
 task<> sends_and_receives(benchmark::State& state, io_context& context) {
     int sum = 0;
     channel<int> own(1);
@@ -54,7 +55,7 @@ task<> sends_and_receives(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(sum);
 }
 
-// ---- mutex -------------------------------------------------------------------------------------------------------------
+// ---- mutex ------------------------------------------------------------------------------------------------
 
 task<> locks(benchmark::State& state, io_context& context) {
     mutex door;
@@ -65,7 +66,7 @@ task<> locks(benchmark::State& state, io_context& context) {
     }
 }
 
-// Somebody always waits, so each lock is handed over.
+// In contended_locks, a task is always waiting for the mutex, so each unlock hands the lock to that task.
 task<> lock_until_over(mutex& door, const bool& over) {
     while (!over) {
         const auto lock = co_await door.lock();
@@ -87,7 +88,7 @@ task<> contended_locks(benchmark::State& state, io_context& context) {
     co_await other.join();
 }
 
-// ---- semaphore and event -----------------------------------------------------------------------------------------------
+// ---- semaphore and event ----------------------------------------------------------------------------------
 
 task<> acquires(benchmark::State& state, io_context& context) {
     semaphore places(1);
@@ -100,27 +101,27 @@ task<> acquires(benchmark::State& state, io_context& context) {
 
 struct two_events {
     event request;
-    event answer;
+    event reply;
     bool over = false;
 };
 
-task<> answer_requests(two_events& between) {
+task<> reply_to_requests(two_events& between) {
     while (!between.over) {
         co_await between.request.wait();
         between.request.reset();
-        between.answer.set();
+        between.reply.set();
     }
 }
 
-// There and back: two waits.
-task<> asks(benchmark::State& state, io_context& context) {
+// One round trip between two tasks consists of two waits.
+task<> round_trips(benchmark::State& state, io_context& context) {
     two_events between;
-    auto other = co_spawn(context, answer_requests(between));
+    auto other = co_spawn(context, reply_to_requests(between));
     rounds rounds(state, context, {.operations = 2});
     while (rounds.next()) {
         between.request.set();
-        co_await between.answer.wait();
-        between.answer.reset();
+        co_await between.reply.wait();
+        between.reply.reset();
     }
     between.over = true;
     between.request.set();
@@ -132,7 +133,7 @@ void channel_send_and_receive(benchmark::State& state) { run(state, sends_and_re
 void mutex_lock_free(benchmark::State& state) { run(state, locks); }
 void mutex_lock_contended(benchmark::State& state) { run(state, contended_locks); }
 void semaphore_acquire_free(benchmark::State& state) { run(state, acquires); }
-void event_wake(benchmark::State& state) { run(state, asks); }
+void event_wake(benchmark::State& state) { run(state, round_trips); }
 
 BENCHMARK(channel_pass)->Arg(0)->Arg(1)->Arg(64)->UseRealTime();
 BENCHMARK(channel_send_and_receive)->UseRealTime();

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What comes to a task from elsewhere: a function's result from a thread of a pool, a value from a callback or another
-// thread. System calls are those of the context's thread; allocations are everybody's.
+// Gets results from other threads, either from a function on a thread pool or from a callback. The reported
+// system calls are those made by the context's thread. The reported allocations are those made by all
+// threads.
 
 #include <atomic>
 #include <thread>
@@ -17,7 +18,7 @@ namespace {
 
 int add(int a, int b) { return a + b; }
 
-// There and back: the context and the pool's thread sleep in turn.
+// Measures a round trip. The context's thread sleeps while the pool thread runs, and the reverse.
 task<> offloads(benchmark::State& state, io_context& context) {
     thread_pool pool(1);
     int sum = 0;
@@ -29,7 +30,7 @@ task<> offloads(benchmark::State& state, io_context& context) {
 
 void offload_round_trip(benchmark::State& state) { run(state, offloads); }
 
-// So many tasks do so at a time.
+// Offloads a function repeatedly. Several such tasks run concurrently.
 task<> offload_all(thread_pool& pool, rounds& rounds) {
     int sum = 0;
     while (rounds.next())
@@ -59,7 +60,7 @@ task<> completed_before(benchmark::State& state, io_context& context) {
 
 void one_shot_completed_before(benchmark::State& state) { run(state, completed_before); }
 
-// A callback on the context's own thread, from a post.
+// A callback completes the one_shot. The callback is posted and runs on the context's own thread.
 task<> completed_by_callback(benchmark::State& state, io_context& context) {
     int sum = 0;
     rounds rounds(state, context);
@@ -74,7 +75,7 @@ task<> completed_by_callback(benchmark::State& state, io_context& context) {
 
 void one_shot_from_own_thread(benchmark::State& state) { run(state, completed_by_callback); }
 
-// Another thread completes it as soon as it sees it, without sleeping.
+// Another thread completes the one_shot. That thread polls for requests without sleeping.
 task<> completed_by_thread(benchmark::State& state, io_context& context) {
     std::atomic<void*> order{nullptr};
     std::atomic<bool> over{false};

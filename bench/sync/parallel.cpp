@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Several at once, and stops: the kernel hears nothing of it.
+// Measures concurrent operations and cancellation, without system calls.
 
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/shield.hpp>
@@ -19,7 +19,7 @@ namespace {
 
 task<int> one() { co_return 1; }
 
-// Two tasks that end at once.
+// Awaits two tasks that end without suspending.
 task<> both(benchmark::State& state, io_context& context) {
     int sum = 0;
     rounds rounds(state, context);
@@ -30,7 +30,7 @@ task<> both(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(sum);
 }
 
-// An operation that wins, and one that has to be stopped.
+// One operation wins the race, and the other operation must be stopped.
 task<> races(benchmark::State& state, io_context& context) {
     std::size_t sum = 0;
     event never;
@@ -47,7 +47,7 @@ task<> count_one(int& count) {
     co_return;
 }
 
-// A child of a group: started, ended, collected.
+// Starts a child in a group and waits until the child has ended.
 task<> children(benchmark::State& state, io_context& context) {
     int count = 0;
     rounds rounds(state, context);
@@ -60,21 +60,22 @@ task<> children(benchmark::State& state, io_context& context) {
     benchmark::DoNotOptimize(count);
 }
 
-task<> wait_for_ever(event& never) { static_cast<void>(co_await as_tuple(never.wait())); }
+task<> wait_forever(event& never) { static_cast<void>(co_await as_tuple(never.wait())); }
 
-// A task that waits is stopped, and ends; spawning and joining it is part of that (spawn_and_join).
+// Stops a waiting task. The time includes spawning and joining the task, which spawn_and_join measures alone.
 task<> stops(benchmark::State& state, io_context& context) {
     event never;
     rounds rounds(state, context);
     while (rounds.next()) {
-        auto waiting = co_spawn(context, wait_for_ever(never));
+        auto waiting = co_spawn(context, wait_forever(never));
         co_await yield();
         waiting.request_stop();
         co_await waiting.join();
     }
 }
 
-// An operation with a token that isn't stopped; the operation alone is task_yield.
+// Awaits an operation with a stop token whose source is never stopped. task_yield measures the operation
+// alone.
 task<> watched(benchmark::State& state, io_context& context) {
     inplace_stop_source source;
     rounds rounds(state, context);

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""Gives the comments of headers, and the pages, Doxygen's words: usage: filter.py FILE, from the project's root
+"""Input filter for Doxygen. Usage: filter.py FILE, from the root of the project
 
-Headers: an indented example becomes a code block, a line of a contract ("Errors:    ...") a paragraph with a title. The
-inline namespace of the version is left out. Pages: links to headings, bars in tables. The main page: the picture of the house.
+Headers: turns an indented example into a code block and a contract line ("Errors:    ...") into a paragraph
+with a title, and removes the inline namespace of the version. Pages: fixes links to headings, and bars in
+tables. Main page: inserts the diagram of the rooms from docs/architecture.md.
 """
 
 import re
@@ -16,7 +17,7 @@ TITLES = ("Awaits|Buffers?|Cancel|Completes(?:, cancel, order, cost)?|Cost|Error
 CONTRACT = re.compile(rf"^({TITLES}):\s+(\S.*)$")
 NEXT_TITLE = re.compile(rf"(?<=\.)\s+(?=(?:{TITLES}):\s)")
 COMMENT = re.compile(r"^(\s*)///(?!<)(.*)$")
-# Code with a bar, in a table: only as an element may the bar be escaped.
+# Code with a bar in a table: the bar can only be escaped inside an HTML element.
 BARS = re.compile(r"`([^`]*\\\|[^`]*)`")
 PICTURE = re.compile(r"--+>|^\s*\|", re.MULTILINE)
 
@@ -26,7 +27,7 @@ def is_code(line):
 
 
 def commented(lines):
-    """The text of one comment."""
+    """Converts the lines of one comment."""
     result, at, in_contract = [], 0, False
     while at < len(lines):
         line = lines[at]
@@ -53,7 +54,7 @@ def commented(lines):
 
 
 def escaped(text):
-    """Outside of `code`, # and < are Doxygen's own."""
+    """Escapes <header.h> and @ outside `code`; Doxygen would interpret them."""
     parts = text.split("`")
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r"<(coil/[\w/.]+|\w+(?:/\w+)*(?:\.h)?)>", r"`<\1>`", parts[i]).replace("@", "\\@")

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A first program: two coroutines talk over the loopback. See CMakeLists.txt beside it for how it is built elsewhere.
+// A first program, in which two coroutines talk over loopback. The CMakeLists.txt in this folder builds it as
+// a separate project.
 
 #include <array>
 #include <cstdio>

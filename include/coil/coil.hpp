@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// All of coil. Each part can be included alone, which compiles faster: <coil/net/tcp.hpp>, <coil/loop/co_spawn.hpp> ...
+/// Includes all of coil. Individual headers, such as <coil/net/tcp.hpp>, compile faster.
 
 #include <coil/version.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-/// The version of coil. CMakeLists.txt reads the numbers from here, so they stand in one place. All other headers come to
-/// this one first, so it also says which C++ they need.
+/// The version of coil. CMakeLists.txt reads the numbers from this file. Every other header includes this
+/// file first, so it also checks that the compiler uses C++20.
 #pragma once
 
 #define COIL_VERSION_MAJOR 0
@@ -13,9 +13,10 @@
 #error "coil needs C++20: compile with -std=c++20, or let CMake do it by linking coil::coil"
 #endif
 
-/// `namespace coil::COIL_ABI` is `namespace coil::inline v0_1`: users write coil::task, the linker sees coil::v0_1::task. So what
-/// was compiled with one version's headers links with no other's library, and two can be in one program.
-/// Don't forward-declare what is in it: include the header.
+/// `namespace coil::COIL_ABI` expands to `namespace coil::inline v0_1`. Users write coil::task; the linker
+/// sees coil::v0_1::task. Code compiled against one version's headers therefore does not link with another
+/// version's library, and one program can contain both versions. Do not forward-declare coil's names; include
+/// the header instead.
 #define COIL_ABI COIL_ABI_OF(COIL_VERSION_MAJOR, COIL_VERSION_MINOR)
 
 // Implementation

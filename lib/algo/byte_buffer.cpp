@@ -44,7 +44,8 @@ byte_buffer* buffered_operation::leave() noexcept {
     return buffer_;
 }
 
-// The reader, or writer, was destroyed. What the kernel still has of this is taken from it before the memory goes.
+// Called when the reader or writer is destroyed or overwritten. Dropping the step cancels it in the kernel
+// before the memory is freed.
 void buffered_operation::lose_buffer() noexcept {
     drop_step();
     is_at_work_ = false;

@@ -5,8 +5,8 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// What fails before anything is sent says less than an answer: that this machine has no IPv6, say.
-bool is_of_this_machine(std::error_code error) noexcept {
+// Local errors, such as a missing IPv6 route, are less informative than a peer's refusal.
+bool is_local_error(std::error_code error) noexcept {
     return error == std::errc::network_unreachable || error == std::errc::address_not_available ||
            error == std::errc::address_family_not_supported;
 }
@@ -38,7 +38,8 @@ void connect_race::await_suspend(std::coroutine_handle<> waiter) {
         env().scheduler().schedule(*this);
 }
 
-// Those that can't begin have failed. With as many under way as may be, the next begins when one of them has ended.
+// Starts the next attempt, and skips endpoints whose attempt fails immediately. If the maximum number of
+// attempts is in progress, the next attempt begins when one of them fails.
 void connect_race::begin_next() noexcept {
     if (under_way_ >= under_way_max)
         return;
@@ -64,7 +65,7 @@ bool connect_race::begin(std::size_t index) noexcept {
         stop();
         return false;
     }
-    one_more();
+    add_running();
     ++under_way_;
     return true;
 }
@@ -74,7 +75,7 @@ void connect_race::ended(std::size_t index) noexcept {
     if (at(index).has_failed()) {
         failed(index, at(index).error());
         begin_next();
-    } else if (winner_ != nobody || bug_) {
+    } else if (winner_ != no_branch || bug_) {
         drop(index);
     } else {
         winner_ = index;
@@ -84,7 +85,7 @@ void connect_race::ended(std::size_t index) noexcept {
 
 void connect_race::failed(std::size_t index, std::error_code error) noexcept {
     entries_[index].failure = error;
-    if (!error_ || !is_of_this_machine(error) || is_of_this_machine(error_))
+    if (!error_ || !is_local_error(error) || is_local_error(error_))
         error_ = error;
 }
 
@@ -103,7 +104,7 @@ void connect_race::stop() noexcept {
 std::error_code connect_race::failure() const {
     if (bug_)
         std::rethrow_exception(bug_);
-    if (winner_ != nobody)
+    if (winner_ != no_branch)
         return {};
     for (const entry& each: entries_)
         if (!each.failure || each.failure == error::operation_aborted)
@@ -115,7 +116,7 @@ std::error_code connect_race::failure() const {
 
 std::string connect_race::describe() const {
     if (count() == 0)
-        return "connect to none of no endpoints";
+        return "connect to an empty list of endpoints";
     std::string text;
     for (std::size_t named = 0; const entry& each: entries_) {
         if (named++ == named_max) {

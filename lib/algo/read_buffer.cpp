@@ -12,7 +12,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// Memory grows by itself up to here where bytes come in masses. Beyond, only for a long line.
+// In bulk transfers, the buffer grows up to this size. It becomes larger only to hold more unread data, such
+// as a long line.
 constexpr std::size_t ample = 65536;
 
 }  // namespace
@@ -80,10 +81,10 @@ std::optional<found> read_buffer::look(const wanted& what, std::size_t& without,
 
 std::optional<found> read_buffer::find(std::string_view delimiter, std::size_t& without) noexcept {
     const std::string_view all = bytes();
-    const bool goes_on = delimiter == std::string_view(delimiter_.data(), delimiter_size_);
-    if (goes_on)
+    const bool continues_search = delimiter == std::string_view(delimiter_.data(), delimiter_size_);
+    if (continues_search)
         without = std::max(without, without_);
-    // It may have begun in the last of those bytes.
+    // The delimiter may have begun in the last bytes that the previous search examined.
     const std::size_t from = std::min(without - std::min(without, delimiter.size() - 1), all.size());
     if (const std::string_view rest = all.substr(from); rest.size() >= delimiter.size()) {
         const void* at = delimiter.size() == 1
@@ -97,7 +98,7 @@ std::optional<found> read_buffer::find(std::string_view delimiter, std::size_t& 
         searched_ += rest.size();
     }
     without = without_ = all.size();
-    if (!goes_on) {
+    if (!continues_search) {
         delimiter_size_ = 0;
         if (delimiter.size() <= remembered_max) {
             std::copy(delimiter.begin(), delimiter.end(), delimiter_.begin());
@@ -113,7 +114,8 @@ mutable_buffer read_buffer::make_room(std::size_t size) noexcept {
     const std::size_t better = better_capacity(size);
     if (better > capacity() && !reserve(better))
         was_filled_ = false;
-    // Bytes are moved if that costs at most twice what was read since the last time; or if there is no other way.
+    // Compacts if that moves at most twice as many bytes as have been consumed since the last compaction, or
+    // if there is no other way to make space.
     const bool is_little = room() <= capacity() / 4 && this->size() <= capacity() / 2;
     if (room() == 0 || is_little || size > this->size() + room())
         compact();

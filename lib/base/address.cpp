@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t npos = std::string_view::npos;
 
-/// A copy with a NUL at its end, for the C library; false if the text can't be one.
+/// Copies `text` and adds a NUL for the C library. Returns false if `text` is empty, too long or contains a
+/// NUL.
 template <std::size_t Size>
 bool to_c_string(std::string_view text, char (&target)[Size]) noexcept {
     if (text.empty() || text.size() >= Size || text.find('\0') != npos)
@@ -27,9 +28,11 @@ bool to_c_string(std::string_view text, char (&target)[Size]) noexcept {
     return true;
 }
 
-/// The interface that the text after '%' means. First as a name, since a name may look like a number.
+/// Returns the index of the interface that the text after '%' specifies. Tries the text as a name first,
+/// because a name may look like a number.
 address_v6::scope_id_type make_scope_id(std::string_view text, std::error_code& error) noexcept {
-    // The kernel never has these in a name. It looks up "lo:1" as "lo", so they must not reach it.
+    // No interface name contains these characters. The kernel would look up "lo:1" as "lo", so reject them
+    // here.
     constexpr std::string_view never_in_a_name(":/ \t\n\v\f\r\0", 9);
     if (text.empty() || text.find_first_of(never_in_a_name) != npos) {
         error = std::make_error_code(std::errc::invalid_argument);
@@ -49,9 +52,9 @@ address_v6::scope_id_type make_scope_id(std::string_view text, std::error_code& 
     const auto [stop, fault] = std::from_chars(text.data(), end, number);
     if (stop == end && fault == std::errc())
         return number;
-    if (stop == end)  // a number, but too large
+    if (stop == end)  // a number, but out of range
         error = std::make_error_code(std::errc::invalid_argument);
-    else if (failure == ENOENT)  // glibc's word for: no socket could be opened to ask with
+    else if (failure == ENOENT)  // glibc could not open a socket for the lookup
         error = std::make_error_code(std::errc::resource_unavailable_try_again);
     else
         error.assign(failure, std::system_category());  // ENODEV
@@ -76,10 +79,11 @@ address_v6::scope_id_type make_scope_id(std::string_view text, std::error_code& 
 
 [[noreturn]] void refuse_to_v4(const std::string& text) {
     throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                            "to_v4: " + text + " holds no IPv4 address; ask is_v4() or is_v4_mapped() first");
+                            "to_v4: " + text + " is not an IPv4 address; check is_v4() or is_v4_mapped()");
 }
 
-/// A multiply and a fold per 64 bits: neighbours, and addresses that differ only at one end, are spread.
+/// Hashes 64 bits. The multiplications and shifts give different hash values to adjacent addresses, and to
+/// addresses that differ only at one end.
 std::size_t mix(std::uint64_t seed, std::uint64_t value) noexcept {
     std::uint64_t x = (seed ^ value) * 0x9e3779b97f4a7c15u;
     x ^= x >> 32;

@@ -10,7 +10,7 @@
 
 namespace coil::COIL_ABI {
 
-/// An address of any family, for the text of an error, as its endpoint writes it.
+/// Formats an address of any family for an error message, in the same way as its endpoint's to_string().
 std::string address_text(const void* address, socklen_t size);
 
 }  // namespace coil::COIL_ABI

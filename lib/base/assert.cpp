@@ -9,7 +9,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-void say_mistake(const char* mistake, const char* detail) noexcept {
+void print_mistake(const char* mistake, const char* detail) noexcept {
     report({mistake, detail ? ": " : "", detail ? detail : ""});
 }
 
@@ -27,12 +27,12 @@ void check_failed(const char* what, const char* file, int line) noexcept {
 }
 
 void precondition_failed(const char* mistake, const char* detail) noexcept {
-    say_mistake(mistake, detail);
+    print_mistake(mistake, detail);
     std::abort();
 }
 
 void report_mistake(const char* mistake, const char* detail) noexcept {
-    say_mistake(mistake, detail);
+    print_mistake(mistake, detail);
     if (asserts_enabled())
         std::abort();
 }

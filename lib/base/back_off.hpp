@@ -10,8 +10,9 @@
 
 namespace coil::COIL_ABI {
 
-/// Waits for another thread that can't wake this one: first by sched_yield(2), then by sleeps of 50 us to 1 ms.
-/// A loop of yields alone takes a whole core; under SCHED_FIFO it also keeps a thread of lower priority from ever getting there.
+/// A back-off for waiting on a thread that cannot wake this one. pause() calls sched_yield(2) the first few
+/// times, then sleeps for 50 us to 1 ms. A loop that only yields would use a whole core and, under
+/// SCHED_FIFO, would starve lower-priority threads.
 class back_off {
 public:
     void pause() noexcept {

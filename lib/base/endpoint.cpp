@@ -13,16 +13,16 @@ namespace {
 
 constexpr std::size_t npos = std::string_view::npos;
 
-/// The two halves of "address:port", before either has been looked at.
+/// The two halves of "address:port" before parsing.
 struct halves {
     std::string_view address;
     std::string_view port;
     bool brackets = false;
-    const char* fault = nullptr;  // why there are no two halves, and what to write instead
+    const char* fault = nullptr;  // why the text cannot be split and what to write instead, or null
 };
 
 halves split(std::string_view text) noexcept {
-    // The last colon: an interface may have a ']' in its name, but never a ':'.
+    // Split at the last colon, because an interface name may contain a ']' but never a ':'.
     const std::size_t colon = text.rfind(':');
     halves result;
     if (text.starts_with('[')) {
@@ -147,6 +147,6 @@ endpoint endpoint::from_sockaddr(const void* source, socklen_t size) noexcept {
 }  // namespace coil::COIL_ABI::ip
 
 std::size_t std::hash<coil::ip::endpoint>::operator()(const coil::ip::endpoint& value) const noexcept {
-    // The address is well mixed: adding the port times an odd number keeps neighbours apart.
+    // The hash of the address is well mixed, so adding the port times an odd number separates adjacent ports.
     return std::hash<coil::ip::address>()(value.address()) + value.port() * std::size_t{0x9e3779b97f4a7c15u};
 }

@@ -26,9 +26,9 @@ public:
             return "another operation of this direction is in progress (one reader and one writer at a time)";
         case error::already_open: return "already open";
         case error::not_found: return "not found";
-        case error::broken_promise: return "whoever had promised a value is gone";
+        case error::broken_promise: return "broken promise (its completer was destroyed)";
         case error::channel_closed: return "the channel is closed";
-        case error::unread_bytes: return "bytes were received ahead that nobody has read: recv() them first";
+        case error::unread_bytes: return "received bytes are still unread: recv() them first";
         case error::limit_exceeded: return "longer than the limit";
         case error::already_running:
             return "called inside a task or posted function of the same io_context (co_await there, or use "
@@ -64,7 +64,8 @@ public:
     }
 };
 
-// The first word of the text is the call: "connect to 127.0.0.1:7777", "recv (peer 127.0.0.1:7777)".
+// Appends the usual cause of the error to `what`, which begins with the name of the call. Examples of `what`
+// are "connect to 127.0.0.1:7777" and "recv (peer 127.0.0.1:7777)".
 std::string with_cause(std::error_code code, const std::string& what) {
     if (code.category() != std::system_category() && code.category() != std::generic_category())
         return what;
@@ -73,7 +74,7 @@ std::string with_cause(std::error_code code, const std::string& what) {
     return what.empty() && !cause.empty() ? std::string(cause.substr(1)) : what + std::string(cause);
 }
 
-// With an empty prefix std::system_error would begin its text with ": ".
+// With an empty prefix, std::system_error would begin its text with ": ".
 std::system_error make_error(std::error_code code, const std::string& what) {
     return what.empty() ? std::system_error(code) : std::system_error(code, what);
 }

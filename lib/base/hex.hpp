@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI {
 
-/// A byte as two digits: 0a.
+/// Appends a byte as two hexadecimal digits, such as 0a.
 inline void append_hex(std::string& text, unsigned char byte) {
     constexpr char digits[] = "0123456789abcdef";
     text.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);

@@ -36,7 +36,7 @@ endpoint::endpoint(std::string_view path) {
     if (path.find('\0') != std::string_view::npos)
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
                                 "local::endpoint: " + quoted(path) +
-                                    " has a NUL in it, at which the kernel would cut the path");
+                                    " contains a NUL: the kernel would cut the path there");
     set(path);
 }
 
@@ -56,9 +56,10 @@ void endpoint::set(std::string_view name) noexcept {
 
 namespace {
 
-// The bytes of the character at the front of a text, if a terminal prints them, else 0. A peer chooses its name, and may
-// put control characters into it: those below 0x20, and on a terminal that does not decode UTF-8 also the bytes 0x80 to
-// 0x9f (C1, with CSI among them). So a character of UTF-8 counts only if its encoding has none of these bytes.
+// Returns the size of the first character of `text` if a terminal can print it safely, otherwise 0. A peer
+// chooses its own name and may put control characters into it. Control characters are the bytes below 0x20,
+// the byte 0x7f and, on a terminal that does not decode UTF-8, also 0x80 to 0x9f (C1, including CSI). A UTF-8
+// character is therefore printed only if its encoding contains none of these bytes.
 std::size_t printable_size(std::string_view text) noexcept {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
     if (byte(0) < 0x80)
@@ -93,7 +94,8 @@ std::string endpoint::to_string() const {
     return is_abstract() ? "@" + text : text;
 }
 
-// An abstract name ends where the address does. A path ends with a NUL; those of others may do without, where there is no room.
+// An abstract name ends where the address ends. A path ends with a NUL if there is space for one. The kernel
+// also accepts a path that fills sun_path and has no NUL.
 socklen_t endpoint::to_sockaddr(sockaddr_un& target) const noexcept {
     target.sun_family = AF_UNIX;
     std::memcpy(target.sun_path, name_, sizeof target.sun_path);

@@ -26,7 +26,7 @@ mapping::mapping(std::size_t size) noexcept {
 mapping::~mapping() {
     if (!data_)
         return;
-    unpoison(data_, size_);  // whatever is mapped here next is not poisoned
+    unpoison(data_, size_);  // the next mapping at this address must not be poisoned
     ::munmap(data_, size_);
     mapped.fetch_sub(size_, std::memory_order_relaxed);
 }

@@ -8,14 +8,14 @@
 
 namespace coil::COIL_ABI {
 
-/// Anonymous memory from mmap(2), and its one owner: it is zeroed, starts on a page, and is unmapped by the
-/// destructor. Use the heap for smaller memory that is not shared with the kernel.
+/// Owns anonymous, page-aligned, zeroed memory from mmap(2). The destructor unmaps it. For small blocks that
+/// are not shared with the kernel, use the heap.
 ///
-/// Threads: one, like any object; bytes_mapped() any.
+/// Threads: one thread at a time; bytes_mapped() is thread-safe.
 class mapping {
 public:
     mapping() noexcept = default;
-    /// Null data() if there is no memory.
+    /// Maps `size` bytes. If mmap(2) fails, data() is null.
     explicit mapping(std::size_t size) noexcept;
     mapping(mapping&& other) noexcept { swap(other); }
     mapping& operator=(mapping&& other) noexcept {
@@ -27,7 +27,7 @@ public:
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// The sum over all mappings of this process: for tests that look for leaks.
+    /// Returns the total size of the process's current mappings, for tests that look for leaks.
     [[nodiscard]] static std::size_t bytes_mapped() noexcept;
 
 private:

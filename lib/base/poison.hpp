@@ -19,7 +19,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Memory that we keep, and that nobody may touch meanwhile: AddressSanitizer, where it is built in, sees who does.
+/// Marks cached memory as inaccessible for AddressSanitizer. A no-op in builds without AddressSanitizer.
 inline void poison([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef COIL_ASAN
     __asan_poison_memory_region(memory, size);

@@ -8,16 +8,16 @@
 
 namespace coil::COIL_ABI {
 
-/// A number of this process that differs from those of its parent and of all further ancestors by fork(2).
-/// For objects that own threads: a child has none of its parent's. vfork(2) and a bare clone(2) are not
-/// counted.
+/// A process number that changes in the child after fork(2), so that it differs from the numbers of all its
+/// ancestors. Objects that own threads use it to detect a fork, because a child does not inherit the threads.
+/// vfork(2) and a bare clone(2) do not change the number.
 ///
 ///     if (process_ != this_process::number()) ...    // a load and a comparison; no system call
 class this_process {
 public:
     [[nodiscard]] static unsigned number() noexcept { return number_.load(std::memory_order_relaxed); }
-    /// Begins to count: for the constructors of those who ask. Best effort: without memory no fork is
-    /// counted.
+    /// Starts counting forks. Call it in the constructor of each object that uses number(). Best effort: if
+    /// memory runs out, forks are not counted.
     static void count_forks() noexcept;
 
 private:

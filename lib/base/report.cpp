@@ -24,12 +24,12 @@ constexpr std::size_t line_max = PIPE_BUF;
 
 std::atomic<unsigned> dropped{0};
 
-/// A line in the making, on the stack.
+/// Builds a line of output on the stack.
 class line {
 public:
     line& operator<<(std::string_view text) noexcept {
-        const std::size_t n =
-            std::min(text.size(), sizeof text_ - 1 - size_);  // the newline always has its place
+        // Keep one byte free for the newline.
+        const std::size_t n = std::min(text.size(), sizeof text_ - 1 - size_);
         std::memcpy(text_ + size_, text.data(), n);
         size_ += n;
         return *this;
@@ -52,7 +52,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// The signals that a write(2) raises: blocked, and what this write raised is taken away.
+/// Blocks the signals that write(2) can raise. The destructor discards the signals that a write has raised
+/// since, and restores the signal mask.
 class signals_held_back {
 public:
     signals_held_back() noexcept {
@@ -81,7 +82,8 @@ public:
     }
 
 private:
-    // SIGTTOU: of a background process, whose terminal says so (tostop). Blocked, it isn't raised.
+    // A background process that writes to a terminal with tostop set gets SIGTTOU, unless the signal is
+    // blocked.
     static constexpr int raised_by_write[] = {SIGPIPE, SIGXFSZ, SIGTTOU};
 
     sigset_t before_;
@@ -100,8 +102,9 @@ bool write_now(int descriptor, const line& text) noexcept {
     const signals_held_back here;
     if (!has_room(descriptor))
         return false;
-    // Another writer may take the room of a pipe meanwhile; pipes know RWF_NOWAIT since 6.4. A regular file always has room, and
-    // XFS refuses nearly every append with RWF_NOWAIT, because it changes the time stamps.
+    // Another writer may have filled a pipe since the check, so write to pipes with RWF_NOWAIT (supported
+    // since Linux 6.4). Regular files do not need it because they always accept data. Besides, XFS refuses
+    // nearly every append with RWF_NOWAIT, because an append changes the timestamps.
     struct stat about;
     if (::fstat(descriptor, &about) == 0 && S_ISFIFO(about.st_mode)) {
         const iovec whole{const_cast<char*>(text.data()), text.size()};

@@ -9,20 +9,20 @@
 
 namespace coil::COIL_ABI {
 
-/// Writes "coil: ", the parts and a newline to stderr: every line that the library itself has to say. Best
-/// effort: it never blocks and never raises a signal, whatever stderr is, because the loop of a server calls
-/// it.
+/// Writes "coil: ", the parts and a newline to stderr. Everything that the library prints goes through this
+/// function. Best effort: because the event loop calls this function, it never blocks and never raises a
+/// signal, whatever stderr is.
 ///
-///     stderr                         the line
-///     a socket                       send(2), with MSG_DONTWAIT and MSG_NOSIGNAL
-///     a pipe, a file, a terminal     written if there is room now; SIGPIPE, SIGXFSZ and SIGTTOU are held back
-///     full, closed, or broken        is dropped; the next line that fits says how many were
+///     if stderr is                   the line is
+///     a socket                       sent by send(2) with MSG_DONTWAIT and MSG_NOSIGNAL
+///     a pipe, a file, a terminal     written if that does not block; raises no SIGPIPE, SIGXFSZ or SIGTTOU
+///     full, closed, or broken        dropped; the next line that is written says how many were dropped
 ///
-/// A line has at most 4096 bytes (PIPE_BUF, what a pipe takes whole); the rest is cut off.
+/// A line is truncated after 4096 bytes (PIPE_BUF, the maximum size of an atomic write to a pipe).
 /// Threads: any. Async-signal-safe.
 void report(std::initializer_list<std::string_view> parts) noexcept;
 
-/// report() of a text made with printf's conversions. Not async-signal-safe.
+/// Like report(), but formats the text as printf(3) does. Not async-signal-safe.
 [[gnu::format(printf, 1, 2)]] void report_format(const char* format, ...) noexcept;
 
 }  // namespace coil::COIL_ABI

@@ -19,13 +19,13 @@ bool is_local(const call_subject& of) noexcept { return of.family == AF_UNIX; }
 bool is_low_port(const call_subject& of) noexcept { return of.port >= 0 && of.port < 1024; }
 
 struct row {
-    std::string_view call;  // empty: any
+    std::string_view call;  // matches any call if empty
     int error;
-    bool (*holds)(const call_subject&);  // null: always
+    bool (*holds)(const call_subject&);  // the row always matches if null
     const char* text;
 };
 
-// The first row that fits counts.
+// The first matching row is used.
 constexpr row rows[] = {
     {"socket", EPERM, is_raw_icmp,
      " (raw ICMP: needs the capability CAP_NET_RAW; for echo requests ip::ping does without)"},
@@ -39,7 +39,7 @@ constexpr row rows[] = {
      " (the kernel does not have this protocol, or not with this socket type)"},
     {"socket", EAFNOSUPPORT, nullptr, " (the kernel does not have this address family: is IPv6 disabled?)"},
 
-    {"bind", EADDRINUSE, is_local, " (there is such a file: if no server has it any more, remove it)"},
+    {"bind", EADDRINUSE, is_local, " (the socket file exists; remove it if no server uses it)"},
     {"bind", EADDRINUSE, nullptr,
      " (another socket has this port: stop its program, choose another port, or share it with reuse_port)"},
     {"bind", EADDRNOTAVAIL, nullptr, " (no interface of this machine has this address)"},
@@ -60,7 +60,7 @@ constexpr row rows[] = {
     {"connect", EISCONN, nullptr, " (the socket is connected already: close() it, or use another)"},
     {"connect", EACCES, nullptr,
      " (a broadcast address needs the option broadcast; else a firewall, or a file's permissions, forbid it)"},
-    {"connect", ENOENT, nullptr, " (there is no such file: the server does not run)"},
+    {"connect", ENOENT, nullptr, " (no such socket file: the server is not running)"},
 
     {"sendto", EAFNOSUPPORT, nullptr,
      " (the socket is of another address family: open() it with the endpoint's protocol)"},
@@ -85,7 +85,7 @@ constexpr row rows[] = {
     {{}, ENFILE, nullptr, " (the machine has as many open files as the sysctl fs.file-max allows)"},
     {{}, ENETUNREACH, nullptr, " (no route: this machine has no network for that address; is IPv6 on?)"},
     {{}, EHOSTUNREACH, nullptr, " (no route, or the peer's network does not find the host)"},
-    {{}, ENOTSOCK, nullptr, " (the descriptor is no socket: use a posix::stream_descriptor)"},
+    {{}, ENOTSOCK, nullptr, " (the descriptor is not a socket: use a posix::stream_descriptor)"},
 };
 
 }  // namespace

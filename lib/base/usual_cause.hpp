@@ -8,17 +8,18 @@
 
 namespace coil::COIL_ABI {
 
-/// What a system call was about, as far as its error depends on it.
+/// Properties of a socket that help to determine why a system call on the socket failed.
 struct call_subject {
     int family = 0;
-    int port = -1;  ///< -1: unknown
+    int port = -1;  ///< -1 if unknown
     int type = 0;
     int protocol = 0;
 };
 
-/// The usual cause of a system call's error and the remedy, to follow the call in a text:
-/// " (the acceptor does not listen: call listen() before accept())". Empty if the error has several usual causes, or the
-/// kernel's own text says it all. `call` is a name of the socket interface: "accept".
+/// Returns a text with the usual cause of a system call's error and the remedy, such as " (the acceptor does
+/// not listen: call listen() before accept())". The caller appends this text to the name of the call. The
+/// text is empty if the error has several usual causes, or if the kernel's own text is sufficient. `call` is
+/// the name of a socket call, such as "accept".
 [[nodiscard]] const char* usual_cause(std::string_view call, int error, const call_subject& of = {}) noexcept;
 
 }  // namespace coil::COIL_ABI

@@ -15,7 +15,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// The owners that no scheduler uses. They are never freed: see scheduler_owner.
+// The list of owner records that no scheduler uses. The records are never freed (see scheduler_owner).
 class free_owners {
 public:
     static scheduler_owner& take() {
@@ -33,8 +33,10 @@ public:
     }
 
 private:
-    // So that no thread that is gone holds the lock in a child of fork(2). A scheduler is made before anything that belongs to
-    // it: these are the first handlers to be registered, and the lock is the last to be taken.
+    // Holds the lock during fork(2), so that in the child the lock cannot be held by a thread that does not
+    // exist there. A scheduler is constructed before anything that belongs to it, so these handlers are
+    // registered before all others. Handlers that run before the fork run in reverse order, so this lock is
+    // acquired last.
     static void handle_forks() {
         static const int refusal =
             ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
@@ -43,15 +45,15 @@ private:
     }
 
     static constinit std::mutex lock_;
-    static constinit scheduler_owner* first_;   // under the lock
-    static constinit std::uint64_t latest_id_;  // under the lock
+    static constinit scheduler_owner* first_;   // guarded by lock_
+    static constinit std::uint64_t latest_id_;  // guarded by lock_
 };
 
 constinit std::mutex free_owners::lock_;
 constinit scheduler_owner* free_owners::first_ = nullptr;
 constinit std::uint64_t free_owners::latest_id_ = 0;
 
-// "io_context 0x7ffe0c0 of thread 4711"
+// Formats the name of a scheduler for messages, such as "io_context 0x7ffe0c0 of thread 4711".
 class owner_name {
 public:
     explicit owner_name(const scheduler_owner& owner) noexcept {
@@ -77,8 +79,7 @@ private:
     char mistake[160];
     char detail[160];
     std::snprintf(mistake, sizeof mistake,
-                  "%s on another thread than that of its io_context; post() a function that does it there",
-                  call);
+                  "%s on the wrong thread; use post() to call it on the io_context's thread", call);
     std::snprintf(detail, sizeof detail, "%s, called on thread %d", owner_name(owner).text(), ::gettid());
     precondition_failed(mistake, detail);
 }
@@ -114,7 +115,8 @@ void affinity::check_owner_or_throw(const char* call) const {
 }
 
 bool affinity::take_over(const scheduler& task, bool is_in_use) noexcept {
-    // Schedulers that no thread owns are no loops (a test's scheduler is one): the program that drives them decides.
+    // A scheduler that has no owner thread is not an event loop. It may be a test's scheduler, which any
+    // thread may drive.
     const bool is_loop = task.owner().thread.load(std::memory_order_relaxed) != nullptr;
     if (is_bound() && (is_in_use || !may_use(*owner_)) &&
         (is_loop || owner_->thread.load(std::memory_order_relaxed)))
@@ -129,7 +131,7 @@ void affinity::refuse(const awaited& waiting) const {
 
 void throw_wrong_context(const std::string& what, const environment& waiting, const scheduler_owner& object) {
     const auto& where = waiting.where();
-    std::string text = what + ", which is of " + owner_name(object).text() + ", awaited";
+    std::string text = what + ", which belongs to " + owner_name(object).text() + ", awaited";
     if (where.line() > 0)
         text += std::string(" at ") + where.file_name() + ":" + std::to_string(where.line());
     text += std::string(" by a task of ") + owner_name(waiting.scheduler().owner()).text();

@@ -12,9 +12,10 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// A frame's size is rounded up to that of its class; each class has a free list. Larger frames go to the heap. The sizes are
-// 16, 48, 80 ... up to 4112: with what malloc adds, each is a whole number of its steps. From there on they
-// are 512 apart, for frames that have a buffer of 4, 8 or 16 KiB among their locals.
+// Each size class has a free list, and a frame's size is rounded up to the size of its class. Frames larger
+// than the largest class go to the heap. The sizes are 16, 48, 80 ... up to 4112, so that each size plus
+// malloc's overhead is a multiple of malloc's granularity. Above 4112, the sizes are 512 apart, for frames
+// that contain a buffer of 4, 8 or 16 KiB.
 constexpr std::size_t step = 32;
 constexpr std::size_t smallest = 16;
 constexpr std::size_t small_classes = 129;
@@ -34,7 +35,7 @@ static_assert(class_of(1) == 0 && class_of(smallest) == 0 && class_of(smallest +
 static_assert(class_of(small_max) == small_classes - 1 && class_of(small_max + 1) == small_classes);
 static_assert(size_of(class_of(4560)) == 4624 && size_max == 20496);
 static_assert(class_of(size_max) == classes - 1 && size_of(class_of(240)) == 240);
-// What the lists of one thread may hold, so that a burst of tasks doesn't keep its memory for ever.
+// The limit for one thread's lists, so that the memory of a burst of tasks is not kept forever.
 constexpr std::size_t bytes_max = std::size_t{16} << 20;
 
 struct free_frame {
@@ -43,7 +44,7 @@ struct free_frame {
 
 #ifdef COIL_FRAME_QUARANTINE
 
-// The freed frames of late, oldest first, each filled with a pattern that nobody may write over.
+// The most recently freed frames, oldest first, each filled with a pattern that must not change.
 constexpr unsigned char pattern = 0xD7;
 constexpr std::size_t quarantined_max = 256;
 
@@ -64,7 +65,7 @@ void check_pattern(const quarantined_frame& held) noexcept {
         if (held.frame[i] != pattern) {
             report_format(
                 "a coroutine frame was written to after its end: byte %zu of %zu is 0x%02x; an operation "
-                "outlived the frame that it was in, or a reference did",
+                "or a reference outlived the frame",
                 i, held.size, held.frame[i]);
             std::abort();
         }
@@ -73,11 +74,11 @@ void check_pattern(const quarantined_frame& held) noexcept {
 
 #endif
 
-// Trivially destructible, so that it can still be asked after the thread's other thread_locals are gone.
+// Trivially destructible, so that it is still usable after the thread's other thread_locals are destroyed.
 struct frame_cache {
     free_frame* free[classes];
     std::size_t bytes;
-    std::size_t gives_way;  // the class to make room from
+    std::size_t evict_next;  // the size class to evict from next
     frame_statistics statistics;
     bool cleanup_registered;
     bool closed;
@@ -90,7 +91,7 @@ constinit thread_local frame_cache cache{};
 
 bool has_room(std::size_t size) noexcept { return cache.bytes + size <= bytes_max; }
 
-// From a list that isn't empty.
+// Removes a frame from the list of its size class. The list must not be empty.
 [[gnu::always_inline]] inline void* take(std::size_t size_class) noexcept {
     free_frame* const frame = cache.free[size_class];
     unpoison(frame, size_of(size_class));
@@ -99,15 +100,16 @@ bool has_room(std::size_t size) noexcept { return cache.bytes + size <= bytes_ma
     return frame;
 }
 
-// The frames that a burst has left make way for those of another size, which else would be allocated for ever. It looks at one
-// class at a time: who finds nothing there goes to the heap, and the next looks further.
+// Evicts frames of one other size class, so that the frames of one burst cannot fill the cache forever. If
+// that class has too few frames, returns false. The caller then returns its frame to the heap, and the next
+// call tries the next class.
 [[gnu::noinline, gnu::cold]] bool make_room(std::size_t size_class) noexcept {
-    const std::size_t other = cache.gives_way;
+    const std::size_t other = cache.evict_next;
     while (other != size_class && cache.free[other] && !has_room(size_of(size_class)))
         ::operator delete(take(other));
     if (has_room(size_of(size_class)))
         return true;
-    cache.gives_way = (other + 1) % classes;
+    cache.evict_next = (other + 1) % classes;
     return false;
 }
 

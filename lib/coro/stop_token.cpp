@@ -15,7 +15,7 @@ inplace_stop_source::~inplace_stop_source() {
         "source before them");
 }
 
-// The lock is held for a few instructions; its holder may have lost its CPU, then it is yielded to.
+// The lock is held only for a few instructions. The back-off is needed only if its holder has been preempted.
 std::uint8_t inplace_stop_source::lock() const noexcept {
     back_off waiting;
     std::uint8_t state = state_.load(std::memory_order_relaxed);
@@ -49,7 +49,8 @@ bool inplace_stop_source::request_stop() noexcept {
         callback.call_(callback);
         if (!destroyed) {
             callback.destroyed_ = nullptr;
-            // Release: pairs with the acquire in remove(), so that its destructor comes after the call.
+            // Release, paired with the acquire in remove(), so that the callback's destructor continues only
+            // after the call and sees everything that the call wrote.
             callback.over_.store(true, std::memory_order_release);
         }
         lock();
@@ -87,7 +88,7 @@ void inplace_stop_source::remove(inplace_stop_callback_base& callback) const noe
     unlock(state);
     if (is_notifier) {
         if (callback.destroyed_)
-            *callback.destroyed_ = true;  // it destroys itself, or another one in its call
+            *callback.destroyed_ = true;  // destroyed inside its own call
         return;
     }
     back_off waiting;

@@ -17,14 +17,14 @@ void remote_stop::free() noexcept {
     frame_deallocate(this, sizeof(remote_stop));
 }
 
-// The scope is alive: its end waits for the callback that this is called by.
-void remote_stop::ask() noexcept {
-    asked_ = true;
+// The scope still exists, because it waits for this callback before it ends.
+void remote_stop::request() noexcept {
+    posted_ = true;
     scope_->scheduler().post(*this);
 }
 
-void remote_stop::forget() noexcept {
-    if (asked_)
+void remote_stop::release() noexcept {
+    if (posted_)
         scope_ = nullptr;
     else
         free();
@@ -39,7 +39,7 @@ std::coroutine_handle<> remote_stop::run() noexcept {
 
 void remote_stop::abandon() noexcept {
     if (scope_)
-        asked_ = false;  // it has arrived: from here on it is the scope's to free
+        posted_ = false;  // it is no longer in the inbox, so release() frees it
     else
         free();
 }

@@ -10,7 +10,7 @@ void check_not_destroyed(const environment& task, std::coroutine_handle<> throwe
 }
 
 void destructor_threw() noexcept {
-    const char* what = "an exception that is no std::exception";
+    const char* what = "an exception that is not a std::exception";
     try {
         throw;
     } catch (const std::exception& failure) {

@@ -29,7 +29,7 @@ task_failure detail::describe_failure(std::exception_ptr exception, std::string_
                 text += " at " + place_of(failure.awaited_at);
             failure.text = text + ": " + what;
         } catch (const std::exception&) {
-            failure.text = {};  // no memory: the exception and the code are there without a text
+            failure.text = {};  // out of memory, so report the exception and the code without a text
         }
     };
     try {
@@ -40,7 +40,7 @@ task_failure detail::describe_failure(std::exception_ptr exception, std::string_
     } catch (const std::exception& error) {
         describe(error.what());
     } catch (...) {
-        describe("an exception that is no std::exception");
+        describe("an exception that is not a std::exception");
     }
     return failure;
 }

@@ -6,7 +6,7 @@
 
 namespace coil::COIL_ABI {
 
-/// An address that no other running thread has.
+/// Returns an address that no other running thread returns.
 inline const void* this_thread() noexcept {
     static thread_local char address;
     return &address;

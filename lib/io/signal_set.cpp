@@ -21,42 +21,41 @@
 
 namespace coil::COIL_ABI {
 
-// What the handler writes and a set reads.
+// Memory shared by the signal handler and a set:
 //
-//     handler, on any thread:  pending[number] += 1, then write the eventfd
-//     set, on its own:         read the eventfd, then look at pending
+//     handler, on any thread:        pending[number] += 1, then writes to the eventfd
+//     set, on its context's thread:  reads the eventfd, then checks `pending`
 //
-// A subscription is never freed and its eventfd never closed, because a handler may be at it at any time:
-// what a set leaves behind is used by the next one.
+// A subscription is never freed and its eventfd is never closed, because a handler may use them at any time.
+// A new set reuses a subscription that is no longer in use.
 struct detail::signal_subscription {
-    std::atomic<std::uint64_t> signals{0};  // a bit each
+    std::atomic<std::uint64_t> signals{0};  // one bit per subscribed signal
     std::array<std::atomic<unsigned>, NSIG> pending{};
     int event = -1;
-    bool in_use = false;    // under the lock
-    bool is_stale = false;  // in a child of fork(2): the set polls an eventfd that is its parent's as well
+    bool in_use = false;    // guarded by lock()
+    bool is_stale = false;  // in a child of fork(2): the set still polls the parent's eventfd
     signal_subscription* next = nullptr;
 
     static constexpr std::uint64_t bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
 
-    void tell() const noexcept {
+    void notify() const noexcept {
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(event, &one, sizeof one);
     }
 
-    // Leaves the eventfd readable if signals are pending, for those who wait behind the one that took the
-    // last, and only then. First it is read, then looked again: a signal that is noted in between writes
-    // again.
+    // Leaves the eventfd readable only if signals are pending for other waiters. Checks again after the read,
+    // because the read may have consumed the write of a signal that arrived after the first check.
     void tidy() const noexcept {
         if (has_pending())
             return;
         std::uint64_t count;
         [[maybe_unused]] const auto n = ::read(event, &count, sizeof count);
         if (has_pending())
-            tell();
+            notify();
     }
 
-    // Only of signals that are subscribed: a handler on another thread may have passed its check of `signals`
-    // before remove cleared the bit, and count its signal after that.
+    // Also checks `signals`, because a handler on another thread may have checked the bit before
+    // remove_signal() cleared it, and may count the signal afterwards.
     bool is_pending(int number) const noexcept {
         return (signals.load(std::memory_order_acquire) & bit(number)) &&
                pending[static_cast<std::size_t>(number)].load(std::memory_order_acquire) > 0;
@@ -69,7 +68,7 @@ struct detail::signal_subscription {
         return false;
     }
 
-    // The lowest signal that is pending, or 0.
+    // Consumes the lowest-numbered pending signal and returns its number. Returns 0 if none is pending.
     int take() noexcept {
         for (int number = 1; number < NSIG; ++number) {
             if (is_pending(number)) {
@@ -104,19 +103,20 @@ disposition& disposition_of(int number) noexcept {
     return all[static_cast<std::size_t>(number)];
 }
 
-void note(int number) noexcept {
+void handle_signal(int number) noexcept {
     const int error = errno;
     for (signal_subscription* each = subscriptions.load(std::memory_order_acquire); each; each = each->next) {
         if (!(each->signals.load(std::memory_order_acquire) & signal_subscription::bit(number)))
             continue;
         each->pending[static_cast<std::size_t>(number)].fetch_add(1, std::memory_order_acq_rel);
-        each->tell();
+        each->notify();
     }
     errno = error;
 }
 
-// In a child of fork(2), which shares the eventfds with its parent: one would take away what the other has
-// written. What was noted and not taken yet is the parent's. Async-signal-safe.
+// Runs in a child of fork(2). The child shares the eventfds with its parent, so each process would read what
+// the other has written. This function therefore gives the child new eventfds. Signals pending at the fork
+// stay with the parent. Async-signal-safe.
 void renew_all() noexcept {
     for (signal_subscription* each = subscriptions.load(std::memory_order_relaxed); each; each = each->next) {
         const int fresh = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -140,8 +140,8 @@ void handle_forks() {
         throw_failure(system_error_code(refusal), "signal_set: pthread_atfork");
 }
 
-// At least 3: a program may be started without stdin, stdout and stderr, and what it prints must not end up
-// in here.
+// Returns a number of at least 3. A program may have been started without stdin, stdout or stderr, and its
+// output must not go to the eventfd.
 int duplicate(int descriptor) noexcept { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
 
 signal_subscription& subscribe() {
@@ -172,14 +172,14 @@ void add_signal(signal_subscription& subscription, int number) {
     const std::lock_guard held(lock());
     if (subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number))
         return;
-    // What a late handler has counted since the signal was removed.
+    // A handler that was still running may have counted the signal after it was removed.
     subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
-    // First the subscription, then the handler: no signal falls between.
+    // Subscribes before the handler is installed, so that no signal is lost in between.
     subscription.signals.fetch_or(signal_subscription::bit(number), std::memory_order_release);
     disposition& action = disposition_of(number);
     if (action.users == 0) {
         struct sigaction ours{};
-        ours.sa_handler = note;
+        ours.sa_handler = handle_signal;
         ours.sa_flags = SA_RESTART;
         sigfillset(&ours.sa_mask);
         if (::sigaction(number, &ours, &action.former) < 0) {
@@ -221,7 +221,7 @@ void unsubscribe(signal_subscription& subscription) noexcept {
 }  // namespace
 
 signal_set::signal_set(io_context& context) : handle_(context) {
-    static_cast<void>(handle_.record());  // may throw; adopt() below does not any more
+    static_cast<void>(handle_.record());  // may throw; adopt() below then cannot
     subscription_ = &subscribe();
     const int ours = duplicate(subscription_->event);
     if (ours < 0) {

@@ -28,7 +28,8 @@ std::coroutine_handle<> sleep_operation::run() noexcept {
     return wake();
 }
 
-// If the context has ended, this reads the real clock: no task waits for this timer any more.
+// If the context has ended, returns the real time. No task can be waiting for this timer, so the value has
+// no effect.
 time_point steady_timer::now() const noexcept {
     const io_context* context = context_.get();
     return context ? context->now() : std::chrono::steady_clock::now();
@@ -42,7 +43,7 @@ environment& steady_timer::foreign_environment() const {
 }
 
 std::size_t steady_timer::cancel() noexcept {
-    affinity_.require_thread("steady_timer: cancelled, set anew or destroyed");
+    affinity_.require_thread("steady_timer: cancelled, set or destroyed");
     std::size_t cancelled = 0;
     while (!waits_.empty())
         if (auto& wait = static_cast<sleep_operation&>(waits_.pop_front()); !affinity_.has_ended())

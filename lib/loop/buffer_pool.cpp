@@ -25,25 +25,25 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// Large entries let one receive empty a socket. All of them together should fit into the processor's cache: the kernel walks
-// through all of it.
+// With large entries one receive can empty a socket. All entries together should fit into the CPU cache: the
+// kernel cycles through all of them.
 constexpr std::size_t large_entry = 256 * 1024;
-// A receive that brings 64 bytes takes a whole one, so they must be many.
+// A receive of 64 bytes takes a whole entry, so there must be many.
 constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
-// Little enough to be copied without a thought.
+// Chunks up to this size are copied out if the pool is low.
 constexpr std::size_t little = 4096;
-// A chunk of this size costs less to copy than to keep track of.
+// A chunk up to this size costs less to copy than to keep.
 constexpr std::size_t tiny = 256;
-// How long those who starve wait for the next entry. A full pool of a server that sends back what it receives comes round in
-// less.
-constexpr auto patience_time = std::chrono::milliseconds(1);
+// How long streams wait before the reserve or the spares are used. A server that echoes what it receives
+// returns entries faster than this, even with a full pool.
+constexpr auto stall_time = std::chrono::milliseconds(1);
 
 constexpr const char* chunk_released = "chunk: destroyed or reset";
 
-/// Ahead of the bytes of a chunk that has left its pool.
+/// Stored before the bytes of a chunk that was copied out of its pool.
 struct alignas(16) block_header {
-    buffer_pool* holder;  // counts the block; null once it was detached
+    buffer_pool* holder;  // the pool that counts the block; null after a detach
     std::uint32_t capacity;
 
     [[nodiscard]] std::size_t size() const noexcept { return sizeof(block_header) + capacity; }
@@ -62,15 +62,15 @@ std::byte* make_block(void* memory, buffer_pool* holder, std::size_t capacity) n
 
 void release_holder(block_header& header) noexcept {
     if (buffer_pool* holder = std::exchange(header.holder, nullptr))
-        holder->hold_no_longer(header.size());
+        holder->release_held(header.size());
 }
 
-// The largest block that small pieces are collected in.
+// The largest block in which small pieces are collected.
 constexpr std::size_t block_max = 4096 - sizeof(block_header);
 
 }  // namespace
 
-// ---- chunks --------------------------------------------------------------------------------------------------------
+// ---- chunks -----------------------------------------------------------------------------------------------
 
 void chunk::release() noexcept {
     if (pool_) {
@@ -112,7 +112,7 @@ std::uint32_t chunk::capacity() const noexcept {
     return pool_ || !data_ ? 0 : header_of(data_ - place_).capacity;
 }
 
-// Into a block of its own.
+// Copies the bytes into a block of the chunk's own.
 void chunk::move_to(std::byte* block) noexcept {
     std::memcpy(block, data_, size_);
     poison(data_, size_);
@@ -122,7 +122,7 @@ void chunk::move_to(std::byte* block) noexcept {
     place_ = 0;
 }
 
-// ---- the pool ------------------------------------------------------------------------------------------------------
+// ---- the pool ---------------------------------------------------------------------------------------------
 
 buffer_pool::buffer_pool(io_context& context, std::size_t size) : context_(&context) {
     allocate(size, large_entry);
@@ -163,7 +163,7 @@ void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
     poison(buffers_, this->size());
 }
 
-// What is held by chunks stays theirs. The rest is the new ring's, empty.
+// Entries that chunks hold stay theirs. The new ring gets the others, empty.
 void buffer_pool::reopen() {
     ring_->clear();
     context_->register_buffers(*ring_, group(), incremental_);
@@ -211,18 +211,18 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
     return taken;
 }
 
-bool buffer_pool::wants_out(const chunk& taken) const noexcept {
+bool buffer_pool::should_copy(const chunk& taken) const noexcept {
     return group_ == pool_group::reserve || is_spare(taken.place_) ||
            (is_low() && taken.size_ <= little && context_->may_hold_more(is_for_datagrams()));
 }
 
-void buffer_pool::relieve(chunk& taken) noexcept {
-    if (taken.pool_ && wants_out(taken))
-        move_out(taken, taken.size_);
+void buffer_pool::copy_if_low(chunk& taken) noexcept {
+    if (taken.pool_ && should_copy(taken))
+        copy_out(taken, taken.size_);
 }
 
-// Without memory it stays in the pool, and pins its entry.
-void buffer_pool::move_out(chunk& taken, std::size_t capacity) noexcept {
+// Without memory the chunk stays in the pool, and pins its entry.
+void buffer_pool::copy_out(chunk& taken, std::size_t capacity) noexcept {
     void* memory = ::operator new(sizeof(block_header) + capacity, std::nothrow);
     if (!memory)
         return;
@@ -233,15 +233,16 @@ void buffer_pool::move_out(chunk& taken, std::size_t capacity) noexcept {
 bool buffer_pool::join(chunk& last, chunk& next, bool crowded) noexcept {
     if (merge(last, next))
         return true;
-    if (!wants_out(next) && !(crowded && next.size_ <= tiny))
+    if (!should_copy(next) && !(crowded && next.size_ <= tiny))
         return false;
     if (append(last, next)) {
         ++counts_.copied;
         return true;
     }
-    // Each block is twice as large as the one before: few bytes cost little, and many few blocks.
+    // Each block is twice the size of the previous one: few bytes take little memory, many bytes take few
+    // blocks.
     const std::size_t room = std::clamp<std::size_t>(2 * last.capacity(), 64, block_max);
-    move_out(next, std::max<std::size_t>(room, next.size_));
+    copy_out(next, std::max<std::size_t>(room, next.size_));
     return false;
 }
 
@@ -273,7 +274,7 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
         before.data_ + before.size_ != next.data_)
         return false;
     before.size_ += next.size_;
-    --before.pool_->entries_[before.place_].chunks;  // one holds it now, where two did
+    --before.pool_->entries_[before.place_].chunks;  // one chunk holds the entry now, instead of two
     next.pool_ = nullptr;
     next.data_ = nullptr;
     next.size_ = next.place_ = 0;
@@ -282,11 +283,11 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
 
 void buffer_pool::hold(std::size_t bytes) noexcept { context_->hold(bytes, is_for_datagrams()); }
 
-void buffer_pool::hold_no_longer(std::size_t bytes) noexcept {
+void buffer_pool::release_held(std::size_t bytes) noexcept {
     if (!context_) [[unlikely]]
         return;
     context_->require_thread(chunk_released);
-    context_->hold_no_longer(bytes, is_for_datagrams());
+    context_->release_held(bytes, is_for_datagrams());
 }
 
 void buffer_pool::release(std::uint32_t number) noexcept {
@@ -298,7 +299,7 @@ void buffer_pool::release(std::uint32_t number) noexcept {
         return;
     --counts_.pinned;
     if (left.in_ring)
-        return;  // the kernel goes on filling it
+        return;  // the kernel continues to fill it
     if (!is_spare(number)) {
         ++came_back_;
         lending_ = false;
@@ -308,57 +309,59 @@ void buffer_pool::release(std::uint32_t number) noexcept {
     provide(number);
 }
 
-void buffer_pool::wait_for_room(node& starved, bool asked_in_vain) noexcept {
-    (asked_in_vain ? asked_in_vain_ : starved_).push_back(starved);
+void buffer_pool::wait_for_room(node& starved, bool got_enobufs) noexcept {
+    (got_enobufs ? got_enobufs_ : waiting_).push_back(starved);
     is_exhausted_ = true;
     context_->pool_is_exhausted();
-    if (patience_.is_linked())
+    if (stall_timer_.is_linked())
         return;
     came_back_before_ = came_back_;
-    context_->arm(patience_, context_->now() + patience_time);
+    context_->arm(stall_timer_, context_->now() + stall_time);
 }
 
-// The number of starving streams that may submit a receive now: about as many as there are free entries, because a receive
-// that gets ENOBUFS costs as much as one that succeeds.
-std::size_t buffer_pool::room_for_asks() const noexcept {
+// The number of waiting streams that may submit a receive now: about the number of free entries, because a
+// receive that gets ENOBUFS costs as much as one that succeeds.
+std::size_t buffer_pool::submit_budget() const noexcept {
     if (has_room() || !lending_ || is_for_datagrams())
-        return free_ * (incremental_ ? asks_per_entry_ : 1);
+        return free_ * (incremental_ ? submits_per_entry_ : 1);
     return context_->reserve_pool().free_;
 }
 
-// Lets the one that is first ask. False: it needed no buffer any more.
+// Runs the first waiter. Returns false if the waiter no longer needed a buffer.
 bool buffer_pool::serve_one() noexcept {
-    declined_ = false;
-    static_cast<void>((asked_in_vain_.empty() ? starved_ : asked_in_vain_).pop_front().run());
-    return !declined_;
+    skipped_ = false;
+    static_cast<void>((got_enobufs_.empty() ? waiting_ : got_enobufs_).pop_front().run());
+    return !skipped_;
 }
 
-bool buffer_pool::serve_starved() noexcept {
-    const std::size_t room = room_for_asks();
-    for (std::size_t left = room; left > 0 && somebody_starves();)
+bool buffer_pool::serve_waiting_streams() noexcept {
+    const std::size_t room = submit_budget();
+    for (std::size_t left = room; left > 0 && has_waiting_streams();)
         if (serve_one())
             --left;
     if (room > 0)
-        asks_per_entry_ = std::min<std::uint8_t>(2 * asks_per_entry_, asks_per_entry_max);
-    is_exhausted_ = somebody_starves() || !has_room();
+        submits_per_entry_ = std::min<std::uint8_t>(2 * submits_per_entry_, submits_per_entry_max);
+    is_exhausted_ = has_waiting_streams() || !has_room();
     return is_exhausted_;
 }
 
-// Streams that did not get ENOBUFS may have no data, and a receive without data takes no entry: all of them submit one. A
-// stream that gets ENOBUFS moves to the other list, and submits again only as entries become free.
-void buffer_pool::look_after_starved() noexcept {
-    serve_starved();
-    while (asked_in_vain_.empty() && !starved_.empty() && room_for_asks() > 0)
+// Streams that did not get ENOBUFS may have no data, and a receive without data takes no entry: all of them
+// submit one. A stream that gets ENOBUFS moves to the other list, and submits again only when entries become
+// free.
+void buffer_pool::schedule_waiting_streams() noexcept {
+    serve_waiting_streams();
+    while (got_enobufs_.empty() && !waiting_.empty() && submit_budget() > 0)
         serve_one();
-    if (!somebody_starves())
+    if (!has_waiting_streams())
         return;
     if (came_back_ == came_back_before_)
         lend();
     came_back_before_ = came_back_;
-    context_->arm(patience_, context_->now() + patience_time);
+    context_->arm(stall_timer_, context_->now() + stall_time);
 }
 
-// What comes into the spares, or into the reserve, is copied, so that they come back at once.
+// Bytes received into the spares or the reserve are copied out, so that these entries are returned
+// immediately.
 void buffer_pool::lend() noexcept {
     lending_ = true;
     for (std::uint32_t number = 0; is_spare(number); ++number)

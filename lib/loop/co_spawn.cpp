@@ -20,11 +20,11 @@ root_task::root_task(const spawn_place& place, std::coroutine_handle<> frame) no
 }
 
 root_task::~root_task() {
-    part();
+    disconnect();
     context().task_gone(*this);
 }
 
-void root_task::part() noexcept {
+void root_task::disconnect() noexcept {
     if (joiner_)
         std::exchange(joiner_, nullptr)->task_ = nullptr;
     if (handle_)
@@ -96,7 +96,7 @@ join_operation_base::~join_operation_base() {
     if (!task_ || task_->joiner_ != this)
         return;
     task_->joiner_ = nullptr;
-    // The result of a finished task that this join has not taken is nobody's: it is reported as a detached task's.
+    // No join will take the finished task's result: it is reported like that of a detached task.
     if (task_->finished_ && !task_->handle_ && !task_->is_linked())
         task_->settle();
 }

@@ -12,15 +12,15 @@ class io_context;
 
 namespace detail {
 
-/// A small block that outlives its io_context while something refers to it. It answers two questions:
+/// A small block that outlives its io_context while references to it exist. It answers two questions:
 ///
-///     handle, on the context's thread:  has the context ended?
-///     any other thread:                 may I touch the context now, and be sure that it stays until I have left?
+///     a handle, on the context's thread:  has the context ended?
+///     any other thread:                   may I access the context now, and does it exist until I leave?
 ///
 /// Memory:  visitors_ = 2 * (threads inside) + (1 once the context has ended)
-/// Fork:    in a child, visitors_ begins at 0: the threads that were inside are the parent's
-/// Threads: enter(), leave(), add_reference() and release() are for any thread, context() for the context's thread or inside
-///          a visit, end() for the thread that destroys the context.
+/// Fork:    in a child visitors_ starts at 0, because the threads that were inside are the parent's
+/// Threads: enter(), leave(), add_reference() and release() are thread-safe; context() is for the context's
+///          thread, or for use inside a visit; end() is for the thread that destroys the context.
 class context_life {
 public:
     explicit context_life(io_context& context);
@@ -30,11 +30,12 @@ public:
     /// Null once the context has ended.
     [[nodiscard]] io_context* context() const noexcept { return context_.load(std::memory_order_relaxed); }
 
-    /// False if the context has ended. If true, ~io_context does not return before leave().
-    /// A caller that enters before it publishes (a post, a stop, the release of a guard) may touch the context afterwards,
-    /// although the loop may already have returned from run().
+    /// Returns false if the context has ended. If true, ~io_context does not return before leave().
+    /// A caller that enters before it publishes (a post, a stop, the release of a guard) may access the
+    /// context afterwards, even if the loop has already returned from run().
     [[nodiscard]] bool enter() noexcept {
-        // Acquire: nothing of the visit comes before. The publishing step that follows releases this count to the loop.
+        // Acquire: no access of the visit moves before it. The publishing step that follows releases this
+        // count to the loop.
         if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
             return true;
         leave();
@@ -43,12 +44,13 @@ public:
     // Release: pairs with the acquire in end(). This is the visitor's last access.
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
-    /// Refuses further visitors and waits for those that are inside. The last step of ~io_context that needs the context.
+    /// Refuses further visitors, and waits for those that are inside. The last step of ~io_context that needs
+    /// the context.
     void end() noexcept;
 
     void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept {
-        // Release: accesses of this thread come before the deletion. Acquire: on the thread that deletes.
+        // Release: accesses of this thread happen before the deletion. Acquire: for the thread that deletes.
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
             delete this;
     }

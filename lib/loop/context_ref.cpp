@@ -43,8 +43,9 @@ void work_guard::reset() noexcept {
     life->leave();
 }
 
-// All blocks: in a child of fork(2) the handler resets their counts of visitors. No other lock is taken under this one. Locks
-// under which a block may be released belong to objects of a context: their fork handlers are registered later, and lock earlier.
+// All blocks: in a child of fork(2) the handler resets their visitor counts. No other lock is taken under
+// this one. A lock under which a block may be released belongs to an object of a context: its fork handler is
+// registered later, so it locks earlier.
 class detail::context_life::list {
 public:
     static void add(context_life& made) {
@@ -83,11 +84,12 @@ detail::context_life::context_life(io_context& context) : context_(&context) { l
 
 detail::context_life::~context_life() { list::remove(*this); }
 
-// A visitor is inside for a few instructions and one write of an eventfd, unless it has lost its CPU.
+// Polls, with a back-off: a visit takes a few instructions and one write to an eventfd, unless the visitor is
+// preempted.
 void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;
-    // Acquire: pairs with the release in leave(); what the visitors did comes before the destruction.
+    // Acquire: pairs with the release in leave(). The visitors' writes happen before the destruction.
     while (visitors_.load(std::memory_order_acquire) != ended)
         waiting.pause();
     context_.store(nullptr, std::memory_order_relaxed);

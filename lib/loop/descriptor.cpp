@@ -18,7 +18,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// The kernel connects a socket that is told to connect to 0.0.0.0 or :: to the machine itself.
+// A connect to 0.0.0.0 or :: connects to this machine.
 bool stands_for_this_machine(const ip::address& address) noexcept {
     return address.unmapped().is_unspecified();
 }
@@ -41,7 +41,7 @@ void descriptor_table::recycle(descriptor& record) noexcept {
     COIL_ASSERT(!record.is_open() && !record.handle_ && record.operations_ == 0 && record.in_flight_ == 0);
     COIL_ASSERT(!record.reader_ && !record.writer_ && record.in_kernel_.empty() && record.waiting_.empty());
     record.source_.reset();
-    record.forget_peer();
+    record.clear_peer();
     record.is_watched_ = false;
     ++record.generation_;
     free_.push_back(&record);
@@ -65,7 +65,7 @@ void descriptor::cancel_operations() noexcept {
 }
 
 void descriptor::set_connected(const sockaddr* peer, socklen_t size) noexcept {
-    forget_peer();
+    clear_peer();
     if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
         return;
     peer_ = ip::endpoint::from_sockaddr(peer, size);
@@ -83,7 +83,7 @@ void descriptor::set_number(int number) noexcept {
     number_ = number;
     process_ = this_process::number();
     may_linger_ = is_borrowed_ = false;
-    forget_peer();
+    clear_peer();
 }
 
 int descriptor::open_number(int family, int type, int protocol) noexcept {
@@ -113,14 +113,14 @@ void descriptor::reset_number() noexcept {
         source_.reset();
     close_number();
     if (in_flight_ > 0)
-        handle_->leave();  // the kernel did not end them: the record stays with them
+        handle_->leave();  // the kernel has not completed them: the record stays with them
 }
 
-void descriptor::tell_watchers() noexcept {
+void descriptor::notify_watchers() noexcept {
     is_watched_ = false;
     for (operation* each = in_kernel_.empty() ? nullptr : &in_kernel_.front(); each;) {
-        operation* next = in_kernel_.next(*each);  // it may be cancelled, and move
-        each->source_has_news();
+        operation* next = in_kernel_.next(*each);  // a cancel may move the operation to another list
+        each->source_has_data();
         each = next;
     }
 }
@@ -152,8 +152,9 @@ void descriptor::close_number() noexcept {
     const int number = std::exchange(number_, -1);
     if (is_borrowed_)
         return;
-    // close(2) would block while the socket lingers. Without the option the kernel sends the rest in the background: the peer sees
-    // the same, and no thread waits. A child of fork(2) would change the option of its parent's socket.
+    // close(2) would block while the socket lingers. Without the option the kernel sends the rest in the
+    // background: the peer sees no difference, and no thread waits. A child of fork(2) would change the
+    // option of its parent's socket.
     if (may_linger_ && process_ == this_process::number() && lingers(number)) {
         const linger off{};
         context_->kernel().setsockopt(number, SOL_SOCKET, SO_LINGER, &off, sizeof off);
@@ -161,7 +162,7 @@ void descriptor::close_number() noexcept {
     context_->kernel().close(number);
 }
 
-// Zero seconds are a reset, at once.
+// A linger time of zero is an immediate reset.
 bool descriptor::lingers(int number) const noexcept {
     linger lingering{};
     unsigned size = sizeof lingering;
@@ -243,7 +244,7 @@ void descriptor_handle::borrow(int number) {
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
-    // The program runs without stdin, stdout or stderr: what it prints must not reach a peer.
+    // The program runs without stdin, stdout or stderr: its output must not go to a peer.
     if (number <= STDERR_FILENO) [[unlikely]] {
         ring::kernel& kernel = record_->context().kernel();
         if (const int moved = kernel.fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); moved >= 0) {
@@ -279,7 +280,7 @@ void descriptor_handle::cancel() noexcept {
         record_->cancel_operations();
 }
 
-// The record goes on without a handle until its operations are gone.
+// The record stays without a handle until its operations are gone.
 void descriptor_handle::leave() noexcept {
     descriptor& record = *std::exchange(record_, nullptr);
     record.handle_ = nullptr;

@@ -10,8 +10,8 @@
 
 namespace coil::COIL_ABI {
 
-/// The records of a context's descriptors: a slab. A record stays at its address; one whose handle and operations are gone
-/// is used again.
+/// The records of a context's descriptors: a slab. A record stays at its address, and is reused when its
+/// handle and its operations are gone.
 class descriptor_table {
 public:
     explicit descriptor_table(io_context& context) : context_(&context), unbound_(context) {

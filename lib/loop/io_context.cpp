@@ -13,38 +13,41 @@
 #include <coil/loop/operation.hpp>
 
 #include "base/report.hpp"
-#include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
 #include "loop/datagram_layout.hpp"
 #include "loop/patience.hpp"
+#include "loop/run_scope.hpp"
 #include "loop/tags.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
 #include "ring/user_memory.hpp"
 
-// The loop, in the order in which it happens. How a context comes to its thread, and how it ends, is in ownership.cpp.
+// The loop, in the order of execution. How a context gets its thread, and how it ends, is in ownership.cpp.
 
 namespace coil::COIL_ABI {
 namespace {
 
-// The flag that says whether there is work is in memory that we share with the kernel: to look at it costs no system call.
+// Spinning costs no system call: the flag that says whether there is work is in memory shared with the
+// kernel.
 void spin_once() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #endif
 }
 
-// More operations than this have more memory than is nearby, and it pays to ask for it before it is needed; fewer, and it
-// costs. A portion is what is asked for at once.
+// With more operations in flight than this, their memory is no longer in the CPU cache, and a prefetch pays;
+// with fewer it only costs. A portion is the number of completions that are prefetched together.
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
 
-// How often a cancel is repeated without a pause, and the pauses after that. The same pauses follow a refused poll.
+// How often a cancel is repeated without a pause, and the limits of the pauses after that. A refused poll is
+// repeated after the same pauses.
 constexpr unsigned repeats_max = 3;
 constexpr std::chrono::milliseconds retry_pause_min{1};
 constexpr std::chrono::milliseconds retry_pause_max{128};
 
-// Enters that end with EINTR one after the other, before that counts as a refusal; and how far its pause grows: to 32 ms.
+// More consecutive enters with EINTR than this count as a refusal. The pause doubles with each refusal, up to
+// 32 ms.
 constexpr unsigned interrupts_max = 16;
 constexpr unsigned pause_doublings_max = 5;
 
@@ -65,7 +68,8 @@ const char* name_of(std::uint32_t opcode) noexcept {
     }
 }
 
-// Of the pool for bulk. A few are enough: those who wait for one wait for little, and all of them fit into a core's cache.
+// Entries of the bulk pool. A few are enough: a stream gets one after a short wait, and all of them fit into
+// a core's cache.
 constexpr std::size_t bulk_entry = 128 * 1024;
 constexpr std::size_t bulk_share = 4;
 constexpr std::size_t reserve_entry = 4096;
@@ -74,22 +78,27 @@ constexpr std::size_t reserve_share = 16;
 }  // namespace
 
 std::size_t io_context::run() {
-    return run_turns(time_point::max(), static_cast<std::size_t>(-1), true, "io_context::run");
+    return run_iterations(time_point::max(), static_cast<std::size_t>(-1), true, "io_context::run");
 }
 
-std::size_t io_context::run_one() { return run_turns(time_point::max(), 1, true, "io_context::run_one"); }
+std::size_t io_context::run_one() {
+    return run_iterations(time_point::max(), 1, true, "io_context::run_one");
+}
 
 std::size_t io_context::run_until(time_point deadline) {
-    return run_turns(deadline, static_cast<std::size_t>(-1), true, "io_context::run_until");
+    return run_iterations(deadline, static_cast<std::size_t>(-1), true, "io_context::run_until");
 }
 
 std::size_t io_context::poll() {
-    return run_turns(time_point::max(), static_cast<std::size_t>(-1), false, "io_context::poll");
+    return run_iterations(time_point::max(), static_cast<std::size_t>(-1), false, "io_context::poll");
 }
 
-std::size_t io_context::poll_one() { return run_turns(time_point::max(), 1, false, "io_context::poll_one"); }
+std::size_t io_context::poll_one() {
+    return run_iterations(time_point::max(), 1, false, "io_context::poll_one");
+}
 
-// The store lets run() return, and the owner may then destroy the context: the visit keeps it until wake() has returned.
+// The store lets run() return, and the owner may then destroy the context: the visit keeps it alive until
+// wake() has returned.
 void io_context::stop() noexcept {
     detail::context_life& life = *self_.life();
     if (!life.enter())
@@ -99,14 +108,15 @@ void io_context::stop() noexcept {
     life.leave();
 }
 
-std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool may_wait, const char* call) {
+std::size_t io_context::run_iterations(time_point deadline, std::size_t limit, bool may_wait,
+                                       const char* call) {
     // A context that is being destroyed must not get a new ring.
     if (stopped() || closing_)
         return 0;
-    attendance here(*this, call);
+    run_scope here(*this, call);
     std::size_t ran = 0;
     while (!stopped() && ran < limit) {
-        const std::size_t ran_now = turn(deadline, limit - ran, may_wait, call);
+        const std::size_t ran_now = iterate(deadline, limit - ran, may_wait, call);
         ran += ran_now;
         const bool is_late = deadline != time_point::max() && now() >= deadline;
         const bool is_drained = !may_wait && ran_now == 0 && ready_.empty();
@@ -118,22 +128,23 @@ std::size_t io_context::run_turns(time_point deadline, std::size_t limit, bool m
     return ran;
 }
 
-// One turn of the loop.
-std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wait, const char* call) {
+// One iteration of the loop.
+std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may_wait, const char* call) {
     // 1. Resume what is ready.
     const std::size_t ran = resume_ready(limit);
     if (!ring_->is_enabled()) [[unlikely]]  // a task has called fork(), and this is the child
         throw_failure(error::wrong_process, call);
 
-    // 2. Submit everything that they asked for, and wait for an answer if there is nothing else to do: one system call.
+    // 2. Submit everything that is queued, and wait for a completion if nothing is ready: one system call.
     if (is_pool_exhausted_) [[unlikely]]
-        serve_starved();
+        serve_waiting_streams();
     submit_deferred();
     if (!wake_armed_) [[unlikely]]
         arm_wake();
     const bool is_idle =
         may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
-    // What found no slot must not wait for another operation's answer: this enter makes room, and the next turn goes on.
+    // An operation that found no slot must not wait for the completion of another one: this enter frees
+    // slots, and the next iteration submits it.
     const bool can_be_woken = wake_armed_ || wake_retry_at_ != time_point::max();
     const bool has_room = deferred_.empty() && cancels_.empty() && can_be_woken;
     if (is_idle && has_room && !options_.spin)
@@ -144,10 +155,10 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
     else if (is_idle)
         spin_once();
 
-    // 3. Collect the answers. Whose they are becomes ready.
+    // 3. Collect the completions. The tasks that wait for them become ready.
     collected_ = collect();
 
-    // 4. What other threads have posted, and what time has brought.
+    // 4. Drain the posts of other threads, and expire timers.
     if (!inbox_.empty())
         inbox_.drain(ready_);
     if (!timers_.empty())
@@ -155,8 +166,8 @@ std::size_t io_context::turn(time_point deadline, std::size_t limit, bool may_wa
     return ran;
 }
 
-// Resumes what was ready when it began: what becomes ready meanwhile waits for the next turn, so that a task which never
-// waits can't starve completions.
+// Resumes what was ready when it began. Later arrivals wait for the next iteration, so that a task which
+// never waits can't starve completions.
 std::size_t io_context::resume_ready(std::size_t limit) {
     const std::uint64_t begin = ticks();
     std::size_t ran = 0;
@@ -190,21 +201,21 @@ void io_context::enter(unsigned wait, time_point deadline) {
         throw_failure(system_error_code(-failure), "io_uring_enter");
 }
 
-// Enters once. A refusal that may pass is answered with a pause, so that a loop with nothing else to do doesn't spin.
-// Returns any other failure.
+// Enters once. After a refusal that may be temporary it pauses, so that an idle loop doesn't spin. Returns
+// any other error.
 int io_context::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     const int failure = ring_->enter(wait, deadline);
     switch (-failure) {
     case 0:
     case ETIME: refusals_ = 0; return 0;
-    case EINTR:  // a signal; many in a row are a refusal
+    case EINTR:  // a signal; many in a row count as a refusal
         if (++refusals_ <= interrupts_max)
             return 0;
         break;
     case EAGAIN:
     case EBUSY:
     case ENOMEM:
-        // The kernel is short of memory, or wants its completions collected first. What is queued stays queued.
+        // The kernel is short of memory, or wants its completions collected first. Queued SQEs stay queued.
         ++refusals_;
         break;
     default: return failure;
@@ -213,8 +224,8 @@ int io_context::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     return 0;
 }
 
-// Waits, longer after each refusal, until there are completions or another thread wakes the loop. If the kernel refuses
-// this enter as well, it waits without the ring.
+// Waits until there are completions or another thread wakes the loop; the time limit grows with each refusal
+// (back-off). If the kernel refuses this enter too, waits without the ring.
 void io_context::pause_loop(time_point deadline) noexcept {
     if (ring_->has_completions())
         return;
@@ -225,7 +236,8 @@ void io_context::pause_loop(time_point deadline) noexcept {
         kernel().wait_for_wake(end);
 }
 
-// In the order of the completions: of two operations that ended, the first is ready first.
+// Dispatches the completions in order, so that operations become ready in the order in which they ended.
+// Returns the number of completions.
 unsigned io_context::collect() noexcept {
     unsigned collected = 0;
     for (bool is_all = false; !is_all;) {
@@ -251,26 +263,26 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
             wake_poll_ended(cqe.res);
         return;
     }
-    operation& asked = *reinterpret_cast<operation*>(cqe.user_data);
+    operation& request = *reinterpret_cast<operation*>(cqe.user_data);
     if (cqe.flags & (IORING_CQE_F_MORE | IORING_CQE_F_BUFFER))
-        asked.more({cqe.res, cqe.flags});
+        request.more({cqe.res, cqe.flags});
     if (cqe.flags & IORING_CQE_F_MORE)
         return;
-    ring::check_completed(&asked);
-    COIL_CHECK(in_kernel_ > 0);  // more answers than questions
+    ring::check_completed(&request);
+    COIL_CHECK(in_kernel_ > 0);  // more completions than submissions
     --in_kernel_;
-    --asked.descriptor_->in_flight_;
-    asked.unlink();
-    asked.answer_ = {cqe.res, cqe.flags};
-    const bool may_go_on = cqe.res < 0 || asked.takes_steps_;
-    if (may_go_on && asked.next_step()) [[unlikely]]
+    --request.descriptor_->in_flight_;
+    request.unlink();
+    request.answer_ = {cqe.res, cqe.flags};
+    const bool may_continue = cqe.res < 0 || request.takes_steps_;
+    if (may_continue && request.next_step()) [[unlikely]]
         return;
-    asked.complete();
+    request.complete();
 }
 
-// Of a thousand connections none is in a cache when its answer comes. To find an operation, its record, what fills
-// that, who waits there, his environment and his coroutine one behind the other is a wait for memory each: here they are asked for in parallel, kind by
-// kind, for all answers of a portion. With 1024 connections this is 4 % of the CPU time.
+// With 1,000 connections every step operation -> record -> source -> waiter -> environment and frame is a
+// cache miss. Prefetches each level for all completions of a portion before the next level. With 1024
+// connections this is 4 % of the CPU time.
 void io_context::fetch_portion() noexcept {
     const auto each = [this](auto&& fetch) {
         ring_->peek(
@@ -280,57 +292,58 @@ void io_context::fetch_portion() noexcept {
             },
             portion_max);
     };
-    each([](operation& asked) { prefetch(&asked, sizeof asked); });
-    each([](operation& asked) { prefetch(asked.descriptor_, sizeof(descriptor)); });
-    each([](operation& asked) {
-        prefetch(asked.descriptor_->source(), 160);
-        if (operation* waiting = asked.descriptor_->first_waiting())
+    each([](operation& request) { prefetch(&request, sizeof request); });
+    each([](operation& request) { prefetch(request.descriptor_, sizeof(descriptor)); });
+    each([](operation& request) {
+        prefetch(request.descriptor_->source(), 160);
+        if (operation* waiting = request.descriptor_->first_waiting())
             prefetch(waiting, sizeof *waiting);
     });
-    each([](operation& asked) {
-        operation* waiting = asked.descriptor_->first_waiting();
-        (waiting ? waiting : &asked)->prefetch_waiter();
+    each([](operation& request) {
+        operation* waiting = request.descriptor_->first_waiting();
+        (waiting ? waiting : &request)->prefetch_waiter();
     });
 }
 
-// The guards before the inbox: a thread that posts and then releases its guard has released the post to the acquire here.
+// Reads the guards before the inbox: the release of a guard also publishes what its thread has posted before,
+// to the acquire here.
 bool io_context::has_work() const noexcept {
     return work_ > 0 || !ready_.empty() || guards_.load(std::memory_order_acquire) > 0 || !inbox_.empty();
 }
 
-// ---- questions to the kernel ---------------------------------------------------------------------------------------
+// ---- submissions and cancels ------------------------------------------------------------------------------
 
 io_uring_sqe* io_context::slot() noexcept {
     io_uring_sqe* sqe = ring_->get_sqe();
     if (sqe || !ring_->is_enabled())
         return sqe;
-    ring_->enter(0);  // full: submit, then go on
+    ring_->enter(0);  // the ring is full: submit, then try again
     return ring_->get_sqe();
 }
 
-void io_context::submit(operation& asked) noexcept {
-    if (deferred_.empty() && try_submit(asked))
+void io_context::submit(operation& request) noexcept {
+    if (deferred_.empty() && try_submit(request))
         return;
-    asked.state_ = operation::state::deferred;
-    deferred_.push_back(asked);
+    request.state_ = operation::state::deferred;
+    deferred_.push_back(request);
 }
 
-bool io_context::try_submit(operation& asked) noexcept {
+bool io_context::try_submit(operation& request) noexcept {
     io_uring_sqe* sqe = settling_ ? nullptr : slot();
     if (!sqe)
         return false;
-    asked.prepare(*sqe);
-    ring::check_submitted(*sqe, &asked);
-    sqe->user_data = reinterpret_cast<std::uintptr_t>(&asked);
-    asked.state_ = operation::state::submitted;
-    asked.answer_.flags = sqe->opcode;  // until the answer comes: its destructor has no name()
-    asked.descriptor_->in_kernel_.push_back(asked);
-    ++asked.descriptor_->in_flight_;
+    request.prepare(*sqe);
+    ring::check_submitted(*sqe, &request);
+    sqe->user_data = reinterpret_cast<std::uintptr_t>(&request);
+    request.state_ = operation::state::submitted;
+    request.answer_.flags = sqe->opcode;  // until it completes: its destructor has no name()
+    request.descriptor_->in_kernel_.push_back(request);
+    ++request.descriptor_->in_flight_;
     ++in_kernel_;
     return true;
 }
 
-// What found no slot when it was asked: cancels first, so that they are never lost for want of one.
+// Submits operations that found no slot earlier. Cancels go first, so that none is lost for lack of a slot.
 void io_context::submit_deferred() noexcept {
     submit_cancels();
     while (!deferred_.empty() && try_submit(deferred_.front()))
@@ -338,16 +351,16 @@ void io_context::submit_deferred() noexcept {
 }
 
 void io_context::submit_cancels() noexcept {
-    while (!cancels_.empty() && ask_to_cancel(cancels_.front()))
+    while (!cancels_.empty() && submit_cancel(cancels_.front()))
         cancelling_.push_back(cancels_.front());
 }
 
-// A cancel misses an operation that the kernel is about to issue again (-ENOENT), or that a worker of the kernel carries
-// out (-EALREADY, and the operation may go on all the same). So it is repeated while its target is submitted: a few times
-// in the next enters, then after pauses of 1 to 128 ms.
+// A cancel misses an operation that the kernel is about to issue again (-ENOENT), or that a kernel worker
+// executes (-EALREADY; the operation may then continue). So a cancel is repeated while its target is
+// submitted: a few times in the next enters, then after pauses of 1 to 128 ms.
 //
-// The answer of a cancel does not name its target, which may be gone, and another operation at its address: what is still
-// submitted stands in `cancelling_`.
+// The completion of a cancel does not name its target, because the target may be gone and another operation
+// may be at its address. `cancelling_` holds the operations that are still submitted.
 void io_context::repeat_cancels() noexcept {
     const bool is_missed = std::exchange(cancel_missed_, false);
     if (cancelling_.empty()) {
@@ -374,20 +387,20 @@ void io_context::repeat_cancels() noexcept {
     submit_cancels();
 }
 
-void io_context::cancel(operation& asked) noexcept {
-    switch (asked.state_) {
+void io_context::cancel(operation& request) noexcept {
+    switch (request.state_) {
     case operation::state::waiting:
     case operation::state::deferred:
     case operation::state::paused:
-        asked.unlink();
-        asked.finish(-ECANCELED);
+        request.unlink();
+        request.finish(-ECANCELED);
         break;
     case operation::state::submitted:
-        if (asked.cancel_asked_)
+        if (request.cancel_requested_)
             break;
-        asked.cancel_asked_ = true;
-        asked.cancels_repeated_ = 0;
-        (ask_to_cancel(asked) ? cancelling_ : cancels_).push_back(asked);
+        request.cancel_requested_ = true;
+        request.cancels_repeated_ = 0;
+        (submit_cancel(request) ? cancelling_ : cancels_).push_back(request);
         break;
     case operation::state::idle:
     case operation::state::stuck:
@@ -396,7 +409,8 @@ void io_context::cancel(operation& asked) noexcept {
     }
 }
 
-// Those of a record's operations that are not in the kernel now, but in a list of the context instead of the record's.
+// Cancels those of a record's operations that are in lists of the context, because they are not in the kernel
+// now.
 void io_context::cancel_deferred(descriptor& record) noexcept {
     for (intrusive_list<operation>* list: {&deferred_, &paused_}) {
         for (operation* each = list->empty() ? nullptr : &list->front(); each;) {
@@ -408,18 +422,19 @@ void io_context::cancel_deferred(descriptor& record) noexcept {
     }
 }
 
-void io_context::pause(operation& asked) noexcept {
-    asked.state_ = operation::state::paused;
-    paused_.push_back(asked);
+void io_context::pause(operation& request) noexcept {
+    request.state_ = operation::state::paused;
+    paused_.push_back(request);
 }
 
-// The cancel goes through the same queue as its target, so it comes after it, and before whatever is at this address next.
-bool io_context::ask_to_cancel(operation& asked) noexcept {
+// The cancel goes through the same queue as its target, so the kernel gets it after the target, and before
+// any later operation at the same address.
+bool io_context::submit_cancel(operation& request) noexcept {
     io_uring_sqe* sqe = slot();
     if (!sqe)
         return false;
     ++counts_.cancels;
-    io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&asked), 0);
+    io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&request), 0);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = cancel_tag;
     return true;
@@ -431,33 +446,34 @@ void io_context::collect_now() noexcept {
     collect();
 }
 
-// The kernel may write to the operation's memory until it has ended it: there is no giving up.
-void io_context::retire(operation& asked) noexcept {
-    if (asked.state_ == operation::state::stuck) {
-        give_up(asked);
+// The kernel may write to the operation's memory until it has completed it, so this waits without a limit.
+void io_context::retire(operation& request) noexcept {
+    if (request.state_ == operation::state::stuck) {
+        abandon_stuck(request);
         return;
     }
-    cancel(asked);
+    cancel(request);
     if (ring_->is_lost())
         abort_in_kernel();
-    const auto is_over = [&asked] { return asked.state_ != operation::state::submitted; };
+    const auto is_over = [&request] { return request.state_ != operation::state::submitted; };
     for (auto limit = patience; !is_over() && !enter_until(is_over, now() + limit); limit = 2 * limit)
         report_format(
             "%s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
             "cancel; the loop waits for it, because its memory can't be freed before",
-            name_of(asked.answer_.flags), asked.descriptor_->number(), static_cast<long long>(limit.count()));
+            name_of(request.answer_.flags), request.descriptor_->number(),
+            static_cast<long long>(limit.count()));
 }
 
-// A former ring has it: no cancel reaches it and no answer comes, so a wait would not end.
-void io_context::give_up(operation& asked) noexcept {
+// A former ring has the operation: no cancel reaches it and it never completes, so a wait would not end.
+void io_context::abandon_stuck(operation& request) noexcept {
     report_format(
-        "%s on descriptor %d is being destroyed, and the kernel has not let go of it since its thread "
+        "%s on descriptor %d is being destroyed, and the kernel has not released it since its thread "
         "ended; it may still write into the buffers",
-        name_of(asked.answer_.flags), asked.descriptor_->number());
-    asked.unlink();
-    asked.answer_ = {-ECANCELED, 0};
-    asked.state_ = operation::state::done;
-    --asked.descriptor_->in_flight_;
+        name_of(request.answer_.flags), request.descriptor_->number());
+    request.unlink();
+    request.answer_ = {-ECANCELED, 0};
+    request.state_ = operation::state::done;
+    --request.descriptor_->in_flight_;
 }
 
 std::size_t io_context::count_stuck(const descriptor& record) noexcept {
@@ -467,8 +483,9 @@ std::size_t io_context::count_stuck(const descriptor& record) noexcept {
     return count;
 }
 
-// Its operations belong to tasks, which wait for them: one that the kernel can't end does no harm when it is left alone.
-// What a former ring has not let go of was reported when its thread ended, and is not waited for.
+// The operations belong to tasks, which wait for them, so one that the kernel can't end may be left in
+// flight. Operations that are stuck in a former ring were reported when its thread ended, and are not waited
+// for.
 void io_context::retire(descriptor& record) noexcept {
     if (ring_->is_lost())
         abort_in_kernel();
@@ -476,15 +493,15 @@ void io_context::retire(descriptor& record) noexcept {
     const auto is_over = [&] { return record.in_flight_ == stuck; };
     if (is_over() || enter_until(is_over, now() + patience))
         return;
-    for_each_listed(record, [&record](const operation& asked) {
+    for_each_listed(record, [&record](const operation& request) {
         report_format(
             "descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
             "it is left in flight",
-            record.number(), asked.name(), static_cast<long long>(patience.count()));
+            record.number(), request.name(), static_cast<long long>(patience.count()));
     });
 }
 
-// Other operations' answers met on the way are kept. Returns false if the deadline passed first.
+// Also collects the completions of other operations. Returns false if the deadline passed first.
 template <class IsOver>
 bool io_context::enter_until(const IsOver& is_over, time_point deadline) noexcept {
     require_thread("socket: closed or destroyed, with an operation pending,");
@@ -495,8 +512,8 @@ bool io_context::enter_until(const IsOver& is_over, time_point deadline) noexcep
     return is_over();
 }
 
-// One enter submits all that is queued, the cancels among it, and brings the answers: 2 to 5 us. It ends when it is time
-// to repeat the cancels.
+// One enter submits everything that is queued, including the cancels, and returns completions: 2 to 5 us. It
+// ends early when it is time to repeat the cancels.
 void io_context::enter_for_cancels(time_point deadline) noexcept {
     if (cancel_retry_at_ == time_point::max())
         cancel_retry_at_ = now() + cancel_pause_;
@@ -506,7 +523,7 @@ void io_context::enter_for_cancels(time_point deadline) noexcept {
     collect();
 }
 
-// Calls `each` with the record's operations that are in lists of the context, and not of the record.
+// Calls `each` with the record's operations that are in lists of the context, not of the record.
 template <class F>
 void io_context::for_each_listed(const descriptor& record, const F& each) noexcept {
     for (auto* listed: {&deferred_, &paused_, &cancels_, &cancelling_})
@@ -516,12 +533,13 @@ void io_context::for_each_listed(const descriptor& record, const F& each) noexce
 }
 
 void io_context::interrupt(descriptor& record) noexcept {
-    for_each_listed(record, [](operation& asked) { asked.interrupted_ = true; });
+    for_each_listed(record, [](operation& request) { request.interrupted_ = true; });
 }
 
-// ---- from other threads --------------------------------------------------------------------------------------------
+// ---- from other threads -----------------------------------------------------------------------------------
 
-// The push lets an awake loop run the item, return from run() and end the context: see stop(). `item` may be gone, too.
+// The push lets an awake loop run the item, return from run() and destroy the context: the visit keeps it
+// alive until wake() has returned. `item` may be gone before that.
 void io_context::post(node& item) noexcept {
     if (is_owner()) {
         ready_.push_back(item);
@@ -547,14 +565,14 @@ void io_context::arm_wake() noexcept {
         return;
     io_uring_sqe* sqe = slot();
     if (!sqe)
-        return;  // the next turn tries again, before it waits
+        return;  // the next iteration tries again, before it waits
     wake_retry_at_ = time_point::max();
     io_uring_prep_poll_multishot(sqe, kernel().wake_descriptor(), POLLIN);
     sqe->user_data = wake_tag;
     wake_armed_ = true;
 }
 
-// A poll that was refused is armed again after a pause. Until then the loop looks into its inbox after each pause.
+// A refused poll is submitted again after a pause. Until then the loop checks its inbox after each pause.
 void io_context::wake_poll_ended(int result) noexcept {
     wake_armed_ = false;
     if (result >= 0) {
@@ -565,7 +583,7 @@ void io_context::wake_poll_ended(int result) noexcept {
     wake_pause_ = std::min(2 * wake_pause_, retry_pause_max);
 }
 
-// ---- buffers that the kernel fills ---------------------------------------------------------------------------------
+// ---- buffers that the kernel fills ------------------------------------------------------------------------
 
 buffer_pool& io_context::pool() {
     check_thread("io_context::pool");
@@ -591,7 +609,7 @@ buffer_pool* io_context::bulk_pool() {
             made =
                 make_owned<buffer_pool>(*this, pool_group::bulk, options_.pool_size / bulk_share, bulk_entry);
     } catch (const std::exception&) {
-        return nullptr;  // streams go on with the entries that they have
+        return nullptr;  // streams continue with the entries of pool()
     }
     return made.get();
 }
@@ -609,10 +627,10 @@ buffer_pool& io_context::datagram_pool(bool trains) {
     return *made;
 }
 
-void io_context::serve_starved() noexcept {
+void io_context::serve_waiting_streams() noexcept {
     is_pool_exhausted_ = false;
     for (const auto& each: pools_)
-        if (each && each->serve_starved())
+        if (each && each->serve_waiting_streams())
             is_pool_exhausted_ = true;
 }
 
@@ -628,7 +646,7 @@ void io_context::register_buffers(const ring::buffer_ring& buffers, std::uint16_
         throw_failure(system_error_code(-failure), "io_uring_register(IORING_REGISTER_PBUF_RING)");
 }
 
-// ---- what it knows -------------------------------------------------------------------------------------------------
+// ---- clock and counters -----------------------------------------------------------------------------------
 
 ring::kernel& io_context::kernel() const noexcept { return ring_->behind(); }
 

@@ -14,7 +14,7 @@ namespace coil::COIL_ABI {
 
 operation::~operation() {
     retire();
-    unlink();  // it may stand in line itself, and must not be its own successor
+    unlink();  // it may be in a list of waiting operations, and must not become its own successor
     leave_lane();
     if (!attached_)
         return;
@@ -29,7 +29,7 @@ void operation::start(std::coroutine_handle<> caller) {
 }
 
 bool operation::begin(std::coroutine_handle<> caller) {
-    if (!descriptor_) {  // of a socket without a context
+    if (!descriptor_) {  // the socket has no context
         suspend(caller);
         finish(-EBADF);
         return false;
@@ -52,7 +52,7 @@ bool operation::begin(std::coroutine_handle<> caller) {
     return true;
 }
 
-// The record is another thread's: its peer is looked at, not asked for.
+// The record belongs to another thread: uses only the peer that is stored.
 void operation::refuse_context() const {
     std::string what = name();
     what += " on descriptor " + std::to_string(descriptor_->number());
@@ -61,14 +61,14 @@ void operation::refuse_context() const {
     throw_wrong_context(what, env(), descriptor_->context().owner());
 }
 
-bool operation::begin_at_once() noexcept {
-    if (!may_end_at_once())
+bool operation::begin_inline() noexcept {
+    if (!may_complete_inline())
         return false;
     attach();
     return true;
 }
 
-bool operation::may_end_at_once() noexcept {
+bool operation::may_complete_inline() noexcept {
     if (!is_current() || env().stop_requested())
         return false;
     io_context& context = descriptor_->context();
@@ -87,7 +87,7 @@ bool operation::lane_is_free() const noexcept {
     return true;
 }
 
-// From now on the record stays until this is gone.
+// From now on the record stays until this is destroyed.
 void operation::attach() noexcept {
     attached_ = true;
     cancels_before_ = descriptor_->cancels_;
@@ -96,13 +96,13 @@ void operation::attach() noexcept {
 }
 
 void operation::more(const coil::answer&) noexcept {
-    COIL_CHECK(false);  // several answers to an operation that asked for one
+    COIL_CHECK(false);  // several completions of an operation that isn't multishot
 }
 
 bool operation::next_step() noexcept {
-    if (answer_.result != -EINTR || cancel_asked_)
+    if (answer_.result != -EINTR || cancel_requested_)
         return false;
-    submit_again();  // a signal to this thread does not end an operation
+    submit_again();  // a signal to this thread must not end an operation
     return true;
 }
 
@@ -149,7 +149,8 @@ bool operation::claim_lane() noexcept {
     return true;
 }
 
-// Behind `ahead`; or takes that place. Beside a connect, which shares the place of the writers, nothing queues.
+// Queues behind `ahead`, or takes that place if it is free. A send does not queue behind a connect, which
+// shares the writers' place.
 bool operation::wait_in_line(operation*& ahead) noexcept {
     if (!ahead) {
         ahead = this;
@@ -181,14 +182,14 @@ void operation::finish(std::int32_t result) noexcept {
     complete();
 }
 
-// The kernel's last answer, or ours, has come.
+// The last completion has been collected, or replaced by a result of our own.
 void operation::complete() noexcept {
     state_ = state::done;
     leave_lane();
     env().scheduler().schedule(*this);
 }
 
-// Makes room for the next of its kind. Of those that queue, the next one's turn comes at once.
+// Frees the place in the lane. In a lane with a FIFO, the next operation is submitted immediately.
 void operation::leave_lane() noexcept {
     if (!descriptor_)
         return;
@@ -208,7 +209,7 @@ void operation::leave_lane() noexcept {
         descriptor_->submit_next(descriptor_->reader_, lane_);
 }
 
-// The first that waits in this lane takes the place `ahead`.
+// Submits the first operation that waits in lane `which`, and stores it in `ahead`, the lane's place.
 void descriptor::submit_next(operation*& ahead, lane which) noexcept {
     for (operation* each = first_waiting(); each; each = waiting_.next(*each)) {
         if (each->lane_ != which)
@@ -230,7 +231,7 @@ void operation::reset() noexcept {
     unlink();
     answer_ = {};
     state_ = state::idle;
-    cancel_asked_ = interrupted_ = false;
+    cancel_requested_ = interrupted_ = false;
 }
 
 std::error_code operation::failure() const noexcept {
@@ -239,7 +240,7 @@ std::error_code operation::failure() const noexcept {
     switch (answer_.result) {
     case -ECANCELED: return error::operation_aborted;
     case -EINTR:
-        if (cancel_asked_)
+        if (cancel_requested_)
             return error::operation_aborted;
         break;
     case refused_second: return error::operation_in_progress;

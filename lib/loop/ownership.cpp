@@ -13,24 +13,25 @@
 #include "base/process.hpp"
 #include "base/report.hpp"
 #include "coro/this_thread.hpp"
-#include "loop/attendance.hpp"
 #include "loop/context_life.hpp"
 #include "loop/descriptor_table.hpp"
 #include "loop/patience.hpp"
+#include "loop/run_scope.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
 #include "ring/uring_kernel.hpp"
 
-// How a context comes to its thread, leaves it, and ends.
+// How a context gets its thread, leaves it, and ends.
 //
-//     made --run()--> owned by that thread --the thread ends--> nobody's: run() anew, or destroy, on any thread
-//                                          --destroyed on it
-//                                          --destroyed on another: close the ring, wait until the kernel has let go
+//     made --run()--> owned by that thread --the thread ends--> no owner: any thread may run() or destroy it
+//                                          --destroyed there
+//                                          --destroyed on another: close the ring, wait for its release
 
 namespace coil::COIL_ABI {
-// Which contexts each thread owns. A lock, because any thread may destroy a context; taken when a context gets or loses
-// its thread, never in between. It is not held while a context settles or closes, which may take seconds: a context that leaves
-// its thread is marked before, and keeps its owner and its place in the list until it has left.
+// The contexts that each thread owns. It has a lock, because any thread may destroy a context. The lock is
+// taken when a context gets or loses its thread, never in between. It is not held while a context settles or
+// closes, which may take seconds: a context that leaves its thread is marked before, and keeps its owner and
+// its place in the list until it has left.
 class io_context::ownership {
 public:
     static std::mutex& lock() noexcept {
@@ -38,8 +39,9 @@ public:
         return instance;
     }
 
-    /// Waits while another thread, which ends, settles this context. In a child of fork(2) that thread does not exist.
-    static void await_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
+    /// Waits while another thread, which is ending, settles this context. In a child of fork(2) that thread
+    /// does not exist.
+    static void wait_until_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
             held.unlock();
@@ -48,8 +50,8 @@ public:
         }
     }
 
-    // So that no thread that is gone holds the lock in a child of fork(2). Registered after the ring's own handlers, which then
-    // come in between: the ring's lock is taken inside of this one.
+    // A thread that does not exist in a child of fork(2) must not hold the lock there. Registered after the
+    // ring's handlers, which then run in between: the ring's lock is taken inside this one.
     static void handle_forks() {
         static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
                                                     [] {
@@ -79,13 +81,15 @@ public:
     }
 
 private:
-    // An operation dies with the thread that submitted it: so the thread's last act is to end them in good order.
+    // When a thread exits, the kernel ends the operations that the thread submitted, so the thread settles
+    // its contexts first.
     struct at_thread_exit {
         ~at_thread_exit() {
             std::unique_lock held(lock());
             while (io_context* context = owned_by_this_thread()) {
                 context->is_leaving_ = true;
-                // exit() was called in a task: no task of it goes on, and what they wait for or hold belongs to none.
+                // exit() was called in a task: the context's tasks never continue, and objects that they wait
+                // for or hold are no longer bound to it.
                 if (context->is_running_.load(std::memory_order_relaxed))
                     context->owner_record().id.store(0, std::memory_order_relaxed);
                 held.unlock();
@@ -100,7 +104,8 @@ private:
         }
     };
 
-    // In a child of fork(2): the thread that settled these contexts is the parent's, and may have been between any two steps.
+    // In a child of fork(2): the thread that settled these contexts is the parent's, and may have been
+    // between any two steps.
     static void lose_leaving() noexcept {
         for (io_context* each = first(); each; each = each->next_owned_)
             if (each->is_leaving_)
@@ -109,14 +114,15 @@ private:
 
     static io_context* owned_by_this_thread() noexcept {
         io_context* context = first();
-        // In a child of fork(2) this thread may have the address of the one that the context was leaving.
+        // In a child of fork(2) this thread may have the address of the thread that the context was leaving.
         while (context &&
                (context->is_leaving_ || context->owner_.load(std::memory_order_relaxed) != this_thread()))
             context = context->next_owned_;
         return context;
     }
 
-    // Counts the contexts that have left. Not in the context, which may be gone when this wakes its waiter; several share it.
+    // Counts the contexts that have left. Not a member of the context, which may be gone when its waiter is
+    // woken.
     static std::atomic<unsigned>& departures() noexcept {
         static constinit std::atomic<unsigned> count{0};
         return count;
@@ -128,24 +134,25 @@ private:
     }
 };
 
-io_context::attendance::attendance(io_context& context, const char* call) : context_(context) {
+io_context::run_scope::run_scope(io_context& context, const char* call) : context_(context) {
     context_.adopt(call);
-    // Reentrant loops can't keep their promises: the tasks of this iteration would wait for the inner one, and the inner one
-    // would find no work, or never end, because of the task that called it.
+    // A nested loop can't work: the tasks of this iteration would wait for the inner loop, which would find
+    // no work, or never end, because of the task that called it.
     if (context_.is_running_.load(std::memory_order_relaxed))
         throw_failure(error::already_running, call);
     context_.is_running_.store(true, std::memory_order_relaxed);
-    context_.ring_->attend(true);
+    context_.ring_->set_in_run(true);
 }
 
-io_context::attendance::~attendance() {
+io_context::run_scope::~run_scope() {
     context_.is_running_.store(false, std::memory_order_relaxed);
     context_.submit_deferred();
     if (context_.ring_->unsubmitted() > 0)
         context_.ring_->enter(0);
-    // What that enter brought may be descriptors: nothing is left in the CQ for a thread that can't enter.
+    // The completions of that enter may hold descriptors: nothing may stay in the CQ for a thread that can't
+    // enter.
     context_.collect();
-    context_.ring_->attend(false);
+    context_.ring_->set_in_run(false);
 }
 
 io_context::io_context() : io_context(options{}) {}
@@ -175,7 +182,7 @@ void io_context::adopt(const char* call) {
     if (is_owner())
         return;
     std::unique_lock held(ownership::lock());
-    ownership::await_left(held, *this);
+    ownership::wait_until_left(held, *this);
     if (owner_.load(std::memory_order_relaxed))
         throw_wrong_thread(call, owner());
     if (!ring_->is_open())
@@ -183,13 +190,13 @@ void io_context::adopt(const char* call) {
     ring_->enable();
     settling_ = false;
     ownership::add(*this);
-    inbox_.drain(
-        ready_);  // from now on the owner's posts go straight there, and must not overtake earlier ones
+    // From now on the owner's posts go straight to the ready list, and must not overtake earlier ones.
+    inbox_.drain(ready_);
     arm_wake();
 }
 
-// A new ring, for one that was closed. All or nothing: a ring that does not know all pools is closed again, and the next
-// run() opens another.
+// Opens a new ring after the last one was closed. All or nothing: a ring that does not know all pools is
+// closed again, and the next run() opens another.
 void io_context::open_ring() {
     ring_->open({options_.entries, options_.completions});
     try {
@@ -202,15 +209,15 @@ void io_context::open_ring() {
     }
 }
 
-// The owner's last act. What its operations had come to is their result, operation_aborted if nothing; whoever runs the
-// context next gives it to them. What the kernel had not seen yet, it gets from the next owner.
+// The owner's last act. Operations keep the result that they have so far, operation_aborted if none, and the
+// next owner resumes their tasks with it. The next owner submits what the kernel has not seen yet.
 void io_context::disown() noexcept {
     if (ring_->is_lost())
-        return;  // in a child of fork(2): what is in flight is the parent's, as the destructor knows
+        return;  // in a child of fork(2): what is in flight is the parent's
     settle(now() + patience);
-    const bool has_let_go = ring_->close(in_kernel_ > 0, now() + patience);
+    const bool released = ring_->close(in_kernel_ > 0, now() + patience);
     wake_armed_ = false;
-    if (has_let_go) {
+    if (released) {
         abort_in_kernel();
     } else {
         report_in_flight();
@@ -218,15 +225,15 @@ void io_context::disown() noexcept {
     }
 }
 
-// The kernel may still write into the buffers: these operations never end, and their frames stay. No later ring knows
-// them, so no later owner waits for them, cancels them, or ends them.
+// The kernel may still write into the buffers: these operations never end, and their frames stay allocated.
+// No later ring knows them, so no later owner waits for them, cancels them or ends them.
 void io_context::leave_stuck() noexcept {
     is_stuck_ = true;
     const auto leave = [this](intrusive_list<operation>& operations) {
         while (!operations.empty()) {
-            operation& asked = operations.pop_front();
-            asked.state_ = operation::state::stuck;
-            stuck_.push_back(asked);
+            operation& request = operations.pop_front();
+            request.state_ = operation::state::stuck;
+            stuck_.push_back(request);
             --in_kernel_;
         }
     };
@@ -235,7 +242,7 @@ void io_context::leave_stuck() noexcept {
     leave(cancelling_);
 }
 
-// Cancels everything, and collects until the kernel has nothing of ours.
+// Cancels everything, and collects until the kernel has none of our operations.
 bool io_context::settle(time_point deadline) noexcept {
     settling_ = true;
     descriptors_->for_each([&](descriptor& record) {
@@ -252,30 +259,30 @@ bool io_context::settle(time_point deadline) noexcept {
     return in_kernel_ == 0;
 }
 
-// The ring is gone, and with it whatever it was to do.
+// The ring is gone, and with it everything that it had to do.
 void io_context::abort_in_kernel() noexcept {
     descriptors_->for_each([&](descriptor& record) {
         while (!record.in_kernel_.empty()) {
-            operation& asked = record.in_kernel_.pop_front();
+            operation& request = record.in_kernel_.pop_front();
             --record.in_flight_;
             --in_kernel_;
-            asked.finish(-ECANCELED);
+            request.finish(-ECANCELED);
         }
     });
     for (auto* cancelled: {&cancels_, &cancelling_}) {
         while (!cancelled->empty()) {
-            operation& asked = cancelled->pop_front();
-            --asked.descriptor_->in_flight_;
+            operation& request = cancelled->pop_front();
+            --request.descriptor_->in_flight_;
             --in_kernel_;
-            asked.finish(-ECANCELED);
+            request.finish(-ECANCELED);
         }
     }
 }
 
 io_context::~io_context() {
     const bool was_running = is_running_.load(std::memory_order_relaxed);
-    // Without an owner: exit() was called in a task, and the thread's guard has given the context up. The frames stay.
-    // In a child of fork(2) it is the parent that runs it, and they stay as well.
+    // Without an owner, exit() was called in a task, and the thread-exit guard has released the context. In a
+    // child of fork(2), the parent runs it. The frames stay allocated in both cases.
     if (was_running && owner_.load(std::memory_order_relaxed) && !ring_->is_lost())
         precondition_failed(
             is_mine()
@@ -287,36 +294,37 @@ io_context::~io_context() {
     const auto deadline = now() + patience;
     {
         std::unique_lock held(ownership::lock());
-        ownership::await_left(held, *this);
+        ownership::wait_until_left(held, *this);
         ownership::remove(*this);
     }
-    // In a child of fork(2): its thread was settling it in the parent, and its lists may be half changed. The frames stay.
+    // In a child of fork(2): its thread was settling it in the parent, and its lists may be half changed. The
+    // frames stay allocated.
     const bool was_leaving = is_leaving_;
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
     if (owned && is_mine() && !ring_->is_lost())
         settle(deadline - patience / 2);
-    // A foreign thread can't ask the ring for anything. It can close it, and see when the kernel is done. So can the owner
-    // when the kernel does not let it enter.
-    const bool has_let_go = ring_->close(owned && in_kernel_ > 0, deadline);
+    // Another thread can't enter the ring. It can close it, and see when the kernel has released everything.
+    // The owner does the same if the kernel refuses its enters.
+    const bool released = ring_->close(owned && in_kernel_ > 0, deadline);
     const bool is_at_rest = !was_running && !was_leaving;
-    const bool quiet = has_let_go && !is_stuck_ && is_at_rest;
+    const bool quiet = released && !is_stuck_ && is_at_rest;
     owner_.store(nullptr, std::memory_order_relaxed);
     settling_ = true;
     if (quiet)
         abort_in_kernel();
-    else if (!has_let_go && is_at_rest)
+    else if (!released && is_at_rest)
         report_in_flight();
 
-    // What is abandoned may post again, from its destructors.
+    // Nodes that are abandoned may post again, in their destructors.
     const auto abandon_posts = [this] {
         for (ready_.splice_front(batch_); inbox_.drain(ready_), !ready_.empty();)
             ready_.pop_front().abandon();
     };
     if (quiet)
         abandon_posts();
-    // A task's frame holds the buffers of its operations: with one still in the kernel's hands, none is freed.
+    // A task's frame holds the buffers of its operations: while one is in the kernel, no frame is freed.
     if (!ring_->is_lost())
-        report_untaken();  // else the parent does
+        report_untaken();  // for a lost context the parent reports them
     while (quiet && newest_)
         newest_->destroy();
     if (quiet)
@@ -330,7 +338,7 @@ io_context::~io_context() {
     });
     self_.life()->end();
     if (!quiet) {
-        part_from_frames();
+        disconnect_frames();
         static_cast<void>(descriptors_.release());
         for (auto& each: pools_)
             if (buffer_pool* left = each.release())
@@ -341,17 +349,17 @@ io_context::~io_context() {
     abandon_posts();
     COIL_PRECONDITION(
         work_ == 0,
-        "io_context: destroyed while coroutines that are no tasks wait on it; let them end before");
+        "io_context: destroyed while coroutines that are not tasks wait on it; let them end first");
 }
 
-// The frames of the tasks stay. What refers to them from elsewhere may be used or destroyed later, and must not lead to the
-// context.
-void io_context::part_from_frames() noexcept {
+// The frames of the tasks stay allocated. Handles and streams that refer to them may be used or destroyed
+// later, and must not reach the context.
+void io_context::disconnect_frames() noexcept {
     for (root_task* each = newest_; each; each = each->older_)
-        each->part();
+        each->disconnect();
     descriptors_->for_each([](descriptor& record) {
         if (record.source_)
-            record.source_->part();
+            record.source_->disconnect();
     });
 }
 
@@ -372,7 +380,7 @@ void io_context::report_in_flight() noexcept {
             report(*each);
 }
 
-// ---- tasks ---------------------------------------------------------------------------------------------------------
+// ---- tasks ------------------------------------------------------------------------------------------------
 
 void io_context::task_started(root_task& task) noexcept {
     ++work_;
@@ -396,7 +404,8 @@ void io_context::task_gone(root_task& task) noexcept {
     (task.newer_ ? task.newer_->older_ : newest_) = task.older_;
 }
 
-// At the context's end run() does not come again, and what the handler refers to may be gone: then it is a line on stderr.
+// Once the context is being destroyed, prints a line on stderr instead: no run() follows that could throw the
+// exception, and objects that the handler refers to may be gone.
 void io_context::report(const task_failure& failure) noexcept {
     if (closing_ || (!on_error_ && (failure.code || failure.is_contained || thrown_)))
         report_by_default(failure);
@@ -414,7 +423,7 @@ void io_context::report(const task_failure& failure) noexcept {
     }
 }
 
-// A handler that is being called stays until it has returned.
+// A handler that is running is kept until it has returned.
 void io_context::install(owned<error_handler> handler) noexcept {
     if (handler_depth_ > 0)
         handler->replaced = std::move(on_error_);
@@ -428,7 +437,8 @@ void io_context::rethrow_in_run(std::exception_ptr exception) noexcept {
         thrown_ = std::move(exception);
 }
 
-// What ended finished tasks that were not joined, and what a next run() would have thrown.
+// Reports the errors of finished tasks that were not joined, and the exception that a next run() would have
+// thrown.
 void io_context::report_untaken() noexcept {
     for (root_task* each = newest_; each; each = each->older_)
         each->report();
@@ -450,7 +460,8 @@ void io_context::report_lost(const std::exception_ptr& exception) noexcept {
     }
 }
 
-// The world's errors, a line each, at most ten a second: a flood of them must not become a flood of text.
+// Prints errors on stderr, one line each, at most ten a second: a flood of errors must not become a flood of
+// text.
 void io_context::report_by_default(const task_failure& failure) noexcept {
     constexpr unsigned reports_max = 10;
     const time_point when = now();

@@ -10,7 +10,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// Later deadlines count as never: no clock gets there.
+// Later deadlines never expire: no clock gets there.
 constexpr std::int64_t nanoseconds_max = std::int64_t{1} << 62;
 
 std::uint64_t nanoseconds_of(time_point when) noexcept {
@@ -28,14 +28,14 @@ void timer_entry::disarm() noexcept {
 }
 
 timer_queue::~timer_queue() {
-    const auto forget = [](intrusive_list<node>& timers) {
+    const auto clear = [](intrusive_list<node>& timers) {
         while (!timers.empty())
             static_cast<timer_entry&>(timers.pop_front()).queue_ = nullptr;
     };
-    forget(overdue_);
+    clear(overdue_);
     for (auto& level: slots_)
         for (auto& slot: level)
-            forget(slot);
+            clear(slot);
 }
 
 timer_queue::tick timer_queue::tick_before(time_point when) noexcept {
@@ -61,7 +61,7 @@ void timer_queue::place(timer_entry& timer) noexcept {
         overdue_.push_back(timer);
         return;
     }
-    // The highest bit in which the deadline differs from now says on which level they part.
+    // The highest bit in which the deadline differs from the current tick gives the level.
     const unsigned level = static_cast<unsigned>(std::bit_width(due ^ tick_) - 1) / slot_bits;
     const unsigned slot = static_cast<unsigned>(due >> (level * slot_bits)) % slots;
     timer.level_ = static_cast<std::uint8_t>(level);
@@ -104,8 +104,8 @@ time_point timer_queue::next() noexcept {
     return time_point(std::chrono::nanoseconds(start << tick_bits));
 }
 
-// Where a slot holds only a few timers they are looked at, so that one far timer wakes the loop once, and not on each level
-// that it moves down.
+// If a slot holds only a few timers, returns the earliest deadline: a single far timer then wakes the loop
+// once, not on each level that it moves down.
 timer_queue::tick timer_queue::earliest_of_few(intrusive_list<node>& timers, tick otherwise) noexcept {
     tick earliest = ~tick{0};
     unsigned looked_at = 0;
@@ -138,7 +138,7 @@ void timer_queue::expire(time_point now, intrusive_list<node>& ready) noexcept {
             fire(slots_[0][slot]);
             continue;
         }
-        // Time has come to this slot: its timers part again, on lower levels.
+        // Time has reached this slot: its timers move down to lower levels.
         intrusive_list<node> timers;
         timers.splice_back(slots_[level][slot]);
         while (!timers.empty())

@@ -20,8 +20,9 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// If a call failed, throws with what was tried and the usual cause in the text: "bind to 0.0.0.0:80 (...)". `tried` makes
-// its part of the text, and is called only then: a call that succeeds must not pay for it.
+// Throws if a system call has failed. The text says what was tried and what usually causes the error, as in
+// "bind to 0.0.0.0:80 (...)". `tried` is called only on failure, so a successful call does not pay for the
+// text.
 template <class Text>
 void check(int result, const char* call, const Text& tried, const call_subject& of = {}) {
     if (result < 0) [[unlikely]]
@@ -115,7 +116,7 @@ bool basic_socket::at_mark(std::error_code& error) const noexcept {
     const int result = is_open() ? context().kernel().sockatmark(handle_.number()) : -EBADF;
     error = result < 0 ? system_error_code(-result) : std::error_code();
     const descriptor* record = handle_.record_if_any();
-    const bool has_unread = record && record->source() && record->source()->has_news();
+    const bool has_unread = record && record->source() && record->source()->has_data();
     return result > 0 && !has_unread;
 }
 
@@ -151,14 +152,14 @@ void basic_socket::set_option(int level, int name, const void* value, std::size_
     };
     const auto text = [&] { return text_of_option(level, name); };
     if (level == IPPROTO_UDP && name == UDP_GRO && is_open()) {
-        // With trains the receives go another way: if that cannot be had, the option is as before.
+        // Trains of datagrams need a recvfrom_queue. If the queue cannot be created, restore the option.
         handle_.check_thread("setsockopt");
         int before = 0;
         unsigned room = sizeof before;
         static_cast<void>(context().kernel().getsockopt(handle_.number(), level, name, &before, &room));
         check(set(value, size), "setsockopt", text);
         try {
-            op::recvfrom_queue::of(handle_.record()).look_for_trains();
+            op::recvfrom_queue::of(handle_.record()).detect_trains();
         } catch (...) {
             static_cast<void>(set(&before, sizeof before));
             throw;
@@ -170,7 +171,6 @@ void basic_socket::set_option(int level, int name, const void* value, std::size_
         handle_.record().set_may_linger();
 }
 
-// fcntl(2).
 int basic_socket::control(int command, int argument) const {
     const int result = is_open() ? context().kernel().fcntl(handle_.number(), command, argument) : -EBADF;
     check(result, "fcntl");

@@ -17,8 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds back_off_time{100};
 constexpr std::uint8_t skipped_max = 16;
 
-// accept(2) reports errors of the connection that it would have returned. The next connection may be fine. But a security
-// module may deny all of them.
+// accept(2) reports errors of the connection that it would have returned. The next connection may be fine,
+// unless a security module denies all of them.
 bool concerns_one_connection(int error) noexcept {
     switch (error) {
     case ECONNABORTED:
@@ -80,7 +80,7 @@ bool accept::next_step() noexcept {
     const bool is_skipped = concerns_one_connection(-result);
     if (!is_skipped && !is_exhausted(-result))
         return false;
-    if (is_asked_to_end())
+    if (should_stop())
         return end_aborted();
     if (is_skipped && skipped_ < skipped_max) {
         ++skipped_;
@@ -102,7 +102,7 @@ outcome<descriptor_handle> accept::await_outcome() noexcept {
 descriptor_handle accept::await_resume() {
     auto outcome = await_outcome();
     if (outcome.error() == std::errc::not_enough_memory)
-        throw std::bad_alloc();  // the kernel's own shortage is retried
+        throw std::bad_alloc();  // of this process; a shortage in the kernel is retried
     if (!outcome)
         fail(outcome.error());
     return *std::move(outcome);

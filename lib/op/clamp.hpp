@@ -8,10 +8,11 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The kernel moves at most so many bytes in one operation (MAX_RW_COUNT): the rest is for the next.
+/// The maximum number of bytes that the kernel moves in one operation (MAX_RW_COUNT). The next operation
+/// moves the rest.
 inline constexpr std::size_t bytes_max = 0x7ffff000;
 
-/// The offset of a read or a write at the descriptor's own position, if it has such a thing.
+/// The offset of a read or a write at the descriptor's own position, if it has one.
 inline constexpr unsigned long long own_position = ~0ull;
 
 [[nodiscard]] inline unsigned clamp_size(std::size_t size) noexcept {

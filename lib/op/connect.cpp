@@ -43,9 +43,9 @@ void connect::await_resume() {
 
 std::string connect::describe() const { return "connect to " + address_text(to_, size_); }
 
-// Decides about the descriptor, also if the operation is destroyed before it resumes. A descriptor that is closed takes the
-// record's other operations with it: in the kernel they would keep the file, and with it the connection attempt, and get the
-// bytes of a connection that the socket no longer has.
+// Decides what happens to the descriptor, even if the operation is destroyed before it resumes. Closing the
+// descriptor also ends the record's other operations: in the kernel they would keep the file open, and with
+// it the connection attempt, and they would get bytes of a connection that the socket no longer has.
 void connect::settle() noexcept {
     retire();
     if (settled_ || !is_done() || !has_begun())

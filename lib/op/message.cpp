@@ -15,13 +15,14 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// More than the kernel takes at once: on a stream the rest is for the next operation.
+// The kernel takes at most IOV_MAX buffers at a time; on a stream the next operation moves the rest.
 template <class Buffer>
 std::size_t count_of(std::span<const Buffer> buffers) noexcept {
     return std::min<std::size_t>(buffers.size(), IOV_MAX);
 }
 
-// Drops `n` bytes that were moved from the front of `part` or, if that is empty, of `rest`. Returns whether any are left.
+// Drops `n` bytes that were moved from the front of `part` or, if that is empty, of `rest`. Returns whether
+// bytes are left.
 template <class Buffer>
 bool drop_front(std::span<const Buffer>& rest, Buffer& part, std::size_t n) noexcept {
     if (!part.empty()) {
@@ -78,7 +79,9 @@ void recvmsg_from::await_suspend(std::coroutine_handle<> caller) {
 
 std::int32_t recvmsg_from::take_from(recvfrom_queue& queue) noexcept { return take_into(queue, buffers_); }
 
-void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept { ask_of(sqe, buffers_.data(), buffers_.size()); }
+void recvmsg_from::prepare(io_uring_sqe& sqe) noexcept {
+    prepare_recvmsg(sqe, buffers_.data(), buffers_.size());
+}
 
 received recvmsg_datagram::await_resume() {
     const auto outcome = await_outcome();
@@ -98,7 +101,7 @@ void sendmsg::await_suspend(std::coroutine_handle<> caller) {
 
 bool sendmsg::await_ready() noexcept {
     if (lane() == lane::write && total_size(buffers_) == 0)
-        return true;  // nothing to ask
+        return true;  // needs no system call
     if ((lane() != lane::write && buffers_.size() > IOV_MAX) || !may_send_directly(total_size(buffers_)))
         return false;
     fill_message();
@@ -116,7 +119,7 @@ bool sendmsg::skip(std::size_t n) noexcept { return drop_front(buffers_, part_, 
 
 void sendmsg::fill_message() noexcept {
     message_ = message_of(next().data(), count_of(next()));
-    message_.msg_name = const_cast<sockaddr*>(to_);  // it is only read
+    message_.msg_name = const_cast<sockaddr*>(to_);  // the kernel only reads it
     message_.msg_namelen = to_size_;
 }
 
@@ -126,7 +129,7 @@ void sendmsg::prepare(io_uring_sqe& sqe) noexcept {
 }
 
 outcome<std::size_t> sendmsg::await_outcome() noexcept {
-    return outcome_of(is_done() ? total_size(next()) : 0);  // of nothing, nothing was asked
+    return outcome_of(is_done() ? total_size(next()) : 0);  // not done: there was nothing to send
 }
 
 std::size_t sendmsg::await_resume() {

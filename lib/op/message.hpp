@@ -11,11 +11,11 @@
 
 namespace coil::COIL_ABI::op {
 
-// Our buffers have the layout of an iovec, so that arrays of them go to the kernel as they are.
+// Our buffers have the layout of an iovec, so that arrays of them can be passed to the kernel.
 static_assert(sizeof(mutable_buffer) == sizeof(iovec) && sizeof(const_buffer) == sizeof(iovec));
 static_assert(alignof(mutable_buffer) == alignof(iovec) && offsetof(iovec, iov_len) == sizeof(void*));
 
-/// A message of these buffers and of nobody. The kernel reads the buffers; it never writes the array.
+/// A message of these buffers, without an address. The kernel reads the array, and never writes to it.
 template <class Buffer>
 msghdr message_of(const Buffer* buffers, std::size_t count) noexcept {
     msghdr message{};

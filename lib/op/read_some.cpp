@@ -28,7 +28,7 @@ bool descriptor_transfer::next_step() noexcept {
     const bool is_ready = polls_ && answer().result >= 0;
     if (!begins_to_poll && !is_ready)
         return operation::next_step();
-    if (is_asked_to_end())
+    if (should_stop())
         return end_aborted();
     polls_ = begins_to_poll;
     takes_steps(polls_);
@@ -36,10 +36,9 @@ bool descriptor_transfer::next_step() noexcept {
     return true;
 }
 
-// A timerfd answers -ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET).
+// A timerfd completes with -ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET).
 outcome<std::size_t> descriptor_transfer::await_outcome() noexcept {
-    if (answer().result == -ECANCELED && has_begun() && !is_asked_to_end() &&
-        !target().context().is_closing())
+    if (answer().result == -ECANCELED && has_begun() && !should_stop() && !target().context().is_closing())
         return system_error_code(ECANCELED);
     if (const auto error = failure())
         return error;
@@ -53,7 +52,8 @@ std::size_t descriptor_transfer::await_resume() {
     return *outcome;
 }
 
-// The position is the descriptor's own: pipes and their like have none, and this is how the kernel is told so.
+// At the descriptor's own position. The kernel requires the same value for pipes and similar files, which
+// have no position.
 void read_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
     io_uring_prep_read(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), own_position);
 }

@@ -14,20 +14,21 @@
 
 namespace coil::COIL_ABI::op {
 
-// ---- what was received ahead ---------------------------------------------------------------------------------------
+// ---- what was received ahead ------------------------------------------------------------------------------
 
-bool queue_reader::serve_at_once(recv_queue& queue) noexcept {
-    if (!queue.has_news() || !begin_at_once())
+bool queue_reader::serve_inline(recv_queue& queue) noexcept {
+    if (!queue.has_data() || !begin_inline())
         return false;
-    finish_at_once(answer_from(queue));
+    finish_inline(result_from(queue));
     return true;
 }
 
-bool queue_reader::serve_at_once_from_source() noexcept {
-    return serve_at_once(static_cast<recv_queue&>(*source()));
+bool queue_reader::serve_inline_from_source() noexcept {
+    return serve_inline(static_cast<recv_queue&>(*source()));
 }
 
-// To look at all, bytes would have to be waited for that stay where they are: only the kernel could tell when to look again.
+// MSG_PEEK with MSG_WAITALL is refused: the bytes would stay queued while more are awaited, and only the
+// kernel could tell when to look again.
 void queue_reader::receive(std::coroutine_handle<> caller, int flags) {
     if (!begin(caller))
         return;
@@ -42,34 +43,34 @@ void queue_reader::receive(std::coroutine_handle<> caller, int flags) {
 
 void queue_reader::request(int flags) noexcept {
     auto* queue = lane() == lane::read ? static_cast<recv_queue*>(source()) : nullptr;
-    if ((flags & MSG_DONTWAIT) && queue && !queue->has_news() && queue->concerns_readers())
-        target().context().collect_now();  // bytes may have come that the loop has not seen yet
+    if ((flags & MSG_DONTWAIT) && queue && !queue->has_data() && queue->concerns_readers())
+        target().context().collect_now();  // bytes may have arrived that the loop has not collected yet
     if (!queue || !queue->concerns_readers())
         submit_claimed();
-    else if ((flags & MSG_DONTWAIT) && !queue->has_news())
+    else if ((flags & MSG_DONTWAIT) && !queue->has_data())
         finish(-EAGAIN);
     else
         queue->wait(*this);
 }
 
-std::int32_t queue_reader::answer_from(recv_queue& queue) noexcept {
+std::int32_t queue_reader::result_from(recv_queue& queue) noexcept {
     return queue.is_empty() ? queue.take_failure() : take_from(queue);
 }
 
-// ---- streams -------------------------------------------------------------------------------------------------------
+// ---- streams ----------------------------------------------------------------------------------------------
 
-bool stream_reader::goes_on(std::int32_t result) noexcept {
-    if (!is_whole() || result <= 0 || is_asked_to_end() || !skip(static_cast<std::size_t>(result)))
+bool stream_reader::try_continue(std::int32_t result) noexcept {
+    if (!is_whole() || result <= 0 || should_stop() || !skip(static_cast<std::size_t>(result)))
         return false;
     moved_ += static_cast<std::size_t>(result);
     request(flags_);
     return true;
 }
 
-// What came before a cancel is the result.
+// Bytes that were received before a cancel are the result.
 outcome<std::size_t> stream_reader::bytes_received() noexcept {
-    const bool has_ended_itself =
-        answer().result == 0 && was_interrupted();  // not an end of the peer's making
+    // An end of stream that our own shutdown has caused.
+    const bool has_ended_itself = answer().result == 0 && was_interrupted();
     const auto error = has_ended_itself ? make_error_code(error::operation_aborted) : failure();
     if (error && !(moved_ > 0 && error == error::operation_aborted))
         return {error, moved_};
@@ -96,13 +97,13 @@ std::size_t recv::await_resume() {
     return *outcome;
 }
 
-// ---- datagrams -----------------------------------------------------------------------------------------------------
+// ---- datagrams --------------------------------------------------------------------------------------------
 
-bool datagram_reader::serve_at_once() noexcept {
+bool datagram_reader::serve_inline() noexcept {
     auto& queue = static_cast<recvfrom_queue&>(*source());
-    if (!queue.has_news() || !begin_at_once())
+    if (!queue.has_data() || !begin_inline())
         return false;
-    finish_at_once(queue.answer_to(*this));
+    finish_inline(queue.result_for(*this));
     return true;
 }
 
@@ -110,8 +111,8 @@ void datagram_reader::receive(std::coroutine_handle<> caller) {
     if (!begin(caller))
         return;
     auto* queue = lane() == lane::queue ? static_cast<recvfrom_queue*>(source()) : nullptr;
-    if ((flags_ & MSG_DONTWAIT) && queue && !queue->has_news())
-        queue->look_for(*this);
+    if ((flags_ & MSG_DONTWAIT) && queue && !queue->has_data())
+        queue->poll_for(*this);
     if ((flags_ & MSG_DONTWAIT) && lane() == lane::queue && would_wait(queue))
         finish(-EAGAIN);
     else if (queue)
@@ -120,9 +121,9 @@ void datagram_reader::receive(std::coroutine_handle<> caller) {
         submit();
 }
 
-// Whether it would have to wait for others, and not for the kernel.
+// Whether it would have to wait for other readers, and not for the kernel.
 bool datagram_reader::would_wait(const recvfrom_queue* queue) const noexcept {
-    return target().has_reader() || (queue && !queue->has_news() && queue->brings_for(*this));
+    return target().has_reader() || (queue && !queue->has_data() && queue->receives_for(*this));
 }
 
 std::int32_t recv_datagram::take_from(recvfrom_queue& queue) noexcept {

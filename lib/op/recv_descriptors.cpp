@@ -18,33 +18,33 @@ namespace coil::COIL_ABI::op {
 recv_descriptors::~recv_descriptors() {
     retire();
     const std::size_t size = control_size();
-    descriptors_ = {};  // nobody took the result: what came is closed
+    descriptors_ = {};  // the result was not taken: closes the descriptors that arrived
     received_descriptors unwanted;
     take_descriptors(unwanted);
     if (control_)
         frame_deallocate(control_, size);
 }
 
-// The sender's credentials come first where the socket asks for them (SO_PASSCRED), and must not take the descriptors' place.
+// With SO_PASSCRED the sender's credentials come first, so they need space in addition to the descriptors.
 std::size_t recv_descriptors::control_size() const noexcept {
     return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
 }
 
 void recv_descriptors::await_suspend(std::coroutine_handle<> caller) {
     control_ = frame_allocate(control_size());
-    // On a stream the descriptors that come with later bytes would find no room.
+    // On a stream, descriptors that come with later bytes would find no room.
     if (!(flags_ & MSG_WAITALL) || lane() != lane::read)
         receive(caller, flags_);
     else if (begin(caller))
         finish(refused_flags);
 }
 
-// Of what was received ahead: there are no descriptors with it.
+// Bytes received ahead come without descriptors.
 std::int32_t recv_descriptors::take_from(recv_queue& queue) noexcept {
     return static_cast<std::int32_t>(queue.copy({&buffer_, 1}, flags_ & MSG_PEEK));
 }
 
-// MSG_TRUNC has the kernel say how large a datagram was. On a stream it would throw data away.
+// MSG_TRUNC makes the kernel return the size of the whole datagram. On a stream it would discard data.
 void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
     from_kernel_ = true;
     message_ = message_of(&buffer_, 1);
@@ -66,7 +66,8 @@ outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {
     return result;
 }
 
-// Once. As many as there is room for, which may be some more than were asked for: without credentials theirs is free.
+// Has an effect only once. Without credentials, their room may hold further descriptors, more than were
+// requested: these are closed.
 void recv_descriptors::take_descriptors(received_descriptors& into) noexcept {
     if (!std::exchange(from_kernel_, false) || !is_done() || answer().result < 0)
         return;

@@ -13,25 +13,26 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// So many chunks one after the other that a common entry would have held, and a stream brings no bulk any more.
+// A stream leaves the bulk pool after this many consecutive chunks that an entry of the common pool could
+// hold.
 constexpr std::uint8_t small_ones_max = 8;
-// Chunks that lie unread before tiny ones are collected in blocks.
+// With this many unread chunks, further tiny ones are collected in blocks.
 constexpr std::size_t chunks_max = 8;
-// Unread bytes of a stream that are copied out because the pool is low.
+// The most unread bytes of a stream whose bytes are copied out because the pool is low.
 constexpr std::size_t copied_ahead_max = 16 * 1024;
-// An empty list keeps its memory up to this size.
+// An empty list keeps its memory up to this capacity.
 constexpr std::size_t kept_places_max = 32;
 
 }  // namespace
 
 recv_queue::recv_queue(descriptor& record)
     : operation({&record, record.generation(), 0}, record.context().foreign_environment(), lane::any) {
-    static_cast<void>(record.context().pool());  // makes it, or throws; nothing after this does
+    static_cast<void>(record.context().pool());  // creates the pool, or throws; nothing after this throws
 }
 
 recv_queue::~recv_queue() {
     close();
-    retire();  // until it has ended, bytes may still come
+    retire();  // until it has completed, bytes may still arrive
 }
 
 recv_queue& recv_queue::of(descriptor& record) {
@@ -42,10 +43,10 @@ recv_queue& recv_queue::of(descriptor& record) {
 
 void recv_queue::wait(queue_reader& reader) noexcept {
     reader.wait_in(record());
-    if (has_news())
+    if (has_data())
         serve();
-    else if (!is_asking() && !is_starving())
-        go_on();
+    else if (!is_receiving() && !is_waiting_for_buffer())
+        request_more();
 }
 
 void recv_queue::stream_gone() noexcept {
@@ -53,27 +54,27 @@ void recv_queue::stream_gone() noexcept {
         stop();
 }
 
-// Gives the reader who waits what there is.
+// Serves the waiting reader.
 void recv_queue::serve() noexcept {
     if (operation* waiting = record().take_waiting()) {
         auto& reader = static_cast<queue_reader&>(*waiting);
-        const std::int32_t result = reader.answer_from(*this);
-        if (!reader.goes_on(result))
+        const std::int32_t result = reader.result_from(*this);
+        if (!reader.try_continue(result))
             reader.finish(result);
     }
 }
 
-// Somebody waits, there is nothing for him, and nobody has asked the kernel.
-void recv_queue::go_on(bool asked_in_vain) noexcept {
+// A reader waits, nothing is unread, and no receive is in flight.
+void recv_queue::request_more(bool got_enobufs) noexcept {
     auto& reader = static_cast<queue_reader&>(*record().first_waiting());
     from_bulk_ = is_bulk();
     from_reserve_ = false;
-    if (reader.wanted() == queue_reader::wish::own_buffer)
+    if (reader.wanted() == queue_reader::delivery::own_buffer)
         static_cast<queue_reader*>(record().take_waiting())->submit_claimed();
-    else if (pool().may_ask())
-        ask(reader.wanted() == queue_reader::wish::chunks);
+    else if (pool().may_submit())
+        submit_receive(reader.wanted() == queue_reader::delivery::chunks);
     else
-        pool().wait_for_room(*this, asked_in_vain);
+        pool().wait_for_room(*this, got_enobufs);
 }
 
 chunk recv_queue::take() noexcept {
@@ -83,7 +84,7 @@ chunk recv_queue::take() noexcept {
         return first;
     front_ = std::move(unread_[first_]);
     ++first_;
-    // Now and then, so that it doesn't grow for ever where there is always one more.
+    // Compacts now and then: the list must not grow forever if there is always one more chunk.
     if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
         unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;
@@ -96,12 +97,12 @@ chunk recv_queue::take() noexcept {
 std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
     std::size_t copied = 0;
     std::size_t at = 0;    // the chunk to copy from: 0 is the front
-    std::size_t skip = 0;  // of its bytes
+    std::size_t skip = 0;  // bytes of that chunk
     for (mutable_buffer rest: into) {
         while (!rest.empty() && copied < size_) {
             const chunk& from = at == 0 ? front_ : unread_[first_ + at - 1];
             const std::size_t n = std::min(rest.size(), from.size() - skip);
-            if (rest.data())  // MSG_TRUNC throws away, and needs no buffer
+            if (rest.data())  // MSG_TRUNC discards, and needs no buffer
                 std::memcpy(rest.data(), from.data() + skip, n);
             rest += n;
             copied += n;
@@ -128,7 +129,7 @@ std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
 void recv_queue::put_back(chunk bytes) noexcept {
     size_ += static_cast<std::uint32_t>(bytes.size());
     std::swap(front_, bytes);
-    tell();
+    notify_watchers();
     if (bytes.empty())
         return;
     if (first_ > 0) {
@@ -138,30 +139,31 @@ void recv_queue::put_back(chunk bytes) noexcept {
     try {
         unread_.insert(unread_.begin(), std::move(bytes));
     } catch (...) {
-        unread_.clear();  // it would follow the hole
+        unread_.clear();  // these bytes would follow the gap
         size_ = static_cast<std::uint32_t>(front_.size());
         break_off();
     }
 }
 
-// Bytes were lost, for want of memory: the reader gets an error behind those before the hole, and nothing from behind it.
+// Bytes were lost for lack of memory: the reader gets those before the gap, then an error, and nothing from
+// behind it.
 void recv_queue::break_off() noexcept {
     failure_ = -ENOMEM;
     is_broken_ = true;
     stop();
 }
 
-// What nobody has taken is what others may wait for.
-void recv_queue::tell() noexcept {
-    if (has_news())
-        record().source_has_news();
+// Data that no reader has taken completes operations that wait for readiness.
+void recv_queue::notify_watchers() noexcept {
+    if (has_data())
+        record().source_has_data();
 }
 
-// Before 6.12 each answer takes an entry, which is too small for one who has more waiting for us. He is given large ones,
-// until he leaves them empty for the most part.
-void recv_queue::learn_from(const buffer_pool& from, std::size_t size) noexcept {
+// Before 6.12 each completion takes a whole entry, and the pool's entries are too small for a stream that
+// receives in bulk. Such a stream uses the bulk pool until its chunks are small again.
+void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept {
     if (is_bulk() != from_bulk_ || from_reserve_)
-        return;  // it ends already, to go on with the other pool
+        return;  // the receive is ending already, to continue with the other pool
     const bool needs_large_ones =
         from_bulk_ ? size > record().context().made_pool(pool_group::streams).entry_size()
                    : size == from.entry_size() && has_more_than(size) && record().context().bulk_pool();
@@ -173,13 +175,14 @@ void recv_queue::learn_from(const buffer_pool& from, std::size_t size) noexcept 
         stop();
 }
 
-// An entry was filled. One that is still unread says that more is sent than a message of just this size; where the pool is
-// exhausted there is but one at a time.
+// An entry was filled. If as many bytes are unread already, the peer sends more than messages of just this
+// size. A single receive (the pool is exhausted) takes one entry at a time: the peer then counts as bulk if
+// the reader wants more chunks.
 bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
         return size_ >= entry_size;
     auto* reader = static_cast<queue_reader*>(record().first_waiting());
-    return reader && reader->wanted() == queue_reader::wish::chunks;
+    return reader && reader->wanted() == queue_reader::delivery::chunks;
 }
 
 void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
@@ -187,7 +190,7 @@ void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
         return;
     const auto size = static_cast<std::uint32_t>(bytes.size());
     if (is_empty()) {
-        from.relieve(bytes);
+        from.copy_if_low(bytes);
         front_ = std::move(bytes);
     } else if (!from.join(last(), bytes, unread_.size() - first_ >= chunks_max)) {
         try {
@@ -199,14 +202,14 @@ void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
     }
     size_ += size;
     serve();
-    tell();
+    notify_watchers();
     if (has_enough() && !was_cancelled()) {
         record().context().count_ahead_stop();
         stop();
     }
 }
 
-// Whether the peer has to wait: for what one stream may hold, or for what all of them may.
+// Whether the peer has to wait: the stream, or all streams together, have reached their limit.
 bool recv_queue::has_enough() noexcept {
     if (is_empty())
         return false;
@@ -216,7 +219,7 @@ bool recv_queue::has_enough() noexcept {
     return size_ >= copied_ahead_max && pool().is_low() && buffer_pool::is_copy(last());
 }
 
-// The filler has nothing more to say. Its bytes, if any, have arrived before.
+// The receive has ended. Its bytes, if any, have already arrived.
 void recv_queue::ended(std::int32_t result) noexcept {
     if (result == -ENOBUFS)
         pool().count_starved();
@@ -225,23 +228,23 @@ void recv_queue::ended(std::int32_t result) noexcept {
 
     if (failure_ != 0 && size_ == 0)
         serve();
-    tell();
+    notify_watchers();
     if (!record().has_waiting())
         return;
     if (result == 0)
         static_cast<queue_reader*>(record().take_waiting())->finish(0);
     else
-        go_on(result == -ENOBUFS);
+        request_more(result == -ENOBUFS);
 }
 
-void recv_queue::part() noexcept {
+void recv_queue::disconnect() noexcept {
     while (!streams_.empty())
         streams_.pop_front();
 }
 
 void recv_queue::close() noexcept {
     closed_ = true;
-    if (is_starving())
+    if (is_waiting_for_buffer())
         unlink();
     front_.reset();
     unread_.clear();
@@ -250,31 +253,32 @@ void recv_queue::close() noexcept {
 }
 
 bool recv_queue::keeps_bytes() noexcept {
-    // What it was asked is over; its turn, which is still to come, finds nothing to do.
+    // After this no receive is in flight. A run() that is still to come finds nothing to do.
     stop();
     retire();
-    // The kernel reports an error, such as a reset, only once: the queue has it, or the answer whose turn is still to come.
+    // The kernel reports an error, such as a reset, only once: it is in failure_, or in a completion that
+    // run() has not processed yet.
     const std::int32_t result = is_done() ? answer().result : 0;
     const bool has_failed = failure_ != 0 || (result < 0 && result != -ECANCELED && result != -ENOBUFS);
     return size_ > 0 || has_failed;
 }
 
-// It asks for one chunk: a multishot would take what comes back for those behind it, too.
+// Receives one chunk only: a multishot would also take the buffers of the streams that wait behind it.
 void recv_queue::has_room() noexcept {
     auto* reader = static_cast<queue_reader*>(record().first_waiting());
-    if (reader && reader->wanted() != queue_reader::wish::own_buffer) {
+    if (reader && reader->wanted() != queue_reader::delivery::own_buffer) {
         from_reserve_ = !pool().has_room();
-        ask(false);
+        submit_receive(false);
         return;
     }
-    pool().decline();
+    pool().skip();
     if (reader)
-        go_on();
+        request_more();
 }
 
-// ---- what fills it -------------------------------------------------------------------------------------------------
+// ---- the receive ------------------------------------------------------------------------------------------
 
-void recv_queue::ask(bool multishot) noexcept {
+void recv_queue::submit_receive(bool multishot) noexcept {
     multishot_ = multishot;
     is_broken_ = false;
     reset();
@@ -290,17 +294,17 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
     sqe.buf_group = source_of_buffers().group();
 }
 
-// Connections share the pool's entries: what each answer says of them is taken down in the order of the answers.
+// Connections share the pool's entries, so completions must be processed in order.
 void recv_queue::more(const coil::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
     buffer_pool& from = source_of_buffers();
     chunk bytes = from.take(given.result, given.flags);
-    learn_from(from, bytes.size());
+    choose_pool(from, bytes.size());
     arrived(from, std::move(bytes));
 }
 
-// Its turn: the kernel has ended, or the pool has room again.
+// Runs when the receive has ended, or when the pool has a buffer again.
 std::coroutine_handle<> recv_queue::run() noexcept {
     if (is_idle()) {
         has_room();

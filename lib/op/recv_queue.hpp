@@ -15,19 +15,19 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What stands behind `recv_stream()` and `recv(pool)`: the bytes that were received into the pool and not yet taken, the
-/// reader who waits for some (in the record's list), and the operation that brings them.
+/// The queue behind `recv_stream()` and `recv(pool)`: the bytes that were received into the pool and not read
+/// yet, the reader that waits for some (in the record's list), and the multishot receive that brings them.
 ///
-///     filler   idle ----somebody waits----> in the kernel ----bytes----> in the kernel, also while nobody waits
+///     receive  idle ----a reader waits----> in the kernel --bytes--> in the kernel, even without a reader
 ///                ^                             |     |
 ///                +-- ahead_max is reached -----+     | the pool is empty
 ///                +-- the streams are gone -----+     |
-///                                                    +--> starving ----a buffer came back----> in the kernel
+///                                                    +--> waiting_for_buffer --buffer free--> in the kernel
 ///
-/// Unread bytes belong to the record, not to a stream: whoever receives next gets them first. An end of the stream is not
-/// kept: asked again, the kernel says it again.
+/// Unread bytes belong to the record, not to a stream: the next reader gets them first. The end of the stream
+/// is not stored: the next receive reports it again.
 ///
-/// The queue is its own filler: with a thousand connections each of its bytes counts.
+/// The queue is itself the receive operation: with a thousand connections each of its bytes counts.
 class recv_queue final : public descriptor_source, private operation {
 public:
     explicit recv_queue(descriptor& record);
@@ -37,48 +37,49 @@ public:
     static recv_queue& of(descriptor& record);
 
     [[nodiscard]] bool is_empty() const noexcept { return size_ == 0; }
-    [[nodiscard]] bool has_news() const noexcept override { return size_ > 0 || failure_ != 0; }
-    /// Whether a reader has to come here before he asks the kernel himself.
-    [[nodiscard]] bool concerns_readers() const noexcept { return has_news() || is_asking(); }
+    [[nodiscard]] bool has_data() const noexcept override { return size_ > 0 || failure_ != 0; }
+    /// Whether a reader has to go through this queue before it submits a receive of its own.
+    [[nodiscard]] bool concerns_readers() const noexcept { return has_data() || is_receiving(); }
 
-    /// Serves `reader`, who has the reader's place, now or when there is something for him.
+    /// Serves `reader`, which holds the reader's place, now or as soon as there is data.
     void wait(queue_reader& reader) noexcept;
 
     void add(recv_stream& stream) noexcept { streams_.push_back(stream); }
-    /// A stream has gone. What comes all the same is kept.
+    /// A stream was dropped. Bytes that still arrive are kept.
     void stream_gone() noexcept;
 
-    // For readers who are served.
+    // Called by readers that are served.
 
-    /// The first of the unread bytes, as they came.
+    /// Moves the first of the unread chunks out.
     [[nodiscard]] chunk take() noexcept;
-    /// Copies unread bytes, as many as there are; with `peek` they stay. Returns how many.
+    /// Copies as many unread bytes as there are and fit; with `peek` they stay unread. Returns how many.
     std::size_t copy(mutable_buffers into, bool peek) noexcept;
-    /// What the kernel said in the end, a negative errno: once.
+    /// The error that ended the receive, a negative errno; 0 if there is none. Reported once.
     [[nodiscard]] std::int32_t take_failure() noexcept { return std::exchange(failure_, 0); }
-    /// Bytes that somebody was given, and did not take after all.
+    /// Puts bytes back that a reader was given and did not take.
     void put_back(chunk bytes) noexcept;
 
     void close() noexcept override;
-    void cancel() noexcept override {}  // this is one of the record's operations, and is cancelled with them
+    /// A no-op: the receive is one of the record's operations, and is cancelled with them.
+    void cancel() noexcept override {}
     [[nodiscard]] bool keeps_bytes() noexcept override;
-    void part() noexcept override;
+    void disconnect() noexcept override;
 
 private:
-    // The filler: an operation that nobody awaits.
+    // The receive: an operation that no coroutine awaits.
     void prepare(io_uring_sqe& sqe) noexcept override;
     void more(const coil::answer& given) noexcept override;
     std::coroutine_handle<> run() noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
-    void ask(bool multishot) noexcept;
-    [[nodiscard]] bool is_asking() const noexcept { return !is_idle(); }
-    [[nodiscard]] bool is_starving() const noexcept { return is_idle() && is_linked(); }
+    void submit_receive(bool multishot) noexcept;
+    [[nodiscard]] bool is_receiving() const noexcept { return !is_idle(); }
+    [[nodiscard]] bool is_waiting_for_buffer() const noexcept { return is_idle() && is_linked(); }
 
     [[nodiscard]] descriptor& record() const noexcept { return target(); }
     [[nodiscard]] bool is_bulk() const noexcept { return bulk_left_ > 0; }
-    /// What it receives into; it waits there for room. Does not throw: the constructor has made the pool, and is_bulk()
-    /// implies that there is a bulk pool.
+    /// The pool of the current receive, which also waits there for a buffer. Does not throw: the constructor
+    /// has created the pool, and is_bulk() implies that there is a bulk pool.
     [[nodiscard]] buffer_pool& pool() const noexcept {
         return record().context().made_pool(from_bulk_ ? pool_group::bulk : pool_group::streams);
     }
@@ -87,29 +88,29 @@ private:
         return from_reserve_ ? record().context().reserve_pool() : pool();
     }
 
-    void learn_from(const buffer_pool& from, std::size_t size) noexcept;
+    void choose_pool(const buffer_pool& from, std::size_t size) noexcept;
     [[nodiscard]] bool has_more_than(std::size_t entry_size) const noexcept;
     void arrived(buffer_pool& from, chunk bytes) noexcept;
     [[nodiscard]] chunk& last() noexcept { return unread_.empty() ? front_ : unread_.back(); }
     [[nodiscard]] bool has_enough() noexcept;
     void break_off() noexcept;
-    void tell() noexcept;
+    void notify_watchers() noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
-    void go_on(bool asked_in_vain = false) noexcept;
+    void request_more(bool got_enobufs = false) noexcept;
     void has_room() noexcept;
 
-    chunk front_;                // the first of the unread
+    chunk front_;                // the first unread chunk
     std::vector<chunk> unread_;  // the others, from first_ on
     std::uint32_t first_ = 0;
-    std::uint32_t size_ = 0;  // of all of them, in bytes: hardly more than ahead_max
+    std::uint32_t size_ = 0;  // of all unread chunks, in bytes: hardly more than ahead_max
     std::int32_t failure_ = 0;
     bool closed_ : 1 = false;
     bool multishot_ : 1 = true;
-    bool is_broken_ : 1 = false;     // what still comes is behind bytes that were lost
-    bool from_bulk_ : 1 = false;     // the pool that the kernel was told of
-    bool from_reserve_ : 1 = false;  // or this one, for a single receive
-    std::uint8_t bulk_left_ = 0;     // chunks that may be small before the stream counts as no bulk
+    bool is_broken_ : 1 = false;     // what still arrives follows bytes that were lost
+    bool from_bulk_ : 1 = false;     // the pool of the current receive
+    bool from_reserve_ : 1 = false;  // or the reserve, for a single receive
+    std::uint8_t bulk_left_ = 0;     // small chunks to go until the stream leaves the bulk pool
     intrusive_list<recv_stream> streams_;
 };
 

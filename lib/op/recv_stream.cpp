@@ -10,7 +10,7 @@
 
 namespace coil::COIL_ABI {
 
-// ---- the stream ----------------------------------------------------------------------------------------------------
+// ---- the stream -------------------------------------------------------------------------------------------
 
 recv_stream::recv_stream(const descriptor_use& from) : from_(from) {
     if (!from_.record)
@@ -40,7 +40,7 @@ void recv_stream::take(recv_stream& other) noexcept {
     op::recv_queue::of(*from_.record).add(*this);
 }
 
-// The queue lets go of its streams when it goes: one that isn't linked has none any more.
+// The queue unlinks its streams when it is destroyed: a stream that isn't linked no longer has a queue.
 void recv_stream::drop() noexcept {
     if (!is_linked())
         return;
@@ -51,7 +51,7 @@ void recv_stream::drop() noexcept {
 
 namespace op {
 
-// ---- readers -------------------------------------------------------------------------------------------------------
+// ---- readers ----------------------------------------------------------------------------------------------
 
 recv_chunk::~recv_chunk() {
     if (chunk_.empty() || !source())
@@ -66,7 +66,7 @@ void recv_chunk::await_suspend(std::coroutine_handle<> caller) {
         recv_queue::of(target()).wait(*this);
 }
 
-void recv_chunk::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
+void recv_chunk::prepare(io_uring_sqe&) noexcept {}  // never submitted: it waits for its queue
 
 std::int32_t recv_chunk::take_from(recv_queue& queue) noexcept {
     chunk_ = queue.take();

@@ -21,16 +21,16 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-/// What an entry holds, by the kernel's own word for it.
+/// The contents of an entry, according to the kernel's header in it.
 struct contents {
     ip::endpoint from;
     bool has_sender = false;
     bool truncated = false;
-    std::size_t size = 0;          // of the datagram, or the train
-    std::size_t segment_size = 0;  // of a train; 0: it is one datagram
+    std::size_t size = 0;          // of the datagram or the train
+    std::size_t segment_size = 0;  // of a train; 0 for a single datagram
 };
 
-/// The size of a train's segments, among the control messages.
+/// The segment size of a train, from the control messages; 0 if there is none.
 std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
     while (control.size() >= sizeof(cmsghdr)) {
         cmsghdr head;
@@ -48,7 +48,7 @@ std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
     return 0;
 }
 
-/// Nothing where the lengths don't fit into the entry.
+/// Returns nullopt if the lengths don't fit into the entry.
 std::optional<contents> parse(std::span<const std::byte> entry, const datagram_layout& layout) noexcept {
     if (entry.size() < layout.header_size())
         return std::nullopt;
@@ -67,7 +67,8 @@ std::optional<contents> parse(std::span<const std::byte> entry, const datagram_l
 
 }  // namespace
 
-recvfrom_queue::recvfrom_queue(descriptor& record) : record_(record), starving_(*this), filler_(*this) {}
+recvfrom_queue::recvfrom_queue(descriptor& record)
+    : record_(record), waiting_for_buffer_(*this), filler_(*this) {}
 
 recvfrom_queue::~recvfrom_queue() { close(); }
 
@@ -78,12 +79,12 @@ recvfrom_queue& recvfrom_queue::of(descriptor& record) {
 }
 
 void recvfrom_queue::begin(recvfrom_stream& stream) {
-    look_for_trains();
+    detect_trains();
     add(stream);
 }
 
-// An older kernel, which doesn't know the option, sends no trains. Nothing changes if the pool cannot be made.
-void recvfrom_queue::look_for_trains() {
+// A kernel that does not know the option sends no trains. If the pool can't be created, nothing changes.
+void recvfrom_queue::detect_trains() {
     int option = 0;
     unsigned size = sizeof option;
     const bool trains =
@@ -94,8 +95,8 @@ void recvfrom_queue::look_for_trains() {
     if (std::exchange(pool_, chosen) == chosen)
         return;
     filler_.stop();
-    starving_.unlink();  // it asks the new pool
-    go_on();
+    waiting_for_buffer_.unlink();  // it waits in the old pool
+    request_more();
 }
 
 void recvfrom_queue::stream_gone() noexcept {
@@ -103,9 +104,9 @@ void recvfrom_queue::stream_gone() noexcept {
         filler_.stop();
 }
 
-// ---- who waits -----------------------------------------------------------------------------------------------------
+// ---- readers ----------------------------------------------------------------------------------------------
 
-std::int32_t recvfrom_queue::answer_to(datagram_reader& reader) noexcept {
+std::int32_t recvfrom_queue::result_for(datagram_reader& reader) noexcept {
     return is_empty() ? std::exchange(failure_, 0) : reader.take_from(*this);
 }
 
@@ -116,53 +117,53 @@ void recvfrom_queue::wait(datagram_reader& reader) noexcept {
     }
     reader.wait_in(record_);
     serve();
-    go_on();
+    request_more();
 }
 
-void recvfrom_queue::look_for(const datagram_reader& reader) noexcept {
+void recvfrom_queue::poll_for(const datagram_reader& reader) noexcept {
     if (!record_.is_open() || record_.has_reader())
         return;
-    if (!filler_.is_asking() && !record_.has_waiting()) {
-        if (asks_itself(reader)) {
-            starving_.unlink();  // the reader it starved for has left
-        } else if (starving_.is_linked()) {
+    if (!filler_.is_receiving() && !record_.has_waiting()) {
+        if (receives_directly(reader)) {
+            waiting_for_buffer_.unlink();  // the reader that needed a buffer is gone
+        } else if (waiting_for_buffer_.is_linked()) {
             is_polled_ = true;
-        } else if (pool_->may_ask()) {
-            ask();
+        } else if (pool_->may_submit()) {
+            submit_receive();
         } else {
             is_polled_ = true;
-            pool_->wait_for_room(starving_);
+            pool_->wait_for_room(waiting_for_buffer_);
         }
     }
-    if (filler_.is_asking())
-        record_.context().collect_now();  // a datagram may have come that the loop has not seen yet
+    if (filler_.is_receiving())
+        record_.context().collect_now();  // a datagram may have arrived that the loop has not collected yet
 }
 
-// Gives those who wait what there is. What is left is for those who want to know.
+// Serves the waiting readers. Remaining data completes the operations that wait for readiness.
 void recvfrom_queue::serve() noexcept {
-    while (has_news() && record_.has_waiting()) {
+    while (has_data() && record_.has_waiting()) {
         auto& reader = static_cast<datagram_reader&>(*record_.take_waiting());
-        reader.finish(answer_to(reader));
+        reader.finish(result_for(reader));
     }
-    if (has_news())
-        record_.source_has_news();
+    if (has_data())
+        record_.source_has_data();
 }
 
-// Where somebody waits and nobody has asked the kernel, it is asked: by the first in line.
-void recvfrom_queue::go_on(bool asked_in_vain) noexcept {
-    if (closed_ || record_.has_reader() || filler_.is_asking() || starving_.is_linked())
+// If a reader waits and no receive is in flight, submits one: the reader's own, or the filler.
+void recvfrom_queue::request_more(bool got_enobufs) noexcept {
+    if (closed_ || record_.has_reader() || filler_.is_receiving() || waiting_for_buffer_.is_linked())
         return;
     if (shut_)
         finish_streams();
     if (!record_.has_waiting())
         return;
     auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
-    if (asks_itself(first))
+    if (receives_directly(first))
         static_cast<datagram_reader*>(record_.take_waiting())->submit();
-    else if (pool_->may_ask())
-        ask();
+    else if (pool_->may_submit())
+        submit_receive();
     else
-        pool_->wait_for_room(starving_, asked_in_vain);
+        pool_->wait_for_room(waiting_for_buffer_, got_enobufs);
 }
 
 std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
@@ -174,7 +175,7 @@ std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
     return place;
 }
 
-// What follows in the same entry came with the same receive: it is of the same sender.
+// Datagrams that follow in the same entry came with the same receive, so they are from the same sender.
 std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
     datagram first;
     const std::uint32_t place = take(first);
@@ -200,7 +201,7 @@ std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
 
 void recvfrom_queue::drop_first() noexcept {
     ++first_;
-    // Now and then, so that it doesn't grow for ever where there is always one more.
+    // Compacts now and then: the list must not grow forever if there is always one more datagram.
     if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
         unread_.erase(unread_.begin(), at_first());
         first_ = 0;
@@ -223,7 +224,8 @@ void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noex
     serve();
 }
 
-// Several who go may have had some each: the order is that of arrival, as long as it can be told.
+// Several readers that are destroyed may put datagrams back: sorts them by arrival, as far as the 32-bit
+// places can tell.
 void recvfrom_queue::insert(arrival returned) noexcept {
     if (closed_)
         return;
@@ -256,7 +258,7 @@ recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noe
     return result;
 }
 
-// ---- what comes ----------------------------------------------------------------------------------------------------
+// ---- arrivals ---------------------------------------------------------------------------------------------
 
 void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_pool& pool) noexcept {
     if (closed_)
@@ -265,16 +267,16 @@ void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_
     if (!found) {
         failure_ = -EBADMSG;
         filler_.stop();
-    } else if (!shut_ || found->has_sender) {  // else it is the end, in the kernel's words
+    } else if (!shut_ || found->has_sender) {  // otherwise it is the end, after our own shutdown
         entry.remove_prefix(layout.header_size());
         const std::size_t segment = found->segment_size > 0 ? found->segment_size : found->size;
-        // The last one is what is left, and the one that was cut.
+        // The last segment is what is left over, and the only one that can be truncated.
         while (entry.size() > segment) {
             chunk next = buffer_pool::share(entry, segment);
-            pool.relieve(next);
+            pool.copy_if_low(next);
             add(std::move(next), found->from, false);
         }
-        pool.relieve(entry);
+        pool.copy_if_low(entry);
         add(std::move(entry), found->from, found->truncated);
     }
     serve();
@@ -284,7 +286,8 @@ void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_
     }
 }
 
-// Whether the kernel keeps the rest: for what one socket may hold, or for what all of them may.
+// Whether further datagrams stay in the kernel: the socket, or all sockets together, have reached their
+// limit.
 bool recvfrom_queue::has_enough(const buffer_pool& pool) const noexcept {
     const io_context& context = record_.context();
     if (ahead_ >= std::min(context.chosen().ahead_max, pool.size() / 4))
@@ -302,43 +305,46 @@ void recvfrom_queue::add(chunk bytes, const ip::endpoint& from, bool truncated) 
         added.place = places_++;
         ahead_ += sizeof(arrival) + size;
     } catch (...) {
-        failure_ = -ENOMEM;  // it is lost, as datagrams are, but not in silence
+        failure_ = -ENOMEM;  // the datagram is lost, as datagrams may be, but not silently
         filler_.stop();
     }
 }
 
-// The filler has nothing more to say. Its datagrams, if any, have arrived before.
+// The filler has ended. Its datagrams, if any, have already arrived.
 void recvfrom_queue::ended(std::int32_t result) noexcept {
     if (result == -ENOBUFS)
         pool_->count_starved();
     else if (result < 0 && result != -ECANCELED)
         failure_ = result;
     serve();
-    go_on(result == -ENOBUFS);
+    request_more(result == -ENOBUFS);
 }
 
-void recvfrom_queue::ask() noexcept { filler_.ask(*pool_, trains_ ? train_layout : single_layout); }
+void recvfrom_queue::submit_receive() noexcept {
+    filler_.submit_receive(*pool_, trains_ ? train_layout : single_layout);
+}
 
 void recvfrom_queue::has_room() noexcept {
     auto* first = static_cast<datagram_reader*>(record_.first_waiting());
     const bool is_polled = std::exchange(is_polled_, false) && trains_ && !shut_;
-    if ((first ? !asks_itself(*first) : is_polled) && !record_.has_reader()) {
-        ask();
+    if ((first ? !receives_directly(*first) : is_polled) && !record_.has_reader()) {
+        submit_receive();
         return;
     }
-    pool_->decline();
-    go_on();
+    pool_->skip();
+    request_more();
 }
 
-// A shutdown doesn't end the multishot: the kernel goes on looking for datagrams.
+// A shutdown doesn't end the multishot: the kernel continues to wait for datagrams.
 void recvfrom_queue::interrupt() noexcept {
     shut_ = true;
     filler_.stop();
-    starving_.unlink();
-    go_on();
+    waiting_for_buffer_.unlink();
+    request_more();
 }
 
-// Those with a buffer of their own ask the kernel, and hear it there.
+// Ends readers without a buffer of their own. The others submit their receive, and get the end from the
+// kernel.
 void recvfrom_queue::finish_streams() noexcept {
     while (record_.has_waiting()) {
         auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
@@ -348,14 +354,14 @@ void recvfrom_queue::finish_streams() noexcept {
     }
 }
 
-void recvfrom_queue::part() noexcept {
+void recvfrom_queue::disconnect() noexcept {
     while (!streams_.empty())
         streams_.pop_front();
 }
 
 void recvfrom_queue::close() noexcept {
     closed_ = true;
-    starving_.unlink();
+    waiting_for_buffer_.unlink();
     unread_.clear();
     first_ = ahead_ = 0;
     failure_ = 0;
@@ -363,35 +369,36 @@ void recvfrom_queue::close() noexcept {
 
 bool recvfrom_queue::keeps_bytes() noexcept {
     filler_.settle();
-    return has_news();  // an error, too: the kernel reports it once
+    return has_data();  // also an error: the kernel reports it only once
 }
 
-std::coroutine_handle<> recvfrom_queue::starving::run() noexcept {
+std::coroutine_handle<> recvfrom_queue::waiting_for_buffer::run() noexcept {
     queue_.has_room();
     return nullptr;
 }
 
-// ---- what fills it -------------------------------------------------------------------------------------------------
+// ---- the filler -------------------------------------------------------------------------------------------
 
 recvfrom_queue::filler::filler(recvfrom_queue& queue)
     : operation({&queue.record_, queue.record_.generation(), 0},
                 queue.record_.context().foreign_environment(), lane::any),
       queue_(queue) {}
 
-void recvfrom_queue::filler::ask(buffer_pool& pool, const datagram_layout& layout) noexcept {
+void recvfrom_queue::filler::submit_receive(buffer_pool& pool, const datagram_layout& layout) noexcept {
     pool_ = &pool;
     layout_ = layout;
     reset();
     submit();
 }
 
-// What it was asked is over; its turn, which is still to come, finds nothing to do.
+// After this no receive is in flight. A run() that is still to come finds nothing to do.
 void recvfrom_queue::filler::settle() noexcept {
     stop();
     retire();
 }
 
-// Of the message the kernel reads how much room to leave for what; it fills entries of the pool, not these.
+// The kernel takes only the lengths of the name and of the control messages from this msghdr; data goes into
+// pool entries.
 void recvfrom_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
     message_.msg_namelen = static_cast<socklen_t>(layout_.name_room);
     message_.msg_controllen = layout_.control_room;

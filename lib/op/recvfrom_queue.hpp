@@ -17,18 +17,19 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What stands behind `recvfrom_stream()`: the datagrams that were received and not yet taken, the readers who wait for one
-/// (in the record's list), and the operation that brings them. From its making on all readers come here, also those who
-/// have a buffer of their own.
+/// The queue behind `recvfrom_stream()`: the datagrams that were received and not read yet, the readers that
+/// wait for one (in the record's list), and the filler, which is the multishot receive that brings them. Once
+/// the queue exists, all readers go through it, even those with a buffer of their own.
 ///
-///     filler   idle ----somebody waits----> in the kernel ----datagram----> in the kernel, also while nobody waits
+///     filler   idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
 ///                ^                             |     |
 ///                +-- ahead_max is reached -----+     | the pool is empty
 ///                +-- the streams are gone -----+     |
-///                +-- an error -----------------+     +--> starving ----a buffer came back----> in the kernel
+///                +-- an error -----------------+     +--> waiting_for_buffer --buffer free--> in the kernel
 ///                +-- an empty datagram --------+
 ///
-/// While there is something to take, nobody waits. Unread datagrams belong to the record: whoever receives next gets them.
+/// No reader waits while a datagram is unread. Unread datagrams belong to the record: the next reader gets
+/// them.
 class recvfrom_queue final : public descriptor_source {
 public:
     explicit recvfrom_queue(descriptor& record);
@@ -38,51 +39,56 @@ public:
     static recvfrom_queue& of(descriptor& record);
 
     [[nodiscard]] bool is_empty() const noexcept { return first_ == unread_.size(); }
-    [[nodiscard]] bool has_news() const noexcept override { return !is_empty() || failure_ != 0; }
-    /// Whether `reader`, for which there is nothing now, has to wait here instead of asking the kernel itself.
-    [[nodiscard]] bool brings_for(const datagram_reader& reader) const noexcept {
-        return record_.is_open() && (filler_.is_asking() || starving_.is_linked() || !asks_itself(reader));
+    [[nodiscard]] bool has_data() const noexcept override { return !is_empty() || failure_ != 0; }
+    /// Whether `reader`, for which nothing is unread, has to wait here instead of submitting a receive of its
+    /// own.
+    [[nodiscard]] bool receives_for(const datagram_reader& reader) const noexcept {
+        return record_.is_open() &&
+               (filler_.is_receiving() || waiting_for_buffer_.is_linked() || !receives_directly(reader));
     }
-    /// The same reader does not wait: has the kernel bring what is there now, or as soon as the pool has room.
-    void look_for(const datagram_reader& reader) noexcept;
-    /// What it is: the result of this reader, who has taken it.
-    [[nodiscard]] std::int32_t answer_to(datagram_reader& reader) noexcept;
-    /// Serves `reader`, now or when it is his turn.
+    /// For a reader that does not wait, if nothing is unread: lets the kernel deliver what is there now, or
+    /// as soon as the pool has a buffer.
+    void poll_for(const datagram_reader& reader) noexcept;
+    /// Takes what is unread, or the error, for this reader. Returns the reader's result.
+    [[nodiscard]] std::int32_t result_for(datagram_reader& reader) noexcept;
+    /// Serves `reader` now, or when it is the first in the FIFO and there is data.
     void wait(datagram_reader& reader) noexcept;
 
     void add(recvfrom_stream& stream) noexcept { streams_.push_back(stream); }
-    /// A stream that is to begin.
+    /// Begins a stream.
     void begin(recvfrom_stream& stream);
-    /// Looks whether the kernel will deliver trains of datagrams (UDP_GRO), and has the pool for them. While it does, it is the
-    /// filler that receives for every reader: in a reader's own buffer the datagrams of a train would become one.
-    void look_for_trains();
-    /// A stream has gone. What comes all the same is kept.
+    /// Finds out whether the kernel delivers trains of datagrams (UDP_GRO), and gets the pool for them. If it
+    /// does, the filler receives for every reader: in a reader's own buffer the datagrams of a train would
+    /// become one.
+    void detect_trains();
+    /// A stream was dropped. Datagrams that still arrive are kept.
     void stream_gone() noexcept;
 
-    // For readers who are served.
+    // Called by readers that are served.
 
-    /// The first datagram. Returns its place among all that came.
+    /// Takes the first datagram. Returns its place in the order of arrival.
     std::uint32_t take(datagram& into) noexcept;
-    /// The first, and those that lie behind it in its entry. Their places follow the one that is returned.
+    /// Takes the first datagram, and those that follow it in its entry. Returns the first one's place; the
+    /// others have the places after that.
     std::uint32_t take(datagram_train& into) noexcept;
-    /// What somebody was given, and did not take after all: back to its place.
+    /// Puts datagrams back into their places that a reader was given and did not take.
     void put_back(datagram returned, std::uint32_t place) noexcept;
     void put_back(datagram_train returned, std::uint32_t place) noexcept;
 
     struct copied {
         std::int32_t size = 0;   ///< of the datagram, whatever the buffers had room for
-        bool truncated = false;  ///< it was even larger
+        bool truncated = false;  ///< the datagram was even larger when it arrived
         ip::endpoint from;
     };
-    /// Copies the first one; with `peek` it stays.
+    /// Copies the first datagram; with `peek` it stays unread.
     [[nodiscard]] copied copy(mutable_buffers into, bool peek) noexcept;
 
     void close() noexcept override;
-    void part() noexcept override;
-    void cancel() noexcept override {
-    }  // the filler is one of the record's operations, and is cancelled with them
+    void disconnect() noexcept override;
+    /// A no-op: the filler is one of the record's operations, and is cancelled with them.
+    void cancel() noexcept override {}
     void interrupt() noexcept override;
-    void reader_left() noexcept override { go_on(); }
+    void reader_left() noexcept override { request_more(); }
     [[nodiscard]] bool keeps_bytes() noexcept override;
 
 private:
@@ -92,9 +98,9 @@ private:
         ~filler() { retire(); }
 
         std::coroutine_handle<> run() noexcept override;
-        void ask(buffer_pool& pool, const datagram_layout& layout) noexcept;
+        void submit_receive(buffer_pool& pool, const datagram_layout& layout) noexcept;
         void settle() noexcept;
-        [[nodiscard]] bool is_asking() const noexcept { return !is_idle(); }
+        [[nodiscard]] bool is_receiving() const noexcept { return !is_idle(); }
 
     protected:
         void prepare(io_uring_sqe& sqe) noexcept override;
@@ -108,10 +114,10 @@ private:
         msghdr message_{};
     };
 
-    /// Its turn comes when the pool has room again.
-    class starving final : public node {
+    /// Runs when the pool has a buffer again.
+    class waiting_for_buffer final : public node {
     public:
-        explicit starving(recvfrom_queue& queue) noexcept : queue_(queue) {}
+        explicit waiting_for_buffer(recvfrom_queue& queue) noexcept : queue_(queue) {}
         std::coroutine_handle<> run() noexcept override;
 
     private:
@@ -130,34 +136,34 @@ private:
     void insert(arrival returned) noexcept;
     void ended(std::int32_t result) noexcept;
     void serve() noexcept;
-    void go_on(bool asked_in_vain = false) noexcept;
-    void ask() noexcept;
+    void request_more(bool got_enobufs = false) noexcept;
+    void submit_receive() noexcept;
     void has_room() noexcept;
     [[nodiscard]] std::vector<arrival>::iterator at_first() noexcept {
         return unread_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
     void finish_streams() noexcept;
-    [[nodiscard]] bool asks_itself(const datagram_reader& reader) const noexcept {
+    [[nodiscard]] bool receives_directly(const datagram_reader& reader) const noexcept {
         return reader.has_own_buffer() && (!trains_ || shut_);
     }
 
-    // An empty datagram, too, is something to be kept.
+    // An empty datagram has a cost too.
     static std::size_t cost_of(const datagram& kept) noexcept { return sizeof(arrival) + kept.size(); }
 
     descriptor& record_;
     bool trains_ = false;
-    bool shut_ = false;  // our own shutdown: no datagram comes any more
+    bool shut_ = false;  // our own shutdown: no further datagram arrives
     bool closed_ = false;
-    bool is_polled_ = false;       // a reader that does not wait has found the pool empty: it will come again
+    bool is_polled_ = false;       // a reader that does not wait found the pool empty, and may try again
     buffer_pool* pool_ = nullptr;  // of the latest stream
     std::vector<arrival> unread_;  // from first_ on
     std::size_t first_ = 0;
-    std::size_t ahead_ = 0;  // what they cost
+    std::size_t ahead_ = 0;  // the cost of all unread datagrams
     std::uint32_t places_ = 0;
     std::int32_t failure_ = 0;
     intrusive_list<recvfrom_stream> streams_;
-    starving starving_;
-    filler filler_;  // last, so that it goes first: while it ends, datagrams may still come
+    waiting_for_buffer waiting_for_buffer_;
+    filler filler_;  // last, so destroyed first: until it has completed, datagrams may still arrive
 };
 
 }  // namespace coil::COIL_ABI::op

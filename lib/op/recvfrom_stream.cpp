@@ -10,7 +10,7 @@
 
 namespace coil::COIL_ABI {
 
-// ---- the stream ----------------------------------------------------------------------------------------------------
+// ---- the stream -------------------------------------------------------------------------------------------
 
 recvfrom_stream::recvfrom_stream(const descriptor_use& from) : from_(from) {
     if (!from_.record)
@@ -40,7 +40,7 @@ void recvfrom_stream::take(recvfrom_stream& other) noexcept {
     op::recvfrom_queue::of(*from_.record).add(*this);
 }
 
-// The queue lets go of its streams when it goes: one that isn't linked has none any more.
+// The queue unlinks its streams when it is destroyed: a stream that isn't linked no longer has a queue.
 void recvfrom_stream::drop() noexcept {
     if (!is_linked())
         return;
@@ -51,7 +51,7 @@ void recvfrom_stream::drop() noexcept {
 
 namespace op {
 
-// ---- readers -------------------------------------------------------------------------------------------------------
+// ---- readers ----------------------------------------------------------------------------------------------
 
 template <class What>
 next_arrival<What>::~next_arrival() {
@@ -61,7 +61,7 @@ next_arrival<What>::~next_arrival() {
 }
 
 template <class What>
-void next_arrival<What>::prepare(io_uring_sqe&) noexcept {}  // it asks its queue, not the kernel
+void next_arrival<What>::prepare(io_uring_sqe&) noexcept {}  // never submitted: it waits for its queue
 
 template <class What>
 std::int32_t next_arrival<What>::take_from(recvfrom_queue& queue) noexcept {

@@ -25,7 +25,7 @@ send_descriptors::~send_descriptors() {
 
 std::size_t send_descriptors::control_size() const noexcept { return CMSG_SPACE(descriptors_.size_bytes()); }
 
-// Without a byte on a stream the kernel would send nothing, and say that it was a success.
+// Without a byte, on a stream, the kernel would send nothing and report success.
 bool send_descriptors::is_refused() const noexcept {
     return descriptors_.size() > descriptors_max || (lane() == lane::write && buffer_.empty());
 }

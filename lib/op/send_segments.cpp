@@ -18,7 +18,8 @@ send_segments::send_segments(const descriptor_use& from, const segments& what, c
         to_size_ = to->to_sockaddr(to_);
 }
 
-// What the kernel would not do, or not everywhere. 0: it will be asked.
+// The error of a send that the kernel would refuse, or that only some kernels accept; 0 if it can be
+// submitted.
 std::int32_t send_segments::refusal() const noexcept {
     if (size_ == 0)
         return -EINVAL;

@@ -14,10 +14,10 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// Which the ring is asked for beside POLLPRI, so that it wakes. No socket is ever ready for it.
+// Requested together with POLLPRI, so that the poll completes. A socket is never ready for it.
 constexpr unsigned wakes_for_priority = POLLRDBAND;
 
-// Errors and hang-ups are always told, as poll(2) does.
+// Errors and hang-ups are always reported, as by poll(2).
 unsigned events_of(wait_type wanted) noexcept {
     unsigned events = 0;
     if (wanted & wait_base::wait_read)
@@ -29,7 +29,7 @@ unsigned events_of(wait_type wanted) noexcept {
     return events;
 }
 
-// After an error or a hang-up nothing waits any more, whatever it was that somebody wanted to do.
+// After an error or a hang-up no operation blocks, so everything that was wanted is ready.
 wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
     wait_type kinds = wait_base::wait_none;
     if (events & POLLIN)
@@ -45,37 +45,37 @@ wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
 
 }  // namespace
 
-// Whether there is something to be read, and it is for us to say so.
-bool wait::can_be_told() const noexcept {
-    return (wanted_ & wait_base::wait_read) && source() && source()->has_news();
+// Whether this wait is for readability, and the source has unread data.
+bool wait::source_is_readable() const noexcept {
+    return (wanted_ & wait_base::wait_read) && source() && source()->has_data();
 }
 
-// Whoever wants to know more has to ask the kernel all the same.
+// Completes inline only if readability is all that was wanted: the kernel knows about the rest.
 bool wait::await_ready() noexcept {
-    if (wanted_ != wait_base::wait_read || !can_be_told() || !begin_at_once())
+    if (wanted_ != wait_base::wait_read || !source_is_readable() || !begin_inline())
         return false;
-    told_ = true;
-    finish_at_once(0);
+    source_ready_ = true;
+    finish_inline(0);
     return true;
 }
 
 void wait::await_suspend(std::coroutine_handle<> caller) {
     if (!begin(caller))
         return;
-    told_ = can_be_told();
-    if (told_ && wanted_ == wait_base::wait_read) {
+    source_ready_ = source_is_readable();
+    if (source_ready_ && wanted_ == wait_base::wait_read) {
         finish(0);
         return;
     }
     submit();
-    if (told_)
-        target().context().cancel(*this);  // what the kernel sees at once is in its answer
+    if (source_ready_)
+        target().context().cancel(*this);  // its completion has what the kernel sees immediately
 }
 
 void wait::prepare(io_uring_sqe& sqe) noexcept {
     target().watch();
-    if (!told_ && can_be_told()) {  // received while it found no slot: there is nothing left to ask
-        told_ = true;
+    if (!source_ready_ && source_is_readable()) {  // received ahead while it found no slot: needs no poll
+        source_ready_ = true;
         io_uring_prep_nop(&sqe);
     } else {
         const unsigned also = wanted_ & wait_base::wait_error ? wakes_for_priority : 0;
@@ -83,15 +83,15 @@ void wait::prepare(io_uring_sqe& sqe) noexcept {
     }
 }
 
-// The kernel need not look any further.
-void wait::source_has_news() noexcept {
+// Data was received ahead, so the poll is no longer needed.
+void wait::source_has_data() noexcept {
     if (!(wanted_ & wait_base::wait_read) || was_cancelled())
         return;
-    told_ = true;
+    source_ready_ = true;
     target().context().cancel(*this);
 }
 
-// What the kernel's answer comes to, by now.
+// The events that are present. If the completion has POLLPRI or POLLRDBAND, poll(2) says which ones.
 unsigned wait::events_now() const noexcept {
     const auto answered = static_cast<unsigned>(answer().result);
     if (!(answered & (POLLPRI | wakes_for_priority)))
@@ -114,15 +114,14 @@ std::coroutine_handle<> wait::run() noexcept {
 }
 
 outcome<wait_type> wait::await_outcome() noexcept {
-    const wait_type told = told_ && is_current() ? wait_base::wait_read : wait_base::wait_none;
-    if (told && (answer().result == 0 || answer().result == -ECANCELED))
-        return told;
+    const wait_type ready = source_ready_ && is_current() ? wait_base::wait_read : wait_base::wait_none;
+    if (ready && (answer().result == 0 || answer().result == -ECANCELED))
+        return ready;
     if (const auto error = failure())
         return error;
-    if (const wait_type kinds = kinds_of(events_, wanted_) | told)
+    if (const wait_type kinds = kinds_of(events_, wanted_) | ready)
         return kinds;
-    return error::
-        operation_aborted;  // the kernel had an answer, to which nothing came, and then it was stopped
+    return error::operation_aborted;  // the event had passed, and then the wait was stopped
 }
 
 wait_type wait::await_resume() {

@@ -17,8 +17,8 @@
 namespace coil::COIL_ABI::op {
 
 descriptor_write::~descriptor_write() {
-    retire();  // until it has ended, the signal may still come
-    let_sigpipe_go();
+    retire();  // until it has completed, the signal may still be raised
+    release_sigpipe();
 }
 
 void descriptor_write::prepare(io_uring_sqe& sqe) noexcept {
@@ -29,11 +29,11 @@ void descriptor_write::prepare(io_uring_sqe& sqe) noexcept {
 }
 
 std::coroutine_handle<> descriptor_write::run() noexcept {
-    let_sigpipe_go();
+    release_sigpipe();
     return operation::run();
 }
 
-void descriptor_write::let_sigpipe_go() noexcept {
+void descriptor_write::release_sigpipe() noexcept {
     if (holds_sigpipe_)
         target().context().kernel().hold_sigpipe(false);
     holds_sigpipe_ = false;

@@ -15,15 +15,14 @@ static_assert(is(host_not_found, EAI_NONAME) && is(host_not_found_try_again, EAI
               is(no_address_of_family, EAI_ADDRFAMILY) && is(no_memory, EAI_MEMORY) &&
               is(wrong_flags, EAI_BADFLAGS) && is(name_too_long, EAI_OVERFLOW));
 
-// What the C library's text leaves open: why, and what to do. Null where that says it all.
+// Returns the cause and the remedy, or null if the C library's text is sufficient.
 const char* cause_and_remedy(resolver_code value) {
     switch (value) {
-    case host_not_found_try_again: return "no name server has answered: see /etc/resolv.conf";
-    case no_recovery: return "a name server has answered that it can't";
-    case service_not_found:
-        return "/etc/services has no such service for this protocol: write a port's number";
-    case no_address_of_family: return "its addresses are of the other family";
-    case wrong_flags: return "these flags are not known, or don't go together";
+    case host_not_found_try_again: return "no name server answered: see /etc/resolv.conf";
+    case no_recovery: return "a name server reported a failure";
+    case service_not_found: return "/etc/services has no such service for this protocol: use a port number";
+    case no_address_of_family: return "the name has addresses of the other family only";
+    case wrong_flags: return "the flags are unknown, or cannot be combined";
     default: return nullptr;
     }
 }
@@ -35,11 +34,11 @@ public:
     std::string message(int value) const override {
         const auto code = static_cast<resolver_code>(value);
         switch (code) {
-        case no_host: return "there is no host: name one, or ask for the addresses to listen on (AI_PASSIVE)";
+        case no_host: return "no host: name one, or set AI_PASSIVE for the addresses to listen on";
         case no_port: return "a port is a number from 0 to 65535, or the name of a service";
-        case no_name: return "there is a NUL in the name";
+        case no_name: return "the name contains a NUL";
         case resolver_busy:
-            return "too many look-ups wait for the name servers already: try again later, or see "
+            return "too many lookups are queued: try again later, or raise the limit with "
                    "resolver_base::set_limits";
         default: break;
         }

@@ -21,8 +21,9 @@ bool is_number(std::string_view text) noexcept {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// The C library takes the lower 16 bits of whatever strtoul(3) makes of it.
-bool is_wrong_number(std::string_view service) noexcept {
+// The check is needed because the C library parses a service with strtoul(3) and truncates the number to
+// 16 bits.
+bool is_invalid_port(std::string_view service) noexcept {
     if (!is_number(service))
         return !service.empty() &&
                std::string_view(" \t\n\v\f\r+-").find(service[0]) != std::string_view::npos;
@@ -38,36 +39,36 @@ struct free_list {
 
 }  // namespace
 
-constinit std::atomic<look_up::function*> look_up::asked{&look_up::ask_c_library};
+constinit std::atomic<look_up::function*> look_up::asked{&look_up::call_c_library};
 
-bool look_up::is_plainly_wrong() noexcept {
+bool look_up::has_invalid_arguments() noexcept {
     if (has_nul(host) || has_nul(service))
         status = static_cast<int>(error::no_name);
     else if (host.empty() && !(hints.flags & AI_PASSIVE))
         status = static_cast<int>(error::no_host);
-    else if (is_wrong_number(service) ||
+    else if (is_invalid_port(service) ||
              (hints.flags & AI_NUMERICSERV && !service.empty() && !is_number(service)))
         status = static_cast<int>(error::no_port);
     return status != 0;
 }
 
-bool look_up::answer_at_once() noexcept {
+bool look_up::answer_inline() noexcept {
     try {
         if (way == direction::reverse) {
             constexpr int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
             if ((hints.flags & numeric) != numeric)
                 return false;
-            ask_reverse();
+            call_getnameinfo();
             return true;
         }
-        if (is_plainly_wrong())
+        if (has_invalid_arguments())
             return true;
         if (!service.empty() && !is_number(service))
             return false;
-        ask_forward(AI_NUMERICHOST | AI_NUMERICSERV);
+        call_getaddrinfo(AI_NUMERICHOST | AI_NUMERICSERV);
         if (status != EAI_NONAME || hints.flags & AI_NUMERICHOST)
             return true;
-        status = 0;  // it is no number: a name
+        status = 0;  // not an address, so it is a name
         return false;
     } catch (const std::bad_alloc&) {
         status = EAI_MEMORY;
@@ -75,7 +76,7 @@ bool look_up::answer_at_once() noexcept {
     }
 }
 
-void look_up::ask() noexcept {
+void look_up::perform() noexcept {
     try {
         asked.load(std::memory_order_relaxed)(*this);
     } catch (const std::bad_alloc&) {
@@ -83,20 +84,20 @@ void look_up::ask() noexcept {
     }
 }
 
-void look_up::ask_c_library(look_up& question) {
-    if (question.way == direction::forward)
-        question.ask_forward(0);
+void look_up::call_c_library(look_up& query) {
+    if (query.way == direction::forward)
+        query.call_getaddrinfo(0);
     else
-        question.ask_reverse();
+        query.call_getnameinfo();
 }
 
-void look_up::ask_forward(int more_flags) {
+void look_up::call_getaddrinfo(int more_flags) {
     addrinfo wanted{};
     wanted.ai_flags = hints.flags | more_flags;
     wanted.ai_family = hints.family;
     wanted.ai_socktype = hints.type;
     wanted.ai_protocol = hints.protocol;
-    // One of the two must be there.
+    // getaddrinfo(3) needs a host or a service.
     const char* const on = host.empty() ? nullptr : host.c_str();
     const char* const at = !service.empty() ? service.c_str() : on ? nullptr : "0";
 
@@ -115,7 +116,7 @@ void look_up::ask_forward(int more_flags) {
         status = EAI_NODATA;
 }
 
-void look_up::ask_reverse() {
+void look_up::call_getnameinfo() {
     ip::socket_address address;
     const socklen_t size = endpoint.to_sockaddr(address);
     std::array<char, NI_MAXHOST> host_name{};
@@ -134,7 +135,7 @@ std::error_code look_up::error() const noexcept {
         return {};
     if (status != EAI_SYSTEM)
         return {status, error::resolver_category()};
-    return system_error_code(system_error != 0 ? system_error : EIO);  // one that isn't told is an error, too
+    return system_error_code(system_error != 0 ? system_error : EIO);  // never success
 }
 
 std::string look_up::describe() const {

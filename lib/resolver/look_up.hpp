@@ -15,8 +15,9 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// A question for the C library, and its answer: a block of its own, which who waits and who asks hold together, so that
-/// neither has to wait for the other. The question is never changed; the answer is the asking thread's, until it is complete.
+/// A query for the C library and its result. The waiter and the lookup thread share this block, so that
+/// neither has to wait for the other. The query is immutable. The result belongs to the lookup thread until
+/// the handover is complete.
 class look_up final : public handover {
 public:
     enum class direction : std::uint8_t { forward, reverse };
@@ -26,10 +27,11 @@ public:
     look_up(const ip::endpoint& of, int flags)
         : way(direction::reverse), hints{flags, AF_UNSPEC, 0, 0}, endpoint(of) {}
 
-    /// Answers what needs no file and no server, or is plainly wrong. False: it has to be asked.
-    bool answer_at_once() noexcept;
-    /// Asks the C library. It may take its time.
-    void ask() noexcept;
+    /// Completes a query that is invalid, or that needs neither a file nor a server. Returns false if a
+    /// thread must perform the query.
+    bool answer_inline() noexcept;
+    /// Calls the C library. May block for a long time.
+    void perform() noexcept;
 
     [[nodiscard]] std::error_code error() const noexcept;
     [[nodiscard]] std::string describe() const;
@@ -40,27 +42,27 @@ public:
     const look_up_hints hints;
     const ip::endpoint endpoint;
 
-    int status = 0;        // getaddrinfo's EAI_..., or ours
-    int system_error = 0;  // with EAI_SYSTEM
+    int status = 0;        // EAI_... from getaddrinfo(3), or one of coil's resolver_code values
+    int system_error = 0;  // errno, if status is EAI_SYSTEM
     names_found found;
 
-    // The pool's, under its lock.
+    // Used only by the pool, under its lock.
     enum class phase : std::uint8_t { idle, queued, running, abandoned };
     phase state = phase::idle;
-    unsigned process = 0;  // the one that gave it to the pool: see this_process
+    unsigned process = 0;  // the process that submitted the query; see this_process
 
-    /// What ask() does. Tests put themselves in its place.
-    using function = void(look_up& question);
+    /// The function that perform() calls. Tests replace it.
+    using function = void(look_up& query);
     static std::atomic<function*> asked;
 
 private:
     ~look_up() = default;
     void discard() noexcept override { delete this; }
 
-    [[nodiscard]] bool is_plainly_wrong() noexcept;
-    void ask_forward(int more_flags);
-    void ask_reverse();
-    static void ask_c_library(look_up& question);
+    [[nodiscard]] bool has_invalid_arguments() noexcept;
+    void call_getaddrinfo(int more_flags);
+    void call_getnameinfo();
+    static void call_c_library(look_up& query);
 };
 
 }  // namespace coil::COIL_ABI::detail

@@ -18,41 +18,43 @@ look_up_pool& look_up_pool::of_process() {
     return *pool;
 }
 
-// Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the lock:
-// there the pool starts afresh. What the parent had queued is the parent's to ask.
+// Every public function calls this first. A child of fork(2) has none of the pool's threads, and one of those
+// threads may have held the lock at the fork. Therefore the child resets the pool. The parent still performs
+// the queries that it has queued.
 std::mutex& look_up_pool::lock() noexcept {
     if (process_ != this_process::number()) [[unlikely]]
         start_afresh();
     return lock_;
 }
 
-// What is replaced here is not destroyed: it has waiters that are not in this process.
+// The old mutex and condition variable are not destroyed, because threads that do not exist in this process
+// may be waiting for them.
 void look_up_pool::start_afresh() noexcept {
     new (&lock_) std::mutex;
     new (&arrived_) std::condition_variable;
     while (!queue_.empty()) {
-        look_up& question = queue_.front();
-        take(question);
-        question.state = look_up::phase::running;  // in the parent
+        look_up& query = queue_.front();
+        take(query);
+        query.state = look_up::phase::running;  // on a thread of the parent
     }
     threads_ = idle_ = abandoned_ = 0;
     process_ = this_process::number();
 }
 
-// ---- who waits -----------------------------------------------------------------------------------------------------
+// ---- the waiter ------------------------------------------------------------------------------------------
 
-std::error_code look_up_pool::submit(look_up& question) noexcept {
+std::error_code look_up_pool::submit(look_up& query) noexcept {
     {
         const std::lock_guard held(lock());
         const std::size_t places = idle_ + startable();
         if (queued_ >= places && queued_ - places >= limits_.queue_max)
             return make_error_code(error::resolver_busy);
-        queue_.push_back(question);
-        question.state = look_up::phase::queued;
-        question.process = process_;
+        queue_.push_back(query);
+        query.state = look_up::phase::queued;
+        query.process = process_;
         ++queued_;
         if (const std::error_code failure = start_if_wanted(); failure && threads_ == 0) {
-            take(question);
+            take(query);
             return failure;
         }
     }
@@ -60,21 +62,23 @@ std::error_code look_up_pool::submit(look_up& question) noexcept {
     return {};
 }
 
-bool look_up_pool::let_go(look_up& question) noexcept {
+bool look_up_pool::abandon(look_up& query) noexcept {
     const std::lock_guard held(lock());
-    if (question.state == look_up::phase::queued) {
-        take(question);
+    if (query.state == look_up::phase::queued) {
+        take(query);
         return true;
     }
-    if (question.process != process_ &&
-        question.state == look_up::phase::running) {  // by no thread of this process
-        question.state = look_up::phase::idle;
+    // After fork(2), the query is running on a thread of the parent. That thread does not exist in this
+    // process.
+    if (query.process != process_ && query.state == look_up::phase::running) {
+        query.state = look_up::phase::idle;
         return true;
     }
-    if (question.state == look_up::phase::running) {
-        question.state = look_up::phase::abandoned;
+    if (query.state == look_up::phase::running) {
+        query.state = look_up::phase::abandoned;
         ++abandoned_;
-        // In the place of the one that was lost. If it can't be had now, the next to finish will do.
+        // Starts a replacement for the abandoned thread. If that fails, the next thread to finish serves
+        // the queue.
         static_cast<void>(start_if_wanted());
     }
     return false;
@@ -87,7 +91,7 @@ void look_up_pool::set_limits(const ip::resolver_base::limits& chosen) noexcept 
         limits_.threads = std::max(1u, limits_.threads);
         while (queued_ > idle_ && startable() > 0 && !start_if_wanted()) {}
     }
-    arrived_.notify_all();  // those that are too many now
+    arrived_.notify_all();  // threads beyond the new limit end
 }
 
 ip::resolver_base::counters look_up_pool::metrics() noexcept {
@@ -95,14 +99,14 @@ ip::resolver_base::counters look_up_pool::metrics() noexcept {
     return {threads_, threads_ - idle_ - abandoned_, abandoned_, queued_};
 }
 
-// ---- the threads ---------------------------------------------------------------------------------------------------
+// ---- the threads -----------------------------------------------------------------------------------------
 
 unsigned look_up_pool::startable() const noexcept {
-    const unsigned for_somebody = threads_ - abandoned_;
+    const unsigned for_a_waiter = threads_ - abandoned_;
     const unsigned all_max = limits_.threads + limits_.abandoned_max;
-    if (for_somebody >= limits_.threads || threads_ >= all_max)
+    if (for_a_waiter >= limits_.threads || threads_ >= all_max)
         return 0;
-    return std::min(limits_.threads - for_somebody, all_max - threads_);
+    return std::min(limits_.threads - for_a_waiter, all_max - threads_);
 }
 
 bool look_up_pool::is_one_too_many() const noexcept { return threads_ - abandoned_ > limits_.threads; }
@@ -123,13 +127,13 @@ std::error_code look_up_pool::start_if_wanted() noexcept {
     return {};
 }
 
-void look_up_pool::take(look_up& question) noexcept {
-    question.unlink();
-    question.state = look_up::phase::idle;
+void look_up_pool::take(look_up& query) noexcept {
+    query.unlink();
+    query.state = look_up::phase::idle;
     --queued_;
 }
 
-// A thread's life.
+// The main function of each lookup thread.
 void look_up_pool::work() noexcept {
     pthread_setname_np(pthread_self(), "coil resolver");
     for (std::unique_lock held(lock_);; ++idle_) {
@@ -138,20 +142,20 @@ void look_up_pool::work() noexcept {
         if (is_one_too_many()) {
             --threads_;
             if (queued_ > 0)
-                arrived_.notify_one();  // it may have been called for that
+                arrived_.notify_one();  // this wake-up may have been meant for a queued query
             return;
         }
-        look_up& question = queue_.front();
-        take(question);
-        question.state = look_up::phase::running;
+        look_up& query = queue_.front();
+        take(query);
+        query.state = look_up::phase::running;
         held.unlock();
-        question.ask();
+        query.perform();
         held.lock();
-        if (question.state == look_up::phase::abandoned)
+        if (query.state == look_up::phase::abandoned)
             --abandoned_;
-        question.state = look_up::phase::idle;
+        query.state = look_up::phase::idle;
         held.unlock();
-        question.complete();  // from here on it may be gone
+        query.complete();  // may destroy the query
         held.lock();
     }
 }

@@ -17,10 +17,11 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// The threads that ask the C library: one pool for the process, which is never destroyed, so that no exit waits for it.
-/// A `thread_pool` waits for what runs; this one lets go of it.
+/// The threads that call the C library. The process has a single pool. It is never destroyed, so process
+/// exit does not wait for it. Unlike `thread_pool`, which waits for running work, this pool can
+/// abandon it.
 ///
-///     threads  =  idle  +  running, for somebody  +  abandoned
+///     threads  =  idle  +  running, with a waiter  +  abandoned
 ///     threads - abandoned  <=  limits.threads
 ///     threads              <=  limits.threads + limits.abandoned_max
 ///
@@ -29,10 +30,11 @@ class look_up_pool {
 public:
     static look_up_pool& of_process();
 
-    /// Takes the reference of who completes, unless there is an error.
-    [[nodiscard]] std::error_code submit(look_up& question) noexcept;
-    /// Nobody waits for it any more. True if it has not begun, and the caller has that reference back.
-    bool let_go(look_up& question) noexcept;
+    /// Queues the query and takes over the completer's reference, unless an error is returned.
+    [[nodiscard]] std::error_code submit(look_up& query) noexcept;
+    /// Called when the waiter has left. Returns true if no thread will complete the query. In this case, the
+    /// caller owns the completer's reference again.
+    bool abandon(look_up& query) noexcept;
 
     void set_limits(const ip::resolver_base::limits& chosen) noexcept;
     [[nodiscard]] ip::resolver_base::counters metrics() noexcept;
@@ -47,7 +49,7 @@ private:
     [[nodiscard]] unsigned startable() const noexcept;
     [[nodiscard]] bool is_one_too_many() const noexcept;
     std::error_code start_if_wanted() noexcept;
-    void take(look_up& question) noexcept;
+    void take(look_up& query) noexcept;
     void work() noexcept;
 
     std::mutex lock_;
@@ -55,7 +57,7 @@ private:
     intrusive_list<look_up> queue_;
     std::size_t queued_ = 0;
     unsigned threads_ = 0;
-    unsigned idle_ = 0;  // of these: they wait, or are about to
+    unsigned idle_ = 0;  // threads waiting for a query, or about to wait
     unsigned abandoned_ = 0;
     ip::resolver_base::limits limits_;
     unsigned process_ = this_process::number();

@@ -11,19 +11,20 @@
 namespace coil::COIL_ABI {
 namespace detail {
 
-// ---- the question --------------------------------------------------------------------------------------------------
+// ---- the query -------------------------------------------------------------------------------------------
 
-unasked_look_up make_look_up(std::string_view host, std::string_view service, const look_up_hints& hints) {
-    return unasked_look_up(new look_up(host, service, hints));
+unsubmitted_look_up make_look_up(std::string_view host, std::string_view service,
+                                 const look_up_hints& hints) {
+    return unsubmitted_look_up(new look_up(host, service, hints));
 }
 
-unasked_look_up make_look_up(const ip::endpoint& endpoint, int type, int flags) {
-    return unasked_look_up(new look_up(endpoint, flags | (type == SOCK_DGRAM ? NI_DGRAM : 0)));
+unsubmitted_look_up make_look_up(const ip::endpoint& endpoint, int type, int flags) {
+    return unsubmitted_look_up(new look_up(endpoint, flags | (type == SOCK_DGRAM ? NI_DGRAM : 0)));
 }
 
-void look_up_discard::operator()(look_up* question) const noexcept {
-    question->release();  // who would have completed it
-    question->release();
+void look_up_discard::operator()(look_up* query) const noexcept {
+    query->release();  // the completer's reference
+    query->release();
 }
 
 environment& foreign_environment_of(const resolver_waits& waits) {
@@ -33,28 +34,28 @@ environment& foreign_environment_of(const resolver_waits& waits) {
     return context->foreign_environment();
 }
 
-// ---- who waits -----------------------------------------------------------------------------------------------------
+// ---- the waiter ------------------------------------------------------------------------------------------
 
 resolve_operation_base::resolve_operation_base(std::shared_ptr<resolver_waits> waits,
-                                               unasked_look_up question, environment& task) noexcept
-    : awaited(task), question_(question.release()), waits_(std::move(waits)), place_(*this) {
-    COIL_PRECONDITION(question_, "resolver: one resolve() awaited twice; call resolve() again");
+                                               unsubmitted_look_up query, environment& task) noexcept
+    : awaited(task), query_(query.release()), waits_(std::move(waits)), place_(*this) {
+    COIL_PRECONDITION(query_, "resolver: one resolve() awaited twice; call resolve() again");
 }
 
 resolve_operation_base::~resolve_operation_base() {
-    question_->leave();
-    if (given_ && !question_->is_complete())
-        let_go();
-    if (!given_)
-        question_->release();  // who would have completed it
-    question_->release();
+    query_->leave();
+    if (is_submitted_ && !query_->is_complete())
+        abandon();
+    if (!is_submitted_)
+        query_->release();  // the completer's reference
+    query_->release();
 }
 
 bool resolve_operation_base::await_ready() noexcept {
     if (env().stop_requested() || !waits_->owner.admits(env().scheduler()))
         return false;
-    answers_later_ = !env().scheduler().may_complete_inline();
-    return !answers_later_ && question_->answer_at_once();
+    completes_later_ = !env().scheduler().may_complete_inline();
+    return !completes_later_ && query_->answer_inline();
 }
 
 void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
@@ -64,29 +65,29 @@ void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
     suspend(waiter);
     if (is_refused() || waits_->is_over)
         return give_up(make_error_code(error::operation_aborted));
-    if (answers_later_ && question_->answer_at_once())
+    if (completes_later_ && query_->answer_inline())
         return env().scheduler().schedule(*this);
-    static_cast<void>(question_->expect(*this));
-    given_ = true;
-    if (const std::error_code refused = look_up_pool::of_process().submit(*question_)) {
-        given_ = false;
-        question_->withdraw();
+    static_cast<void>(query_->expect(*this));
+    is_submitted_ = true;
+    if (const std::error_code refused = look_up_pool::of_process().submit(*query_)) {
+        is_submitted_ = false;
+        query_->withdraw();
         return give_up(refused);
     }
     waits_->waiting.push_back(place_);
 }
 
 void resolve_operation_base::abort() noexcept {
-    if (!given_ || !question_->withdraw())
-        return;  // its turn comes
-    let_go();
+    if (!is_submitted_ || !query_->withdraw())
+        return;  // the query has completed; the waiter is about to be resumed
+    abandon();
     give_up(make_error_code(error::operation_aborted));
 }
 
-// Whoever asks frees what it finds.
-void resolve_operation_base::let_go() noexcept {
-    if (look_up_pool::of_process().let_go(*question_))
-        given_ = false;
+// If the query is running, its thread frees the result.
+void resolve_operation_base::abandon() noexcept {
+    if (look_up_pool::of_process().abandon(*query_))
+        is_submitted_ = false;
 }
 
 void resolve_operation_base::give_up(std::error_code why) noexcept {
@@ -97,21 +98,21 @@ void resolve_operation_base::give_up(std::error_code why) noexcept {
 
 std::error_code resolve_operation_base::finish() noexcept {
     place_.unlink();
-    question_->leave();
+    query_->leave();
     if (!error_)
-        error_ = question_->error();
+        error_ = query_->error();
     return error_;
 }
 
-std::string resolve_operation_base::describe() const { return question_->describe(); }
+std::string resolve_operation_base::describe() const { return query_->describe(); }
 
-names_found& resolve_operation_base::found() const noexcept { return question_->found; }
-const std::string& resolve_operation_base::host() const noexcept { return question_->host; }
-const std::string& resolve_operation_base::service() const noexcept { return question_->service; }
+names_found& resolve_operation_base::found() const noexcept { return query_->found; }
+const std::string& resolve_operation_base::host() const noexcept { return query_->host; }
+const std::string& resolve_operation_base::service() const noexcept { return query_->service; }
 
 }  // namespace detail
 
-// ---- the resolver --------------------------------------------------------------------------------------------------
+// ---- the resolver ----------------------------------------------------------------------------------------
 
 namespace ip {
 
@@ -136,12 +137,13 @@ resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
     return *this;
 }
 
-// Newest first: so those that have not begun never do, in the place of one that is let go.
+// Begins with the newest lookup, so that queued queries are cancelled before running ones are abandoned.
+// Otherwise, the thread that replaces an abandoned one would start a query that is about to be cancelled.
 void resolver_base::cancel() noexcept {
     affinity_.require_thread("resolver: cancelled or destroyed");
     while (waits_ && !waits_->waiting.empty()) {
         coil::detail::resolve_place& place = waits_->waiting.back();
-        place.unlink();  // also where its turn comes anyway
+        place.unlink();  // even if the query has completed
         if (!affinity_.has_ended())
             place.waiter().abort();
     }

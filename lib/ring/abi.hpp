@@ -6,8 +6,9 @@
 
 #include <cstdint>
 
-/// What the kernel offers and liburing 2.3 has no name for yet. The numbers are the kernel's ABI and never change; the
-/// names are ours, because newer headers define the kernel's own as enumerators, which no #ifdef can see.
+/// Kernel constants that liburing 2.3 does not define yet. The numbers are kernel ABI and never change. They
+/// have coil's own names here, because newer headers define the kernel's names as enumerators, and #ifdef
+/// cannot detect enumerators.
 
 namespace coil::COIL_ABI::ring::abi {
 
@@ -18,7 +19,7 @@ inline constexpr unsigned register_ring_descriptors = 20;    // since 5.18
 inline constexpr unsigned unregister_ring_descriptors = 21;  // since 5.18
 inline constexpr unsigned enter_registered_ring = 1u << 4;   // since 5.18
 inline constexpr unsigned buffer_ring_incremental = 2;       // since 6.12
-inline constexpr unsigned buffer_has_more = 1u << 4;         // a CQE's flag, since 6.12
+inline constexpr unsigned buffer_has_more = 1u << 4;         // CQE flag, since 6.12
 inline constexpr unsigned features_of_6_1 = 0x1fff;
 
 }  // namespace coil::COIL_ABI::ring::abi

@@ -13,17 +13,17 @@
 
 namespace coil::COIL_ABI::ring {
 
-/// Buffers that the kernel takes when bytes come, instead of one for each operation that waits: a ring in memory that we
-/// share with it.
+/// A provided-buffer ring in memory shared with the kernel. The kernel picks a buffer when data arrives, so a
+/// waiting receive does not need its own buffer.
 ///
 ///     buffers [ . . 3 4 5 . . . ]
 ///                 ^     ^
-///              head     tail       the kernel keeps the head to itself, we move the tail
+///              head     tail       the kernel keeps the head private, we move the tail
 ///
-/// The tail has its place in what would else be the last field of the first buffer.
+/// The tail is stored in the reserved field of the first entry.
 class buffer_ring {
 public:
-    /// `entries`: a power of two. Null data() where there is no memory.
+    /// `entries` must be a power of two. If memory runs out, data() is null.
     explicit buffer_ring(unsigned entries) noexcept;
     buffer_ring(const buffer_ring&) = delete;
     buffer_ring& operator=(const buffer_ring&) = delete;
@@ -33,10 +33,10 @@ public:
     }
     [[nodiscard]] unsigned entries() const noexcept { return mask_ + 1; }
 
-    /// Empties it, for a kernel that has not seen it yet.
+    /// Empties the ring. Call this before registering the ring with a kernel.
     void clear() noexcept { publish(tail_ = 0); }
 
-    /// Gives a buffer to the kernel, which will name it by `id`.
+    /// Gives a buffer to the kernel. Completions refer to it by `id`.
     void provide(void* data, std::size_t size, std::uint16_t id) noexcept {
         io_uring_buf& next = this->data()[tail_ & mask_];
         next.addr = reinterpret_cast<std::uintptr_t>(data);
@@ -46,7 +46,7 @@ public:
     }
 
 private:
-    // Release: the kernel, which acquires the tail, sees the buffer that was filled in before.
+    // The release pairs with the kernel's acquire load of the tail, so that the kernel sees the whole entry.
     void publish(std::uint16_t tail) noexcept { __atomic_store_n(&data()[0].resv, tail, __ATOMIC_RELEASE); }
 
     mapping memory_;

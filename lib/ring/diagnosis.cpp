@@ -30,7 +30,7 @@ int number_in(std::string_view text, int otherwise) noexcept {
     return number;
 }
 
-// The number that stands behind "Name:" in /proc/self/status.
+// Returns the number that follows `name` in the text of /proc/self/status, or `otherwise` if there is none.
 int field_of(std::string_view status, std::string_view name, int otherwise) noexcept {
     const auto at = status.find(name);
     if (at == std::string_view::npos)
@@ -56,7 +56,7 @@ circumstances circumstances_of_this_process() {
 
 namespace {
 
-// Of the calls that are not io_uring's: eventfd2, pipe2, mmap, fcntl.
+// For system calls that do not belong to io_uring: eventfd2, pipe2, mmap, fcntl.
 std::string cause_and_remedy_of_others(int error, const circumstances& around, std::string_view call) {
     switch (error) {
     case EPERM:
@@ -64,7 +64,7 @@ std::string cause_and_remedy_of_others(int error, const circumstances& around, s
     case ENOSYS:
         if (is_filtered(around))
             return "a seccomp profile forbids " + std::string(call) + "; allow it in the container's profile";
-        return std::string(call) + " was refused, by a security module perhaps; look into its log";
+        return std::string(call) + " was refused, perhaps by a security module; look into its log";
     case EMFILE:
     case ENFILE: return "too many open files; raise the limit (ulimit -n)";
     case ENOMEM: return "out of memory for " + std::string(call);
@@ -76,7 +76,7 @@ std::string cause_and_remedy_of_others(int error, const circumstances& around, s
 
 std::string diagnose(int error, const circumstances& around, std::string_view call) {
     const bool is_io_uring = call.starts_with("io_uring");
-    return (is_io_uring ? "io_uring is not available: " : "an io_context can't be made: ") +
+    return (is_io_uring ? "io_uring is not available: " : "cannot create an io_context: ") +
            cause_and_remedy(error, around, call);
 }
 
@@ -89,10 +89,10 @@ std::string cause_and_remedy(int error, const circumstances& around, std::string
     case EPERM:
     case EACCES:  // SELinux
         if (around.disabled == 2)
-            return "the sysctl kernel.io_uring_disabled is 2, which forbids it to everybody; "
+            return "the sysctl kernel.io_uring_disabled is 2, which forbids io_uring to all processes; "
                    "set it to 0 (sysctl -w kernel.io_uring_disabled=0)";
         if (around.disabled == 1 && !is_filtered(around))
-            return "the sysctl kernel.io_uring_disabled is 1, which forbids it to all but the group "
+            return "the sysctl kernel.io_uring_disabled is 1, which allows io_uring only to the group "
                    "kernel.io_uring_group; join that group, or set it to 0";
         if (is_filtered(around))
             return "a seccomp profile forbids it, as the default profiles of container engines do; allow "
@@ -113,9 +113,9 @@ std::string cause_and_remedy(int error, const circumstances& around, std::string
         return kernel + " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
     case ENOMEM:
         if (around.memlock == unlimited)
-            return "out of memory for the ring; ask for fewer entries";
+            return "out of memory for the ring; request fewer entries";
         return "out of memory for the ring; the limit of locked memory is " +
-               std::to_string(around.memlock / 1024) + " KiB: raise it (ulimit -l), or ask for fewer entries";
+               std::to_string(around.memlock / 1024) + " KiB: raise it (ulimit -l), or request fewer entries";
     case EMFILE:
     case ENFILE: return "too many open files; raise the limit (ulimit -n)";
     default: break;

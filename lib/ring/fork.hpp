@@ -10,21 +10,22 @@ namespace coil::COIL_ABI::ring {
 
 class ring;
 
-/// What fork(2) does to rings. A child inherits the descriptors of its parent's rings, but not their memory
-/// (MADV_DONTFORK), and it must not use them: its SQEs would be submitted to the parent's ring, and an open
-/// descriptor keeps that ring, and all that is in flight in it, alive after the parent has closed it.
+/// Handles fork(2) for all rings. A child inherits the descriptors of its parent's rings but not their memory
+/// (MADV_DONTFORK). The child must not use these descriptors, because its SQEs would be submitted to the
+/// parent's ring. It must not keep them open either. An open descriptor would keep the ring, and everything
+/// in flight in the ring, alive after the parent has closed it.
 ///
-///     fork(2)  in the child: every ring of the process closes its descriptors, and has no slots and no completions
-///              from then on (ring::forget)
+///     fork(2)  in the child, every ring of the process closes its descriptors, and from then on has no slots
+///              and no completions (ring::forget)
 ///
-/// So nothing on the loop's path has to ask in which process it is. vfork(2) and posix_spawn(3) are not seen,
-/// and need not be: the descriptors are closed by the exec. A bare clone(2) is not seen either.
+/// The event loop therefore never has to check which process it runs in. vfork(2) and posix_spawn(3) are not
+/// detected, and need not be, because exec closes the descriptors. A bare clone(2) is not detected either.
 class forks {
 public:
-    /// Held while a ring gets or loses its descriptors, so that no fork happens in between.
+    /// Held while a ring opens or closes its descriptors, so that no fork can happen at that time.
     static std::mutex& lock() noexcept;
 
-    /// Throws std::system_error if there is no memory for the handlers.
+    /// Throws std::system_error if the handlers cannot be registered.
     static void add(ring& made);
     static void remove(ring& gone) noexcept;
 

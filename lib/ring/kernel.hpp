@@ -20,71 +20,73 @@ struct sockaddr;
 
 namespace coil::COIL_ABI::ring {
 
-/// How large a ring to make. The kernel rounds up to powers of two, and clamps.
+/// The sizes of a ring. The kernel rounds them up to powers of two and limits them to its maximum.
 struct parameters {
-    unsigned entries = 256;       // SQEs that wait for one enter
-    unsigned completions = 4096;  // CQEs that wait to be collected
+    unsigned entries = 256;       // maximum number of SQEs per enter
+    unsigned completions = 4096;  // number of CQEs that the ring can hold
 };
 
-/// Everything that coil asks of an operating system: the ring's one batched call, and the few that are not
-/// batched. Calls return what the system call does, or a negative errno.
+/// The library's interface to the operating system: the ring's single batched call, and the few system calls
+/// that are not batched. The functions return the system call's result or a negative errno.
 ///
-///     library --SQEs, through shared memory--> kernel      filled and read inline, by `ring`
-///     library --one enter a turn-------------> kernel      virtual: paid once a turn, never per operation
+///     library --SQEs, through shared memory--> kernel      written and read inline, by `ring`
+///     library --one enter per iteration------> kernel      one virtual call, not one per operation
 ///
-/// Several stand behind it: `uring_kernel` is the real one; a scripted one lets a test write the answers.
-/// Nothing above this room may know which it runs on.
+/// `uring_kernel` is the real implementation. Tests use a scripted implementation to choose the completions
+/// themselves. Code above lib/ring must not depend on which implementation it runs on.
 class kernel {
 public:
     virtual ~kernel() = default;
 
-    // ---- the ring --------------------------------------------------------------------------------------------------
+    // ---- the ring -----------------------------------------------------------------------------------------
 
-    /// Makes ring memory, disabled: the thread that enables it is the only one that may enter it. All or
-    /// nothing: a refusal leaves nothing behind, and the call may be repeated.
+    /// Creates a disabled ring. Only the thread that later enables the ring may enter it. If the call fails,
+    /// it leaves nothing behind and may be repeated.
     virtual int set_up(io_uring& memory, const parameters& wanted) = 0;
 
-    /// Why set_up or enable refused, and what to do about it.
+    /// Returns a text that says why set_up() or enable() failed, and how to fix it.
     [[nodiscard]] virtual std::string diagnose(int error) const = 0;
 
-    /// Makes the calling thread the ring's own. All or nothing, as set_up.
+    /// Makes the calling thread the ring's owner. Like set_up(), it may be repeated if it fails.
     virtual int enable(io_uring& memory) = 0;
 
-    /// Tells that enter will now be called again and again by this thread (true), or no more for a while.
-    virtual void attend(io_uring& memory, bool attending) = 0;
+    /// Called at the beginning (true) and end (false) of a run, in which this thread enters the ring
+    /// repeatedly.
+    virtual void set_in_run(io_uring& memory, bool in_run) = 0;
 
-    /// Submits, and waits until `wait` completions are there or the deadline passes.
-    /// Returns how many SQEs were taken; a passed deadline is not an error, and can't be told from the return
-    /// value.
+    /// Submits SQEs, then waits until `wait` completions are available or the deadline has passed. Returns
+    /// the number of submitted SQEs. May return -ETIME if the deadline has passed, but not if SQEs were
+    /// submitted.
     virtual int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) = 0;
 
-    /// From now on (true) an enter may write to a pipe that nobody reads, until that is taken back as often
-    /// as it was said: meanwhile no enter raises SIGPIPE.
+    /// While SIGPIPE is held, an enter that writes to a pipe without a reader does not raise the signal.
+    /// Holds can be nested, so each call with true needs a call with false.
     virtual void hold_sigpipe(bool hold) noexcept = 0;
 
-    /// Shares a ring of buffers with the kernel: operations that select a buffer of this group take them from
-    /// there. `incremental`: one receive after the other fills a buffer, until it is full (since 6.12;
-    /// -EINVAL before).
+    /// Registers a buffer ring. Operations that select `group` take their buffers from this ring. If
+    /// `incremental` is true, consecutive receives fill one buffer until it is full. This needs Linux 6.12;
+    /// older kernels return -EINVAL.
     virtual int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
                                  bool incremental) = 0;
 
-    /// Gives the ring memory back. With `operations` in flight and on a foreign thread, waits until the
-    /// kernel has let go of their buffers. False where that could not be seen before the deadline.
+    /// Releases the ring memory. If `operations` is true, operations may still be in flight. The function
+    /// then waits until the kernel no longer uses their buffers, and returns false if the deadline passes
+    /// first. The calling thread need not be the owner.
     virtual bool tear_down(io_uring& memory, bool operations, time_point deadline) = 0;
 
-    /// In a child of fork(2): closes the descriptors of the ring that the parent has made, and does not touch
-    /// its memory. Async-signal-safe.
+    /// Called in a child of fork(2). Closes the descriptors of the parent's ring without accessing the ring's
+    /// memory. Async-signal-safe.
     virtual void forget() noexcept = 0;
 
-    /// Makes a poll of wake_descriptor() complete, so that an enter which waits returns. From any thread or
-    /// signal handler.
+    /// Completes a poll of wake_descriptor(), so that a waiting enter returns. Thread-safe and
+    /// async-signal-safe.
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual int wake_descriptor() const noexcept = 0;
 
-    /// Waits without the ring, for when it refuses to be entered: until wake(), a signal, or the deadline.
+    /// Waits for wake(), a signal or the deadline without using the ring. For use while enter() fails.
     virtual void wait_for_wake(time_point deadline) noexcept = 0;
 
-    // ---- what is not batched ---------------------------------------------------------------------------------------
+    // ---- calls that are not batched -----------------------------------------------------------------------
 
     virtual int socket(int family, int type, int protocol) = 0;
     virtual int socketpair(int family, int type, int protocol, int (&descriptors)[2]) = 0;
@@ -92,7 +94,7 @@ public:
     virtual int listen(int descriptor, int backlog) = 0;
     virtual int shutdown(int descriptor, int how) = 0;
     virtual int close(int descriptor) = 0;
-    /// send(2), sendto(2) and sendmsg(2), for when one call of its own is cheaper than a place in the ring.
+    /// sendto(2) and sendmsg(2), for sends that are cheaper as direct system calls than through the ring.
     virtual int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,
                        unsigned address_size) = 0;
     virtual int sendmsg(int descriptor, const msghdr& message, int flags) = 0;
@@ -102,12 +104,13 @@ public:
     virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;
     virtual int getpeername(int descriptor, sockaddr* address, unsigned* size) = 0;
 
-    /// sockatmark(3): 1 where the next byte is the first behind the out-of-band mark.
+    /// sockatmark(3). Returns 1 if the next byte is the first byte after the out-of-band mark.
     virtual int sockatmark(int descriptor) = 0;
-    /// poll(2) of one descriptor, without waiting: the events that it is ready for.
+    /// Calls poll(2) for one descriptor without waiting. Returns the events for which the descriptor is
+    /// ready.
     virtual int poll(int descriptor, short events) = 0;
 
-    /// The monotonic clock.
+    /// Returns the time of the monotonic clock.
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 };
 

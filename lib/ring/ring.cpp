@@ -31,9 +31,9 @@ bool ring::close(bool operations, time_point deadline) {
     if (!open_)
         return true;
     open_ = enabled_ = false;
-    const bool let_go = kernel_->tear_down(memory_, operations, deadline);
+    const bool released = kernel_->tear_down(memory_, operations, deadline);
     detach();
-    return let_go;
+    return released;
 }
 
 void ring::forget() noexcept {
@@ -43,7 +43,8 @@ void ring::forget() noexcept {
     detach();
 }
 
-// A ring with no slots and no completions: so who asks for one need not ask first whether there is a ring.
+// Turns this object into a ring with no slots and no completions, so that callers need not check whether the
+// ring is open.
 void ring::detach() noexcept {
     memory_ = {};
     memory_.ring_fd = -1;
@@ -62,7 +63,8 @@ io_uring_sqe* ring::get_sqe() noexcept {
 }
 
 int ring::enter(unsigned wait, time_point deadline) {
-    // Release: pairs with the kernel's acquire of the tail, so that it sees the SQEs we filled.
+    // The release pairs with the kernel's acquire load of the tail, so that the kernel sees the complete
+    // SQEs.
     __atomic_store_n(memory_.sq.ktail, tail_, __ATOMIC_RELEASE);
     const unsigned to_submit = unsubmitted();
     const int taken = kernel_->enter(memory_, to_submit, wait, deadline);

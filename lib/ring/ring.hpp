@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI::ring {
 
-/// The two rings that we share with the kernel, and the arithmetic on them.
+/// The submission ring and the completion ring in memory shared with the kernel, with their index arithmetic.
 ///
 ///     submission ring                                completion ring
 ///       sqes   [ . . 3 4 5 . . . ]                     cqes   [ . 1 2 . . . . . ]
@@ -23,7 +23,7 @@ namespace coil::COIL_ABI::ring {
 ///     the kernel moves the head (read),              we move the head (read),
 ///     we move the tail (published at enter)          the kernel moves the tail
 ///
-/// Knows neither coroutines nor sockets: SQEs go out, CQEs come in.
+/// This class knows nothing about coroutines or sockets. It only submits SQEs and collects CQEs.
 class ring {
 public:
     explicit ring(owned<kernel> behind);
@@ -33,17 +33,17 @@ public:
 
     [[nodiscard]] kernel& behind() const noexcept { return *kernel_; }
 
-    /// Makes the memory. Throws a std::system_error that says why it was refused and what to do about it.
+    /// Creates the ring. If that fails, throws a std::system_error that says why and how to fix it.
     void open(const parameters& wanted);
     [[nodiscard]] bool is_open() const noexcept { return open_; }
 
-    /// Makes the calling thread the only one that may enter.
+    /// Makes the calling thread the only thread that may enter the ring.
     void enable();
     [[nodiscard]] bool is_enabled() const noexcept { return enabled_; }
 
-    void attend(bool attending) {
+    void set_in_run(bool in_run) {
         if (enabled_)
-            kernel_->attend(memory_, attending);
+            kernel_->set_in_run(memory_, in_run);
     }
 
     int register_buffers(const buffer_ring& buffers, std::uint16_t group, bool incremental) {
@@ -52,45 +52,51 @@ public:
 
     bool close(bool operations, time_point deadline);
 
-    /// In a child of fork(2): closes the ring without a trace in the parent's. Async-signal-safe.
+    /// Called in a child of fork(2). Closes the child's ring without affecting the parent's ring.
+    /// Async-signal-safe.
     void forget() noexcept;
-    /// In a child of fork(2): the parent was closing the ring at the fork. Async-signal-safe.
+    /// Called in a child of fork(2) if the parent was closing the ring when it forked. Async-signal-safe.
     void lose() noexcept { lost_ = true; }
-    /// Whether the ring was enabled, or was being closed, when it was forgotten: what is in flight in it belongs to the parent.
+    /// Returns true in a child of fork(2) if the parent had enabled the ring or was closing it when it
+    /// forked. The ring's operations in flight then belong to the parent.
     [[nodiscard]] bool is_lost() const noexcept { return lost_; }
 
-    /// The next free slot, cleared; null where there is none until the next enter.
+    /// Returns the next free slot, zeroed, or null if no slot is free before the next enter.
     [[nodiscard]] io_uring_sqe* get_sqe() noexcept;
 
-    /// SQEs that the kernel has not taken yet.
+    /// Returns the number of SQEs that the kernel has not consumed yet.
     [[nodiscard]] unsigned unsubmitted() const noexcept {
         return tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);
     }
 
-    /// Whether the kernel has completions for us that only an enter brings: deferred work, or an overflow.
+    /// Returns true if the kernel has completions that only an enter delivers, from deferred work or an
+    /// overflow.
     [[nodiscard]] bool has_deferred_work() const noexcept {
         return __atomic_load_n(memory_.sq.kflags, __ATOMIC_RELAXED) &
                (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
     }
 
-    /// Publishes what was filled in, and enters once. 0, or a negative errno; the CQ is where to look for news.
+    /// Publishes the filled SQEs and enters the kernel once. Returns 0 or a negative errno. The completions
+    /// are then in the CQ.
     int enter(unsigned wait, time_point deadline = time_point::max());
 
-    /// Waits, and submits nothing. 0 when there is a completion or the deadline has passed, or a negative errno.
+    /// Waits without submitting. Returns 0 if a completion is available or the deadline has passed, and a
+    /// negative errno if the wait fails.
     int pause(time_point deadline) {
         const int failure = kernel_->enter(memory_, 0, 1, deadline);
         return failure == -ETIME ? 0 : std::min(failure, 0);
     }
 
-    /// Whether there are completions to be collected.
+    /// Returns true if there are completions to collect.
     [[nodiscard]] bool has_completions() const noexcept {
         return __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE) != *memory_.cq.khead;
     }
 
-    /// Shows the next completions, as many as there are up to `most`, to `on_cqe`, and leaves them where they are.
+    /// Calls `on_cqe` for at most `most` completions, but leaves them in the CQ. Returns their number.
     template <class OnCqe>
     unsigned peek(OnCqe&& on_cqe, unsigned most) const {
-        // Only we write the head. Acquire: the CQEs below the tail are seen as the kernel wrote them.
+        // Only this thread writes the head, so a plain load is enough. The acquire load of the tail makes the
+        // CQEs before the tail visible as the kernel wrote them.
         const unsigned head = *memory_.cq.khead;
         const unsigned there = __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE) - head;
         const unsigned shown = std::min(there, most);
@@ -100,11 +106,11 @@ public:
         return shown;
     }
 
-    /// Hands them to `on_cqe`, then gives their places back to the kernel.
+    /// Calls `on_cqe` for at most `most` completions, then returns their slots to the kernel.
     template <class OnCqe>
     unsigned collect(OnCqe&& on_cqe, unsigned most = static_cast<unsigned>(-1)) {
         const unsigned handed = peek(on_cqe, most);
-        // Release: the kernel may overwrite them only after we have read them.
+        // Release, so that the kernel overwrites the slots only after they have been read.
         __atomic_store_n(memory_.cq.khead, *memory_.cq.khead + handed, __ATOMIC_RELEASE);
         completions_ += handed;
         return handed;
@@ -113,8 +119,9 @@ public:
     [[nodiscard]] unsigned long long enters() const noexcept { return enters_; }
     [[nodiscard]] unsigned long long submissions() const noexcept { return submissions_; }
     [[nodiscard]] unsigned long long completions() const noexcept { return completions_; }
-    /// Enters that left completions behind because the CQ was full: they come with the next. The kernel's own count is of
-    /// completions that are lost, which are none as long as it has memory.
+    /// Returns the number of enters that left completions in the kernel because the CQ was full. The next
+    /// enter delivers these completions. (The kernel's own overflow counter counts lost completions, and the
+    /// kernel loses completions only if it runs out of memory.)
     [[nodiscard]] unsigned long long overflows() const noexcept { return overflows_; }
 
 private:
@@ -124,12 +131,12 @@ private:
 
     owned<kernel> kernel_;
     io_uring memory_{};
-    unsigned nothing_ = 0;  // what the memory's pointers lead to while there is no ring
-    unsigned tail_ = 0;     // of what we have filled in; the shared one follows at enter
+    unsigned nothing_ = 0;  // target of the pointers in memory_ while there is no ring
+    unsigned tail_ = 0;     // our tail; enter() copies it to the shared one
     bool open_ = false;
     bool enabled_ = false;
     bool lost_ = false;
-    ring* next_ = nullptr;  // in the list of `forks`
+    ring* next_ = nullptr;  // the next ring in the list of `forks`
     unsigned long long enters_ = 0;
     unsigned long long submissions_ = 0;
     unsigned long long completions_ = 0;

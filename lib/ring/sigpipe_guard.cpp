@@ -14,7 +14,7 @@ bool is_pending() noexcept {
     return ::sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-// The kernel's own word for a signal that a system call of this process raised.
+// Returns true if a system call by this process raised the signal. The kernel then sets SI_USER and our pid.
 bool is_ours(const siginfo_t& info) noexcept { return info.si_code == SI_USER && info.si_pid == ::getpid(); }
 
 }  // namespace
@@ -25,7 +25,7 @@ sigpipe_guard::sigpipe_guard() noexcept {
     sigaddset(&sigpipe_, SIGPIPE);
     ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before);
     was_blocked_ = sigismember(&before, SIGPIPE) == 1;
-    was_pending_ = was_blocked_ && is_pending();  // not blocked, it would have been delivered
+    was_pending_ = was_blocked_ && is_pending();  // an unblocked signal would have been delivered
 }
 
 sigpipe_guard::~sigpipe_guard() {
@@ -38,7 +38,7 @@ sigpipe_guard::~sigpipe_guard() {
             taken = ::sigtimedwait(&sigpipe_, &info, &at_once);
         while (taken < 0 && errno == EINTR);
         if (taken == SIGPIPE && !is_ours(info))
-            ::raise(SIGPIPE);  // it waits until it is no longer blocked
+            ::raise(SIGPIPE);  // stays pending until it is unblocked
     }
     if (!was_blocked_)
         ::pthread_sigmask(SIG_UNBLOCK, &sigpipe_, nullptr);

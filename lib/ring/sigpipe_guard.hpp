@@ -8,17 +8,17 @@
 
 namespace coil::COIL_ABI::ring {
 
-/// Around system calls that may write to a pipe without a reader: the SIGPIPE that they raise comes to nobody, and nothing
-/// else is touched.
+/// An RAII guard for system calls that may write to a pipe without a reader. It suppresses any SIGPIPE that
+/// these calls raise, and leaves every other SIGPIPE alone.
 ///
-///     blocked before   pending before   then
-///     no               -                block, call, take ours away, unblock
-///     yes              no               call, take ours away: the program sees none that it didn't raise
-///     yes              yes              call: one more changes nothing
+///     was blocked   was pending   action
+///     no            -             block SIGPIPE, make the calls, discard their SIGPIPE, unblock SIGPIPE
+///     yes           no            make the calls, discard their SIGPIPE
+///     yes           yes           make the calls; a second SIGPIPE has no effect
 ///
-/// It is the calling thread that the kernel sends it to, while that enters: when the write is submitted, or when it comes to
-/// it later. What the kernel leaves to a worker of its own raises none (measured on 6.1 and 6.18). Another process's, from
-/// kill(2), that came meanwhile is raised again.
+/// The kernel sends the signal to the calling thread during its enter, either when the write is submitted or
+/// when the write is retried later. Writes on a kernel worker do not raise it (measured on 6.1 and 6.18). If
+/// another process sends a SIGPIPE by kill(2) during the calls, the guard raises that signal again.
 /// Cost: three system calls.
 class sigpipe_guard {
 public:

@@ -23,21 +23,22 @@
 namespace coil::COIL_ABI::ring {
 namespace {
 
-// All of these are in 6.1. Dropping one or another on refusal would only build sets that make no sense.
+// Linux 6.1 supports all these flags. A subset of them is not useful, so set_up() does not retry with fewer
+// of them after a refusal.
 constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                  IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
                                  IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 
-// Registering the ring's descriptor with the thread saves 50 ns an enter and costs two calls: it pays in
-// run(), but not in a poll() that enters once.
+// Registering the ring's descriptor with the thread saves 50 ns per enter but costs two system calls. This is
+// worthwhile in run(), but not in a poll() that enters the ring only once.
 constexpr unsigned enters_before_registering = 4;
 
 std::atomic<bool> pretending_6_1{false};
 
 int result_of(int returned) noexcept { return returned < 0 ? -errno : returned; }
 
-// The kernel adds the wait to its own clock: a year keeps that sum far from the end of its range. The loop
-// waits again.
+// The kernel adds the timeout to its own clock. A limit of one year keeps that sum far from overflow. If the
+// deadline is further away, the loop waits again.
 constexpr std::chrono::hours longest_wait{24 * 365};
 
 int milliseconds_until(time_point deadline, time_point now) noexcept {
@@ -45,9 +46,9 @@ int milliseconds_until(time_point deadline, time_point now) noexcept {
     return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
 }
 
-// A new descriptor, or -1 and errno, or a negative errno: as a number above those of stdin, stdout and
-// stderr. A program may be started with these closed, and what is written to stdout must not end up in a
-// ring, or in a connection.
+// Moves a new descriptor above stdin, stdout and stderr. A program may be started with these three closed,
+// and its output to stdout must not be written to a ring or a connection. `descriptor` may also be an error,
+// that is, -1 with errno set, or a negative errno. Returns the descriptor or a negative errno.
 int own(int descriptor) noexcept {
     if (descriptor == -1)
         return -errno;
@@ -64,7 +65,7 @@ void close_number(int& number) noexcept {
         ::close(std::exchange(number, -1));
 }
 
-// The field after bgid: `pad` in liburing 2.3, `flags` in newer ones.
+// Returns the field after bgid, which is called `pad` in liburing 2.3 and `flags` in newer versions.
 template <class Registration>
 std::uint16_t& flags_of(Registration& shared) noexcept {
     if constexpr (requires { shared.flags; })
@@ -82,8 +83,8 @@ uring_kernel::~uring_kernel() {
     close_number(wake_);
 }
 
-// All or nothing: a refusal leaves nothing open or mapped, but for the eventfd, which is the same for all
-// rings of this object: other threads may be writing to it.
+// After a failure, nothing is left open or mapped except the eventfd. All rings of this object use the same
+// eventfd, because other threads may be writing to it.
 int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     if (wake_ < 0)
         wake_ = own(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -91,16 +92,16 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
         return refuse("eventfd2", wake_);
 
     io_uring_params granted{};
-    const auto ask = [&](unsigned flags) {
+    const auto set_up_with = [&](unsigned flags) {
         granted = {};
         granted.flags = flags;
         granted.cq_entries = std::max({wanted.completions, wanted.entries, 1u});
         return io_uring_setup(std::max(wanted.entries, 1u), &granted);
     };
-    // NO_SQARRAY, since 6.6, saves the indirection between an SQE's place and its turn.
-    int descriptor = pretending_6_1 ? -EINVAL : ask(setup_flags | abi::setup_no_sqarray);
+    // NO_SQARRAY (since 6.6) removes the indirection from a queue position to its SQE.
+    int descriptor = pretending_6_1 ? -EINVAL : set_up_with(setup_flags | abi::setup_no_sqarray);
     if (descriptor == -EINVAL)
-        descriptor = ask(setup_flags);
+        descriptor = set_up_with(setup_flags);
     if (descriptor >= 0)
         descriptor = own(descriptor);
     if (descriptor < 0)
@@ -114,7 +115,8 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     made.ring_fd = descriptor;
     made.features = pretending_6_1 ? granted.features & abi::features_of_6_1 : granted.features;
     made.flags = granted.flags;
-    // Without NO_SQARRAY each turn names the SQE that it submits: always the one in its own place.
+    // Without NO_SQARRAY, each queue position contains the index of an SQE. Always use the SQE at the same
+    // index.
     if (!(granted.flags & abi::setup_no_sqarray))
         for (unsigned i = 0; i < granted.sq_entries; ++i)
             made.sq.array[i] = i;
@@ -130,8 +132,9 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     return 0;
 }
 
-// Requests outlive the descriptor of their ring. The ring holds the only writing end of this pipe, so our end
-// hangs up when the last request is gone: how another thread than the ring's own can tell.
+// Requests can outlive their ring's descriptor. The ring holds the only write end of this pipe, so the read
+// end hangs up when the last request has ended. A thread other than the ring's owner can wait for the
+// hang-up.
 int uring_kernel::hold_pipe(const io_uring& memory) noexcept {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0)
@@ -160,23 +163,23 @@ std::string uring_kernel::diagnose(int error) const {
     return coil::ring::diagnose(error, circumstances_of_this_process(), refused_call_);
 }
 
-// One call, that may be repeated when it was refused.
+// This is a single system call, so it may be repeated after a failure.
 int uring_kernel::enable(io_uring& memory) {
     const int failure =
         io_uring_register(static_cast<unsigned>(memory.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     return failure < 0 ? refuse("io_uring_register", failure) : 0;
 }
 
-void uring_kernel::attend(io_uring& memory, bool attending) {
-    attending_ = attending;
-    enters_attended_ = 0;
-    // A registered ring outlives its descriptor until its thread ends: never leave one behind.
-    if (!attending && registered_)
+void uring_kernel::set_in_run(io_uring& memory, bool in_run) {
+    in_run_ = in_run;
+    enters_in_run_ = 0;
+    // Always unregister the ring's descriptor, because it would keep the ring alive until the thread ends.
+    if (!in_run && registered_)
         unregister_descriptor(memory);
 }
 
 int uring_kernel::enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) {
-    if (attending_ && !registered_ && ++enters_attended_ == enters_before_registering)
+    if (in_run_ && !registered_ && ++enters_in_run_ == enters_before_registering)
         register_descriptor(memory);
     if (sigpipe_holders_ == 0) [[likely]]
         return enter_now(to_submit, wait, deadline);
@@ -228,14 +231,15 @@ bool uring_kernel::tear_down(io_uring& memory, bool operations, time_point deadl
     return hung_up > 0;
 }
 
-// In a child of fork(2). The ring's memory is not mapped here, and something else may be at its address.
+// Called in a child of fork(2). The ring's memory is not mapped in the child, and something else may be
+// mapped at its address.
 void uring_kernel::forget() noexcept {
     close_number(ring_);
     close_number(wake_);
     close_number(hang_up_);
     enter_descriptor_ = -1;
     enter_flags_ = 0;
-    attending_ = registered_ = false;
+    in_run_ = registered_ = false;
 }
 
 void uring_kernel::register_descriptor(const io_uring& memory) noexcept {
@@ -244,7 +248,7 @@ void uring_kernel::register_descriptor(const io_uring& memory) noexcept {
     update.data = static_cast<unsigned long long>(memory.ring_fd);
     if (io_uring_register(static_cast<unsigned>(memory.ring_fd), abi::register_ring_descriptors, &update,
                           1) != 1)
-        return;  // the thread's table of 16 is full: the plain descriptor does as well
+        return;  // the thread's table of 16 rings is full, so use the plain descriptor
     enter_descriptor_ = static_cast<int>(update.offset);
     enter_flags_ |= abi::enter_registered_ring;
     registered_ = true;
@@ -260,14 +264,14 @@ void uring_kernel::unregister_descriptor(const io_uring& memory) noexcept {
 }
 
 void uring_kernel::wake() noexcept {
-    const int error = errno;  // a signal handler leaves it as it was
+    const int error = errno;  // preserved for callers in a signal handler
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
     errno = error;
 }
 
-// Without the read the next wait would see this wake again. A post is in the inbox before it wakes: so none
-// is lost.
+// Reading the eventfd consumes the wake-up, so that the next wait blocks. No post is lost, because a posting
+// thread pushes to the inbox before it wakes the loop.
 void uring_kernel::wait_for_wake(time_point deadline) noexcept {
     pollfd event{wake_, POLLIN, 0};
     if (::poll(&event, 1, milliseconds_until(deadline, now())) <= 0)
@@ -303,8 +307,8 @@ int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdow
 
 int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
 
-// Not by the C library's functions: these are cancellation points of POSIX threads, which costs two locked
-// instructions a call as soon as there is a second thread.
+// Makes a direct system call. The C library's functions are POSIX cancellation points, so each call executes
+// two more locked instructions as soon as there is a second thread.
 int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
                          const sockaddr* address, unsigned address_size) {
     check_read(data, size);

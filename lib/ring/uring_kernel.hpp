@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI::ring {
 
-/// The real kernel: io_uring, since Linux 6.1.
+/// The implementation that uses the real kernel: io_uring on Linux 6.1 or newer.
 class uring_kernel final : public kernel {
 public:
     uring_kernel() = default;
@@ -19,7 +19,7 @@ public:
     int set_up(io_uring& memory, const parameters& wanted) override;
     std::string diagnose(int error) const override;
     int enable(io_uring& memory) override;
-    void attend(io_uring& memory, bool attending) override;
+    void set_in_run(io_uring& memory, bool in_run) override;
     int enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) override;
     void hold_sigpipe(bool hold) noexcept override { sigpipe_holders_ += hold ? 1 : -1; }
     int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
@@ -49,8 +49,8 @@ public:
     int poll(int descriptor, short events) override;
     time_point now() const noexcept override;
 
-    /// Refuses whatever came after Linux 6.1, in all kernels of this process made from now on: so that tests can run as on
-    /// the oldest kernel that is supported.
+    /// If `pretend` is true, rings that this process sets up from now on refuse everything newer than Linux
+    /// 6.1. This lets tests run as on the oldest supported kernel.
     static void pretend_6_1(bool pretend) noexcept;
 
 private:
@@ -61,15 +61,15 @@ private:
     void unregister_descriptor(const io_uring& memory) noexcept;
 
     unsigned enter_flags_ = 0;
-    int enter_descriptor_ = -1;     // the ring's, or its number in the thread's table of registered rings
-    unsigned enters_attended_ = 0;  // since attend(true)
+    int enter_descriptor_ = -1;   // the ring's descriptor, or its index in the thread's table of rings
+    unsigned enters_in_run_ = 0;  // number of enters since set_in_run(true)
     long sigpipe_holders_ = 0;
-    bool attending_ = false;
+    bool in_run_ = false;
     bool registered_ = false;
-    const char* refused_call_ = "io_uring_setup";  // by which the last set_up() or enable() failed
-    int ring_ = -1;                                // its descriptor: what a child of fork(2) has to close
+    const char* refused_call_ = "io_uring_setup";  // the call that failed in the last set_up() or enable()
+    int ring_ = -1;                                // the ring's descriptor; a child of fork(2) closes it
     int wake_ = -1;     // an eventfd that is written and polled; only wait_for_wake() reads it
-    int hang_up_ = -1;  // our end of a pipe whose other end only the ring holds
+    int hang_up_ = -1;  // the read end of a pipe; only the ring holds the write end
 };
 
 }  // namespace coil::COIL_ABI::ring

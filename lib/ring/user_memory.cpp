@@ -22,7 +22,7 @@ struct region {
     bool is_written = false;
 };
 
-// Memory of more than this is checked at both ends.
+// In larger regions, only the beginning and the end are checked.
 constexpr std::size_t checked_whole_max = 1 << 20;
 constexpr std::size_t checked_end = 4096;
 
@@ -48,9 +48,9 @@ const void* first_poisoned(const region& which) noexcept {
 }
 
 constexpr const char* dead_when_given =
-    "a buffer, or an endpoint, is not alive when the kernel gets it (it was freed, or a temporary's)";
+    "a buffer or an endpoint is not alive when the kernel gets it (freed, or a temporary that was destroyed)";
 constexpr const char* dead_when_done =
-    "a buffer was freed while the kernel had it: it must live until the await is over, also when that is cancelled";
+    "a buffer was freed while the kernel had it: it must live until the await is over, even if that is cancelled";
 
 template <class Visit>
 void for_each_buffer(const iovec* buffers, std::size_t count, bool is_written, const Visit& visit) {
@@ -70,7 +70,7 @@ template <class Visit>
 void for_each_region(const io_uring_sqe& sqe, const Visit& visit) {
     const auto* memory = reinterpret_cast<const void*>(static_cast<std::uintptr_t>(sqe.addr));
     if (sqe.flags & IOSQE_BUFFER_SELECT)
-        return;  // of the kernel's own choice
+        return;  // the kernel selects the buffer
     switch (sqe.opcode) {
     case IORING_OP_RECV:
     case IORING_OP_READ: return visit({memory, sqe.len, true});
@@ -85,8 +85,9 @@ void for_each_region(const io_uring_sqe& sqe, const Visit& visit) {
     }
 }
 
-/// What an operation has given to the kernel. A table of fixed size, of all contexts: an operation must not allocate, and its own
-/// layout must not depend on the sanitizer. An entry that another operation needs is overwritten, and is then not checked.
+/// The memory that an operation has passed to the kernel. All contexts share one fixed-size table of entries,
+/// because an operation must not allocate, and its layout must not depend on the sanitizer. If two operations
+/// need the same entry, the newer operation overwrites the entry and the older operation is not checked.
 struct entry {
     std::atomic_flag is_locked;
     const void* owner = nullptr;

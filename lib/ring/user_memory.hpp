@@ -12,21 +12,25 @@
 
 struct io_uring_sqe;
 
-/// AddressSanitizer sees what a program reads and writes, but not what the kernel reads and writes for it. So a coil that is
-/// built with it asks about each buffer when it gives it to the kernel, and again when the kernel's answer comes: memory that
-/// is not the program's is reported in AddressSanitizer's own way, with the lines that allocated and freed it.
-/// Without AddressSanitizer these functions are empty.
+/// AddressSanitizer sees a program's own memory accesses, but not those that the kernel makes for the
+/// program. When coil is built with AddressSanitizer, it therefore checks each buffer twice: when it passes
+/// the buffer to the kernel, and at the completion. Freed memory is reported in AddressSanitizer's own
+/// format, with the stacks that allocated and freed the memory. Without AddressSanitizer, these functions are
+/// empty.
 ///
-/// A buffer in a coroutine's frame is alive as long as the frame: what was a local of an inner block is not found.
+/// For these checks, a buffer in a coroutine's frame is alive as long as the frame. The use of a local after
+/// the end of its block is therefore not detected.
 
 namespace coil::COIL_ABI::ring {
 
 #ifdef COIL_ASAN
 
-/// What this SQE asks the kernel to read or to write. `owner` stands for it until check_completed().
+/// Checks the memory that this SQE lets the kernel read or write. `owner` identifies the operation until
+/// check_completed().
 void check_submitted(const io_uring_sqe& sqe, const void* owner) noexcept;
 void check_completed(const void* owner) noexcept;
-/// For system calls that bypass the C library.
+/// Checks the memory that a direct system call will read. AddressSanitizer itself intercepts only the C
+/// library's functions.
 void check_read(const void* memory, std::size_t size) noexcept;
 void check_read(const msghdr& message) noexcept;
 

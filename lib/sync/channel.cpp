@@ -7,7 +7,7 @@
 namespace coil::COIL_ABI {
 
 channel_base::~channel_base() {
-    if (!is_in_use() && handed_over_ == 0)  // without orphans, and what was handed over to them
+    if (!is_in_use() && handed_over_ == 0)  // without orphans and the messages handed over to them
         return;
     affinity_.require_thread("channel: destroyed");
     constexpr auto mistake = "channel: destroyed while tasks wait for it; declare it before the io_context";
@@ -15,21 +15,21 @@ channel_base::~channel_base() {
     queued_operation::abandon_all(receivers_, mistake);
     COIL_PRECONDITION(
         handed_over_ == 0,
-        "channel: destroyed before a task has resumed that receives a message; declare the channel "
+        "channel: destroyed while a task that has a message has not resumed; declare the channel "
         "before the io_context");
 }
 
-void channel_base::forget_orphans() noexcept {
+void channel_base::drop_orphans() noexcept {
     if (!affinity_.has_ended()) [[likely]]
         return;
-    queued_operation::forget_orphans(senders_, affinity_);
-    queued_operation::forget_orphans(receivers_, affinity_);
+    queued_operation::drop_orphans(senders_, affinity_);
+    queued_operation::drop_orphans(receivers_, affinity_);
     handed_over_ = 0;
 }
 
 void channel_base::close() noexcept {
     affinity_.require_thread("channel: close()");
-    forget_orphans();
+    drop_orphans();
     closed_ = true;
     while (!senders_.empty())
         senders_.pop_front().fail(error::channel_closed);

@@ -20,7 +20,7 @@ void event::reset() noexcept {
 void event::set() noexcept {
     affinity_.require_thread("event: set()");
     set_ = true;
-    queued_operation::forget_orphans(waiting_, affinity_);
+    queued_operation::drop_orphans(waiting_, affinity_);
     while (!waiting_.empty())
         waiting_.pop_front().grant();
 }

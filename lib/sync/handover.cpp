@@ -11,8 +11,9 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// Where to sleep until somebody who is posting has come out. Not in the handover: the last thing that he does to it is to
-// say so, then it may be gone. Several share one, so a sleeper may be woken for another's sake.
+// The address that wait() sleeps on. It is outside the handover, because the handover may be destroyed as
+// soon as the completing thread has set `over`. Several handovers share one address, so wake-ups may be
+// spurious.
 struct alignas(64) departures {
     std::atomic<unsigned> count{0};
 
@@ -25,15 +26,17 @@ struct alignas(64) departures {
 }  // namespace
 
 void handover::release() noexcept {
-    // Release: what this thread did here comes before the destruction. Acquire: on the thread that destroys.
+    // Release: this thread's accesses happen before the destruction. Acquire: the destroying thread sees the
+    // accesses by the other threads.
     if (state_.fetch_sub(reference, std::memory_order_acq_rel) < 2 * reference)
         discard();
 }
 
-// ---- who waits -----------------------------------------------------------------------------------------------------
+// ---- waiting side -----------------------------------------------------------------------------------------
 
-// False if the phase was not `from`. Release: pairs with the acquire in complete(), which finds the scheduler of who waits.
-// Acquire: pairs with the release there; who comes too late finds the values.
+// Returns false if the phase was not `from`. The release pairs with the acquire in complete(), which reads
+// scheduler_. The acquire pairs with the release in complete(), so that a waiter that comes too late sees the
+// values.
 bool handover::change(phase from, phase to) noexcept {
     unsigned seen = state_.load(std::memory_order_acquire);
     do {
@@ -67,8 +70,8 @@ void handover::leave() noexcept {
 }
 
 void handover::wait() noexcept {
-    // Acquire, both: pairs with the last lines of complete(). Who sees the count that was made there sees the phase; who
-    // doesn't is woken, or doesn't fall asleep.
+    // Both acquires pair with the end of complete(). If this thread sees the new count, it also sees the
+    // phase `over`. If it sees the old count, it is woken up or does not fall asleep.
     departures& here = departures::of(this);
     for (;;) {
         const unsigned seen = here.count.load(std::memory_order_acquire);
@@ -78,15 +81,15 @@ void handover::wait() noexcept {
     }
 }
 
-// ---- who completes -------------------------------------------------------------------------------------------------
+// ---- completing side --------------------------------------------------------------------------------------
 
 void handover::complete() noexcept {
     unsigned seen = state_.load(std::memory_order_relaxed);
     unsigned next;
-    // Release: pairs with the acquires of who waits, who then finds the values. Acquire: pairs with the release in
-    // expect(); the scheduler is the latest waiter's.
+    // The release pairs with the waiting thread's acquires, so that the waiting thread sees the values. The
+    // acquire pairs with the release in expect(), so that scheduler_ belongs to the latest waiter.
     do {
-        COIL_ASSERT(phase_of(seen) <= waiting);  // it is completed once
+        COIL_ASSERT(phase_of(seen) <= waiting);  // complete() is called only once
         next = phase_of(seen) == waiting ? seen - waiting + posting : seen - idle + over - reference;
     } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
 
@@ -95,9 +98,9 @@ void handover::complete() noexcept {
         const bool is_seen = !is_orphaned();
         if (is_seen)
             scheduler_->post(*this);
-        // From here on this may be gone, if it was posted.
+        // A posted handover may be freed as soon as its phase is `over`.
         state_.fetch_add(over - posting, std::memory_order_release);
-        here.count.fetch_add(1);  // before notify_all looks whether anyone sleeps
+        here.count.fetch_add(1);  // before notify_all() checks for sleepers
         here.count.notify_all();
         if (!is_seen)
             release();
@@ -106,10 +109,11 @@ void handover::complete() noexcept {
     }
 }
 
-// ---- the loop ------------------------------------------------------------------------------------------------------
+// ---- the loop ---------------------------------------------------------------------------------------------
 
 std::coroutine_handle<> handover::run() noexcept {
-    // One that came later, found it complete, and has a turn of its own, needs none from here.
+    // A waiter that found the handover already complete is linked into the ready list. Do not resume it a
+    // second time.
     awaited* const next = waiter_ && waiter_->is_suspended() && !waiter_->is_linked() ? waiter_ : nullptr;
     release();
     return next ? next->run() : nullptr;

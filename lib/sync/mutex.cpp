@@ -7,8 +7,8 @@
 namespace coil::COIL_ABI {
 
 mutex::~mutex() {
-    if (!locked_ ||
-        affinity_.has_ended())  // a task that holds it then is an orphan, as those that wait for it
+    // After exit() in a task, the tasks that hold the mutex or wait for it are orphans, and never resume.
+    if (!locked_ || affinity_.has_ended())
         return;
     affinity_.require_thread("mutex: destroyed");
     queued_operation::abandon_all(
@@ -30,11 +30,11 @@ void mutex::release() noexcept {
 void mutex::hand_on() noexcept {
     COIL_ASSERT(locked_);
     holder_ = nullptr;
-    queued_operation::forget_orphans(waiting_, affinity_);
+    queued_operation::drop_orphans(waiting_, affinity_);
     if (waiting_.empty())
         locked_ = false;
     else
-        waiting_.pop_front().grant();  // it stays locked: handed over
+        waiting_.pop_front().grant();  // the mutex stays locked; this waiter owns it now
 }
 
 void mutex::lock_operation::await_suspend(std::coroutine_handle<> waiter) {

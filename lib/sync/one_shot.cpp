@@ -7,13 +7,13 @@ namespace coil::COIL_ABI::detail {
 void one_shot_state::close() noexcept {
     auto* const waits = static_cast<one_shot_waiter*>(waiter());
     if (waits && !withdraw()) {
-        waits->owns_ = true;  // it is complete: the wait has its value
+        waits->owns_ = true;  // already complete, so the wait takes over the reference
         return;
     }
     if (waits && !is_orphaned())
         waits->give_up(error::operation_aborted);
     if (!promised)
-        release();  // the completer's
+        release();  // the completer's reference, because no completer was handed out
     release();
 }
 

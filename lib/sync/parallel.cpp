@@ -27,7 +27,7 @@ public:
     final_awaiter final_suspend() const noexcept { return {branch_}; }
 
     void return_void() const noexcept {}
-    void unhandled_exception() const noexcept {}  // the body is empty
+    void unhandled_exception() const noexcept {}  // never called, because the body is empty
 
 private:
     branch_base* branch_;
@@ -35,7 +35,7 @@ private:
 
 namespace {
 
-constexpr std::size_t named_max = 4;  // branches that an error text names
+constexpr std::size_t named_max = 4;  // maximum number of branches in an error text
 
 branch_waker wake(branch_base&) { co_return; }
 
@@ -64,7 +64,7 @@ void branch_base::end() noexcept {
 
 void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
     suspend(waiter);
-    // One more while they are started, so that nobody is resumed in the midst of this.
+    // Hold one extra count while starting, so that the waiter cannot resume in the middle of the loop.
     running_ += count() + 1;
     for (std::size_t i = 0; i < count(); ++i)
         at(i).start();
@@ -74,13 +74,15 @@ void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
 
 void parallel_operation::branch_ended(std::size_t index) noexcept {
     ended(index);
-    if (const auto waiter = one_less())
+    if (const auto waiter = remove_running())
         env().scheduler().transfer(waiter);
 }
 
-std::coroutine_handle<> parallel_operation::one_less() noexcept { return --running_ == 0 ? wake() : nullptr; }
+std::coroutine_handle<> parallel_operation::remove_running() noexcept {
+    return --running_ == 0 ? wake() : nullptr;
+}
 
-// The branches are visited once: n branches that fail because of the stop cost n steps, not n * n.
+// Visits the branches only once, so n branches that fail because of the stop cost n steps instead of n * n.
 void parallel_operation::stop_all() noexcept {
     if (std::exchange(stops_all_, true) || !is_suspended())
         return;

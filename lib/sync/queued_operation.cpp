@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI {
 
-void queued_operation::abandon_all(line& waiting, const char* mistake) noexcept {
+void queued_operation::abandon_all(queue& waiting, const char* mistake) noexcept {
     if (waiting.empty())
         return;
     const auto& where = waiting.front().env().where();

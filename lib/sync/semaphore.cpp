@@ -19,7 +19,7 @@ bool semaphore::try_acquire() noexcept {
 
 void semaphore::release(std::size_t count) noexcept {
     affinity_.require_thread("semaphore: release()");
-    queued_operation::forget_orphans(waiting_, affinity_);
+    queued_operation::drop_orphans(waiting_, affinity_);
     for (; count > 0 && !waiting_.empty(); --count)
         waiting_.pop_front().grant();
     available_ += count;

@@ -9,8 +9,9 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// While it lives, threads are started with all signals blocked but those that say what the thread itself did wrong, and the
-/// profiler's: a program's signals are for its own threads.
+/// Blocks signals on the calling thread while this object exists (RAII), so that threads started during that
+/// time inherit the mask. A program's signals should be delivered to its own threads, not to coil's. The
+/// signals for faults in the thread itself, and the profiler's SIGPROF, are not blocked.
 class signals_blocked {
 public:
     signals_blocked() noexcept {

@@ -12,7 +12,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-bool is_of_the_world(const std::exception_ptr& exception) noexcept {
+bool is_system_error(const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const std::system_error&) {
@@ -24,7 +24,7 @@ bool is_of_the_world(const std::exception_ptr& exception) noexcept {
 
 }  // namespace
 
-// ---- children ------------------------------------------------------------------------------------------------------
+// ---- children ---------------------------------------------------------------------------------------------
 
 detail::child_frame detail::run_child(task_group&, task<> child) { co_await std::move(child); }
 
@@ -33,10 +33,10 @@ group_child::group_child(task_group& group, std::coroutine_handle<> frame) noexc
     group.add(*this);
 }
 
-// Its turn: the first, or the one after its end.
+// Called twice, first to start the child and later, after the child has ended, to destroy it.
 std::coroutine_handle<> group_child::run() noexcept { return finished_ ? group_->end(*this) : frame_; }
 
-// A frame isn't destroyed by its own last step, but on its next turn.
+// A frame must not be destroyed inside its own final suspend, so run() destroys it in the next iteration.
 void group_child::finish(const std::exception_ptr& exception) noexcept {
     finished_ = true;
     if (exception && !environment_.ended_stopped(exception))
@@ -44,7 +44,7 @@ void group_child::finish(const std::exception_ptr& exception) noexcept {
     environment_.scheduler().schedule(*this);
 }
 
-// ---- the group -----------------------------------------------------------------------------------------------------
+// ---- the group --------------------------------------------------------------------------------------------
 
 task_group::task_group(group_operation& owner, const group_options& chosen) noexcept
     : owner_(&owner), running_max_(chosen.running_max), reports_errors_(chosen.report_errors) {}
@@ -53,7 +53,7 @@ task_group::~task_group() { destroy_children(); }
 
 scheduler& task_group::loop() const noexcept { return owner_->env().scheduler(); }
 
-// Whether `task` is the line of execution of a child, or a scope of it: a timeout in the child.
+// Whether `task` is the environment of a child, or of a scope inside a child, such as a timeout.
 bool task_group::has_child(const environment& task) const noexcept {
     for (const group_child* each = newest_; each; each = each->older_)
         if (each->environment_.line() == task.line())
@@ -78,7 +78,7 @@ void task_group::add(group_child& child) noexcept {
         newest_->newer_ = &child;
     newest_ = &child;
     ++size_;
-    owner_->one_more();
+    owner_->add_running();
     if (cancelled_)
         child.environment_.request_stop();
     if (running_ < running_max_)
@@ -92,9 +92,10 @@ void task_group::begin(group_child& child) noexcept {
     loop().schedule(child);
 }
 
-// The first failure stops all. A bug goes before a failure of the world, which may be its consequence.
+// The first failure stops the whole group. A bug takes precedence over a std::system_error, because the
+// std::system_error may be a consequence of the bug.
 void task_group::failed(const std::exception_ptr& exception) noexcept {
-    if (!failure_ || (is_of_the_world(failure_) && !is_of_the_world(exception)))
+    if (!failure_ || (is_system_error(failure_) && !is_system_error(exception)))
         failure_ = exception;
     cancel();
 }
@@ -109,12 +110,12 @@ void task_group::failed(const group_child& child, const std::exception_ptr& exce
 }
 
 std::coroutine_handle<> task_group::end(group_child& child) noexcept {
-    child.frame_.destroy();  // its destructor removes it
+    child.frame_.destroy();  // the child's destructor calls remove()
     --running_;
     if (!queue_.empty())
         begin(static_cast<group_child&>(queue_.pop_front()));
     wake_waits();
-    return owner_->one_less();
+    return owner_->remove_running();
 }
 
 void task_group::remove(group_child& child) noexcept {
@@ -128,7 +129,7 @@ void task_group::cancel() noexcept {
     loop().require_thread("task_group: cancel()");
     if (std::exchange(cancelled_, true))
         return;
-    owner_->stop_all();  // the body, once it exists
+    owner_->stop_all();  // stops the body; before the body has started, this records the stop
     for (group_child* each = newest_; each; each = each->older_)
         each->environment_.request_stop();
 }
@@ -139,7 +140,8 @@ void task_group::destroy_children() noexcept {
         newest_->frame_.destroy();
 }
 
-// Each list is visited only when all of its waits complete: waits cost one visit each, however many children end.
+// A list is visited only when all its waits complete, so each wait is visited once, however many children
+// end.
 void task_group::wake_waits() noexcept {
     while (size_ == 0 && !joins_.empty())
         static_cast<group_wait&>(joins_.front()).make_ready();
@@ -147,7 +149,7 @@ void task_group::wake_waits() noexcept {
         static_cast<group_wait&>(vacancies_.front()).make_ready();
 }
 
-// ---- waits ---------------------------------------------------------------------------------------------------------
+// ---- waits ------------------------------------------------------------------------------------------------
 
 void group_wait::await_suspend(std::coroutine_handle<> waiter) {
     scheduler& loop = group_->loop();
@@ -177,7 +179,7 @@ void group_wait::stop() noexcept {
     make_ready();
 }
 
-// ---- the operation -------------------------------------------------------------------------------------------------
+// ---- the operation ----------------------------------------------------------------------------------------
 
 void group_operation::await_suspend(std::coroutine_handle<> waiter) {
     if (env().stop_requested())
@@ -194,7 +196,7 @@ group_options group_operation::checked(const group_options& chosen) {
     return chosen;
 }
 
-// The body has.
+// The only branch is the body.
 void group_operation::ended(std::size_t) noexcept {
     if (at(0).has_failed() && !at(0).was_stopped())
         group_.failed(at(0).exception());
@@ -203,7 +205,7 @@ void group_operation::ended(std::size_t) noexcept {
 void group_operation::rethrow_failure(bool needs_value) const {
     if (group_.failure_)
         std::rethrow_exception(group_.failure_);
-    // The group's own cancel is no failure of the group.
+    // A stop by the group's own cancel() is not a failure, unless the body had to return a value.
     if (at(0).was_stopped() && (needs_value || env().stop_requested()))
         at(0).rethrow();
 }

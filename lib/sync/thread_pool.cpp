@@ -41,7 +41,7 @@ private:
 
 }  // namespace
 
-/// What the threads share, with each other and with the operations in the queue.
+/// The state that the pool's threads and the queued operations share.
 class thread_pool_core {
 public:
     explicit thread_pool_core(const thread_pool::options& chosen)
@@ -53,7 +53,7 @@ public:
         threads_.reserve(threads_max_);
     }
 
-    // An error: it is not in the queue.
+    // If this returns an error, `item` has not been queued.
     std::error_code enqueue(offload_operation_base& item) noexcept {
         {
             const std::lock_guard held(lock());
@@ -76,11 +76,11 @@ public:
         return {};
     }
 
-    // False if it was not in the queue any more: a thread has it, and completes it.
+    // Returns false if `item` is no longer in the queue because a thread is running it and will complete it.
     bool withdraw(offload_operation_base& item) noexcept {
         const std::lock_guard held(lock());
         if (!item.queued_)
-            return item.process_ != process_;  // no thread of this process has it
+            return item.process_ != process_;  // after fork(2), no thread of this process runs it
         take(item);
         return true;
     }
@@ -111,15 +111,16 @@ public:
     }
 
 private:
-    // Each use begins here. A child of fork(2) has none of the threads, and one of them may have held the
-    // lock: there the pool starts afresh. What the parent had queued is the parent's to run.
+    // All functions except work() use this to lock. A child of fork(2) has none of the pool's threads, and
+    // one of them may have held the lock during the fork, so the pool starts afresh in the child. Functions
+    // that were queued before the fork run only in the parent.
     std::mutex& lock() noexcept {
         if (process_ != this_process::number()) [[unlikely]]
             start_afresh();
         return lock_;
     }
 
-    // What is replaced here is not destroyed: it has waiters and threads that are not in this process.
+    // The replaced objects are not destroyed, because their waiters and threads do not exist in this process.
     void start_afresh() noexcept {
         new (&lock_) std::mutex;
         new (&arrived_) std::condition_variable;
@@ -143,7 +144,7 @@ private:
         }
     }
 
-    // A thread's life.
+    // The thread function.
     void work() noexcept {
         pthread_setname_np(pthread_self(), "coil pool");
         for (std::unique_lock held(lock_);; ++idle_) {
@@ -156,7 +157,7 @@ private:
             held.unlock();
             handover* const result = item.handover_;
             item.call_(item);
-            result->complete();  // from here on the operation may be gone
+            result->complete();  // the operation may be destroyed from here on
             held.lock();
         }
     }
@@ -171,7 +172,7 @@ private:
     std::condition_variable arrived_;
     intrusive_list<offload_operation_base> queue_;
     std::size_t queued_ = 0;
-    std::size_t idle_ = 0;  // threads that wait, or are about to
+    std::size_t idle_ = 0;  // threads that wait or are about to wait
     std::vector<std::thread> threads_;
     bool closing_ = false;
     unsigned process_ = this_process::number();
@@ -179,14 +180,14 @@ private:
     const std::size_t queue_max_;
 };
 
-// ---- an operation --------------------------------------------------------------------------------------------------
+// ---- an operation -----------------------------------------------------------------------------------------
 
 offload_operation_base::offload_operation_base(thread_pool& pool, entry* call, environment& task)
     : awaited(task), pool_(pool.core_), handover_(offload_handover::make()), call_(call) {}
 
 offload_operation_base::~offload_operation_base() {
     if (!given_)
-        handover_->release();  // who would have completed it
+        handover_->release();  // the completer's reference
     handover_->release();
 }
 
@@ -207,7 +208,7 @@ void offload_operation_base::stop() noexcept {
     if (take_back())
         give_up(make_error_code(error::operation_aborted));
     else if (given_)
-        ask_to_stop();
+        request_token_stop();
 }
 
 bool offload_operation_base::take_back() noexcept {
@@ -224,7 +225,7 @@ void offload_operation_base::give_up(std::error_code why) noexcept {
 
 void offload_operation_base::retire() noexcept {
     if (given_ && handover_->waiter() && !take_back()) {
-        ask_to_stop();
+        request_token_stop();
         handover_->wait();
     }
     handover_->leave();
@@ -237,7 +238,7 @@ std::error_code offload_operation_base::finish() noexcept {
 
 }  // namespace detail
 
-// ---- the pool ------------------------------------------------------------------------------------------------------
+// ---- the pool ---------------------------------------------------------------------------------------------
 
 thread_pool::thread_pool() : thread_pool(options()) {}
 

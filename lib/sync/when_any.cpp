@@ -4,9 +4,9 @@
 
 namespace coil::COIL_ABI {
 
-// One that ended because all were stopped has not won, as long as another may.
+// A branch that ended because it was stopped cannot win.
 void when_any_operation::ended(std::size_t index) noexcept {
-    if (winner_ != nobody || at(index).was_stopped())
+    if (winner_ != no_branch || at(index).was_stopped())
         return;
     winner_ = index;
     stop_all();
@@ -14,7 +14,7 @@ void when_any_operation::ended(std::size_t index) noexcept {
 
 std::error_code when_any_operation::failure() const {
     rethrow_bug();
-    if (winner_ != nobody)
+    if (winner_ != no_branch)
         return {};
     return count() == 0 ? error::not_found : error::operation_aborted;
 }
@@ -27,11 +27,11 @@ void when_any_operation::rethrow_failure() const {
 void first_success_operation::ended(std::size_t index) noexcept {
     const branch_base& branch = at(index);
     if (branch.has_failed()) {
-        if (failed_ == nobody || !branch.was_stopped())
+        if (failed_ == no_branch || !branch.was_stopped())
             failed_ = index;
         if (branch.has_bug())
             stop_all();
-    } else if (winner_ == nobody) {
+    } else if (winner_ == no_branch) {
         winner_ = index;
         stop_all();
     }
@@ -39,16 +39,16 @@ void first_success_operation::ended(std::size_t index) noexcept {
 
 std::error_code first_success_operation::failure() const {
     rethrow_bug();
-    if (winner_ != nobody)
+    if (winner_ != no_branch)
         return {};
-    return failed_ == nobody ? make_error_code(error::not_found) : at(failed_).error();
+    return failed_ == no_branch ? make_error_code(error::not_found) : at(failed_).error();
 }
 
 void first_success_operation::rethrow_failure() const {
     const auto error = failure();
     if (!error)
         return;
-    if (failed_ != nobody)
+    if (failed_ != no_branch)
         at(failed_).rethrow();
     throw_failure(error, "first_success");
 }

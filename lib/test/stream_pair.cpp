@@ -13,7 +13,7 @@
 
 namespace coil::COIL_ABI::test {
 
-/// One direction: the bytes under way, and who waits at either end.
+/// One direction of a pair: the bytes in flight, and the operation that is waiting at each end.
 struct memory_pipe {
     explicit memory_pipe(const stream_pair::options& chosen) : options(chosen) {}
 
@@ -22,31 +22,33 @@ struct memory_pipe {
     std::deque<std::byte> bytes;
     memory_operation* receiver = nullptr;
     memory_operation* sender = nullptr;
-    unsigned receiver_cancels = 0;  // counted, so that they also reach what has ended and not had its turn
+    // Cancels are counted, so that they also reach operations that have ended but have not been resumed yet.
+    unsigned receiver_cancels = 0;
     unsigned sender_cancels = 0;
-    bool is_ended = false;  // the sender will send no more
-    bool is_deaf = false;   // the receiver will take no more
+    bool is_ended = false;            // the sender will send no more
+    bool receiver_is_closed = false;  // the receiver will receive no more
     bool is_reset = false;
 
-    // An orphan is never resumed: its context has ended and left its frame as it is.
-    void forget_orphans() noexcept {
+    // Drops operations whose context has ended. A context that ends leaves the frames of its tasks as they
+    // are, so these operations are never resumed.
+    void drop_orphans() noexcept {
         if (owner.has_ended())
             receiver = sender = nullptr;
     }
     [[nodiscard]] bool is_in_use() noexcept {
-        forget_orphans();
+        drop_orphans();
         return receiver || sender;
     }
-    // First in what may resume who waits here.
+    // Call this first in every function that may resume a waiting operation.
     void begin(const char* call) noexcept {
         owner.require_thread(call);
-        forget_orphans();
+        drop_orphans();
     }
 };
 
 namespace {
 
-// How many bytes may move at once, of so many that are there or have room.
+// Returns how many of the available bytes, or of the free bytes, one operation may move.
 std::size_t share_of(const memory_pipe& pipe, std::size_t available) noexcept {
     return std::min(available, pipe.options.transfer_max);
 }
@@ -101,21 +103,22 @@ void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
     env().scheduler().schedule(*this);
 }
 
-// Moves what can be moved now, or goes on waiting. What has moved may let the other end go on.
+// Moves the bytes that can be moved now; if there are none, keeps waiting. Moving bytes may unblock the
+// other end.
 void memory_operation::try_to_move() noexcept {
     memory_pipe& pipe = *pipe_;
     if (pipe.is_reset)
         return end(std::make_error_code(std::errc::connection_reset));
-    if (!receives_ && pipe.is_deaf)
+    if (!receives_ && pipe.receiver_is_closed)
         return end(std::make_error_code(std::errc::broken_pipe));
     if (!receives_ && pipe.is_ended)
-        return end(std::make_error_code(std::errc::broken_pipe));  // we have shut this direction down
+        return end(std::make_error_code(std::errc::broken_pipe));  // this end has shut down sending
     try {
         moved_ = move(pipe);
     } catch (const std::bad_alloc&) {
         return end(std::make_error_code(std::errc::not_enough_memory));
     }
-    if (moved_ == 0 && !(receives_ && (pipe.is_ended || pipe.is_deaf)))
+    if (moved_ == 0 && !(receives_ && (pipe.is_ended || pipe.receiver_is_closed)))
         return;
     end({});
     if (memory_operation* other = receives_ ? pipe.sender : pipe.receiver; other && moved_ > 0)
@@ -171,7 +174,7 @@ std::size_t memory_send::move(memory_pipe& pipe) {
         }
     } catch (const std::bad_alloc&) {
         if (moved == 0)
-            throw;  // else it is a short send
+            throw;  // otherwise this is a short send
     }
     return moved;
 }
@@ -221,7 +224,7 @@ completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
             outgoing_->receiver->try_to_move();
     }
     if (what != socket_base::shutdown_send) {
-        incoming_->is_deaf = true;
+        incoming_->receiver_is_closed = true;
         if (incoming_->receiver)
             incoming_->receiver->stop();
         if (incoming_->sender)
@@ -245,7 +248,7 @@ void memory_stream::reset() noexcept {
 }
 
 stream_pair::stream_pair(const options& chosen) {
-    // Both are made before either is used: a stream has two or none.
+    // Allocates both pipes before assigning either, so that a stream has either two pipes or none.
     auto one = std::make_shared<memory_pipe>(chosen);
     auto other = std::make_shared<memory_pipe>(chosen);
     first.incoming_ = second.outgoing_ = std::move(one);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What a stop, a deadline or a cancel leaves of a buffered_reader's reads: everything that has arrived.
+// A stop, a deadline or a cancel ends a read of a buffered_reader without losing received bytes.
 
 #include <coil/algo/buffered_reader.hpp>
 
@@ -34,7 +34,7 @@ protected:
     using socket_reader = buffered_reader<tcp::socket>;
 
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     scripted_context& context() { return context_; }
@@ -42,7 +42,7 @@ protected:
     ring::scripted_kernel& script() { return context_.script(); }
     socket_reader& reader() { return *reader_; }
 
-    /// A read_line that is to be aborted.
+    /// Expects that read_line() is aborted.
     task<> aborted_read() {
         auto [ec, line] = co_await as_tuple(reader().read_line());
         EXPECT_EQ(ec, error::operation_aborted) << ec.message();
@@ -54,8 +54,8 @@ private:
     std::unique_ptr<socket_reader> reader_;
 };
 
-TEST_F(BufferedReaderCancel, AStopWhileItWaitsKeepsWhatHasCome) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, StopKeepsReceivedBytes) {
+    run([&]() -> task<> {
         auto reading = co_spawn(io(), aborted_read());
         script().then([&] { script().answer(IORING_OP_RECV, "hal"); });
         context().then([&] {
@@ -70,8 +70,8 @@ TEST_F(BufferedReaderCancel, AStopWhileItWaitsKeepsWhatHasCome) {
     });
 }
 
-TEST_F(BufferedReaderCancel, BytesThatComeWithTheStopAreKeptToo) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, KeepsBytesReceivedWithStop) {
+    run([&]() -> task<> {
         auto reading = co_spawn(io(), aborted_read());
         context().then([&] {
             script().when_cancelled("hal");
@@ -79,12 +79,12 @@ TEST_F(BufferedReaderCancel, BytesThatComeWithTheStopAreKeptToo) {
         });
         co_await reading.join();
         EXPECT_EQ(reader().leftover(), "hal");
-        EXPECT_EQ(script().submitted(IORING_OP_RECV), 1u);  // the rest was not asked for
+        EXPECT_EQ(script().submitted(IORING_OP_RECV), 1u);  // no recv for the rest
     });
 }
 
-TEST_F(BufferedReaderCancel, ALineThatIsCompleteWhenTheStopComesIsTheResult) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, CompleteLineBeatsStop) {
+    run([&]() -> task<> {
         auto reading = co_spawn(io(), [&]() -> task<> { EXPECT_EQ(co_await reader().read_line(), "whole"); });
         context().then([&] {
             script().when_cancelled("whole\n");
@@ -94,9 +94,9 @@ TEST_F(BufferedReaderCancel, ALineThatIsCompleteWhenTheStopComesIsTheResult) {
     });
 }
 
-// The answer stands in the ring, or among what is ready, when the stop comes.
-TEST_F(BufferedReaderCancel, AStopInTheBatchOfTheCompletionComesTooLate) {
-    tell([&]() -> task<> {
+// The completion is in the ring, or in the ready list, when the stop comes.
+TEST_F(BufferedReaderCancel, IgnoresStopInCompletionBatch) {
+    run([&]() -> task<> {
         auto reading = co_spawn(io(), [&]() -> task<> { EXPECT_EQ(co_await reader().read_line(), "whole"); });
         script().then([&] {
             io().post([&] { reading.request_stop(); });
@@ -107,8 +107,8 @@ TEST_F(BufferedReaderCancel, AStopInTheBatchOfTheCompletionComesTooLate) {
     });
 }
 
-TEST_F(BufferedReaderCancel, AStopBetweenTwoOfItsStepsIsNotLost) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, StopBetweenStepsIsNotLost) {
+    run([&]() -> task<> {
         auto reading = co_spawn(io(), aborted_read());
         script().then([&] {
             io().post([&] { reading.request_stop(); });
@@ -119,8 +119,8 @@ TEST_F(BufferedReaderCancel, AStopBetweenTwoOfItsStepsIsNotLost) {
     });
 }
 
-TEST_F(BufferedReaderCancel, AStopAfterTheCompletionIsForTheNextRead) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, LateStopEndsNextRead) {
+    run([&]() -> task<> {
         auto reading = co_spawn(io(), [&]() -> task<> {
             EXPECT_EQ(co_await reader().read_line(), "one");
             (co_await own_environment).request_stop();
@@ -133,15 +133,15 @@ TEST_F(BufferedReaderCancel, AStopAfterTheCompletionIsForTheNextRead) {
     });
 }
 
-TEST_F(BufferedReaderCancel, AStoppedScopeIsRefusedWhatIsBuffered) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, StoppedScopeGetsNoData) {
+    run([&]() -> task<> {
         context().answer_next("one\ntwo\nthree");
         EXPECT_EQ(co_await reader().read_line(), "one");
         auto reading = co_spawn(io(), [&]() -> task<> {
             (co_await own_environment).request_stop();
-            const auto turns = io().metrics().resumptions;
+            const auto resumptions = io().metrics().resumptions;
             co_await aborted_read();
-            EXPECT_GT(io().metrics().resumptions, turns);  // not within await_ready
+            EXPECT_GT(io().metrics().resumptions, resumptions);  // refused through the ready list
             std::array<char, 2> buffer;
             auto [ec, n] = co_await as_tuple(reader().recv(buffer));
             EXPECT_EQ(ec, error::operation_aborted);
@@ -158,9 +158,9 @@ TEST_F(BufferedReaderCancel, AStoppedScopeIsRefusedWhatIsBuffered) {
     });
 }
 
-TEST_F(BufferedReaderCancel, ACancelOfTheStreamEndsTheReadAndKeepsWhatHasCome) {
+TEST_F(BufferedReaderCancel, StreamCancelKeepsBytes) {
     for (const bool closes: {false, true}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             reader() = socket_reader(context().connected_socket());
             auto reading = co_spawn(io(), aborted_read());
             script().then([&] {
@@ -170,8 +170,8 @@ TEST_F(BufferedReaderCancel, ACancelOfTheStreamEndsTheReadAndKeepsWhatHasCome) {
                     else
                         reader().stream().cancel();
                 });
-                script().answer(IORING_OP_RECV,
-                                "hal");  // and the cancel comes between this and the next step
+                // The cancel comes between this step and the next.
+                script().answer(IORING_OP_RECV, "hal");
             });
             co_await reading.join();
             EXPECT_EQ(reader().leftover(), "hal");
@@ -179,8 +179,8 @@ TEST_F(BufferedReaderCancel, ACancelOfTheStreamEndsTheReadAndKeepsWhatHasCome) {
     }
 }
 
-TEST_F(BufferedReaderCancel, ADeadlineKeepsWhatHasCome) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, DeadlineKeepsBytes) {
+    run([&]() -> task<> {
         script().after(1s, [&] { script().answer(IORING_OP_RECV, "ha"); });
         script().after(3s, [&] { script().when_cancelled("l"); });
         auto [ec, line] = co_await as_tuple(timeout(reader().read_line(), 5s));
@@ -191,15 +191,15 @@ TEST_F(BufferedReaderCancel, ADeadlineKeepsWhatHasCome) {
     });
 }
 
-// Reads of all kinds, each of which is stopped when one more byte has come.
-TEST_F(BufferedReaderCancel, AReadMayBeStoppedAtEveryByte) {
-    tell([&]() -> task<> {
+// Stops reads of every kind after each received byte.
+TEST_F(BufferedReaderCancel, StopsAtEveryByte) {
+    run([&]() -> task<> {
         const std::string_view bytes = "a line\r\nhead--12345\nxyz";
         stream_pair pair;
         buffered_reader reader(std::move(pair.first), {.initial = 1, .limit = 10});
         std::size_t sent = 0;
         std::size_t aborts = 0;
-        // Stops `once()` after each byte, until it has succeeded.
+        // Repeats `once()`, and stops it after each byte, until it succeeds.
         const auto insist = [&](auto once) -> task<std::string> {
             for (;;) {
                 std::optional<std::string> result;
@@ -234,10 +234,10 @@ TEST_F(BufferedReaderCancel, AReadMayBeStoppedAtEveryByte) {
     });
 }
 
-// The bytes are there, but it is others' turn first.
-TEST_F(BufferedReaderCancel, AReadThatLetsOthersGoFirstIsNotStopped) {
-    tell([&]() -> task<> {
-        constexpr unsigned until_spent = 1 + scheduler::inline_max;  // the first waits for the bytes
+// The inline budget is spent: the read goes through the ready list although its bytes are buffered.
+TEST_F(BufferedReaderCancel, YieldingReadIgnoresStop) {
+    run([&]() -> task<> {
+        constexpr unsigned until_spent = 1 + scheduler::inline_max;  // the first read waits for the bytes
         std::string bytes;
         for (unsigned i = 0; i < until_spent; ++i)
             bytes += std::to_string(i % 10) + "\n";
@@ -254,8 +254,8 @@ TEST_F(BufferedReaderCancel, AReadThatLetsOthersGoFirstIsNotStopped) {
     });
 }
 
-TEST_F(BufferedReaderCancel, LosingARaceItLosesNoBytes) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, LostRaceKeepsBytes) {
+    run([&]() -> task<> {
         script().after(1s, [&] { script().answer(IORING_OP_RECV, "hal"); });
         script().after(2s, [&] { script().when_cancelled("f\n"); });
         auto late = co_await when_any(reader().read_line(), sleep_for(3s));
@@ -269,18 +269,18 @@ TEST_F(BufferedReaderCancel, LosingARaceItLosesNoBytes) {
     });
 }
 
-TEST_F(BufferedReaderCancel, DestroyedWhileItWaitsItLetsTheKernelGo) {
+TEST_F(BufferedReaderCancel, ContextDestructionCancelsRead) {
     auto reading = context().spawn([&]() -> task<> {
         co_await reader().read_line();
-        ADD_FAILURE() << "it went on";
+        ADD_FAILURE() << "the read continued";
     });
     context().poll();
     EXPECT_EQ(script().in_flight(IORING_OP_RECV).size(), 1u);
     context().destroy();
 }
 
-TEST_F(BufferedReaderCancel, DestroyedBeforeItsResultIsTakenItLeavesTheBytes) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReaderCancel, UnusedResultStaysBuffered) {
+    run([&]() -> task<> {
         context().answer_next("one\ntwo\n");
         EXPECT_EQ(co_await reader().read_line(), "one");
         environment& task = co_await own_environment;

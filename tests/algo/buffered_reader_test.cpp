@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What a buffered_reader yields, what it asks of its stream, and what it keeps.
+// buffered_reader: the results of its reads, its recv calls on the stream, its errors, and its ownership.
 
 #include <coil/algo/buffered_reader.hpp>
 
@@ -36,14 +36,14 @@ static_assert(!std::is_aggregate_v<buffered_reader<tcp::socket>>);
 class BufferedReader : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     scripted_context& context() { return context_; }
     io_context& io() { return context_; }
     ring::scripted_kernel& script() { return context_.script(); }
 
-    /// A reader of these bytes and then the end, which come at once or in pieces of some size.
+    /// A reader of `bytes` and then EOF. The bytes arrive in pieces of at most `piece` bytes.
     static task<buffered_reader<memory_stream>> reader_of(std::string_view bytes,
                                                           const buffered_reader_options& chosen = {},
                                                           std::size_t piece = static_cast<std::size_t>(-1)) {
@@ -66,10 +66,10 @@ private:
     scripted_context context_;
 };
 
-// ---- what it yields ------------------------------------------------------------------------------------------------
+// ---- results ----------------------------------------------------------------------------------------------
 
-TEST_F(BufferedReader, YieldsLinesWithoutTheirEndsHoweverTheyCome) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, YieldsLinesWithoutTerminators) {
+    run([&]() -> task<> {
         for (const std::size_t piece: {1u, 2u, 3u, 5u, 100u}) {
             const auto lines = co_await lines_of("one\r\ntwo\n\n\r\na\rb\r\r\nthe sixth is longer\n", piece);
             EXPECT_EQ(lines,
@@ -78,8 +78,8 @@ TEST_F(BufferedReader, YieldsLinesWithoutTheirEndsHoweverTheyCome) {
     });
 }
 
-TEST_F(BufferedReader, TheEndInTheMiddleOfALineIsAnErrorAndLosesNothing) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, EofInsideLineIsErrorAndKeepsBytes) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("whole\nhal");
         EXPECT_EQ(co_await reader.read_line(), "whole");
         for (int i = 0; i < 2; ++i) {
@@ -93,8 +93,8 @@ TEST_F(BufferedReader, TheEndInTheMiddleOfALineIsAnErrorAndLosesNothing) {
     });
 }
 
-TEST_F(BufferedReader, FindsADelimiterAcrossAnyBoundaryOfChunks) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, FindsDelimiterAcrossChunks) {
+    run([&]() -> task<> {
         const std::string_view bytes = "name: x\r\nsize: 1\r\r\n\r\nbody--bod-y----";
         for (std::size_t split = 0; split <= bytes.size(); ++split) {
             stream_pair pair;
@@ -115,8 +115,8 @@ TEST_F(BufferedReader, FindsADelimiterAcrossAnyBoundaryOfChunks) {
     });
 }
 
-TEST_F(BufferedReader, ADelimiterMayBeLongAndRepeatItself) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, FindsSelfRepeatingDelimiter) {
+    run([&]() -> task<> {
         const std::string delimiter = "aabaabaabaabaabaac";
         auto reader = co_await reader_of("aabaab" + delimiter + "x" + delimiter, {}, 1);
         EXPECT_EQ(co_await reader.read_until(delimiter), "aabaab");
@@ -125,8 +125,8 @@ TEST_F(BufferedReader, ADelimiterMayBeLongAndRepeatItself) {
     });
 }
 
-TEST_F(BufferedReader, ADelimiterOfNothingIsRefused) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, RejectsEmptyDelimiter) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("abc");
         auto [ec, part] = co_await as_tuple(reader.read_until(""));
         EXPECT_EQ(ec, error::invalid_argument);
@@ -134,8 +134,8 @@ TEST_F(BufferedReader, ADelimiterOfNothingIsRefused) {
     });
 }
 
-TEST_F(BufferedReader, YieldsExactlySoManyBytes) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, ReadExactlyYieldsRequestedSize) {
+    run([&]() -> task<> {
         for (const std::size_t piece: {1u, 3u, 100u}) {
             auto reader = co_await reader_of("abcdefghijklmnopqrstuvwxyz", {.initial = 4}, piece);
             EXPECT_EQ(co_await reader.read_exactly(0), "");
@@ -151,8 +151,8 @@ TEST_F(BufferedReader, YieldsExactlySoManyBytes) {
     });
 }
 
-TEST_F(BufferedReader, PeekShowsAllThatIsThereAndConsumesNothing) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, PeekShowsBufferAndConsumesNothing) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("abcdef", {}, 2);
         EXPECT_EQ(co_await reader.peek(1), "ab");
         EXPECT_EQ(co_await reader.peek(3), "abcd");
@@ -168,9 +168,9 @@ TEST_F(BufferedReader, PeekShowsAllThatIsThereAndConsumesNothing) {
     });
 }
 
-// The documentation's way to read messages of a known size until a clean end.
-TEST_F(BufferedReader, PeeksTellACleanEndBetweenTwoMessages) {
-    tell([&]() -> task<> {
+// The documented way to read size-prefixed messages until EOF.
+TEST_F(BufferedReader, PeekDetectsEofBetweenMessages) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("\3abc\2de", {}, 1);
         std::string bodies;
         while (auto size = co_await reader.peek(1)) {
@@ -182,8 +182,8 @@ TEST_F(BufferedReader, PeeksTellACleanEndBetweenTwoMessages) {
     });
 }
 
-TEST_F(BufferedReader, WhatOneWayOfReadingReceivedTooMuchOfTheNextOneGets) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, MixedReadsShareReadAhead) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("POST /\r\n\r\n0123456789abcdefghij\nlast");
         EXPECT_EQ(co_await reader.read_line(), "POST /");
         EXPECT_EQ(co_await reader.read_line(), "");
@@ -204,8 +204,8 @@ TEST_F(BufferedReader, WhatOneWayOfReadingReceivedTooMuchOfTheNextOneGets) {
     });
 }
 
-TEST_F(BufferedReader, ReadersMayBeStacked) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, CanBeStacked) {
+    run([&]() -> task<> {
         buffered_reader outer(co_await reader_of("one\ntwo\nthree", {.initial = 3}, 2));
         static_assert(std::is_same_v<decltype(outer), buffered_reader<memory_stream>>);
         buffered_reader<buffered_reader<memory_stream>&> reader(outer, {.initial = 100});
@@ -216,10 +216,10 @@ TEST_F(BufferedReader, ReadersMayBeStacked) {
     });
 }
 
-// ---- the limit -----------------------------------------------------------------------------------------------------
+// ---- the limit --------------------------------------------------------------------------------------------
 
-TEST_F(BufferedReader, ALineAsLongAsTheLimitIsFineAndALongerOneIsNot) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, RejectsLineLongerThanLimit) {
+    run([&]() -> task<> {
         for (const std::size_t piece: {1u, 7u, 100u}) {
             auto reader =
                 co_await reader_of("123456789\n1234567890\nx\n", {.initial = 3, .limit = 10}, piece);
@@ -237,8 +237,8 @@ TEST_F(BufferedReader, ALineAsLongAsTheLimitIsFineAndALongerOneIsNot) {
     });
 }
 
-TEST_F(BufferedReader, WhatCanNeverFitIsRefusedBeforeAnythingIsReceived) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, RejectsOversizedReadBeforeRecv) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("abcdefghijk", {.limit = 10});
         auto [ec, all] = co_await as_tuple(reader.read_exactly(11));
         EXPECT_EQ(ec, error::limit_exceeded);
@@ -251,8 +251,8 @@ TEST_F(BufferedReader, WhatCanNeverFitIsRefusedBeforeAnythingIsReceived) {
     });
 }
 
-TEST_F(BufferedReader, WithoutAnyLimitToUseItStillIsAStream) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, ZeroLimitStillAllowsRecv) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("abc", {.limit = 0});
         auto [ec, line] = co_await as_tuple(reader.read_line());
         EXPECT_EQ(ec, error::limit_exceeded);
@@ -262,8 +262,8 @@ TEST_F(BufferedReader, WithoutAnyLimitToUseItStillIsAStream) {
     });
 }
 
-TEST_F(BufferedReader, ALongLineMayComeByteByByte) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, ReadsLongLineByteByByte) {
+    run([&]() -> task<> {
         constexpr std::size_t size = 1 << 16;
         stream_pair pair({.transfer_max = 1});
         buffered_reader reader(std::move(pair.first), {.limit = 1 << 20});
@@ -277,18 +277,18 @@ TEST_F(BufferedReader, ALongLineMayComeByteByByte) {
     });
 }
 
-// ---- what it asks of its stream ------------------------------------------------------------------------------------
+// ---- recv calls on the stream -----------------------------------------------------------------------------
 
-TEST_F(BufferedReader, AsksOnceForLinesThatComeTogether) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, OneRecvYieldsSeveralLines) {
+    run([&]() -> task<> {
         buffered_reader reader(context().connected_socket());
         context().answer_next("one\ntwo\nthree\nfo");
         EXPECT_EQ(co_await reader.read_line(), "one");
         EXPECT_EQ(script().latest().len, 4096u);
-        const auto turns = io().metrics().resumptions;
+        const auto resumptions = io().metrics().resumptions;
         EXPECT_EQ(co_await reader.read_line(), "two");
         EXPECT_EQ(co_await reader.read_line(), "three");
-        EXPECT_EQ(io().metrics().resumptions, turns);  // it was not even suspended
+        EXPECT_EQ(io().metrics().resumptions, resumptions);  // completed inline
         EXPECT_EQ(script().submitted(IORING_OP_RECV), 1u);
         context().answer_next("ur\n");
         EXPECT_EQ(co_await reader.read_line(), "four");
@@ -296,8 +296,8 @@ TEST_F(BufferedReader, AsksOnceForLinesThatComeTogether) {
     });
 }
 
-TEST_F(BufferedReader, AFullBufferAsksForMoreTheNextTime) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, FullBufferGrowsBeforeNextRecv) {
+    run([&]() -> task<> {
         buffered_reader reader(context().connected_socket(), {.initial = 16});
         context().answer_next("0123456789abcdef");
         EXPECT_EQ(co_await reader.read_exactly(16), "0123456789abcdef");
@@ -307,8 +307,8 @@ TEST_F(BufferedReader, AFullBufferAsksForMoreTheNextTime) {
     });
 }
 
-TEST_F(BufferedReader, WhatIsNotYetBufferedGoesToTheCallersMemoryDirectly) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, ReceivesIntoCallersMemoryDirectly) {
+    run([&]() -> task<> {
         buffered_reader reader(context().connected_socket(), {.initial = 16});
         context().answer_next("head\nabc");
         EXPECT_EQ(co_await reader.read_line(), "head");
@@ -321,8 +321,8 @@ TEST_F(BufferedReader, WhatIsNotYetBufferedGoesToTheCallersMemoryDirectly) {
     });
 }
 
-TEST_F(BufferedReader, ASmallRecvReceivesMoreForTheNextOne) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, SmallRecvReadsAhead) {
+    run([&]() -> task<> {
         buffered_reader reader(context().connected_socket());
         context().answer_next("abcdef");
         std::array<char, 2> two;
@@ -346,8 +346,8 @@ TEST_F(BufferedReader, ASmallRecvReceivesMoreForTheNextOne) {
     });
 }
 
-TEST_F(BufferedReader, TakesNoMemoryBeforeItWaitsForAByte) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, AllocatesOnlyWhenItWaits) {
+    run([&]() -> task<> {
         auto reader = co_await reader_of("");
         EXPECT_EQ(reader.leftover().data(), nullptr);
         EXPECT_EQ(co_await reader.read_exactly(0), "");
@@ -356,17 +356,17 @@ TEST_F(BufferedReader, TakesNoMemoryBeforeItWaitsForAByte) {
     });
 }
 
-TEST_F(BufferedReader, ManyBufferedLinesLetOthersHaveTheirTurns) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, ManyInlineLinesYieldToOthers) {
+    run([&]() -> task<> {
         std::string bytes;
         for (int i = 0; i < 1000; ++i)
             bytes += "x\n";
         auto reader = co_await reader_of(bytes);
-        int turns = 0;
+        int others_resumptions = 0;
         bool over = false;
         auto other = co_spawn(io(), [&]() -> task<> {
             while (!over) {
-                ++turns;
+                ++others_resumptions;
                 co_await yield();
             }
         });
@@ -376,15 +376,15 @@ TEST_F(BufferedReader, ManyBufferedLinesLetOthersHaveTheirTurns) {
         over = true;
         co_await other.join();
         EXPECT_EQ(lines, 1000);
-        EXPECT_GE(turns, 1000 / 64);
-        EXPECT_LE(turns, 1000 / 64 + 10);
+        EXPECT_GE(others_resumptions, 1000 / 64);
+        EXPECT_LE(others_resumptions, 1000 / 64 + 10);
     });
 }
 
-// ---- errors --------------------------------------------------------------------------------------------------------
+// ---- errors -----------------------------------------------------------------------------------------------
 
-TEST_F(BufferedReader, AnErrorOfTheStreamNamesTheReadAndKeepsWhatCame) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, StreamErrorNamesReadAndKeepsBytes) {
+    run([&]() -> task<> {
         buffered_reader reader(context().connected_socket());
         context().answer_next("hal");
         context().answer_next(-ECONNRESET);
@@ -401,8 +401,8 @@ TEST_F(BufferedReader, AnErrorOfTheStreamNamesTheReadAndKeepsWhatCame) {
     });
 }
 
-TEST_F(BufferedReader, AnErrorInTheMiddleOfAWholeComesWithItsCount) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, ReadExactlyErrorCarriesCount) {
+    run([&]() -> task<> {
         buffered_reader reader(context().connected_socket(), {.initial = 8});
         std::array<char, 20> buffer;
         context().answer_next("a\nbcd");
@@ -420,10 +420,10 @@ TEST_F(BufferedReader, AnErrorInTheMiddleOfAWholeComesWithItsCount) {
     });
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)  // they stop a program that asks for that much
-TEST_F(BufferedReader, WithoutMemoryItFailsAndGoesOnWithWhatThereIs) {
-    tell([&]() -> task<> {
+// The sanitizers abort a program that allocates this much.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_F(BufferedReader, SurvivesFailedAllocation) {
+    run([&]() -> task<> {
         constexpr std::size_t everything = static_cast<std::size_t>(-1) / 4;
         auto reader = co_await reader_of("abc\n", {.limit = everything});
         auto [ec, bytes] = co_await as_tuple(reader.read_exactly(everything));
@@ -433,11 +433,11 @@ TEST_F(BufferedReader, WithoutMemoryItFailsAndGoesOnWithWhatThereIs) {
 }
 #endif
 
-// ---- who owns it ---------------------------------------------------------------------------------------------------
+// ---- ownership and lifetime -------------------------------------------------------------------------------
 
-TEST_F(BufferedReader, ASecondReadIsRefused) {
+TEST_F(BufferedReader, RejectsSecondRead) {
     const auto story = [this] {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             stream_pair pair;
             buffered_reader reader(pair.first);
             auto first = co_spawn(io(), [&]() -> task<> { EXPECT_EQ(co_await reader.read_line(), "one"); });
@@ -453,8 +453,8 @@ TEST_F(BufferedReader, ASecondReadIsRefused) {
     story();
 }
 
-TEST_F(BufferedReader, BorrowsAStreamThatIsNamed) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, BorrowsNamedStream) {
+    run([&]() -> task<> {
         stream_pair pair;
         co_await write(pair.second, "line\nrest");
         {
@@ -470,8 +470,8 @@ TEST_F(BufferedReader, BorrowsAStreamThatIsNamed) {
     });
 }
 
-TEST_F(BufferedReader, MovedItTakesTheBytesAndTheViewsAlong) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, MoveKeepsBytesAndViews) {
+    run([&]() -> task<> {
         auto first = co_await reader_of("one\ntwo\nthree\n");
         const auto line = co_await first.read_line();
         buffered_reader second(std::move(first));
@@ -485,8 +485,8 @@ TEST_F(BufferedReader, MovedItTakesTheBytesAndTheViewsAlong) {
     });
 }
 
-TEST_F(BufferedReader, AReadThatIsPendingGoesOnWhereTheReaderIsMovedTo) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, PendingReadFollowsMove) {
+    run([&]() -> task<> {
         stream_pair pair;
         buffered_reader first(std::move(pair.first), {.initial = 2});
         auto reading = co_spawn(io(), [&]() -> task<> { EXPECT_EQ(co_await first.read_line(), "one"); });
@@ -500,9 +500,9 @@ TEST_F(BufferedReader, AReadThatIsPendingGoesOnWhereTheReaderIsMovedTo) {
     });
 }
 
-TEST_F(BufferedReader, ItsEndAbortsAPendingRead) {
+TEST_F(BufferedReader, DestructorAbortsPendingRead) {
     for (const bool borrows: {false, true}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto socket = context().connected_socket();
             auto owning = std::make_unique<buffered_reader<tcp::socket>>(context().connected_socket());
             auto borrowing = std::make_unique<buffered_reader<tcp::socket&>>(socket);
@@ -523,19 +523,19 @@ TEST_F(BufferedReader, ItsEndAbortsAPendingRead) {
     }
 }
 
-TEST_F(BufferedReader, ItsEndAlsoAbortsAReadWhoseTurnIsStillToCome) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, DestructorAbortsYieldingRead) {
+    run([&]() -> task<> {
         auto reader = std::make_unique<buffered_reader<tcp::socket>>(context().connected_socket());
         std::string bytes;
         for (int i = 0; i < 100; ++i)
             bytes += "x\n";
         context().answer_next(bytes);
         auto reading = co_spawn(io(), [&]() -> task<> {
-            // The first waits for the bytes; then as many complete inline as the budget has.
+            // The first read waits for the bytes; the next inline_max reads complete inline.
             for (unsigned i = 0; i < 1 + scheduler::inline_max; ++i)
                 co_await reader->read_line();
             io().post([&] { reader.reset(); });
-            auto [ec, line] = co_await as_tuple(reader->read_line());  // lets others go first
+            auto [ec, line] = co_await as_tuple(reader->read_line());  // goes through the ready list
             EXPECT_EQ(ec, error::operation_aborted);
             EXPECT_EQ(line, std::nullopt);
         });
@@ -543,8 +543,8 @@ TEST_F(BufferedReader, ItsEndAlsoAbortsAReadWhoseTurnIsStillToCome) {
     });
 }
 
-TEST_F(BufferedReader, AReadThatWasRefusedDoesNotNeedTheReader) {
-    tell([&]() -> task<> {
+TEST_F(BufferedReader, RefusedReadOutlivesReader) {
+    run([&]() -> task<> {
         auto reader = std::make_unique<buffered_reader<tcp::socket>>(context().connected_socket());
         auto reading = co_spawn(io(), [&]() -> task<> {
             (co_await own_environment).request_stop();
@@ -552,16 +552,16 @@ TEST_F(BufferedReader, AReadThatWasRefusedDoesNotNeedTheReader) {
             EXPECT_EQ(ec, error::operation_aborted);
         });
         co_await yield();
-        reader.reset();  // the refusal has not had its turn
+        reader.reset();  // the refused read is still in the ready list
         co_await reading.join();
     });
 }
 
-// ---- coroutines that are not tasks ---------------------------------------------------------------------------------
+// ---- coroutines that are not tasks ------------------------------------------------------------------------
 
-struct stranger {
+struct foreign_coroutine {
     struct promise_type {
-        stranger get_return_object() const noexcept { return {}; }
+        foreign_coroutine get_return_object() const noexcept { return {}; }
         std::suspend_never initial_suspend() const noexcept { return {}; }
         std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
@@ -569,11 +569,11 @@ struct stranger {
     };
 };
 
-TEST_F(BufferedReader, AnyCoroutineMayReadAndTheContextRunsAsLongAsItWaits) {
+TEST_F(BufferedReader, ForeignCoroutineKeepsContextRunning) {
     buffered_reader reader(context().connected_socket(), {.initial = 16});
     std::vector<std::string> lines;
     std::string body(20, '\0');
-    const auto guest = [&]() -> stranger {
+    const auto guest = [&]() -> foreign_coroutine {
         while (auto line = co_await reader.read_line())
             lines.emplace_back(*line);
         EXPECT_EQ(co_await reader.read_exactly(body), 20u);

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// buffered_reader and buffered_writer over every stream: what goes in at one end comes out at the other.
+// buffered_reader and buffered_writer over every stream type: lines and messages that one end writes arrive
+// unchanged at the other.
 
 #include <algorithm>
 #include <array>
@@ -23,7 +24,7 @@ namespace {
 template <class Stream>
 class BufferedStream : public every_stream<Stream> {
 protected:
-    /// The line of that number: its length varies, and now and then it is long.
+    /// Line `number`. Its length varies; every 50th line is long.
     static std::string line(std::size_t number) {
         const std::size_t size = number % 50 == 49 ? number * 37 % 9000 : number * 7 % 90;
         std::string text = std::to_string(number) + ":";
@@ -34,8 +35,8 @@ protected:
 
 TYPED_TEST_SUITE(BufferedStream, streams, stream_names);
 
-TYPED_TEST(BufferedStream, LinesArriveAsTheyWereWritten) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(BufferedStream, TransfersLines) {
+    this->run([this](auto& both) -> task<> {
         const std::size_t count = this->volume() / 400;
         auto writing = co_spawn(this->context(), [&]() -> task<> {
             buffered_writer writer(std::move(both.far), {.capacity = 1000});
@@ -52,8 +53,8 @@ TYPED_TEST(BufferedStream, LinesArriveAsTheyWereWritten) {
     });
 }
 
-TYPED_TEST(BufferedStream, MessagesWithTheirSizesArriveInAllWaysOfReading) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(BufferedStream, TransfersSizedMessages) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes bytes(11);
         const std::size_t total = std::min<std::size_t>(this->volume(), 500'000);
         const auto size_at = [](std::size_t sent) { return sent * 31 % 5000 + 1; };
@@ -88,7 +89,7 @@ TYPED_TEST(BufferedStream, MessagesWithTheirSizesArriveInAllWaysOfReading) {
                 reader.consume(size);
             }
             }
-            CO_ASSERT_TRUE(bytes.stand_at(received, std::span<const char>(body)));
+            CO_ASSERT_TRUE(bytes.match_at(received, std::span<const char>(body)));
             EXPECT_EQ(co_await reader.read_exactly(1), ".");
             received += size;
         }
@@ -97,10 +98,10 @@ TYPED_TEST(BufferedStream, MessagesWithTheirSizesArriveInAllWaysOfReading) {
     });
 }
 
-TYPED_TEST(BufferedStream, OneReaderAndOneWriterWorkAtTheSameTimeOnOneStream) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(BufferedStream, ReadsAndWritesConcurrently) {
+    this->run([this](auto& both) -> task<> {
         const std::size_t count = this->volume() / 1000;
-        auto echoing = co_spawn(this->context(), [&]() -> task<> {
+        auto echo = co_spawn(this->context(), [&]() -> task<> {
             buffered_reader reader(std::move(both.far));
             buffered_writer writer(reader.stream());
             while (auto line = co_await reader.read_line()) {
@@ -110,7 +111,7 @@ TYPED_TEST(BufferedStream, OneReaderAndOneWriterWorkAtTheSameTimeOnOneStream) {
             }
             co_await writer.flush();
         });
-        auto asking = co_spawn(this->context(), [&]() -> task<> {
+        auto sending = co_spawn(this->context(), [&]() -> task<> {
             buffered_writer writer(both.near);
             for (std::size_t i = 0; i < count; ++i)
                 co_await writer.write(this->line(i), "\n");
@@ -122,13 +123,13 @@ TYPED_TEST(BufferedStream, OneReaderAndOneWriterWorkAtTheSameTimeOnOneStream) {
         while (auto line = co_await reader.read_line())
             CO_ASSERT_EQ(*line, this->line(received++));
         EXPECT_EQ(received, count);
-        co_await asking.join();
-        co_await echoing.join();
+        co_await sending.join();
+        co_await echo.join();
     });
 }
 
-TYPED_TEST(BufferedStream, AResetIsAnErrorAndNoEnd) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(BufferedStream, ResetIsErrorNotEof) {
+    this->run([this](auto& both) -> task<> {
         co_await write(both.far, "line\nhal");
         buffered_reader reader(both.near);
         EXPECT_EQ(co_await reader.read_line(), "line");
@@ -136,7 +137,7 @@ TYPED_TEST(BufferedStream, AResetIsAnErrorAndNoEnd) {
             auto [ec, line] = co_await as_tuple(reader.read_line());
             EXPECT_EQ(ec, error::connection_reset) << ec.message();
         });
-        co_await wait_turns(10);
+        co_await yield_times(10);
         TestFixture::transport_type::reset(both.far);
         co_await reading.join();
         EXPECT_EQ(reader.leftover(), "hal");
@@ -148,9 +149,10 @@ TYPED_TEST(BufferedStream, AResetIsAnErrorAndNoEnd) {
     });
 }
 
-// Readers and writers that are stopped after 0, 1, 2 ... turns of the loop: whatever is read and written comes once.
-TYPED_TEST(BufferedStream, StoppedAtAnyTimeNothingIsLostOrRepeated) {
-    this->tell([this](auto& both) -> task<> {
+// Stops each read after 0, 1, 2 ... yields, and each write after a random number of yields. Every byte
+// arrives once.
+TYPED_TEST(BufferedStream, StopsLoseAndRepeatNothing) {
+    this->run([this](auto& both) -> task<> {
         const std::size_t count = std::min<std::size_t>(this->volume() / 200, 500);
         std::size_t stopped_writes = 0;
         auto writing = co_spawn(this->context(), [&]() -> task<> {
@@ -158,14 +160,15 @@ TYPED_TEST(BufferedStream, StoppedAtAnyTimeNothingIsLostOrRepeated) {
             std::minstd_rand random(12);
             for (std::size_t i = 0; i < count; ++i) {
                 const std::string text = this->line(i) + "\n";
-                for (std::size_t taken = 0; taken < text.size();) {
+                for (std::size_t written = 0; written < text.size();) {
                     auto attempt = co_spawn(this->context(), [&]() -> task<> {
-                        auto [ec, n] = co_await as_tuple(writer.write(std::string_view(text).substr(taken)));
+                        auto [ec, n] =
+                            co_await as_tuple(writer.write(std::string_view(text).substr(written)));
                         EXPECT_TRUE(!ec || ec == error::operation_aborted) << ec.message();
                         stopped_writes += static_cast<bool>(ec);
-                        taken += n;
+                        written += n;
                     });
-                    co_await wait_turns(random() % 20);
+                    co_await yield_times(random() % 20);
                     attempt.request_stop();
                     co_await attempt.join();
                 }
@@ -188,7 +191,7 @@ TYPED_TEST(BufferedStream, StoppedAtAnyTimeNothingIsLostOrRepeated) {
                 }
                 ended = !ec && !line;
             });
-            co_await wait_turns(round++ % 30);
+            co_await yield_times(round++ % 30);
             attempt.request_stop();
             co_await attempt.join();
             CO_ASSERT_FALSE(this->HasFailure());

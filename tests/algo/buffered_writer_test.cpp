@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// When a buffered_writer sends, what it copies, and what an error or a stop leaves in it.
+// buffered_writer: when it sends, what it copies, and what stays buffered after an error or a stop.
 
 #include <coil/algo/buffered_writer.hpp>
 
@@ -37,7 +37,7 @@ static_assert(!std::is_aggregate_v<socket_writer>);
 class BufferedWriter : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     scripted_context& context() { return context_; }
@@ -48,7 +48,7 @@ protected:
         return script().submitted(IORING_OP_SEND) + script().submitted(IORING_OP_SENDMSG);
     }
 
-    /// A socket's writer that holds at most so much.
+    /// A writer on a socket, which buffers at most `capacity` bytes.
     socket_writer writer_of(std::size_t capacity) {
         return socket_writer(context_.connected_socket(), {.capacity = capacity});
     }
@@ -57,17 +57,17 @@ private:
     scripted_context context_;
 };
 
-// ---- when it sends -------------------------------------------------------------------------------------------------
+// ---- when it sends ----------------------------------------------------------------------------------------
 
-TEST_F(BufferedWriter, SendsNothingUntilItIsFlushed) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, SendsNothingUntilFlush) {
+    run([&]() -> task<> {
         auto writer = writer_of(100);
-        const auto turns = io().metrics().resumptions;
+        const auto resumptions = io().metrics().resumptions;
         EXPECT_EQ(co_await writer.write("HTTP/1.1 "), 9u);
         EXPECT_EQ(co_await writer.write("204", std::string(" "), std::string_view("No Content")), 14u);
         const std::vector<const_buffer> ends(10, const_buffer("\r\n"));
         EXPECT_EQ(co_await writer.write(const_buffers(ends)), 20u);
-        EXPECT_EQ(io().metrics().resumptions, turns);  // it was not even suspended
+        EXPECT_EQ(io().metrics().resumptions, resumptions);  // completed inline
         EXPECT_EQ(writer.buffered(), 43u);
         EXPECT_EQ(sends(), 0u);
         context().answer_next(reply::all());
@@ -78,29 +78,29 @@ TEST_F(BufferedWriter, SendsNothingUntilItIsFlushed) {
     });
 }
 
-TEST_F(BufferedWriter, NothingToSendIsDoneAtOnce) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, EmptyWriteCompletesInline) {
+    run([&]() -> task<> {
         auto writer = writer_of(10);
-        const auto turns = io().metrics().resumptions;
+        const auto resumptions = io().metrics().resumptions;
         EXPECT_EQ(co_await writer.flush(), 0u);
         EXPECT_EQ(co_await writer.write(""), 0u);
         EXPECT_EQ(co_await writer.write("", std::string_view()), 0u);
         EXPECT_EQ(co_await writer.write(const_buffers()), 0u);
-        EXPECT_EQ(io().metrics().resumptions, turns);
+        EXPECT_EQ(io().metrics().resumptions, resumptions);
         EXPECT_EQ(sends(), 0u);
     });
 }
 
-TEST_F(BufferedWriter, TheWriteThatDoesNotFitSendsAllWithoutACopy) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, OverflowingWriteSendsWithoutCopy) {
+    run([&]() -> task<> {
         auto writer = writer_of(10);
         co_await writer.write("0123456");
         co_await writer.write("789");  // just fits
         EXPECT_EQ(sends(), 0u);
         const std::string large(1000, 'x');
         script().then([&] {
-            const auto asked = script().in_flight(IORING_OP_SENDMSG);
-            const auto& message = *reinterpret_cast<const msghdr*>(asked.front().sqe().addr);
+            const auto submitted = script().in_flight(IORING_OP_SENDMSG);
+            const auto& message = *reinterpret_cast<const msghdr*>(submitted.front().sqe().addr);
             EXPECT_EQ(message.msg_iovlen, 2u);
             EXPECT_EQ(message.msg_iov[0].iov_len, 10u);
             EXPECT_EQ(message.msg_iov[1].iov_base, large.data());
@@ -113,8 +113,8 @@ TEST_F(BufferedWriter, TheWriteThatDoesNotFitSendsAllWithoutACopy) {
     });
 }
 
-TEST_F(BufferedWriter, WithoutABufferItSendsEachWrite) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, ZeroCapacitySendsEachWrite) {
+    run([&]() -> task<> {
         auto writer = writer_of(0);
         context().answer_next(2);
         context().answer_next(reply::all());
@@ -123,8 +123,8 @@ TEST_F(BufferedWriter, WithoutABufferItSendsEachWrite) {
     });
 }
 
-TEST_F(BufferedWriter, SendsTheRestUntilAllIsTaken) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, RepeatsPartialSends) {
+    run([&]() -> task<> {
         auto writer = writer_of(4);
         co_await writer.write("abcd");
         for (const int n: {1, 1, 3, 1, 4, 2})
@@ -140,7 +140,7 @@ TEST_F(BufferedWriter, SendsTheRestUntilAllIsTaken) {
 }
 
 TEST_F(BufferedWriter, TakesAnyNumberOfBuffers) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 50, .transfer_max = 7});
         buffered_writer writer(std::move(pair.first), {.capacity = 10});
         std::string all;
@@ -161,8 +161,8 @@ TEST_F(BufferedWriter, TakesAnyNumberOfBuffers) {
     });
 }
 
-TEST_F(BufferedWriter, WhoeverWritesWaitsUntilThereIsRoom) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, WriteWaitsForRoom) {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 10});
         buffered_writer writer(std::move(pair.first), {.capacity = 10});
         int written = 0;
@@ -173,7 +173,7 @@ TEST_F(BufferedWriter, WhoeverWritesWaitsUntilThereIsRoom) {
         });
         for (int i = 0; i < 50; ++i)
             co_await yield();
-        EXPECT_EQ(written, 2);  // the third takes the 12 bytes to the stream, which takes 10
+        EXPECT_EQ(written, 2);  // the third passes 12 bytes to the stream, which accepts 10
         std::array<char, 40> buffer;
         co_await read(pair.second, buffer);
         co_await writing.join();
@@ -181,14 +181,14 @@ TEST_F(BufferedWriter, WhoeverWritesWaitsUntilThereIsRoom) {
     });
 }
 
-TEST_F(BufferedWriter, ManySmallWritesLetOthersHaveTheirTurns) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, ManyInlineWritesYieldToOthers) {
+    run([&]() -> task<> {
         auto writer = writer_of(10'000);
-        int turns = 0;
+        int others_resumptions = 0;
         bool over = false;
         auto other = co_spawn(io(), [&]() -> task<> {
             while (!over) {
-                ++turns;
+                ++others_resumptions;
                 co_await yield();
             }
         });
@@ -196,16 +196,16 @@ TEST_F(BufferedWriter, ManySmallWritesLetOthersHaveTheirTurns) {
             co_await writer.write("x\n");
         over = true;
         co_await other.join();
-        EXPECT_GE(turns, 1000 / 64);
-        EXPECT_LE(turns, 1000 / 64 + 10);
+        EXPECT_GE(others_resumptions, 1000 / 64);
+        EXPECT_LE(others_resumptions, 1000 / 64 + 10);
         EXPECT_EQ(writer.buffered(), 2000u);
     });
 }
 
-// ---- errors and stops ----------------------------------------------------------------------------------------------
+// ---- errors and stops -------------------------------------------------------------------------------------
 
-TEST_F(BufferedWriter, AnErrorLeavesWhatWasNotSentAndAFlushRepeatsNothing) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, FlushAfterErrorSendsOnlyTheRest) {
+    run([&]() -> task<> {
         auto writer = writer_of(10);
         co_await writer.write("abcdefgh");
         context().answer_next(3);
@@ -226,9 +226,9 @@ TEST_F(BufferedWriter, AnErrorLeavesWhatWasNotSentAndAFlushRepeatsNothing) {
     });
 }
 
-TEST_F(BufferedWriter, AFailedWriteSaysHowMuchOfItsOwnWasTaken) {
+TEST_F(BufferedWriter, FailedWriteCountsOwnBytes) {
     for (const int before_the_error: {2, 5, 6, 9}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto writer = writer_of(5);
             co_await writer.write("abcde");
             context().answer_next(before_the_error);
@@ -241,15 +241,15 @@ TEST_F(BufferedWriter, AFailedWriteSaysHowMuchOfItsOwnWasTaken) {
             EXPECT_EQ(writer.buffered(), taken > 5 ? 0 : 5 - taken);
             context().answer_next(reply::all());
             co_await writer.write(more.substr(n));
-            if (writer.buffered() > 0)  // it fitted
+            if (writer.buffered() > 0)  // the rest fit into the buffer
                 co_await writer.flush();
             EXPECT_EQ(sent(writer), "abcdefghi2");
         });
     }
 }
 
-TEST_F(BufferedWriter, AStopHalfWayKeepsTheRest) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, StopKeepsUnsentBytes) {
+    run([&]() -> task<> {
         auto writer = writer_of(10);
         co_await writer.write("abcdefgh");
         auto flushing = co_spawn(io(), [&]() -> task<> {
@@ -271,9 +271,9 @@ TEST_F(BufferedWriter, AStopHalfWayKeepsTheRest) {
     });
 }
 
-TEST_F(BufferedWriter, ACancelOfTheStreamBetweenTwoStepsIsNotLost) {
+TEST_F(BufferedWriter, StreamCancelBetweenStepsIsNotLost) {
     for (const bool writes_more: {false, true}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto writer = writer_of(10);
             co_await writer.write("abcdefgh");
             auto sending = co_spawn(io(), [&]() -> task<> {
@@ -292,8 +292,8 @@ TEST_F(BufferedWriter, ACancelOfTheStreamBetweenTwoStepsIsNotLost) {
     }
 }
 
-TEST_F(BufferedWriter, WhatWasAllTakenWhenTheStopCameHasSucceeded) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, CompletedWriteIgnoresStop) {
+    run([&]() -> task<> {
         auto writer = writer_of(2);
         auto writing = co_spawn(io(), [&]() -> task<> { EXPECT_EQ(co_await writer.write("abc"), 3u); });
         context().then([&] {
@@ -310,8 +310,8 @@ TEST_F(BufferedWriter, WhatWasAllTakenWhenTheStopCameHasSucceeded) {
     });
 }
 
-TEST_F(BufferedWriter, AStoppedScopeCopiesNothing) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, StoppedScopeCopiesNothing) {
+    run([&]() -> task<> {
         auto writer = writer_of(10);
         auto writing = co_spawn(io(), [&]() -> task<> {
             EXPECT_EQ(co_await writer.write("abc"), 3u);
@@ -328,8 +328,8 @@ TEST_F(BufferedWriter, AStoppedScopeCopiesNothing) {
     });
 }
 
-TEST_F(BufferedWriter, ADeadlineKeepsTheRest) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, DeadlineKeepsUnsentBytes) {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 4});
         buffered_writer writer(std::move(pair.first));
         co_await writer.write("abcdefgh");
@@ -345,11 +345,11 @@ TEST_F(BufferedWriter, ADeadlineKeepsTheRest) {
     });
 }
 
-// ---- who owns it ---------------------------------------------------------------------------------------------------
+// ---- ownership and lifetime -------------------------------------------------------------------------------
 
-TEST_F(BufferedWriter, ASecondWriteIsRefused) {
+TEST_F(BufferedWriter, RejectsSecondWrite) {
     const auto story = [this] {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             stream_pair pair({.capacity = 4});
             buffered_writer writer(pair.first, {.capacity = 4});
             auto first = co_spawn(io(), [&]() -> task<> { co_await writer.write("abcdefgh"); });
@@ -366,8 +366,8 @@ TEST_F(BufferedWriter, ASecondWriteIsRefused) {
     story();
 }
 
-TEST_F(BufferedWriter, MovedItTakesTheBytesAndWhatIsPendingAlong) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, MoveKeepsBytesAndPendingWrite) {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 4});
         buffered_writer first(std::move(pair.first), {.capacity = 8});
         co_await first.write("abcdefgh");
@@ -390,8 +390,8 @@ TEST_F(BufferedWriter, MovedItTakesTheBytesAndWhatIsPendingAlong) {
     });
 }
 
-TEST_F(BufferedWriter, ItsEndAbortsAPendingWriteAndSendsNothing) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, DestructorAbortsAndSendsNothing) {
+    run([&]() -> task<> {
         auto socket = context().connected_socket();
         auto writer =
             std::make_unique<buffered_writer<tcp::socket&>>(socket, buffered_writer_options{.capacity = 4});
@@ -412,37 +412,37 @@ TEST_F(BufferedWriter, ItsEndAbortsAPendingWriteAndSendsNothing) {
     });
 }
 
-TEST_F(BufferedWriter, DestroyedWhileItWaitsItLetsTheKernelGo) {
+TEST_F(BufferedWriter, ContextDestructionCancelsWrite) {
     auto writer = std::make_unique<socket_writer>(writer_of(4));
     auto writing = context().spawn([&]() -> task<> {
         co_await writer->write("abcdefgh");
-        ADD_FAILURE() << "it went on";
+        ADD_FAILURE() << "the write continued";
     });
     context().poll();
     EXPECT_EQ(script().in_flight(IORING_OP_SENDMSG).size(), 1u);
     context().destroy();
 }
 
-// The documentation's example.
+// The example of the documentation.
 template <class Stream>
-task<> repeat_what_is_said(Stream stream) {
+task<> repeat_lines(Stream stream) {
     buffered_reader reader(std::move(stream));
     buffered_writer writer(reader.stream());
     while (auto line = co_await reader.read_line()) {
         co_await writer.write("you said: ", *line, "\n");
         if (reader.leftover().empty())
-            co_await writer.flush();  // nobody waits for an answer that stays here
+            co_await writer.flush();  // the peer waits for these replies
     }
 }
 
-TEST_F(BufferedWriter, AnswersThatAreAskedForTogetherAreSentTogether) {
-    tell([&]() -> task<> {
+TEST_F(BufferedWriter, PipelinedRepliesShareOneSend) {
+    run([&]() -> task<> {
         auto socket = context().connected_socket();
         const int number = socket.native_handle();
         context().answer_next("one\ntwo\nthree\n");
         context().answer_next(reply::all());
         context().answer_next(0);
-        co_await repeat_what_is_said(std::move(socket));
+        co_await repeat_lines(std::move(socket));
         EXPECT_EQ(script().sent(number), "you said: one\nyou said: two\nyou said: three\n");
         EXPECT_EQ(sends(), 1u);
     });

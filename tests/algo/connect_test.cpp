@@ -35,26 +35,26 @@ const tcp::endpoint other_six = at("[2001:db8::66]:80");
 const tcp::endpoint four = at("192.0.2.4:80");
 const tcp::endpoint other_four = at("192.0.2.44:80");
 
-// A story on a kernel whose answers are the test's.
+// connect() of a range, on the scripted kernel.
 class ConnectRace : public testing::Test {
 protected:
     std::optional<scripted_context> context{std::in_place};
     ring::scripted_kernel& script = context->script();
     std::vector<tcp::endpoint> both{six, four};
 
-    // Whom an SQE is to connect to. Both the SQE and its address are still there.
-    static tcp::endpoint peer_of(const ring::question& asked) {
-        return tcp::endpoint(ip::endpoint::from_sockaddr(reinterpret_cast<const void*>(asked.sqe().addr),
-                                                         static_cast<socklen_t>(asked.sqe().off)));
+    // The destination of a connect's SQE. The SQE and its address are valid while the connect is in flight.
+    static tcp::endpoint peer_of(const ring::submission& operation) {
+        return tcp::endpoint(ip::endpoint::from_sockaddr(reinterpret_cast<const void*>(operation.sqe().addr),
+                                                         static_cast<socklen_t>(operation.sqe().off)));
     }
-    // Answers the attempt that is under way to `peer`.
+    // Completes the attempt to `peer`, which must be in flight.
     void answer(const tcp::endpoint& peer, int result) {
         for (const auto& each: script.in_flight(IORING_OP_CONNECT))
             if (peer_of(each) == peer)
                 return script.answer(each, result);
-        ADD_FAILURE() << peer << " is not under way";
+        ADD_FAILURE() << peer << " has no attempt in flight";
     }
-    [[nodiscard]] std::string under_way() const {
+    [[nodiscard]] std::string attempts_in_flight() const {
         std::string list;
         for (const auto& each: script.in_flight(IORING_OP_CONNECT))
             list.append(list.empty() ? "" : ", ").append(peer_of(each).to_string());
@@ -68,9 +68,9 @@ protected:
     const time_point begin = script.now();
 };
 
-// ---- who wins ------------------------------------------------------------------------------------------------------
+// ---- the winner -------------------------------------------------------------------------------------------
 
-TEST_F(ConnectRace, GivesTheFirstThatIsConnected) {
+TEST_F(ConnectRace, ReturnsFirstConnected) {
     after(100ms, six, 0);
     context->run([&]() -> task<> {
         tcp::socket socket = co_await connect(*context, both);
@@ -80,9 +80,9 @@ TEST_F(ConnectRace, GivesTheFirstThatIsConnected) {
     EXPECT_EQ(script.submitted(IORING_OP_CONNECT), 1u);
 }
 
-TEST_F(ConnectRace, BeginsTheNextWhenOneIsSlowAndLeavesItUnderWay) {
-    script.after(249ms, [&] { EXPECT_EQ(under_way(), "[2001:db8::6]:80"); });
-    script.after(251ms, [&] { EXPECT_EQ(under_way(), "[2001:db8::6]:80, 192.0.2.4:80"); });
+TEST_F(ConnectRace, StartsNextWhileSlowOneContinues) {
+    script.after(249ms, [&] { EXPECT_EQ(attempts_in_flight(), "[2001:db8::6]:80"); });
+    script.after(251ms, [&] { EXPECT_EQ(attempts_in_flight(), "[2001:db8::6]:80, 192.0.2.4:80"); });
     after(300ms, six, 0);
     context->run([&]() -> task<> {
         tcp::socket socket = co_await connect(*context, both);
@@ -92,7 +92,7 @@ TEST_F(ConnectRace, BeginsTheNextWhenOneIsSlowAndLeavesItUnderWay) {
     EXPECT_TRUE(script.in_flight(IORING_OP_CONNECT).empty());
 }
 
-TEST_F(ConnectRace, TheSecondMayWin) {
+TEST_F(ConnectRace, SecondAttemptCanWin) {
     after(280ms, four, 0);
     context->run([&]() -> task<> {
         tcp::socket socket = co_await connect(*context, both);
@@ -101,8 +101,8 @@ TEST_F(ConnectRace, TheSecondMayWin) {
     });
 }
 
-// A name may have thousands of addresses, of which none answers.
-TEST_F(ConnectRace, HasEightUnderWayAtMost) {
+// A name may resolve to thousands of unreachable addresses.
+TEST_F(ConnectRace, LimitsConcurrentAttemptsToEight) {
     std::vector<tcp::endpoint> many;
     for (std::uint16_t port = 1; port <= 1000; ++port)
         many.emplace_back(ip::address_v4({192, 0, 2, 1}), port);
@@ -119,7 +119,7 @@ TEST_F(ConnectRace, HasEightUnderWayAtMost) {
     });
 }
 
-TEST_F(ConnectRace, NamesEightEndpointsAtMost) {
+TEST_F(ConnectRace, ErrorTextNamesEightEndpoints) {
     std::vector<tcp::endpoint> many;
     for (std::uint16_t port = 1; port <= 1000; ++port)
         many.emplace_back(ip::address_v4({192, 0, 2, 1}), port);
@@ -138,7 +138,7 @@ TEST_F(ConnectRace, NamesEightEndpointsAtMost) {
     EXPECT_EQ(script.submitted(IORING_OP_CONNECT), 1000u);
 }
 
-TEST_F(ConnectRace, BeginsTheNextAtOnceWhenOneFails) {
+TEST_F(ConnectRace, StartsNextImmediatelyAfterFailure) {
     after(10ms, six, -ECONNREFUSED);
     after(20ms, four, 0);
     context->run([&]() -> task<> {
@@ -148,19 +148,19 @@ TEST_F(ConnectRace, BeginsTheNextAtOnceWhenOneFails) {
     });
 }
 
-TEST_F(ConnectRace, AFailureSetsTheDelayAnew) {
+TEST_F(ConnectRace, FailureRestartsDelay) {
     const std::vector<tcp::endpoint> three{six, four, other_six};
     after(200ms, six, -ECONNREFUSED);
-    script.after(449ms, [&] { EXPECT_EQ(under_way(), "192.0.2.4:80"); });
-    script.after(451ms, [&] { EXPECT_EQ(under_way(), "192.0.2.4:80, [2001:db8::66]:80"); });
+    script.after(449ms, [&] { EXPECT_EQ(attempts_in_flight(), "192.0.2.4:80"); });
+    script.after(451ms, [&] { EXPECT_EQ(attempts_in_flight(), "192.0.2.4:80, [2001:db8::66]:80"); });
     after(500ms, four, 0);
     context->run([&]() -> task<> { static_cast<void>(co_await connect(*context, three)); });
 }
 
-TEST_F(ConnectRace, TheFamiliesTakeTurnsBeginningWithTheFirst) {
+TEST_F(ConnectRace, AlternatesAddressFamilies) {
     const std::array all{four, other_four, at("192.0.2.45:80"), six, other_six};
     std::string order;
-    script.after(10min, [&] { order = under_way(); });
+    script.after(10min, [&] { order = attempts_in_flight(); });
     script.after(11min, [&] { answer(other_six, 0); });
     context->run([&]() -> task<> {
         tcp::socket socket = co_await connect(*context, std::span(all));
@@ -170,8 +170,8 @@ TEST_F(ConnectRace, TheFamiliesTakeTurnsBeginningWithTheFirst) {
     EXPECT_EQ(order, "192.0.2.4:80, [2001:db8::6]:80, 192.0.2.44:80, [2001:db8::66]:80, 192.0.2.45:80");
 }
 
-TEST_F(ConnectRace, TheDelayIsAnOption) {
-    script.after(9ms, [&] { EXPECT_EQ(under_way(), "[2001:db8::6]:80"); });
+TEST_F(ConnectRace, UsesAttemptDelayOption) {
+    script.after(9ms, [&] { EXPECT_EQ(attempts_in_flight(), "[2001:db8::6]:80"); });
     after(11ms, four, 0);
     context->run([&]() -> task<> {
         tcp::socket socket = co_await connect(*context, both, {.attempt_delay = 10ms});
@@ -179,26 +179,26 @@ TEST_F(ConnectRace, TheDelayIsAnOption) {
     });
 }
 
-TEST_F(ConnectRace, WithoutADelayAllBegin) {
+TEST_F(ConnectRace, ZeroDelayStartsAll) {
     after(1ms, four, 0);
     context->run(
         [&]() -> task<> { static_cast<void>(co_await connect(*context, both, {.attempt_delay = 0ms})); });
     EXPECT_EQ(script.submitted(IORING_OP_CONNECT), 2u);
 }
 
-TEST_F(ConnectRace, OfTwoThatAreConnectedInOneTurnOneIsClosed) {
+TEST_F(ConnectRace, ClosesLoserConnectedInSameBatch) {
     script.after(300ms, [&] {
         answer(four, 0);
         answer(six, 0);
     });
     context->run([&]() -> task<> {
         tcp::socket socket = co_await connect(*context, both);
-        EXPECT_EQ(socket.remote_endpoint(), four) << "the first that the kernel tells of";
+        EXPECT_EQ(socket.remote_endpoint(), four) << "the first completion wins";
         EXPECT_EQ(script.open_descriptors().size(), 1u);
     });
 }
 
-TEST_F(ConnectRace, ALoserThatIsConnectedWhileItIsCancelledIsClosed) {
+TEST_F(ConnectRace, ClosesLoserConnectedDuringCancel) {
     script.when_cancelled_later(0);
     after(300ms, four, 0);
     context->run([&]() -> task<> {
@@ -208,9 +208,9 @@ TEST_F(ConnectRace, ALoserThatIsConnectedWhileItIsCancelledIsClosed) {
     });
 }
 
-// ---- none wins -----------------------------------------------------------------------------------------------------
+// ---- no winner --------------------------------------------------------------------------------------------
 
-TEST_F(ConnectRace, WhereNoneIsConnectedTheTextTellsOfEach) {
+TEST_F(ConnectRace, ErrorTextNamesEveryFailure) {
     after(10ms, six, -ENETUNREACH);
     after(20ms, four, -ECONNREFUSED);
     context->run([&]() -> task<> {
@@ -227,12 +227,12 @@ TEST_F(ConnectRace, WhereNoneIsConnectedTheTextTellsOfEach) {
     EXPECT_TRUE(script.open_descriptors().empty());
 }
 
-TEST_F(ConnectRace, WhatNeverLeftThisMachineIsToldOnlyIfNothingElseCanBe) {
+TEST_F(ConnectRace, PrefersRemoteErrorOverLocalError) {
     struct row {
         int first, second;
-        std::errc told;
+        std::errc expected;
     };
-    for (const auto& [first, second, told]:
+    for (const auto& [first, second, expected]:
          {row{-ECONNREFUSED, -ENETUNREACH, std::errc::connection_refused},
           row{-ECONNREFUSED, -ETIMEDOUT, std::errc::timed_out},
           row{-EAFNOSUPPORT, -EHOSTUNREACH, std::errc::host_unreachable},
@@ -241,13 +241,13 @@ TEST_F(ConnectRace, WhatNeverLeftThisMachineIsToldOnlyIfNothingElseCanBe) {
             context->answer_next(first);
             context->answer_next(second);
             auto [ec, socket] = co_await as_tuple(connect(*context, both));
-            EXPECT_EQ(ec, told);
+            EXPECT_EQ(ec, expected);
             EXPECT_FALSE(socket.is_open());
         });
     }
 }
 
-TEST_F(ConnectRace, OfOneEndpointIsAConnect) {
+TEST_F(ConnectRace, SingleEndpointErrorReadsAsConnect) {
     const std::vector<tcp::endpoint> one{four};
     context->run([&]() -> task<> {
         context->answer_next(-ECONNREFUSED);
@@ -260,7 +260,7 @@ TEST_F(ConnectRace, OfOneEndpointIsAConnect) {
     });
 }
 
-TEST_F(ConnectRace, OfNoneIsNotFound) {
+TEST_F(ConnectRace, EmptyRangeIsNotFound) {
     context->run([&]() -> task<> {
         const std::vector<tcp::endpoint> none;
         try {
@@ -268,14 +268,14 @@ TEST_F(ConnectRace, OfNoneIsNotFound) {
             ADD_FAILURE() << "it was connected";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), error::not_found);
-            EXPECT_EQ(std::string_view(failure.what()), "connect to none of no endpoints: not found");
+            EXPECT_EQ(std::string_view(failure.what()), "connect to an empty list of endpoints: not found");
         }
         auto [ec, socket] = co_await as_tuple(connect(*context, none));
         EXPECT_EQ(ec, error::not_found);
     });
 }
 
-TEST_F(ConnectRace, WithoutADescriptorIsThatError) {
+TEST_F(ConnectRace, ReportsDescriptorLimit) {
     std::size_t ended = 0;
     const auto steps = fail_at_every_step(EMFILE, [&](scripted_context& failing) {
         failing.script().answer_every(IORING_OP_CONNECT, 0);
@@ -290,9 +290,9 @@ TEST_F(ConnectRace, WithoutADescriptorIsThatError) {
     EXPECT_GE(ended, 2u);
 }
 
-// ---- options -------------------------------------------------------------------------------------------------------
+// ---- options ----------------------------------------------------------------------------------------------
 
-TEST_F(ConnectRace, SetsOptionsOfEachSocketBeforeItConnects) {
+TEST_F(ConnectRace, PreparesEachSocketBeforeConnect) {
     after(300ms, four, 0);
     int prepared = 0;
     context->run([&]() -> task<> {
@@ -307,7 +307,7 @@ TEST_F(ConnectRace, SetsOptionsOfEachSocketBeforeItConnects) {
     EXPECT_EQ(prepared, 2);
 }
 
-TEST_F(ConnectRace, AnOptionThatCantBeSetIsThatEndpointsFailure) {
+TEST_F(ConnectRace, PrepareErrorFailsThatEndpoint) {
     after(10ms, four, 0);
     context->run([&]() -> task<> {
         auto prepare = [](tcp::socket& socket) {
@@ -323,7 +323,7 @@ TEST_F(ConnectRace, AnOptionThatCantBeSetIsThatEndpointsFailure) {
     EXPECT_TRUE(script.open_descriptors().empty());
 }
 
-TEST_F(ConnectRace, ABugInItEndsTheRace) {
+TEST_F(ConnectRace, LogicErrorInPrepareEndsRace) {
     int calls = 0;
     auto prepare = [&](tcp::socket&) {
         if (++calls == 2)
@@ -345,7 +345,7 @@ TEST_F(ConnectRace, ABugInItEndsTheRace) {
     EXPECT_TRUE(script.open_descriptors().empty());
 }
 
-TEST_F(ConnectRace, MovesWhatPreparesTheSocketsAlong) {
+TEST_F(ConnectRace, MovesPrepareFunction) {
     context->run([&]() -> task<> {
         const auto counted = std::make_shared<int>(0);
         const auto prepare = [counted](tcp::socket&) { ++*counted; };
@@ -357,9 +357,9 @@ TEST_F(ConnectRace, MovesWhatPreparesTheSocketsAlong) {
     });
 }
 
-// ---- stopped -------------------------------------------------------------------------------------------------------
+// ---- stops and deadlines ----------------------------------------------------------------------------------
 
-TEST_F(ConnectRace, HasADeadline) {
+TEST_F(ConnectRace, DeadlineEndsRace) {
     context->run([&]() -> task<> {
         after(300ms, six, -ECONNREFUSED);
         try {
@@ -375,8 +375,8 @@ TEST_F(ConnectRace, HasADeadline) {
     });
 }
 
-// At each point of the race: before, between and after the beginnings.
-TEST_F(ConnectRace, IsStoppedAtAnyPoint) {
+// Deadlines before, between and after the starts of the attempts.
+TEST_F(ConnectRace, StopsAtAnyPoint) {
     for (const auto when: {0ms, 1ms, 249ms, 250ms, 251ms, 400ms, 500ms, 501ms, 10'000ms}) {
         const std::vector<tcp::endpoint> three{six, four, other_six};
         context->run([&]() -> task<> {
@@ -389,7 +389,7 @@ TEST_F(ConnectRace, IsStoppedAtAnyPoint) {
     }
 }
 
-TEST_F(ConnectRace, AConnectionThatCameFirstIsTheResult) {
+TEST_F(ConnectRace, ConnectionBeatsDeadline) {
     script.when_cancelled(-ECANCELED);
     script.when_cancelled(0);
     context->run([&]() -> task<> {
@@ -399,7 +399,7 @@ TEST_F(ConnectRace, AConnectionThatCameFirstIsTheResult) {
     });
 }
 
-TEST_F(ConnectRace, AStopDoesNotHideThatAllHadFailed) {
+TEST_F(ConnectRace, StopDoesNotHideFailures) {
     context->run([&]() -> task<> {
         context->answer_next(-ECONNREFUSED);
         script.when_cancelled(-ECONNREFUSED);
@@ -408,19 +408,19 @@ TEST_F(ConnectRace, AStopDoesNotHideThatAllHadFailed) {
     });
 }
 
-TEST_F(ConnectRace, InAStoppedScopeAsksNothing) {
+TEST_F(ConnectRace, StoppedScopeSubmitsNothing) {
     context->run([&]() -> task<> {
         (co_await own_environment).request_stop();
         auto [ec, socket] = co_await as_tuple(connect(*context, both));
         EXPECT_EQ(ec, error::operation_aborted);
         const std::vector<tcp::endpoint> none;
-        auto [also, nothing] = co_await as_tuple(connect(*context, none));
-        EXPECT_EQ(also, error::operation_aborted);
+        auto [empty_ec, nothing] = co_await as_tuple(connect(*context, none));
+        EXPECT_EQ(empty_ec, error::operation_aborted);
     });
     EXPECT_TRUE(script.history().empty());
 }
 
-TEST_F(ConnectRace, LosesARaceItself) {
+TEST_F(ConnectRace, CanLoseWhenAny) {
     context->run([&]() -> task<> {
         auto race = co_await when_any(connect(*context, both), sleep_for(300ms));
         EXPECT_EQ(race.index(), 1u);
@@ -429,20 +429,20 @@ TEST_F(ConnectRace, LosesARaceItself) {
     EXPECT_TRUE(script.open_descriptors().empty());
 }
 
-TEST_F(ConnectRace, DestroyedWhileItRacesClosesAll) {
+TEST_F(ConnectRace, DestructionClosesAll) {
     auto connecting =
         context->spawn([&]() -> task<> { static_cast<void>(co_await connect(*context, both)); });
     script.after(300ms, [&] {
-        EXPECT_EQ(under_way(), "[2001:db8::6]:80, 192.0.2.4:80");
+        EXPECT_EQ(attempts_in_flight(), "[2001:db8::6]:80, 192.0.2.4:80");
         context->io().stop();
     });
     context->run();
     context->destroy();
 }
 
-// ---- the real kernel -------------------------------------------------------------------------------------------------
+// ---- the real kernel --------------------------------------------------------------------------------------
 
-class ConnectOverTheLoopback : public testing::Test {
+class ConnectLoopback : public testing::Test {
 protected:
     real_context context;
 
@@ -450,17 +450,17 @@ protected:
         try {
             return tcp::acceptor(context, {address, 0});
         } catch (const std::system_error&) {
-            return std::nullopt;  // without IPv6
+            return std::nullopt;  // no IPv6
         }
     }
-    // A port on which nobody listens.
+    // A port without a listener.
     [[nodiscard]] tcp::endpoint closed(const ip::address& address) {
         tcp::socket bound(context, tcp::endpoint(address, 0));
         return bound.local_endpoint();
     }
 };
 
-TEST_F(ConnectOverTheLoopback, TakesTheOtherFamilyWhereOneRefuses) {
+TEST_F(ConnectLoopback, FallsBackToOtherFamily) {
     auto acceptor = listen(ip::address_v4::loopback());
     const tcp::endpoint refusing(ip::address_v6::loopback(), acceptor->local_endpoint().port());
     context.run([&]() -> task<> {
@@ -472,7 +472,7 @@ TEST_F(ConnectOverTheLoopback, TakesTheOtherFamilyWhereOneRefuses) {
     });
 }
 
-TEST_F(ConnectOverTheLoopback, TakesIPv6WhereItIsFirst) {
+TEST_F(ConnectLoopback, TakesIPv6IfListedFirst) {
     auto six_acceptor = listen(ip::address_v6::loopback());
     auto four_acceptor = listen(ip::address_v4::loopback());
     if (!six_acceptor)
@@ -484,7 +484,7 @@ TEST_F(ConnectOverTheLoopback, TakesIPv6WhereItIsFirst) {
     });
 }
 
-TEST_F(ConnectOverTheLoopback, TellsOfAllThatRefuse) {
+TEST_F(ConnectLoopback, ErrorNamesAllRefusals) {
     const std::array endpoints{closed(ip::address_v4::loopback()), closed(ip::address_v4({127, 0, 0, 2}))};
     context.run([&]() -> task<> {
         try {
@@ -500,15 +500,15 @@ TEST_F(ConnectOverTheLoopback, TellsOfAllThatRefuse) {
     });
 }
 
-// A full queue of connections answers nothing: the SYN is dropped.
-TEST_F(ConnectOverTheLoopback, GoesAroundOneThatIsSilent) {
+// The kernel drops the SYN if the accept queue is full.
+TEST_F(ConnectLoopback, SkipsSilentEndpoint) {
     tcp::acceptor full(context);
     full.open();
     full.bind({ip::address_v4::loopback(), 0});
     full.listen(0);
     tcp::acceptor open(context, {ip::address_v4::loopback(), 0});
     context.run([&]() -> task<> {
-        // Until one is neither taken nor refused.
+        // Fill the accept queue until a connect times out.
         std::vector<tcp::socket> fill;
         for (std::error_code ec; !ec && fill.size() < 64;) {
             fill.emplace_back(context);

@@ -31,15 +31,16 @@
 
 #include "support/scripted_context.hpp"
 
-// A context is destroyed after each resumption of each story: on its own thread, on another one, and by a task of its own, which is
-// refused in words. Nothing leaks, nothing is destroyed twice, every descriptor is closed; the sanitizers and the scripted kernel look.
+// Destroys a context after each resumption of each story: on its owner thread, on another thread, and by one
+// of its own tasks, which aborts with a message. Nothing leaks, nothing is destroyed twice, and every
+// descriptor is closed: the sanitizers and the scripted kernel check that.
 
 namespace coil::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Counts what is alive. Each task of a story holds one.
+/// Counts live objects. Each task of a story holds one.
 class witness {
 public:
     explicit witness(int& alive) noexcept : alive_(&alive) { ++alive; }
@@ -51,7 +52,7 @@ private:
     int* alive_;
 };
 
-/// What a story plays on. What tasks wait for is declared before the context.
+/// The objects of a story. Objects that tasks wait for are declared before the context, so they outlive it.
 struct stage {
     int alive = 0;
     mutex lock;
@@ -66,7 +67,7 @@ struct stage {
 
 struct story {
     const char* name;
-    task<> (*tell)(stage&);
+    task<> (*body)(stage&);
 };
 
 task<> receive_twice(stage& at) {
@@ -286,18 +287,18 @@ constexpr story stories[] = {
 
 constexpr int steps_max = 200;
 
-/// Plays a story for so many resumptions. Whether it has come to its end.
+/// Plays a story for at most `steps` resumptions. Returns whether it has ended.
 bool play(stage& at, const story& what, int steps) {
-    at.context.io().on_task_error(
-        [](const task_failure&) {});  // where the owner has ended: operation_aborted
-    co_spawn(at.context.io(), what.tell, std::ref(at), detached);
+    // operation_aborted if the owner thread has ended
+    at.context.io().on_task_error([](const task_failure&) {});
+    co_spawn(at.context.io(), what.body, std::ref(at), detached);
     for (int i = 0; i < steps; ++i)
         if (at.context.io().run_one() == 0)
             return true;
     return at.context.io().stopped();
 }
 
-/// Destroys the context of a story after each of its steps.
+/// Runs `end` for each story after 0, 1, 2 ... steps, until the story has ended.
 template <class End>
 void end_at_every_step(End end) {
     for (const story& each: stories) {
@@ -313,7 +314,7 @@ void end_at_every_step(End end) {
     }
 }
 
-TEST(DestroyAtEveryStep, OnItsOwnThread) {
+TEST(DestroyAtEveryStep, OnOwnerThread) {
     end_at_every_step([](stage& at, const story& what, int steps) {
         const bool is_over = play(at, what, steps);
         at.context.destroy();
@@ -337,7 +338,7 @@ TEST(DestroyAtEveryStep, OnAnotherThread) {
     });
 }
 
-TEST(DestroyAtEveryStep, AfterItsThreadHasEnded) {
+TEST(DestroyAtEveryStep, AfterOwnerThreadEnds) {
     end_at_every_step([](stage& at, const story& what, int steps) {
         bool is_over = false;
         std::thread([&] { is_over = play(at, what, steps); }).join();
@@ -346,8 +347,8 @@ TEST(DestroyAtEveryStep, AfterItsThreadHasEnded) {
     });
 }
 
-/// Goes on with the next owner, who destroys it after one more step.
-TEST(DestroyAtEveryStep, OnItsNextOwnersThread) {
+/// The next owner thread runs one more step and then destroys the context.
+TEST(DestroyAtEveryStep, OnNextOwnersThread) {
     end_at_every_step([](stage& at, const story& what, int steps) {
         bool is_over = false;
         std::thread([&] { is_over = play(at, what, steps); }).join();
@@ -358,7 +359,7 @@ TEST(DestroyAtEveryStep, OnItsNextOwnersThread) {
     });
 }
 
-TEST(DestroyAtEveryStepDeathTest, ByItsOwnTaskIsNamed) {
+TEST(DestroyAtEveryStepDeathTest, ByOwnTaskAborts) {
     for (const story& each: stories) {
         SCOPED_TRACE(each.name);
         const auto end = [&] {
@@ -377,8 +378,8 @@ TEST(DestroyAtEveryStepDeathTest, ByItsOwnTaskIsNamed) {
     }
 }
 
-// A thread of the pool may be in the function: the frame's end waits for it.
-TEST(DestroyAtEveryStep, WhileAFunctionIsOffloaded) {
+// A thread of the pool may be running the function: the destruction of the frame waits for it.
+TEST(DestroyAtEveryStep, DuringOffload) {
     std::promise<void> has_begun;
     std::atomic<bool> has_ended{false};
     int alive = 0;

@@ -27,7 +27,7 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-/// What the stories about streams are told on: every kind of stream that there is, as connected pairs.
+/// The conformance suite of streams: runs a story on connected pairs of every stream type.
 
 namespace coil::test {
 
@@ -38,7 +38,7 @@ struct ends {
     Stream far;
 };
 
-/// A kind of connection. `volume` is for large transfers, which shouldn't take long.
+/// A kind of connection. `volume` is the size of large transfers, small enough to keep tests short.
 struct tcp_variant {
     const char* name;
     std::size_t volume;
@@ -94,7 +94,7 @@ struct transport<tcp::socket> {
 
 template <>
 struct transport<memory_stream> {
-    using context = scripted_context;  // no kernel is asked, and a story that hangs is found at once
+    using context = scripted_context;  // no system calls, and a story that hangs is detected immediately
 
     static constexpr auto all = static_cast<std::size_t>(-1);
     static std::vector<memory_variant> variants() {
@@ -111,7 +111,7 @@ struct transport<memory_stream> {
     static void reset(memory_stream& end) { end.reset(); }
 };
 
-/// Bytes that can be told apart by where they stand: what arrives is compared with what must stand there.
+/// A pseudorandom byte sequence. Each byte depends on its position, so received bytes can be checked.
 class numbered_bytes {
 public:
     explicit numbered_bytes(std::uint64_t seed) : seed_(seed) {}
@@ -128,8 +128,8 @@ public:
             bytes[i] = at(from + i);
         return bytes;
     }
-    /// Whether these are the bytes from that position on; if not, says where the first wrong one is.
-    [[nodiscard]] testing::AssertionResult stand_at(std::size_t from, std::span<const char> bytes) const {
+    /// Compares `bytes` with the sequence from `from` on. A failure names the first wrong position.
+    [[nodiscard]] testing::AssertionResult match_at(std::size_t from, std::span<const char> bytes) const {
         for (std::size_t i = 0; i < bytes.size(); ++i)
             if (bytes[i] != at(from + i))
                 return testing::AssertionFailure() << "the byte at " << from + i << " is wrong";
@@ -140,28 +140,28 @@ private:
     std::uint64_t seed_;
 };
 
-/// Lets others have `turns` turns.
-inline task<> wait_turns(std::size_t turns) {
-    while (turns-- > 0)
+/// Yields `times` times.
+inline task<> yield_times(std::size_t times) {
+    while (times-- > 0)
         co_await yield();
 }
 
-/// More than any connection takes while nobody reads.
+/// More bytes than any connection buffers while the peer does not read.
 inline const std::string& endless() {
     static const std::string bytes(32 << 20, 'x');
     return bytes;
 }
 
-/// A test suite of every stream type: each story is told on each variant of it.
+/// A typed test suite for every stream type. Each story runs on each variant of the type.
 template <class Stream>
 class every_stream : public testing::Test {
 protected:
     using transport_type = transport<Stream>;
     using pair = ends<Stream>;
 
-    /// Tells `story(both)` on new connections.
+    /// Runs `story(both)` on a new connection of each variant.
     template <class F>
-    void tell(F story) {
+    void run(F story) {
         for (const auto& each: transport_type::variants()) {
             SCOPED_TRACE(each.name);
             volume_ = each.volume;
@@ -181,7 +181,7 @@ protected:
     [[nodiscard]] std::size_t volume() const { return volume_; }
     [[nodiscard]] std::size_t recv_max() const { return recv_max_; }
 
-    /// Everything that comes until the end, or an error.
+    /// Receives until the end of the stream. Throws on an error.
     static task<std::string> recv_to_the_end(Stream& from) {
         std::string all;
         std::array<char, 1000> buffer;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// How the bytes of a buffered_reader are kept and searched.
+// read_buffer: storage and search of a buffered_reader's bytes.
 
 #include <coil/algo/read_buffer.hpp>
 
@@ -22,7 +22,7 @@ constexpr std::size_t mebibyte = 1 << 20;
 
 class ReadBuffer : public testing::Test {
 protected:
-    /// As if these had been received in one piece.
+    /// Appends `bytes`, as one receive does.
     static void receive(read_buffer& into, std::string_view bytes) {
         const mutable_buffer room = into.make_room(into.size() + bytes.size());
         ASSERT_GE(room.size(), bytes.size());
@@ -41,7 +41,7 @@ protected:
     }
 };
 
-TEST_F(ReadBuffer, LooksOnceAtEachByteOfALineThatComesByteByByte) {
+TEST_F(ReadBuffer, SearchesEachByteOnce) {
     read_buffer buffer({.limit = mebibyte});
     std::size_t without = 0;
     for (std::size_t i = 1; i < mebibyte; ++i) {
@@ -53,7 +53,7 @@ TEST_F(ReadBuffer, LooksOnceAtEachByteOfALineThatComesByteByByte) {
     EXPECT_LT(buffer.searched(), mebibyte);
 }
 
-TEST_F(ReadBuffer, LooksOnceAtEachByteAlsoIfEachWasWaitedForAnew) {
+TEST_F(ReadBuffer, SearchesEachByteOnceAcrossReads) {
     read_buffer buffer({.limit = mebibyte});
     for (std::size_t i = 1; i < mebibyte; ++i) {
         receive(buffer, "x");
@@ -62,7 +62,7 @@ TEST_F(ReadBuffer, LooksOnceAtEachByteAlsoIfEachWasWaitedForAnew) {
     EXPECT_LT(buffer.searched(), mebibyte);
 }
 
-TEST_F(ReadBuffer, GoesBackByNoMoreThanADelimiterWithoutItsLastByte) {
+TEST_F(ReadBuffer, RescansAtMostOneDelimiter) {
     for (const std::string_view delimiter: {"\r\n\r\n", "a delimiter of more than 15 bytes"}) {
         read_buffer buffer({.limit = mebibyte});
         std::size_t without = 0;
@@ -77,7 +77,7 @@ TEST_F(ReadBuffer, GoesBackByNoMoreThanADelimiterWithoutItsLastByte) {
     }
 }
 
-TEST_F(ReadBuffer, WhatHoldsNoDelimiterMayHoldAnother) {
+TEST_F(ReadBuffer, SearchesAnewForOtherDelimiter) {
     read_buffer buffer({});
     receive(buffer, "a;b\nc");
     EXPECT_FALSE(look(buffer, {wanted::kind::until, 0, "--"}));
@@ -90,7 +90,7 @@ TEST_F(ReadBuffer, WhatHoldsNoDelimiterMayHoldAnother) {
     EXPECT_EQ(look(buffer, {wanted::kind::line})->size, 1u);
 }
 
-TEST_F(ReadBuffer, WhatWasConsumedIsNoPartOfWhatIsKnown) {
+TEST_F(ReadBuffer, ConsumeResetsSearchPosition) {
     read_buffer buffer({});
     receive(buffer, "abcdef");
     EXPECT_FALSE(look(buffer, {wanted::kind::line}));
@@ -101,7 +101,7 @@ TEST_F(ReadBuffer, WhatWasConsumedIsNoPartOfWhatIsKnown) {
     EXPECT_EQ(look(buffer, {wanted::kind::line})->size, 6u);
 }
 
-TEST_F(ReadBuffer, MovedFromItHasNothingAndKnowsNothing) {
+TEST_F(ReadBuffer, MovedFromIsEmpty) {
     read_buffer buffer({});
     receive(buffer, "abcdef");
     EXPECT_FALSE(look(buffer, {wanted::kind::line}));
@@ -116,7 +116,7 @@ TEST_F(ReadBuffer, MovedFromItHasNothingAndKnowsNothing) {
     EXPECT_EQ(buffer.bytes(), "abcdef\n");
 }
 
-TEST_F(ReadBuffer, BeginsSmallAndGrowsWithWhatIsHeld) {
+TEST_F(ReadBuffer, GrowsWithContents) {
     read_buffer buffer({.initial = 16, .limit = 1000});
     EXPECT_EQ(buffer.capacity(), 0u);
     EXPECT_EQ(buffer.make_room(0).size(), 16u);
@@ -131,7 +131,7 @@ TEST_F(ReadBuffer, BeginsSmallAndGrowsWithWhatIsHeld) {
     EXPECT_EQ(buffer.capacity(), 1000u);
 }
 
-TEST_F(ReadBuffer, GrowsWhereBytesFillIt) {
+TEST_F(ReadBuffer, GrowsWhenReceivesFillIt) {
     read_buffer buffer({.initial = 16, .limit = mebibyte});
     std::size_t largest = 0;
     for (int i = 0; i < 30; ++i) {
@@ -140,10 +140,10 @@ TEST_F(ReadBuffer, GrowsWhereBytesFillIt) {
         buffer.received(room.size());
         buffer.consume(room.size());
     }
-    EXPECT_EQ(largest, 65536u);  // not up to a limit that is meant for long lines
+    EXPECT_EQ(largest, 65536u);  // less than `limit`, which is for long lines
 }
 
-TEST_F(ReadBuffer, MovesBytesOnlyInProportionToWhatIsRead) {
+TEST_F(ReadBuffer, MovesAtMostTwiceTheBytesRead) {
     read_buffer buffer({.initial = 4096});
     const char* before = nullptr;
     std::size_t moved = 0;
@@ -166,7 +166,7 @@ TEST_F(ReadBuffer, MovesBytesOnlyInProportionToWhatIsRead) {
     EXPECT_LE(moved, 2 * consumed);
 }
 
-TEST_F(ReadBuffer, HasRoomAtOnceForWhatIsWanted) {
+TEST_F(ReadBuffer, MakesRoomForWholeRequest) {
     read_buffer buffer({.initial = 16, .limit = 5000});
     receive(buffer, "abc");
     EXPECT_GE(buffer.make_room(4000).size(), 3997u);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What read and write ask of the kernel, and what they make of its answers.
+// read() and write(): what they submit, and how they handle completions.
 
 #include <coil/algo/read.hpp>
 #include <coil/algo/write.hpp>
@@ -26,7 +26,7 @@ protected:
     Whole() : socket_(context_.connected_socket()) {}
 
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     scripted_context& context() { return context_; }
@@ -44,8 +44,8 @@ private:
 using Read = Whole;
 using Write = Whole;
 
-TEST_F(Read, AsksForTheRestUntilItIsFull) {
-    tell([&]() -> task<> {
+TEST_F(Read, RepeatsRecvUntilFull) {
+    run([&]() -> task<> {
         context().answer_next("abc");
         context().answer_next("d");
         context().answer_next("efghij");
@@ -57,21 +57,21 @@ TEST_F(Read, AsksForTheRestUntilItIsFull) {
     });
 }
 
-TEST_F(Read, OfWhatIsThereIsOneQuestion) {
-    tell([&]() -> task<> {
+TEST_F(Read, NeedsOneRecvIfAllIsThere) {
+    run([&]() -> task<> {
         context().answer_next("abcdefghij");
         EXPECT_EQ(co_await read(socket(), buffer_), 10u);
         EXPECT_EQ(script().submitted(IORING_OP_RECV), 1u);
     });
 }
 
-TEST_F(Read, GoesOnInsideTheBufferThatWasFilledInPart) {
-    tell([&]() -> task<> {
+TEST_F(Read, ContinuesInsidePartlyFilledBuffer) {
+    run([&]() -> task<> {
         std::array<char, 4> first{};
         std::array<char, 3> second{};
         std::array<char, 2> third{};
-        context().answer_next("abcde");  // ends in the second
-        context().answer_next("f");      // the second's rest is asked for alone
+        context().answer_next("abcde");  // ends inside the second buffer
+        context().answer_next("f");      // received into the second's rest alone
         context().answer_next("g");
         context().answer_next("hi");
         EXPECT_EQ(co_await read(socket(), first, second, third), 9u);
@@ -82,44 +82,44 @@ TEST_F(Read, GoesOnInsideTheBufferThatWasFilledInPart) {
     });
 }
 
-TEST_F(Read, HandsTheKernelNoMoreBuffersThanItTakes) {
-    tell([&]() -> task<> {
+TEST_F(Read, SubmitsAtMostIovMaxBuffers) {
+    run([&]() -> task<> {
         std::string bytes(IOV_MAX + 500, '\0');
         std::vector<mutable_buffer> buffers;
         for (char& each: bytes)
             buffers.emplace_back(&each, 1);
-        std::vector<std::size_t> asked;
+        std::vector<std::size_t> requested;
         const auto note = [&](std::size_t size) {
-            const auto asking = script().in_flight(IORING_OP_RECVMSG);
-            const auto& message = *reinterpret_cast<const msghdr*>(asking.front().sqe().addr);
-            asked.push_back(message.msg_iovlen);
+            const auto receiving = script().in_flight(IORING_OP_RECVMSG);
+            const auto& message = *reinterpret_cast<const msghdr*>(receiving.front().sqe().addr);
+            requested.push_back(message.msg_iovlen);
             script().answer(IORING_OP_RECVMSG, std::string(size, 'x'));
         };
         script().then([&] { note(IOV_MAX); });
         script().then([&] { note(500); });
         EXPECT_EQ(co_await read(socket(), mutable_buffers(buffers)), bytes.size());
-        EXPECT_EQ(asked, (std::vector<std::size_t>{IOV_MAX, 500}));
+        EXPECT_EQ(requested, (std::vector<std::size_t>{IOV_MAX, 500}));
         EXPECT_EQ(bytes, std::string(bytes.size(), 'x'));
     });
 }
 
-TEST_F(Read, OfMoreThanOneQuestionCanCarryAsksAgain) {
-    tell([&]() -> task<> {
+TEST_F(Read, SplitsReadOver2GiB) {
+    run([&]() -> task<> {
         const address_space huge(std::size_t{3} << 30);
-        std::vector<std::uint32_t> asked;
+        std::vector<std::uint32_t> requested;
         const auto note = [&](int size) {
-            asked.push_back(script().in_flight(IORING_OP_RECV).front().sqe().len);
+            requested.push_back(script().in_flight(IORING_OP_RECV).front().sqe().len);
             script().answer(IORING_OP_RECV, size);
         };
         script().then([&] { note(0x7ffff000); });
         script().then([&] { note(0x40001000); });
         EXPECT_EQ(co_await read(socket(), huge.buffer()), std::size_t{3} << 30);
-        EXPECT_EQ(asked, (std::vector<std::uint32_t>{0x7ffff000, 0x40001000}));
+        EXPECT_EQ(requested, (std::vector<std::uint32_t>{0x7ffff000, 0x40001000}));
     });
 }
 
-TEST_F(Read, AnErrorAfterSomeBytesComesWithTheirCount) {
-    tell([&]() -> task<> {
+TEST_F(Read, ErrorCarriesByteCount) {
+    run([&]() -> task<> {
         context().answer_next("abc");
         context().answer_next(-ECONNRESET);
         auto [ec, n] = co_await as_tuple(read(socket(), buffer_));
@@ -139,9 +139,10 @@ TEST_F(Read, AnErrorAfterSomeBytesComesWithTheirCount) {
     });
 }
 
-// What ends a recv with MSG_WAITALL half way is lost in the kernel, behind the count: a reset became a clean end.
-TEST_F(Read, DoesNotLetTheKernelWaitForAll) {
-    tell([&]() -> task<> {
+// With MSG_WAITALL the kernel returns the byte count and drops the error that cut the recv short: a reset
+// became a clean end of stream.
+TEST_F(Read, DoesNotUseMsgWaitall) {
+    run([&]() -> task<> {
         context().answer_next("abcdefghij");
         co_await read(socket(), buffer_);
         EXPECT_EQ(script().latest().msg_flags & MSG_WAITALL, 0u);
@@ -153,8 +154,8 @@ TEST_F(Read, DoesNotLetTheKernelWaitForAll) {
     });
 }
 
-TEST_F(Read, StoppedWithBytesOnTheirWayCountsThem) {
-    tell([&]() -> task<> {
+TEST_F(Read, StopCountsBytesInFlight) {
+    run([&]() -> task<> {
         auto reader = co_spawn(context().io(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(read(socket(), buffer_));
             EXPECT_EQ(ec, error::operation_aborted);
@@ -167,14 +168,14 @@ TEST_F(Read, StoppedWithBytesOnTheirWayCountsThem) {
         });
         co_await reader.join();
         EXPECT_EQ(std::string_view(buffer_.data(), 5), "abcde");
-        EXPECT_EQ(script().submitted(IORING_OP_RECV), 2u);  // the rest was not wanted
+        EXPECT_EQ(script().submitted(IORING_OP_RECV), 2u);  // no recv for the rest
     });
 }
 
-// The answer to the first step stands in the ring, or among what is ready, when the cancel comes.
-TEST_F(Read, ACancelBetweenItsStepsIsNotLost) {
+// The completion of the first step is in the ring, or in the ready list, when the cancel comes.
+TEST_F(Read, CancelBetweenStepsIsNotLost) {
     for (const bool closes: {false, true}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto reader = co_spawn(context().io(), [&]() -> task<> {
                 auto [ec, n] = co_await as_tuple(read(socket(), buffer_));
                 EXPECT_EQ(ec, error::operation_aborted) << ec.message();
@@ -194,8 +195,8 @@ TEST_F(Read, ACancelBetweenItsStepsIsNotLost) {
     }
 }
 
-TEST_F(Read, AStopBetweenItsStepsIsNotLost) {
-    tell([&]() -> task<> {
+TEST_F(Read, StopBetweenStepsIsNotLost) {
+    run([&]() -> task<> {
         auto reader = co_spawn(context().io(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(read(socket(), buffer_));
             EXPECT_EQ(ec, error::operation_aborted) << ec.message();
@@ -209,8 +210,8 @@ TEST_F(Read, AStopBetweenItsStepsIsNotLost) {
     });
 }
 
-TEST_F(Read, ThatWasWholeWhenTheCancelCameHasSucceeded) {
-    tell([&]() -> task<> {
+TEST_F(Read, SucceedsIfFullBeforeCancel) {
+    run([&]() -> task<> {
         auto reader =
             co_spawn(context().io(), [&]() -> task<> { EXPECT_EQ(co_await read(socket(), buffer_), 10u); });
         script().then([&] {
@@ -221,8 +222,8 @@ TEST_F(Read, ThatWasWholeWhenTheCancelCameHasSucceeded) {
     });
 }
 
-TEST_F(Write, SendsTheRestUntilAllIsTaken) {
-    tell([&]() -> task<> {
+TEST_F(Write, RepeatsPartialSends) {
+    run([&]() -> task<> {
         context().answer_next(3);
         context().answer_next(1);
         context().answer_next(reply::all());
@@ -232,8 +233,8 @@ TEST_F(Write, SendsTheRestUntilAllIsTaken) {
     });
 }
 
-TEST_F(Write, OfSeveralGoesOnInsideTheBufferThatWasSentInPart) {
-    tell([&]() -> task<> {
+TEST_F(Write, ContinuesInsidePartlySentBuffer) {
+    run([&]() -> task<> {
         context().answer_next(5);
         context().answer_next(1);
         context().answer_next(2);
@@ -244,9 +245,10 @@ TEST_F(Write, OfSeveralGoesOnInsideTheBufferThatWasSentInPart) {
     });
 }
 
-// The kernel hid the error that ended such a send half way: a reset was told as broken_pipe by the next send.
-TEST_F(Write, DoesNotLetTheKernelWaitForAll) {
-    tell([&]() -> task<> {
+// With MSG_WAITALL the kernel hid the error that cut a send short: the next send reported a reset as
+// broken_pipe.
+TEST_F(Write, DoesNotUseMsgWaitall) {
+    run([&]() -> task<> {
         context().answer_next(3);
         context().answer_next(-ECONNRESET);
         auto [ec, n] = co_await as_tuple(write(socket(), "abcdefghij"));
@@ -259,8 +261,9 @@ TEST_F(Write, DoesNotLetTheKernelWaitForAll) {
     });
 }
 
-// Each step summed up all buffers that were left, so that a million of them took minutes.
-TEST_F(Write, OfManyBuffersTakesAsManyAsTheKernel) {
+// Each step summed the sizes of all remaining buffers: quadratic, so a write of a million buffers took
+// minutes.
+TEST_F(Write, CursorYieldsAtMostIovMaxBuffers) {
     std::vector<const_buffer> many(2500, const_buffer("x", 1));
     detail::many_cursor<const_buffer> cursor(many);
     EXPECT_EQ(cursor.next().size(), std::size_t{IOV_MAX});
@@ -273,7 +276,7 @@ TEST_F(Write, OfManyBuffersTakesAsManyAsTheKernel) {
 }
 
 TEST_F(Write, RaisesNoSignal) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         context().answer_next(-EPIPE);
         auto [ec, n] = co_await as_tuple(write(socket(), "0123456789"));
         EXPECT_EQ(ec, error::broken_pipe);
@@ -285,8 +288,8 @@ TEST_F(Write, RaisesNoSignal) {
     });
 }
 
-TEST_F(Write, AnErrorAfterSomeBytesComesWithTheirCount) {
-    tell([&]() -> task<> {
+TEST_F(Write, ErrorCarriesByteCount) {
+    run([&]() -> task<> {
         context().answer_next(4);
         context().answer_next(-EPIPE);
         auto [ec, n] = co_await as_tuple(write(socket(), "0123456789"));
@@ -296,8 +299,8 @@ TEST_F(Write, AnErrorAfterSomeBytesComesWithTheirCount) {
     });
 }
 
-TEST_F(Write, ThatMakesNoProgressEnds) {
-    tell([&]() -> task<> {
+TEST_F(Write, FailsWithoutProgress) {
+    run([&]() -> task<> {
         context().answer_next(4);
         context().answer_next(0);
         auto [ec, n] = co_await as_tuple(write(socket(), "0123456789"));
@@ -306,8 +309,8 @@ TEST_F(Write, ThatMakesNoProgressEnds) {
     });
 }
 
-TEST_F(Write, StoppedCountsWhatWasTaken) {
-    tell([&]() -> task<> {
+TEST_F(Write, StopCountsSentBytes) {
+    run([&]() -> task<> {
         auto writer = co_spawn(context().io(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(write(socket(), "0123456789"));
             EXPECT_EQ(ec, error::operation_aborted);
@@ -323,8 +326,8 @@ TEST_F(Write, StoppedCountsWhatWasTaken) {
     });
 }
 
-// Each kernel call and each submission fails once: the bytes that are counted are those that were moved.
-TEST(ReadAndWrite, CountRightWhicheverStepFails) {
+// Fails each kernel call and each submission once. The returned counts match the bytes moved.
+TEST(ReadAndWrite, CountBytesAtEveryFailure) {
     const std::size_t failures = fail_at_every_step(ENOBUFS, [](scripted_context& context) {
         auto socket = context.connected_socket();
         context.run([&]() -> task<> {

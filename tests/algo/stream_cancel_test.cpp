@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What every stream answers: who may use it, and what a cancel leaves.
+// Conformance of every stream type: concurrent use and cancellation.
 
 #include <algorithm>
 #include <array>
@@ -21,11 +21,11 @@ class StreamCancel : public every_stream<Stream> {};
 
 TYPED_TEST_SUITE(StreamCancel, streams, stream_names);
 
-// ---- who may use it ------------------------------------------------------------------------------------------------
+// ---- concurrent use ---------------------------------------------------------------------------------------
 
-TYPED_TEST(StreamCancel, ASecondReaderIsRefused) {
+TYPED_TEST(StreamCancel, RejectsSecondReader) {
     const auto story = [this] {
-        this->tell([this](auto& both) -> task<> {
+        this->run([this](auto& both) -> task<> {
             auto first = co_spawn(this->context(), this->recv_to_the_end(both.near));
             co_await yield();
             char buffer[1];
@@ -42,14 +42,14 @@ TYPED_TEST(StreamCancel, ASecondReaderIsRefused) {
     story();
 }
 
-TYPED_TEST(StreamCancel, ASecondWriterIsRefused) {
+TYPED_TEST(StreamCancel, RejectsSecondWriter) {
     const auto story = [this] {
-        this->tell([this](auto& both) -> task<> {
+        this->run([this](auto& both) -> task<> {
             auto first = co_spawn(this->context(), [&]() -> task<> {
                 auto [ec, n] = co_await as_tuple(write(both.near, endless()));
                 EXPECT_EQ(ec, error::operation_aborted);
             });
-            co_await wait_turns(200);
+            co_await yield_times(200);
             CO_ASSERT_FALSE(first.done());
             auto [ec, n] = co_await as_tuple(both.near.send("between"));
             EXPECT_EQ(ec, error::operation_in_progress);
@@ -61,10 +61,10 @@ TYPED_TEST(StreamCancel, ASecondWriterIsRefused) {
     story();
 }
 
-// ---- cancel --------------------------------------------------------------------------------------------------------
+// ---- cancel -----------------------------------------------------------------------------------------------
 
-TYPED_TEST(StreamCancel, AStoppedRecvIsAbortedAndTheStreamGoesOn) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamCancel, StreamWorksAfterStoppedRecv) {
+    this->run([this](auto& both) -> task<> {
         for (int i = 0; i < 3; ++i) {
             auto reader = co_spawn(this->context(), [&]() -> task<> {
                 std::array<char, 10> buffer;
@@ -73,7 +73,7 @@ TYPED_TEST(StreamCancel, AStoppedRecvIsAbortedAndTheStreamGoesOn) {
                 EXPECT_EQ(ec, std::errc::operation_canceled);
                 EXPECT_EQ(n, 0u);
             });
-            co_await wait_turns(2);
+            co_await yield_times(2);
             reader.request_stop();
             co_await reader.join();
         }
@@ -84,8 +84,8 @@ TYPED_TEST(StreamCancel, AStoppedRecvIsAbortedAndTheStreamGoesOn) {
     });
 }
 
-TYPED_TEST(StreamCancel, CancelEndsWhatReadsAndWhatWrites) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamCancel, CancelEndsReaderAndWriter) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(read(both.near, buffer));
@@ -98,7 +98,7 @@ TYPED_TEST(StreamCancel, CancelEndsWhatReadsAndWhatWrites) {
             EXPECT_EQ(ec, error::operation_aborted);
             sent = n;
         });
-        co_await wait_turns(200);
+        co_await yield_times(200);
         both.near.cancel();
         co_await reader.join();
         co_await writer.join();
@@ -108,8 +108,8 @@ TYPED_TEST(StreamCancel, CancelEndsWhatReadsAndWhatWrites) {
     });
 }
 
-TYPED_TEST(StreamCancel, ACancelWithNothingPendingIsNothing) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamCancel, IdleCancelIsNoOp) {
+    this->run([](auto& both) -> task<> {
         both.near.cancel();
         co_await write(both.far, "ab");
         std::array<char, 2> buffer;
@@ -119,9 +119,9 @@ TYPED_TEST(StreamCancel, ACancelWithNothingPendingIsNothing) {
     });
 }
 
-// The bytes of the first step have come, and the read has not had its turn to ask for the rest, when the cancel comes.
-TYPED_TEST(StreamCancel, ACancelBetweenTwoStepsOfAReadIsNotLost) {
-    this->tell([this](auto& both) -> task<> {
+// The cancel comes after the bytes of the first step have arrived, and before the read submits the next step.
+TYPED_TEST(StreamCancel, CancelBetweenStepsIsNotLost) {
+    this->run([this](auto& both) -> task<> {
         std::array<char, 10> buffer;
         std::size_t received = 0;
         auto reader = co_spawn(this->context(), [&]() -> task<> {
@@ -129,7 +129,7 @@ TYPED_TEST(StreamCancel, ACancelBetweenTwoStepsOfAReadIsNotLost) {
             EXPECT_EQ(ec, error::operation_aborted) << ec.message();
             received = n;
         });
-        co_await wait_turns(3);
+        co_await yield_times(3);
         auto writer = co_spawn(this->context(), [&]() -> task<> { co_await write(both.far, "abc"); });
         co_await yield();
         both.near.cancel();
@@ -142,10 +142,10 @@ TYPED_TEST(StreamCancel, ACancelBetweenTwoStepsOfAReadIsNotLost) {
     });
 }
 
-// Readers that are stopped after 0, 1, 2 ... turns of the loop, while bytes come in pieces: whatever each has got, the next
-// goes on right behind it.
-TYPED_TEST(StreamCancel, AReaderStoppedAtAnyTimeHasTakenExactlyWhatItSays) {
-    this->tell([this](auto& both) -> task<> {
+// Stops readers after 0, 1, 2 ... yields while bytes arrive in pieces. Each reader continues exactly after
+// the last byte that the one before it received.
+TYPED_TEST(StreamCancel, StoppedReadCountsExactly) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes bytes(8);
         const std::size_t size = std::min<std::size_t>(this->volume(), 30'000);
         auto writer = co_spawn(this->context(), [&]() -> task<> {
@@ -153,7 +153,7 @@ TYPED_TEST(StreamCancel, AReaderStoppedAtAnyTimeHasTakenExactlyWhatItSays) {
             for (std::size_t sent = 0; sent < size;) {
                 const std::size_t n = std::min<std::size_t>(random() % 300 + 1, size - sent);
                 sent += co_await write(both.far, bytes.part(sent, n));
-                co_await wait_turns(random() % 3);
+                co_await yield_times(random() % 3);
             }
             both.far.shutdown(socket_base::shutdown_send);
         });
@@ -167,12 +167,12 @@ TYPED_TEST(StreamCancel, AReaderStoppedAtAnyTimeHasTakenExactlyWhatItSays) {
                 std::vector<char> buffer(997);
                 auto [ec, n] = whole ? co_await as_tuple(read(both.near, buffer))
                                      : co_await as_tuple(both.near.recv(buffer));
-                EXPECT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+                EXPECT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
                 received += n;
                 ended = ec == error::eof || (!ec && n == 0);
                 stopped += ec == error::operation_aborted;
             });
-            co_await wait_turns(round++ % 40);
+            co_await yield_times(round++ % 40);
             reader.request_stop();
             co_await reader.join();
             CO_ASSERT_FALSE(this->HasFailure());
@@ -183,17 +183,17 @@ TYPED_TEST(StreamCancel, AReaderStoppedAtAnyTimeHasTakenExactlyWhatItSays) {
     });
 }
 
-TYPED_TEST(StreamCancel, AWriterStoppedAtAnyTimeHasSentExactlyWhatItSays) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamCancel, StoppedWriteCountsExactly) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes bytes(9);
         const std::size_t size = this->volume();
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::vector<char> buffer(8000);
             std::size_t received = 0;
             while (const std::size_t n = co_await both.far.recv(buffer)) {
-                CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+                CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
                 received += n;
-                co_await wait_turns(received % 2);
+                co_await yield_times(received % 2);
             }
             EXPECT_EQ(received, size);
         });
@@ -210,7 +210,7 @@ TYPED_TEST(StreamCancel, AWriterStoppedAtAnyTimeHasSentExactlyWhatItSays) {
                 sent += n;
                 stopped += ec == error::operation_aborted;
             });
-            co_await wait_turns(round++ % 40);
+            co_await yield_times(round++ % 40);
             writer.request_stop();
             co_await writer.join();
             CO_ASSERT_FALSE(this->HasFailure());

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What every stream answers: close, shutdown, moves, destruction.
+// Conformance of every stream type: close, shutdown, moves and destruction.
 
 #include <array>
 #include <cstddef>
@@ -18,14 +18,14 @@ class StreamClose : public every_stream<Stream> {};
 
 TYPED_TEST_SUITE(StreamClose, streams, stream_names);
 
-TYPED_TEST(StreamClose, CloseEndsWhatIsPendingHereAndThePeerSeesTheEnd) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamClose, CloseAbortsRecvAndPeerSeesEof) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
             EXPECT_EQ(ec, error::operation_aborted);
         });
-        co_await wait_turns(2);
+        co_await yield_times(2);
         co_await both.near.close();
         EXPECT_FALSE(both.near.is_open());
         co_await reader.join();
@@ -34,8 +34,8 @@ TYPED_TEST(StreamClose, CloseEndsWhatIsPendingHereAndThePeerSeesTheEnd) {
     });
 }
 
-TYPED_TEST(StreamClose, AClosedStreamIsABadDescriptor) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamClose, ClosedStreamIsBadDescriptor) {
+    this->run([](auto& both) -> task<> {
         both.near.close();
         char buffer[1];
         auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
@@ -51,15 +51,15 @@ TYPED_TEST(StreamClose, AClosedStreamIsABadDescriptor) {
     });
 }
 
-TYPED_TEST(StreamClose, AReceiveShutDownHereAbortsTheRecvThatWaits) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamClose, ShutdownReceiveAbortsRecv) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
             EXPECT_EQ(ec, error::operation_aborted) << ec.message();
             EXPECT_EQ(n, 0u);
         });
-        co_await wait_turns(2);
+        co_await yield_times(2);
         both.near.shutdown(socket_base::shutdown_receive);
         co_await reader.join();
         char buffer[1];
@@ -67,8 +67,8 @@ TYPED_TEST(StreamClose, AReceiveShutDownHereAbortsTheRecvThatWaits) {
     });
 }
 
-TYPED_TEST(StreamClose, AReceiveShutDownHereAbortsAReadInItsMiddle) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamClose, ShutdownReceiveAbortsPartialRead) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(read(both.near, buffer));
@@ -76,20 +76,20 @@ TYPED_TEST(StreamClose, AReceiveShutDownHereAbortsAReadInItsMiddle) {
             EXPECT_EQ(n, 3u);
         });
         co_await write(both.far, "abc");
-        co_await wait_turns(10);
+        co_await yield_times(10);
         both.near.shutdown(socket_base::shutdown_receive);
         co_await reader.join();
     });
 }
 
-TYPED_TEST(StreamClose, AStreamMayMoveWhileARecvWaits) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamClose, MovesWhileRecvWaits) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             EXPECT_GE(co_await both.near.recv(buffer), 1u);
             EXPECT_EQ(buffer[0], 'h');
         });
-        co_await wait_turns(2);
+        co_await yield_times(2);
         auto moved = std::move(both.near);
         EXPECT_FALSE(both.near.is_open());
         EXPECT_TRUE(moved.is_open());
@@ -102,8 +102,8 @@ TYPED_TEST(StreamClose, AStreamMayMoveWhileARecvWaits) {
     });
 }
 
-TYPED_TEST(StreamClose, AnAssignmentClosesWhatWasThere) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamClose, AssignmentClosesOldStream) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
@@ -117,7 +117,7 @@ TYPED_TEST(StreamClose, AnAssignmentClosesWhatWasThere) {
     });
 }
 
-/// Counts those that are alive.
+/// Counts live objects.
 struct witness {
     explicit witness(int& counter) : alive(&counter) { ++*alive; }
     witness(const witness&) = delete;
@@ -128,39 +128,39 @@ struct witness {
 };
 
 template <class Stream>
-task<> wait_for_ever(Stream& end, bool reads, int& alive, int& went_on) {
+task<> wait_forever(Stream& end, bool reads, int& alive, int& resumed) {
     const witness here(alive);
     std::vector<char> block(endless().size());
     if (reads)
         co_await read(end, block);
     else
         co_await write(end, block);
-    ++went_on;
+    ++resumed;
 }
 
 template <class Stream, class Variant>
-task<> hold_a_connection(io_context& context, const Variant& how, int& alive, int& went_on) {
+task<> hold_a_connection(io_context& context, const Variant& how, int& alive, int& resumed) {
     auto both = co_await transport<Stream>::connect(context, how);
     const witness here(alive);
-    auto reader = co_spawn(context, wait_for_ever<Stream>(both.near, true, alive, went_on));
-    auto writer = co_spawn(context, wait_for_ever<Stream>(both.near, false, alive, went_on));
+    auto reader = co_spawn(context, wait_forever<Stream>(both.near, true, alive, resumed));
+    auto writer = co_spawn(context, wait_forever<Stream>(both.near, false, alive, resumed));
     co_await reader.join();
-    ++went_on;
+    ++resumed;
 }
 
-TYPED_TEST(StreamClose, AContextDestroyedWhileStreamsWaitRunsDestructorsAndNothingElse) {
+TYPED_TEST(StreamClose, ContextDestructionResumesNoTask) {
     for (const auto& each: transport<TypeParam>::variants()) {
         SCOPED_TRACE(each.name);
         int alive = 0;
-        int went_on = 0;
+        int resumed = 0;
         typename transport<TypeParam>::context context;
-        co_spawn(context.io(), hold_a_connection<TypeParam>(context, each, alive, went_on), detached);
+        co_spawn(context.io(), hold_a_connection<TypeParam>(context, each, alive, resumed), detached);
         run_until(context.io(), [&] { return alive == 3; });
         EXPECT_EQ(alive, 3);
         context.poll();
         context.destroy();
         EXPECT_EQ(alive, 0);
-        EXPECT_EQ(went_on, 0);
+        EXPECT_EQ(resumed, 0);
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What every stream answers: the end of the stream, and a reset.
+// Conformance of every stream type: end of stream and reset.
 
 #include <algorithm>
 #include <array>
@@ -20,10 +20,10 @@ class StreamEnd : public every_stream<Stream> {};
 
 TYPED_TEST_SUITE(StreamEnd, streams, stream_names);
 
-// ---- the end -------------------------------------------------------------------------------------------------------
+// ---- end of stream ----------------------------------------------------------------------------------------
 
-TYPED_TEST(StreamEnd, TheEndIsAZeroAndNoErrorAndStaysSo) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, EofIsZeroAndRepeats) {
+    this->run([](auto& both) -> task<> {
         EXPECT_FALSE(both.far.shutdown(socket_base::shutdown_send).error());
         std::array<char, 10> buffer;
         for (int i = 0; i < 3; ++i) {
@@ -34,18 +34,18 @@ TYPED_TEST(StreamEnd, TheEndIsAZeroAndNoErrorAndStaysSo) {
     });
 }
 
-TYPED_TEST(StreamEnd, AWaitingRecvSeesTheEnd) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, WaitingRecvSeesEof) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), this->recv_to_the_end(both.near));
-        co_await wait_turns(3);
+        co_await yield_times(3);
         EXPECT_FALSE(reader.done());
         both.far.shutdown(socket_base::shutdown_send);
         EXPECT_EQ(co_await reader.join(), "");
     });
 }
 
-TYPED_TEST(StreamEnd, WhatWasSentBeforeTheEndArrivesBeforeIt) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, DeliversBytesBeforeEof) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), this->recv_to_the_end(both.near));
         co_await write(both.far, "the last ");
         co_await write(both.far, "words");
@@ -54,32 +54,32 @@ TYPED_TEST(StreamEnd, WhatWasSentBeforeTheEndArrivesBeforeIt) {
     });
 }
 
-TYPED_TEST(StreamEnd, AnEndAtAnyByteOfAReadTellsHowMuchCame) {
-    for (std::size_t there = 0; there <= 12; ++there) {
-        this->tell([there](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, EofInsideReadCarriesCount) {
+    for (std::size_t available = 0; available <= 12; ++available) {
+        this->run([available](auto& both) -> task<> {
             const numbered_bytes bytes(6);
-            co_await write(both.far, bytes.part(0, std::min<std::size_t>(there, 7)));
+            co_await write(both.far, bytes.part(0, std::min<std::size_t>(available, 7)));
             std::array<char, 12> buffer;
             auto reader = co_spawn(co_await this_coro::context, [&]() -> task<> {
                 auto [ec, n] = co_await as_tuple(read(both.near, buffer));
-                EXPECT_EQ(n, there);
-                if (there < buffer.size())
+                EXPECT_EQ(n, available);
+                if (available < buffer.size())
                     EXPECT_EQ(ec, error::eof);
                 else
                     EXPECT_FALSE(ec) << ec.message();
             });
             co_await yield();
-            if (there > 7)
-                co_await write(both.far, bytes.part(7, there - 7));
+            if (available > 7)
+                co_await write(both.far, bytes.part(7, available - 7));
             both.far.shutdown(socket_base::shutdown_send);
             co_await reader.join();
-            EXPECT_TRUE(bytes.stand_at(0, std::span(buffer).first(there)));
+            EXPECT_TRUE(bytes.match_at(0, std::span(buffer).first(available)));
         });
     }
 }
 
-TYPED_TEST(StreamEnd, AReadThatMeetsTheEndThrowsATransferErrorWithTheCount) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, EofInReadThrowsTransferError) {
+    this->run([](auto& both) -> task<> {
         co_await write(both.far, "abc");
         both.far.close();
         std::array<char, 5> first;
@@ -96,8 +96,8 @@ TYPED_TEST(StreamEnd, AReadThatMeetsTheEndThrowsATransferErrorWithTheCount) {
     });
 }
 
-TYPED_TEST(StreamEnd, OneDirectionEndsAloneAndTheOtherGoesOn) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, HalfCloseKeepsOtherDirection) {
+    this->run([](auto& both) -> task<> {
         both.far.shutdown(socket_base::shutdown_send);
         std::array<char, 10> buffer;
         EXPECT_EQ(co_await both.near.recv(buffer), 0u);
@@ -107,10 +107,10 @@ TYPED_TEST(StreamEnd, OneDirectionEndsAloneAndTheOtherGoesOn) {
     });
 }
 
-TYPED_TEST(StreamEnd, SendingAfterTheOwnEndIsABrokenPipeAndNoSignal) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, SendAfterShutdownIsBrokenPipe) {
+    this->run([](auto& both) -> task<> {
         both.near.shutdown(socket_base::shutdown_send);
-        auto [ec, n] = co_await as_tuple(both.near.send("late"));  // a SIGPIPE would end this program
+        auto [ec, n] = co_await as_tuple(both.near.send("late"));  // a SIGPIPE would kill this program
         EXPECT_EQ(ec, error::broken_pipe);
         EXPECT_EQ(n, 0u);
         auto [all_ec, all_n] = co_await as_tuple(write(both.near, "late"));
@@ -119,8 +119,8 @@ TYPED_TEST(StreamEnd, SendingAfterTheOwnEndIsABrokenPipeAndNoSignal) {
     });
 }
 
-TYPED_TEST(StreamEnd, SendingToAClosedPeerFailsInTheEndAndCountsWhatWasTaken) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, SendToClosedPeerFailsEventually) {
+    this->run([](auto& both) -> task<> {
         both.far.close();
         const std::string block(100'000, 'x');
         std::error_code ec;
@@ -133,17 +133,17 @@ TYPED_TEST(StreamEnd, SendingToAClosedPeerFailsInTheEndAndCountsWhatWasTaken) {
     });
 }
 
-// ---- reset ---------------------------------------------------------------------------------------------------------
+// ---- reset ------------------------------------------------------------------------------------------------
 
-TYPED_TEST(StreamEnd, AResetIsAnErrorOfAWaitingRecvAndNoEnd) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, ResetFailsWaitingRecv) {
+    this->run([this](auto& both) -> task<> {
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(both.near.recv(buffer));
             EXPECT_EQ(ec, error::connection_reset) << ec.message();
             EXPECT_EQ(n, 0u);
         });
-        co_await wait_turns(2);
+        co_await yield_times(2);
         TestFixture::transport_type::reset(both.far);
         co_await reader.join();
         auto [ec, n] = co_await as_tuple(both.near.send("x"));
@@ -152,8 +152,8 @@ TYPED_TEST(StreamEnd, AResetIsAnErrorOfAWaitingRecvAndNoEnd) {
     });
 }
 
-TYPED_TEST(StreamEnd, AResetInTheMiddleOfAReadTellsHowMuchCame) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, ResetInsideReadCarriesCount) {
+    this->run([this](auto& both) -> task<> {
         std::array<char, 10> buffer;
         auto reader = co_spawn(this->context(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(read(both.near, buffer));
@@ -161,21 +161,21 @@ TYPED_TEST(StreamEnd, AResetInTheMiddleOfAReadTellsHowMuchCame) {
             EXPECT_EQ(n, 3u);
         });
         co_await write(both.far, "abc");
-        co_await wait_turns(10);
+        co_await yield_times(10);
         TestFixture::transport_type::reset(both.far);
         co_await reader.join();
         EXPECT_EQ(std::string_view(buffer.data(), 3), "abc");
     });
 }
 
-TYPED_TEST(StreamEnd, AResetInTheMiddleOfAWriteIsItsError) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamEnd, ResetFailsPendingWrite) {
+    this->run([this](auto& both) -> task<> {
         auto writer = co_spawn(this->context(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(write(both.near, endless()));
             EXPECT_TRUE(ec == error::broken_pipe || ec == error::connection_reset) << ec.message();
             EXPECT_LT(n, endless().size());
         });
-        co_await wait_turns(200);
+        co_await yield_times(200);
         EXPECT_FALSE(writer.done());
         TestFixture::transport_type::reset(both.far);
         co_await writer.join();

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What every stream answers: bytes in parts and wholes, in one buffer and in many.
+// Conformance of every stream type: partial and whole transfers, with one buffer and with several.
 
 #include <algorithm>
 #include <array>
@@ -29,7 +29,7 @@ protected:
         for (std::size_t received = 0; received < size;) {
             const std::size_t n = co_await from.recv(mutable_buffer(buffer).first(size - received));
             CO_ASSERT_GT(n, 0u) << "the end after " << received;
-            CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+            CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
             received += n;
         }
     }
@@ -37,10 +37,10 @@ protected:
 
 TYPED_TEST_SUITE(StreamTransfer, streams, stream_names);
 
-// ---- parts and wholes ----------------------------------------------------------------------------------------------
+// ---- partial and whole transfers --------------------------------------------------------------------------
 
-TYPED_TEST(StreamTransfer, RecvTakesWhatIsThereAndDoesNotWaitForMore) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, RecvReturnsAvailableBytes) {
+    this->run([this](auto& both) -> task<> {
         EXPECT_EQ(co_await write(both.far, "hello"), 5u);
         std::array<char, 100> buffer;
         const std::size_t n = co_await both.near.recv(buffer);
@@ -50,8 +50,8 @@ TYPED_TEST(StreamTransfer, RecvTakesWhatIsThereAndDoesNotWaitForMore) {
     });
 }
 
-TYPED_TEST(StreamTransfer, RecvTakesNoMoreThanFits) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, ReadLeavesExcessBytes) {
+    this->run([](auto& both) -> task<> {
         co_await write(both.far, "hello");
         std::array<char, 3> buffer;
         EXPECT_EQ(co_await read(both.near, buffer), 3u);
@@ -62,8 +62,8 @@ TYPED_TEST(StreamTransfer, RecvTakesNoMoreThanFits) {
     });
 }
 
-TYPED_TEST(StreamTransfer, ReadTakesTheWholeHoweverItComes) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, ReadFillsBufferFromPieces) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes bytes(1);
         constexpr std::size_t size = 10'000;
         auto writer = co_spawn(this->context(), [&]() -> task<> {
@@ -75,13 +75,13 @@ TYPED_TEST(StreamTransfer, ReadTakesTheWholeHoweverItComes) {
         });
         std::vector<char> buffer(size);
         EXPECT_EQ(co_await read(both.near, buffer), size);
-        EXPECT_TRUE(bytes.stand_at(0, buffer));
+        EXPECT_TRUE(bytes.match_at(0, buffer));
         co_await writer.join();
     });
 }
 
-TYPED_TEST(StreamTransfer, WriteSendsTheWholeHoweverSlowlyItIsRead) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, WriteSendsAllToSlowReader) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes bytes(2);
         constexpr std::size_t size = 100'000;
         auto writer = co_spawn(this->context(), [&]() -> task<> {
@@ -91,7 +91,7 @@ TYPED_TEST(StreamTransfer, WriteSendsTheWholeHoweverSlowlyItIsRead) {
         for (std::size_t received = 0; received < size;) {
             const std::size_t n = co_await both.near.recv(mutable_buffer(buffer).first(size - received));
             CO_ASSERT_GT(n, 0u);
-            CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+            CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
             received += n;
             if (received % 5 == 0)
                 co_await yield();
@@ -100,8 +100,8 @@ TYPED_TEST(StreamTransfer, WriteSendsTheWholeHoweverSlowlyItIsRead) {
     });
 }
 
-TYPED_TEST(StreamTransfer, LargeTransfersGoBothWaysAtOnce) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, TransfersBothWaysConcurrently) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes there(3);
         const numbered_bytes back(4);
         const std::size_t size = this->volume();
@@ -115,10 +115,10 @@ TYPED_TEST(StreamTransfer, LargeTransfersGoBothWaysAtOnce) {
     });
 }
 
-// ---- several buffers -----------------------------------------------------------------------------------------------
+// ---- several buffers --------------------------------------------------------------------------------------
 
-TYPED_TEST(StreamTransfer, SeveralBuffersAreSentAndFilledOneAfterTheOther) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, SendsAndFillsBuffersInOrder) {
+    this->run([](auto& both) -> task<> {
         const std::string empty;
         EXPECT_EQ(co_await write(both.far, "one", empty, std::string_view(", two"), std::string(", three")),
                   15u);
@@ -133,8 +133,8 @@ TYPED_TEST(StreamTransfer, SeveralBuffersAreSentAndFilledOneAfterTheOther) {
     });
 }
 
-TYPED_TEST(StreamTransfer, SendAndRecvTakeSeveralBuffersAndMayMovePart) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, SendAndRecvTakeSeveralBuffers) {
+    this->run([](auto& both) -> task<> {
         const std::array<const_buffer, 3> pieces{"abc", "", "defg"};
         const std::size_t sent = co_await both.far.send(const_buffers(pieces));
         CO_ASSERT_GE(sent, 1u);
@@ -151,8 +151,8 @@ TYPED_TEST(StreamTransfer, SendAndRecvTakeSeveralBuffersAndMayMovePart) {
     });
 }
 
-TYPED_TEST(StreamTransfer, MoreBuffersThanTheKernelTakesAtOnceAreNoObstacle) {
-    this->tell([this](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, HandlesMoreThanIovMaxBuffers) {
+    this->run([this](auto& both) -> task<> {
         const numbered_bytes bytes(5);
         constexpr std::size_t pieces = 3000;  // IOV_MAX is 1024
         std::vector<std::string> parts;
@@ -173,13 +173,13 @@ TYPED_TEST(StreamTransfer, MoreBuffersThanTheKernelTakesAtOnceAreNoObstacle) {
             into.emplace_back(all.data() + filled, 1);
         CO_ASSERT_GT(into.size(), 2000u);
         EXPECT_EQ(co_await read(both.near, mutable_buffers(into)), size);
-        EXPECT_TRUE(bytes.stand_at(0, all));
+        EXPECT_TRUE(bytes.match_at(0, all));
         co_await writer.join();
     });
 }
 
-TYPED_TEST(StreamTransfer, NothingToMoveCompletesAtOnceWithZero) {
-    this->tell([](auto& both) -> task<> {
+TYPED_TEST(StreamTransfer, EmptyTransferCompletesWithZero) {
+    this->run([](auto& both) -> task<> {
         char nothing[1];
         const mutable_buffer none(nothing, 0);
         EXPECT_EQ(co_await both.near.recv(none), 0u);
@@ -194,7 +194,7 @@ TYPED_TEST(StreamTransfer, NothingToMoveCompletesAtOnceWithZero) {
         EXPECT_EQ(co_await write(both.near, "", ""), 0u);
         const std::array<mutable_buffer, 2> empty_ones{none, none};
         EXPECT_EQ(co_await both.near.recv(mutable_buffers(empty_ones)), 0u);
-        // It stands for no end of the stream: there are bytes.
+        // 0 does not mean end of stream here: a byte is available.
         co_await write(both.far, "x");
         EXPECT_EQ(co_await both.near.recv(none), 0u);
         EXPECT_EQ(co_await read(both.near, nothing), 1u);

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Deadlines against arrivals on the real kernel, as many and as close together as a second allows: whoever wins, every
-// byte is somebody's.
+// Races deadlines against arrivals on the real kernel. No byte and no connection is lost, whether the
+// deadline or the arrival wins.
 
 #include <algorithm>
 #include <array>
@@ -21,13 +21,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Deadlines that are met as often as they are missed, on a machine of any speed: each that is missed makes the next
-// longer, each that is met makes them shorter.
+// Random timeouts that adapt to the speed of the machine, so that about half of them expire: an expired one
+// raises the upper bound by 5 %, an operation that completes in time lowers it by 5 %.
 class race {
 public:
     explicit race(std::minstd_rand::result_type seed) : random_(seed) {}
 
-    [[nodiscard]] std::chrono::nanoseconds patience() {
+    [[nodiscard]] std::chrono::nanoseconds next_timeout() {
         return std::chrono::nanoseconds(random_() % static_cast<std::uint64_t>(longest_));
     }
     void ended(bool in_time, std::size_t bytes = 0) {
@@ -37,7 +37,7 @@ public:
     }
     [[nodiscard]] std::size_t timed_out_with_bytes() const { return with_bytes_; }
 
-    /// A race that hardly anybody lost was none.
+    /// Each outcome must occur in at least a tenth of the races.
     void expect_fair() const {
         const std::size_t tenth = (in_time_ + timed_out_) / 10;
         EXPECT_GE(in_time_, tenth);
@@ -54,14 +54,14 @@ private:
 
 class TimeoutRace : public testing::Test {
 protected:
-    /// Races are 20,000. A machine on which they'd take longer than a story may has had enough after a tenth of them.
-    [[nodiscard]] bool goes_on(std::size_t raced) const {
+    /// Allows 20,000 races. A slow machine stops after 7 seconds, but not before a tenth of them.
+    [[nodiscard]] bool continues(std::size_t raced) const {
         constexpr std::size_t races = 20'000;
         return raced < races && (raced < races / 10 || std::chrono::steady_clock::now() < slice_end_);
     }
 
     template <class F>
-    void tell(F story) {
+    void run(F story) {
         context_.run([&]() -> task<> {
             auto both =
                 co_await transport<tcp::socket>::connect(context_, transport<tcp::socket>::variants()[0]);
@@ -75,37 +75,37 @@ private:
     const std::chrono::steady_clock::time_point slice_end_ = std::chrono::steady_clock::now() + 7s;
 };
 
-TEST_F(TimeoutRace, EveryByteThatArrivesIsReceivedOnceAndInOrder) {
-    tell([this](tcp::socket& near, tcp::socket& far) -> task<> {
+TEST_F(TimeoutRace, RecvLosesNoByte) {
+    run([this](tcp::socket& near, tcp::socket& far) -> task<> {
         const numbered_bytes bytes(11);
         std::size_t sent = 0;
-        bool enough = false;
+        bool done = false;
         auto sender = co_spawn(context(), [&]() -> task<> {
             std::minstd_rand random(11);
-            while (!enough) {
+            while (!done) {
                 sent += co_await write(far, bytes.part(sent, random() % 40 + 1));
-                co_await wait_turns(random() % 4);
+                co_await yield_times(random() % 4);
             }
             far.shutdown(socket_base::shutdown_send);
         });
         std::size_t received = 0;
         race races_of_recv(12);
         race races_of_read(13);
-        for (std::size_t i = 0; goes_on(i); ++i) {
+        for (std::size_t i = 0; continues(i); ++i) {
             std::array<char, 100> buffer;
             const bool whole = i % 2 == 0;
             race& ours = whole ? races_of_read : races_of_recv;
-            auto [ec, n] = whole ? co_await as_tuple(timeout(read(near, buffer), ours.patience()))
-                                 : co_await as_tuple(timeout(near.recv(buffer), ours.patience()));
+            auto [ec, n] = whole ? co_await as_tuple(timeout(read(near, buffer), ours.next_timeout()))
+                                 : co_await as_tuple(timeout(near.recv(buffer), ours.next_timeout()));
             CO_ASSERT_TRUE(!ec || ec == error::timed_out) << ec.message();
-            CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+            CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
             received += n;
             ours.ended(!ec, n);
         }
-        enough = true;
+        done = true;
         std::array<char, 1000> buffer;
         while (const std::size_t n = co_await near.recv(buffer)) {
-            CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+            CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
             received += n;
         }
         co_await sender.join();
@@ -117,17 +117,17 @@ TEST_F(TimeoutRace, EveryByteThatArrivesIsReceivedOnceAndInOrder) {
     });
 }
 
-TEST_F(TimeoutRace, EveryByteThatAWriteCountsIsSent) {
-    tell([this](tcp::socket& near, tcp::socket& far) -> task<> {
+TEST_F(TimeoutRace, WriteCountsExactly) {
+    run([this](tcp::socket& near, tcp::socket& far) -> task<> {
         const numbered_bytes bytes(13);
         std::size_t received = 0;
         auto receiver = co_spawn(context(), [&]() -> task<> {
             std::minstd_rand random(13);
             std::vector<char> buffer(20'000);
             while (const std::size_t n = co_await far.recv(buffer)) {
-                CO_ASSERT_TRUE(bytes.stand_at(received, std::span(buffer).first(n)));
+                CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
                 received += n;
-                co_await wait_turns(random() % 30);
+                co_await yield_times(random() % 30);
             }
         });
         near.set_option(socket_base::send_buffer_size(8192));
@@ -135,9 +135,9 @@ TEST_F(TimeoutRace, EveryByteThatAWriteCountsIsSent) {
         std::minstd_rand random(14);
         std::size_t sent = 0;
         race writes(15);
-        for (std::size_t i = 0; goes_on(i); ++i) {
+        for (std::size_t i = 0; continues(i); ++i) {
             const std::string part = bytes.part(sent, random() % 3000 + 1);
-            auto [ec, n] = co_await as_tuple(timeout(write(near, part), writes.patience()));
+            auto [ec, n] = co_await as_tuple(timeout(write(near, part), writes.next_timeout()));
             CO_ASSERT_TRUE(!ec || ec == error::timed_out) << ec.message();
             EXPECT_EQ(n == part.size(), !ec);
             sent += n;
@@ -150,8 +150,8 @@ TEST_F(TimeoutRace, EveryByteThatAWriteCountsIsSent) {
     });
 }
 
-TEST_F(TimeoutRace, EveryConnectionIsAcceptedOnce) {
-    tell([this](tcp::socket&, tcp::socket&) -> task<> {
+TEST_F(TimeoutRace, AcceptsEachConnectionOnce) {
+    run([this](tcp::socket&, tcp::socket&) -> task<> {
         constexpr std::size_t connections = 300;
         tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
         auto clients = co_spawn(context(), [&]() -> task<> {
@@ -167,7 +167,7 @@ TEST_F(TimeoutRace, EveryConnectionIsAcceptedOnce) {
         race accepts(16);
         std::size_t accepted = 0;
         while (accepted < connections) {
-            auto taken = co_await as_tuple(timeout(acceptor.accept(), accepts.patience()));
+            auto taken = co_await as_tuple(timeout(acceptor.accept(), accepts.next_timeout()));
             accepts.ended(taken.has_value());
             if (!taken)
                 continue;

@@ -25,11 +25,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Stories with a socket whose peer says what the test says, in virtual time.
+/// Stories with one scripted socket, in virtual time.
 class Timeout : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         socket_ = context_.connected_socket();
         began_ = context_.io().now();
         context_.run(story);
@@ -56,10 +56,10 @@ private:
     time_point began_;
 };
 
-// ---- who wins ------------------------------------------------------------------------------------------------------
+// ---- completion against deadline --------------------------------------------------------------------------
 
-TEST_F(Timeout, FiresWhenTheTimeHasPassedAndNotEarlier) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, FiresAtDeadline) {
+    run([&]() -> task<> {
         auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
         EXPECT_EQ(ec, error::timed_out);
         EXPECT_EQ(n, 0u);
@@ -68,18 +68,18 @@ TEST_F(Timeout, FiresWhenTheTimeHasPassedAndNotEarlier) {
     });
 }
 
-TEST_F(Timeout, AChildThatEndsInTimeWinsAndTheAlarmIsForgotten) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, CompletionInTimeRemovesTimer) {
+    run([&]() -> task<> {
         context().after(3s, [&] { context().answer(IORING_OP_RECV, "abc"); });
         EXPECT_EQ(co_await timeout(socket().recv(buffer_), 5s), 3u);
         EXPECT_EQ(elapsed(), 3s);
         EXPECT_EQ(std::string_view(buffer_.data(), 3), "abc");
     });
-    EXPECT_EQ(elapsed(), 3s);  // the loop did not wait for the alarm
+    EXPECT_EQ(elapsed(), 3s);  // the loop did not wait for the timer
 }
 
-TEST_F(Timeout, BytesThatCameWhileTheDeadlineCancelledAreTheResult) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ReturnsBytesThatBeatTheCancel) {
+    run([&]() -> task<> {
         context().script().when_cancelled("abc");
         auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
         EXPECT_FALSE(ec) << ec.message();
@@ -88,15 +88,15 @@ TEST_F(Timeout, BytesThatCameWhileTheDeadlineCancelledAreTheResult) {
     });
 }
 
-TEST_F(Timeout, TheResultIsWaitedForWhenTheCancelComesTooLate) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, WaitsForResultWhenCancelIsLate) {
+    run([&]() -> task<> {
         context().script().when_cancelled_later("abcd");
         EXPECT_EQ(co_await timeout(socket().recv(buffer_), 5s), 4u);
     });
 }
 
-TEST_F(Timeout, AnotherErrorThatCameWhileTheDeadlineCancelledIsTheResult) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ReturnsErrorThatBeatsTheCancel) {
+    run([&]() -> task<> {
         context().script().when_cancelled(-ECONNRESET);
         auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
         EXPECT_EQ(ec, error::connection_reset);
@@ -110,8 +110,8 @@ TEST_F(Timeout, AnotherErrorThatCameWhileTheDeadlineCancelledIsTheResult) {
     });
 }
 
-TEST_F(Timeout, IsNotTheKernelsOwnTimeout) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, DiffersFromKernelTimeout) {
+    run([&]() -> task<> {
         context().answer_next(-ETIMEDOUT);
         auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
         EXPECT_EQ(ec, std::errc::timed_out);
@@ -124,8 +124,8 @@ TEST_F(Timeout, IsNotTheKernelsOwnTimeout) {
     });
 }
 
-TEST_F(Timeout, ThrowsWhatSaysTheOperationAndTheBytes) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ErrorNamesOperationAndBytes) {
+    run([&]() -> task<> {
         context().script().when_cancelled("abc");
         try {
             co_await timeout(read(socket(), buffer_), 5s);
@@ -147,8 +147,8 @@ TEST_F(Timeout, ThrowsWhatSaysTheOperationAndTheBytes) {
     });
 }
 
-TEST_F(Timeout, LeavesTheTaskUnstopped) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, LeavesTaskUnstopped) {
+    run([&]() -> task<> {
         for (int i = 0; i < 100; ++i) {
             auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 1ms));
             EXPECT_EQ(ec, error::timed_out);
@@ -159,10 +159,10 @@ TEST_F(Timeout, LeavesTheTaskUnstopped) {
     });
 }
 
-// ---- nested --------------------------------------------------------------------------------------------------------
+// ---- nested -----------------------------------------------------------------------------------------------
 
-TEST_F(Timeout, NestedTheShorterOneReportsWhicheverItIs) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ShorterOfTwoNestedFires) {
+    run([&]() -> task<> {
         auto [inner, n] = co_await as_tuple(timeout(timeout(socket().recv(buffer_), 1s), 5s));
         EXPECT_EQ(inner, error::timed_out);
         EXPECT_LT(elapsed(), 2s);
@@ -175,8 +175,8 @@ TEST_F(Timeout, NestedTheShorterOneReportsWhicheverItIs) {
     });
 }
 
-TEST_F(Timeout, TheInnerOneIsAbortedNotTimedOutByTheOuterDeadline) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, OuterDeadlineAbortsInner) {
+    run([&]() -> task<> {
         std::error_code seen_inside;
         const auto inside = [&]() -> task<std::size_t> {
             auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
@@ -191,8 +191,8 @@ TEST_F(Timeout, TheInnerOneIsAbortedNotTimedOutByTheOuterDeadline) {
     });
 }
 
-TEST_F(Timeout, TheOuterOneIsNotTouchedByTheInnerDeadline) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, InnerDeadlineDoesNotAffectOuter) {
+    run([&]() -> task<> {
         const auto inside = [&]() -> task<int> {
             auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 1s));
             EXPECT_EQ(ec, error::timed_out);
@@ -204,8 +204,8 @@ TEST_F(Timeout, TheOuterOneIsNotTouchedByTheInnerDeadline) {
     });
 }
 
-TEST_F(Timeout, ManyNestedOnesEndTogether) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ManyNestedEndTogether) {
+    run([&]() -> task<> {
         auto [ec, n] = co_await as_tuple(
             timeout(timeout(timeout(timeout(timeout(timeout(stuck(), 9s), 8s), 1s), 7s), 6s), 5s));
         EXPECT_EQ(ec, error::timed_out);
@@ -213,10 +213,10 @@ TEST_F(Timeout, ManyNestedOnesEndTogether) {
     });
 }
 
-// ---- around everything ---------------------------------------------------------------------------------------------
+// ---- around every kind of awaitable -----------------------------------------------------------------------
 
-TEST_F(Timeout, EndsAWholeTaskWhereverItIs) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, UnwindsWholeTask) {
+    run([&]() -> task<> {
         bool unwound = false;
         const auto deep = [&](auto& self, int depth) -> task<int> {
             struct on_exit {
@@ -234,8 +234,8 @@ TEST_F(Timeout, EndsAWholeTaskWhereverItIs) {
     });
 }
 
-TEST_F(Timeout, ATaskThatEndsWithAResultAllTheSameWins) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, LateTaskResultWins) {
+    run([&]() -> task<> {
         const auto stubborn = [&]() -> task<std::unique_ptr<int>> {
             auto [ec, n] = co_await as_tuple(socket().recv(buffer_));
             EXPECT_EQ(ec, error::operation_aborted);
@@ -247,8 +247,8 @@ TEST_F(Timeout, ATaskThatEndsWithAResultAllTheSameWins) {
     });
 }
 
-TEST_F(Timeout, ATaskStoppedByItsDeadlineIsRefusedEveryFurtherWait) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ExpiredTaskCannotWaitAgain) {
+    run([&]() -> task<> {
         int refused = 0;
         const auto stubborn = [&]() -> task<> {
             for (int i = 0; i < 5; ++i) {
@@ -264,8 +264,8 @@ TEST_F(Timeout, ATaskStoppedByItsDeadlineIsRefusedEveryFurtherWait) {
     });
 }
 
-TEST_F(Timeout, AnExceptionOfAnotherKindPasses) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, PassesOtherExceptions) {
+    run([&]() -> task<> {
         const auto failing = [&](bool late) -> task<> {
             if (late) {
                 auto [ec, n] = co_await as_tuple(socket().recv(buffer_));
@@ -282,8 +282,8 @@ TEST_F(Timeout, AnExceptionOfAnotherKindPasses) {
     });
 }
 
-TEST_F(Timeout, GivesATasksReferenceAndVoid) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, SupportsReferenceAndVoidTasks) {
+    run([&]() -> task<> {
         int value = 1;
         const auto reference = [&]() -> task<int&> {
             std::error_code ec;
@@ -300,8 +300,8 @@ TEST_F(Timeout, GivesATasksReferenceAndVoid) {
     });
 }
 
-TEST_F(Timeout, OfAReadTellsHowMuchCame) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ReadTimeoutCarriesCount) {
+    run([&]() -> task<> {
         context().answer_next("abc");
         auto [ec, n] = co_await as_tuple(timeout(read(socket(), buffer_), 5s));
         EXPECT_EQ(ec, error::timed_out);
@@ -319,8 +319,8 @@ TEST_F(Timeout, OfAReadTellsHowMuchCame) {
     });
 }
 
-TEST_F(Timeout, OfAWriteTellsHowMuchWasTaken) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, WriteTimeoutCarriesCount) {
+    run([&]() -> task<> {
         context().answer_next(4);
         context().script().when_cancelled(3);
         auto [ec, n] = co_await as_tuple(timeout(write(socket(), "0123456789"), 5s));
@@ -330,10 +330,10 @@ TEST_F(Timeout, OfAWriteTellsHowMuchWasTaken) {
     EXPECT_EQ(context().script().sent(ring::scripted_kernel::first_descriptor), "0123456");
 }
 
-TEST_F(Timeout, OfAnAcceptLosesNoConnection) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, AcceptLosesNoConnection) {
+    run([&]() -> task<> {
         auto acceptor = context().acceptor();
-        // It comes when the deadline has passed and before the cancel takes effect: the accept returns it.
+        // The connection comes after the deadline and before the cancel takes effect: accept returns it.
         context().script().when_cancelled(reply::connection());
         auto late = co_await as_tuple(timeout(acceptor.accept(), 5s));
         auto& [ec, peer] = late;
@@ -344,8 +344,8 @@ TEST_F(Timeout, OfAnAcceptLosesNoConnection) {
     });
 }
 
-TEST_F(Timeout, OfAConnectClosesTheSocket) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, ConnectTimeoutClosesSocket) {
+    run([&]() -> task<> {
         tcp::socket other(context());
         auto [ec] = co_await as_tuple(timeout(other.connect({ip::address_v4::loopback(), 1}), 5s));
         EXPECT_EQ(ec, error::timed_out);
@@ -356,8 +356,8 @@ TEST_F(Timeout, OfAConnectClosesTheSocket) {
     });
 }
 
-TEST_F(Timeout, OfATimerOrASleep) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, WrapsTimerAndSleep) {
+    run([&]() -> task<> {
         auto [slept] = co_await as_tuple(timeout(sleep_for(1h), 5s));
         EXPECT_EQ(slept, error::timed_out);
         steady_timer timer(context(), 1h);
@@ -369,8 +369,8 @@ TEST_F(Timeout, OfATimerOrASleep) {
     });
 }
 
-TEST_F(Timeout, OfAJoinLeavesTheTaskToBeJoinedLater) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, JoinTimeoutLeavesTaskJoinable) {
+    run([&]() -> task<> {
         auto worker = co_spawn(io(), stuck());
         auto [ec, value] = co_await as_tuple(timeout(worker.join(), 5s));
         EXPECT_EQ(ec, error::timed_out);
@@ -380,8 +380,8 @@ TEST_F(Timeout, OfAJoinLeavesTheTaskToBeJoinedLater) {
     });
 }
 
-TEST_F(Timeout, OfADatagram) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, WrapsRecvfrom) {
+    run([&]() -> task<> {
         auto udp = context().datagram_socket();
         auto [ec, received] = co_await as_tuple(timeout(udp.recvfrom(buffer_), 5s));
         EXPECT_EQ(ec, error::timed_out);
@@ -392,8 +392,8 @@ TEST_F(Timeout, OfADatagram) {
     });
 }
 
-TEST_F(Timeout, OfAStreamInMemory) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, WrapsMemoryStream) {
+    run([&]() -> task<> {
         stream_pair pair;
         co_await write(pair.first, "abc");
         auto [ec, n] = co_await as_tuple(timeout(read(pair.second, buffer_), 5s));
@@ -402,8 +402,8 @@ TEST_F(Timeout, OfAStreamInMemory) {
     });
 }
 
-TEST_F(Timeout, WhatIsReadyAtOnceNeedsNoTime) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, InlineCompletionBeatsZeroTimeout) {
+    run([&]() -> task<> {
         EXPECT_EQ(co_await timeout(socket().recv(mutable_buffer()), 0s), 0u);
         EXPECT_EQ(co_await timeout(write(socket(), ""), -1s), 0u);
         co_await timeout(socket().close(), 0s);
@@ -413,8 +413,8 @@ TEST_F(Timeout, WhatIsReadyAtOnceNeedsNoTime) {
     });
 }
 
-TEST_F(Timeout, RedirectsItsError) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, WorksWithRedirectError) {
+    run([&]() -> task<> {
         std::error_code ec;
         EXPECT_EQ(co_await redirect_error(timeout(socket().recv(buffer_), 5s), ec), 0u);
         EXPECT_EQ(ec, error::timed_out);
@@ -424,10 +424,10 @@ TEST_F(Timeout, RedirectsItsError) {
     });
 }
 
-// ---- a stop from outside -------------------------------------------------------------------------------------------
+// ---- a stop from outside ----------------------------------------------------------------------------------
 
-TEST_F(Timeout, AStopOfItsTaskIsNoTimeout) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, TaskStopIsNotTimeout) {
+    run([&]() -> task<> {
         std::error_code seen;
         auto worker = co_spawn(io(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
@@ -441,8 +441,8 @@ TEST_F(Timeout, AStopOfItsTaskIsNoTimeout) {
     });
 }
 
-TEST_F(Timeout, InATaskThatWasStoppedBeforeIsRefused) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, StoppedTaskIsRefused) {
+    run([&]() -> task<> {
         std::error_code of_recv;
         std::error_code of_task;
         auto worker = co_spawn(io(), [&]() -> task<> {
@@ -460,8 +460,8 @@ TEST_F(Timeout, InATaskThatWasStoppedBeforeIsRefused) {
     });
 }
 
-TEST_F(Timeout, AStopAfterTheDeadlineFiredChangesNothing) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, StopAfterDeadlineIsIgnored) {
+    run([&]() -> task<> {
         std::error_code seen;
         context().script().when_cancelled_later(-ECANCELED);
         auto worker = co_spawn(io(), [&]() -> task<> {
@@ -476,17 +476,17 @@ TEST_F(Timeout, AStopAfterTheDeadlineFiredChangesNothing) {
     });
 }
 
-/// Something that a stop can't reach: it goes on when the test says so.
+/// An awaitable that a stop cannot end. The test resumes it.
 struct stubborn_awaitable {
     std::coroutine_handle<> waiter;
 
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> who) noexcept { waiter = who; }
+    void await_suspend(std::coroutine_handle<> handle) noexcept { waiter = handle; }
     void await_resume() const noexcept {}
 };
 
-TEST_F(Timeout, AStopBeforeTheDeadlineIsNoTimeoutHoweverLongTheTaskTakesToEnd) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, EarlierStopIsNotTimeout) {
+    run([&]() -> task<> {
         stubborn_awaitable stubborn;
         const auto slow = [&]() -> task<> {
             co_await stubborn;
@@ -505,8 +505,8 @@ TEST_F(Timeout, AStopBeforeTheDeadlineIsNoTimeoutHoweverLongTheTaskTakesToEnd) {
     });
 }
 
-TEST_F(Timeout, ACancelOfTheSocketIsNoTimeout) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, SocketCancelIsNotTimeout) {
+    run([&]() -> task<> {
         std::error_code seen;
         auto worker = co_spawn(io(), [&]() -> task<> {
             auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), 5s));
@@ -519,10 +519,10 @@ TEST_F(Timeout, ACancelOfTheSocketIsNoTimeout) {
     });
 }
 
-// ---- deadlines -----------------------------------------------------------------------------------------------------
+// ---- deadlines --------------------------------------------------------------------------------------------
 
-TEST_F(Timeout, ADeadlineThatHasPassedFiresOnTheNextTurn) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, PastDeadlineFiresNextIteration) {
+    run([&]() -> task<> {
         for (const auto duration: {0ns, -1ns, std::chrono::nanoseconds::min()}) {
             auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), duration));
             EXPECT_EQ(ec, error::timed_out);
@@ -535,8 +535,8 @@ TEST_F(Timeout, ADeadlineThatHasPassedFiresOnTheNextTurn) {
     });
 }
 
-TEST_F(Timeout, TheEndOfTimeNeverFires) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, MaximumDurationNeverFires) {
+    run([&]() -> task<> {
         for (const auto duration: {std::chrono::nanoseconds::max(), 2562047h + 0ns}) {
             context().after(24h * 365 * 50, [&] { context().answer(IORING_OP_RECV, "abc"); });
             EXPECT_EQ(co_await timeout(socket().recv(buffer_), duration), 3u);
@@ -549,7 +549,7 @@ TEST_F(Timeout, TheEndOfTimeNeverFires) {
 }
 
 TEST_F(Timeout, TakesAnyDuration) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto [ec, n] = co_await as_tuple(timeout(socket().recv(buffer_), std::chrono::duration<double>(0.5)));
         EXPECT_EQ(ec, error::timed_out);
         EXPECT_GE(elapsed(), 500ms);
@@ -560,8 +560,8 @@ TEST_F(Timeout, TakesAnyDuration) {
     });
 }
 
-TEST_F(Timeout, AtAPointInTime) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, FiresAtTimePoint) {
+    run([&]() -> task<> {
         const time_point deadline = context().io().now() + 5s;
         co_await sleep_for(3s);
         auto [ec, n] = co_await as_tuple(timeout_at(socket().recv(buffer_), deadline));
@@ -571,8 +571,8 @@ TEST_F(Timeout, AtAPointInTime) {
     });
 }
 
-TEST_F(Timeout, CountsFromTheAwaitNotFromTheCall) {
-    tell([&]() -> task<> {
+TEST_F(Timeout, CountsFromAwait) {
+    run([&]() -> task<> {
         auto limited = timeout(stuck(), 5s);
         co_await sleep_for(1h);
         auto [ec, value] = co_await as_tuple(std::move(limited));
@@ -581,9 +581,9 @@ TEST_F(Timeout, CountsFromTheAwaitNotFromTheCall) {
     });
 }
 
-TEST_F(Timeout, DestroyedWhileItWaitsIsForgotten) {
+TEST_F(Timeout, ContextDestructionCancelsNested) {
     const auto waiting = [this]() -> task<> { co_await timeout(timeout(stuck(), 5s), 6s); };
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         co_spawn(io(), waiting(), detached);
         co_await yield();
         co_await yield();

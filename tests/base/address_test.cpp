@@ -47,9 +47,9 @@ const std::vector<spelling> good_v6 = {
     {"2001:db8::1", "2001:db8::1"},
     {"2001:DB8::ABCD", "2001:db8::abcd"},
     {"2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1"},
-    {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},  // one zero is not shortened
-    {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},           // the longest run is
-    {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},     // the first of equals is
+    {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},  // a single zero is not compressed
+    {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},           // the longest run is compressed
+    {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},     // the first of equal runs is compressed
     {"1::", "1::"},
     {"1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"},
     {"::2:3:4:5:6:7:8", "0:2:3:4:5:6:7:8"},
@@ -60,7 +60,7 @@ const std::vector<spelling> good_v6 = {
     {"fe80::1", "fe80::1"},
     {"fe80::1%0", "fe80::1"},
     {"fe80::1%lo", "fe80::1%lo"},
-    {"fe80::1%4294967295", "fe80::1%4294967295"},  // no such interface: stays a number
+    {"fe80::1%4294967295", "fe80::1%4294967295"},  // no such interface: printed as a number
     {"ff02::fb%lo", "ff02::fb%lo"},
 };
 
@@ -91,9 +91,9 @@ const std::vector<std::string> no_such_interface = {
 };
 // clang-format on
 
-/// What the throwing form says, or "" if it doesn't throw.
+/// The message of the std::system_error that `function` throws, or "" if it does not throw.
 template <class Function>
-std::string complaint(Function function) {
+std::string error_text(Function function) {
     try {
         function();
     } catch (const std::system_error& failure) {
@@ -109,7 +109,7 @@ void expect_mentions(const std::string& text, std::initializer_list<const char*>
 
 }  // namespace
 
-TEST(Address, ReadsAndPrintsTheTextOfIPv4) {
+TEST(Address, ParsesAndPrintsIPv4) {
     for (const auto& [text, canonical]: good_v4) {
         std::error_code error = std::make_error_code(std::errc::io_error);
         const address value = make_address(text, error);
@@ -122,7 +122,7 @@ TEST(Address, ReadsAndPrintsTheTextOfIPv4) {
     }
 }
 
-TEST(Address, ReadsAndPrintsTheTextOfIPv6InItsCanonicalForm) {
+TEST(Address, ParsesAndPrintsCanonicalIPv6) {
     for (const auto& [text, canonical]: good_v6) {
         std::error_code error = std::make_error_code(std::errc::io_error);
         const address value = make_address(text, error);
@@ -135,7 +135,7 @@ TEST(Address, ReadsAndPrintsTheTextOfIPv6InItsCanonicalForm) {
     }
 }
 
-TEST(Address, RefusesWhatIsNotAnAddress) {
+TEST(Address, RejectsInvalidText) {
     std::vector<std::string> bad = bad_v4;
     bad.insert(bad.end(), bad_v6.begin(), bad_v6.end());
     for (const std::string& text: bad) {
@@ -150,7 +150,7 @@ TEST(Address, RefusesWhatIsNotAnAddress) {
     }
 }
 
-TEST(Address, OfOneFamilyRefusesTheOther) {
+TEST(Address, FamilyParsersRejectTheOtherFamily) {
     std::error_code error;
     for (const auto& [text, canonical]: good_v6) {
         make_address_v4(text, error);
@@ -162,7 +162,7 @@ TEST(Address, OfOneFamilyRefusesTheOther) {
     }
 }
 
-TEST(Address, ReadsOnlyTheTextItWasGiven) {
+TEST(Address, ReadsOnlyTheGivenView) {
     const std::string_view text = "192.0.2.12001:db8::1";
     EXPECT_EQ(make_address(text.substr(0, 9)).to_string(), "192.0.2.1");
     EXPECT_EQ(make_address(text.substr(9)).to_string(), "2001:db8::1");
@@ -171,18 +171,18 @@ TEST(Address, ReadsOnlyTheTextItWasGiven) {
     EXPECT_EQ(error, std::errc::invalid_argument);
 }
 
-TEST(Address, SaysWhatIsWrongAndWhatAnAddressLooksLike) {
+TEST(Address, ErrorShowsTextAndExamples) {
     expect_mentions(
-        complaint([] { make_address("300.1.1.1"); }),
+        error_text([] { make_address("300.1.1.1"); }),
         {"make_address: ", "\"300.1.1.1\"", "192.0.2.1", "2001:db8::1", "without a port", "resolver"});
-    expect_mentions(complaint([] { make_address_v4("::1"); }), {"make_address_v4: ", "\"::1\"", "0 to 255"});
-    expect_mentions(complaint([] { make_address_v6("1.2.3.4"); }),
+    expect_mentions(error_text([] { make_address_v4("::1"); }), {"make_address_v4: ", "\"::1\"", "0 to 255"});
+    expect_mentions(error_text([] { make_address_v6("1.2.3.4"); }),
                     {"make_address_v6: ", "\"1.2.3.4\"", "fe80::1%eth0"});
-    expect_mentions(complaint([] { make_address("\x1b[31m\0\"x"s); }), {R"("\x1b[31m\x00\"x")"});
-    EXPECT_LT(complaint([] { make_address(std::string(100000, 'x')); }).size(), 400u);
+    expect_mentions(error_text([] { make_address("\x1b[31m\0\"x"s); }), {R"("\x1b[31m\x00\"x")"});
+    EXPECT_LT(error_text([] { make_address(std::string(100000, 'x')); }).size(), 400u);
 }
 
-TEST(Address, AScopeIsAnInterfaceOrANumber) {
+TEST(Address, ScopeIsInterfaceOrNumber) {
     const unsigned loopback = if_nametoindex("lo");
     ASSERT_NE(loopback, 0u);
     const address_v6 named = make_address_v6("fe80::1%lo");
@@ -198,7 +198,7 @@ TEST(Address, AScopeIsAnInterfaceOrANumber) {
     EXPECT_EQ(changed, make_address_v6("fe80::1"));
 }
 
-TEST(Address, AnInterfaceThatDoesNotExistIsAnErrorThatSaysSo) {
+TEST(Address, ReportsMissingInterface) {
     for (const std::string& text: no_such_interface) {
         std::error_code error;
         EXPECT_EQ(make_address(text, error), address());
@@ -206,12 +206,12 @@ TEST(Address, AnInterfaceThatDoesNotExistIsAnErrorThatSaysSo) {
         make_address_v6(text, error);
         EXPECT_EQ(error, std::errc::no_such_device) << text.substr(0, 60);
     }
-    expect_mentions(complaint([] { make_address("fe80::1%no_such_if"); }),
+    expect_mentions(error_text([] { make_address("fe80::1%no_such_if"); }),
                     {"\"fe80::1%no_such_if\"", "interface that does not exist", "ip link", "number"});
 }
 
-// To look up an interface takes a descriptor. Without one, its name must not be reported as unknown.
-TEST(Address, AnInterfaceThatCannotBeLookedUpIsAnotherError) {
+// Looking up an interface needs a descriptor. Without one, the interface must not be reported as missing.
+TEST(Address, ReportsFailedInterfaceLookup) {
     const std::string number = std::to_string(if_nametoindex("lo"));
     rlimit before{};
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -223,7 +223,7 @@ TEST(Address, AnInterfaceThatCannotBeLookedUpIsAnotherError) {
     std::error_code numbered_error;
     const address numbered = make_address("fe80::1%" + number, numbered_error);
     const std::string printed = numbered.to_string();
-    std::exception_ptr thrown;  // looked at later: UBSan itself needs descriptors to check a pointer
+    std::exception_ptr thrown;  // checked later: UBSan needs descriptors to check a pointer
     try {
         make_address("fe80::1%lo");
     } catch (...) {
@@ -236,11 +236,11 @@ TEST(Address, AnInterfaceThatCannotBeLookedUpIsAnotherError) {
     EXPECT_FALSE(numbered_error);
     EXPECT_EQ(printed, "fe80::1%" + number);
     ASSERT_TRUE(thrown);
-    expect_mentions(complaint([&] { std::rethrow_exception(thrown); }),
+    expect_mentions(error_text([&] { std::rethrow_exception(thrown); }),
                     {"fe80::1%lo", "cannot be looked up", "write its number"});
 }
 
-TEST(Address, KnowsTheSpecialOnes) {
+TEST(Address, ClassifiesSpecialAddresses) {
     struct row {
         const char* text;
         const char* kinds;  // u: unspecified, l: loopback, m: multicast, k: link-local, 4: mapped
@@ -301,7 +301,7 @@ TEST(Address, KnowsTheSpecialOnes) {
     EXPECT_EQ(address_v6::loopback().to_string(), "::1");
 }
 
-TEST(Address, ConvertsToBytesAndNumbersAndBack) {
+TEST(Address, ConvertsToBytesAndNumber) {
     const address_v4 v4 = make_address_v4("192.0.2.1");
     EXPECT_EQ(v4.to_uint(), 0xc0000201u);
     EXPECT_EQ(address_v4(v4.to_uint()), v4);
@@ -314,7 +314,7 @@ TEST(Address, ConvertsToBytesAndNumbersAndBack) {
     EXPECT_EQ(address(v6).to_v6(), v6);
 }
 
-TEST(Address, AMappedOneHoldsAnIPv4Address) {
+TEST(Address, MappedAddressHoldsIPv4) {
     const address_v4 v4 = make_address_v4("192.0.2.1");
     const address_v6 mapped = address_v6::v4_mapped(v4);
     EXPECT_EQ(mapped.to_string(), "::ffff:192.0.2.1");
@@ -326,7 +326,7 @@ TEST(Address, AMappedOneHoldsAnIPv4Address) {
     EXPECT_EQ(make_address("2001:db8::1").unmapped(), make_address("2001:db8::1"));
     EXPECT_NE(address(mapped), address(v4));
     EXPECT_TRUE(make_address("::ffff:127.0.0.1").unmapped().is_loopback());
-    expect_mentions(complaint([] { make_address_v6("::1").to_v4(); }), {"::1", "no IPv4 address"});
+    expect_mentions(error_text([] { make_address_v6("::1").to_v4(); }), {"::1", "is not an IPv4 address"});
     EXPECT_THROW(make_address("2001:db8::1").to_v4(), std::system_error);
 }
 
@@ -356,23 +356,23 @@ TEST(Address, ComparesAndHashesConsistently) {
     EXPECT_LT(make_address_v6("::1"), make_address_v6("::2"));
 }
 
-// A map of peers has a power of two or a prime of buckets, and its keys are neighbours.
-TEST(Address, HashesOfNeighboursFillTheBuckets) {
+// Hash maps have a power of two or a prime number of buckets, and the addresses of peers are often adjacent.
+TEST(Address, AdjacentHashesFillBuckets) {
     std::set<std::size_t> low_v4;
     std::set<std::size_t> low_v6;
     for (std::uint32_t i = 0; i < 4096; ++i) {
         low_v4.insert(std::hash<address>()(address_v4(0x0a000000u + i)) & 4095);
         address_v6::bytes_type bytes = make_address_v6("2001:db8::").to_bytes();
-        bytes[6] = static_cast<unsigned char>(i >> 8);  // neighbouring networks, the same host
+        bytes[6] = static_cast<unsigned char>(i >> 8);  // adjacent networks, same host
         bytes[7] = static_cast<unsigned char>(i);
         low_v6.insert(std::hash<address>()(address_v6(bytes)) & 4095);
     }
-    // Chance fills 63 %.
+    // A random hash fills 63 %.
     EXPECT_GT(low_v4.size(), 2400u);
     EXPECT_GT(low_v6.size(), 2400u);
 }
 
-TEST(Address, AnyValueSurvivesItsText) {
+TEST(Address, RoundTripsThroughText) {
     std::mt19937 random(20260);
     for (int i = 0; i < 2000; ++i) {
         address_v6::bytes_type bytes{};
@@ -388,7 +388,7 @@ TEST(Address, AnyValueSurvivesItsText) {
     }
 }
 
-TEST(Address, DamagedTextIsRefusedOrMeansSomethingElse) {
+TEST(Address, DamagedTextFailsOrRoundTrips) {
     const std::string alphabet("019afg:.%[]/ \0\xff", 15);
     for (const std::string text: {"192.0.2.10", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%lo"}) {
         for (std::size_t i = 0; i <= text.size(); ++i) {
@@ -411,7 +411,7 @@ TEST(Address, DamagedTextIsRefusedOrMeansSomethingElse) {
     }
 }
 
-TEST(Address, PrintsToAStream) {
+TEST(Address, PrintsToStream) {
     std::ostringstream out;
     out << make_address("192.0.2.1") << ' ' << address_v4::loopback() << ' ' << address_v6::loopback();
     EXPECT_EQ(out.str(), "192.0.2.1 127.0.0.1 ::1");

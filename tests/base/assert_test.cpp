@@ -8,13 +8,13 @@
 
 namespace {
 
-TEST(Precondition, PrintsTheMistakeInWords) {
+TEST(Precondition, PrintsMessage) {
     const bool locked = true;
     EXPECT_DEATH(COIL_PRECONDITION(!locked, "mutex: destroyed while locked"),
                  "^coil: mutex: destroyed while locked\n$");
 }
 
-TEST(Precondition, AppendsTheDetail) {
+TEST(Precondition, AppendsDetail) {
     EXPECT_DEATH(coil::precondition_failed("recv: a second reader", "peer 127.0.0.1:7777"),
                  "^coil: recv: a second reader: peer 127.0.0.1:7777\n$");
 }

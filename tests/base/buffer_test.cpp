@@ -22,13 +22,13 @@ std::string text_of(Buffer buffer) {
     return {static_cast<const char*>(buffer.data()), buffer.size()};
 }
 
-TEST(ConstBuffer, LiteralCountsWithoutItsNul) {
+TEST(ConstBuffer, LiteralExcludesNul) {
     EXPECT_EQ(text_of(const_buffer("hello")), "hello");
     EXPECT_TRUE(const_buffer("").empty());
 }
 
 // A named array of const char looks like a literal to the compiler: the last byte of "MAGC" was not sent.
-TEST(ConstBuffer, ArrayKeepsALastByteThatIsNoNul) {
+TEST(ConstBuffer, ArrayKeepsLastByteUnlessNul) {
     static constexpr char magic[4] = {'M', 'A', 'G', 'C'};
     static constexpr char one[1] = {'x'};
     EXPECT_EQ(text_of(const_buffer(magic)), "MAGC");
@@ -36,8 +36,9 @@ TEST(ConstBuffer, ArrayKeepsALastByteThatIsNoNul) {
     static_assert(const_buffer(magic).size() == 4);
 }
 
-// Every range of N bytes is N bytes long, whatever its type, unless it is an array of const char that ends with a NUL.
-TEST(ConstBuffer, EveryKindOfRangeKeepsAllItsBytes) {
+// A range of N bytes of any type gives a buffer of N bytes, unless it is an array of const char that ends
+// with a NUL.
+TEST(ConstBuffer, RangesKeepAllBytes) {
     const std::string_view expected("a\0b\0", 4);
     char plain[4] = {'a', 0, 'b', 0};
     const unsigned char unsigned_bytes[4] = {'a', 0, 'b', 0};
@@ -63,7 +64,7 @@ static_assert(!std::convertible_to<std::string, mutable_buffer>);
 static_assert(!std::convertible_to<const std::string&, mutable_buffer>);
 static_assert(!std::convertible_to<std::string_view, mutable_buffer>);
 
-TEST(MessageFlags, AreTheKernelsBits) {
+TEST(MessageFlags, MatchKernelBits) {
     EXPECT_EQ(message_flags().value(), 0);
     EXPECT_EQ(message_flags::peek.value(), MSG_PEEK);
     EXPECT_EQ((message_flags::peek | message_flags::dont_wait).value(), MSG_PEEK | MSG_DONTWAIT);
@@ -74,9 +75,9 @@ TEST(MessageFlags, AreTheKernelsBits) {
 }
 
 template <class Number>
-constexpr bool is_taken_for_flags = std::convertible_to<Number, message_flags>;
-static_assert(!is_taken_for_flags<int> && !is_taken_for_flags<bool> && !is_taken_for_flags<std::size_t>);
-static_assert(!is_taken_for_flags<char> && !is_taken_for_flags<decltype(MSG_PEEK)>);
+constexpr bool converts_to_flags = std::convertible_to<Number, message_flags>;
+static_assert(!converts_to_flags<int> && !converts_to_flags<bool> && !converts_to_flags<std::size_t>);
+static_assert(!converts_to_flags<char> && !converts_to_flags<decltype(MSG_PEEK)>);
 static_assert(!std::constructible_from<message_flags, std::size_t>);
 
 }  // namespace

@@ -21,7 +21,7 @@ using namespace std::string_literals;
 
 namespace {
 
-/// As small as a protocol can be.
+/// A minimal protocol.
 class carrier_pigeon {
 public:
     using endpoint = basic_endpoint<carrier_pigeon>;
@@ -39,7 +39,8 @@ static_assert(std::is_trivially_copyable_v<endpoint> && sizeof(endpoint) == 24);
 static_assert(std::is_trivially_copyable_v<carrier_pigeon::endpoint> &&
               sizeof(carrier_pigeon::endpoint) == 24);
 static_assert(endpoint(address_v4::loopback(), 80).address() == address_v4::loopback());
-static_assert(!std::is_convertible_v<endpoint, carrier_pigeon::endpoint>, "else tcp and udp would mix");
+static_assert(!std::is_convertible_v<endpoint, carrier_pigeon::endpoint>,
+              "else tcp and udp endpoints would mix");
 static_assert(std::is_convertible_v<carrier_pigeon::endpoint, endpoint>);
 static_assert(noexcept(make_endpoint("", std::declval<std::error_code&>())));
 
@@ -61,12 +62,12 @@ const std::vector<spelling> good = {
     {"[fe80::1%4000000000]:80", "[fe80::1%4000000000]:80"},
 };
 
-struct complaint {
+struct rejection {
     std::string text;
-    std::string says;
+    std::string reason;
 };
 
-const std::vector<complaint> bad = {
+const std::vector<rejection> bad = {
     {"", "has no port"},
     {"127.0.0.1", "has no port"},
     {"[::1]", "has no port"},
@@ -127,7 +128,7 @@ std::string what_of(const std::string& text) {
     return "";
 }
 
-/// A raw socket, closed at the end of the story.
+/// A socket descriptor. The destructor closes it.
 class raw_socket {
 public:
     raw_socket(int family, int type) : fd_(::socket(family, type | SOCK_CLOEXEC, 0)) {}
@@ -158,7 +159,7 @@ endpoint name_of(const raw_socket& socket) {
 
 }  // namespace
 
-TEST(Endpoint, ReadsAndPrintsItsText) {
+TEST(Endpoint, ParsesAndPrints) {
     for (const auto& [text, canonical]: good) {
         std::error_code error = std::make_error_code(std::errc::io_error);
         const endpoint value = make_endpoint(text, error);
@@ -171,19 +172,19 @@ TEST(Endpoint, ReadsAndPrintsItsText) {
     }
 }
 
-TEST(Endpoint, RefusesWhatIsNotOneAndSaysWhy) {
-    for (const auto& [text, says]: bad) {
+TEST(Endpoint, RejectsInvalidTextWithReason) {
+    for (const auto& [text, reason]: bad) {
         std::error_code error;
         EXPECT_EQ(make_endpoint(text, error), endpoint()) << text.substr(0, 60);
         EXPECT_EQ(error, std::errc::invalid_argument) << text.substr(0, 60);
         const std::string what = what_of(text);
-        EXPECT_NE(what.find(says), std::string::npos) << "no <" << says << "> in: " << what;
+        EXPECT_NE(what.find(reason), std::string::npos) << "no <" << reason << "> in: " << what;
         EXPECT_NE(what.find("make_endpoint: \""), std::string::npos) << what;
         EXPECT_LT(what.size(), 400u);
     }
 }
 
-TEST(Endpoint, AnInterfaceThatDoesNotExistIsAnErrorThatSaysSo) {
+TEST(Endpoint, ReportsMissingInterface) {
     std::error_code error;
     EXPECT_EQ(make_endpoint("[fe80::1%no_such_if]:80", error), endpoint());
     EXPECT_EQ(error, std::errc::no_such_device);
@@ -192,7 +193,7 @@ TEST(Endpoint, AnInterfaceThatDoesNotExistIsAnErrorThatSaysSo) {
     EXPECT_NE(what.find("[fe80::1%no_such_if]:80"), std::string::npos) << what;
 }
 
-TEST(Endpoint, HasAnAddressAndAPort) {
+TEST(Endpoint, SetsAddressAndPort) {
     endpoint value;
     EXPECT_EQ(value.to_string(), "0.0.0.0:0");
     EXPECT_EQ(value.family(), AF_INET);
@@ -201,10 +202,10 @@ TEST(Endpoint, HasAnAddressAndAPort) {
     EXPECT_EQ(value, make_endpoint("[fe80::1%lo]:443"));
     EXPECT_EQ(value.family(), AF_INET6);
     value.address(address_v4::loopback());
-    EXPECT_EQ(value, endpoint(address_v4::loopback(), 443));  // nothing of the longer address is left
+    EXPECT_EQ(value, endpoint(address_v4::loopback(), 443));  // no byte of the longer address is left
 }
 
-TEST(Endpoint, OfAProtocolKnowsItsProtocol) {
+TEST(Endpoint, KnowsItsProtocol) {
     using pigeon = carrier_pigeon;
     EXPECT_EQ(pigeon::endpoint(), pigeon::endpoint(pigeon::v4(), 0));
     EXPECT_EQ(pigeon::endpoint(pigeon::v4(), 7).to_string(), "0.0.0.0:7");
@@ -251,7 +252,7 @@ TEST(Endpoint, ComparesAndHashesConsistently) {
     EXPECT_EQ(hashes.size(), 65536u);
 }
 
-TEST(Endpoint, FillsTheKernelsStructuresAndReadsThemBack) {
+TEST(Endpoint, ConvertsToSockaddrAndBack) {
     for (const auto& [text, canonical]: good) {
         const endpoint value = make_endpoint(text);
         socket_address target;
@@ -261,7 +262,7 @@ TEST(Endpoint, FillsTheKernelsStructuresAndReadsThemBack) {
         EXPECT_EQ(endpoint::from_sockaddr(target, size), value);
         EXPECT_EQ(endpoint::from_sockaddr(target, sizeof target), value);
 
-        // As it lies in a buffer of the kernel's: anywhere.
+        // At an unaligned address, as in a buffer that the kernel fills.
         unsigned char bytes[sizeof target + 1];
         std::memcpy(bytes + 1, &target, size);
         EXPECT_EQ(endpoint::from_sockaddr(bytes + 1, size), value);
@@ -280,7 +281,7 @@ TEST(Endpoint, FillsTheKernelsStructuresAndReadsThemBack) {
     EXPECT_EQ(target.v6.sin6_flowinfo, 0u);
 }
 
-TEST(Endpoint, OfAnUnknownFamilyIsUnspecified) {
+TEST(Endpoint, UnknownFamilyIsUnspecified) {
     socket_address source{};
     make_endpoint("[::1]:80").to_sockaddr(source);
     for (const int family: {AF_UNSPEC, AF_UNIX, AF_NETLINK, 65535}) {
@@ -290,7 +291,7 @@ TEST(Endpoint, OfAnUnknownFamilyIsUnspecified) {
     EXPECT_EQ(endpoint::from_sockaddr(nullptr, 0), endpoint());
 }
 
-TEST(Endpoint, OfIPv4ComesBackFromTheKernelAsItWent) {
+TEST(Endpoint, IPv4SurvivesKernelRoundTrip) {
     const raw_socket server(AF_INET, SOCK_STREAM);
     ASSERT_GE(server.fd(), 0);
     ASSERT_EQ(bind_to(server, make_endpoint("127.0.0.1:0")), 0);
@@ -302,7 +303,7 @@ TEST(Endpoint, OfIPv4ComesBackFromTheKernelAsItWent) {
     EXPECT_EQ(bind_to(second, name), EADDRINUSE);  // the kernel understood address and port
 }
 
-TEST(Endpoint, OfIPv6ComesBackFromTheKernelAsItWent) {
+TEST(Endpoint, IPv6SurvivesKernelRoundTrip) {
     const raw_socket server(AF_INET6, SOCK_STREAM);
     if (server.fd() < 0 || bind_to(server, make_endpoint("[::1]:0")) == EADDRNOTAVAIL)
         GTEST_SKIP() << "this machine has no IPv6";
@@ -314,7 +315,7 @@ TEST(Endpoint, OfIPv6ComesBackFromTheKernelAsItWent) {
     EXPECT_EQ(bind_to(second, name), EADDRINUSE);
 }
 
-TEST(Endpoint, AMappedOneIsThePeerOfADualStackSocket) {
+TEST(Endpoint, MappedAddressBindsDualStackSocket) {
     const raw_socket server(AF_INET6, SOCK_STREAM);
     if (server.fd() < 0)
         GTEST_SKIP() << "this machine has no IPv6";
@@ -325,12 +326,12 @@ TEST(Endpoint, AMappedOneIsThePeerOfADualStackSocket) {
     EXPECT_EQ(name_of(server).address().unmapped(), address_v4::loopback());
 }
 
-TEST(Endpoint, AScopeReachesTheKernelAndComesBack) {
+TEST(Endpoint, ScopeSurvivesKernelRoundTrip) {
     const unsigned loopback = if_nametoindex("lo");
     const raw_socket socket(AF_INET6, SOCK_DGRAM);
     if (socket.fd() < 0)
         GTEST_SKIP() << "this machine has no IPv6";
-    // A group may be bound to on an interface that has no address in its scope.
+    // A multicast group can be bound on an interface that has no address of that scope.
     ASSERT_EQ(bind_to(socket, endpoint(make_address("ff02::fb%lo"), 0)), 0);
     const endpoint name = name_of(socket);
     EXPECT_EQ(name.address(), make_address("ff02::fb%lo"));
@@ -339,7 +340,7 @@ TEST(Endpoint, AScopeReachesTheKernelAndComesBack) {
     EXPECT_EQ(name.to_string(), "[ff02::fb%lo]:" + std::to_string(name.port()));
 }
 
-TEST(Endpoint, PrintsToAStream) {
+TEST(Endpoint, PrintsToStream) {
     std::ostringstream out;
     out << make_endpoint("192.0.2.1:80") << ' ' << carrier_pigeon::endpoint(carrier_pigeon::v6(), 7);
     EXPECT_EQ(out.str(), "192.0.2.1:80 [::]:7");

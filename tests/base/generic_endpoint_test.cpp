@@ -14,7 +14,7 @@
 namespace coil {
 namespace {
 
-TEST(GenericEndpoint, KeepsTheBytesOfAnAddress) {
+TEST(GenericEndpoint, KeepsAddressBytes) {
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_pid = 0x01020304;
@@ -28,7 +28,7 @@ TEST(GenericEndpoint, KeepsTheBytesOfAnAddress) {
     EXPECT_EQ(made.to_string(), "family 16: 00000403020100000000");
 }
 
-TEST(GenericEndpoint, IsMadeOfAnyOther) {
+TEST(GenericEndpoint, ConvertsFromOtherEndpoints) {
     const generic::endpoint v4 = ip::make_endpoint("192.0.2.1:80");
     const generic::endpoint v6 = ip::make_endpoint("[2001:db8::1]:80");
     const generic::endpoint path = local::endpoint("/run/app.sock");
@@ -41,14 +41,14 @@ TEST(GenericEndpoint, IsMadeOfAnyOther) {
               ip::make_endpoint("192.0.2.1:80"));
 }
 
-TEST(GenericEndpoint, WithoutAnAddressHasNoFamily) {
+TEST(GenericEndpoint, EmptyHasNoFamily) {
     const generic::endpoint none;
     EXPECT_EQ(none.family(), AF_UNSPEC);
     EXPECT_EQ(none.size(), 0u);
     EXPECT_EQ(none.to_string(), "(no address)");
 }
 
-TEST(GenericEndpoint, RefusesWhatCanBeNoAddress) {
+TEST(GenericEndpoint, RejectsInvalidSize) {
     const std::array<char, 129> bytes{};
     EXPECT_THROW(generic::endpoint(bytes.data(), bytes.size()), std::system_error);
     EXPECT_THROW(generic::endpoint(bytes.data(), 1), std::system_error);

@@ -15,8 +15,8 @@ using namespace std::string_literals;
 
 namespace {
 
-/// Through the kernel's form of it and back.
-endpoint there_and_back(const endpoint& what) {
+/// Converts to a sockaddr_un and back.
+endpoint round_trip(const endpoint& what) {
     sockaddr_un address;
     const socklen_t size = what.to_sockaddr(address);
     return endpoint::from_sockaddr(&address, size);
@@ -31,16 +31,16 @@ std::string error_of(const std::string& path) {
     return "no error";
 }
 
-TEST(LocalEndpoint, KeepsItsPath) {
+TEST(LocalEndpoint, KeepsPath) {
     const endpoint server("/run/app.sock");
     EXPECT_EQ(server.path(), "/run/app.sock");
     EXPECT_EQ(server.to_string(), "/run/app.sock");
     EXPECT_FALSE(server.is_unnamed());
     EXPECT_FALSE(server.is_abstract());
-    EXPECT_EQ(there_and_back(server), server);
+    EXPECT_EQ(round_trip(server), server);
 }
 
-TEST(LocalEndpoint, APathEndsWithANul) {
+TEST(LocalEndpoint, PathEndsWithNul) {
     sockaddr_un address;
     std::memset(&address, 'x', sizeof address);
     const socklen_t size = endpoint("/a").to_sockaddr(address);
@@ -49,40 +49,40 @@ TEST(LocalEndpoint, APathEndsWithANul) {
     EXPECT_STREQ(address.sun_path, "/a");
 }
 
-TEST(LocalEndpoint, AnAbstractNameEndsWhereTheAddressDoes) {
+TEST(LocalEndpoint, AbstractNameHasNoTerminator) {
     const endpoint server = endpoint::abstract("app");
     sockaddr_un address;
     EXPECT_EQ(server.to_sockaddr(address), offsetof(sockaddr_un, sun_path) + 4);
     EXPECT_EQ(std::string(address.sun_path, 4), "\0app"s);
     EXPECT_TRUE(server.is_abstract());
     EXPECT_EQ(server.to_string(), "@app");
-    EXPECT_EQ(there_and_back(server), server);
+    EXPECT_EQ(round_trip(server), server);
     EXPECT_EQ(endpoint("\0app"s), server);
     EXPECT_NE(endpoint("app"), server);
 }
 
-TEST(LocalEndpoint, AnAbstractNameMayHaveAnyBytes) {
+TEST(LocalEndpoint, AbstractNameMayHoldAnyBytes) {
     const endpoint server = endpoint::abstract("a\0b\n"s);
     EXPECT_EQ(server.to_string(), "@a\\x00b\\x0a");
-    EXPECT_EQ(there_and_back(server), server);
+    EXPECT_EQ(round_trip(server), server);
     EXPECT_NE(server, endpoint::abstract("a"));
 }
 
-TEST(LocalEndpoint, WithoutANameItIsUnnamed) {
-    const endpoint nobody;
+TEST(LocalEndpoint, DefaultIsUnnamed) {
+    const endpoint unnamed;
     sockaddr_un address;
-    EXPECT_TRUE(nobody.is_unnamed());
-    EXPECT_EQ(nobody.to_string(), "(unnamed)");
-    EXPECT_EQ(nobody.to_sockaddr(address), sizeof(sa_family_t));
-    EXPECT_EQ(endpoint(""), nobody);
-    EXPECT_EQ(there_and_back(nobody), nobody);
+    EXPECT_TRUE(unnamed.is_unnamed());
+    EXPECT_EQ(unnamed.to_string(), "(unnamed)");
+    EXPECT_EQ(unnamed.to_sockaddr(address), sizeof(sa_family_t));
+    EXPECT_EQ(endpoint(""), unnamed);
+    EXPECT_EQ(round_trip(unnamed), unnamed);
 }
 
-TEST(LocalEndpoint, TakesTheLongestPathAndNoLongerOne) {
+TEST(LocalEndpoint, RejectsPathOver107Bytes) {
     const std::string longest(107, 'p');
     EXPECT_EQ(endpoint(longest).path(), longest);
-    EXPECT_EQ(there_and_back(endpoint(longest)).path(), longest);
-    EXPECT_EQ(there_and_back(endpoint::abstract(longest)), endpoint::abstract(longest));
+    EXPECT_EQ(round_trip(endpoint(longest)).path(), longest);
+    EXPECT_EQ(round_trip(endpoint::abstract(longest)), endpoint::abstract(longest));
     const std::string text = error_of(longest + 'p');
     EXPECT_NE(text.find("has 108 bytes"), text.npos) << text;
     EXPECT_NE(text.find("room for 107: use a shorter path"), text.npos) << text;
@@ -94,8 +94,8 @@ TEST(LocalEndpoint, TakesTheLongestPathAndNoLongerOne) {
     }
 }
 
-// Others may bind without a NUL at the end, where there is no room for one.
-TEST(LocalEndpoint, KeepsAPathThatFillsTheWholeAddress) {
+// A peer may bind a path of 108 bytes, which leaves no room for a NUL.
+TEST(LocalEndpoint, KeepsPathOf108Bytes) {
     sockaddr_un address;
     address.sun_family = AF_UNIX;
     std::memset(address.sun_path, 'p', sizeof address.sun_path);
@@ -106,12 +106,12 @@ TEST(LocalEndpoint, KeepsAPathThatFillsTheWholeAddress) {
     EXPECT_EQ(std::memcmp(&address, &again, sizeof again), 0);
 }
 
-TEST(LocalEndpoint, RefusesANulInAPath) {
+TEST(LocalEndpoint, RejectsNulInPath) {
     const std::string text = error_of("/run\0/app"s);
-    EXPECT_NE(text.find("has a NUL in it"), text.npos) << text;
+    EXPECT_NE(text.find("contains a NUL"), text.npos) << text;
 }
 
-TEST(LocalEndpoint, OfAnotherFamilyOrCutShortIsUnnamed) {
+TEST(LocalEndpoint, OtherFamilyOrTruncatedIsUnnamed) {
     sockaddr_un address;
     endpoint("/a").to_sockaddr(address);
     EXPECT_TRUE(endpoint::from_sockaddr(&address, 0).is_unnamed());
@@ -131,7 +131,7 @@ TEST(LocalEndpoint, IsOrderedPrintedAndHashed) {
     EXPECT_EQ(some.size(), 2u);
 }
 
-// A peer chooses its abstract name, which stands in the texts of errors: no byte of it may control a terminal.
+// A peer chooses its abstract name, and error texts show it: no byte of it may control a terminal.
 TEST(LocalEndpoint, ShowsNoControlCharacters) {
     for (int first = 1; first < 256; ++first) {
         for (int second = 1; second < 256; ++second) {

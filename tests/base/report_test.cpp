@@ -22,20 +22,20 @@
 
 #include "support/child.hpp"
 
-// A line of the library's own on stderr killed a server (SIGPIPE) when the reader of the pipe was gone, and
-// stopped its loop when the pipe was full. Each test here has a stderr of its own, in a process of its own.
+// A line that the library wrote to stderr killed a server by SIGPIPE when the pipe had no reader, and blocked
+// its loop when the pipe was full. Each test runs in a child process with its own stderr.
 
 namespace coil::test {
 namespace {
 
-/// Runs `deed` in a child whose stderr is `descriptor`; -1: closed.
-int with_stderr(int descriptor, const std::function<int()>& deed) {
+/// Runs `action` in a child whose stderr is `descriptor`, or closed if `descriptor` is -1.
+int with_stderr(int descriptor, const std::function<int()>& action) {
     return status_of_child([&] {
         if (descriptor < 0)
             ::close(STDERR_FILENO);
         else
             ::dup2(descriptor, STDERR_FILENO);
-        return deed();
+        return action();
     });
 }
 
@@ -63,13 +63,13 @@ struct two_ends {
         while (::write(write, much.data(), much.size()) > 0 || ::write(write, "x", 1) > 0) {}
         ::fcntl(write, F_SETFL, 0);
     }
-    [[nodiscard]] std::string take_all() const {
+    [[nodiscard]] std::string read_all() const {
         std::string all;
         for (int left = 0; ::ioctl(read, FIONREAD, &left) == 0 && left > 0;)
-            all += take();
+            all += read_some();
         return all;
     }
-    [[nodiscard]] std::string take() const {
+    [[nodiscard]] std::string read_some() const {
         std::string text(1 << 20, '\0');
         const ssize_t n = ::read(read, text.data(), text.size());
         text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
@@ -85,19 +85,19 @@ int say_hello() {
 TEST(Report, WritesOneLine) {
     for (two_ends each: {two_ends::of_pipe(), two_ends::of_sockets()}) {
         EXPECT_EQ(with_stderr(each.write, say_hello), ends_well);
-        EXPECT_EQ(each.take(), "coil: hello world\n");
+        EXPECT_EQ(each.read_some(), "coil: hello world\n");
         EXPECT_EQ(with_stderr(each.write,
                               [] {
                                   report_format("%d of %s", 3, "them");
                                   return ends_well;
                               }),
                   ends_well);
-        EXPECT_EQ(each.take(), "coil: 3 of them\n");
+        EXPECT_EQ(each.read_some(), "coil: 3 of them\n");
         each.close();
     }
 }
 
-TEST(Report, CutsALineThatIsTooLong) {
+TEST(Report, TruncatesLongLine) {
     two_ends pipe = two_ends::of_pipe();
     const auto say_much = [] {
         report({std::string(5000, 'x')});
@@ -105,11 +105,12 @@ TEST(Report, CutsALineThatIsTooLong) {
         return ends_well;
     };
     EXPECT_EQ(with_stderr(pipe.write, say_much), ends_well);
-    EXPECT_EQ(pipe.take(), "coil: " + std::string(4089, 'x') + "\ncoil: " + std::string(4089, 'y') + "\n");
+    EXPECT_EQ(pipe.read_some(),
+              "coil: " + std::string(4089, 'x') + "\ncoil: " + std::string(4089, 'y') + "\n");
     pipe.close();
 }
 
-TEST(Report, RaisesNoSignalWithoutAReader) {
+TEST(Report, RaisesNoSignalWithoutReader) {
     for (two_ends each: {two_ends::of_pipe(), two_ends::of_sockets()}) {
         ::close(each.read);
         EXPECT_EQ(with_stderr(each.write,
@@ -128,7 +129,7 @@ TEST(Report, RaisesNoSignalWithoutAReader) {
     }
 }
 
-TEST(Report, KeepsAPendingSignal) {
+TEST(Report, KeepsPendingSignal) {
     two_ends pipe = two_ends::of_pipe();
     ::close(pipe.read);
     EXPECT_EQ(with_stderr(pipe.write,
@@ -154,9 +155,9 @@ TEST(Report, DropsLinesWhileStderrIsFull) {
                       [&each] {
                           say_hello();
                           say_hello();
-                          static_cast<void>(each.take_all());
+                          static_cast<void>(each.read_all());
                           say_hello();
-                          const std::string text = each.take_all();
+                          const std::string text = each.read_all();
                           return text == "coil: 2 lines were dropped: stderr had no room\ncoil: hello world\n"
                                      ? ends_well
                                      : 1;
@@ -166,7 +167,7 @@ TEST(Report, DropsLinesWhileStderrIsFull) {
     }
 }
 
-TEST(Report, IsDroppedWhereStderrTakesNothing) {
+TEST(Report, IgnoresUnwritableStderr) {
     const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
     EXPECT_EQ(with_stderr(full, say_hello), ends_well);
     ::close(full);
@@ -184,7 +185,7 @@ int make_log_file() {
     return file;
 }
 
-/// From now on pwritev2(2) fails with EAGAIN in this process.
+/// Makes pwritev2(2) fail with EAGAIN in this process.
 bool refuse_pwritev2() {
     sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -197,9 +198,9 @@ bool refuse_pwritev2() {
            ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-// XFS answers EAGAIN to an append with RWF_NOWAIT that changes the time stamps: every line of the library was dropped, the
-// reason of an abort among them.
-TEST(Report, DropsNoLineOfAFile) {
+// XFS fails an append with RWF_NOWAIT with EAGAIN if it changes the time stamps: every line of the library
+// was dropped, even the reason of an abort.
+TEST(Report, DropsNoLineInFile) {
     const int file = make_log_file();
     EXPECT_EQ(with_stderr(file,
                           [] {
@@ -216,8 +217,8 @@ TEST(Report, DropsNoLineOfAFile) {
     ::close(file);
 }
 
-// A log file at the limit of its size raises SIGXFSZ.
-TEST(Report, RaisesNoSignalAtTheFileSizeLimit) {
+// A write beyond the file size limit raises SIGXFSZ.
+TEST(Report, RaisesNoSignalAtFileSizeLimit) {
     const int file = make_log_file();
     EXPECT_EQ(with_stderr(file,
                           [] {

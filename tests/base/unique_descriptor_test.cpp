@@ -13,7 +13,7 @@ namespace {
 bool is_open(int number) { return ::fcntl(number, F_GETFD) >= 0; }
 int open_one() { return ::eventfd(0, EFD_CLOEXEC); }
 
-TEST(UniqueDescriptor, ClosesWhatItOwns) {
+TEST(UniqueDescriptor, ClosesOwnedDescriptor) {
     const int number = open_one();
     {
         const unique_descriptor owner(number);
@@ -24,7 +24,7 @@ TEST(UniqueDescriptor, ClosesWhatItOwns) {
     EXPECT_FALSE(is_open(number));
 }
 
-TEST(UniqueDescriptor, MovesAndHandsOut) {
+TEST(UniqueDescriptor, MovesAndReleases) {
     unique_descriptor one(open_one()), other(open_one());
     const int first = one.get(), second = other.get();
     one = std::move(other);
@@ -38,7 +38,7 @@ TEST(UniqueDescriptor, MovesAndHandsOut) {
     ::close(second);
 }
 
-TEST(UniqueDescriptor, ResetToItsOwnKeepsIt) {
+TEST(UniqueDescriptor, SelfResetKeepsDescriptor) {
     unique_descriptor owner(open_one());
     owner.reset(owner.get());
     EXPECT_TRUE(is_open(owner.get()));

@@ -25,9 +25,9 @@ static_assert(!std::is_aggregate_v<as_tuple_operation<gate::description>> &&
 
 constexpr auto reset = std::errc::connection_reset;
 
-// ---- operations ------------------------------------------------------------------------------------------------------
+// ---- operations -------------------------------------------------------------------------------------------
 
-TEST(AsTuple, GivesTheErrorBesideTheValue) {
+TEST(AsTuple, ReturnsErrorAndValue) {
     manual_scheduler loop;
     gate at;
     const auto story = [&]() -> task<> {
@@ -47,7 +47,7 @@ TEST(AsTuple, GivesTheErrorBesideTheValue) {
     root.result();
 }
 
-TEST(AsTuple, AStopIsAnErrorLikeOthers) {
+TEST(AsTuple, StopIsAnError) {
     manual_scheduler loop;
     gate at;
     const auto story = [&]() -> task<std::error_code> {
@@ -61,7 +61,7 @@ TEST(AsTuple, AStopIsAnErrorLikeOthers) {
     EXPECT_EQ(root.result(), error::operation_aborted);
 }
 
-TEST(AsTuple, WhatTheTaskWaitsForIsTheOperationItself) {
+TEST(AsTuple, AwaitsWrappedOperation) {
     manual_scheduler loop;
     gate at;
     const auto story = [&]() -> task<> { static_cast<void>(co_await as_tuple(at.wait())); };
@@ -69,15 +69,15 @@ TEST(AsTuple, WhatTheTaskWaitsForIsTheOperationItself) {
     loop.run();
     EXPECT_EQ(root.env().awaiting()->describe(), "a gate");
     root.destroy();
-    EXPECT_FALSE(at.somebody_waits());
+    EXPECT_FALSE(at.has_waiter());
 }
 
-TEST(AsTuple, ADescriptionMayBeKeptAndAwaitedLater) {
+TEST(AsTuple, DescriptionCanBeAwaitedLater) {
     manual_scheduler loop;
     gate at;
     const auto story = [&]() -> task<int> {
         auto later = as_tuple(at.wait());
-        EXPECT_FALSE(at.somebody_waits());
+        EXPECT_FALSE(at.has_waiter());
         auto [ec, value] = co_await std::move(later);
         co_return value;
     };
@@ -88,7 +88,7 @@ TEST(AsTuple, ADescriptionMayBeKeptAndAwaitedLater) {
     EXPECT_EQ(root.result(), 6);
 }
 
-TEST(RedirectError, YieldsTheValueAloneAndStoresTheError) {
+TEST(RedirectError, ReturnsValueAndStoresError) {
     manual_scheduler loop;
     gate at;
     const auto story = [&]() -> task<> {
@@ -107,7 +107,7 @@ TEST(RedirectError, YieldsTheValueAloneAndStoresTheError) {
     root.result();
 }
 
-TEST(AsTuple, MayBeWrappedAgain) {
+TEST(AsTuple, CanBeNested) {
     manual_scheduler loop;
     gate at;
     const auto story = [&]() -> task<> {
@@ -122,7 +122,7 @@ TEST(AsTuple, MayBeWrappedAgain) {
     root.result();
 }
 
-// ---- tasks -----------------------------------------------------------------------------------------------------------
+// ---- tasks ------------------------------------------------------------------------------------------------
 
 enum class ending { value, system_error, transfer_error, abort, other };
 
@@ -140,7 +140,7 @@ task<Result> ends(ending how, Result result) {
 
 task<> ends(ending how) { static_cast<void>(co_await ends(how, 0)); }
 
-TEST(AsTuple, OfATaskGivesTheErrorOfASystemError) {
+TEST(AsTuple, TaskSystemErrorBecomesError) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         auto [ec, value] = co_await as_tuple(ends(ending::value, 10));
@@ -156,7 +156,7 @@ TEST(AsTuple, OfATaskGivesTheErrorOfASystemError) {
     loop.run(story());
 }
 
-TEST(AsTuple, OfATaskKeepsTheBytesOfATransferError) {
+TEST(AsTuple, TaskTransferErrorKeepsCount) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         const auto failed = co_await as_tuple(ends(ending::transfer_error, 0));
@@ -169,7 +169,7 @@ TEST(AsTuple, OfATaskKeepsTheBytesOfATransferError) {
     loop.run(story());
 }
 
-TEST(AsTuple, OfATaskThatYieldsNothingGivesTheErrorAlone) {
+TEST(AsTuple, VoidTaskReturnsErrorOnly) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         auto [fine] = co_await as_tuple(ends(ending::value));
@@ -184,7 +184,7 @@ TEST(AsTuple, OfATaskThatYieldsNothingGivesTheErrorAlone) {
     loop.run(story());
 }
 
-TEST(AsTuple, OfATaskThatYieldsAReferenceGivesAPointer) {
+TEST(AsTuple, ReferenceTaskReturnsPointer) {
     manual_scheduler loop;
     std::string target = "here";
     const auto refer = [&](bool fails) -> task<std::string&> {
@@ -203,7 +203,7 @@ TEST(AsTuple, OfATaskThatYieldsAReferenceGivesAPointer) {
     loop.run(story());
 }
 
-TEST(AsTuple, OfATaskWhoseResultCanOnlyBeMovedMovesIt) {
+TEST(AsTuple, MoveOnlyResultIsMoved) {
     manual_scheduler loop;
     const auto make = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(11); };
     const auto story = [&]() -> task<> {
@@ -217,7 +217,7 @@ TEST(AsTuple, OfATaskWhoseResultCanOnlyBeMovedMovesIt) {
     loop.run(story());
 }
 
-TEST(AsTuple, OfATaskLetsOtherExceptionsPass) {
+TEST(AsTuple, OtherExceptionsPropagate) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         EXPECT_THROW(static_cast<void>(co_await as_tuple(ends(ending::other))), std::runtime_error);

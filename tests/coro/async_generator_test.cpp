@@ -34,7 +34,7 @@ static_assert(!std::is_aggregate_v<async_generator<int>> &&
               !std::is_aggregate_v<async_generator<int>::next_operation>);
 static_assert(sizeof(async_generator<int>::next_operation) <= 96);
 
-/// Notes its name when it is destroyed.
+/// Logs its name when it is destroyed.
 class witness {
 public:
     witness(std::string name, names& log) : name_(std::move(name)), log_(&log) {}
@@ -62,7 +62,7 @@ async_generator<int> count_slowly_to(int last) {
     }
 }
 
-/// Yields what a gate is opened with, for ever.
+/// Yields the value of each opening of the gate, without end.
 async_generator<int> openings_of(gate& each) {
     for (;;)
         co_yield co_await each.wait();
@@ -86,20 +86,20 @@ std::error_code error_of(const started<std::optional<int>>& root) {
     return {};
 }
 
-// ---- values ------------------------------------------------------------------------------------------------------------
+// ---- values -----------------------------------------------------------------------------------------------
 
-TEST(AsyncGenerator, YieldsItsValuesAndThenTheEnd) {
+TEST(AsyncGenerator, YieldsValuesThenEnd) {
     manual_scheduler loop;
     EXPECT_EQ(loop.run(all_of(count_to(3))), (numbers{1, 2, 3}));
     EXPECT_EQ(loop.run(all_of(count_to(0))), numbers());
 }
 
-TEST(AsyncGenerator, MayAwaitBetweenItsValues) {
+TEST(AsyncGenerator, AwaitsBetweenValues) {
     manual_scheduler loop;
     EXPECT_EQ(loop.run(all_of(count_slowly_to(3))), (numbers{1, 2, 3}));
 }
 
-TEST(AsyncGenerator, TheEndStaysTheEnd) {
+TEST(AsyncGenerator, EndIsPermanent) {
     manual_scheduler loop;
     const auto story = [&]() -> task<> {
         auto values = count_to(1);
@@ -110,13 +110,13 @@ TEST(AsyncGenerator, TheEndStaysTheEnd) {
     loop.run(story());
 }
 
-TEST(AsyncGenerator, RunsOnlyWhileSomebodyAwaitsItsNextValue) {
+TEST(AsyncGenerator, RunsOnlyDuringNext) {
     manual_scheduler loop;
     names log;
     const auto talk = [&]() -> async_generator<int> {
         log.push_back("begins");
         co_yield 1;
-        log.push_back("goes on");
+        log.push_back("continues");
     };
     const auto story = [&]() -> task<> {
         auto values = talk();
@@ -127,23 +127,23 @@ TEST(AsyncGenerator, RunsOnlyWhileSomebodyAwaitsItsNextValue) {
         log.push_back("end");
     };
     loop.run(story());
-    EXPECT_EQ(log, (names{"made", "begins", "one", "goes on", "end"}));
+    EXPECT_EQ(log, (names{"made", "begins", "one", "continues", "end"}));
 }
 
-TEST(AsyncGenerator, AValueCostsNoTripThroughTheReadyList) {
+TEST(AsyncGenerator, ValueBypassesReadyList) {
     manual_scheduler loop;
-    constexpr int within_the_budget = scheduler::inline_max - 1;  // one more finds the end
+    constexpr int within_the_budget = scheduler::inline_max - 1;  // one more next() finds the end
     auto root = loop.start(all_of(count_to(within_the_budget)));
     EXPECT_EQ(loop.run(), 1u);
     EXPECT_EQ(root.result().size(), std::size_t{within_the_budget});
 }
 
-TEST(AsyncGenerator, AnyNumberOfValuesLeavesTheStackWhereItWas) {
+TEST(AsyncGenerator, ManyValuesDoNotGrowStack) {
     manual_scheduler loop;
     EXPECT_EQ(loop.run(all_of(count_to(200'000))).size(), 200'000u);
 }
 
-TEST(AsyncGenerator, AValueIsMovedOutAndNeedsNoDefaultConstructor) {
+TEST(AsyncGenerator, MovesValuesOut) {
     struct parcel {
         explicit parcel(int given) : content(std::make_unique<int>(given)) {}
         std::unique_ptr<int> content;
@@ -163,7 +163,7 @@ TEST(AsyncGenerator, AValueIsMovedOutAndNeedsNoDefaultConstructor) {
     EXPECT_EQ(loop.run(story()), 21);
 }
 
-TEST(AsyncGenerator, WhatItYieldsByNameIsCopiedAndStays) {
+TEST(AsyncGenerator, CopiesYieldedLvalues) {
     manual_scheduler loop;
     const auto growing = []() -> async_generator<std::string> {
         std::string text = "a";
@@ -181,7 +181,7 @@ TEST(AsyncGenerator, WhatItYieldsByNameIsCopiedAndStays) {
     loop.run(story());
 }
 
-TEST(AsyncGenerator, MayBeMadeOfAnother) {
+TEST(AsyncGenerator, CanWrapAnother) {
     manual_scheduler loop;
     const auto squares = [](async_generator<int> of) -> async_generator<int> {
         while (const auto value = co_await of.next()) {
@@ -192,7 +192,7 @@ TEST(AsyncGenerator, MayBeMadeOfAnother) {
     EXPECT_EQ(loop.run(all_of(squares(squares(count_slowly_to(3))))), (numbers{1, 16, 81}));
 }
 
-TEST(AsyncGenerator, MayAwaitTasks) {
+TEST(AsyncGenerator, AwaitsTasks) {
     manual_scheduler loop;
     const auto twice = [](int value) -> task<int> {
         co_await yield();
@@ -206,9 +206,9 @@ TEST(AsyncGenerator, MayAwaitTasks) {
     EXPECT_EQ(loop.run(all_of(values())), (numbers{2, 4}));
 }
 
-// ---- errors ------------------------------------------------------------------------------------------------------------
+// ---- errors -----------------------------------------------------------------------------------------------
 
-TEST(AsyncGenerator, AnExceptionComesOutOfNextOnceAndIsTheEnd) {
+TEST(AsyncGenerator, ExceptionEndsGenerator) {
     manual_scheduler loop;
     const auto fail = []() -> async_generator<int> {
         co_yield 1;
@@ -223,7 +223,7 @@ TEST(AsyncGenerator, AnExceptionComesOutOfNextOnceAndIsTheEnd) {
     loop.run(story());
 }
 
-TEST(AsyncGenerator, ASystemErrorIsInTheOutcome) {
+TEST(AsyncGenerator, AsTupleReturnsSystemError) {
     manual_scheduler loop;
     const auto fail = []() -> async_generator<int> {
         co_await yield();
@@ -239,7 +239,7 @@ TEST(AsyncGenerator, ASystemErrorIsInTheOutcome) {
     loop.run(story());
 }
 
-TEST(AsyncGenerator, ASecondNextWhileOneWaitsIsRefused) {
+TEST(AsyncGenerator, RejectsConcurrentNext) {
     manual_scheduler loop;
     gate closed;
     auto values = openings_of(closed);
@@ -252,9 +252,9 @@ TEST(AsyncGenerator, ASecondNextWhileOneWaitsIsRefused) {
     EXPECT_EQ(first.result(), 5);
 }
 
-// ---- stop --------------------------------------------------------------------------------------------------------------
+// ---- stop -------------------------------------------------------------------------------------------------
 
-TEST(AsyncGenerator, AStopReachesWhatTheBodyAwaits) {
+TEST(AsyncGenerator, StopReachesAwaitOfBody) {
     manual_scheduler loop;
     gate closed;
     names log;
@@ -273,7 +273,7 @@ TEST(AsyncGenerator, AStopReachesWhatTheBodyAwaits) {
     EXPECT_EQ(loop.run(next_of(values)), std::nullopt);
 }
 
-TEST(AsyncGenerator, ABodyMayCatchTheStopAndYieldALastValue) {
+TEST(AsyncGenerator, BodyCanYieldAfterStop) {
     manual_scheduler loop;
     gate closed;
     const auto wait = [&]() -> async_generator<int> {
@@ -288,7 +288,7 @@ TEST(AsyncGenerator, ABodyMayCatchTheStopAndYieldALastValue) {
     EXPECT_EQ(root.result(), -1);
 }
 
-TEST(AsyncGenerator, NextIsRefusedInAStoppedScopeAndTheBodyStaysWhereItIs) {
+TEST(AsyncGenerator, StoppedScopeLeavesBodySuspended) {
     manual_scheduler loop;
     auto values = count_to(2);
     EXPECT_EQ(loop.run(next_of(values)), 1);
@@ -299,21 +299,21 @@ TEST(AsyncGenerator, NextIsRefusedInAStoppedScopeAndTheBodyStaysWhereItIs) {
     EXPECT_EQ(loop.run(next_of(values)), 2);
 }
 
-TEST(AsyncGenerator, WhatTheBodyHadBeforeTheStopIsTheValue) {
+TEST(AsyncGenerator, ValueBeforeStopIsReturned) {
     manual_scheduler loop;
     gate opened;
     auto values = openings_of(opened);
     auto root = loop.start(next_of(values));
     loop.run();
     opened.open(5);
-    // The gate's turn is the consumer's too: there is no moment in between.
+    // One resumption runs the gate, the body and the consumer: no stop can come in between.
     loop.run_one();
     root.env().request_stop();
     root.env().request_stop();
     EXPECT_EQ(root.result(), 5);
 }
 
-TEST(AsyncGenerator, ServesOneScopeAfterTheOther) {
+TEST(AsyncGenerator, ServesSuccessiveScopes) {
     manual_scheduler loop;
     gate opened;
     auto values = openings_of(opened);
@@ -328,9 +328,9 @@ TEST(AsyncGenerator, ServesOneScopeAfterTheOther) {
     }
 }
 
-// ---- destruction -------------------------------------------------------------------------------------------------------
+// ---- destruction ------------------------------------------------------------------------------------------
 
-TEST(AsyncGenerator, DroppedHalfWayItDestroysItsLocals) {
+TEST(AsyncGenerator, DropDestroysLocals) {
     manual_scheduler loop;
     names log;
     const auto talk = [&](witness) -> async_generator<int> {
@@ -346,7 +346,7 @@ TEST(AsyncGenerator, DroppedHalfWayItDestroysItsLocals) {
     EXPECT_EQ(log, (names{"local", "argument"}));
 }
 
-TEST(AsyncGenerator, DroppedBeforeItsFirstValueItNeverRuns) {
+TEST(AsyncGenerator, NeverRunsIfDroppedUnused) {
     names log;
     const auto talk = [&](witness) -> async_generator<int> {
         log.push_back("this never runs");
@@ -356,7 +356,7 @@ TEST(AsyncGenerator, DroppedBeforeItsFirstValueItNeverRuns) {
     EXPECT_EQ(log, names{"argument"});
 }
 
-TEST(AsyncGenerator, AConsumerThatIsDestroyedWhileItWaitsEndsTheBody) {
+TEST(AsyncGenerator, DestroyedConsumerEndsBody) {
     manual_scheduler loop;
     gate closed;
     names log;
@@ -367,15 +367,15 @@ TEST(AsyncGenerator, AConsumerThatIsDestroyedWhileItWaitsEndsTheBody) {
     auto values = wait();
     auto root = loop.start(next_of(values));
     loop.run();
-    EXPECT_TRUE(closed.somebody_waits());
+    EXPECT_TRUE(closed.has_waiter());
     root.destroy();
-    EXPECT_FALSE(closed.somebody_waits());
+    EXPECT_FALSE(closed.has_waiter());
     EXPECT_EQ(log, names{"local"});
     EXPECT_FALSE(values);
     EXPECT_EQ(loop.run(next_of(values)), std::nullopt);
 }
 
-TEST(AsyncGenerator, AConsumerThatIsDestroyedWithItsGeneratorDestroysItOnce) {
+TEST(AsyncGenerator, ConsumerDestroysOwnGeneratorOnce) {
     manual_scheduler loop;
     gate closed;
     auto root = loop.start(all_of(openings_of(closed)));
@@ -383,10 +383,10 @@ TEST(AsyncGenerator, AConsumerThatIsDestroyedWithItsGeneratorDestroysItOnce) {
     closed.open(1);
     loop.run();
     root.destroy();
-    EXPECT_FALSE(closed.somebody_waits());
+    EXPECT_FALSE(closed.has_waiter());
 }
 
-TEST(AsyncGenerator, MovesBetweenItsValues) {
+TEST(AsyncGenerator, MovesBetweenValues) {
     manual_scheduler loop;
     names log;
     const auto story = [&]() -> task<> {
@@ -405,7 +405,7 @@ TEST(AsyncGenerator, MovesBetweenItsValues) {
     loop.run(story());
 }
 
-TEST(AsyncGeneratorDeathTest, DestroyedWhileItsNextValueIsAwaitedStopsTheProgram) {
+TEST(AsyncGeneratorDeathTest, AbortsIfDestroyedInNext) {
     EXPECT_DEATH(
         {
             manual_scheduler loop;
@@ -418,9 +418,9 @@ TEST(AsyncGeneratorDeathTest, DestroyedWhileItsNextValueIsAwaitedStopsTheProgram
         "async_generator: moved, assigned to or destroyed while a task awaits its next value");
 }
 
-// ---- on a real context -------------------------------------------------------------------------------------------------
+// ---- on a real context ------------------------------------------------------------------------------------
 
-TEST(AsyncGenerator, OnARealContextADeadlineReachesTheBody) {
+TEST(AsyncGenerator, DeadlineReachesBody) {
     real_context context;
     names log;
     const auto ticks = [&]() -> async_generator<int> {

@@ -23,9 +23,9 @@ namespace {
 
 using names = std::vector<std::string>;
 
-// ---- stop ------------------------------------------------------------------------------------------------------------
+// ---- stop -------------------------------------------------------------------------------------------------
 
-TEST(Stop, EndsWhatIsAwaitedWithOperationAborted) {
+TEST(Stop, AbortsAwaitedOperation) {
     manual_scheduler loop;
     gate closed;
     const auto story = [&]() -> task<> { co_await closed.wait(); };
@@ -34,7 +34,7 @@ TEST(Stop, EndsWhatIsAwaitedWithOperationAborted) {
     EXPECT_FALSE(root.env().stop_requested());
     root.env().request_stop();
     EXPECT_TRUE(root.env().stop_requested());
-    EXPECT_FALSE(root.done()) << "it ends on its own turn, not inside request_stop()";
+    EXPECT_FALSE(root.done()) << "it ends in its own resumption, not inside request_stop()";
     loop.run();
     try {
         root.result();
@@ -45,7 +45,7 @@ TEST(Stop, EndsWhatIsAwaitedWithOperationAborted) {
     }
 }
 
-TEST(Stop, ReachesTheInnermostOfTheTasksThatShareAnEnvironment) {
+TEST(Stop, ReachesInnermostTask) {
     manual_scheduler loop;
     gate closed;
     names log;
@@ -55,17 +55,17 @@ TEST(Stop, ReachesTheInnermostOfTheTasksThatShareAnEnvironment) {
     };
     const auto parent = [&]() -> task<> {
         co_await child();
-        log.push_back("the parent was not asked");
+        log.push_back("the parent continues");
     };
     auto root = loop.start(parent());
     loop.run();
     root.env().request_stop();
     loop.run();
     root.result();
-    EXPECT_EQ(log, (names{"operation aborted", "the parent was not asked"}));
+    EXPECT_EQ(log, (names{"operation aborted", "the parent continues"}));
 }
 
-TEST(Stop, StaysSoThatWhateverIsAwaitedNextEndsTheSameWay) {
+TEST(Stop, IsSticky) {
     manual_scheduler loop;
     gate closed;
     int refusals = 0;
@@ -85,7 +85,7 @@ TEST(Stop, StaysSoThatWhateverIsAwaitedNextEndsTheSameWay) {
     EXPECT_EQ(refusals, 5);
 }
 
-TEST(Stop, ARefusedAwaitTakesATripThroughTheReadyListSoThatOthersGoOn) {
+TEST(Stop, RefusedAwaitYieldsToOthers) {
     manual_scheduler loop;
     gate closed;
     names log;
@@ -103,7 +103,7 @@ TEST(Stop, ARefusedAwaitTakesATripThroughTheReadyListSoThatOthersGoOn) {
     EXPECT_EQ(log, (names{"first", "second", "first", "second"}));
 }
 
-TEST(Stop, BeforeTheFirstTurnLetsTheTaskRunToItsFirstWait) {
+TEST(Stop, EarlyStopTakesEffectAtFirstAwait) {
     manual_scheduler loop;
     gate closed;
     names log;
@@ -119,34 +119,34 @@ TEST(Stop, BeforeTheFirstTurnLetsTheTaskRunToItsFirstWait) {
     EXPECT_EQ(log, names{"runs"});
 }
 
-TEST(Stop, OfWhatCompletedBeforeComesTooLateForIt) {
+TEST(Stop, IsIgnoredAfterCompletion) {
     manual_scheduler loop;
     gate opened;
     const auto story = [&]() -> task<int> { co_return co_await opened.wait(); };
     auto root = loop.start(story());
     loop.run();
     opened.open(5);
-    // What is done and waits for its turn is still what is awaited: it is told, and keeps its result.
+    // One resumption completes the await and ends the task. The stop comes after that.
     loop.run_one();
     root.env().request_stop();
     EXPECT_EQ(root.result(), 5);
 }
 
-TEST(Stop, ATaskMayStopItself) {
+TEST(Stop, TaskCanStopItself) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         environment& own = co_await this_environment;
         own.request_stop();
         EXPECT_TRUE(own.stop_requested());
         co_await yield();
-        ADD_FAILURE() << "went on in a stopped scope";
+        ADD_FAILURE() << "continued in a stopped scope";
     };
     auto root = loop.start(story());
     loop.run();
     EXPECT_THROW(root.result(), std::system_error);
 }
 
-TEST(Stop, IsOfOneEnvironmentOnly) {
+TEST(Stop, AffectsOneEnvironment) {
     manual_scheduler loop;
     gate closed;
     const auto story = [&]() -> task<> { co_await closed.wait(); };
@@ -168,7 +168,7 @@ task<> ignores_its_stop(int times) {
         static_cast<void>(co_await as_tuple(yield()));
 }
 
-TEST(Stop, MayBeIgnoredForACleanupOfAFewHundredSteps) {
+TEST(Stop, CleanupMayAwait999Times) {
     manual_scheduler loop;
     auto root = loop.start(ignores_its_stop(999));
     root.env().request_stop();
@@ -176,8 +176,8 @@ TEST(Stop, MayBeIgnoredForACleanupOfAFewHundredSteps) {
     root.result();
 }
 
-// A build without assertions used to spin in silence.
-TEST(StopDeathTest, IgnoredAThousandTimesIsNamedInEveryBuild) {
+// A build without assertions spun without a message.
+TEST(StopDeathTest, ReportsTaskThatIgnoresStop) {
     const auto ignore = [] {
         manual_scheduler loop;
         auto root = loop.start(ignores_its_stop(1001));
@@ -188,9 +188,9 @@ TEST(StopDeathTest, IgnoredAThousandTimesIsNamedInEveryBuild) {
     expect_mistake(ignore, "a stopped task has awaited 1000 times.*environment_test");
 }
 
-// ---- yield -----------------------------------------------------------------------------------------------------------
+// ---- yield ------------------------------------------------------------------------------------------------
 
-TEST(Yield, LetsAllOthersThatAreReadyGoFirst) {
+TEST(Yield, LetsAllReadyTasksGoFirst) {
     manual_scheduler loop;
     names log;
     const auto story = [&](std::string name) -> task<> {
@@ -206,7 +206,7 @@ TEST(Yield, LetsAllOthersThatAreReadyGoFirst) {
     EXPECT_EQ(log, (names{"a1", "b1", "c1", "a2", "b2", "c2", "a3", "b3", "c3"}));
 }
 
-TEST(Yield, TellsWhatItIs) {
+TEST(Yield, DescribesItself) {
     manual_scheduler loop;
     const auto story = []() -> task<> { co_await yield(); };
     auto root = loop.start(story());
@@ -217,7 +217,7 @@ TEST(Yield, TellsWhatItIs) {
     EXPECT_EQ(loop.run(), 0u);
 }
 
-TEST(Yield, InAStoppedScopeIsRefusedAfterItsTurn) {
+TEST(Yield, StoppedScopeRefusesAfterOneTrip) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         (co_await this_environment).request_stop();
@@ -229,7 +229,7 @@ TEST(Yield, InAStoppedScopeIsRefusedAfterItsTurn) {
     root.result();
 }
 
-TEST(Yield, AStopThatComesMeanwhileIsSeenByTheNext) {
+TEST(Yield, NextYieldSeesStop) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         co_await yield();
@@ -242,7 +242,7 @@ TEST(Yield, AStopThatComesMeanwhileIsSeenByTheNext) {
     root.result();
 }
 
-// ---- completed -------------------------------------------------------------------------------------------------------
+// ---- completed --------------------------------------------------------------------------------------------
 
 TEST(Completed, NeverSuspends) {
     manual_scheduler loop;
@@ -256,7 +256,7 @@ TEST(Completed, NeverSuspends) {
     root.result();
 }
 
-TEST(Completed, ThrowsItsErrorWithItsName) {
+TEST(Completed, ThrowsErrorWithName) {
     manual_scheduler loop;
     const auto failed = completed("shutdown", system_error_code(ENOTCONN));
     EXPECT_EQ(failed.error(), std::errc::not_connected);
@@ -271,7 +271,7 @@ TEST(Completed, ThrowsItsErrorWithItsName) {
     }
 }
 
-TEST(Completed, GivesItsErrorToThoseWhoAskForIt) {
+TEST(Completed, ReturnsErrorViaAsTuple) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         auto [ec] = co_await as_tuple(completed("close", system_error_code(EIO)));
@@ -282,7 +282,7 @@ TEST(Completed, GivesItsErrorToThoseWhoAskForIt) {
     loop.run(story());
 }
 
-TEST(Completed, IsNotReachedByAStop) {
+TEST(Completed, IgnoresStop) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         (co_await this_environment).request_stop();
@@ -291,11 +291,11 @@ TEST(Completed, IsNotReachedByAStop) {
     loop.run(story());
 }
 
-TEST(Completed, MayBeDropped) { completed("close", system_error_code(EIO)); }
+TEST(Completed, CanBeDropped) { completed("close", system_error_code(EIO)); }
 
-// ---- scheduling ------------------------------------------------------------------------------------------------------
+// ---- scheduling -------------------------------------------------------------------------------------------
 
-TEST(Awaited, IsTakenOutOfTheReadyListWhereItsFrameDies) {
+TEST(Awaited, LeavesReadyListWithItsFrame) {
     manual_scheduler loop;
     gate opened;
     names log;
@@ -314,21 +314,21 @@ TEST(Awaited, IsTakenOutOfTheReadyListWhereItsFrameDies) {
     EXPECT_EQ(log, (names{"a", "c"}));
 }
 
-TEST(Awaited, OneTaskMayDestroyAnotherThatIsReady) {
+TEST(Awaited, ReadyTaskCanBeDestroyed) {
     manual_scheduler loop;
     gate opened;
     const auto victim = [&]() -> task<> {
         co_await opened.wait();
-        ADD_FAILURE() << "resumed after its end";
+        ADD_FAILURE() << "resumed after its destruction";
     };
     auto doomed = loop.start(victim());
     loop.run();
-    const auto strikes = [&]() -> task<> {
+    const auto destroyer = [&]() -> task<> {
         opened.open();
         doomed.destroy();
         co_return;
     };
-    loop.run(strikes());
+    loop.run(destroyer());
 }
 
 }  // namespace

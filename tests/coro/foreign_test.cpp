@@ -19,7 +19,7 @@
 namespace coil::test {
 namespace {
 
-/// What other libraries' awaitables look like: has the waiting coroutine resumed by whoever, wherever.
+/// An awaitable as other libraries have it: call() resumes the waiting coroutine inside the call.
 class callback {
 public:
     callback() = default;
@@ -29,7 +29,7 @@ public:
     void await_suspend(std::coroutine_handle<> waiter) noexcept { waiter_ = waiter; }
     int await_resume() const noexcept { return value_; }
 
-    [[nodiscard]] bool somebody_waits() const noexcept { return waiter_ != nullptr; }
+    [[nodiscard]] bool has_waiter() const noexcept { return waiter_ != nullptr; }
     void call(int value) {
         value_ = value;
         std::exchange(waiter_, nullptr).resume();
@@ -40,7 +40,7 @@ private:
     int value_ = 0;
 };
 
-/// Is ready, or resumes at once, or declines to suspend.
+/// How an awaitable completes inline.
 enum class manner { ready, resumes_inside, declines, transfers };
 
 class instant {
@@ -74,7 +74,7 @@ private:
     int value_;
 };
 
-TEST(Foreign, IsAwaitedHoweverItCompletesAtOnce) {
+TEST(Foreign, SupportsAllInlineCompletions) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         EXPECT_EQ(co_await instant(manner::ready, 1), 1);
@@ -86,25 +86,25 @@ TEST(Foreign, IsAwaitedHoweverItCompletesAtOnce) {
     loop.run(story());
 }
 
-TEST(Foreign, WhoeverResumesItOnlyMakesTheTaskReady) {
+TEST(Foreign, ResumptionOnlyQueuesTask) {
     manual_scheduler loop;
     callback later;
-    bool went_on = false;
+    bool resumed = false;
     const auto story = [&]() -> task<int> {
         const int value = co_await later;
-        went_on = true;
+        resumed = true;
         co_return value;
     };
     auto root = loop.start(story());
     loop.run();
-    ASSERT_TRUE(later.somebody_waits());
+    ASSERT_TRUE(later.has_waiter());
     later.call(5);
-    EXPECT_FALSE(went_on) << "the task runs on its loop only";
+    EXPECT_FALSE(resumed) << "the task runs on its loop only";
     loop.run();
     EXPECT_EQ(root.result(), 5);
 }
 
-TEST(Foreign, CompletedOnAnotherThreadTheTaskGoesOnOnItsOwn) {
+TEST(Foreign, TaskResumesOnItsOwnThread) {
     manual_scheduler loop;
     class elsewhere {
     public:
@@ -134,7 +134,7 @@ TEST(Foreign, CompletedOnAnotherThreadTheTaskGoesOnOnItsOwn) {
     loop.run_with_threads(story());
 }
 
-TEST(Foreign, AnyNumberThatResumeAtOnceLeavesTheStackWhereItWas) {
+TEST(Foreign, InlineResumptionsDoNotGrowStack) {
     manual_scheduler loop;
     const auto story = []() -> task<int> {
         int total = 0;
@@ -145,9 +145,9 @@ TEST(Foreign, AnyNumberThatResumeAtOnceLeavesTheStackWhereItWas) {
     EXPECT_EQ(loop.run(story()), 100'000);
 }
 
-// ---- what is awaited ---------------------------------------------------------------------------------------------------
+// ---- kinds of awaitables ----------------------------------------------------------------------------------
 
-TEST(Foreign, AnLvalueIsAwaitedInPlaceAndNotCopied) {
+TEST(Foreign, LvalueIsNotCopied) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         instant here(manner::resumes_inside, 6);  // neither copyable nor movable
@@ -159,7 +159,8 @@ TEST(Foreign, AnLvalueIsAwaitedInPlaceAndNotCopied) {
     loop.run(story());
 }
 
-/// Awaited as an lvalue it lends its text, as an rvalue it gives it away: as cppcoro's tasks do.
+/// co_await of an lvalue returns a reference to the text, of an rvalue it moves the text out, as cppcoro's
+/// tasks do.
 class lender {
 public:
     explicit lender(std::string text) : text_(std::move(text)) {}
@@ -195,14 +196,14 @@ private:
     std::string text_;
 };
 
-TEST(Foreign, AMemberOperatorSeesWhetherItIsAnLvalue) {
+TEST(Foreign, MemberOperatorSeesValueCategory) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         const std::string text(100, 'x');
         lender lends(text);
         std::string& lent = co_await lends;
         EXPECT_EQ(lent, text);
-        EXPECT_EQ(&co_await lends, &lent) << "twice the same, and still there";
+        EXPECT_EQ(&co_await lends, &lent) << "the same object, and not moved from";
         EXPECT_EQ(co_await std::move(lends), text);
         EXPECT_EQ(co_await lender(text), text);
     };
@@ -238,7 +239,7 @@ namespace {
 
 using another_library::with_free_operator;
 
-TEST(Foreign, MayHaveItsOperatorForLvaluesOnlyOrAsAFreeFunction) {
+TEST(Foreign, SupportsLvalueAndFreeOperators) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         only_lvalue here;
@@ -250,7 +251,7 @@ TEST(Foreign, MayHaveItsOperatorForLvaluesOnlyOrAsAFreeFunction) {
     loop.run(story());
 }
 
-TEST(Foreign, ResultsOfEveryKindComeThrough) {
+TEST(Foreign, PassesResultsOfEveryKind) {
     class gives_unique {
     public:
         gives_unique() {}
@@ -327,7 +328,7 @@ other_task theirs(callback& later, bool fails) {
     co_return value;
 }
 
-TEST(Foreign, ATaskOfAnotherLibraryIsAwaitedAsIfItWereOurs) {
+TEST(Foreign, AwaitsTaskOfAnotherLibrary) {
     manual_scheduler loop;
     callback later;
     const auto story = [&]() -> task<int> {
@@ -344,7 +345,7 @@ TEST(Foreign, ATaskOfAnotherLibraryIsAwaitedAsIfItWereOurs) {
     EXPECT_EQ(root.result(), 12);
 }
 
-// ---- failure ---------------------------------------------------------------------------------------------------------
+// ---- failure ----------------------------------------------------------------------------------------------
 
 enum class step { none, make_awaiter, ready, suspend, resume };
 
@@ -376,7 +377,7 @@ struct throwing {
     step where;
 };
 
-TEST(Foreign, AnExceptionOfAnyOfItsPartsGoesToTheTask) {
+TEST(Foreign, ExceptionsReachTask) {
     manual_scheduler loop;
     const auto story = [](step where) -> task<std::string> {
         try {
@@ -393,9 +394,9 @@ TEST(Foreign, AnExceptionOfAnyOfItsPartsGoesToTheTask) {
     EXPECT_EQ(loop.run(story(step::resume)), "step 4");
 }
 
-// ---- stopping and ending ---------------------------------------------------------------------------------------------
+// ---- stopping and ending ----------------------------------------------------------------------------------
 
-TEST(Foreign, AStopDoesNotReachItButWhatIsAwaitedNext) {
+TEST(Foreign, StopTakesEffectAtNextAwait) {
     manual_scheduler loop;
     callback later;
     gate closed;
@@ -418,7 +419,7 @@ TEST(Foreign, AStopDoesNotReachItButWhatIsAwaitedNext) {
     root.result();
 }
 
-TEST(Foreign, ATaskThatIsDestroyedMeanwhileTakesTheWaitWithIt) {
+TEST(Foreign, DestroyedTaskDestroysAwaitable) {
     manual_scheduler loop;
     callback never;
     class destroyed_with {
@@ -442,12 +443,12 @@ TEST(Foreign, ATaskThatIsDestroyedMeanwhileTakesTheWaitWithIt) {
     EXPECT_TRUE(gone);
 }
 
-TEST(Foreign, ATaskThatIsDestroyedBeforeItsTurnIsNotResumed) {
+TEST(Foreign, DestroyedReadyTaskIsNotResumed) {
     manual_scheduler loop;
     callback later;
     const auto story = [&]() -> task<> {
         co_await later;
-        ADD_FAILURE() << "resumed after its end";
+        ADD_FAILURE() << "resumed after its destruction";
     };
     auto root = loop.start(story());
     loop.run();
@@ -457,9 +458,9 @@ TEST(Foreign, ATaskThatIsDestroyedBeforeItsTurnIsNotResumed) {
     EXPECT_EQ(loop.run(), 0u);
 }
 
-// ---- coroutines that are not tasks -------------------------------------------------------------------------------------
+// ---- coroutines that are not tasks ------------------------------------------------------------------------
 
-/// A coroutine that starts at once and that nobody waits for.
+/// A coroutine that starts immediately and has no awaiter.
 struct fire_and_forget {
     struct promise_type {
         fire_and_forget get_return_object() const noexcept { return {}; }
@@ -470,7 +471,7 @@ struct fire_and_forget {
     };
 };
 
-/// A gate that says whose loop it concerns.
+/// A gate that is bound to a loop.
 class bound_gate {
 public:
     explicit bound_gate(scheduler& on) : environment_(on, true) {}
@@ -495,7 +496,7 @@ private:
     gate gate_;
 };
 
-TEST(Foreign, ACoroutineThatIsNoTaskMayAwaitWhatIsBoundToALoopAndCountsAsWork) {
+TEST(Foreign, NonTaskCoroutineCountsAsWork) {
     manual_scheduler loop;
     bound_gate closed(loop);
     int seen = 0;

@@ -31,10 +31,11 @@
 namespace coil::test {
 namespace {
 
-// More than the quarantine holds, where there is one: what was freed before so many others can be used again.
+// More frames than the quarantine holds, if there is one: after this many frees the first frame can be
+// reused.
 constexpr int many = 300;
 
-/// The lists are each thread's own: a new thread begins with empty ones.
+/// Runs `story` on a new thread, whose free lists are empty.
 template <class F>
 void on_a_new_thread(F story) {
     std::thread(story).join();
@@ -45,7 +46,7 @@ void allocate_and_free(std::size_t size, int times) {
         frame_deallocate(frame_allocate(size), size);
 }
 
-/// What happens to the counts during `step`.
+/// Returns how much the counts grow during `step`.
 template <class F>
 frame_statistics counted(F step) {
     const frame_statistics before = frame_statistics_of_thread();
@@ -59,7 +60,7 @@ bool has_quarantine() {
     return frame_quarantine_check() > 0;
 }
 
-TEST(FrameAllocator, InSteadyStateEveryFrameIsARecycledOne) {
+TEST(FrameAllocator, SteadyStateRecyclesEveryFrame) {
     on_a_new_thread([] {
         allocate_and_free(1000, many);
         const auto counts = counted([] { allocate_and_free(1000, 100); });
@@ -68,7 +69,7 @@ TEST(FrameAllocator, InSteadyStateEveryFrameIsARecycledOne) {
     });
 }
 
-TEST(FrameAllocator, InSteadyStateATaskCostsNoAllocation) {
+TEST(FrameAllocator, SteadyStateTaskAllocatesNothing) {
     on_a_new_thread([] {
         manual_scheduler loop;
         const auto child = [](int value) -> task<int> { co_return value; };
@@ -80,14 +81,13 @@ TEST(FrameAllocator, InSteadyStateATaskCostsNoAllocation) {
         };
         loop.run(story(many));
         const auto counts = counted([&] { EXPECT_EQ(loop.run(story(100)), 100); });
-        EXPECT_LE(counts.allocated, 2u)
-            << "of the root and the story at most, which were the only ones of their size";
+        EXPECT_LE(counts.allocated, 2u) << "at most the root and the story, the only frames of their size";
     });
 }
 
 // The documented echo keeps 4,096 bytes among its locals: its frame of 4,560 bytes was above the largest
 // class.
-TEST(FrameAllocator, RecyclesFramesThatHoldABuffer) {
+TEST(FrameAllocator, RecyclesFramesWithBuffers) {
     for (const std::size_t buffer: {4096u, 8192u, 16384u}) {
         on_a_new_thread([buffer] {
             allocate_and_free(buffer + 464, many);
@@ -97,7 +97,7 @@ TEST(FrameAllocator, RecyclesFramesThatHoldABuffer) {
     }
 }
 
-TEST(FrameAllocator, RecyclesTheFrameOfAnEcho) {
+TEST(FrameAllocator, RecyclesEchoFrame) {
     on_a_new_thread([] {
         manual_scheduler loop;
         gate request;
@@ -121,7 +121,7 @@ TEST(FrameAllocator, RecyclesTheFrameOfAnEcho) {
     });
 }
 
-TEST(FrameAllocator, SizesAreRoundedUpToClassesThatShareTheirFrames) {
+TEST(FrameAllocator, RoundsSizesUpToClasses) {
     on_a_new_thread([] {
         allocate_and_free(81, many);
         const auto shared = counted([] { allocate_and_free(112, 1); });
@@ -133,7 +133,7 @@ TEST(FrameAllocator, SizesAreRoundedUpToClassesThatShareTheirFrames) {
     });
 }
 
-TEST(FrameAllocator, FramesOfEverySizeAreWritableAlignedAndApart) {
+TEST(FrameAllocator, FramesAreWritableAlignedAndDisjoint) {
     on_a_new_thread([] {
         std::vector<std::pair<unsigned char*, std::size_t>> frames;
         for (int round = 0; round < 2; ++round) {
@@ -153,7 +153,7 @@ TEST(FrameAllocator, FramesOfEverySizeAreWritableAlignedAndApart) {
     });
 }
 
-TEST(FrameAllocator, LargeFramesGoToTheHeapAndAreNotKept) {
+TEST(FrameAllocator, DoesNotCacheLargeFrames) {
     on_a_new_thread([] {
         const auto counts = counted([] { allocate_and_free(20'497, many); });
         EXPECT_EQ(counts.recycled, 0u);
@@ -164,7 +164,7 @@ TEST(FrameAllocator, LargeFramesGoToTheHeapAndAreNotKept) {
     });
 }
 
-TEST(FrameAllocator, AFrameFreedOnAnotherThreadJoinsThatThreadsLists) {
+TEST(FrameAllocator, FrameJoinsListOfFreeingThread) {
     std::vector<void*> frames(many);
     on_a_new_thread([&] {
         for (void*& each: frames)
@@ -179,7 +179,7 @@ TEST(FrameAllocator, AFrameFreedOnAnotherThreadJoinsThatThreadsLists) {
     });
 }
 
-TEST(FrameAllocator, ABurstDoesNotKeepItsMemoryForEver) {
+TEST(FrameAllocator, LimitsCacheAfterBurst) {
     on_a_new_thread([] {
         std::vector<void*> frames(6000);
         const auto take_all = [&] {
@@ -207,8 +207,8 @@ struct late_owner {
     void* frame = nullptr;
 };
 
-// Once it filled the lists up, and from then on each frame of another size was allocated and freed.
-TEST(FrameAllocator, WhatABurstHasLeftMakesWayForWhatIsUsedNow) {
+// A burst once filled the cache for good: from then on each frame of another size was allocated and freed.
+TEST(FrameAllocator, EvictsUnusedSizeClasses) {
     const auto burst = [](std::size_t size) {
         std::vector<void*> frames((std::size_t{20} << 20) / size);
         for (void*& each: frames)
@@ -219,11 +219,11 @@ TEST(FrameAllocator, WhatABurstHasLeftMakesWayForWhatIsUsedNow) {
     for (const auto& [left, used]: {std::pair(4112, 600), std::pair(80, 4112), std::pair(80, 600)}) {
         on_a_new_thread([&, left = static_cast<std::size_t>(left), used = static_cast<std::size_t>(used)] {
             burst(left);
-            allocate_and_free(used, many + 129);  // a look at each size, at worst
+            allocate_and_free(used, many + 129);  // in the worst case each call looks at one more size class
             const auto counts = counted([&] { allocate_and_free(used, 100); });
             EXPECT_EQ(counts.allocated, 0u) << used << " after " << left;
             EXPECT_EQ(counts.recycled, 100u);
-            // The burst's own are there still, but for a few.
+            // Most frames of the burst are still in the cache.
             const auto again = counted([&] {
                 std::vector<void*> frames(many);
                 for (void*& each: frames)
@@ -236,9 +236,9 @@ TEST(FrameAllocator, WhatABurstHasLeftMakesWayForWhatIsUsedNow) {
     }
 }
 
-TEST(FrameAllocator, AFrameMayBeFreedAsTheLastThingOfItsThread) {
+TEST(FrameAllocator, FreesFrameAtThreadExit) {
     on_a_new_thread([] {
-        // Made before the thread's first frame, and so destroyed after the thread's lists.
+        // Constructed before the thread's first frame, so destroyed after the thread's free lists.
         static thread_local late_owner owner;
         owner.frame = nullptr;
         owner.frame = frame_allocate(300);
@@ -246,9 +246,10 @@ TEST(FrameAllocator, AFrameMayBeFreedAsTheLastThingOfItsThread) {
     });
 }
 
-// ---- planted bugs ----------------------------------------------------------------------------------------------------
+// ---- planted bugs -----------------------------------------------------------------------------------------
 
-// As the kernel does for an operation that outlived its frame: no sanitizer sees it.
+// Writes by a system call, as the kernel does for an operation that outlived its frame: no sanitizer sees the
+// write.
 void write_as_the_kernel_does(void* target, std::string_view bytes) {
     int ends[2];
     if (::pipe(ends) < 0)
@@ -257,7 +258,7 @@ void write_as_the_kernel_does(void* target, std::string_view bytes) {
     ::syscall(SYS_read, ends[0], target, bytes.size());
 }
 
-TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundByTheCheck) {
+TEST(FrameAllocatorDeathTest, CheckFindsLateWrite) {
     if (!has_quarantine())
         return;
     EXPECT_DEATH(
@@ -270,7 +271,7 @@ TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundByTheCheck) {
         "written to after its end: byte 100 of 208 is 0x78");
 }
 
-TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundBeforeItIsUsedAgain) {
+TEST(FrameAllocatorDeathTest, ReuseFindsLateWrite) {
     if (!has_quarantine())
         return;
     EXPECT_DEATH(
@@ -283,7 +284,7 @@ TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundBeforeItIsUsedAgai
         "written to after its end: byte 0 of 208");
 }
 
-TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundWhenItsThreadEnds) {
+TEST(FrameAllocatorDeathTest, ThreadExitFindsLateWrite) {
     if (!has_quarantine())
         return;
     EXPECT_DEATH(on_a_new_thread([] {
@@ -296,7 +297,7 @@ TEST(FrameAllocatorDeathTest, AWriteAfterTheEndOfAFrameIsFoundWhenItsThreadEnds)
 
 #ifdef COIL_TEST_ASAN
 
-TEST(FrameAllocatorDeathTest, AReadOfALocalOfATaskThatIsGoneIsFoundByAddressSanitizer) {
+TEST(FrameAllocatorDeathTest, AsanFindsReadOfDeadLocal) {
     EXPECT_DEATH(
         {
             manual_scheduler loop;
@@ -316,7 +317,7 @@ TEST(FrameAllocatorDeathTest, AReadOfALocalOfATaskThatIsGoneIsFoundByAddressSani
         "use-after-poison|heap-use-after-free");
 }
 
-TEST(FrameAllocatorDeathTest, AReadOfAFrameThatWaitsToBeUsedAgainIsFoundByAddressSanitizer) {
+TEST(FrameAllocatorDeathTest, AsanFindsReadOfCachedFrame) {
     EXPECT_DEATH(
         {
             auto* frame = static_cast<volatile char*>(frame_allocate(200));
@@ -327,7 +328,7 @@ TEST(FrameAllocatorDeathTest, AReadOfAFrameThatWaitsToBeUsedAgainIsFoundByAddres
         "use-after-poison");
 }
 
-TEST(FrameAllocatorDeathTest, AReadOfALargeFrameThatIsGoneIsFoundByAddressSanitizer) {
+TEST(FrameAllocatorDeathTest, AsanFindsReadOfLargeFrame) {
     EXPECT_DEATH(
         {
             auto* frame = static_cast<volatile char*>(frame_allocate(30000));

@@ -19,7 +19,7 @@
 
 namespace coil::test {
 
-/// A task that was started on a manual_scheduler: the root of a line of execution. Destroyed, it takes the task with it.
+/// A task started on a manual_scheduler: the root of a chain of awaits. The destructor destroys the task.
 template <class T>
 class started {
 public:
@@ -33,7 +33,7 @@ public:
         started get_return_object() noexcept { return started(handle()); }
         std::suspend_always final_suspend() const noexcept { return {}; }
 
-        std::coroutine_handle<> run() noexcept override { return handle(); }  // its first turn
+        std::coroutine_handle<> run() noexcept override { return handle(); }  // its first resumption
 
     private:
         friend class started;
@@ -55,11 +55,11 @@ public:
 
     [[nodiscard]] bool done() const noexcept { return frame_.done(); }
     [[nodiscard]] environment& env() const noexcept { return frame_.promise().own_; }
-    /// What it ended with; throws what it threw.
+    /// Returns the result of the task, or rethrows its exception.
     T result() const {
         if (!done())
             throw std::logic_error("the task has not ended; it waits for: " +
-                                   (env().awaiting() ? env().awaiting()->describe() : "its turn"));
+                                   (env().awaiting() ? env().awaiting()->describe() : "its resumption"));
         return frame_.promise().take();
     }
 
@@ -70,7 +70,7 @@ private:
     std::coroutine_handle<promise_type> frame_;
 };
 
-/// A scheduler that is nothing else: no kernel, no clock. What is ready runs when the test says so.
+/// A scheduler without a kernel and without a clock. The test decides when ready tasks run.
 class manual_scheduler final : public scheduler {
 public:
     manual_scheduler() noexcept = default;
@@ -85,7 +85,7 @@ public:
     void work_finished() noexcept override { --work_; }
     void report(const task_failure& failure) noexcept override { reported_.push_back(failure); }
     [[nodiscard]] int work() const noexcept { return work_; }
-    /// What was reported.
+    /// The failures reported so far.
     [[nodiscard]] const std::vector<task_failure>& reported() const noexcept { return reported_; }
 
     template <class T>
@@ -95,28 +95,28 @@ public:
         return root;
     }
 
-    /// Runs until nothing is ready. Returns how many turns were taken.
+    /// Runs until nothing is ready. Returns the number of resumptions.
     std::size_t run() {
-        std::size_t turns = 0;
+        std::size_t resumptions = 0;
         for (take_posted(); !ready_.empty(); take_posted()) {
             resume(ready_.pop_front());
-            ++turns;
+            ++resumptions;
         }
-        return turns;
+        return resumptions;
     }
-    /// Makes ready what was posted.
+    /// Moves posted nodes to the ready list.
     void take_posted() {
         const std::lock_guard lock(mutex_);
         for (node* each: std::exchange(posted_, {}))
             ready_.push_back(*each);
     }
-    /// Runs one thing, if one is ready.
+    /// Resumes one ready node, if there is one.
     void run_one() {
         if (!ready_.empty())
             resume(ready_.pop_front());
     }
 
-    /// Runs a task to its end.
+    /// Runs a task to completion.
     template <class T>
     T run(task<T> what) {
         auto root = start(std::move(what));
@@ -124,7 +124,7 @@ public:
         return root.result();
     }
 
-    /// Runs a task to its end, waiting for what other threads post.
+    /// Runs a task to completion. Blocks for posts from other threads.
     template <class T>
     T run_with_threads(task<T> what) {
         auto root = start(std::move(what));
@@ -149,7 +149,7 @@ private:
     int work_ = 0;
 };
 
-/// Something to wait for in a test. Each wait takes one opening; the test opens, or fails, when it likes.
+/// An awaitable that the test completes: open() and fail() each complete one wait, in FIFO order.
 class gate {
 public:
     class operation final : public awaited {
@@ -177,7 +177,7 @@ public:
 
         void finish(int value, std::error_code error) noexcept {
             if (std::exchange(finished_, true))
-                return;  // what has completed stays so, whatever stop comes
+                return;  // a completed wait ignores a later stop
             unlink();
             value_ = value;
             error_ = error;
@@ -200,7 +200,7 @@ public:
     };
 
     [[nodiscard]] description wait() noexcept { return description(*this); }
-    [[nodiscard]] bool somebody_waits() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] bool has_waiter() const noexcept { return !waiting_.empty(); }
 
     void open(int value = 0) { first().finish(value, {}); }
     void fail(std::error_code error) { first().finish(0, error); }
@@ -208,14 +208,14 @@ public:
 private:
     operation& first() {
         if (waiting_.empty())
-            throw std::logic_error("nobody waits at this gate");
+            throw std::logic_error("no task waits at this gate");
         return static_cast<operation&>(waiting_.front());
     }
 
     intrusive_list<node> waiting_;
 };
 
-/// `co_await this_environment` gives a task's environment.
+/// `co_await this_environment` returns the environment of the task.
 class this_environment_description {
 public:
     class operation {

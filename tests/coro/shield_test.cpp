@@ -16,7 +16,7 @@
 namespace coil::test {
 namespace {
 
-TEST(Shield, HidesAStopThatComesWhileItWaits) {
+TEST(Shield, HidesStopWhileWaiting) {
     manual_scheduler loop;
     gate door;
     int got = 0;
@@ -25,14 +25,14 @@ TEST(Shield, HidesAStopThatComesWhileItWaits) {
     loop.run();
     root.env().request_stop();
     loop.run();
-    EXPECT_TRUE(door.somebody_waits());
+    EXPECT_TRUE(door.has_waiter());
     door.open(7);
     loop.run();
     root.result();
     EXPECT_EQ(got, 7);
 }
 
-TEST(Shield, LetsAStoppedTaskWaitForItsCleanup) {
+TEST(Shield, LetsStoppedTaskCleanUp) {
     manual_scheduler loop;
     gate door, goodbye;
     bool cleaned = false;
@@ -51,14 +51,14 @@ TEST(Shield, LetsAStoppedTaskWaitForItsCleanup) {
     loop.run();
     root.env().request_stop();
     loop.run();
-    EXPECT_TRUE(goodbye.somebody_waits());
+    EXPECT_TRUE(goodbye.has_waiter());
     goodbye.open();
     loop.run();
     root.result();
     EXPECT_TRUE(cleaned);
 }
 
-TEST(Shield, DoesNotUndoTheStop) {
+TEST(Shield, DoesNotUndoStop) {
     manual_scheduler loop;
     gate door;
     const auto story = [&]() -> task<> {
@@ -102,7 +102,7 @@ TEST(Shield, PassesErrorsExceptionsAndReferences) {
     root.result();
 }
 
-TEST(Shield, InsideAnotherIsShieldedTwice) {
+TEST(Shield, CanBeNested) {
     manual_scheduler loop;
     gate door;
     const auto inner = [&]() -> task<int> { co_return co_await shield(door.wait()); };
@@ -116,14 +116,14 @@ TEST(Shield, InsideAnotherIsShieldedTwice) {
     root.result();
 }
 
-TEST(Shield, DestroyedWhileItWaitsTakesItsOperationAlong) {
+TEST(Shield, DestructionDestroysOperation) {
     manual_scheduler loop;
     gate door;
     const auto story = [&]() -> task<> { co_await shield(door.wait()); };
     auto root = loop.start(story());
     loop.run();
     root.destroy();
-    EXPECT_FALSE(door.somebody_waits());
+    EXPECT_FALSE(door.has_waiter());
     EXPECT_EQ(loop.run(), 0u);
 }
 

@@ -27,7 +27,7 @@
 namespace coil::test {
 namespace {
 
-TEST(StopToken, AnEmptyOneIsNeverStopped) {
+TEST(StopToken, EmptyIsNeverStopped) {
     const inplace_stop_token token;
     EXPECT_FALSE(token.stop_possible());
     EXPECT_FALSE(token.stop_requested());
@@ -38,7 +38,7 @@ TEST(StopToken, AnEmptyOneIsNeverStopped) {
     EXPECT_FALSE(called);
 }
 
-TEST(StopToken, SeesTheRequestWhichSucceedsOnce) {
+TEST(StopToken, RequestSucceedsOnce) {
     inplace_stop_source source;
     const auto token = source.get_token();
     EXPECT_TRUE(token.stop_possible());
@@ -51,7 +51,7 @@ TEST(StopToken, SeesTheRequestWhichSucceedsOnce) {
     EXPECT_NE(token, inplace_stop_token());
 }
 
-TEST(StopToken, CallbacksAreCalledOnceOnTheThreadThatRequests) {
+TEST(StopToken, CallbackRunsOnRequestingThread) {
     inplace_stop_source source;
     std::thread::id where;
     int calls = 0;
@@ -70,7 +70,7 @@ TEST(StopToken, CallbacksAreCalledOnceOnTheThreadThatRequests) {
     EXPECT_EQ(calls, 1);
 }
 
-TEST(StopToken, ACallbackThatComesLateIsCalledAtOnce) {
+TEST(StopToken, LateCallbackRunsImmediately) {
     inplace_stop_source source;
     source.request_stop();
     int calls = 0;
@@ -81,7 +81,7 @@ TEST(StopToken, ACallbackThatComesLateIsCalledAtOnce) {
     EXPECT_EQ(calls, 1);
 }
 
-TEST(StopToken, ACallbackThatIsGoneIsNotCalled) {
+TEST(StopToken, DestroyedCallbackIsNotCalled) {
     inplace_stop_source source;
     int first = 0, second = 0, third = 0;
     const inplace_stop_callback one(source.get_token(), [&] { ++first; });
@@ -94,7 +94,7 @@ TEST(StopToken, ACallbackThatIsGoneIsNotCalled) {
     EXPECT_EQ(second + third, 0);
 }
 
-TEST(StopToken, ACallbackMayDestroyItselfAndItsNeighbours) {
+TEST(StopToken, CallbackCanDestroyItselfAndOthers) {
     inplace_stop_source source;
     int calls = 0;
     struct cell {
@@ -113,8 +113,8 @@ TEST(StopToken, ACallbackMayDestroyItselfAndItsNeighbours) {
     EXPECT_TRUE(cells.empty());
 }
 
-// Once destroyed, a callback isn't running on another thread any more.
-TEST(StopToken, DestroyingACallbackWaitsForItsCall) {
+// After its destruction a callback does not run on another thread.
+TEST(StopToken, DestructorWaitsForRunningCallback) {
     for (int round = 0; round < 2000; ++round) {
         inplace_stop_source source;
         std::thread other([&] { source.request_stop(); });
@@ -128,7 +128,7 @@ TEST(StopToken, DestroyingACallbackWaitsForItsCall) {
     }
 }
 
-TEST(StopToken, OfManyRequestsOneSucceeds) {
+TEST(StopToken, OneOfManyRequestsSucceeds) {
     for (int round = 0; round < 500; ++round) {
         inplace_stop_source source;
         std::atomic<int> calls = 0;
@@ -143,9 +143,9 @@ TEST(StopToken, OfManyRequestsOneSucceeds) {
     }
 }
 
-// ---- of a task -----------------------------------------------------------------------------------------------------
+// ---- this_coro --------------------------------------------------------------------------------------------
 
-TEST(ThisCoro, TellsWhetherAStopWasRequested) {
+TEST(ThisCoro, ReportsStopRequested) {
     manual_scheduler loop;
     bool before = true, after = false;
     const auto story = [&]() -> task<> {
@@ -159,7 +159,7 @@ TEST(ThisCoro, TellsWhetherAStopWasRequested) {
     EXPECT_TRUE(after);
 }
 
-TEST(ThisCoro, GivesATokenThatOthersMayWatch) {
+TEST(ThisCoro, ProvidesStopToken) {
     manual_scheduler loop;
     inplace_stop_token token;
     int calls = 0;
@@ -179,9 +179,9 @@ TEST(ThisCoro, GivesATokenThatOthersMayWatch) {
     EXPECT_THROW(root.result(), std::system_error);
 }
 
-// ---- the standard's ------------------------------------------------------------------------------------------------
+// ---- std::stop_token --------------------------------------------------------------------------------------
 
-TEST(StdStopBridge, ForwardsToAStdStopToken) {
+TEST(StdStopBridge, ForwardsToStdStopToken) {
     inplace_stop_source source;
     std::stop_token kept;
     {
@@ -197,7 +197,7 @@ TEST(StdStopBridge, ForwardsToAStdStopToken) {
     EXPECT_TRUE(kept.stop_requested());
 }
 
-/// How often a thread of this process has gone to sleep.
+/// The number of times that a thread of this process has gone to sleep.
 long sleeps_of(long thread) {
     std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
     const std::string wanted = "voluntary_ctxt_switches:";
@@ -207,8 +207,9 @@ long sleeps_of(long thread) {
     return -1;
 }
 
-// A destructor that waits for a long call on another thread took a whole core, and under SCHED_FIFO the other's as well.
-TEST(StopToken, DestructorSleepsWhileACallIsLong) {
+// A destructor that waited for a long call on another thread spun. It used a whole core, and under SCHED_FIFO
+// it took the core of the other thread, too.
+TEST(StopToken, DestructorSleepsDuringLongCall) {
     inplace_stop_source source;
     std::atomic<bool> is_called{false};
     std::atomic<bool> is_waiting{false};
@@ -235,13 +236,13 @@ TEST(StopToken, DestructorSleepsWhileACallIsLong) {
     other.join();
 }
 
-TEST(StdStopBridge, OfAStopThatWasRequestedIsStopped) {
+TEST(StdStopBridge, StartsStoppedAfterRequest) {
     inplace_stop_source source;
     source.request_stop();
     EXPECT_TRUE(std_stop_bridge(source.get_token()).get_token().stop_requested());
 }
 
-TEST(StdStopBridge, OnceGoneForwardsNothing) {
+TEST(StdStopBridge, ForwardsNothingOnceDestroyed) {
     inplace_stop_source source;
     const std::stop_token kept = std_stop_bridge(source.get_token()).get_token();
     source.request_stop();

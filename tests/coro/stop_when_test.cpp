@@ -22,7 +22,7 @@ namespace {
 
 class StopWhen : public testing::Test {
 protected:
-    // Waits at the door until it is opened, or the source is asked to stop.
+    // Waits until the gate opens or the source requests a stop.
     task<> wait() {
         auto [ec, value] = co_await as_tuple(stop_when(door_.wait(), source_.get_token()));
         ec_ = ec;
@@ -36,18 +36,18 @@ protected:
     int value_ = 0;
 };
 
-TEST_F(StopWhen, TheTokensStopEndsTheOperationOnTheNextTurn) {
+TEST_F(StopWhen, TokenStopEndsOperation) {
     auto root = loop_.start(wait());
     loop_.run();
     source_.request_stop();
-    EXPECT_TRUE(door_.somebody_waits()) << "it is carried to the task's thread first";
+    EXPECT_TRUE(door_.has_waiter()) << "the stop is posted to the task's thread first";
     loop_.run();
     root.result();
     EXPECT_EQ(ec_, error::operation_aborted);
-    EXPECT_FALSE(root.env().stop_requested()) << "the task around it goes on";
+    EXPECT_FALSE(root.env().stop_requested()) << "the awaiting task is not stopped";
 }
 
-TEST_F(StopWhen, WhatCompletesUnstoppedIsTheResult) {
+TEST_F(StopWhen, ReturnsUnstoppedResult) {
     auto root = loop_.start(wait());
     loop_.run();
     door_.open(4);
@@ -59,7 +59,7 @@ TEST_F(StopWhen, WhatCompletesUnstoppedIsTheResult) {
     EXPECT_EQ(loop_.run(), 0u);
 }
 
-TEST_F(StopWhen, WhatCompletedBeforeTheStopArrivedIsTheResult) {
+TEST_F(StopWhen, CompletionBeatsPostedStop) {
     auto root = loop_.start(wait());
     loop_.run();
     source_.request_stop();
@@ -70,7 +70,7 @@ TEST_F(StopWhen, WhatCompletedBeforeTheStopArrivedIsTheResult) {
     EXPECT_EQ(value_, 5);
 }
 
-TEST_F(StopWhen, AStopAfterTheCompletionChangesNothing) {
+TEST_F(StopWhen, StopAfterCompletionIsIgnored) {
     auto root = loop_.start(wait());
     loop_.run();
     door_.open(5);
@@ -80,7 +80,7 @@ TEST_F(StopWhen, AStopAfterTheCompletionChangesNothing) {
     EXPECT_EQ(value_, 5);
 }
 
-TEST_F(StopWhen, ATokenThatIsStoppedAlreadyRefuses) {
+TEST_F(StopWhen, StoppedTokenRefuses) {
     source_.request_stop();
     auto root = loop_.start(wait());
     loop_.run();
@@ -88,7 +88,7 @@ TEST_F(StopWhen, ATokenThatIsStoppedAlreadyRefuses) {
     EXPECT_EQ(ec_, error::operation_aborted);
 }
 
-TEST_F(StopWhen, TheTasksOwnStopReachesItToo) {
+TEST_F(StopWhen, TaskStopEndsOperation) {
     auto root = loop_.start(wait());
     loop_.run();
     root.env().request_stop();
@@ -98,7 +98,7 @@ TEST_F(StopWhen, TheTasksOwnStopReachesItToo) {
     EXPECT_EQ(ec_, error::operation_aborted);
 }
 
-TEST_F(StopWhen, AStoppedTaskIsRefused) {
+TEST_F(StopWhen, StoppedTaskIsRefused) {
     auto root = loop_.start(wait());
     root.env().request_stop();
     loop_.run();
@@ -106,7 +106,7 @@ TEST_F(StopWhen, AStoppedTaskIsRefused) {
     EXPECT_EQ(ec_, error::operation_aborted);
 }
 
-TEST_F(StopWhen, AnEmptyTokenIsNone) {
+TEST_F(StopWhen, EmptyTokenHasNoEffect) {
     const auto story = [&]() -> task<> {
         EXPECT_EQ(co_await stop_when(door_.wait(), inplace_stop_token()), 6);
     };
@@ -117,7 +117,7 @@ TEST_F(StopWhen, AnEmptyTokenIsNone) {
     root.result();
 }
 
-TEST_F(StopWhen, StopsAWholeTaskWhichMaySayWhatItSaw) {
+TEST_F(StopWhen, StopsWholeTask) {
     const auto worker = [&]() -> task<int> {
         auto [ec, value] = co_await as_tuple(door_.wait());
         EXPECT_EQ(ec, error::operation_aborted);
@@ -135,7 +135,7 @@ TEST_F(StopWhen, StopsAWholeTaskWhichMaySayWhatItSaw) {
     root.result();
 }
 
-TEST_F(StopWhen, DestroyedWhileItWaitsForgetsTheToken) {
+TEST_F(StopWhen, DestructionUnregistersCallback) {
     auto root = loop_.start(wait());
     loop_.run();
     root.destroy();
@@ -143,12 +143,12 @@ TEST_F(StopWhen, DestroyedWhileItWaitsForgetsTheToken) {
     EXPECT_EQ(loop_.run(), 0u);
 }
 
-TEST_F(StopWhen, DestroyedWhileTheStopIsOnItsWayIsNotTouched) {
+TEST_F(StopWhen, DestructionDropsPostedStop) {
     auto root = loop_.start(wait());
     loop_.run();
     source_.request_stop();
     root.destroy();
-    EXPECT_EQ(loop_.run(), 1u);  // it arrives at nobody
+    EXPECT_EQ(loop_.run(), 1u);  // the posted stop finds no operation
 }
 
 TEST_F(StopWhen, TakesAStdStopToken) {
@@ -164,8 +164,8 @@ TEST_F(StopWhen, TakesAStdStopToken) {
     root.result();
 }
 
-// Another thread asks while the operation completes, is destroyed, or begins.
-TEST_F(StopWhen, AnyThreadMayAskAtAnyTime) {
+// Another thread requests the stop while the operation starts, completes or is destroyed.
+TEST_F(StopWhen, AnyThreadCanStopAtAnyTime) {
     int stopped = 0, completed = 0;
     for (int round = 0; round < 2000; ++round) {
         inplace_stop_source source;
@@ -178,7 +178,7 @@ TEST_F(StopWhen, AnyThreadMayAskAtAnyTime) {
         loop_.run();
         if (round % 3 == 0)
             root.reset();
-        else if (round % 3 == 1 && door_.somebody_waits())
+        else if (round % 3 == 1 && door_.has_waiter())
             door_.open();
         loop_.run();
         other.join();

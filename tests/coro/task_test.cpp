@@ -26,9 +26,9 @@ static_assert(!std::is_copy_constructible_v<task<>> && std::is_nothrow_move_cons
 static_assert(!std::is_aggregate_v<task<>> && !std::is_aggregate_v<task<>::operation>);
 static_assert(std::is_same_v<task<>, task<void>>);
 static_assert(description<task<int>> && !description<task<int>&>,
-              "a task is awaited once: only of an rvalue");
+              "a task is awaited once: only an rvalue can be awaited");
 
-/// Notes its name when it is destroyed.
+/// Logs its name when it is destroyed.
 class witness {
 public:
     witness(std::string name, std::vector<std::string>& log) : name_(std::move(name)), log_(&log) {}
@@ -48,28 +48,28 @@ using names = std::vector<std::string>;
 
 task<int> value_of(int value) { co_return value; }
 
-// ---- results ---------------------------------------------------------------------------------------------------------
+// ---- results ----------------------------------------------------------------------------------------------
 
-TEST(Task, YieldsItsResultToTheAwaiter) {
+TEST(Task, ReturnsResultToAwaiter) {
     manual_scheduler loop;
     const auto sum = []() -> task<int> { co_return co_await value_of(40) + co_await value_of(2); };
     EXPECT_EQ(loop.run(sum()), 42);
 }
 
-TEST(Task, AResultMayBeConvertedOnTheWay) {
+TEST(Task, ConvertsResult) {
     manual_scheduler loop;
     const auto text = []() -> task<std::string> { co_return "hello"; };
     EXPECT_EQ(loop.run(text()), "hello");
 }
 
-TEST(Task, AResultThatCanOnlyBeMovedIsMoved) {
+TEST(Task, MovesMoveOnlyResult) {
     manual_scheduler loop;
     const auto make = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(5); };
     const auto pass_on = [&]() -> task<std::unique_ptr<int>> { co_return co_await make(); };
     EXPECT_EQ(*loop.run(pass_on()), 5);
 }
 
-TEST(Task, AResultNeedsNoDefaultConstructor) {
+TEST(Task, ResultNeedsNoDefaultConstructor) {
     struct number {
         explicit number(int given) : value(given) {}
         int value;
@@ -79,7 +79,7 @@ TEST(Task, AResultNeedsNoDefaultConstructor) {
     EXPECT_EQ(loop.run(make()).value, 7);
 }
 
-TEST(Task, AReferenceStaysAReference) {
+TEST(Task, ReturnsReference) {
     manual_scheduler loop;
     int target = 1;
     const auto refer = [&]() -> task<int&> { co_return target; };
@@ -92,7 +92,7 @@ TEST(Task, AReferenceStaysAReference) {
     EXPECT_EQ(target, 2);
 }
 
-TEST(Task, AResultNobodyTakesIsDestroyedOnce) {
+TEST(Task, DestroysUnusedResultOnce) {
     manual_scheduler loop;
     names log;
     const auto make = [&]() -> task<witness> { co_return witness("result", log); };
@@ -105,9 +105,9 @@ TEST(Task, AResultNobodyTakesIsDestroyedOnce) {
     EXPECT_EQ(log, names{"result"});
 }
 
-// ---- exceptions ------------------------------------------------------------------------------------------------------
+// ---- exceptions -------------------------------------------------------------------------------------------
 
-TEST(Task, AnExceptionGoesToTheAwaiter) {
+TEST(Task, ExceptionReachesAwaiter) {
     manual_scheduler loop;
     const auto fail = []() -> task<int> {
         throw std::runtime_error("no");
@@ -124,7 +124,7 @@ TEST(Task, AnExceptionGoesToTheAwaiter) {
     EXPECT_EQ(loop.run(recover()), "no");
 }
 
-TEST(Task, AnExceptionOfAnyTypePassesThroughAllWhoAwait) {
+TEST(Task, ExceptionUnwindsAllAwaiters) {
     manual_scheduler loop;
     names log;
     const auto nested = [&](const auto& self, int depth) -> task<> {
@@ -137,7 +137,7 @@ TEST(Task, AnExceptionOfAnyTypePassesThroughAllWhoAwait) {
     EXPECT_EQ(log, (names{"3", "2", "1", "0"}));
 }
 
-TEST(Task, AnExceptionAfterASuspensionArrivesToo) {
+TEST(Task, ExceptionAfterSuspensionPropagates) {
     manual_scheduler loop;
     const auto fail = []() -> task<int&> {
         co_await yield();
@@ -146,7 +146,7 @@ TEST(Task, AnExceptionAfterASuspensionArrivesToo) {
     EXPECT_THROW(loop.run(fail()), std::runtime_error);
 }
 
-TEST(Task, AResultWhoseMoveThrowsIsAnException) {
+TEST(Task, ThrowingMoveOfResultPropagates) {
     struct bomb {
         bomb() = default;
         bomb(bomb&&) { throw std::runtime_error("moved"); }
@@ -156,9 +156,9 @@ TEST(Task, AResultWhoseMoveThrowsIsAnException) {
     EXPECT_THROW(loop.run(make()), std::runtime_error);
 }
 
-// ---- beginning -------------------------------------------------------------------------------------------------------
+// ---- start ------------------------------------------------------------------------------------------------
 
-TEST(Task, StartsWhenItIsAwaited) {
+TEST(Task, StartsWhenAwaited) {
     manual_scheduler loop;
     names log;
     const auto child = [&]() -> task<> {
@@ -175,7 +175,7 @@ TEST(Task, StartsWhenItIsAwaited) {
     EXPECT_EQ(log, (names{"parent", "child", "parent again"}));
 }
 
-TEST(Task, StartsAtOnceWithoutATripThroughTheReadyList) {
+TEST(Task, StartsWithoutReadyList) {
     manual_scheduler loop;
     const auto parent = [&]() -> task<int> { co_return co_await value_of(1) + co_await value_of(2); };
     auto root = loop.start(parent());
@@ -183,7 +183,7 @@ TEST(Task, StartsAtOnceWithoutATripThroughTheReadyList) {
     EXPECT_EQ(root.result(), 3);
 }
 
-TEST(Task, ThatIsDroppedBeforeItWasAwaitedNeverRunsAndDestroysItsArguments) {
+TEST(Task, DroppedTaskDestroysArguments) {
     names log;
     bool ran = false;
     const auto child = [&](witness) -> task<> {
@@ -198,7 +198,7 @@ TEST(Task, ThatIsDroppedBeforeItWasAwaitedNeverRunsAndDestroysItsArguments) {
     EXPECT_FALSE(ran);
 }
 
-TEST(Task, ArgumentsLiveInTheFrame) {
+TEST(Task, ArgumentsLiveInFrame) {
     manual_scheduler loop;
     const auto echo = [](std::string text) -> task<std::string> {
         co_await yield();
@@ -209,9 +209,9 @@ TEST(Task, ArgumentsLiveInTheFrame) {
     EXPECT_EQ(root.result(), std::string(100, 'x'));
 }
 
-// ---- handling --------------------------------------------------------------------------------------------------------
+// ---- moves ------------------------------------------------------------------------------------------------
 
-TEST(Task, IsEmptyAfterItWasMovedFromOrAwaited) {
+TEST(Task, IsEmptyAfterMoveOrAwait) {
     manual_scheduler loop;
     const auto parent = [&]() -> task<> {
         auto first = value_of(1);
@@ -224,7 +224,7 @@ TEST(Task, IsEmptyAfterItWasMovedFromOrAwaited) {
     loop.run(parent());
 }
 
-TEST(Task, AssignmentDestroysWhatWasThere) {
+TEST(Task, AssignmentDestroysOldTask) {
     names log;
     const auto child = [](witness) -> task<> { co_return; };
     auto kept = child(witness("old", log));
@@ -245,7 +245,7 @@ TEST(Task, SwapExchanges) {
     EXPECT_EQ(loop.run(std::move(second)), 1);
 }
 
-TEST(TaskDeathTest, AwaitingOneTwiceStopsTheProgram) {
+TEST(TaskDeathTest, AbortsIfAwaitedTwice) {
     EXPECT_DEATH(
         {
             manual_scheduler loop;
@@ -259,9 +259,9 @@ TEST(TaskDeathTest, AwaitingOneTwiceStopsTheProgram) {
         "task: awaited twice, or moved from");
 }
 
-// ---- destruction -----------------------------------------------------------------------------------------------------
+// ---- destruction ------------------------------------------------------------------------------------------
 
-TEST(Task, ThatIsDestroyedWhileSuspendedDestroysTheInnermostFirst) {
+TEST(Task, DestroysInnermostFirst) {
     manual_scheduler loop;
     gate closed;
     names log;
@@ -277,19 +277,19 @@ TEST(Task, ThatIsDestroyedWhileSuspendedDestroysTheInnermostFirst) {
     };
     auto root = loop.start(parent());
     loop.run();
-    EXPECT_TRUE(closed.somebody_waits());
+    EXPECT_TRUE(closed.has_waiter());
     EXPECT_EQ(log, names());
     root.destroy();
     EXPECT_EQ(log, (names{"child's local", "child's argument", "parent's local"}));
-    EXPECT_FALSE(closed.somebody_waits()) << "what was awaited takes itself out of everything";
+    EXPECT_FALSE(closed.has_waiter()) << "the awaited operation unlinks itself";
 }
 
-TEST(Task, ThatIsDestroyedWhileReadyIsNotResumed) {
+TEST(Task, DestroyedReadyTaskIsNotResumed) {
     manual_scheduler loop;
     gate opened;
     const auto wait = [&]() -> task<> {
         co_await opened.wait();
-        ADD_FAILURE() << "resumed after its end";
+        ADD_FAILURE() << "resumed after its destruction";
     };
     auto root = loop.start(wait());
     loop.run();
@@ -298,7 +298,7 @@ TEST(Task, ThatIsDestroyedWhileReadyIsNotResumed) {
     EXPECT_EQ(loop.run(), 0u);
 }
 
-TEST(Task, ThatIsDestroyedBeforeItsFirstTurnDestroysItsArguments) {
+TEST(Task, UnstartedTaskDestroysArguments) {
     manual_scheduler loop;
     names log;
     const auto child = [](witness) -> task<> { co_return; };
@@ -308,21 +308,21 @@ TEST(Task, ThatIsDestroyedBeforeItsFirstTurnDestroysItsArguments) {
     EXPECT_EQ(loop.run(), 0u);
 }
 
-TEST(Task, TheChildIsDestroyedBeforeTheAwaiterGoesOn) {
+TEST(Task, ChildIsDestroyedBeforeAwaiterResumes) {
     manual_scheduler loop;
     names log;
     const auto child = [](witness) -> task<> { co_return; };
     const auto parent = [&]() -> task<> {
         co_await child(witness("child", log));
-        log.push_back("parent goes on");
+        log.push_back("parent continues");
     };
     loop.run(parent());
-    EXPECT_EQ(log, (names{"child", "parent goes on"}));
+    EXPECT_EQ(log, (names{"child", "parent continues"}));
 }
 
-// ---- the stack -------------------------------------------------------------------------------------------------------
+// ---- the stack --------------------------------------------------------------------------------------------
 
-TEST(Task, AnyNumberThatCompleteAtOnceLeavesTheStackWhereItWas) {
+TEST(Task, InlineTasksDoNotGrowStack) {
     manual_scheduler loop;
     const auto count = [](int to) -> task<long> {
         long total = 0;
@@ -333,7 +333,7 @@ TEST(Task, AnyNumberThatCompleteAtOnceLeavesTheStackWhereItWas) {
     EXPECT_EQ(loop.run(count(200'000)), 200'000);
 }
 
-TEST(Task, ADeepRecursionIsAsDeepInMemoryAndNotOnTheStack) {
+TEST(Task, DeepRecursionUsesNoStack) {
     manual_scheduler loop;
     const auto sink = [](const auto& self, int depth) -> task<int> {
         if (depth == 0)
@@ -343,7 +343,7 @@ TEST(Task, ADeepRecursionIsAsDeepInMemoryAndNotOnTheStack) {
     EXPECT_EQ(loop.run(sink(sink, 100'000)), 100'000);
 }
 
-TEST(Task, ADeepRecursionThatSuspendsAndFailsUnwindsToo) {
+TEST(Task, DeepRecursionUnwindsAfterSuspension) {
     manual_scheduler loop;
     const auto sink = [](const auto& self, int depth) -> task<int> {
         if (depth == 0) {
@@ -355,7 +355,7 @@ TEST(Task, ADeepRecursionThatSuspendsAndFailsUnwindsToo) {
     EXPECT_THROW(loop.run(sink(sink, 5'000)), std::runtime_error);
 }
 
-// ---- where it stands -------------------------------------------------------------------------------------------------
+// ---- chains and environments ------------------------------------------------------------------------------
 
 // Destruction recursed through the frames: 200,000 suspended tasks overflowed the stack.
 class stack_probe {
@@ -367,7 +367,7 @@ public:
         const auto at = reinterpret_cast<std::uintptr_t>(&here);
         *lowest_ = std::min(*lowest_, at);
         *highest_ = std::max(*highest_, at);
-        EXPECT_EQ((*next_level_)++, level_);  // locals go before their caller's
+        EXPECT_EQ((*next_level_)++, level_);  // locals are destroyed before their caller's
     }
 
 private:
@@ -408,7 +408,7 @@ struct chain {
     }
 };
 
-TEST(Task, ADeepChainIsDestroyedWithoutRecursion) {
+TEST(Task, DeepChainIsDestroyedWithoutRecursion) {
     constexpr int length = 5'000;
     for (auto tasks: {&chain::tasks, &chain::scopes, &chain::generators}) {
         chain deep;
@@ -422,7 +422,7 @@ TEST(Task, ADeepChainIsDestroyedWithoutRecursion) {
     }
 }
 
-TEST(Task, AChainThatFailedLeavesNoLinkBehind) {
+TEST(Task, FailedChainLeavesNoLink) {
     chain deep;
     manual_scheduler loop;
     gate second;
@@ -436,12 +436,12 @@ TEST(Task, AChainThatFailedLeavesNoLinkBehind) {
     loop.run();
     deep.never.fail(std::make_error_code(std::errc::broken_pipe));
     loop.run();
-    EXPECT_TRUE(second.somebody_waits());
+    EXPECT_TRUE(second.has_waiter());
     root.destroy();
-    EXPECT_FALSE(second.somebody_waits());
+    EXPECT_FALSE(second.has_waiter());
 }
 
-TEST(Task, ItsEnvironmentKnowsTheLineAndTheThingThatItWaitsFor) {
+TEST(Task, EnvironmentKnowsLineAndOperation) {
     manual_scheduler loop;
     gate closed;
     unsigned line = 0;
@@ -457,13 +457,13 @@ TEST(Task, ItsEnvironmentKnowsTheLineAndTheThingThatItWaitsFor) {
     EXPECT_EQ(root.env().awaiting()->describe(), "a gate");
     EXPECT_EQ(root.env().where().line(), line);
     closed.open();
-    EXPECT_NE(root.env().awaiting(), nullptr) << "until its turn comes";
+    EXPECT_NE(root.env().awaiting(), nullptr) << "until the task is resumed";
     loop.run();
     EXPECT_EQ(root.env().awaiting(), nullptr);
     EXPECT_TRUE(root.done());
 }
 
-TEST(Task, SharesItsAwaitersEnvironment) {
+TEST(Task, SharesAwaitersEnvironment) {
     manual_scheduler loop;
     const auto child = []() -> task<environment*> { co_return &co_await this_environment; };
     const auto parent = [&]() -> task<> {
@@ -475,8 +475,8 @@ TEST(Task, SharesItsAwaitersEnvironment) {
     root.result();
 }
 
-// Running off the end of a task<T> gave a value that was never made. g++ 12 does not warn of it.
-TEST(Task, StopsTheProgramWhenItHasNoValue) {
+// Flowing off the end of a task<T> returned a value that was never constructed. g++ 12 does not warn.
+TEST(Task, AbortsWithoutValue) {
     const char* text = "coil: task: a task<T> ended without co_return, so it has no value";
     EXPECT_DEATH(detail::result_slot<int>().take(), text);
     EXPECT_DEATH(detail::result_slot<std::string>().take(), text);
@@ -490,7 +490,7 @@ task<int> has_a_path_without_co_return(bool ends_well) {
     co_await yield();
 }
 
-TEST(Task, StopsTheProgramWhenItRunsOffItsEnd) {
+TEST(Task, AbortsWhenItFlowsOffTheEnd) {
     manual_scheduler loop;
     EXPECT_EQ(loop.run(has_a_path_without_co_return(true)), 1);
     EXPECT_DEATH(static_cast<void>(loop.run(has_a_path_without_co_return(false))), "ended without co_return");

@@ -5,7 +5,7 @@
 #include <source_location>
 #include <utility>
 
-// What fragments, which show no includes, use.
+// Headers for fragments, which show no includes.
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -22,10 +22,10 @@
 
 #include "docs/peers.hpp"
 
-/// What the blocks of the documentation's pages are run with. See extract.py.
+/// Runs the code blocks of the documentation. See extract.py.
 namespace coil::docs {
 
-/// A block, under its name: PAGE_NUMBER.
+/// A code block. Its name is PAGE_NUMBER.
 class block {
 public:
     using function = int (*)();
@@ -33,9 +33,9 @@ public:
 
     block(const char* name, function program, bool wants_own_network, peer beside = nullptr) noexcept;
 
-    /// Null if there is none.
+    /// Returns null if no block has this name.
     static const block* find(const char* name) noexcept;
-    /// Returns the exit status: 77 where it can't be run.
+    /// Returns the exit status, 77 if the block cannot run on this machine.
     [[nodiscard]] int run() const;
 
 private:
@@ -46,16 +46,16 @@ private:
     const block* next_;
 };
 
-/// Runs a task until it ends, or stops the context. Any task's error is a failure.
+/// Runs a task until it ends or stops the context. Returns 1 on an error of any task, or after 30 seconds.
 int run(task<> (*body)(io_context&));
 
-/// Throws if that does not hold.
+/// Throws if `what` is false.
 void expect(bool what, std::source_location where = std::source_location::current());
 
-/// Ends the block as one that can't be run, where nobody knows the name localhost: a machine without a hosts file.
+/// Skips the block if the name localhost cannot be resolved, as on a machine without a hosts file.
 void needs_localhost();
 
-/// Two ends of one connection.
+/// Returns both ends of a new connection.
 task<std::pair<ip::tcp::socket, ip::tcp::socket>> connected(io_context& context);
 
 }  // namespace coil::docs

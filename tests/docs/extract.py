@@ -1,18 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""Makes programs of the C++ blocks in README.md and docs/: usage: extract.py SOURCE_DIR TARGET_DIR
+"""Generates programs from the C++ blocks in README.md and docs/. usage: extract.py SOURCE_DIR TARGET_DIR
 
-Writes one PAGE.cpp for each page that has blocks, and prints the name of each block that can be run: PAGE_NUMBER.
-What a block is stands in an HTML comment before it, which readers don't see:
+Writes one PAGE.cpp for each page that has blocks, and prints the name of each block that can be run:
+PAGE_NUMBER. An HTML comment before a block, which readers do not see, gives its kind:
 
-    <!-- program -->                       has a main(), which is run in a network of its own, and ends with 0
-    <!-- program, beside echo_client -->   the same beside one of tests/docs/peers.cpp, which also says when it ends
-    <!-- in: task -->                      the body of a task with a parameter `context`; it ends, or stops the context
-    <!-- declarations -->                  stands at namespace scope
-    <!-- declarations, not run -->         the same; only compiled
+    <!-- program -->                       has a main(), which runs in its own network namespace and returns 0
+    <!-- program, beside echo_client -->   runs beside a function of tests/docs/peers.cpp, which also ends it
+    <!-- in: task -->                      the body of a task with a parameter `context`; ends, or stops the
+                                           context
+    <!-- declarations -->                  code at namespace scope
+    <!-- declarations, not run -->         code at namespace scope that is only compiled
 
-Further lines of the comment are code that comes before the block, and behind a line `...`, after it. After declarations
-that is the body of a task. So that what was compiled last stays what it is, a file is written only if it changes.
+Further lines of the comment are code before the block; lines after a line `...` are code after it. The code
+after declarations is the body of a task. A file is written only if it changes, so that it is not recompiled
+needlessly.
 """
 
 import re
@@ -34,7 +36,7 @@ using namespace std::chrono_literals;
 """
 
 
-class Wrong(Exception):
+class PageError(Exception):
     pass
 
 
@@ -44,7 +46,8 @@ class Block:
         head, *hidden = comment
         self.kind, *attributes = [part.strip() for part in head.split(",")]
         if self.kind not in KINDS:
-            raise Wrong(f"{page.path}:{comment_line}: what is a \"{self.kind}\"?")
+            raise PageError(
+                f"{page.path}:{comment_line}: unknown kind of block \"{self.kind}\"; use one of {sorted(KINDS)}")
         self.peer, self.is_run = "", True
         for attribute in attributes:
             if attribute.startswith("beside "):
@@ -52,12 +55,14 @@ class Block:
             elif attribute == "not run":
                 self.is_run = False
             else:
-                raise Wrong(f"{page.path}:{comment_line}: what is \"{attribute}\"?")
+                raise PageError(
+                    f"{page.path}:{comment_line}: unknown attribute \"{attribute}\"; use \"beside PEER\" or \"not run\"")
         split = hidden.index("...") if "..." in hidden else len(hidden)
         self.before, self.before_line = hidden[:split], comment_line + 1
         self.after, self.after_line = hidden[split + 1:], comment_line + split + 2
         if self.kind == "declarations" and self.is_run and not self.after:
-            raise Wrong(f"{page.path}:{comment_line}: nothing runs these declarations")
+            raise PageError(
+                f"{page.path}:{comment_line}: nothing runs these declarations; add code after a line ..., or \"not run\"")
 
     @property
     def name(self):
@@ -70,7 +75,7 @@ class Block:
         return [line.strip() for lines, _ in self.pieces() for line in lines if INCLUDE.match(line)]
 
     def code(self, lines, line):
-        """Without its includes; the compiler names the page's own lines."""
+        """The lines without includes, after a #line that makes compiler messages name the page."""
         kept = ["" if INCLUDE.match(each) else each for each in lines]
         return [f'#line {line} "{self.page.path}"', *kept] if lines else []
 
@@ -93,7 +98,7 @@ class Block:
 
 
 def with_return(lines):
-    """A main() in a namespace is an ordinary function, at whose end no 0 is returned."""
+    """Adds the return statement: a main() in a namespace is an ordinary function without an implicit return 0."""
     result, inside = [], False
     for line in lines:
         inside = inside or line.startswith("int main(")
@@ -130,10 +135,11 @@ class Page:
                 begin = at + 1
                 at = begin + next(i for i, each in enumerate(lines[begin:]) if each.rstrip() == "```")
                 if fence[1] not in LANGUAGES:
-                    raise Wrong(f"{self.path}:{begin}: a block in \"{fence[1]}\": one of {sorted(LANGUAGES)}?")
+                    raise PageError(
+                        f"{self.path}:{begin}: unknown language \"{fence[1]}\"; use one of {sorted(LANGUAGES)}")
                 if fence[1] == "cpp":
                     if comment is None:
-                        raise Wrong(f"{self.path}:{begin}: no comment says what this block is")
+                        raise PageError(f"{self.path}:{begin}: no comment gives the kind of this block")
                     number += 1
                     yield Block(self, number, begin + 1, lines[begin:at], comment, comment_line)
                 comment = None
@@ -142,7 +148,7 @@ class Page:
             at += 1
 
     def program(self):
-        result = [f"// Made of {self.path} by tests/docs/extract.py.", "#include <coil/coil.hpp>",
+        result = [f"// Generated from {self.path} by tests/docs/extract.py.", "#include <coil/coil.hpp>",
                   '#include "docs/block.hpp"']
         result += sorted({include for block in self.blocks for include in block.includes()})
         for block in self.blocks:
@@ -170,5 +176,5 @@ def main(source, target):
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except Wrong as wrong:
-        sys.exit(str(wrong))
+    except PageError as error:
+        sys.exit(str(error))

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""Each relative link in README.md and docs/ leads to a file, and to a heading in it: usage: links.py SOURCE_DIR"""
+"""usage: links.py SOURCE_DIR
+
+Checks that each relative link in the Markdown files leads to an existing file and heading.
+"""
 
 import re
 import sys

@@ -29,13 +29,13 @@ const block*& first_block() noexcept {
     return first;
 }
 
-// The ports of programs in a text are fixed.
+// The programs of the documentation use fixed ports.
 bool enter_own_network() {
     return (::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) &&
            test::bring_up_loopback();
 }
 
-task<> tell(task<> (*body)(io_context&), io_context& context, bool& ended) {
+task<> run_body(task<> (*body)(io_context&), io_context& context, bool& ended) {
     co_await body(context);
     ended = true;
 }
@@ -60,7 +60,7 @@ const block* block::find(const char* name) noexcept {
 
 int block::run() const {
     if (wants_own_network_ && !enter_own_network()) {
-        std::fprintf(stderr, "no network of its own: %s\n", std::strerror(errno));
+        std::fprintf(stderr, "cannot enter a network namespace: %s\n", std::strerror(errno));
         return skipped;
     }
     return beside_ ? beside_(run_) : run_();
@@ -74,10 +74,10 @@ int run(task<> (*body)(io_context&)) {
         std::fprintf(stderr, "%s\n", failure.text.c_str());
         failed = true;
     });
-    co_spawn(context, tell(body, context, ended), detached);
+    co_spawn(context, run_body(body, context, ended), detached);
     context.run_for(std::chrono::seconds(30));
     if (!ended && !context.stopped())
-        std::fprintf(stderr, "it did not end\n");
+        std::fprintf(stderr, "the block did not end\n");
     return failed || (!ended && !context.stopped()) ? 1 : 0;
 }
 

@@ -4,7 +4,7 @@
 
 """usage: named_tests.py SOURCE_DIR
 
-The tests that docs/sockets.md names, `Suite.Name` in the last column of its tables, exist.
+Checks that the tests named in the last column of the tables in docs/sockets.md, `Suite.Name`, exist.
 """
 
 import pathlib

@@ -20,14 +20,14 @@
 namespace coil::docs {
 namespace {
 
-constexpr int patience_ms = 10'000;
+constexpr int timeout_ms = 10'000;
 
 [[noreturn]] void fail(const char* what) {
     std::fprintf(stderr, "%s: %s\n", what, std::strerror(errno));
     std::exit(1);
 }
 
-// The program, in a process that ends with this one.
+// Runs the program in a child process, which is killed when this process ends.
 class process {
 public:
     explicit process(int (*program)()) : id_(::fork()) {
@@ -49,7 +49,7 @@ public:
         return 1;
     }
     void send(int number) const { ::kill(id_, number); }
-    /// A server goes on until it is killed.
+    /// Returns 0 if the server still runs, and kills it.
     [[nodiscard]] int still_runs() {
         int status = 0;
         if (::waitpid(id_, &status, WNOHANG) != 0) {
@@ -75,8 +75,8 @@ sockaddr_in port_7777() {
 
 int open_socket(int type) {
     const int number = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
-    const timeval patience{patience_ms / 1000, 0};
-    if (number < 0 || ::setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
+    const timeval timeout{timeout_ms / 1000, 0};
+    if (number < 0 || ::setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) < 0)
         fail("socket");
     return number;
 }
@@ -90,8 +90,8 @@ int connect_to_server() {
     return -1;
 }
 
-// Bounded by the server's start, not by time: it listens before it runs.
-int connect_when_it_listens() {
+// Retries until the server listens.
+int connect_when_listening() {
     for (int attempt = 0; attempt < 1000; ++attempt) {
         if (const int client = connect_to_server(); client >= 0)
             return client;
@@ -100,38 +100,39 @@ int connect_when_it_listens() {
     fail("the server does not listen");
 }
 
-void say(int client, const std::string& text) {
+void send_text(int client, const std::string& text) {
     if (::send(client, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
         fail("send");
 }
 
-void hear(int client, const std::string& text) {
-    std::string heard(text.size(), '\0');
-    if (::recv(client, heard.data(), heard.size(), MSG_WAITALL) != static_cast<ssize_t>(heard.size()) ||
-        heard != text)
-        fail("something else was heard");
+void expect_text(int client, const std::string& text) {
+    std::string received(text.size(), '\0');
+    if (::recv(client, received.data(), received.size(), MSG_WAITALL) !=
+            static_cast<ssize_t>(received.size()) ||
+        received != text)
+        fail("the server sent something else");
 }
 
-void hear_the_end(int client) {
+void expect_end(int client) {
     char end;
     if (::recv(client, &end, 1, 0) != 0)
-        fail("the server did not end the dialogue");
+        fail("the server did not close the connection");
     ::close(client);
 }
 
-void hold_a_dialogue(int client) {
+void exchange(int client) {
     const std::string text(100'000, 'x');
     for (int i = 0; i < 3; ++i) {
-        say(client, text);
-        hear(client, text);
+        send_text(client, text);
+        expect_text(client, text);
     }
     ::shutdown(client, SHUT_WR);
-    hear_the_end(client);
+    expect_end(client);
 }
 
 void reset(int client) {
-    const linger at_once{1, 0};
-    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    const linger immediately{1, 0};
+    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &immediately, sizeof immediately);
     ::close(client);
 }
 
@@ -147,37 +148,37 @@ int bound_to_port_7777(int type) {
 
 int echo_client(int (*program)()) {
     process server(program);
-    hold_a_dialogue(connect_when_it_listens());
+    exchange(connect_when_listening());
     return server.still_runs();
 }
 
 int resetting_clients(int (*program)()) {
     process server(program);
-    reset(connect_when_it_listens());
+    reset(connect_when_listening());
     for (int i = 0; i < 1000; ++i) {
         const int client = connect_to_server();
         if (client < 0)
             fail("a client could not connect");
         const std::string text = "client " + std::to_string(i);
         if (i % 3 >= 1)
-            say(client, text);
+            send_text(client, text);
         if (i % 3 == 2)
-            hear(client, text);
-        reset(client);  // before, during or after the dialogue
+            expect_text(client, text);
+        reset(client);  // before, during or after the exchange
     }
-    hold_a_dialogue(connect_to_server());
+    exchange(connect_to_server());
     return server.still_runs();
 }
 
 int clients_until_sigterm(int (*program)()) {
     process server(program);
-    hold_a_dialogue(connect_when_it_listens());
+    exchange(connect_when_listening());
     const int waiting = connect_to_server();
-    say(waiting, "hello");
-    hear(waiting, "hello");
+    send_text(waiting, "hello");
+    expect_text(waiting, "hello");
     server.send(SIGTERM);
-    hear(waiting, "the server is going down\n");
-    hear_the_end(waiting);
+    expect_text(waiting, "the server is going down\n");
+    expect_end(waiting);
     return server.exit_status();
 }
 
@@ -188,16 +189,17 @@ int udp_client(int (*program)()) {
     if (::connect(client, reinterpret_cast<const sockaddr*>(&there), sizeof there) < 0)
         fail("connect");
     std::array<char, 100> buffer;
-    // Until the server is there, datagrams find nobody: ECONNREFUSED. After the first echo none is lost on a loopback.
+    // Datagrams are refused (ECONNREFUSED) until the server has bound its socket. The loopback loses none
+    // after that.
     ssize_t received = -1;
     for (int attempt = 0; received != 5 && attempt < 1000; ++attempt) {
         ::send(client, "hello", 5, 0);
         pollfd answer{client, POLLIN, 0};
         ::poll(&answer, 1, 10);
         received = ::recv(client, buffer.data(), buffer.size(), MSG_DONTWAIT);
+        // A refused datagram ends the poll above immediately; give the server time to start.
         if (received < 0)
-            ::poll(nullptr, 0,
-                   1);  // a refused datagram ends the poll above before the server had time to start
+            ::poll(nullptr, 0, 1);
     }
     if (received != 5 || std::memcmp(buffer.data(), "hello", 5) != 0)
         fail("the datagram did not come back");
@@ -212,7 +214,7 @@ int echo_server(int (*program)()) {
     const int peer = ::accept(listener, nullptr, nullptr);
     std::array<char, 4096> buffer;
     for (ssize_t n; (n = ::recv(peer, buffer.data(), buffer.size(), 0)) > 0;)
-        say(peer, std::string(buffer.data(), static_cast<std::size_t>(n)));
+        send_text(peer, std::string(buffer.data(), static_cast<std::size_t>(n)));
     ::close(peer);
     ::close(listener);
     return client.exit_status();
@@ -228,7 +230,7 @@ int udp_echo_server(int (*program)()) {
         ::recvfrom(server, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
     if (n < 0 || ::sendto(server, buffer.data(), static_cast<std::size_t>(n), 0,
                           reinterpret_cast<const sockaddr*>(&from), size) != n)
-        fail("no datagram came");
+        fail("no datagram arrived");
     ::close(server);
     return client.exit_status();
 }

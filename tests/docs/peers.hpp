@@ -2,20 +2,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// Who talks to the programs of the documentation, on port 7777 of the loopback, by plain sockets. Each starts the program,
-/// in a process of its own, and returns the exit status of the test.
+/// Peers of the documentation's programs. They use plain sockets and port 7777 of the loopback. Each function
+/// starts the program in a child process, and returns the exit status of the test.
 namespace coil::docs {
 
-/// To an echo server: one says something, hears it, and finishes.
+/// A client of an echo server: sends text, receives it back, and closes its sending side.
 int echo_client(int (*program)());
-/// A thousand reset their connections before, during and after the dialogue; the next one is served.
+/// 1,000 clients reset their connections before, during or after the exchange. The server must serve the next
+/// client.
 int resetting_clients(int (*program)());
-/// One is served, one waits; on SIGTERM that one hears "the server is going down", and the server ends well.
+/// One client is served, another stays connected. After SIGTERM the second client must receive "the server is
+/// going down", and the server must exit with 0.
 int clients_until_sigterm(int (*program)());
-/// Datagrams come back.
+/// A UDP client of an echo server.
 int udp_client(int (*program)());
 
-/// To a client, which must end well: these send back what they receive.
+/// Echo servers for a client program, which must exit with 0.
 int echo_server(int (*program)());
 int udp_echo_server(int (*program)());
 

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Doxygen has nothing to complain of, and the main page shows the house.
+# Doxygen prints no warnings, and the main page shows the layer diagram.
 set -eu
 command -v doxygen >/dev/null || {
     echo "no doxygen"

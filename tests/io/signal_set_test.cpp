@@ -33,13 +33,13 @@ using namespace std::chrono_literals;
 class SignalSet : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& io() { return context_; }
     real_context& context() { return context_; }
 
-    /// Whether a signal is there for the set.
+    /// True if a signal is pending for the set.
     static task<bool> has_one(signal_set& set) {
         auto [ec, number] = co_await as_tuple(timeout(set.wait(), 0s));
         co_return !ec;
@@ -59,10 +59,10 @@ void (*action_of(int number))(int) {
     return now.sa_handler;
 }
 
-// ---- one set -------------------------------------------------------------------------------------------------------
+// ---- one set ----------------------------------------------------------------------------------------------
 
-TEST_F(SignalSet, GivesTheNumberOfTheSignalThatCame) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, ReturnsTheSignalNumber) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1, SIGUSR2);
         ::raise(SIGUSR2);
         EXPECT_EQ(co_await set.wait(), SIGUSR2);
@@ -72,8 +72,8 @@ TEST_F(SignalSet, GivesTheNumberOfTheSignalThatCame) {
     });
 }
 
-TEST_F(SignalSet, WakesWhoWaits) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, WakesAWaiter) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         auto waiter = co_spawn(io(), [&]() -> task<int> { co_return co_await set.wait(); });
         co_await let_others_run();
@@ -83,8 +83,8 @@ TEST_F(SignalSet, WakesWhoWaits) {
     });
 }
 
-TEST_F(SignalSet, KeepsWhatCameWhileNobodyWaited) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, KeepsSignalsWithoutAWaiter) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1, SIGUSR2);
         for (int i = 0; i < 3; ++i) {
             ::raise(SIGUSR1);
@@ -98,8 +98,8 @@ TEST_F(SignalSet, KeepsWhatCameWhileNobodyWaited) {
     });
 }
 
-TEST_F(SignalSet, OneThatNobodyAskedForIsNotGiven) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, IgnoresSignalsOutsideTheSet) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         signal_set other(io(), SIGUSR2);
         ::raise(SIGUSR2);
@@ -108,8 +108,8 @@ TEST_F(SignalSet, OneThatNobodyAskedForIsNotGiven) {
     });
 }
 
-TEST_F(SignalSet, SeveralWhoWaitGetASignalEachInTheirOrder) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, ServesWaitersInFifoOrder) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         std::vector<int> served;
         const auto wait = [&](int number) -> task<> {
@@ -120,7 +120,7 @@ TEST_F(SignalSet, SeveralWhoWaitGetASignalEachInTheirOrder) {
         for (int i = 0; i < 4; ++i)
             waiters.push_back(co_spawn(io(), wait, i));
         co_await let_others_run();
-        for (int i = 0; i < 4; ++i)  // all of them before the first has had its turn
+        for (int i = 0; i < 4; ++i)  // all before the first waiter resumes
             ::raise(SIGUSR1);
         for (auto& each: waiters)
             co_await timeout(each.join(), 5s);
@@ -128,8 +128,8 @@ TEST_F(SignalSet, SeveralWhoWaitGetASignalEachInTheirOrder) {
     });
 }
 
-TEST_F(SignalSet, OneThatIsTakenOutIsForgotten) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, RemoveDropsPendingSignals) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1, SIGUSR2);
         ::raise(SIGUSR1);
         ::raise(SIGUSR2);
@@ -140,15 +140,15 @@ TEST_F(SignalSet, OneThatIsTakenOutIsForgotten) {
         EXPECT_FALSE(co_await has_one(set));
         ::raise(SIGUSR1);
         EXPECT_TRUE(co_await has_one(set));
-        set.remove(SIGWINCH);  // which it has not: nothing
+        set.remove(SIGWINCH);  // not in the set: a no-op
         ::raise(SIGUSR1);
         set.clear();
         EXPECT_FALSE(co_await has_one(set));
     });
 }
 
-TEST_F(SignalSet, AddedTwiceIsAddedOnce) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, AddIsIdempotent) {
+    run([&]() -> task<> {
         const auto before = action_of(SIGUSR1);
         {
             signal_set set(io(), SIGUSR1, SIGUSR1);
@@ -161,7 +161,7 @@ TEST_F(SignalSet, AddedTwiceIsAddedOnce) {
     });
 }
 
-TEST_F(SignalSet, WaitsInOnePollOfTheRing) {
+TEST_F(SignalSet, WaitIsAOneShotPoll) {
     scripted_context scripted;
     signal_set set(scripted.io(), SIGUSR1);
     scripted.run([&]() -> task<> {
@@ -172,10 +172,10 @@ TEST_F(SignalSet, WaitsInOnePollOfTheRing) {
     const auto& sqe = scripted.script().latest();
     EXPECT_EQ(sqe.opcode, IORING_OP_POLL_ADD);
     EXPECT_EQ(sqe.poll32_events, static_cast<unsigned>(POLLIN));
-    EXPECT_EQ(sqe.len, 0u);  // once
+    EXPECT_EQ(sqe.len, 0u);  // one-shot
 }
 
-TEST_F(SignalSet, APollThatFailsIsTheWaitsError) {
+TEST_F(SignalSet, WaitReportsAFailedPoll) {
     scripted_context scripted;
     signal_set set(scripted.io(), SIGUSR1);
     scripted.run([&]() -> task<> {
@@ -193,10 +193,10 @@ TEST_F(SignalSet, APollThatFailsIsTheWaitsError) {
     });
 }
 
-// ---- cancel --------------------------------------------------------------------------------------------------------
+// ---- cancel -----------------------------------------------------------------------------------------------
 
-TEST_F(SignalSet, CancelEndsAllWaitsAndTheSetStaysUsable) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, CancelAbortsAllWaits) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         int aborted = 0;
         const auto wait = [&]() -> task<> {
@@ -215,8 +215,8 @@ TEST_F(SignalSet, CancelEndsAllWaitsAndTheSetStaysUsable) {
     });
 }
 
-TEST_F(SignalSet, ASignalThatMeetsACancelIsKeptForTheNextWait) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, SignalDuringACancelIsKept) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         for (int i = 0; i < 50; ++i) {
             auto waiter = co_spawn(io(), [&]() -> task<int> {
@@ -235,8 +235,8 @@ TEST_F(SignalSet, ASignalThatMeetsACancelIsKeptForTheNextWait) {
     });
 }
 
-TEST_F(SignalSet, DestroyedItEndsItsWaits) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, DestructorAbortsWaits) {
+    run([&]() -> task<> {
         std::optional<signal_set> set(std::in_place, io(), SIGUSR1);
         auto waiter = co_spawn(io(), [&]() -> task<> {
             auto [ec, number] = co_await as_tuple(set->wait());
@@ -248,8 +248,8 @@ TEST_F(SignalSet, DestroyedItEndsItsWaits) {
     });
 }
 
-TEST_F(SignalSet, MovesWithThoseWhoWait) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, MoveKeepsWaiters) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         auto waiter = co_spawn(io(), [&]() -> task<int> { co_return co_await set.wait(); });
         co_await let_others_run();
@@ -262,10 +262,10 @@ TEST_F(SignalSet, MovesWithThoseWhoWait) {
     });
 }
 
-// ---- several sets --------------------------------------------------------------------------------------------------
+// ---- several sets -----------------------------------------------------------------------------------------
 
-TEST_F(SignalSet, EachSetGetsItsOwn) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, EachSetGetsTheSignal) {
+    run([&]() -> task<> {
         signal_set first(io(), SIGUSR1);
         signal_set second(io(), SIGUSR1, SIGUSR2);
         ::raise(SIGUSR1);
@@ -278,14 +278,14 @@ TEST_F(SignalSet, EachSetGetsItsOwn) {
     });
 }
 
-TEST_F(SignalSet, TheFormerActionComesBackWithTheLastSet) {
+TEST_F(SignalSet, LastSetRestoresTheFormerAction) {
     static std::atomic<int> handled;
     handled = 0;
     struct sigaction ours{};
     struct sigaction former{};
     ours.sa_handler = [](int) { ++handled; };
     ASSERT_EQ(::sigaction(SIGUSR1, &ours, &former), 0);
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         std::optional<signal_set> first(std::in_place, io(), SIGUSR1);
         std::optional<signal_set> second(std::in_place, io(), SIGUSR1);
         ::raise(SIGUSR1);
@@ -302,8 +302,8 @@ TEST_F(SignalSet, TheFormerActionComesBackWithTheLastSet) {
     EXPECT_EQ(::sigaction(SIGUSR1, &former, nullptr), 0);
 }
 
-TEST_F(SignalSet, TheNextSetDoesNotSeeWhatCameToTheLast) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, NewSetHasNoPendingSignals) {
+    run([&]() -> task<> {
         for (int i = 0; i < 3; ++i) {
             signal_set set(io(), SIGUSR1);
             EXPECT_FALSE(co_await has_one(set));
@@ -314,7 +314,7 @@ TEST_F(SignalSet, TheNextSetDoesNotSeeWhatCameToTheLast) {
     });
 }
 
-TEST_F(SignalSet, AContextThatIsDestroyedWithWaitsRestoresTheAction) {
+TEST_F(SignalSet, ContextDestructionRestoresTheAction) {
     const auto before = action_of(SIGUSR1);
     const auto wait = [](io_context& on) -> task<> {
         signal_set set(on, SIGUSR1);
@@ -328,9 +328,9 @@ TEST_F(SignalSet, AContextThatIsDestroyedWithWaitsRestoresTheAction) {
     EXPECT_EQ(action_of(SIGUSR1), before);
 }
 
-// ---- what is no signal ---------------------------------------------------------------------------------------------
+// ---- invalid numbers --------------------------------------------------------------------------------------
 
-TEST_F(SignalSet, NumbersThatAreNoneAreRefused) {
+TEST_F(SignalSet, AddFailsOnInvalidNumbers) {
     signal_set set(io());
     for (const int number: {-1, 0, 65, 1000, SIGKILL, SIGSTOP}) {
         try {
@@ -347,10 +347,10 @@ TEST_F(SignalSet, NumbersThatAreNoneAreRefused) {
     EXPECT_EQ(action_of(SIGUSR1), SIG_DFL);
 }
 
-// ---- threads -------------------------------------------------------------------------------------------------------
+// ---- threads ----------------------------------------------------------------------------------------------
 
-TEST_F(SignalSet, ASignalToAnyThreadComes) {
-    tell([&]() -> task<> {
+TEST_F(SignalSet, ReceivesSignalsSentToAnyThread) {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1);
         std::thread([] { ::raise(SIGUSR1); }).join();
         EXPECT_EQ(co_await set.wait(), SIGUSR1);
@@ -360,16 +360,17 @@ TEST_F(SignalSet, ASignalToAnyThreadComes) {
     });
 }
 
-// The thread that waits in the kernel is interrupted again and again, and loses none.
-TEST_F(SignalSet, AStormLosesNoneAndHarmsNobody) {
+// The thread that waits in the kernel is interrupted repeatedly, and loses no signal.
+TEST_F(SignalSet, LosesNoSignalInAStorm) {
     constexpr int count = 2000;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         signal_set set(io(), SIGUSR1, SIGUSR2);
         const pthread_t loop = ::pthread_self();
         std::atomic<int> taken = 0;
         std::thread storm([&] {
             for (int i = 0; i < count; ++i) {
-                // Signals of a kind that are not yet delivered are one: so each is waited for.
+                // Pending signals with the same number are merged, so each is received before the next is
+                // sent.
                 if (i % 2)
                     ::pthread_kill(loop, i % 4 == 1 ? SIGUSR1 : SIGUSR2);
                 else
@@ -378,7 +379,7 @@ TEST_F(SignalSet, AStormLosesNoneAndHarmsNobody) {
                     taken.wait(now);
             }
         });
-        auto bystander = co_spawn(io(), [&]() -> task<> {
+        auto sleeper = co_spawn(io(), [&]() -> task<> {
             while (taken < count)
                 co_await sleep_for(10us);
         });
@@ -389,7 +390,7 @@ TEST_F(SignalSet, AStormLosesNoneAndHarmsNobody) {
             taken.notify_one();
         }
         storm.join();
-        co_await bystander.join();
+        co_await sleeper.join();
         EXPECT_EQ(counted[SIGUSR1], count / 2);
         EXPECT_EQ(counted[SIGUSR2], count / 2);
         EXPECT_FALSE(co_await has_one(set));

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 class Sleep : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         began_ = context_.io().now();
         context_.run(story);
     }
@@ -32,8 +32,8 @@ private:
     time_point began_;
 };
 
-TEST_F(Sleep, LastsAsLongAsItSaysAndATickAtMost) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, LastsTheDurationPlusATickAtMost) {
+    run([&]() -> task<> {
         co_await sleep_for(1s);
         EXPECT_GE(elapsed(), 1s);
         EXPECT_LT(elapsed(), 1s + 3us);
@@ -43,8 +43,8 @@ TEST_F(Sleep, LastsAsLongAsItSaysAndATickAtMost) {
     });
 }
 
-TEST_F(Sleep, ThatIsOverBeforeItBeginsLetsOthersGoFirstAndNoMore) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, ExpiredSleepYields) {
+    run([&]() -> task<> {
         std::vector<int> order;
         auto other = co_spawn(io(), [&]() -> task<> {
             order.push_back(1);
@@ -62,8 +62,8 @@ TEST_F(Sleep, ThatIsOverBeforeItBeginsLetsOthersGoFirstAndNoMore) {
     });
 }
 
-TEST_F(Sleep, WakesInTheOrderOfTheDeadlines) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, WakesInDeadlineOrder) {
+    run([&]() -> task<> {
         std::vector<int> order;
         const auto sleeper = [&](int number, std::chrono::milliseconds duration) -> task<> {
             co_await sleep_for(duration);
@@ -79,8 +79,8 @@ TEST_F(Sleep, WakesInTheOrderOfTheDeadlines) {
     });
 }
 
-TEST_F(Sleep, ToTheEndOfTimeIsEndedByAStopOnly) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, UnboundedSleepEndsByAStopOnly) {
+    run([&]() -> task<> {
         const auto sleeper = [](auto duration) -> task<> {
             auto [ec] = co_await as_tuple(sleep_for(duration));
             EXPECT_EQ(ec, error::operation_aborted);
@@ -97,8 +97,8 @@ TEST_F(Sleep, ToTheEndOfTimeIsEndedByAStopOnly) {
     });
 }
 
-TEST_F(Sleep, AStopThrowsWhatSaysWhatItWas) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, StopErrorNamesTheOperation) {
+    run([&]() -> task<> {
         auto sleeper = co_spawn(io(), []() -> task<> { co_await sleep_for(1h); });
         co_await yield();
         co_await yield();
@@ -115,12 +115,12 @@ TEST_F(Sleep, AStopThrowsWhatSaysWhatItWas) {
     });
 }
 
-TEST_F(Sleep, ThatHasExpiredIsNotAbortedByAStopBeforeItsTurn) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, StopDoesNotAbortAnExpiredSleep) {
+    run([&]() -> task<> {
         join_handle<void> sleeper(nullptr);
         auto stopper = co_spawn(io(), [&]() -> task<> {
             co_await sleep_for(1s);
-            sleeper.request_stop();  // both have expired, and this one's turn is first
+            sleeper.request_stop();  // both have expired, and this task resumes first
         });
         sleeper = co_spawn(io(), []() -> task<> {
             auto [ec] = co_await as_tuple(sleep_for(1s));
@@ -131,15 +131,15 @@ TEST_F(Sleep, ThatHasExpiredIsNotAbortedByAStopBeforeItsTurn) {
     });
 }
 
-TEST_F(Sleep, CostsNoQuestionToTheKernel) {
-    tell([&]() -> task<> {
+TEST_F(Sleep, SubmitsNothing) {
+    run([&]() -> task<> {
         for (int i = 0; i < 100; ++i)
             co_await sleep_for(1ms);
         EXPECT_TRUE(context().script().history().empty());
     });
 }
 
-TEST(SleepInRealTime, LastsAsLongAsItSays) {
+TEST(SleepInRealTime, LastsAtLeastTheDuration) {
     real_context context;
     context.run([&]() -> task<> {
         const auto began = std::chrono::steady_clock::now();

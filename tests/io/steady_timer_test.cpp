@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 class SteadyTimer : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         began_ = context_.io().now();
         context_.run(story);
     }
@@ -27,14 +27,14 @@ protected:
     scripted_context& context() { return context_; }
     io_context& io() { return context_; }
 
-    /// Waits, and notes how it ended.
+    /// Waits, and records the result.
     task<> wait(steady_timer& timer, int number) {
         auto [ec] = co_await as_tuple(timer.wait());
         EXPECT_TRUE(!ec || ec == error::operation_aborted);
         (ec ? aborted_ : expired_).push_back(number);
     }
-    /// Several who wait, and have begun to when this returns.
-    task<std::vector<join_handle<void>>> begin_to_wait(steady_timer& timer, int count) {
+    /// Starts `count` waits, which are pending when this returns.
+    task<std::vector<join_handle<void>>> start_waits(steady_timer& timer, int count) {
         std::vector<join_handle<void>> waits;
         for (int i = 0; i < count; ++i)
             waits.push_back(co_spawn(io(), wait(timer, i)));
@@ -56,18 +56,18 @@ private:
     time_point began_;
 };
 
-TEST_F(SteadyTimer, WakesAllWhoWaitInTheirOrder) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, WakesWaitersInFifoOrder) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 5s);
-        co_await join(co_await begin_to_wait(timer, 4));
+        co_await join(co_await start_waits(timer, 4));
         EXPECT_EQ(expired_, (numbers{0, 1, 2, 3}));
         EXPECT_GE(elapsed(), 5s);
         EXPECT_LT(elapsed(), 5s + 10us);
     });
 }
 
-TEST_F(SteadyTimer, IsExpiredFromTheBeginningAndForEverAfter) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, StaysExpired) {
+    run([&]() -> task<> {
         steady_timer timer(io());
         co_await timer.wait();
         EXPECT_EQ(elapsed(), 0s);
@@ -76,14 +76,14 @@ TEST_F(SteadyTimer, IsExpiredFromTheBeginningAndForEverAfter) {
         co_await timer.wait();
         EXPECT_LT(elapsed(), 1s + 10us);
         EXPECT_EQ(timer.cancel(), 0u);
-        co_await timer.wait();  // a cancel concerns those who wait, not those who come
+        co_await timer.wait();  // cancel() affects pending waits, not later ones
     });
 }
 
-TEST_F(SteadyTimer, CancelEndsTheWaitsAndCountsThem) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, CancelAbortsAndCountsWaits) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 1h);
-        auto waits = co_await begin_to_wait(timer, 3);
+        auto waits = co_await start_waits(timer, 3);
         EXPECT_EQ(timer.cancel(), 3u);
         EXPECT_EQ(timer.cancel(), 0u);
         co_await join(std::move(waits));
@@ -93,10 +93,10 @@ TEST_F(SteadyTimer, CancelEndsTheWaitsAndCountsThem) {
     });
 }
 
-TEST_F(SteadyTimer, ANewExpiryEndsTheWaitsForTheFormerOne) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, NewExpiryAbortsPendingWaits) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 1h);
-        auto waits = co_await begin_to_wait(timer, 2);
+        auto waits = co_await start_waits(timer, 2);
         EXPECT_EQ(timer.expires_after(1s), 2u);
         EXPECT_EQ(timer.expires_after(2s), 0u);
         co_await join(std::move(waits));
@@ -113,17 +113,16 @@ TEST_F(SteadyTimer, ANewExpiryEndsTheWaitsForTheFormerOne) {
     });
 }
 
-TEST_F(SteadyTimer, ThoseWhoseTimeHasComeAreNotCancelled) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, CancelDoesNotAffectExpiredWaits) {
+    run([&]() -> task<> {
         steady_timer first(io(), 1s);
         steady_timer second(io(), 1s);
         std::size_t cancelled = 99;
         auto canceller = co_spawn(io(), [&]() -> task<> {
             co_await first.wait();
-            cancelled =
-                second.cancel();  // it has expired, too: its waits are ready and have not had their turn
+            cancelled = second.cancel();  // it has expired, too: its waits are ready, but not resumed
         });
-        auto waits = co_await begin_to_wait(second, 2);
+        auto waits = co_await start_waits(second, 2);
         co_await canceller.join();
         co_await join(std::move(waits));
         EXPECT_EQ(cancelled, 0u);
@@ -131,10 +130,10 @@ TEST_F(SteadyTimer, ThoseWhoseTimeHasComeAreNotCancelled) {
     });
 }
 
-TEST_F(SteadyTimer, AStopEndsOneWaitAndLeavesTheOthers) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, StopAbortsASingleWait) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 5s);
-        auto waits = co_await begin_to_wait(timer, 3);
+        auto waits = co_await start_waits(timer, 3);
         waits[1].request_stop();
         co_await join(std::move(waits));
         EXPECT_EQ(aborted_, (numbers{1}));
@@ -142,10 +141,10 @@ TEST_F(SteadyTimer, AStopEndsOneWaitAndLeavesTheOthers) {
     });
 }
 
-TEST_F(SteadyTimer, MovesWithThoseWhoWaitForIt) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, MoveKeepsWaiters) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 5s);
-        auto waits = co_await begin_to_wait(timer, 2);
+        auto waits = co_await start_waits(timer, 2);
         steady_timer moved = std::move(timer);
         EXPECT_EQ(timer.cancel(), 0u);
         EXPECT_EQ(moved.expiry(), timer.expiry());
@@ -154,17 +153,17 @@ TEST_F(SteadyTimer, MovesWithThoseWhoWaitForIt) {
         EXPECT_EQ(aborted_, (numbers{0, 1}));
 
         timer.expires_after(5s);
-        waits = co_await begin_to_wait(timer, 2);
+        waits = co_await start_waits(timer, 2);
         moved = std::move(timer);
         co_await join(std::move(waits));
         EXPECT_EQ(expired_, (numbers{0, 1}));
     });
 }
 
-TEST_F(SteadyTimer, AssignedToItEndsWhoWaitedForTheFormerOne) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, AssignmentAbortsPendingWaits) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 1h);
-        auto waits = co_await begin_to_wait(timer, 2);
+        auto waits = co_await start_waits(timer, 2);
         timer = steady_timer(io(), 3s);
         co_await join(std::move(waits));
         EXPECT_EQ(aborted_, (numbers{0, 1}));
@@ -175,10 +174,10 @@ TEST_F(SteadyTimer, AssignedToItEndsWhoWaitedForTheFormerOne) {
     });
 }
 
-TEST_F(SteadyTimer, DestroyedItEndsThoseWhoWait) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, DestructorAbortsWaits) {
+    run([&]() -> task<> {
         std::optional<steady_timer> timer(std::in_place, io(), 1h);
-        auto waits = co_await begin_to_wait(*timer, 3);
+        auto waits = co_await start_waits(*timer, 3);
         timer.reset();
         co_await join(std::move(waits));
         EXPECT_EQ(aborted_, (numbers{0, 1, 2}));
@@ -186,23 +185,23 @@ TEST_F(SteadyTimer, DestroyedItEndsThoseWhoWait) {
     });
 }
 
-TEST_F(SteadyTimer, DestroyedBetweenItsExpiryAndTheTurnsItIsHarmless) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, MayBeDestroyedBeforeWaitersResume) {
+    run([&]() -> task<> {
         std::optional<steady_timer> timer(std::in_place, io(), 1s);
         steady_timer alarm(io(), 1s);
         auto destroyer = co_spawn(io(), [&]() -> task<> {
             co_await alarm.wait();
             timer.reset();
         });
-        auto waits = co_await begin_to_wait(*timer, 2);
+        auto waits = co_await start_waits(*timer, 2);
         co_await destroyer.join();
         co_await join(std::move(waits));
         EXPECT_EQ(expired_, (numbers{0, 1}));
     });
 }
 
-TEST_F(SteadyTimer, AWaiterMaySetItAnewFromItsOwnTurn) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, WaiterMayRestartIt) {
+    run([&]() -> task<> {
         steady_timer timer(io(), 1s);
         int rounds = 0;
         const auto periodic = [&]() -> task<> {
@@ -217,7 +216,7 @@ TEST_F(SteadyTimer, AWaiterMaySetItAnewFromItsOwnTurn) {
     });
 }
 
-TEST_F(SteadyTimer, AContextThatIsDestroyedForgetsIt) {
+TEST_F(SteadyTimer, MayOutliveItsContext) {
     std::optional<steady_timer> timer(std::in_place, io(), 1h);
     for (int i = 0; i < 3; ++i)
         co_spawn(io(), wait(*timer, i), detached);
@@ -228,11 +227,11 @@ TEST_F(SteadyTimer, AContextThatIsDestroyedForgetsIt) {
     EXPECT_EQ(timer->cancel(), 0u);
 }
 
-TEST_F(SteadyTimer, HugeAndNegativeDurationsAreFine) {
-    tell([&]() -> task<> {
+TEST_F(SteadyTimer, AcceptsHugeAndNegativeDurations) {
+    run([&]() -> task<> {
         steady_timer never(io(), std::chrono::hours::max());
         EXPECT_EQ(never.expiry(), time_point::max());
-        auto waits = co_await begin_to_wait(never, 1);
+        auto waits = co_await start_waits(never, 1);
         steady_timer past(io(), -1h);
         co_await past.wait();
         past.expires_at(time_point::min());

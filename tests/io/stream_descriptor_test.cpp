@@ -41,12 +41,12 @@ using posix::stream_descriptor;
 
 static_assert(stream<stream_descriptor>);
 
-// ---- on the scripted kernel ------------------------------------------------------------------------------------------
+// ---- on the scripted kernel -------------------------------------------------------------------------------
 
 class ScriptedDescriptor : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context.run(story);
     }
     ring::scripted_kernel& script() { return context.script(); }
@@ -56,8 +56,8 @@ protected:
     std::array<char, 10> buffer{};
 };
 
-TEST_F(ScriptedDescriptor, IsReadAndWrittenAtItsOwnPosition) {
-    tell([&]() -> task<> {
+TEST_F(ScriptedDescriptor, UsesTheFilePosition) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         context.answer_next("hello");
         EXPECT_EQ(co_await descriptor.recv(buffer), 5u);
@@ -72,8 +72,8 @@ TEST_F(ScriptedDescriptor, IsReadAndWrittenAtItsOwnPosition) {
     });
 }
 
-TEST_F(ScriptedDescriptor, TakesSeveralBuffersAtOnce) {
-    tell([&]() -> task<> {
+TEST_F(ScriptedDescriptor, ScattersAndGathers) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         std::array<char, 2> head{};
         context.answer_next("hello");
@@ -88,8 +88,8 @@ TEST_F(ScriptedDescriptor, TakesSeveralBuffersAtOnce) {
     });
 }
 
-TEST_F(ScriptedDescriptor, OfNothingAsksNothing) {
-    tell([&]() -> task<> {
+TEST_F(ScriptedDescriptor, SubmitsNothingForEmptyBuffers) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         EXPECT_EQ(co_await descriptor.recv(mutable_buffer()), 0u);
         EXPECT_EQ(co_await descriptor.send(const_buffer()), 0u);
@@ -99,8 +99,8 @@ TEST_F(ScriptedDescriptor, OfNothingAsksNothing) {
     EXPECT_TRUE(script().history().empty());
 }
 
-TEST_F(ScriptedDescriptor, ThatFailsSaysWhatWasDone) {
-    tell([&]() -> task<> {
+TEST_F(ScriptedDescriptor, ErrorNamesTheOperation) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         context.answer_next(-EIO);
         try {
@@ -116,9 +116,9 @@ TEST_F(ScriptedDescriptor, ThatFailsSaysWhatWasDone) {
     });
 }
 
-// The kernel may give up on a descriptor with O_NONBLOCK, when somebody else was faster again and again.
-TEST_F(ScriptedDescriptor, WhereTheKernelGivesUpIsPolledAndAskedAgain) {
-    tell([&]() -> task<> {
+// The kernel may return EAGAIN on an O_NONBLOCK descriptor if other readers are faster repeatedly.
+TEST_F(ScriptedDescriptor, PollsAndRetriesAfterEagain) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         for (const reply& each: {reply(-EAGAIN), reply(1), reply(-EAGAIN), reply(1), reply("hello")})
             context.answer_next(each);
@@ -135,14 +135,15 @@ TEST_F(ScriptedDescriptor, WhereTheKernelGivesUpIsPolledAndAskedAgain) {
     });
 }
 
-TEST_F(ScriptedDescriptor, InEachOfItsStepsIsCancelled) {
+TEST_F(ScriptedDescriptor, IsCancelledAtEachStep) {
     stream_descriptor descriptor(context.io(), make());
     std::error_code result;
     const auto receive = [&]() -> task<> {
         auto [ec, n] = co_await as_tuple(descriptor.recv(buffer));
         result = ec;
     };
-    // The read; the poll; the poll, which was ready before the cancel came; the read that was about to poll.
+    // In order: the read, a read that is about to poll, the poll, a poll that is ready before the cancel
+    // comes.
     for (const bool polls: {false, true}) {
         for (const bool too_late: {false, true}) {
             result.clear();
@@ -158,9 +159,10 @@ TEST_F(ScriptedDescriptor, InEachOfItsStepsIsCancelled) {
     }
 }
 
-// If a reader lost its lane between two steps, another one could read, and the answer of the poll would be taken for a count.
-TEST_F(ScriptedDescriptor, KeepsItsLaneBetweenItsSteps) {
-    tell([&]() -> task<> {
+// If a reader lost its lane between two steps, another reader could start, and the result of the poll would
+// be taken for a byte count.
+TEST_F(ScriptedDescriptor, KeepsItsLaneBetweenSteps) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         const auto has_reader = [&] { return descriptor.recv(buffer).record->has_reader(); };
         std::size_t received = 0;
@@ -181,9 +183,10 @@ TEST_F(ScriptedDescriptor, KeepsItsLaneBetweenItsSteps) {
     });
 }
 
-// timerfd_create(2): a read fails with ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET). No task was cancelled.
+// timerfd_create(2): a read fails with ECANCELED if the clock was set (TFD_TIMER_CANCEL_ON_SET). No task was
+// cancelled.
 TEST_F(ScriptedDescriptor, ReportsEcanceledOfTheKernel) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         context.answer_next(-ECANCELED);
         auto [ec, n] = co_await as_tuple(descriptor.recv(buffer));
@@ -192,8 +195,8 @@ TEST_F(ScriptedDescriptor, ReportsEcanceledOfTheKernel) {
     });
 }
 
-TEST_F(ScriptedDescriptor, HoldsSigpipeBackOnlyWhileAWriteIsWithTheKernel) {
-    tell([&]() -> task<> {
+TEST_F(ScriptedDescriptor, BlocksSigpipeDuringWritesOnly) {
+    run([&]() -> task<> {
         stream_descriptor descriptor(context.io(), make());
         context.then([&] {
             EXPECT_EQ(script().sigpipe_holders(), 0);
@@ -212,7 +215,7 @@ TEST_F(ScriptedDescriptor, HoldsSigpipeBackOnlyWhileAWriteIsWithTheKernel) {
         co_await descriptor.send("x");
         EXPECT_EQ(script().sigpipe_holders(), 0);
     });
-    // One that is destroyed, too, gives it back; the script looks.
+    // A write that is destroyed releases its hold, too. The scripted kernel checks that.
     stream_descriptor descriptor(context.io(), make());
     auto destroyed = descriptor.send("x").operation_in(context.io().foreign_environment());
     destroyed.await_suspend(std::noop_coroutine());
@@ -220,7 +223,7 @@ TEST_F(ScriptedDescriptor, HoldsSigpipeBackOnlyWhileAWriteIsWithTheKernel) {
     EXPECT_EQ(script().sigpipe_holders(), 1);
 }
 
-TEST_F(ScriptedDescriptor, BorrowedIsNeverClosed) {
+TEST_F(ScriptedDescriptor, NeverClosesABorrowedDescriptor) {
     const int number = make();
     {
         auto one = stream_descriptor::borrow(context.io(), number);
@@ -232,16 +235,16 @@ TEST_F(ScriptedDescriptor, BorrowedIsNeverClosed) {
         EXPECT_TRUE(one.is_open());
     }
     EXPECT_TRUE(script().descriptor(number).open);
-    auto taken = stream_descriptor::borrow(context.io(), number);
-    EXPECT_EQ(taken.release(), number);
+    auto released = stream_descriptor::borrow(context.io(), number);
+    EXPECT_EQ(released.release(), number);
     EXPECT_TRUE(script().descriptor(number).open);
-    // The record that stood for a borrowed one closes what it stands for next.
+    // A record that was used for a borrowed descriptor closes the next descriptor, which it owns.
     stream_descriptor owns(context.io(), number);
     owns.close();
     EXPECT_FALSE(script().descriptor(number).open);
 }
 
-TEST_F(ScriptedDescriptor, ThatIsNoneIsRefused) {
+TEST_F(ScriptedDescriptor, FailsOnInvalidDescriptors) {
     try {
         stream_descriptor none(context.io(), -1);
         ADD_FAILURE() << "nothing was thrown";
@@ -256,7 +259,7 @@ TEST_F(ScriptedDescriptor, ThatIsNoneIsRefused) {
     } catch (const std::system_error& failure) {
         EXPECT_EQ(failure.code(), error::already_open);
     }
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream_descriptor closed(context.io());
         auto [ec, n] = co_await as_tuple(closed.recv(buffer));
         EXPECT_EQ(ec, error::bad_descriptor);
@@ -265,9 +268,9 @@ TEST_F(ScriptedDescriptor, ThatIsNoneIsRefused) {
     });
 }
 
-// ---- on the real one -------------------------------------------------------------------------------------------------
+// ---- on the real kernel -----------------------------------------------------------------------------------
 
-/// Two ends of a pipe, or of a pair of sockets.
+/// The two ends of a pipe or of a socket pair.
 class ends {
 public:
     enum class kind { pipe, sockets };
@@ -291,21 +294,21 @@ public:
 class StreamDescriptor : public testing::TestWithParam<bool> {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& context() { return context_; }
     [[nodiscard]] static bool non_blocking() { return GetParam(); }
     [[nodiscard]] ends make_ends(ends::kind kind) { return {context_, kind, non_blocking()}; }
 
-    /// A receive that another task is in.
+    /// Receives once. It runs as a task of its own.
     task<> receive(stream_descriptor& from, std::optional<std::size_t>& received) {
         std::array<char, 10> buffer;
         received = co_await from.recv(buffer);
     }
 
     static task<> let_others_run() {
-        for (int turns = 0; turns < 3; ++turns)
+        for (int i = 0; i < 3; ++i)
             co_await yield();
     }
 
@@ -313,9 +316,9 @@ private:
     real_context context_;
 };
 
-TEST_P(StreamDescriptor, OfAPipeOrAPairOfSocketsWaitsForBytesAndThenForTheEnd) {
+TEST_P(StreamDescriptor, ReceivesBytesThenTheEnd) {
     for (const auto kind: {ends::kind::pipe, ends::kind::sockets}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto [from, to] = make_ends(kind);
             std::optional<std::size_t> received;
             auto receiver = co_spawn(context(), receive(from, received));
@@ -332,8 +335,8 @@ TEST_P(StreamDescriptor, OfAPipeOrAPairOfSocketsWaitsForBytesAndThenForTheEnd) {
     }
 }
 
-TEST_P(StreamDescriptor, OfAPipeMovesMuchInBothHandsAtOnce) {
-    tell([&]() -> task<> {
+TEST_P(StreamDescriptor, MovesMuchThroughAPipe) {
+    run([&]() -> task<> {
         auto [from, to] = make_ends(ends::kind::pipe);
         const std::string sent(1 << 20, 'x');
         const auto send = [](stream_descriptor& into, const std::string& bytes) -> task<> {
@@ -348,8 +351,8 @@ TEST_P(StreamDescriptor, OfAPipeMovesMuchInBothHandsAtOnce) {
     });
 }
 
-TEST_P(StreamDescriptor, OfAPipeIsReadLineByLine) {
-    tell([&]() -> task<> {
+TEST_P(StreamDescriptor, ReadsLinesFromAPipe) {
+    run([&]() -> task<> {
         auto [from, to] = make_ends(ends::kind::pipe);
         co_await coil::write(to, "first\nsecond\n");
         buffered_reader reader(std::move(from), {.limit = 100});
@@ -358,8 +361,8 @@ TEST_P(StreamDescriptor, OfAPipeIsReadLineByLine) {
     });
 }
 
-TEST_P(StreamDescriptor, OfAnEventfdTakesItsCount) {
-    tell([&]() -> task<> {
+TEST_P(StreamDescriptor, ReadsAnEventfd) {
+    run([&]() -> task<> {
         stream_descriptor event(context(), ::eventfd(0, EFD_CLOEXEC | (non_blocking() ? EFD_NONBLOCK : 0)));
         EXPECT_EQ(co_await event.wait(event.wait_read | event.wait_write), event.wait_write);
         std::optional<std::size_t> received;
@@ -381,12 +384,12 @@ TEST_P(StreamDescriptor, OfAnEventfdTakesItsCount) {
     });
 }
 
-TEST_P(StreamDescriptor, OfInotifySeesAFileAppear) {
-    // Not in /tmp: in user-mode Linux that is the machine's own (hostfs), of which inotify hears nothing.
+TEST_P(StreamDescriptor, ReadsInotifyEvents) {
+    // Not in /tmp: in user-mode Linux that is the host's file system (hostfs), which inotify does not report.
     std::string folder = "coil_inotify_XXXXXX";
     ASSERT_NE(::mkdtemp(folder.data()), nullptr);
     const std::string file = folder + "/file";
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream_descriptor watch(context(), ::inotify_init1(IN_CLOEXEC | (non_blocking() ? IN_NONBLOCK : 0)));
         EXPECT_GE(::inotify_add_watch(watch.native_handle(), folder.c_str(), IN_CREATE), 0);
         alignas(inotify_event) std::array<char, 1024> buffer;
@@ -406,14 +409,14 @@ TEST_P(StreamDescriptor, OfInotifySeesAFileAppear) {
     ::rmdir(folder.c_str());
 }
 
-TEST_P(StreamDescriptor, OfATerminalWaitsForALine) {
+TEST_P(StreamDescriptor, ReadsALineFromATerminal) {
     const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master < 0 || ::grantpt(master) < 0 || ::unlockpt(master) < 0)
         GTEST_SKIP() << "no pseudoterminals here";
     const int slave =
         ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC | (non_blocking() ? O_NONBLOCK : 0));
     ASSERT_GE(slave, 0);
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream_descriptor screen(context(), master), program(context(), slave);
         std::optional<std::size_t> received;
         auto receiver = co_spawn(context(), receive(program, received));
@@ -425,8 +428,8 @@ TEST_P(StreamDescriptor, OfATerminalWaitsForALine) {
     });
 }
 
-TEST_P(StreamDescriptor, IsCancelledMovedAndClosedWhileSomebodyReads) {
-    tell([&]() -> task<> {
+TEST_P(StreamDescriptor, CancelsMovesAndClosesWhileReading) {
+    run([&]() -> task<> {
         auto [from, to] = make_ends(ends::kind::pipe);
         std::error_code result;
         const auto receive = [&]() -> task<> {
@@ -456,14 +459,14 @@ TEST_P(StreamDescriptor, IsCancelledMovedAndClosedWhileSomebodyReads) {
         EXPECT_EQ(result, error::operation_aborted);
 
         auto [ec, kinds] = co_await as_tuple(timeout(to.wait(to.wait_error), 10s));
-        EXPECT_FALSE(ec);  // nobody is left to read
+        EXPECT_FALSE(ec);  // no reader is left
     });
 }
 
 INSTANTIATE_TEST_SUITE_P(With, StreamDescriptor, testing::Bool(),
                          [](const auto& each) { return each.param ? "NonBlocking" : "Blocking"; });
 
-TEST(RegularFile, IsReadAtItsOwnPositionAndNeverWaitedFor) {
+TEST(RegularFile, UsesTheFilePositionAndNeverWaits) {
     real_context context;
     std::FILE* file = std::tmpfile();
     ASSERT_NE(file, nullptr);
@@ -499,7 +502,7 @@ TEST(BorrowedDescriptor, StaysOpenWhenItsContextEnds) {
         EXPECT_EQ(::close(each), 0);
 }
 
-TEST(SeveralDescriptors, AreWaitedForInARace) {
+TEST(SeveralDescriptors, RaceInWhenAny) {
     real_context context;
     context.run([&]() -> task<> {
         stream_descriptor a(context, ::eventfd(0, EFD_CLOEXEC));
@@ -509,9 +512,9 @@ TEST(SeveralDescriptors, AreWaitedForInARace) {
     });
 }
 
-// ---- SIGPIPE -----------------------------------------------------------------------------------------------------------
+// ---- SIGPIPE ----------------------------------------------------------------------------------------------
 
-/// Whatever the test does to SIGPIPE is undone.
+/// Counts SIGPIPE during the test, and restores the former action afterwards.
 class Sigpipe : public testing::Test {
 protected:
     Sigpipe() {
@@ -539,8 +542,9 @@ protected:
         return sigismember(&set, SIGPIPE) == 1;
     }
 
-    /// Writes to pipes and sockets that nobody reads: at once, and when the reader goes while the write waits.
-    void write_in_vain() {
+    /// Writes to pipes and sockets without a reader: the reader closes while a write is pending, and before
+    /// further writes.
+    void write_without_reader() {
         real_context context;
         context.run([&]() -> task<> {
             for (const bool non_blocking: {false, true}) {
@@ -553,7 +557,7 @@ protected:
                         result = ec;
                     };
                     auto filler = co_spawn(context.io(), fill);
-                    for (int turns = 0; turns < 5; ++turns)
+                    for (int i = 0; i < 5; ++i)
                         co_await yield();
                     from.close();
                     co_await filler.join();
@@ -574,15 +578,15 @@ private:
 };
 
 TEST_F(Sigpipe, IsNeverRaised) {
-    write_in_vain();
+    write_without_reader();
     EXPECT_EQ(raised, 0);
     EXPECT_FALSE(is_pending());
     EXPECT_FALSE(is_blocked());
 }
 
-TEST_F(Sigpipe, OnAThreadOfItsOwnNeither) {
+TEST_F(Sigpipe, IsNeverRaisedOnAnotherThread) {
     std::thread thread([&] {
-        write_in_vain();
+        write_without_reader();
         EXPECT_FALSE(is_pending());
         EXPECT_FALSE(is_blocked());
     });
@@ -591,21 +595,21 @@ TEST_F(Sigpipe, OnAThreadOfItsOwnNeither) {
     EXPECT_FALSE(is_pending());
 }
 
-TEST_F(Sigpipe, ThatTheProgramHasBlockedStaysBlockedAndIsNotPending) {
+TEST_F(Sigpipe, StaysBlockedIfTheProgramBlockedIt) {
     const sigset_t sigpipe = only_sigpipe();
     ::pthread_sigmask(SIG_BLOCK, &sigpipe, nullptr);
-    write_in_vain();
+    write_without_reader();
     EXPECT_TRUE(is_blocked());
     EXPECT_FALSE(is_pending());
     ::pthread_sigmask(SIG_UNBLOCK, &sigpipe, nullptr);
     EXPECT_EQ(raised, 0);
 }
 
-TEST_F(Sigpipe, ThatWasPendingBeforeIsLeftToTheProgram) {
+TEST_F(Sigpipe, StaysPendingIfItWasBefore) {
     const sigset_t sigpipe = only_sigpipe();
     ::pthread_sigmask(SIG_BLOCK, &sigpipe, nullptr);
     ::raise(SIGPIPE);
-    write_in_vain();
+    write_without_reader();
     EXPECT_TRUE(is_pending());
     ::pthread_sigmask(SIG_UNBLOCK, &sigpipe, nullptr);
     EXPECT_EQ(raised, 1);

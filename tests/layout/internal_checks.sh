@@ -2,8 +2,9 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# COIL_CHECK and COIL_ASSERT print an expression and a line of coil's, which tells a user nothing. So they are for coil's own
-# bookkeeping only: each one is listed here. What a caller can do wrong is an error, or a COIL_PRECONDITION with words.
+# COIL_CHECK and COIL_ASSERT print an expression and a line of coil, which do not help a user. They are only
+# for coil's own bookkeeping, and each one is listed here. A mistake of a caller is an error, or a
+# COIL_PRECONDITION with a text.
 set -eu
 cd "$COIL_SOURCE_DIR"
 
@@ -37,7 +38,7 @@ find include/coil lib -name '*.hpp' -o -name '*.cpp' | grep -v 'base/assert\.' |
         text = substr($0, RSTART)
         sub(/[ \t]*\/\/.*/, "", text)
         if (!(FILENAME " " text in is_allowed)) {
-            print FILENAME ":" FNR ": can a caller trip it? Then COIL_PRECONDITION with words; else list it in " \
+            print FILENAME ":" FNR ": can a caller trip it? Then use COIL_PRECONDITION with a text; else list it in " \
                   "tests/layout/internal_checks.sh: " text
             failed = 1
         }

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Each file says whose it is and under which licence: in itself, or in .reuse/dep5. The licence stands twice, as reuse wants it in
-# LICENSES/ and everybody else at the top.
+# Each file has its copyright and licence, in the file or in .reuse/dep5. The licence text exists twice: reuse
+# wants it in LICENSES/, and other tools at the top.
 set -eu
 cd "$COIL_SOURCE_DIR"
 cmp LICENSE LICENSES/MIT.txt
@@ -13,7 +13,7 @@ if ! command -v reuse >/dev/null; then
     exit 77
 fi
 if [ ! -e .git ]; then
-    echo "skipped: without git, reuse looks at builds, too"
+    echo "skipped: without git, reuse checks build folders too"
     exit 77
 fi
 reuse lint

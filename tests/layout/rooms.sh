@@ -21,7 +21,7 @@ find include/coil lib -name '*.hpp' -o -name '*.cpp' | LC_ALL=C sort | xargs awk
         room = FILENAME
         sub(/^(include\/coil|lib)\//, "", room)
         sub(/\/.*/, "", room)
-        top = room ~ /\.hpp$/ # coil.hpp and version.hpp: outside the house
+        top = room ~ /\.hpp$/ # coil.hpp and version.hpp are in no room
         if (!top && !(room in floor))
             complain("the room " room " has no floor")
     }

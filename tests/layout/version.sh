@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# All of coil is in the namespace of its version. Every public header begins with version.hpp, which says before anything else that
-# C++20 is missing.
+# All of coil is in the namespace of its version. Each public header includes version.hpp first, so that the
+# first error without C++20 says that coil needs C++20.
 set -eu
 cd "$COIL_SOURCE_DIR"
 status=0
@@ -15,12 +15,12 @@ fi
 headers=$(find include/coil -name '*.hpp' ! -path include/coil/version.hpp | LC_ALL=C sort)
 for header in $headers; do
     if ! sed -n '/^ *# *include/{p;q;}' "$header" | grep -qxF '#include <coil/version.hpp>'; then
-        echo "$header: does not begin with <coil/version.hpp>"
+        echo "$header: does not include <coil/version.hpp> first"
         status=1
     fi
 done
 
-# Without version.hpp COIL_ABI would be just another name.
+# Without version.hpp, COIL_ABI is not defined and would be an ordinary name.
 users=$(grep -rl COIL_ABI lib || :)
 for file in $users; do
     case $file in
@@ -28,16 +28,16 @@ for file in $users; do
     *) known='^#include [<"][a-z]*/' ;;
     esac
     if ! grep -q "$known" "$file"; then
-        echo "$file: does not know <coil/version.hpp>"
+        echo "$file: does not include <coil/version.hpp>"
         status=1
     fi
 done
 
-said=$("$COIL_CXX" -std=c++17 -Iinclude -fsyntax-only -x c++ include/coil/coil.hpp 2>&1 | grep -m 1 ' error: ' || :)
-case $said in
+first_error=$("$COIL_CXX" -std=c++17 -Iinclude -fsyntax-only -x c++ include/coil/coil.hpp 2>&1 | grep -m 1 ' error: ' || :)
+case $first_error in
 *"coil needs C++20"*) ;;
 *)
-    echo "with C++17 a compiler's first error is: $said"
+    echo "with C++17 the compiler's first error is: $first_error"
     status=1
     ;;
 esac

@@ -23,9 +23,9 @@ task<> fail_with(int value) {
     throw value;
 }
 
-// ---- what can be spawned -------------------------------------------------------------------------------------------
+// ---- spawning ---------------------------------------------------------------------------------------------
 
-TEST(CoSpawn, QueuesTheTaskAndNeverStartsItInsideTheCall) {
+TEST(CoSpawn, NeverStartsTheTaskInsideTheCall) {
     scripted_context context;
     std::vector<int> log;
     const auto append = [](std::vector<int>& to, int value) -> task<> {
@@ -39,7 +39,7 @@ TEST(CoSpawn, QueuesTheTaskAndNeverStartsItInsideTheCall) {
     EXPECT_EQ(log, (std::vector{0, 1, 2}));
 }
 
-TEST(CoSpawn, OfATaskStartsItOnTheNextTurn) {
+TEST(CoSpawn, StartsTheTaskInTheNextIteration) {
     scripted_context context;
     std::vector<int> log;
     context.run([&]() -> task<> {
@@ -87,7 +87,7 @@ private:
     int total_ = 0;
 };
 
-TEST(CoSpawn, CallsMemberFunctionsOfPointersReferencesAndValues) {
+TEST(CoSpawn, CallsMemberFunctions) {
     scripted_context context;
     counter tally;
     auto shared = std::make_shared<counter>();
@@ -117,7 +117,7 @@ TEST(CoSpawn, MayBeCalledFromATaskAndFromAPost) {
     EXPECT_EQ(ran, 2);
 }
 
-// On a thread of its own: what this one keeps of freed frames may be full of other tests' sizes.
+// Runs on its own thread: the frame cache of this thread may be full of sizes from other tests.
 TEST(CoSpawn, ManyTasksCostNoHeapInSteadyState) {
     std::thread([] {
         scripted_context context;
@@ -126,7 +126,7 @@ TEST(CoSpawn, ManyTasksCostNoHeapInSteadyState) {
                 co_spawn(context.io(), forty_two(), detached);
             context.run();
         };
-        for (int i = 0; i < 20; ++i)  // the quarantine of the test builds is filled first
+        for (int i = 0; i < 20; ++i)  // fills the quarantine of test builds
             round();
         const auto before = frame_statistics_of_thread().allocated;
         round();
@@ -134,9 +134,9 @@ TEST(CoSpawn, ManyTasksCostNoHeapInSteadyState) {
     }).join();
 }
 
-TEST(CoSpawn, OnTheThreadOfAnotherContextThrowsWrongThread) {
+TEST(CoSpawn, OnANonOwnerThreadThrowsWrongThread) {
     scripted_context context;
-    context.run([]() -> task<> { co_return; });  // this thread's, from now on
+    context.run([]() -> task<> { co_return; });  // this thread is now the owner
     std::thread([&] {
         try {
             co_spawn(context.io(), forty_two(), detached);
@@ -148,7 +148,7 @@ TEST(CoSpawn, OnTheThreadOfAnotherContextThrowsWrongThread) {
     }).join();
 }
 
-TEST(CoSpawn, OnAContextThatIsBeingDestroyedSpawnsNothing) {
+TEST(CoSpawn, OnADyingContextSpawnsNothing) {
     bool ran = false;
     struct spawns_at_end {
         io_context& context;
@@ -178,9 +178,9 @@ TEST(CoSpawn, OnAContextThatIsBeingDestroyedSpawnsNothing) {
     EXPECT_FALSE(ran);
 }
 
-// ---- joining ------------------------------------------------------------------------------------------------------
+// ---- joining ----------------------------------------------------------------------------------------------
 
-TEST(Join, GivesTheResult) {
+TEST(Join, ReturnsTheResult) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(), forty_two());
@@ -191,7 +191,7 @@ TEST(Join, GivesTheResult) {
     });
 }
 
-TEST(Join, OfATaskThatHasEndedGivesTheResultTooOnTheNextTurn) {
+TEST(Join, ReturnsTheResultOfAFinishedTask) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(), forty_two());
@@ -202,7 +202,7 @@ TEST(Join, OfATaskThatHasEndedGivesTheResultTooOnTheNextTurn) {
     });
 }
 
-TEST(Join, GivesResultsThatCanOnlyBeMoved) {
+TEST(Join, ReturnsMoveOnlyResults) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(),
@@ -225,7 +225,7 @@ TEST(Join, ThrowsTheTasksException) {
     });
 }
 
-TEST(Join, AsATupleGivesTheErrorOfASystemError) {
+TEST(Join, AsTupleReturnsTheErrorCode) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(), []() -> task<int> {
@@ -237,7 +237,7 @@ TEST(Join, AsATupleGivesTheErrorOfASystemError) {
     });
 }
 
-TEST(Join, OnceOnly) {
+TEST(Join, SecondJoinIsRefused) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(), forty_two());
@@ -247,7 +247,7 @@ TEST(Join, OnceOnly) {
     });
 }
 
-TEST(Join, ASecondAtTheSameTimeIsRefused) {
+TEST(Join, ConcurrentSecondJoinIsRefused) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::optional<join_handle<int>> handle;
@@ -265,7 +265,7 @@ TEST(Join, ASecondAtTheSameTimeIsRefused) {
     EXPECT_EQ(first, 5);
 }
 
-TEST(Join, OfNothingIsAborted) {
+TEST(Join, OnAnEmptyHandleIsAborted) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(), forty_two());
@@ -294,7 +294,7 @@ TEST(Join, CancellingTheWaitDoesNotCancelTheTask) {
     EXPECT_EQ(received, 5u);
 }
 
-TEST(Join, MayBeTriedAgainAfterTheWaitWasCancelled) {
+TEST(Join, MayBeRepeatedAfterACancelledWait) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto worker = context.spawn([&]() -> task<int> {
@@ -310,7 +310,7 @@ TEST(Join, MayBeTriedAgainAfterTheWaitWasCancelled) {
     });
 }
 
-TEST(Join, ATaskThatIsAskedToStopEndsItsWait) {
+TEST(Join, EndsWhenTheTaskIsStopped) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto worker = context.spawn([&]() -> task<> {
@@ -325,7 +325,7 @@ TEST(Join, ATaskThatIsAskedToStopEndsItsWait) {
     });
 }
 
-TEST(Join, DroppingTheHandleLetsTheTaskGoOnAlone) {
+TEST(Join, DroppedHandleLeavesTheTaskRunning) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::size_t received = 0;
@@ -340,7 +340,7 @@ TEST(Join, DroppingTheHandleLetsTheTaskGoOnAlone) {
     EXPECT_EQ(received, 5u);
 }
 
-TEST(Join, DroppingTheHandleWhileSomebodyWaitsLeavesTheWait) {
+TEST(Join, HandleMayBeDroppedDuringAJoin) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::optional<join_handle<int>> handle;
@@ -353,7 +353,7 @@ TEST(Join, DroppingTheHandleWhileSomebodyWaitsLeavesTheWait) {
     context.run([&]() -> task<> { EXPECT_EQ(co_await handle->join(), 5); });
 }
 
-TEST(Join, AHandleMayBeAssignedTo) {
+TEST(Join, HandleIsAssignable) {
     scripted_context context;
     int ran = 0;
     const auto count = [&]() -> task<> {
@@ -366,7 +366,7 @@ TEST(Join, AHandleMayBeAssignedTo) {
     EXPECT_EQ(ran, 2);
 }
 
-TEST(Join, AHandleThatOutlivesItsContextStandsForNothing) {
+TEST(Join, HandleIsEmptyAfterItsContextEnds) {
     std::optional<scripted_context> context(std::in_place);
     auto socket = context->connected_socket();
     auto handle = context->spawn([&]() -> task<> {
@@ -390,7 +390,7 @@ TEST(Join, DestroyedWithItsContextInEitherOrder) {
         co_await socket.recv(buffer);
     }));
     auto waiter = context.spawn([&]() -> task<> { co_await worker->join(); });
-    // Newest first: this one's frame holds a handle to a task that is older, and waits for it.
+    // Tasks are destroyed newest first: `inner` before `owner`, which joins it and holds its handle.
     auto owner = context.spawn([&]() -> task<> {
         auto inner = co_spawn(context.io(), [&]() -> task<> { co_await waiter.join(); });
         co_await inner.join();
@@ -400,7 +400,7 @@ TEST(Join, DestroyedWithItsContextInEitherOrder) {
     EXPECT_FALSE(*worker);
 }
 
-TEST(ThisCoro, KnowsItsContext) {
+TEST(ThisCoro, ContextIsTheRunningContext) {
     scripted_context context;
     context.run([&]() -> task<> { EXPECT_EQ(&co_await this_coro::context, &context.io()); });
 }

@@ -13,9 +13,9 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// Deadlines at the ends of the clock: a passed one ends a wait with the next iteration of the loop, and the
-// last one never does. A passed deadline stopped all timers of the loop for 292 years, as the real kernel
-// computed `deadline - now`.
+// Deadlines at both ends of the clock: a passed deadline ends a wait in the next iteration of the loop, and
+// the last one never does. Regression: the real kernel class computed `deadline - now`, which
+// overflowed, so a passed deadline stopped all timers of the loop for 292 years.
 
 namespace coil::test {
 namespace {
@@ -41,24 +41,23 @@ void on_both(const std::function<void(io_context&)>& story) {
     }
 }
 
-/// Runs `story` until it ends. A timer an hour from now stands beside it, so that the loop has a wait to
-/// compute.
+/// Runs `story` to completion, beside a timer that is due in an hour, so that the loop has a wait to compute.
 template <class F>
 void run_beside_a_timer(io_context& context, F story) {
     bool is_over = false;
-    const auto told = [&]() -> task<> {
+    const auto waiting = [&]() -> task<> {
         co_await story();
         is_over = true;
         context.stop();
     };
     const auto other = []() -> task<> { co_await sleep_for(1h); };
     co_spawn(context, other(), detached);
-    co_spawn(context, told(), detached);
+    co_spawn(context, waiting(), detached);
     context.run_for(10s);
     EXPECT_TRUE(is_over);
 }
 
-TEST(Deadline, PassedOneEndsRun) {
+TEST(Deadline, EndsRunIfPassed) {
     on_both([](io_context& context) {
         work_guard guard(context);
         for (const time_point deadline: passed_deadlines(context.now()))
@@ -70,7 +69,7 @@ TEST(Deadline, PassedOneEndsRun) {
     });
 }
 
-TEST(Deadline, PassedOneEndsEveryWait) {
+TEST(Deadline, EndsEveryWaitIfPassed) {
     on_both([](io_context& context) {
         run_beside_a_timer(context, [&]() -> task<> {
             for (const time_point deadline: passed_deadlines(context.now())) {
@@ -90,7 +89,7 @@ TEST(Deadline, PassedOneEndsEveryWait) {
 }
 
 // One deadline for all steps of a request: it has passed when the second step begins.
-TEST(Deadline, SharedOneEndsEachStep) {
+TEST(Deadline, EndsEachStepIfShared) {
     on_both([](io_context& context) {
         run_beside_a_timer(context, [&]() -> task<> {
             const time_point deadline = context.now() + 1ms;
@@ -103,19 +102,19 @@ TEST(Deadline, SharedOneEndsEachStep) {
     });
 }
 
-// The kernel adds the wait to its clock: near time_point::max() the sum overflowed, and the loop entered
-// without a pause.
-TEST(Deadline, FarOneNeitherEndsNorSpins) {
+// Regression: the kernel adds the wait to its clock. Near time_point::max() the sum overflowed, and the loop
+// called enter without a pause.
+TEST(Deadline, NeitherEndsNorSpinsIfFar) {
     on_both([](io_context& context) {
         for (const time_point deadline: far_deadlines) {
             const auto enters = context.metrics().enters;
             const auto soon = []() -> task<> { co_await sleep_for(2ms); };
-            const auto told = [&]() -> task<> {
+            const auto waiting = [&]() -> task<> {
                 auto [ec] = co_await as_tuple(timeout_at(sleep_for(1ms), deadline));
                 EXPECT_FALSE(ec);
             };
             co_spawn(context, soon(), detached);
-            co_spawn(context, told(), detached);
+            co_spawn(context, waiting(), detached);
             context.restart();
             context.run_until(deadline);
             EXPECT_TRUE(context.stopped());

@@ -27,16 +27,16 @@
 #include "support/real_context.hpp"
 #include "support/small_rings.hpp"
 
-// fork(2): a child may run a context that was never run, and can't harm one that its parent has run. A child
-// that ended normally, or ran or destroyed such a context, died of SIGSEGV: the memory of a ring is not
-// inherited.
+// fork(2): a child may run a context that has never run, and can't harm one that its parent has run.
+// Regression: a child that exited normally, or ran or destroyed such a context, died of SIGSEGV, because the
+// memory of a ring is not inherited.
 
 namespace coil::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// A context, and as much of a server as its state says.
+/// A context with a server that is set up as far as `state` says.
 class server {
 public:
     enum class state { made, bound, ran, pending };
@@ -69,18 +69,18 @@ public:
 
     void run_a_task() {
         bool ran = false;
-        const auto turns = [&]() -> task<> {
+        const auto sleeps = [&]() -> task<> {
             co_await sleep_for(1us);
             ran = true;
         };
-        co_spawn(*context_, turns(), detached);
+        co_spawn(*context_, sleeps(), detached);
         context_->restart();
         context_->run_one();
         context_->run_for(10s);
         EXPECT_TRUE(ran);
     }
 
-    /// Whatever was in flight is still in flight, and ends as it should.
+    /// Checks that the operations in flight are still in flight, and complete.
     void expect_unharmed() {
         if (peer_.number() >= 0) {
             peer_.send("x");
@@ -119,17 +119,17 @@ private:
 
 using state = server::state;
 
-/// Where exit() is called within run(), the frames stay by design. This comes after the destructors of static
-/// variables, and before LeakSanitizer looks.
+/// exit() within run() leaks the frames by design. The handler below then ends the process after the
+/// destructors of static variables, and before LeakSanitizer's check.
 bool leaks_by_design = false;
-void end_before_leaks_are_sought() {
+void exit_before_leak_check() {
     if (leaks_by_design)
         ::_exit(ends_well);
 }
 
-/// In a static variable, so that exit() destroys it.
+/// A static variable, so exit() destroys it.
 std::unique_ptr<server>& served() {
-    [[maybe_unused]] static const int registered = std::atexit(end_before_leaks_are_sought);
+    [[maybe_unused]] static const int registered = std::atexit(exit_before_leak_check);
     static std::unique_ptr<server> instance;
     return instance;
 }
@@ -144,9 +144,9 @@ bool is_refused(const std::function<void()>& runs) {
     }
 }
 
-struct deed {
+struct child_action {
     const char* name;
-    std::function<int(server&, state)> done;
+    std::function<int(server&, state)> run;
 };
 
 int run_or_be_refused(server& self, state reached, const std::function<void(io_context&)>& run) {
@@ -157,7 +157,7 @@ int run_or_be_refused(server& self, state reached, const std::function<void(io_c
     return ends_well;
 }
 
-const deed deeds[] = {
+const child_action child_actions[] = {
     {"_exit", [](server&, state) { return ends_well; }},
     {"exit",
      [](server&, state) {
@@ -216,26 +216,26 @@ const deed deeds[] = {
      }},
 };
 
-TEST(Fork, ChildEndsWellAndLeavesTheParentAlone) {
+TEST(Fork, ChildEndsWellAndDoesNotHarmTheParent) {
     for (const state reached: {state::made, state::bound, state::ran, state::pending}) {
-        for (const deed& each: deeds) {
+        for (const child_action& each: child_actions) {
             SCOPED_TRACE(std::string("state ") + std::to_string(static_cast<int>(reached)) + ", the child " +
                          each.name);
             served() = std::make_unique<server>(reached);
-            EXPECT_EQ(status_of_child([&] { return each.done(*served(), reached); }), ends_well);
+            EXPECT_EQ(status_of_child([&] { return each.run(*served(), reached); }), ends_well);
             served()->expect_unharmed();
             served().reset();
         }
     }
 }
 
-TEST(Fork, ChildOfATaskGoesNoFurtherThanItsAwait) {
+TEST(Fork, ChildOfATaskMaySpawnPostAndClose) {
     int status = 0;
     real_context context(small_rings);
     auto [socket, peer] = context.connection();
     context.run([&]() -> task<> {
         status = status_of_child([&] {
-            // What the child does here is what a task in its own iteration of the loop does.
+            // The child does what a task may do before its next await.
             std::array<char, 1> byte;
             const auto recv = [&]() -> task<> { co_await socket.recv(byte); };
             co_spawn(context.io(), recv(), detached);
@@ -289,7 +289,7 @@ TEST(Fork, ChildMayExitWhileAThreadOfTheParentRuns) {
     served().reset();
 }
 
-TEST(Fork, ChildThatReturnsToTheLoopIsToldWhy) {
+TEST(Fork, ChildThatReturnsToTheLoopGetsAnError) {
     const int status = status_of_child([] {
         real_context context(small_rings);
         pid_t child = -1;
@@ -311,8 +311,9 @@ TEST(Fork, ChildThatReturnsToTheLoopIsToldWhy) {
     EXPECT_EQ(status, ends_well);
 }
 
-// A child that lives on without exec keeps the parent's descriptors open: with that of a ring it kept the
-// ring, and whoever destroyed the context on another thread waited two seconds for its end.
+// A child that never calls exec keeps the parent's descriptors open. Regression: it kept the ring's
+// descriptor, and so the ring. Destroying the context on another thread then waited two seconds for the
+// teardown of the ring.
 TEST(Fork, LivingChildDoesNotKeepARingOfTheParent) {
     for (const bool while_running: {false, true}) {
         int gate[2];
@@ -328,14 +329,14 @@ TEST(Fork, LivingChildDoesNotKeepARingOfTheParent) {
             io_uring_sqe* sqe = closing.get_sqe();
             io_uring_prep_read(sqe, pipe[0], &byte, 1, 0);
             EXPECT_EQ(closing.enter(0), 0);
-            closing.attend(while_running);
+            closing.set_in_run(while_running);
             child = ::fork();
             if (child == 0) {
                 ::alarm(20);
                 ::close(gate[1]);
                 ::_exit(static_cast<int>(::read(gate[0], &byte, 1)));
             }
-            closing.attend(false);
+            closing.set_in_run(false);
             EXPECT_TRUE(closing.close(true, std::chrono::steady_clock::now() + 10s));
         }).join();
         for (const int each: {gate[0], gate[1], pipe[0], pipe[1]})
@@ -346,11 +347,11 @@ TEST(Fork, LivingChildDoesNotKeepARingOfTheParent) {
     }
 }
 
-// A lock that another thread held when the process was forked stayed locked in the child.
+// Regression: a lock that another thread held during fork(2) stayed locked in the child.
 TEST(Fork, ChildOfAThreadedProcessMakesAContext) {
-    std::atomic<bool> goes_on{true};
+    std::atomic<bool> keeps_running{true};
     std::thread busy([&] {
-        while (goes_on) {
+        while (keeps_running) {
             io_context context(small_rings);
             context.post([] {});
             context.run();
@@ -368,7 +369,7 @@ TEST(Fork, ChildOfAThreadedProcessMakesAContext) {
         if (HasFailure())
             break;
     }
-    goes_on = false;
+    keeps_running = false;
     busy.join();
 }
 
@@ -380,11 +381,11 @@ struct idle_scheduler : scheduler {
     void report(const task_failure&) noexcept override {}
 };
 
-// The same, of the lock of the schedulers' records.
+// Regression: the lock of the scheduler records, held by another thread during fork(2), stayed locked.
 TEST(Fork, ChildOfAThreadedProcessMakesAScheduler) {
-    std::atomic<bool> goes_on{true};
+    std::atomic<bool> keeps_running{true};
     const auto make_schedulers = [&] {
-        while (goes_on)
+        while (keeps_running)
             idle_scheduler made;
     };
     std::thread one(make_schedulers);
@@ -396,7 +397,7 @@ TEST(Fork, ChildOfAThreadedProcessMakesAScheduler) {
         });
         EXPECT_EQ(status, ends_well);
     }
-    goes_on = false;
+    keeps_running = false;
     one.join();
     two.join();
 }
@@ -408,8 +409,9 @@ int linger_of(int number) {
                                                                                             : -1;
 }
 
-// Closing turns SO_LINGER off first, so that it does not wait. The option belongs to the socket, which the child shares.
-TEST(Fork, ChildLeavesSoLingerOfTheParentAlone) {
+// close() turns SO_LINGER off first, so that it does not block. The option belongs to the socket, which is
+// shared by parent and child.
+TEST(Fork, ChildDoesNotChangeTheParentsSoLinger) {
     for (const state reached: {state::bound, state::ran, state::pending}) {
         for (const bool is_closed: {false, true}) {
             SCOPED_TRACE(std::to_string(static_cast<int>(reached)) + (is_closed ? ", closes" : ", destroys"));
@@ -465,19 +467,19 @@ TEST(Fork, ChildClosesItsOwnSocketWithoutLinger) {
     EXPECT_EQ(linger_of(acceptor.native_handle()), 5);
 }
 
-// Parent and child shared the eventfd of a signal_set: one took away what was written for the other.
-TEST(Fork, EachProcessHearsItsOwnSignals) {
+// Regression: parent and child shared the eventfd of a signal_set, so one consumed the wake-up of the other.
+TEST(Fork, EachProcessReceivesItsOwnSignals) {
     io_context context(small_rings);
     signal_set signals(context, SIGUSR1);
     const auto expects_one = [&] {
-        int heard = 0;
-        const auto wait = [&]() -> task<> { heard = co_await signals.wait(); };
+        int received = 0;
+        const auto wait = [&]() -> task<> { received = co_await signals.wait(); };
         co_spawn(context, wait(), detached);
         context.restart();
         context.run_for(10s);
-        return heard == SIGUSR1 ? ends_well : 1;
+        return received == SIGUSR1 ? ends_well : 1;
     };
-    ::raise(SIGUSR1);  // noted, and not taken: it is the parent's
+    ::raise(SIGUSR1);  // stays pending for the parent
     for (int i = 0; i < 2; ++i) {
         const int status = status_of_child([&] {
             const auto wait = [&]() -> task<> { co_await signals.wait(); };

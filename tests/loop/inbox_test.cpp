@@ -27,7 +27,7 @@ private:
     int number_ = 0;
 };
 
-TEST(Inbox, OnlyWhoFindsItEmptyIsToldToWakeTheOwner) {
+TEST(Inbox, OnlyPushToEmptyWakesTheOwner) {
     inbox box;
     letter first, second, third;
     intrusive_list<node> taken;
@@ -41,7 +41,7 @@ TEST(Inbox, OnlyWhoFindsItEmptyIsToldToWakeTheOwner) {
     box.drain(taken);
 }
 
-TEST(Inbox, IsDrainedInTheOrderOfPostingBehindWhatIsThere) {
+TEST(Inbox, DrainAppendsInFifoOrder) {
     inbox box;
     letter already, first, second, third;
     intrusive_list<node> taken;
@@ -54,14 +54,14 @@ TEST(Inbox, IsDrainedInTheOrderOfPostingBehindWhatIsThere) {
     EXPECT_TRUE(taken.empty());
 }
 
-TEST(Inbox, DrainingAnEmptyOneTakesNothing) {
+TEST(Inbox, DrainOfEmptyInboxAddsNothing) {
     inbox box;
     intrusive_list<node> taken;
     box.drain(taken);
     EXPECT_TRUE(taken.empty());
 }
 
-TEST(Inbox, ANodeThatWasTakenMayBePostedAgain) {
+TEST(Inbox, DrainedNodeMayBePushedAgain) {
     inbox box;
     letter first, second;
     intrusive_list<node> taken;
@@ -75,7 +75,7 @@ TEST(Inbox, ANodeThatWasTakenMayBePostedAgain) {
     }
 }
 
-TEST(Inbox, NothingIsLostOrDoubledOfWhatManyThreadsPost) {
+TEST(Inbox, ConcurrentPushesAreDrainedExactlyOnce) {
     constexpr int senders = 4;
     constexpr int each_sends = 5000;
     inbox box;
@@ -108,7 +108,7 @@ TEST(Inbox, NothingIsLostOrDoubledOfWhatManyThreadsPost) {
     for (std::thread& each: threads)
         each.join();
     EXPECT_TRUE(box.empty());
-    EXPECT_EQ(wakes, drains) << "each that found it empty, and nobody else";
+    EXPECT_EQ(wakes, drains) << "only a push to an empty inbox wakes";
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ task<> fail_after_nine_bytes() {
     throw transfer_error(make_error_code(error::eof), "planned", 9);
 }
 
-TEST(Join, GivesAReference) {
+TEST(Join, ReturnsAReference) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto first = co_spawn(context.io(), lend());
@@ -44,8 +44,8 @@ TEST(Join, GivesAReference) {
     });
 }
 
-// A join counted no bytes where awaiting the task itself gave them.
-TEST(Join, GivesTheBytesThatAFailedTaskHadMoved) {
+// Regression: a join lost the byte count that awaiting the task itself returns.
+TEST(Join, ReturnsTheByteCountOfAFailedTask) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto handle = co_spawn(context.io(), fail_after_nine_bytes);
@@ -55,7 +55,7 @@ TEST(Join, GivesTheBytesThatAFailedTaskHadMoved) {
     });
 }
 
-// It used to wait for its own end in silence.
+// Regression: a task that joined itself waited for its own end, without an error.
 TEST(Join, RefusesATaskThatJoinsItself) {
     scripted_context context;
     std::optional<join_handle<void>> own;
@@ -68,7 +68,7 @@ TEST(Join, RefusesATaskThatJoinsItself) {
     EXPECT_TRUE(own->done());
 }
 
-// Inside a scope it used to wait until the deadline, or for good.
+// Regression: a self-join inside a scope waited until the deadline, or forever.
 TEST(Join, RefusesATaskThatJoinsItselfInAScope) {
     scripted_context context;
     std::optional<join_handle<void>> own;

@@ -16,7 +16,8 @@
 #include "support/child.hpp"
 #include "support/scripted_context.hpp"
 
-// A context leaves its thread: at the end of the thread, or when it is destroyed. The kernel may take its time.
+// A context leaves its thread when the thread ends or when the context is destroyed. The kernel may take long
+// to end the operations.
 
 namespace coil::test {
 namespace {
@@ -33,11 +34,11 @@ task<> receive_from(tcp::socket& socket) {
     static_cast<void>(co_await as_tuple(socket.recv(buffer)));
 }
 
-/// Another thread, which runs and destroys a context of its own when a step of the script starts it.
+/// Another thread, started by a step of the script, that runs and destroys its own context.
 class bystander {
 public:
-    /// Within an enter of the context that leaves. Whether the other thread was held up.
-    [[nodiscard]] bool is_held_up() {
+    /// Called within an enter of the leaving context. Returns true if the other thread was blocked.
+    [[nodiscard]] bool is_blocked() {
         thread_ = std::thread([this] {
             {
                 scripted_context context;
@@ -54,37 +55,37 @@ private:
     std::thread thread_;
 };
 
-// The lock of all contexts of the process was held meanwhile, for up to four seconds.
-TEST(LeaveThread, EndOfThreadDoesNotHoldUpOtherContexts) {
+// Regression: the process-wide lock of the contexts was held meanwhile, for up to four seconds.
+TEST(LeaveThread, ThreadExitDoesNotBlockOtherContexts) {
     scripted_context context;
     bystander other;
-    bool held_up = true;
+    bool blocked = true;
     auto socket = context.connected_socket();
     auto receiver = co_spawn(context.io(), receive_from(socket));
     on_another_thread([&] {
         context.poll();
         context.script().when_cancelled_later("hello");
-        context.script().then([&] { held_up = other.is_held_up(); });
+        context.script().then([&] { blocked = other.is_blocked(); });
     });
-    EXPECT_FALSE(held_up);
+    EXPECT_FALSE(blocked);
     context.run();
     EXPECT_TRUE(receiver.done());
 }
 
-TEST(LeaveThread, DestructorDoesNotHoldUpOtherContexts) {
+TEST(LeaveThread, DestructorDoesNotBlockOtherContexts) {
     scripted_context context;
     bystander other;
-    bool held_up = true;
+    bool blocked = true;
     auto socket = context.connected_socket();
     co_spawn(context.io(), receive_from(socket), detached);
     context.poll();
     context.script().when_cancelled_later("hello");
-    context.script().then([&] { held_up = other.is_held_up(); });
+    context.script().then([&] { blocked = other.is_blocked(); });
     context.destroy();
-    EXPECT_FALSE(held_up);
+    EXPECT_FALSE(blocked);
 }
 
-TEST(LeaveThread, DestructorElsewhereWaitsForThreadEnd) {
+TEST(LeaveThread, DestructorElsewhereWaitsForThreadExit) {
     scripted_context context;
     auto socket = context.connected_socket();
     co_spawn(context.io(), receive_from(socket), detached);
@@ -98,7 +99,7 @@ TEST(LeaveThread, DestructorElsewhereWaitsForThreadEnd) {
     EXPECT_FALSE(socket.is_open());
 }
 
-TEST(LeaveThread, NextOwnerWaitsForTheEndOfThread) {
+TEST(LeaveThread, NextOwnerWaitsForThreadExit) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto receiver = co_spawn(context.io(), receive_from(socket));
@@ -112,8 +113,9 @@ TEST(LeaveThread, NextOwnerWaitsForTheEndOfThread) {
     EXPECT_TRUE(receiver.done());
 }
 
-// A child of fork(2) waited without end for the thread that settled the context in the parent. Each step of that thread.
-TEST(LeaveThread, ForkMeanwhileLosesContextInChild) {
+// Regression: a child of fork(2) waited forever for the thread that settled the context in the parent. Forks
+// in each step of that thread.
+TEST(LeaveThread, ForkDuringExitLosesContextInChild) {
     enum class step { settles, closes };
     for (const step when: {step::settles, step::closes}) {
         SCOPED_TRACE(static_cast<int>(when));
@@ -156,8 +158,8 @@ TEST(LeaveThread, ForkMeanwhileLosesContextInChild) {
     }
 }
 
-// The result of closing the ring was ignored: the operation ended with operation_aborted, and its frame was freed while the
-// kernel could still write into its buffer.
+// Regression: the result of closing the ring was ignored, so the operation ended with operation_aborted, and
+// its frame was freed while the kernel could still write to its buffer.
 TEST(LeaveThreadDeathTest, FramesStayIfBuffersAreInUse) {
     const auto stuck = [] {
         scripted_context context;
@@ -166,36 +168,37 @@ TEST(LeaveThreadDeathTest, FramesStayIfBuffersAreInUse) {
         on_another_thread([&] {
             context.poll();
             context.script().hand_out_at_most(0);
-            context.script().never_let_go();
+            context.script().never_release();
         });
         context.script().hand_out_at_most(20);
         auto other = context.spawn([]() -> task<> { co_await sleep_for(1s); });
         const auto cancels = context.io().metrics().cancels;
         context.io().run_for(1h);
-        EXPECT_TRUE(other.done());  // others go on
+        EXPECT_TRUE(other.done());  // other tasks continue
         EXPECT_FALSE(receiver.done());
         EXPECT_EQ(context.io().metrics().cancels, cancels);
         context.destroy();
         EXPECT_FALSE(socket.is_open());
-        ::_exit(testing::Test::HasFailure() ? 1 : 0);  // what is leaked on purpose is not to be looked for
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);  // skips LeakSanitizer: the leak is intended
     };
     EXPECT_EXIT(stuck(), testing::ExitedWithCode(0),
                 "1 operations did not end.*\n.*recv on descriptor 1000\n$");
 }
 
-/// Runs the context on a thread whose ring the kernel does not let go of, and lets it go on with the next one.
+/// Runs the context on a thread whose ring the kernel never releases. The next ring works again.
 void leave_stuck(scripted_context& context) {
     on_another_thread([&] {
         context.poll();
         context.script().lose_cancels(1'000'000, -EALREADY);
-        context.script().never_let_go();
+        context.script().never_release();
     });
     context.script().lose_cancels(0);
-    context.script().never_let_go(false);
+    context.script().never_release(false);
 }
 
-// The end of a second thread ended what the ring of the first one still wrote for, and its own ring was never closed.
-TEST(LeaveThreadDeathTest, StuckFramesStayAfterASecondThread) {
+// Regression: the exit of a second thread ended operations that the first thread's ring still served, and
+// the second ring was never closed.
+TEST(LeaveThreadDeathTest, FramesSurviveASecondThread) {
     const auto story = [] {
         scripted_context context;
         auto socket = context.connected_socket();
@@ -206,7 +209,7 @@ TEST(LeaveThreadDeathTest, StuckFramesStayAfterASecondThread) {
         auto receiver = co_spawn(context.io(), receive_from(other));
         const auto start = context.io().now();
         on_another_thread([&] { context.poll(); });
-        EXPECT_EQ(context.io().now(), start);  // no second wait for what is stuck
+        EXPECT_EQ(context.io().now(), start);  // does not wait again for the stuck operation
         context.poll();
         EXPECT_TRUE(receiver.done());
         EXPECT_FALSE(stuck.done());
@@ -220,8 +223,8 @@ TEST(LeaveThreadDeathTest, StuckFramesStayAfterASecondThread) {
                 "1 operations did not end.*\n.*recv on descriptor 1000\n$");
 }
 
-// It made the closing thread the owner, and waited 2 s for an answer that could not come.
-TEST(LeaveThreadDeathTest, StuckSocketIsClosedWithoutAWait) {
+// Regression: close() made its thread the owner, and waited 2 s for a completion that could not come.
+TEST(LeaveThreadDeathTest, StuckSocketClosesImmediately) {
     const auto story = [] {
         scripted_context context;
         context.script().allow_close_in_flight();
@@ -233,7 +236,7 @@ TEST(LeaveThreadDeathTest, StuckSocketIsClosedWithoutAWait) {
         static_cast<void>(socket.close());
         EXPECT_EQ(context.io().now(), start);
         EXPECT_EQ(context.script().enters(), enters);
-        on_another_thread([&] { context.poll(); });  // throws where another thread is the owner
+        on_another_thread([&] { context.poll(); });  // throws if another thread is the owner
         context.destroy();
         ::_exit(testing::Test::HasFailure() ? 1 : 0);
     };
@@ -241,13 +244,13 @@ TEST(LeaveThreadDeathTest, StuckSocketIsClosedWithoutAWait) {
                 "1 operations did not end.*\n.*recv on descriptor 1000\n$");
 }
 
-// A task may have called exit(), or the kernel may still write: then the frames stay, and the pools with them. What
-// refers to them from elsewhere led to the context that was gone.
-TEST(LeaveThreadDeathTest, HandlesAndChunksOutliveFramesThatStay) {
+// Frames stay, and the pools with them, if a task has called exit() or the kernel may still write to them.
+// Regression: handles and chunks held elsewhere then referred to the destroyed context.
+TEST(LeaveThreadDeathTest, HandlesOutliveStuckFrames) {
     const auto story = [] {
         chunk pooled, copied;
         scripted_context context({.pool_size = 1 << 20});
-        context.script().know_no_incremental_buffers();
+        context.script().refuse_incremental_buffers();
         auto socket = context.connected_socket();
         auto fed = context.connected_socket();
         auto streaming = context.connected_socket();
@@ -273,7 +276,7 @@ TEST(LeaveThreadDeathTest, HandlesAndChunksOutliveFramesThatStay) {
         EXPECT_TRUE(buffer_pool::is_copy(copied));
         EXPECT_FALSE(buffer_pool::is_copy(pooled));
         context.script().lose_cancels(1'000'000, -EALREADY);
-        context.script().never_let_go();
+        context.script().never_release();
         context.destroy();
         EXPECT_FALSE(stuck);
         EXPECT_TRUE(stuck.done());
@@ -295,7 +298,7 @@ TEST(LeaveThreadDeathTest, HandlesAndChunksOutliveFramesThatStay) {
     EXPECT_EXIT(story(), testing::ExitedWithCode(0), "operations did not end");
 }
 
-/// A coroutine that is no task, and so may await before a context runs.
+/// A coroutine that is not a task, and so can await before the context runs.
 struct plain_coroutine {
     struct promise_type {
         plain_coroutine get_return_object() noexcept {
@@ -315,7 +318,8 @@ plain_coroutine receive_before_run(tcp::socket& socket, std::error_code& result)
     result = (co_await as_tuple(socket.recv(buffer))).error();
 }
 
-// Closing it entered the ring, which made this thread the owner: run() on the thread that was meant for it threw wrong_thread.
+// Regression: close() entered the ring, which made this thread the owner, and run() on the intended thread
+// threw wrong_thread.
 TEST(LeaveThread, ClosingBeforeTheFirstRunDoesNotAdopt) {
     scripted_context context;
     auto socket = context.connected_socket();
@@ -333,8 +337,8 @@ TEST(LeaveThread, ClosingBeforeTheFirstRunDoesNotAdopt) {
     EXPECT_FALSE(received);
 }
 
-// Its destructor waited without an end for an answer that could not come.
-TEST(LeaveThreadDeathTest, StuckOperationIsReportedOnceIfDestroyed) {
+// Regression: the operation's destructor waited forever for a completion that could not come.
+TEST(LeaveThreadDeathTest, StuckDestructorReportsOnce) {
     const auto story = [] {
         scripted_context context;
         auto socket = context.connected_socket();

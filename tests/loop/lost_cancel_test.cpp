@@ -19,9 +19,9 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// The kernel may miss the target of a cancel. It answers -ENOENT for an operation that it is about to issue again, which
-// then goes on and waits: close() did not return, and deadlines did not fire. It answers -EALREADY for an operation that one
-// of its threads carries out.
+// The kernel may miss the target of a cancel. The cancel completes with -ENOENT if the kernel is about to
+// issue the target again, which then waits. It completes with -EALREADY if a worker thread executes the
+// target. Regression: close() did not return, and deadlines did not fire.
 
 namespace coil::test {
 namespace {
@@ -60,7 +60,7 @@ TEST_P(LostCancel, IsRepeatedUntilItsTargetEnds) {
     EXPECT_EQ(cancels(), 3u);
 }
 
-TEST_P(LostCancel, OfAStopIsRepeated) {
+TEST_P(LostCancel, IsRepeatedAfterAStop) {
     start();
     lose(1);
     task_->request_stop();
@@ -69,7 +69,7 @@ TEST_P(LostCancel, OfAStopIsRepeated) {
     EXPECT_EQ(cancels(), 2u);
 }
 
-TEST_P(LostCancel, OfATimeoutIsRepeated) {
+TEST_P(LostCancel, IsRepeatedAfterATimeout) {
     lose(1);
     context.run([&]() -> task<> {
         auto [ec, n] = co_await as_tuple(timeout(socket.recv(buffer), 5s));
@@ -78,7 +78,7 @@ TEST_P(LostCancel, OfATimeoutIsRepeated) {
     EXPECT_EQ(cancels(), 2u);
 }
 
-TEST_P(LostCancel, OfACloseIsRepeated) {
+TEST_P(LostCancel, IsRepeatedByClose) {
     start();
     lose(5);
     socket.close();
@@ -88,7 +88,7 @@ TEST_P(LostCancel, OfACloseIsRepeated) {
     EXPECT_EQ(result->error(), error::operation_aborted);
 }
 
-TEST_P(LostCancel, OfADestroyedContextIsRepeated) {
+TEST_P(LostCancel, IsRepeatedByTheContextsDestructor) {
     start();
     lose(5);
     testing::internal::CaptureStderr();
@@ -121,8 +121,8 @@ TEST_P(LostCancel, IsRepeatedForEachOfMany) {
     EXPECT_LE(cancels(), 21u + 30u + 21u);
 }
 
-// A cancel that never helps must not keep the processor busy.
-TEST_P(LostCancel, PausesWhenRepeatsDoNotHelp) {
+// A cancel that never succeeds must not become a busy loop.
+TEST_P(LostCancel, PausesIfRepeatsDoNotHelp) {
     start();
     lose(1'000'000);
     socket.cancel();
@@ -134,7 +134,7 @@ TEST_P(LostCancel, PausesWhenRepeatsDoNotHelp) {
     EXPECT_LT(context.script().enters() - enters, 300u);
 }
 
-TEST_P(LostCancel, ThatComesLateDeliversTheBytes) {
+TEST_P(LostCancel, DeliversBytesThatCameFirst) {
     start();
     lose(1);
     context.script().when_cancelled("hello");
@@ -144,7 +144,8 @@ TEST_P(LostCancel, ThatComesLateDeliversTheBytes) {
     EXPECT_EQ(std::string_view(buffer.data(), 5), "hello");
 }
 
-// The answer to a cancel may be collected after its target is gone, and another operation at the same address.
+// The completion of a cancel may be collected after its target has ended and another operation has taken its
+// address.
 TEST_P(LostCancel, DoesNotHitTheNextOperation) {
     std::vector<std::string> received;
     auto reader = context.spawn([&]() -> task<> {
@@ -185,9 +186,9 @@ TEST_P(LostCancel, FindsASlotInTheSmallestRing) {
     EXPECT_EQ(aborted, 2);
 }
 
-// ---- the kernel can't end it ---------------------------------------------------------------------------------------
+// ---- operations that the kernel can't cancel --------------------------------------------------------------
 
-TEST_P(LostCancel, LetsACloseReturnAndSaysWhy) {
+TEST_P(LostCancel, CloseGivesUpAndReports) {
     start();
     lose(1'000'000);
     context.script().allow_close_in_flight();
@@ -203,7 +204,7 @@ TEST_P(LostCancel, LetsACloseReturnAndSaysWhy) {
 
     EXPECT_FALSE(result);
     EXPECT_EQ(context.script().in_flight().size(), 1u);
-    context.answer(IORING_OP_RECV, -ECANCELED);  // in the end
+    context.answer(IORING_OP_RECV, -ECANCELED);  // the kernel ends it late
     context.run();
     EXPECT_EQ(result->error(), error::operation_aborted);
 }
@@ -219,8 +220,8 @@ private:
     op::recv operation_;
 };
 
-// Its memory can't be freed while the kernel may write to it.
-TEST_P(LostCancel, HoldsADestructorAndSaysWhy) {
+// The operation's memory can't be freed while the kernel may write to it.
+TEST_P(LostCancel, DestructorWaitsAndReports) {
     lose(1'000'000);
     context.script().after(5s, [&] { context.answer(IORING_OP_RECV, "hello"); });
     std::optional<holder> held(std::in_place, socket);
@@ -238,10 +239,10 @@ TEST_P(LostCancel, HoldsADestructorAndSaysWhy) {
 INSTANTIATE_TEST_SUITE_P(Answers, LostCancel, testing::Values(-ENOENT, -EALREADY),
                          [](const auto& one) { return one.param == -ENOENT ? "NotFound" : "Working"; });
 
-// ---- marks that reach every operation of a descriptor ----------------------------------------------------------------
+// ---- marks on all operations of a descriptor --------------------------------------------------------------
 
-// `read` goes on unless its step was cancelled. The number of cancels was kept in 8 bits.
-TEST(ManyCancels, BetweenAnAnswerAndItsTurnAreCounted) {
+// `read` continues unless its step was cancelled. Regression: the cancel count of a descriptor had 8 bits.
+TEST(ManyCancels, BeforeTheResumptionAreCounted) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto other = context.connected_socket();
@@ -262,13 +263,13 @@ TEST(ManyCancels, BetweenAnAnswerAndItsTurnAreCounted) {
     });
 }
 
-TEST(Interrupted, AlsoWhenTheReceiveHasNoSlotYet) {
+TEST(Interrupted, ReceiveWithoutASlotIsAborted) {
     scripted_context context({.entries = 1, .completions = 2});
     auto socket = context.connected_socket();
     auto second = context.connected_socket();
     std::array<char, 10> buffer, other;
     std::error_code ended;
-    auto stuffing = context.spawn([&]() -> task<> {
+    auto blocker = context.spawn([&]() -> task<> {
         context.script().refuse_enters(1000, -EBUSY);
         co_return;
     });
@@ -285,13 +286,13 @@ TEST(Interrupted, AlsoWhenTheReceiveHasNoSlotYet) {
         const auto receives = context.script().in_flight(IORING_OP_RECV);
         ASSERT_EQ(receives.size(), 2u);
         context.script().answer(receives[0], "hello");
-        context.script().answer(receives[1], 0);  // the end that our shutdown has made
+        context.script().answer(receives[1], 0);  // end of stream, caused by our shutdown
     });
     context.run();
     EXPECT_EQ(ended, error::operation_aborted);
 }
 
-TEST(Interrupted, AlsoWhenTheReceiveIsBeingCancelled) {
+TEST(Interrupted, ReceiveBeingCancelledIsAborted) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
@@ -299,17 +300,17 @@ TEST(Interrupted, AlsoWhenTheReceiveIsBeingCancelled) {
     auto reader =
         context.spawn([&]() -> task<> { ended = (co_await as_tuple(socket.recv(buffer))).error(); });
     context.poll();
-    context.script().when_cancelled(0);  // the end that our shutdown has made comes first
+    context.script().when_cancelled(0);  // end of stream, caused by our shutdown
     socket.cancel();
     socket.shutdown(tcp::socket::shutdown_receive);
     context.run();
     EXPECT_EQ(ended, error::operation_aborted);
 }
 
-// ---- refused enters, and the poll for wakes ------------------------------------------------------------------------
+// ---- refused enters, and the poll for wakes ---------------------------------------------------------------
 
-// Nothing armed the poll again before the loop slept, so no post from another thread was seen.
-TEST(Wakes, ArePolledForAlsoAfterARefusedEnter) {
+// Regression: nothing re-armed the poll before the loop slept, so posts of other threads were not seen.
+TEST(Wakes, ArePolledForAfterARefusedEnter) {
     scripted_context context({.entries = 1, .completions = 16});
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
@@ -328,7 +329,7 @@ TEST(Wakes, ArePolledForAlsoAfterARefusedEnter) {
     context.run();
 }
 
-TEST(Wakes, ThatCannotBePolledForAreLookedForInPauses) {
+TEST(Wakes, AreSeenInPausesIfThePollIsRefused) {
     scripted_context context;
     context.script().refuse_wake_polls(1'000'000, -EACCES);
     bool is_posted = false;
@@ -346,7 +347,7 @@ TEST(Wakes, ThatCannotBePolledForAreLookedForInPauses) {
 class refused_enters : public testing::TestWithParam<int> {};
 using RefusedEnters = refused_enters;
 
-// The pause was an enter as well, so the loop spun.
+// Regression: the pause was an enter too, so the loop spun.
 TEST_P(RefusedEnters, PauseWithoutTheRing) {
     scripted_context context;
     auto waiting = context.spawn([&]() -> task<> {
@@ -374,8 +375,8 @@ TEST_P(RefusedEnters, PauseWhileADestructorWaits) {
     context.run();
 }
 
-// The ring can be closed, although it can't be entered: the kernel then ends what is in flight.
-TEST_P(RefusedEnters, DoNotKeepAContextFromItsEnd) {
+// A ring that can't be entered can still be closed: the kernel then ends the operations in flight.
+TEST_P(RefusedEnters, DoNotBlockTheDestructor) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
@@ -391,9 +392,10 @@ TEST_P(RefusedEnters, DoNotKeepAContextFromItsEnd) {
 INSTANTIATE_TEST_SUITE_P(Errors, RefusedEnters, testing::Values(-EAGAIN, -EBUSY, -ENOMEM, -EINTR),
                          [](const auto& one) { return std::string(strerrorname_np(-one.param)); });
 
-// ---- the real kernel -----------------------------------------------------------------------------------------------
+// ---- the real kernel --------------------------------------------------------------------------------------
 
-// With a small send buffer the kernel repeats a send with MSG_WAITALL itself, and missed the cancel that follows it.
+// If the send buffer is small, the kernel repeats a MSG_WAITALL send itself, and may miss the cancel that
+// follows.
 class small_buffers : public testing::TestWithParam<int> {
 protected:
     static constexpr std::size_t much = 1 << 20;
@@ -404,7 +406,7 @@ protected:
 
 using RealLostCancel = small_buffers;
 
-TEST_P(RealLostCancel, LetsACloseReturnInTheSameTurn) {
+TEST_P(RealLostCancel, CloseReturnsInTheSameIteration) {
     tcp::socket& socket = ends.first;
     socket.set_option(tcp::socket::send_buffer_size(4096));
     const std::string bytes(much, 'x');

@@ -18,7 +18,7 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// A context runs and ends from outside of its own tasks.
+// A context can't be run or destroyed by its own tasks.
 
 namespace coil::test {
 namespace {
@@ -65,7 +65,8 @@ TEST(NestedRun, InsideATaskIsRefused) {
     });
 }
 
-// A poll() there found no work, and stopped the context: what the function spawned afterwards never ran.
+// Regression: a poll() inside a posted function found no work and stopped the context, so functions posted
+// afterwards never ran.
 TEST(NestedRun, InsideAPostedFunctionIsRefused) {
     scripted_context context;
     int ran = 0;
@@ -95,7 +96,7 @@ TEST(NestedRun, InsideAnErrorHandlerIsRefused) {
     EXPECT_EQ(errors, 1);
 }
 
-TEST(NestedRun, ARefusalThatIsNotCaughtNamesTheMistake) {
+TEST(NestedRun, UncaughtRefusalPropagates) {
     scripted_context context;
     context.io().post([&] { context.io().poll(); });
     try {
@@ -105,10 +106,10 @@ TEST(NestedRun, ARefusalThatIsNotCaughtNamesTheMistake) {
         EXPECT_EQ(failure.code(), error::already_running);
     }
     context.io().post([] {});
-    EXPECT_EQ(context.io().run(), 1u);  // run() had left in good order
+    EXPECT_EQ(context.io().run(), 1u);  // the context is still usable
 }
 
-TEST(NestedRun, OfAnotherContextIsAllowed) {
+TEST(NestedRun, AnotherContextIsAllowed) {
     scripted_context outer;
     int inner_ran = 0;
     outer.run([&]() -> task<> {
@@ -122,7 +123,7 @@ TEST(NestedRun, OfAnotherContextIsAllowed) {
     EXPECT_EQ(inner_ran, 1);
 }
 
-/// Enters its context in every way when it is destroyed.
+/// Calls every run function of its context in its destructor.
 struct late_runner {
     io_context& context;
     std::vector<std::size_t>& results;
@@ -134,7 +135,8 @@ struct late_runner {
     }
 };
 
-// The dying context opened a new ring, and entered itself into its thread's list of contexts, where it stayed.
+// Regression: the dying context opened a new ring, and added itself to its thread's list of contexts, where
+// it stayed.
 TEST(NestedRun, InsideADyingContextDoesNothing) {
     std::vector<std::size_t> results;
     std::thread([&] {
@@ -149,9 +151,9 @@ TEST(NestedRun, InsideADyingContextDoesNothing) {
     EXPECT_EQ(results, std::vector<std::size_t>(entries().size(), 0));
 }
 
-// ---- the end of a context that runs ----------------------------------------------------------------------------------
+// ---- destroying a context that runs -----------------------------------------------------------------------
 
-TEST(NestedRunDeathTest, EndByItsOwnTaskIsNamed) {
+TEST(NestedRunDeathTest, DestroyedByItsOwnTaskAborts) {
     const auto end = [] {
         auto context = std::make_shared<io_context>();
         co_spawn(
@@ -166,7 +168,7 @@ TEST(NestedRunDeathTest, EndByItsOwnTaskIsNamed) {
     EXPECT_DEATH(end(), "io_context: destroyed by a task or a posted function that it runs; let run");
 }
 
-TEST(NestedRunDeathTest, EndByItsOwnPostIsNamed) {
+TEST(NestedRunDeathTest, DestroyedByItsOwnPostAborts) {
     const auto end = [] {
         auto* context = new io_context;
         context->post([&] { delete context; });
@@ -175,7 +177,7 @@ TEST(NestedRunDeathTest, EndByItsOwnPostIsNamed) {
     EXPECT_DEATH(end(), "io_context: destroyed by a task or a posted function that it runs; let run");
 }
 
-TEST(NestedRunDeathTest, EndUnderARunningThreadIsNamed) {
+TEST(NestedRunDeathTest, DestroyedWhileItRunsAborts) {
     const auto end = [] {
         auto context = std::make_unique<io_context>();
         const work_guard guard(*context);
@@ -188,10 +190,10 @@ TEST(NestedRunDeathTest, EndUnderARunningThreadIsNamed) {
     EXPECT_DEATH(end(), "io_context: destroyed while another thread is in its run.*stop");
 }
 
-// exit() destroys static objects, among them a context whose task calls it. The task's frame is in use: it stays.
+// exit() in a task destroys a static context. The frame of that task is in use, so it is not destroyed.
 TEST(NestedRunDeathTest, ExitInATaskLeavesTheFrames) {
     const auto leave = [] {
-        std::atexit([] { ::_exit(7); });  // runs after the context's end; leaks are not looked for
+        std::atexit([] { ::_exit(7); });  // runs after the context's destructor; skips LeakSanitizer
         static io_context context;
         const auto wait = []() -> task<> { co_await sleep_for(1h); };
         co_spawn(context, wait, detached);
@@ -207,8 +209,8 @@ TEST(NestedRunDeathTest, ExitInATaskLeavesTheFrames) {
     EXPECT_EXIT(leave(), testing::ExitedWithCode(7), "^$");
 }
 
-// A static handle led to the context that exit() had destroyed.
-TEST(NestedRunDeathTest, ExitInATaskDetachesStaticHandles) {
+// Regression: a static handle referred to the context that exit() had destroyed.
+TEST(NestedRunDeathTest, ExitInATaskDetachesHandles) {
     const auto leave = [] {
         std::atexit([] { ::_exit(7); });
         static std::optional<join_handle<void>> waiting;

@@ -28,19 +28,19 @@ void on_another_thread(F&& function) {
     std::thread(std::forward<F>(function)).join();
 }
 
-/// A thread that does what it is told, and goes on living.
-class obedient_thread {
+/// A thread that runs one function, and then stays alive until the destructor.
+class long_lived_thread {
 public:
-    obedient_thread() = default;
-    obedient_thread(const obedient_thread&) = delete;
-    obedient_thread& operator=(const obedient_thread&) = delete;
-    ~obedient_thread() {
-        orders_.set_value();
+    long_lived_thread() = default;
+    long_lived_thread(const long_lived_thread&) = delete;
+    long_lived_thread& operator=(const long_lived_thread&) = delete;
+    ~long_lived_thread() {
+        end_.set_value();
         thread_.join();
     }
 
-    void does(std::function<void()> what) {
-        thread_ = std::thread([this, what = std::move(what), end = orders_.get_future()]() mutable {
+    void run(std::function<void()> what) {
+        thread_ = std::thread([this, what = std::move(what), end = end_.get_future()]() mutable {
             what();
             done_.set_value();
             end.wait();
@@ -49,12 +49,12 @@ public:
     }
 
 private:
-    std::promise<void> orders_;
+    std::promise<void> end_;
     std::promise<void> done_;
     std::thread thread_;
 };
 
-/// Receives once, and keeps what came of it.
+/// Receives once, and keeps the result.
 class receiver {
 public:
     receiver(scripted_context& context, tcp::socket& socket)
@@ -92,10 +92,10 @@ TEST(Ownership, RunOnASecondThreadThrowsWrongThread) {
     });
 }
 
-TEST(Ownership, IsOfTheThreadThatFirstRunsNotOfTheOneThatMade) {
+TEST(Ownership, BelongsToTheThreadThatFirstRuns) {
     scripted_context context;
     auto socket = context.connected_socket();
-    receiver receiver(context, socket);  // spawned here, before anybody ran it
+    receiver receiver(context, socket);  // spawned before the first run()
     on_another_thread([&] {
         context.answer_next("hello");
         context.run();
@@ -103,11 +103,11 @@ TEST(Ownership, IsOfTheThreadThatFirstRunsNotOfTheOneThatMade) {
     EXPECT_EQ(*receiver.result(), 5u);
 }
 
-TEST(Ownership, EndsWithTheThreadAndAnotherRunsOnWithANewRing) {
+TEST(Ownership, NextThreadGetsANewRing) {
     scripted_context context;
-    int turns = 0;
+    int runs = 0;
     const auto count = [&]() -> task<> {
-        ++turns;
+        ++runs;
         co_return;
     };
     for (int i = 0; i < 3; ++i)
@@ -115,11 +115,11 @@ TEST(Ownership, EndsWithTheThreadAndAnotherRunsOnWithANewRing) {
             co_spawn(context.io(), count, detached);
             context.run();
         });
-    EXPECT_EQ(turns, 3);
+    EXPECT_EQ(runs, 3);
     EXPECT_EQ(context.script().rings(), 3u);
 }
 
-TEST(Ownership, TheThreadsLastActEndsItsOperationsInGoodOrder) {
+TEST(Ownership, ThreadExitCancelsItsOperations) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -133,7 +133,7 @@ TEST(Ownership, TheThreadsLastActEndsItsOperationsInGoodOrder) {
     EXPECT_EQ(receiver.result().error(), error::operation_aborted);
 }
 
-TEST(Ownership, WhatAnOperationHadComeToWhenItsThreadEndedIsItsResult) {
+TEST(Ownership, ResultDuringThreadExitIsDelivered) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -145,7 +145,7 @@ TEST(Ownership, WhatAnOperationHadComeToWhenItsThreadEndedIsItsResult) {
     EXPECT_EQ(*receiver.result(), 5u);
 }
 
-TEST(Ownership, WhatFoundNoSlotUnderOneOwnerFindsOneUnderTheNext) {
+TEST(Ownership, NextOwnerSubmitsWhatFoundNoSlot) {
     scripted_context context({.entries = 1, .completions = 4});
     auto socket = context.connected_socket();
     auto other = context.connected_socket();
@@ -171,7 +171,7 @@ TEST(Ownership, WhatFoundNoSlotUnderOneOwnerFindsOneUnderTheNext) {
     EXPECT_EQ(*two.result(), 5u);
 }
 
-TEST(Ownership, TimersGoOnUnderTheNextOwner) {
+TEST(Ownership, TimersContinueUnderTheNextOwner) {
     scripted_context context;
     bool slept = false;
     auto sleeper = context.spawn([&]() -> task<> {
@@ -184,8 +184,8 @@ TEST(Ownership, TimersGoOnUnderTheNextOwner) {
     EXPECT_TRUE(slept);
 }
 
-// An accept is in the kernel as any other operation is, and ends with the thread that submitted it.
-TEST(Ownership, AnAcceptThatWaitsEndsWithItsOwner) {
+// An accept is an operation in the kernel, so it ends when the thread that submitted it exits.
+TEST(Ownership, PendingAcceptEndsWithItsOwner) {
     scripted_context context;
     auto acceptor = context.acceptor();
     std::error_code result;
@@ -196,7 +196,7 @@ TEST(Ownership, AnAcceptThatWaitsEndsWithItsOwner) {
     EXPECT_EQ(result, error::operation_aborted);
 }
 
-TEST(Ownership, APostToAContextWithoutAnOwnerWaitsForTheNext) {
+TEST(Ownership, PostWithoutAnOwnerWaitsForTheNext) {
     scripted_context context;
     int ran = 0;
     on_another_thread([&] { context.run(); });
@@ -206,24 +206,24 @@ TEST(Ownership, APostToAContextWithoutAnOwnerWaitsForTheNext) {
     EXPECT_EQ(ran, 2);
 }
 
-TEST(Ownership, PostsKeepTheirOrderWhileTheOwnerChanges) {
+TEST(Ownership, PostsKeepTheirOrderAcrossOwners) {
     scripted_context context;
     std::vector<int> log;
-    context.io().post([&] { log.push_back(1); });  // nobody's yet
+    context.io().post([&] { log.push_back(1); });  // no owner yet
     on_another_thread([&] {
         context.io().post([&] {
             log.push_back(2);
             context.io().post([&] { log.push_back(3); });
         });
         context.run();
-        context.io().post([&] { log.push_back(4); });  // its owner's
+        context.io().post([&] { log.push_back(4); });  // posted by the owner
     });
     context.io().post([&] { log.push_back(5); });
     context.run();
     EXPECT_EQ(log, (std::vector{1, 2, 3, 4, 5}));
 }
 
-TEST(Ownership, TwoContextsMayTakeTurnsOnOneThread) {
+TEST(Ownership, OneThreadAlternatesTwoContexts) {
     scripted_context one, two;
     auto socket = one.connected_socket();
     auto other = two.connected_socket();
@@ -238,7 +238,7 @@ TEST(Ownership, TwoContextsMayTakeTurnsOnOneThread) {
     EXPECT_EQ(*second.result(), 5u);
 }
 
-TEST(Ownership, AThreadThatOwnsSeveralLeavesAllOfThem) {
+TEST(Ownership, ThreadExitLeavesAllItsContexts) {
     scripted_context contexts[3];
     std::vector<tcp::socket> sockets;
     std::vector<std::unique_ptr<receiver>> receivers;
@@ -256,7 +256,7 @@ TEST(Ownership, AThreadThatOwnsSeveralLeavesAllOfThem) {
     }
 }
 
-TEST(Ownership, DestroyedOnTheOwnersThreadWithOperationsInFlight) {
+TEST(Ownership, DestroyedByOwnerWithOperationsInFlight) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -266,7 +266,7 @@ TEST(Ownership, DestroyedOnTheOwnersThreadWithOperationsInFlight) {
     EXPECT_FALSE(socket.is_open());
 }
 
-TEST(Ownership, DestroyedElsewhereAfterTheOwnerHasEnded) {
+TEST(Ownership, DestroyedElsewhereAfterOwnerEnded) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -275,48 +275,48 @@ TEST(Ownership, DestroyedElsewhereAfterTheOwnerHasEnded) {
     EXPECT_FALSE(receiver.ended());
 }
 
-TEST(Ownership, DestroyedElsewhereWhileTheOwnerIsAlive) {
+TEST(Ownership, DestroyedElsewhereWhileOwnerIsAlive) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
-    obedient_thread owner;
-    owner.does([&] { context.poll(); });
+    long_lived_thread owner;
+    owner.run([&] { context.poll(); });
     EXPECT_EQ(context.script().in_flight().size(), 1u);
-    context.destroy();  // closes the ring, and waits until it has let go
+    context.destroy();  // closes the ring, and waits for its teardown
     EXPECT_FALSE(receiver.ended());
 }
 
-TEST(Ownership, DestroyedElsewhereWhileTheOwnerIsAliveAndIdle) {
+TEST(Ownership, DestroyedElsewhereWhileOwnerIsIdle) {
     scripted_context context;
-    obedient_thread owner;
-    owner.does([&] { context.run(); });
+    long_lived_thread owner;
+    owner.run([&] { context.run(); });
     context.destroy();
 }
 
-TEST(Ownership, AContextThatNeverRanIsDestroyedAnywhere) {
+TEST(Ownership, UnrunContextIsDestroyedAnywhere) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
     on_another_thread([&] { context.destroy(); });
 }
 
-// The kernel may be stuck in a driver, with our buffers in its hands: they are never freed, and the program
-// is told.
-TEST(OwnershipDeathTest, WhatTheKernelDoesNotLetGoOfIsReportedAndNeverFreed) {
+// A kernel that is stuck in a driver may still write to our buffers: they are reported on stderr, and never
+// freed.
+TEST(OwnershipDeathTest, StuckOperationIsReportedAndKept) {
     const auto stuck = [] {
         scripted_context context;
         auto socket = context.connected_socket();
         receiver receiver(context, socket);
-        obedient_thread owner;
-        owner.does([&] { context.poll(); });
-        context.script().never_let_go();
+        long_lived_thread owner;
+        owner.run([&] { context.poll(); });
+        context.script().never_release();
         context.destroy();
-        ::_exit(testing::Test::HasFailure() ? 1 : 0);  // what is leaked on purpose is not to be looked for
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);  // skips LeakSanitizer: the leak is intended
     };
     EXPECT_EXIT(stuck(), testing::ExitedWithCode(0), "1 operations did not end.*\n.*recv on descriptor 1000");
 }
 
-TEST(OwnershipDeathTest, ClosingABusySocketOnAForeignThreadStopsTheProgram) {
+TEST(OwnershipDeathTest, BusySocketClosedElsewhereAborts) {
     const auto foreign = [] {
         scripted_context context;
         auto socket = context.connected_socket();
@@ -324,21 +324,20 @@ TEST(OwnershipDeathTest, ClosingABusySocketOnAForeignThreadStopsTheProgram) {
         context.poll();
         on_another_thread([&] { socket.close(); });
     };
-    EXPECT_DEATH(foreign(),
-                 "socket: closed or destroyed on another thread than that of its io_context; post");
+    EXPECT_DEATH(foreign(), "socket: closed or destroyed on the wrong thread; use post");
 }
 
-// An exception left run() in the iteration that submitted an accept: its answer was in the CQ when another
-// thread destroyed the context, and the connection stayed open for ever.
-TEST(Ownership, RunLeavesNoAnswerUncollected) {
+// Regression: an exception left run() in the iteration that submitted an accept. Its completion was still in
+// the CQ when another thread destroyed the context, and the accepted connection leaked.
+TEST(Ownership, RunCollectsCompletionsBeforeItThrows) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.answer_next(reply::connection());
     const auto accept = [&]() -> task<> { static_cast<void>(co_await as_tuple(acceptor.accept())); };
     co_spawn(context.io(), accept(), detached);
     context.io().post([] { throw std::runtime_error("a bug"); });
-    obedient_thread owner;
-    owner.does([&] { EXPECT_THROW(context.io().run(), std::runtime_error); });
+    long_lived_thread owner;
+    owner.run([&] { EXPECT_THROW(context.io().run(), std::runtime_error); });
     context.destroy();
 }
 

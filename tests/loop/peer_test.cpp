@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Whom a descriptor is connected to: who knows it, and when the kernel is asked.
+// The peer of a descriptor: where its address is cached, and when getpeername(2) is called.
 
 #include <array>
 #include <cerrno>
@@ -20,11 +20,11 @@ using bytes = std::array<char, 10>;
 const ip::endpoint client{ip::address_v4({192, 0, 2, 9}), 4711};
 const ip::endpoint client_v6{ip::address_v6::loopback(), 4711};
 
-unsigned names_asked(scripted_context& context) {
-    return context.script().options_asked(SOL_SOCKET, SO_PEERNAME);
+unsigned peer_name_queries(scripted_context& context) {
+    return context.script().getsockopt_calls(SOL_SOCKET, SO_PEERNAME);
 }
 
-/// The text of the error that a recv ends with.
+/// Returns the error text of a recv that fails.
 task<std::string> failure_of_recv(tcp::socket& socket) {
     bytes buffer;
     try {
@@ -39,7 +39,7 @@ bool names(std::string_view text, const ip::endpoint& peer) {
     return text.find("recv (peer " + peer.to_string() + ")") != std::string_view::npos;
 }
 
-TEST(Peer, OfAnAcceptedConnectionIsNotAskedForWhereNobodyWantsIt) {
+TEST(Peer, IsNotQueriedUnlessNeeded) {
     scripted_context context;
     auto acceptor = context.acceptor();
     bytes buffer;
@@ -56,13 +56,13 @@ TEST(Peer, OfAnAcceptedConnectionIsNotAskedForWhereNobodyWantsIt) {
             socket.close();
         }
     });
-    EXPECT_EQ(context.script().peers_asked(), 0u);
-    EXPECT_EQ(names_asked(context), 0u);
-    EXPECT_EQ(context.script().options_asked(SOL_SOCKET, SO_LINGER), 0u);
+    EXPECT_EQ(context.script().getpeername_calls(), 0u);
+    EXPECT_EQ(peer_name_queries(context), 0u);
+    EXPECT_EQ(context.script().getsockopt_calls(SOL_SOCKET, SO_LINGER), 0u);
 }
 
-// The kernel returns the address with the connection: no getpeername(2), also after a reset.
-TEST(Peer, OfAnAcceptedConnectionNeedsNoQuestion) {
+// The kernel returns the address with the connection, so no getpeername(2) is needed, even after a reset.
+TEST(Peer, IsKnownAfterAccept) {
     for (const auto& from: {client, client_v6}) {
         scripted_context context;
         auto acceptor = context.acceptor();
@@ -76,17 +76,17 @@ TEST(Peer, OfAnAcceptedConnectionNeedsNoQuestion) {
             const auto moved = std::move(socket);
             EXPECT_EQ(moved.remote_endpoint(), from);
         });
-        EXPECT_EQ(context.script().peers_asked(), 0u);
+        EXPECT_EQ(context.script().getpeername_calls(), 0u);
     }
 }
 
-// The text of an error of a socket that was taken over named no peer.
-TEST(Peer, OfAnAssignedSocketIsInTheTextOfAnError) {
+// Regression: errors of an assigned socket did not name the peer.
+TEST(Peer, IsInErrorsOfAnAssignedSocket) {
     for (const auto& from: {client, client_v6}) {
         scripted_context context;
         tcp::socket socket(context.io());
         socket.assign(tcp::v4(), context.script().make_connection(SOCK_STREAM, from));
-        EXPECT_EQ(context.script().peers_asked(), 1u);
+        EXPECT_EQ(context.script().getpeername_calls(), 1u);
         context.run([&]() -> task<> {
             context.script().reset_by_peer(socket.native_handle());
             context.answer_next(-ECONNRESET);
@@ -94,17 +94,17 @@ TEST(Peer, OfAnAssignedSocketIsInTheTextOfAnError) {
             EXPECT_TRUE(names(text, from)) << text;
             EXPECT_EQ(socket.remote_endpoint(), from);
         });
-        EXPECT_EQ(context.script().peers_asked(), 1u);
+        EXPECT_EQ(context.script().getpeername_calls(), 1u);
     }
 }
 
-TEST(Peer, OfAnAssignedSocketIsUnknownIfThereIsNone) {
+TEST(Peer, IsUnknownIfAssignedUnconnected) {
     scripted_context context;
     tcp::socket socket(context.io());
     socket.assign(tcp::v4(), context.script().make_connection(SOCK_STREAM, client));
     socket.close();
     const int unconnected = context.script().make_connection(SOCK_STREAM, client);
-    context.script().forget_peer(unconnected);
+    context.script().drop_peer(unconnected);
     socket.assign(tcp::v4(), unconnected);
     context.run([&]() -> task<> {
         context.answer_next(-ENOTCONN);
@@ -113,27 +113,27 @@ TEST(Peer, OfAnAssignedSocketIsUnknownIfThereIsNone) {
     });
 }
 
-TEST(Peer, OfAnAcceptedConnectionIsInTheTextOfAnErrorAlsoAfterAReset) {
-    for (const bool asked_before: {false, true}) {
+TEST(Peer, IsInErrorsAfterAReset) {
+    for (const bool queried_before: {false, true}) {
         scripted_context context;
         auto acceptor = context.acceptor();
         context.run([&]() -> task<> {
             context.answer_next(reply::connection(client));
             auto socket = co_await acceptor.accept();
-            if (asked_before) {
+            if (queried_before) {
                 EXPECT_EQ(socket.remote_endpoint(), client);
             }
             context.script().reset_by_peer(context.script().open_descriptors().back());
             context.answer_next(-ECONNRESET);
             const std::string text = co_await failure_of_recv(socket);
             EXPECT_TRUE(names(text, client)) << text;
-            EXPECT_EQ(context.script().peers_asked(), 0u);
+            EXPECT_EQ(context.script().getpeername_calls(), 0u);
         });
     }
 }
 
-// When the error's text is written the descriptor is gone.
-TEST(Peer, IsInTheTextOfAnErrorAlsoWhereTheSocketWasClosedOrReleased) {
+// The descriptor is gone when the error text is built.
+TEST(Peer, IsInErrorsAfterCloseOrRelease) {
     for (const bool release: {false, true}) {
         scripted_context context;
         auto acceptor = context.acceptor();
@@ -151,13 +151,13 @@ TEST(Peer, IsInTheTextOfAnErrorAlsoWhereTheSocketWasClosedOrReleased) {
             const std::string text = co_await failure_of_recv(*socket);
             EXPECT_TRUE(names(text, client)) << text;
         });
-        EXPECT_EQ(context.script().peers_asked(), 0u);
+        EXPECT_EQ(context.script().getpeername_calls(), 0u);
         if (release)
             context.script().forget(released);
     }
 }
 
-TEST(Peer, WhomWeHaveConnectedToIsKnownWithoutAQuestion) {
+TEST(Peer, IsKnownAfterConnect) {
     scripted_context context;
     context.run([&]() -> task<> {
         tcp::socket socket(context);
@@ -168,36 +168,36 @@ TEST(Peer, WhomWeHaveConnectedToIsKnownWithoutAQuestion) {
         const std::string text = co_await failure_of_recv(socket);
         EXPECT_TRUE(names(text, client)) << text;
     });
-    EXPECT_EQ(context.script().peers_asked(), 0u);
+    EXPECT_EQ(context.script().getpeername_calls(), 0u);
 }
 
-// assign() asks once. An opened socket that is not connected is asked for each time.
-TEST(Peer, OfAssignedSocketsIsAskedForOnce) {
+// assign() calls getpeername(2) once. remote_endpoint() of an unconnected socket calls it each time.
+TEST(Peer, IsQueriedOnceIfAssigned) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto unconnected = context.datagram_socket();
     auto datagrams = context.connected_datagram_socket();
-    EXPECT_EQ(context.script().peers_asked(), 2u);
+    EXPECT_EQ(context.script().getpeername_calls(), 2u);
     std::error_code ec;
     EXPECT_EQ(unconnected.remote_endpoint(ec), udp::endpoint());
     EXPECT_EQ(ec, std::errc::not_connected);
-    EXPECT_EQ(context.script().peers_asked(), 3u);
+    EXPECT_EQ(context.script().getpeername_calls(), 3u);
     EXPECT_EQ(datagrams.remote_endpoint().port(), 7777u);
     EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
     EXPECT_EQ(socket.remote_endpoint().port(), 7777u);
-    EXPECT_EQ(context.script().peers_asked(), 3u);
-    EXPECT_EQ(names_asked(context), 0u);
+    EXPECT_EQ(context.script().getpeername_calls(), 3u);
+    EXPECT_EQ(peer_name_queries(context), 0u);
 }
 
-// A record serves one descriptor after the other, and knows nothing of those that it stood for before.
-TEST(Peer, OfOneConnectionIsNotThatOfTheNextInItsPlace) {
+// A descriptor record is reused, and must not keep the peer of its previous descriptor.
+TEST(Peer, IsNotKeptWhenTheRecordIsReused) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.run([&]() -> task<> {
-        for (const bool asks: {true, false, true}) {
+        for (const bool queries: {true, false, true}) {
             context.answer_next(reply::connection(client));
             auto socket = co_await acceptor.accept();
-            if (asks) {
+            if (queries) {
                 EXPECT_EQ(socket.remote_endpoint(), client);
             }
         }
@@ -208,7 +208,7 @@ TEST(Peer, OfOneConnectionIsNotThatOfTheNextInItsPlace) {
         std::error_code ec;
         EXPECT_EQ(next.remote_endpoint(ec), tcp::endpoint());
         EXPECT_EQ(ec, std::errc::not_connected);
-        EXPECT_EQ(names_asked(context), 0u);
+        EXPECT_EQ(peer_name_queries(context), 0u);
     });
 }
 

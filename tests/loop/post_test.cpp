@@ -27,7 +27,7 @@ TEST(Post, RunsFunctionsInOrderAndNeverInsideTheCall) {
     EXPECT_EQ(log, (std::vector{1, 2, 3}));
 }
 
-TEST(Post, OfATaskRunsBehindWhatIsReady) {
+TEST(Post, FromATaskRunsAfterReadyTasks) {
     scripted_context context;
     std::vector<int> log;
     co_spawn(
@@ -48,7 +48,7 @@ TEST(Post, IsWorkUntilItHasRun) {
     EXPECT_EQ(context.io().run(), 1u);
 }
 
-TEST(Post, TakesFunctionsThatCanOnlyBeMoved) {
+TEST(Post, AcceptsMoveOnlyFunctions) {
     scripted_context context;
     auto value = std::make_unique<int>(42);
     int seen = 0;
@@ -57,7 +57,7 @@ TEST(Post, TakesFunctionsThatCanOnlyBeMoved) {
     EXPECT_EQ(seen, 42);
 }
 
-TEST(Post, DestroysTheFunctionOnceItHasRun) {
+TEST(Post, DestroysTheFunctionAfterTheCall) {
     scripted_context context;
     auto held = std::make_shared<int>(1);
     context.io().post([held] {});
@@ -66,7 +66,7 @@ TEST(Post, DestroysTheFunctionOnceItHasRun) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
-TEST(Post, DropsWhatAContextThatIsDestroyedNeverRan) {
+TEST(Post, IsDroppedWithItsContext) {
     auto held = std::make_shared<int>(1);
     {
         scripted_context context;
@@ -75,13 +75,14 @@ TEST(Post, DropsWhatAContextThatIsDestroyedNeverRan) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
-/// Posts once more where it dies.
-class last_wish {
+/// Posts again in its destructor.
+class posts_when_destroyed {
 public:
-    last_wish(io_context& context, std::shared_ptr<int> held) : context_(&context), held_(std::move(held)) {}
-    last_wish(last_wish&& other) noexcept
+    posts_when_destroyed(io_context& context, std::shared_ptr<int> held)
+        : context_(&context), held_(std::move(held)) {}
+    posts_when_destroyed(posts_when_destroyed&& other) noexcept
         : context_(std::exchange(other.context_, nullptr)), held_(std::move(other.held_)) {}
-    ~last_wish() {
+    ~posts_when_destroyed() {
         if (context_)
             context_->post([held = held_] { ADD_FAILURE() << "it ran"; });
     }
@@ -92,16 +93,16 @@ private:
     std::shared_ptr<int> held_;
 };
 
-TEST(Post, FromTheDestructorOfWhatIsDroppedIsDroppedAsWell) {
+TEST(Post, InADroppedFunctionsDestructorIsDropped) {
     auto held = std::make_shared<int>(1);
     {
         scripted_context context;
-        context.io().post(last_wish(context.io(), held));
+        context.io().post(posts_when_destroyed(context.io(), held));
     }
     EXPECT_EQ(held.use_count(), 1);
 }
 
-TEST(Post, FromTheDestructorOfATasksLocalIsDroppedAsWell) {
+TEST(Post, InALocalsDestructorIsDropped) {
     auto held = std::make_shared<int>(1);
     {
         scripted_context context;
@@ -109,7 +110,7 @@ TEST(Post, FromTheDestructorOfATasksLocalIsDroppedAsWell) {
         co_spawn(
             context.io(),
             [](io_context& io, tcp::socket& from, std::shared_ptr<int> kept) -> task<> {
-                const last_wish wish(io, std::move(kept));
+                const posts_when_destroyed local(io, std::move(kept));
                 std::array<char, 10> buffer;
                 static_cast<void>(co_await as_tuple(from.recv(buffer)));
             },
@@ -119,7 +120,7 @@ TEST(Post, FromTheDestructorOfATasksLocalIsDroppedAsWell) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
-TEST(Post, AnExceptionLeavesThroughRunWhichMayBeCalledAgain) {
+TEST(Post, ExceptionPropagatesAndRunMayBeRepeated) {
     scripted_context context;
     std::vector<int> log;
     context.io().post([&] { log.push_back(1); });
@@ -132,7 +133,7 @@ TEST(Post, AnExceptionLeavesThroughRunWhichMayBeCalledAgain) {
     EXPECT_EQ(log, (std::vector{1, 2}));
 }
 
-TEST(Post, TwoExceptionsLeaveOneByOne) {
+TEST(Post, TwoExceptionsPropagateOneByOne) {
     scripted_context context;
     context.io().post([] { throw std::runtime_error("one"); });
     context.io().post([] { throw std::logic_error("two"); });
@@ -141,13 +142,13 @@ TEST(Post, TwoExceptionsLeaveOneByOne) {
     EXPECT_EQ(context.io().run(), 0u);
 }
 
-TEST(Post, ASystemErrorLeavesThroughRunAsWell) {
+TEST(Post, SystemErrorPropagatesThroughRun) {
     scripted_context context;
     context.io().post([] { throw std::system_error(std::make_error_code(std::errc::broken_pipe)); });
     EXPECT_THROW(context.io().run(), std::system_error);
 }
 
-/// Copies once, when it is posted. A move throws.
+/// Can be copied once, by post(). The next copy throws.
 struct immovable_later {
     immovable_later(std::shared_ptr<int> kept, int& counted) : held(std::move(kept)), moves(counted) {}
     immovable_later(const immovable_later& other) : held(other.held), moves(other.moves) {
@@ -160,8 +161,9 @@ struct immovable_later {
     int& moves;
 };
 
-// The function was moved out of its block to be called; where that threw, the block leaked, and the call was lost.
-TEST(Post, CallsTheFunctionWhereItIs) {
+// Regression: post() moved the function out of its block to call it. If the move threw, the block leaked, and
+// the call was lost.
+TEST(Post, CallsTheFunctionInPlace) {
     scripted_context context;
     auto held = std::make_shared<int>(0);
     int moves = 0;
@@ -171,13 +173,13 @@ TEST(Post, CallsTheFunctionWhereItIs) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
-/// Throws when it is destroyed, but for those that were moved from.
-class throws_at_its_end {
+/// Throws in its destructor unless it was moved from.
+class throws_in_destructor {
 public:
-    throws_at_its_end() = default;
-    throws_at_its_end(throws_at_its_end&& other) noexcept
+    throws_in_destructor() = default;
+    throws_in_destructor(throws_in_destructor&& other) noexcept
         : is_armed_(std::exchange(other.is_armed_, false)) {}
-    ~throws_at_its_end() noexcept(false) {
+    ~throws_in_destructor() noexcept(false) {
         if (is_armed_)
             throw std::runtime_error("a destructor");
     }
@@ -187,22 +189,22 @@ private:
     bool is_armed_ = true;
 };
 
-TEST(Post, AnExceptionOfItsDestructorLeavesThroughRun) {
+TEST(Post, DestructorExceptionPropagatesThroughRun) {
     scripted_context context;
-    context.io().post(throws_at_its_end());
+    context.io().post(throws_in_destructor());
     EXPECT_THROW(context.io().run(), std::runtime_error);
 }
 
-TEST(Post, AnExceptionOfADroppedFunctionIsALine) {
+TEST(Post, ExceptionOfADroppedFunctionIsPrinted) {
     scripted_context context;
-    context.io().post(throws_at_its_end());
+    context.io().post(throws_in_destructor());
     testing::internal::CaptureStderr();
     context.destroy();
     const std::string text = testing::internal::GetCapturedStderr();
     EXPECT_NE(text.find("a destructor"), std::string::npos) << text;
 }
 
-TEST(Post, WakesALoopThatWaits) {
+TEST(Post, WakesASleepingLoop) {
     scripted_context context;
     bool ran = false;
     const work_guard guard(context.io());
@@ -229,19 +231,19 @@ TEST(Post, ManyCostOneWake) {
     EXPECT_LE(context.io().metrics().completions, 2u);
 }
 
-TEST(RealPost, NoneIsLostOfWhatManyThreadsPost) {
+TEST(RealPost, PostsOfManyThreadsAreNotLost) {
     real_context context;
     constexpr int threads = 8;
     constexpr int posts = 10'000;
     std::optional<work_guard> guard(std::in_place, context.io());
-    std::vector<int> next(threads, 0);  // of each thread: in its order
+    std::vector<int> next(threads, 0);  // per thread: the number expected next
     int ran = 0;
     std::vector<std::thread> posters;
-    for (int who = 0; who < threads; ++who)
-        posters.emplace_back([&, who] {
+    for (int sender = 0; sender < threads; ++sender)
+        posters.emplace_back([&, sender] {
             for (int i = 0; i < posts; ++i)
-                context.io().post([&, who, i] {
-                    EXPECT_EQ(next[static_cast<std::size_t>(who)]++, i);
+                context.io().post([&, sender, i] {
+                    EXPECT_EQ(next[static_cast<std::size_t>(sender)]++, i);
                     if (++ran == threads * posts)
                         guard.reset();
                 });
@@ -252,23 +254,23 @@ TEST(RealPost, NoneIsLostOfWhatManyThreadsPost) {
     EXPECT_EQ(ran, threads * posts);
 }
 
-// One post at a time, each of which finds the loop asleep or about to be.
-TEST(RealPost, NoWakeIsLostBetweenLookingAndSleeping) {
+// One post at a time: each finds the loop asleep or about to sleep.
+TEST(RealPost, NoWakeIsLostBeforeSleeping) {
     real_context context;
     const work_guard guard(context.io());
-    std::atomic<int> answered{0};
+    std::atomic<int> handled{0};
     constexpr int rounds = 5'000;
     std::thread poster([&] {
         for (int i = 0; i < rounds; ++i) {
-            context.io().post([&] { answered.fetch_add(1); });
-            while (answered.load() <= i)
+            context.io().post([&] { handled.fetch_add(1); });
+            while (handled.load() <= i)
                 ;
         }
         context.io().stop();
     });
     context.io().run_for(std::chrono::seconds(30));
-    EXPECT_EQ(answered.load(), rounds);
-    answered = rounds;  // so that the poster ends, whatever happened
+    EXPECT_EQ(handled.load(), rounds);
+    handled = rounds;  // ends the poster even after a failure
     poster.join();
 }
 

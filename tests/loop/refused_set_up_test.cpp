@@ -17,20 +17,21 @@
 #include "support/scripted_context.hpp"
 #include "support/small_rings.hpp"
 
-// Every step by which a context gets its ring is all or nothing: a refusal leaves nothing behind, and run()
-// may be called again. A first run() without a free descriptor left a context that could never run.
+// Each step that sets up a context's ring is all or nothing: a refused step leaves nothing behind, and run()
+// can be called again. Regression: a first run() without a free descriptor left a context that could never
+// run.
 
 namespace coil::test {
 namespace {
 
-/// Runs a task, and once more if the first run() is refused with `error`. Returns whether it was.
+/// Runs a task, and calls run() again if the first one fails with `error`. Returns true if it failed.
 bool run_again_if_refused(io_context& context, int error) {
     bool ran = false;
-    const auto turns = [&]() -> task<> {
+    const auto yields = [&]() -> task<> {
         co_await yield();
         ran = true;
     };
-    co_spawn(context, turns(), detached);
+    co_spawn(context, yields(), detached);
     bool refused = false;
     context.restart();
     try {
@@ -61,7 +62,7 @@ TEST(SetUp, RunSucceedsAfterEachRefusal) {
     EXPECT_GE(refusals, 2u);
 }
 
-// A pool that a new ring refused was taken for one that the kernel knows.
+// Regression: a pool that a new ring refused was treated as registered.
 TEST(SetUp, NewOwnerHasAllPoolsAfterEachRefusal) {
     unsigned refusals = 0;
     for (std::size_t n = 0; n < 6; ++n) {
@@ -82,8 +83,8 @@ TEST(SetUp, RefusedPoolIsUnmapped) {
     for (const bool incremental: {true, false}) {
         scripted_context context;
         if (!incremental)
-            context.script().know_no_incremental_buffers();
-        context.script().take_no_more_buffers();
+            context.script().refuse_incremental_buffers();
+        context.script().refuse_buffer_rings();
         for (int i = 0; i < 3; ++i) {
             EXPECT_THROW(static_cast<void>(context.io().pool()), std::system_error);
             EXPECT_THROW(static_cast<void>(context.io().datagram_pool()), std::system_error);

@@ -18,39 +18,39 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// What run() and its relatives promise, which is what Asio's promise.
+// The contract of run() and its variants, which is the same as Asio's.
 
 namespace coil::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// A task of so many turns.
-task<> take_turns(int turns, int& taken) {
-    for (taken = 1; taken < turns; ++taken)
+/// A task that is resumed `resumptions` times.
+task<> count_resumptions(int resumptions, int& taken) {
+    for (taken = 1; taken < resumptions; ++taken)
         co_await yield();
 }
 
-TEST(Run, WithoutWorkReturnsAtOnceAndLeavesTheContextStopped) {
+TEST(Run, WithoutWorkReturnsAndStops) {
     scripted_context context;
     EXPECT_FALSE(context.io().stopped());
     EXPECT_EQ(context.io().run(), 0u);
     EXPECT_TRUE(context.io().stopped());
 }
 
-TEST(Run, UntilNoWorkIsLeftAndCountsTheTurns) {
+TEST(Run, ReturnsTheNumberOfResumptions) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(5, taken), detached);
+    co_spawn(context.io(), count_resumptions(5, taken), detached);
     EXPECT_EQ(context.io().run(), 5u);
     EXPECT_EQ(taken, 5);
     EXPECT_TRUE(context.io().stopped());
 }
 
-TEST(Run, OfAStoppedContextDoesNothingUntilItIsRestarted) {
+TEST(Run, DoesNothingIfStoppedUntilRestart) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(1, taken), detached);
+    co_spawn(context.io(), count_resumptions(1, taken), detached);
     context.io().stop();
     EXPECT_EQ(context.io().run(), 0u);
     EXPECT_EQ(taken, 0);
@@ -59,17 +59,17 @@ TEST(Run, OfAStoppedContextDoesNothingUntilItIsRestarted) {
     EXPECT_EQ(taken, 1);
 }
 
-TEST(Run, AfterItsEndNeedsARestart) {
+TEST(Run, NeedsARestartAfterItHasReturned) {
     scripted_context context;
     int taken = 0;
     context.io().run();
-    co_spawn(context.io(), take_turns(1, taken), detached);
+    co_spawn(context.io(), count_resumptions(1, taken), detached);
     EXPECT_EQ(context.io().run(), 0u);
     context.io().restart();
     EXPECT_EQ(context.io().run(), 1u);
 }
 
-TEST(Run, StopsInTheMiddleAndKeepsWhatIsReady) {
+TEST(Run, StopKeepsWhatIsReady) {
     scripted_context context;
     std::vector<int> log;
     for (int i = 0; i < 3; ++i)
@@ -85,7 +85,7 @@ TEST(Run, StopsInTheMiddleAndKeepsWhatIsReady) {
     EXPECT_EQ(log, (std::vector{0, 1, 2}));
 }
 
-TEST(Run, StoppedByATaskReturnsWhileOthersAreSuspended) {
+TEST(Run, StopByATaskLeavesOthersSuspended) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
@@ -101,7 +101,7 @@ TEST(Run, StoppedByATaskReturnsWhileOthersAreSuspended) {
     EXPECT_TRUE(reader.done());
 }
 
-// What a task asked for in its last turn is the kernel's when run() returns.
+// Operations that a task starts just before run() returns are submitted.
 TEST(Run, LeavesNothingUnsubmitted) {
     scripted_context context;
     auto socket = context.connected_socket();
@@ -114,17 +114,17 @@ TEST(Run, LeavesNothingUnsubmitted) {
     EXPECT_EQ(context.script().in_flight(IORING_OP_RECV).size(), 1u);
 }
 
-TEST(Run, IsAttendedWhileItRunsAndNotAfterwards) {
+TEST(Run, SetsTheKernelsInRunFlag) {
     scripted_context context;
-    context.io().post([&] { EXPECT_TRUE(context.script().is_attended()); });
+    context.io().post([&] { EXPECT_TRUE(context.script().is_in_run()); });
     context.io().run();
-    EXPECT_FALSE(context.script().is_attended());
+    EXPECT_FALSE(context.script().is_in_run());
 }
 
-TEST(RunOne, GivesOneTurn) {
+TEST(RunOne, ResumesOneTask) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(3, taken), detached);
+    co_spawn(context.io(), count_resumptions(3, taken), detached);
     EXPECT_EQ(context.io().run_one(), 1u);
     EXPECT_EQ(taken, 1);
     EXPECT_EQ(context.io().run_one(), 1u);
@@ -134,11 +134,11 @@ TEST(RunOne, GivesOneTurn) {
     EXPECT_EQ(context.io().run_one(), 0u);
 }
 
-TEST(RunOne, WaitsForTheTurn) {
+TEST(RunOne, WaitsForAReadyTask) {
     scripted_context context;
     auto sleeper = context.spawn([]() -> task<> { co_await sleep_for(1h); });
     const auto began = context.io().now();
-    EXPECT_EQ(context.io().run_one(), 1u);  // its first
+    EXPECT_EQ(context.io().run_one(), 1u);  // its start
     EXPECT_EQ(context.io().run_one(), 1u);
     EXPECT_GE(context.io().now() - began, 1h);
     EXPECT_TRUE(sleeper.done());
@@ -161,13 +161,13 @@ TEST(RunFor, ReturnsAtItsDeadlineWithWorkLeft) {
 TEST(RunFor, EndsWithTheWorkBeforeTheDeadline) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(3, taken), detached);
+    co_spawn(context.io(), count_resumptions(3, taken), detached);
     const auto began = context.io().now();
     EXPECT_EQ(context.io().run_for(1h), 3u);
     EXPECT_EQ(context.io().now(), began);
 }
 
-TEST(RunFor, EndsAtItsDeadlineAlsoWhenATaskNeverWaits) {
+TEST(RunFor, EndsAtItsDeadlineDespiteABusyTask) {
     scripted_context context;
     bool end = false;
     auto busy = context.spawn([&]() -> task<> {
@@ -181,18 +181,18 @@ TEST(RunFor, EndsAtItsDeadlineAlsoWhenATaskNeverWaits) {
     context.io().run();
 }
 
-TEST(RunFor, ForeverIsRun) {
+TEST(RunFor, ForeverIsTheSameAsRun) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(3, taken), detached);
+    co_spawn(context.io(), count_resumptions(3, taken), detached);
     EXPECT_EQ(context.io().run_for(std::chrono::hours::max()), 3u);
     EXPECT_EQ(context.io().run_until(time_point::max()), 0u);
 }
 
-TEST(RunUntil, OfAPastTimeGivesOneRoundOfTurns) {
+TEST(RunUntil, PastTimeRunsOneIteration) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(3, taken), detached);
+    co_spawn(context.io(), count_resumptions(3, taken), detached);
     EXPECT_EQ(context.io().run_until(context.io().now() - 1h), 1u);
     EXPECT_EQ(context.io().run(), 2u);
 }
@@ -204,7 +204,7 @@ TEST(Poll, RunsWhatIsReadyWithoutWaiting) {
     auto reader =
         context.spawn([&]() -> task<> { static_cast<void>(co_await as_tuple(socket.recv(buffer))); });
     int taken = 0;
-    co_spawn(context.io(), take_turns(3, taken), detached);
+    co_spawn(context.io(), count_resumptions(3, taken), detached);
     EXPECT_EQ(context.io().poll(), 4u);
     EXPECT_EQ(context.script().waits(), 0u);
     EXPECT_EQ(context.io().poll(), 0u);
@@ -215,7 +215,7 @@ TEST(Poll, RunsWhatIsReadyWithoutWaiting) {
     EXPECT_TRUE(context.io().stopped());
 }
 
-TEST(Poll, SeesATimerWhoseTimeHasCome) {
+TEST(Poll, SeesAnExpiredTimer) {
     scripted_context context;
     auto sleeper = context.spawn([]() -> task<> { co_await sleep_for(1s); });
     EXPECT_EQ(context.io().poll(), 1u);
@@ -224,10 +224,10 @@ TEST(Poll, SeesATimerWhoseTimeHasCome) {
     EXPECT_TRUE(sleeper.done());
 }
 
-TEST(PollOne, GivesAtMostOneTurn) {
+TEST(PollOne, ResumesAtMostOneTask) {
     scripted_context context;
     int taken = 0;
-    co_spawn(context.io(), take_turns(2, taken), detached);
+    co_spawn(context.io(), count_resumptions(2, taken), detached);
     EXPECT_EQ(context.io().poll_one(), 1u);
     EXPECT_EQ(taken, 1);
     EXPECT_EQ(context.io().poll_one(), 1u);
@@ -263,7 +263,7 @@ TEST(WorkGuard, MovesAndIsReleasedOnce) {
     EXPECT_TRUE(context.io().stopped());
 }
 
-TEST(Turn, SubmitsAllThatWasAskedInOneSystemCall) {
+TEST(Iteration, SubmitsAllInOneSystemCall) {
     scripted_context context;
     std::vector<tcp::socket> sockets;
     for (int i = 0; i < 50; ++i)
@@ -278,7 +278,7 @@ TEST(Turn, SubmitsAllThatWasAskedInOneSystemCall) {
     EXPECT_EQ(context.io().metrics().submissions, 51u);  // and the poll for wakes
 }
 
-TEST(Turn, ABusyTaskDoesNotStarveTheOthers) {
+TEST(Iteration, BusyTaskDoesNotStarveOthers) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
@@ -288,15 +288,15 @@ TEST(Turn, ABusyTaskDoesNotStarveTheOthers) {
         co_await socket.recv(buffer);
         received = true;
     });
-    int turns = 0;
+    int resumptions = 0;
     context.run([&]() -> task<> {
-        while (!received && ++turns < 100)
+        while (!received && ++resumptions < 100)
             co_await yield();
     });
-    EXPECT_LE(turns, 3);
+    EXPECT_LE(resumptions, 3);
 }
 
-TEST(Turn, ABusyTaskDoesNotStarveTimersNorPosts) {
+TEST(Iteration, BusyTaskDoesNotStarveTimersOrPosts) {
     scripted_context context;
     bool slept = false;
     bool posted = false;
@@ -315,7 +315,7 @@ TEST(Turn, ABusyTaskDoesNotStarveTimersNorPosts) {
     });
 }
 
-TEST(Turn, AnIdleLoopSleepsUntilTheNextTimerInOneEnter) {
+TEST(Iteration, IdleLoopSleepsInOneEnter) {
     scripted_context context;
     context.run([&]() -> task<> {
         co_await sleep_for(24h);
@@ -323,7 +323,7 @@ TEST(Turn, AnIdleLoopSleepsUntilTheNextTimerInOneEnter) {
     });
 }
 
-TEST(Turn, EnterFailingForAWhileLosesNothing) {
+TEST(Iteration, TransientEnterErrorsLoseNothing) {
     for (const int number: {EAGAIN, EBUSY, ENOMEM, EINTR}) {
         scripted_context context;
         auto socket = context.connected_socket();
@@ -335,7 +335,7 @@ TEST(Turn, EnterFailingForAWhileLosesNothing) {
     }
 }
 
-TEST(Turn, EnterFailingForGoodLeavesThroughRun) {
+TEST(Iteration, FatalEnterErrorPropagates) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto sender = context.spawn([&]() -> task<> {
@@ -354,14 +354,14 @@ TEST(Turn, EnterFailingForGoodLeavesThroughRun) {
     EXPECT_TRUE(sender.done());
 }
 
-// ---- on the real kernel -------------------------------------------------------------------------------------------
+// ---- on the real kernel -----------------------------------------------------------------------------------
 
 extern "C" {
 static io_context* context_of_the_handler = nullptr;
 static void stop_in_handler(int) { context_of_the_handler->stop(); }
 }
 
-TEST(RealRun, IsStoppedBySignalHandlersAndByOtherThreads) {
+TEST(RealRun, IsStoppedBySignalHandlersAndThreads) {
     real_context context;
     const work_guard guard(context.io());
     context_of_the_handler = &context.io();
@@ -384,7 +384,7 @@ TEST(RealRun, IsStoppedBySignalHandlersAndByOtherThreads) {
     ::sigaction(SIGUSR1, &before, nullptr);
 }
 
-TEST(RealRun, SignalsWithoutRestartAreNobodysBusiness) {
+TEST(RealRun, ToleratesSignalsWithoutSaRestart) {
     real_context context;
     auto [socket, peer] = context.connection();
     struct sigaction action{}, before{};

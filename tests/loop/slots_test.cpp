@@ -14,21 +14,21 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// Rings that are too small for what is asked of them: everything completes all the same.
+// Rings that are too small for their load: every operation still completes.
 
 namespace coil::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-task<> ask_nothing(int times, int& answered) {
+task<> run_nops(int times, int& completed) {
     for (int i = 0; i < times; ++i) {
         co_await op::nop_description{};
-        ++answered;
+        ++completed;
     }
 }
 
-TEST(Slots, MoreOperationsThanEntriesAreAllSubmittedInOrder) {
+TEST(Slots, MoreOperationsThanEntriesKeepTheirOrder) {
     scripted_context context({.entries = 4, .completions = 1024});
     std::vector<tcp::socket> sockets;
     for (int i = 0; i < 100; ++i)
@@ -48,16 +48,16 @@ TEST(Slots, MoreOperationsThanEntriesAreAllSubmittedInOrder) {
     const auto& history = context.script().history();
     for (std::size_t i = 0; i < history.size(); ++i)
         EXPECT_EQ(history[i].descriptor(), sockets[i].native_handle());
-    EXPECT_LE(context.script().enters(), 30u);  // as often as the queue is full
+    EXPECT_LE(context.script().enters(), 30u);  // one per full queue
 }
 
-TEST(Slots, WhatFoundNoneComesInOrderToo) {
+TEST(Slots, OperationsWithoutASlotKeepTheirOrder) {
     scripted_context context({.entries = 1, .completions = 8});
     std::vector<tcp::socket> sockets;
     for (int i = 0; i < 10; ++i)
         sockets.push_back(context.connected_socket());
     context.script().answer_every(IORING_OP_SEND, reply::all());
-    auto stuffing = context.spawn([&]() -> task<> {
+    auto blocker = context.spawn([&]() -> task<> {
         context.script().refuse_enters(20, -EBUSY);
         co_return;
     });
@@ -81,21 +81,21 @@ TYPED_TEST(TinyRings, CompleteEverythingInEverySize) {
     for (unsigned entries = 1; entries <= 4; entries *= 2)
         for (unsigned completions = entries; completions <= 8; completions *= 2) {
             TypeParam context({.entries = entries, .completions = completions});
-            int answered = 0;
+            int completed = 0;
             for (int i = 0; i < 100; ++i)
-                co_spawn(context.io(), ask_nothing(5, answered), detached);
+                co_spawn(context.io(), run_nops(5, completed), detached);
             context.run([&]() -> task<> { co_await op::nop_description{}; });
-            EXPECT_EQ(answered, 500) << entries << " entries, " << completions << " completions";
+            EXPECT_EQ(completed, 500) << entries << " entries, " << completions << " completions";
         }
 }
 
-TYPED_TEST(TinyRings, LoseNoWakeWhenTheCompletionsOverflow) {
+TYPED_TEST(TinyRings, LoseNoWakeIfCompletionsOverflow) {
     TypeParam context({.entries = 2, .completions = 2});
-    int answered = 0;
+    int completed = 0;
     int posted = 0;
     for (int round = 0; round < 10; ++round) {
         for (int i = 0; i < 20; ++i)
-            co_spawn(context.io(), ask_nothing(1, answered), detached);
+            co_spawn(context.io(), run_nops(1, completed), detached);
         std::thread poster;
         context.run([&]() -> task<> {
             poster = std::thread([&] {
@@ -106,17 +106,17 @@ TYPED_TEST(TinyRings, LoseNoWakeWhenTheCompletionsOverflow) {
             co_return;
         });
     }
-    EXPECT_EQ(answered, 200);
+    EXPECT_EQ(completed, 200);
     EXPECT_EQ(posted, 100);
 }
 
 TYPED_TEST(TinyRings, CountTheirOverflows) {
     TypeParam context({.entries = 4, .completions = 4});
-    int answered = 0;
+    int completed = 0;
     for (int i = 0; i < 100; ++i)
-        co_spawn(context.io(), ask_nothing(1, answered), detached);
+        co_spawn(context.io(), run_nops(1, completed), detached);
     context.run([&]() -> task<> { co_return; });
-    EXPECT_EQ(answered, 100);
+    EXPECT_EQ(completed, 100);
     EXPECT_GT(context.io().metrics().overflows, 0u);
 }
 
@@ -160,7 +160,7 @@ TEST(RealSlots, MoreReceivesThanCompletionsAllArrive) {
             },
             std::ref(socket), std::ref(received), detached);
     context.run([&]() -> task<> {
-        co_await sleep_for(1ms);  // all are armed
+        co_await sleep_for(1ms);  // all receives are in flight
         for (auto& [socket, peer]: connections)
             peer.send("x");
     });

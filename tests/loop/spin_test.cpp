@@ -11,7 +11,7 @@
 
 #include "net/connected.hpp"
 
-// A context that never sleeps. It sees everything that would have woken it.
+// A spinning context never sleeps, and sees every event that would have woken it.
 
 namespace coil::test {
 namespace {
@@ -30,7 +30,7 @@ TEST(Spin, WaitsWithoutASystemCall) {
     });
 }
 
-TEST(Spin, SeesBytesAndTheEnd) {
+TEST(Spin, SeesBytesAndTheEndOfTheStream) {
     real_context context({.spin = true});
     context.run([&]() -> task<> {
         auto ends = co_await connect_ends(context);
@@ -51,7 +51,7 @@ TEST(Spin, SeesBytesAndTheEnd) {
     });
 }
 
-TEST(Spin, SeesWhatOtherThreadsPostAndTheirStop) {
+TEST(Spin, SeesPostsAndStopsOfOtherThreads) {
     io_context context({.spin = true});
     work_guard guard(context);
     int posted = 0;
@@ -69,7 +69,7 @@ TEST(Spin, SeesWhatOtherThreadsPostAndTheirStop) {
     stopper.join();
 }
 
-TEST(Metrics, TellWhatWasDone) {
+TEST(Metrics, CountOperations) {
     real_context context;
     context.run([&]() -> task<> {
         auto ends = co_await connect_ends(context);
@@ -91,8 +91,8 @@ TEST(Metrics, TellWhatWasDone) {
     });
 }
 
-// A task that computes instead of waiting holds up all others: this is where it is seen.
-TEST(Metrics, TellHowLongTheTasksOfATurnKeptTheLoopBusy) {
+// busy_max reveals a task that computes for a long time and so delays all others.
+TEST(Metrics, ReportTheLongestIteration) {
     real_context context;
     context.run([&]() -> task<> {
         constexpr auto busy = std::chrono::milliseconds(5);
@@ -101,7 +101,7 @@ TEST(Metrics, TellHowLongTheTasksOfATurnKeptTheLoopBusy) {
             ;
         co_await yield();
         const std::chrono::nanoseconds longest(context.io().metrics().busy_max);
-        EXPECT_GE(longest, busy * 9 / 10);  // by another clock
+        EXPECT_GE(longest, busy * 9 / 10);  // measured by another clock
         EXPECT_LE(longest, steady_clock::now() - begin + std::chrono::seconds(1));
     });
 }

@@ -35,14 +35,14 @@ task<int> sum(int a, int b) {
     co_return a + b;
 }
 
-TEST(SyncWait, GivesATasksResult) { EXPECT_EQ(sync_wait(answer()), 42); }
+TEST(SyncWait, ReturnsTheTasksResult) { EXPECT_EQ(sync_wait(answer()), 42); }
 
 TEST(SyncWait, CallsAFunctionWithItsArguments) {
     EXPECT_EQ(sync_wait(answer), 42);
     EXPECT_EQ(sync_wait(sum, 3, 4), 7);
 }
 
-TEST(SyncWait, LeavesFunctionAndArgumentsWhereTheyAre) {
+TEST(SyncWait, PassesArgumentsByReference) {
     int count = 0;
     const auto add = [](int& target, std::unique_ptr<int> amount) -> task<> {
         co_await yield();
@@ -71,7 +71,7 @@ TEST(SyncWait, CallsAMemberFunction) {
     EXPECT_EQ(sync_wait(&adder::plus, &ten, 6), 16);
 }
 
-TEST(SyncWait, GivesVoidReferencesAndWhatCanOnlyBeMoved) {
+TEST(SyncWait, ReturnsVoidReferencesAndMoveOnly) {
     int object = 1;
     const auto nothing = [&]() -> task<> {
         ++object;
@@ -85,7 +85,7 @@ TEST(SyncWait, GivesVoidReferencesAndWhatCanOnlyBeMoved) {
     EXPECT_EQ(*sync_wait(make()), 3);
 }
 
-TEST(SyncWait, ThrowsWhatTheTaskThrows) {
+TEST(SyncWait, PropagatesTheTasksException) {
     const auto fail = [](bool is_bug) -> task<int> {
         co_await yield();
         if (is_bug)
@@ -96,12 +96,12 @@ TEST(SyncWait, ThrowsWhatTheTaskThrows) {
     EXPECT_THROW(sync_wait(fail, false), std::system_error);
 }
 
-TEST(SyncWait, ThrowsWhatTheFunctionThrowsBeforeThereIsATask) {
+TEST(SyncWait, PropagatesTheFunctionsException) {
     const auto fail = []() -> task<> { throw std::runtime_error("no task"); };
     EXPECT_THROW(sync_wait(fail), std::runtime_error);
 }
 
-TEST(SyncWait, LendsTheTaskItsContext) {
+TEST(SyncWait, TaskUsesTheContext) {
     const auto exchange = []() -> task<std::string> {
         io_context& context = co_await this_coro::context;
         tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
@@ -117,13 +117,13 @@ TEST(SyncWait, LendsTheTaskItsContext) {
     EXPECT_EQ(sync_wait(exchange), "hello");
 }
 
-TEST(SyncWait, DestroysWhatWasSpawnedAndIsNotDone) {
+TEST(SyncWait, DestroysUnfinishedSpawnedTasks) {
     auto held = std::make_shared<int>(1);
     gate closed;
-    const auto wait_for_ever = [&closed](std::shared_ptr<int>) -> task<> { co_await closed.wait(); };
+    const auto wait_forever = [&closed](std::shared_ptr<int>) -> task<> { co_await closed.wait(); };
     const auto story = [&]() -> task<int> {
         io_context& context = co_await this_coro::context;
-        co_spawn(context, wait_for_ever(held), detached);
+        co_spawn(context, wait_forever(held), detached);
         co_await yield();
         EXPECT_EQ(held.use_count(), 2);
         co_return 1;
@@ -132,7 +132,7 @@ TEST(SyncWait, DestroysWhatWasSpawnedAndIsNotDone) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
-TEST(SyncWait, GivesASocketThatOutlivesItsContextClosed) {
+TEST(SyncWait, ReturnedSocketIsClosed) {
     const auto open = []() -> task<tcp::socket> {
         tcp::socket socket(co_await this_coro::context);
         socket.open(tcp::v4());
@@ -142,7 +142,7 @@ TEST(SyncWait, GivesASocketThatOutlivesItsContextClosed) {
     EXPECT_FALSE(socket.is_open());
 }
 
-TEST(SyncWait, WhatABugInADetachedTaskThrowsLeavesHere) {
+TEST(SyncWait, PropagatesABugInADetachedTask) {
     gate closed;
     const auto bug = []() -> task<> {
         co_await yield();
@@ -156,7 +156,7 @@ TEST(SyncWait, WhatABugInADetachedTaskThrowsLeavesHere) {
     EXPECT_THROW(sync_wait(story), std::logic_error);
 }
 
-TEST(SyncWait, OfAContextThatIsStoppedEndsWithOperationAborted) {
+TEST(SyncWait, ThrowsOperationAbortedIfStopped) {
     gate closed;
     const auto story = [&]() -> task<> {
         io_context& context = co_await this_coro::context;
@@ -172,7 +172,7 @@ TEST(SyncWait, OfAContextThatIsStoppedEndsWithOperationAborted) {
     }
 }
 
-TEST(SyncWait, ATaskThatStopsItsContextAndEndsHasItsResult) {
+TEST(SyncWait, TaskMayStopItsContextAndReturn) {
     const auto story = []() -> task<int> {
         io_context& context = co_await this_coro::context;
         context.stop();
@@ -181,7 +181,7 @@ TEST(SyncWait, ATaskThatStopsItsContextAndEndsHasItsResult) {
     EXPECT_EQ(sync_wait(story), 5);
 }
 
-TEST(SyncWait, InsideOfARunningContextHoldsThatOneUp) {
+TEST(SyncWait, NestedCallBlocksTheOuterContext) {
     const auto outer = []() -> task<int> {
         const int inner = sync_wait(answer());
         co_await yield();
@@ -190,12 +190,13 @@ TEST(SyncWait, InsideOfARunningContextHoldsThatOneUp) {
     EXPECT_EQ(sync_wait(outer), 43);
 }
 
-TEST(SyncWait, SeveralThreadsWaitForOneTaskEach) {
+TEST(SyncWait, RunsOnSeveralThreads) {
     constexpr int count = 4;
-    // No ring is unmapped before the last is mapped: ThreadSanitizer doesn't see that one took another's place.
-    std::barrier all_are_here(count);
+    // Maps all rings before any is unmapped: ThreadSanitizer does not notice that a new ring reuses the
+    // address of an old one.
+    std::barrier all_have_started(count);
     const auto double_of = [&](int i) -> task<int> {
-        all_are_here.arrive_and_wait();
+        all_have_started.arrive_and_wait();
         co_await yield();
         co_return 2 * i;
     };

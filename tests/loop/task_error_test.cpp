@@ -17,14 +17,14 @@
 #include "support/allocations.hpp"
 #include "support/scripted_context.hpp"
 
-// What becomes of an error that ends a task which nobody waits for.
+// Errors of tasks that are never joined.
 
 namespace coil::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// What is written to stderr meanwhile, line by line.
+/// Calls `action`, and returns the lines that it writes to stderr.
 template <class F>
 std::vector<std::string> lines_on_stderr(F&& action) {
     testing::internal::CaptureStderr();
@@ -39,32 +39,32 @@ std::vector<std::string> lines_on_stderr(F&& action) {
     return lines;
 }
 
-task<> fail_by_the_world() {
+task<> fail_with_system_error() {
     co_await yield();
     throw_failure(std::make_error_code(std::errc::connection_reset), "recv (peer 192.0.2.1:80)");
 }
 
-task<> fail_by_a_bug() {
+task<> fail_with_bug() {
     co_await yield();
     throw std::logic_error("a bug");
 }
 
-TEST(TaskError, OfTheWorldIsALineOnStderrAndEndsThatTaskAlone) {
+TEST(TaskError, SystemErrorIsPrintedAndEndsOneTask) {
     scripted_context context;
-    bool other_went_on = false;
-    co_spawn(context.io(), fail_by_the_world(), detached);
+    bool other_finished = false;
+    co_spawn(context.io(), fail_with_system_error(), detached);
     auto other = context.spawn([&]() -> task<> {
         co_await sleep_for(1s);
-        other_went_on = true;
+        other_finished = true;
     });
     const auto lines = lines_on_stderr([&] { context.io().run(); });
     ASSERT_EQ(lines.size(), 1u);
     for (const char* part: {"coil: ", "task_error_test.cpp:", "recv", "192.0.2.1:80", "Connection reset"})
         EXPECT_NE(lines[0].find(part), std::string::npos) << lines[0];
-    EXPECT_TRUE(other_went_on);
+    EXPECT_TRUE(other_finished);
 }
 
-TEST(TaskError, OfAnOperationNamesItAndItsPeer) {
+TEST(TaskError, NamesTheOperationAndItsPeer) {
     scripted_context context;
     tcp::socket socket(context);
     context.answer_next(0);
@@ -81,17 +81,17 @@ TEST(TaskError, OfAnOperationNamesItAndItsPeer) {
         EXPECT_NE(lines[0].find(part), std::string::npos) << lines[0];
 }
 
-// One client whose parser throws does not end the server, also without a handler.
-TEST(TaskError, ABugInAGroupThatReportsIsALine) {
+// A bug in one client's task does not end the server, even without an error handler.
+TEST(TaskError, BugInAReportingGroupIsPrinted) {
     scripted_context context;
-    bool other_went_on = false;
+    bool other_finished = false;
     const auto other = [&]() -> task<> {
         co_await sleep_for(1s);
-        other_went_on = true;
+        other_finished = true;
     };
     const auto serve = [&]() -> task<> {
         co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
-            group.start(fail_by_a_bug);
+            group.start(fail_with_bug);
             group.start(other);
             co_return;
         });
@@ -100,14 +100,14 @@ TEST(TaskError, ABugInAGroupThatReportsIsALine) {
     const auto lines = lines_on_stderr([&] { context.io().run(); });
     ASSERT_EQ(lines.size(), 1u);
     EXPECT_NE(lines[0].find("a bug"), std::string::npos) << lines[0];
-    EXPECT_TRUE(other_went_on);
+    EXPECT_TRUE(other_finished);
 }
 
-TEST(TaskError, OfAGroupThatReportsThemIsALineToo) {
+TEST(TaskError, ErrorInAReportingGroupIsPrinted) {
     scripted_context context;
     const auto serve = []() -> task<> {
         co_await with_group({.report_errors = true}, [](task_group& group) -> task<> {
-            group.start(fail_by_the_world);
+            group.start(fail_with_system_error);
             co_return;
         });
     };
@@ -117,44 +117,44 @@ TEST(TaskError, OfAGroupThatReportsThemIsALineToo) {
     EXPECT_TRUE(lines[0].starts_with("coil: a task of the group at task_error_test.cpp:")) << lines[0];
 }
 
-TEST(TaskError, AFloodOfThemIsNoFloodOfText) {
+TEST(TaskError, OutputIsRateLimited) {
     scripted_context context;
     const auto lines = lines_on_stderr([&] {
         for (int i = 0; i < 100; ++i)
-            co_spawn(context.io(), fail_by_the_world(), detached);
+            co_spawn(context.io(), fail_with_system_error(), detached);
         context.run();
         context.script().advance(2s);
-        co_spawn(context.io(), fail_by_the_world(), detached);
+        co_spawn(context.io(), fail_with_system_error(), detached);
         context.run();
     });
     ASSERT_EQ(lines.size(), 12u);
     EXPECT_NE(lines[10].find("90 more"), std::string::npos) << lines[10];
 }
 
-TEST(TaskError, OfABugLeavesThroughRunWhichMayBeCalledAgain) {
+TEST(TaskError, BugPropagatesAndRunMayBeRepeated) {
     scripted_context context;
-    bool other_went_on = false;
-    co_spawn(context.io(), fail_by_a_bug(), detached);
+    bool other_finished = false;
+    co_spawn(context.io(), fail_with_bug(), detached);
     auto other = context.spawn([&]() -> task<> {
         co_await sleep_for(1s);
-        other_went_on = true;
+        other_finished = true;
     });
     EXPECT_THROW(context.io().run(), std::logic_error);
-    EXPECT_FALSE(other_went_on);
+    EXPECT_FALSE(other_finished);
     context.io().run();
-    EXPECT_TRUE(other_went_on);
+    EXPECT_TRUE(other_finished);
 }
 
-TEST(TaskError, SeveralBugsLeaveOneByOne) {
+TEST(TaskError, SeveralBugsPropagateOneByOne) {
     scripted_context context;
     for (int i = 0; i < 3; ++i)
-        co_spawn(context.io(), fail_by_a_bug(), detached);
+        co_spawn(context.io(), fail_with_bug(), detached);
     for (int i = 0; i < 3; ++i)
         EXPECT_THROW(context.io().run(), std::logic_error);
     EXPECT_EQ(context.io().run(), 0u);
 }
 
-TEST(TaskError, WhatIsNoStandardExceptionLeavesToo) {
+TEST(TaskError, NonStandardExceptionPropagates) {
     scripted_context context;
     co_spawn(
         context.io(),
@@ -166,12 +166,12 @@ TEST(TaskError, WhatIsNoStandardExceptionLeavesToo) {
     EXPECT_THROW(context.io().run(), int);
 }
 
-TEST(TaskError, AHandlerGetsThemAll) {
+TEST(TaskError, HandlerReceivesAllErrors) {
     scripted_context context;
     std::vector<task_failure> failures;
     context.io().on_task_error([&](const task_failure& failure) { failures.push_back(failure); });
-    co_spawn(context.io(), fail_by_the_world(), detached);
-    co_spawn(context.io(), fail_by_a_bug(), detached);
+    co_spawn(context.io(), fail_with_system_error(), detached);
+    co_spawn(context.io(), fail_with_bug(), detached);
     const unsigned line = __LINE__ - 1;
     EXPECT_TRUE(lines_on_stderr([&] { context.io().run(); }).empty());
     ASSERT_EQ(failures.size(), 2u);
@@ -185,28 +185,28 @@ TEST(TaskError, AHandlerGetsThemAll) {
     EXPECT_NE(failures[1].text.find("a bug"), std::string::npos) << failures[1].text;
 }
 
-TEST(TaskError, WhatTheHandlerThrowsLeavesThroughRun) {
+TEST(TaskError, HandlersExceptionPropagates) {
     scripted_context context;
     context.io().on_task_error(
         [](const task_failure& failure) { std::rethrow_exception(failure.exception); });
-    co_spawn(context.io(), fail_by_the_world(), detached);
+    co_spawn(context.io(), fail_with_system_error(), detached);
     EXPECT_THROW(context.io().run(), std::system_error);
     EXPECT_EQ(context.io().run(), 0u);
 }
 
-TEST(TaskError, AHandlerMaySpawn) {
+TEST(TaskError, HandlerMaySpawn) {
     scripted_context context;
     int restarts = 0;
     context.io().on_task_error([&](const task_failure&) {
         if (++restarts < 3)
-            co_spawn(context.io(), fail_by_the_world(), detached);
+            co_spawn(context.io(), fail_with_system_error(), detached);
     });
-    co_spawn(context.io(), fail_by_the_world(), detached);
+    co_spawn(context.io(), fail_with_system_error(), detached);
     context.io().run();
     EXPECT_EQ(restarts, 3);
 }
 
-TEST(TaskError, ATaskThatEndsStoppedAsItWasAskedIsNoError) {
+TEST(TaskError, StoppedTaskIsNoError) {
     scripted_context context;
     context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
     auto socket = context.connected_socket();
@@ -221,7 +221,7 @@ TEST(TaskError, ATaskThatEndsStoppedAsItWasAskedIsNoError) {
     context.io().run();
 }
 
-TEST(TaskError, AnAbortThatNobodyAskedForIsAnError) {
+TEST(TaskError, AbortWithoutAStopIsAnError) {
     scripted_context context;
     int errors = 0;
     context.io().on_task_error([&](const task_failure& failure) {
@@ -241,21 +241,21 @@ TEST(TaskError, AnAbortThatNobodyAskedForIsAnError) {
     EXPECT_EQ(errors, 1);
 }
 
-TEST(TaskError, OfAJoinableTaskGoesToWhoJoinsAndToNobodyElse) {
+TEST(TaskError, JoinedTaskFailsOnlyItsJoiner) {
     scripted_context context;
-    context.run([&]() -> task<> {  // here any report is a failure
-        auto handle = co_spawn(context.io(), fail_by_the_world());
+    context.run([&]() -> task<> {  // run() fails the test if an error is reported
+        auto handle = co_spawn(context.io(), fail_with_system_error());
         auto [ec] = co_await as_tuple(handle.join());
         EXPECT_EQ(ec, error::connection_reset);
     });
 }
 
-TEST(TaskError, OfATaskWhoseHandleIsDroppedAfterItsEndIsReported) {
+TEST(TaskError, IsReportedWhenTheHandleIsDropped) {
     scripted_context context;
     int errors = 0;
     context.io().on_task_error([&](const task_failure&) { ++errors; });
     {
-        auto handle = co_spawn(context.io(), fail_by_the_world());
+        auto handle = co_spawn(context.io(), fail_with_system_error());
         context.io().run();
         EXPECT_TRUE(handle.done());
         EXPECT_EQ(errors, 0);
@@ -263,10 +263,10 @@ TEST(TaskError, OfATaskWhoseHandleIsDroppedAfterItsEndIsReported) {
     EXPECT_EQ(errors, 1);
 }
 
-TEST(TaskError, OfATaskThatIsDestroyedUnfinishedIsNone) {
+TEST(TaskError, UnfinishedTaskReportsNothing) {
     scripted_context context;
     context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
-    auto handle = co_spawn(context.io(), fail_by_the_world());
+    auto handle = co_spawn(context.io(), fail_with_system_error());
     EXPECT_EQ(context.io().poll_one(), 1u);
     EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());
 }
@@ -276,37 +276,37 @@ void expect_line(const std::vector<std::string>& lines, const char* what) {
     EXPECT_NE(lines[0].find(what), std::string::npos) << lines[0];
 }
 
-// ---- errors that no run() and no join takes before the context ends --------------------------------------------------
+// ---- errors that neither run() nor a join has taken when the context ends ---------------------------------
 
-TEST(TaskError, OfAHandleDroppedAfterRunIsALine) {
+TEST(TaskError, HandleDroppedAfterRunPrints) {
     scripted_context context;
     {
-        auto handle = co_spawn(context.io(), fail_by_a_bug());
+        auto handle = co_spawn(context.io(), fail_with_bug());
         context.io().run();
     }
     expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
 }
 
-TEST(TaskError, OfTwoHandlesDroppedAfterRunAreTwoLines) {
+TEST(TaskError, TwoHandlesDroppedAfterRunPrintTwice) {
     scripted_context context;
     const auto dropped = lines_on_stderr([&] {
-        auto first = co_spawn(context.io(), fail_by_a_bug());
-        auto second = co_spawn(context.io(), fail_by_a_bug());
+        auto first = co_spawn(context.io(), fail_with_bug());
+        auto second = co_spawn(context.io(), fail_with_bug());
         context.io().run();
     });
     expect_line(dropped, "a bug");
     expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
 }
 
-TEST(TaskError, OfAHandleThatOutlivesItsContextIsALine) {
+TEST(TaskError, HandleOutlivingItsContextPrints) {
     scripted_context context;
     context.io().on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
-    auto bug = co_spawn(context.io(), fail_by_a_bug());
+    auto bug = co_spawn(context.io(), fail_with_bug());
     context.io().run();
     expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
 }
 
-TEST(TaskError, OfAPostThatNoRunThrowsIsALine) {
+TEST(TaskError, PostThatNeverRanPrintsNothing) {
     scripted_context context;
     context.io().post([] { throw std::logic_error("one"); });
     context.io().post([] { throw std::logic_error("two"); });
@@ -314,14 +314,14 @@ TEST(TaskError, OfAPostThatNoRunThrowsIsALine) {
     EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());  // the second never ran
 }
 
-TEST(TaskError, OfAJoinDestroyedWithItsContextIsALine) {
+TEST(TaskError, JoinDestroyedWithItsContextPrints) {
     scripted_context context;
     co_spawn(
         context.io(),
         [](io_context& io) -> task<> {
-            auto handle = co_spawn(io, fail_by_a_bug());
+            auto handle = co_spawn(io, fail_with_bug());
             co_await handle.join();
-            ADD_FAILURE() << "it went on";
+            ADD_FAILURE() << "the join returned";
         },
         std::ref(context.io()), detached);
     while (context.io().poll_one() > 0 && context.io().metrics().resumptions < 3)
@@ -329,30 +329,30 @@ TEST(TaskError, OfAJoinDestroyedWithItsContextIsALine) {
     expect_line(lines_on_stderr([&] { context.destroy(); }), "a bug");
 }
 
-TEST(TaskError, OfManyUnjoinedTasksAreFewLines) {
+TEST(TaskError, ManyUnjoinedTasksAreRateLimited) {
     scripted_context context;
     std::vector<join_handle<void>> handles;
     for (int i = 0; i < 100; ++i)
-        handles.push_back(co_spawn(context.io(), fail_by_a_bug()));
+        handles.push_back(co_spawn(context.io(), fail_with_bug()));
     context.io().run();
     const auto lines = lines_on_stderr([&] { context.destroy(); });
     ASSERT_EQ(lines.size(), 11u);
     EXPECT_NE(lines[10].find("90 more"), std::string::npos) << lines[10];
 }
 
-TEST(TaskError, OfAJoinedTaskIsNoLine) {
+TEST(TaskError, JoinedTaskPrintsNothing) {
     scripted_context context;
     std::optional<join_handle<void>> handle;
     context.run([&]() -> task<> {
-        handle.emplace(co_spawn(context.io(), fail_by_a_bug()));
+        handle.emplace(co_spawn(context.io(), fail_with_bug()));
         EXPECT_THROW(co_await handle->join(), std::logic_error);
     });
     EXPECT_TRUE(lines_on_stderr([&] { context.destroy(); }).empty());
 }
 
-// ---- no memory -------------------------------------------------------------------------------------------------------
+// ---- no memory --------------------------------------------------------------------------------------------
 
-/// Ends with an error, and from then on no allocation of this thread succeeds.
+/// Makes all further allocations of this thread fail, and ends with an error.
 task<> fail_without_memory([[maybe_unused]] std::shared_ptr<int> held) {
     co_await yield();
     const std::system_error failure(std::make_error_code(std::errc::connection_reset), "planned");
@@ -360,8 +360,9 @@ task<> fail_without_memory([[maybe_unused]] std::shared_ptr<int> held) {
     throw failure;
 }
 
-// The text could not be allocated: bad_alloc left run(), the handler was not called, and the task's frame stayed.
-TEST(TaskError, WithoutMemoryIsReportedWithoutText) {
+// Regression: the text could not be allocated, so bad_alloc left run(), the handler was not called, and the
+// task's frame leaked.
+TEST(TaskError, IsReportedWithoutTextIfOutOfMemory) {
     scripted_context context;
     std::error_code code;
     bool has_exception = false;
@@ -381,8 +382,8 @@ TEST(TaskError, WithoutMemoryIsReportedWithoutText) {
     EXPECT_EQ(held.use_count(), 1);
 }
 
-// A handle is dropped in a destructor: there the bad_alloc ended the program.
-TEST(TaskError, WithoutMemoryOfADroppedHandleIsALine) {
+// Regression: the destructor of a handle threw bad_alloc, which ended the program.
+TEST(TaskError, DroppedHandlePrintsIfOutOfMemory) {
     scripted_context context;
     const auto lines = lines_on_stderr([&] {
         {
@@ -396,39 +397,39 @@ TEST(TaskError, WithoutMemoryOfADroppedHandleIsALine) {
     EXPECT_NE(lines[0].find("no memory"), std::string::npos) << lines[0];
 }
 
-// ---- destructors that throw ------------------------------------------------------------------------------------------
+// ---- destructors that throw -------------------------------------------------------------------------------
 
-struct throws_at_its_end {
-    ~throws_at_its_end() noexcept(false) { throw std::runtime_error("a destructor"); }
+struct throws_in_destructor {
+    ~throws_in_destructor() noexcept(false) { throw std::runtime_error("a destructor"); }
 };
 
-task<> end_by_a_destructor() {
-    const throws_at_its_end last;
+task<> end_with_throwing_local() {
+    const throws_in_destructor local;
     co_await yield();
 }
 
-TEST(TaskError, OfADestructorAtTheEndIsTheTasks) {
+TEST(TaskError, DestructorOfALocalFailsTheTask) {
     scripted_context context;
-    co_spawn(context.io(), end_by_a_destructor, detached);
+    co_spawn(context.io(), end_with_throwing_local, detached);
     EXPECT_THROW(context.io().run(), std::runtime_error);
 }
 
 task<> sleep_on_a_throwing_local() {
-    const throws_at_its_end last;
+    const throws_in_destructor local;
     co_await sleep_for(1h);
 }
 
 async_generator<int> sleep_in_a_generator() {
-    const throws_at_its_end last;
+    const throws_in_destructor local;
     co_await sleep_for(1h);
     co_yield 1;
 }
 
-// The exception was swallowed, and the frame leaked.
-TEST(TaskErrorDeathTest, ADestructorThatThrowsIsNamed) {
-    const auto end = [](task<> (*tell)()) {
+// Regression: the exception was swallowed, and the frame leaked.
+TEST(TaskErrorDeathTest, ThrowingDestructorIsNamed) {
+    const auto end = [](task<> (*body)()) {
         scripted_context context;
-        co_spawn(context.io(), tell, detached);
+        co_spawn(context.io(), body, detached);
         context.poll();
         context.destroy();
     };
@@ -443,9 +444,9 @@ TEST(TaskErrorDeathTest, ADestructorThatThrowsIsNamed) {
                  message);
 }
 
-// ---- handlers that are replaced while they run -----------------------------------------------------------------------
+// ---- handlers that are replaced while they run ------------------------------------------------------------
 
-TEST(TaskError, AHandlerMayReplaceItself) {
+TEST(TaskError, HandlerMayReplaceItself) {
     scripted_context context;
     std::vector<std::string> log;
     const std::string first(100, '1'), second(100, '2'), third(100, '3');
@@ -456,23 +457,23 @@ TEST(TaskError, AHandlerMayReplaceItself) {
         log.push_back(first);
     });
     for (int i = 0; i < 2; ++i) {
-        co_spawn(context.io(), fail_by_a_bug(), detached);
+        co_spawn(context.io(), fail_with_bug(), detached);
         context.run();
     }
     EXPECT_EQ(log, (std::vector{first, first, third}));
 }
 
-TEST(TaskError, AHandlerMayReplaceItselfInsideAnother) {
+TEST(TaskError, HandlerIsReplacedDuringItsCall) {
     scripted_context context;
-    auto failed = co_spawn(context.io(), fail_by_a_bug());
+    auto failed = co_spawn(context.io(), fail_with_bug());
     std::vector<std::string> log;
     const std::string first(100, '1'), second(100, '2');
     context.io().on_task_error([&, first](const task_failure&) {
         context.io().on_task_error([&, second](const task_failure&) { log.push_back(second); });
-        failed.detach();  // reports to the new one, while this one is still being called
+        failed.detach();  // calls the new handler while this one still runs
         log.push_back(first);
     });
-    co_spawn(context.io(), fail_by_a_bug(), detached);
+    co_spawn(context.io(), fail_with_bug(), detached);
     context.run();
     EXPECT_EQ(log, (std::vector{second, first}));
 }

@@ -24,28 +24,28 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds tick = 1024ns;
 
-/// Notes its number when it is run.
+/// Records its number when it expires.
 class alarm final : public timer_entry {
 public:
-    alarm(int number, std::vector<int>& heard) : number_(number), heard_(&heard) {}
+    alarm(int number, std::vector<int>& fired) : number_(number), fired_(&fired) {}
 
     std::coroutine_handle<> run() noexcept override {
-        heard_->push_back(number_);
+        fired_->push_back(number_);
         return nullptr;
     }
 
 private:
     int number_;
-    std::vector<int>* heard_;
+    std::vector<int>* fired_;
 };
 
-/// A timer queue and a clock that stands until it is told to go on.
+/// A timer queue with a manual clock.
 class clockwork {
 public:
     explicit clockwork(nanoseconds since_boot = 1h) : now_(since_boot), queue_(now_) {}
 
     alarm& make_alarm() {
-        alarms_.push_back(std::make_unique<alarm>(static_cast<int>(alarms_.size()), heard_));
+        alarms_.push_back(std::make_unique<alarm>(static_cast<int>(alarms_.size()), fired_));
         return *alarms_.back();
     }
     alarm& arm(time_point deadline) {
@@ -55,15 +55,15 @@ public:
     }
     alarm& arm(nanoseconds from_now) { return arm(now_ + from_now); }
 
-    /// Lets time come to `when`. The numbers of those whose time has come, in order.
+    /// Advances the clock to `when`. Returns the numbers of the expired alarms, in order.
     std::vector<int> at(time_point when) {
         now_ = std::max(now_, when);
         intrusive_list<node> ready;
         queue_.expire(now_, ready);
-        heard_.clear();
+        fired_.clear();
         while (!ready.empty())
             static_cast<void>(ready.pop_front().run());
-        return heard_;
+        return fired_;
     }
     std::vector<int> after(nanoseconds duration) { return at(now_ + duration); }
 
@@ -73,13 +73,13 @@ public:
 private:
     time_point now_;
     timer_queue queue_;
-    std::vector<int> heard_;
+    std::vector<int> fired_;
     std::vector<std::unique_ptr<alarm>> alarms_;
 };
 
 using numbers = std::vector<int>;
 
-TEST(Timers, ExpireInTheOrderOfTheirDeadlines) {
+TEST(Timers, ExpireInDeadlineOrder) {
     clockwork clock;
     clock.arm(30ms);
     clock.arm(10ms);
@@ -88,8 +88,8 @@ TEST(Timers, ExpireInTheOrderOfTheirDeadlines) {
     EXPECT_TRUE(clock.queue().empty());
 }
 
-// To keep deadlines in order within a tick, or among overdue timers, arming was linear in their number:
-// 80,000 overdue timers armed latest first took 17 s.
+// Regression: arming kept the order of deadlines within a tick and among overdue timers, which was linear in
+// their number. 80,000 overdue timers, armed latest first, took 17 s.
 TEST(Timers, ExpireInOrderOfArmingWithinOneTick) {
     constexpr int count = 100'000;
     clockwork within(0ns), overdue;
@@ -103,7 +103,7 @@ TEST(Timers, ExpireInOrderOfArmingWithinOneTick) {
     EXPECT_EQ(overdue.after(tick), expected);
 }
 
-TEST(Timers, EqualDeadlinesExpireInTheOrderOfArming) {
+TEST(Timers, EqualDeadlinesExpireInOrderOfArming) {
     for (const nanoseconds distance: {nanoseconds(0), nanoseconds(1us), nanoseconds(1ms), nanoseconds(10min),
                                       nanoseconds(24h * 365), -nanoseconds(1s)}) {
         clockwork clock;
@@ -116,14 +116,14 @@ TEST(Timers, EqualDeadlinesExpireInTheOrderOfArming) {
     }
 }
 
-TEST(Timers, EqualDeadlinesKeepTheirOrderHoweverFarAheadTheyWereArmed) {
+TEST(Timers, EqualDeadlinesKeepOrderAcrossLevels) {
     clockwork clock;
     const time_point deadline = clock.now() + 1h;
     numbers expected;
     for (int i = 0; i < 60; ++i) {
         clock.arm(deadline);
         expected.push_back(i);
-        // Ever closer to the deadline, so that each of them starts on another level.
+        // Halves the distance each time, so that the timers start on different levels of the wheel.
         EXPECT_EQ(clock.at(clock.now() + (deadline - clock.now()) / 2), numbers());
     }
     EXPECT_EQ(clock.at(deadline + tick), expected);
@@ -142,7 +142,7 @@ TEST(Timers, AreNeverEarlyAndAtMostOneTickLate) {
     }
 }
 
-TEST(Timers, ADeadlineThatHasPassedExpiresAtOnce) {
+TEST(Timers, PassedDeadlineExpiresOnTheNextTick) {
     clockwork clock;
     clock.arm(1ms);
     clock.arm(-1s);
@@ -154,7 +154,7 @@ TEST(Timers, ADeadlineThatHasPassedExpiresAtOnce) {
     EXPECT_EQ(clock.after(1ms), numbers{0});
 }
 
-TEST(Timers, ADeadlineAtTheEndOfTimeNeverComes) {
+TEST(Timers, EndOfTimeNeverExpires) {
     clockwork clock;
     clock.arm(time_point::max());
     clock.arm(time_point::max() - 1s);
@@ -165,7 +165,7 @@ TEST(Timers, ADeadlineAtTheEndOfTimeNeverComes) {
     EXPECT_GT(clock.queue().next() - clock.now(), 24h * 365);
 }
 
-TEST(Timers, AnEmptyQueueHasNothingNext) {
+TEST(Timers, EmptyQueueHasNoNextDeadline) {
     clockwork clock;
     EXPECT_EQ(clock.queue().next(), time_point::max());
     EXPECT_EQ(clock.queue().size(), 0u);
@@ -174,7 +174,7 @@ TEST(Timers, AnEmptyQueueHasNothingNext) {
     EXPECT_EQ(clock.after(1h), numbers());
 }
 
-TEST(Timers, OneAloneWakesTheLoopOnceHoweverFarAwayItIs) {
+TEST(Timers, SingleTimerNeedsOneWake) {
     for (const nanoseconds distance: {nanoseconds(10us), nanoseconds(1ms), nanoseconds(1s), nanoseconds(1h),
                                       nanoseconds(24h * 30), nanoseconds(24h * 365 * 50)}) {
         clockwork clock;
@@ -186,7 +186,7 @@ TEST(Timers, OneAloneWakesTheLoopOnceHoweverFarAwayItIs) {
     }
 }
 
-TEST(Timers, ADisarmedOneDoesNotExpire) {
+TEST(Timers, DisarmedTimerDoesNotExpire) {
     clockwork clock;
     clock.arm(1ms);
     alarm& disarmed = clock.arm(2ms);
@@ -201,22 +201,22 @@ TEST(Timers, ADisarmedOneDoesNotExpire) {
     EXPECT_EQ(clock.after(1s), (numbers{0, 3}));
 }
 
-TEST(Timers, ADestroyedOneIsForgotten) {
+TEST(Timers, DestroyedTimerLeavesTheQueue) {
     clockwork clock;
-    numbers heard;
+    numbers fired;
     {
-        alarm short_lived(0, heard);
+        alarm short_lived(0, fired);
         clock.queue().arm(short_lived, clock.now() + 1ms);
         EXPECT_EQ(clock.queue().size(), 1u);
     }
     EXPECT_TRUE(clock.queue().empty());
     clock.after(1s);
-    EXPECT_EQ(heard, numbers());
+    EXPECT_EQ(fired, numbers());
 }
 
-TEST(Timers, OneThatOutlivesItsQueueIsNoLongerArmed) {
-    numbers heard;
-    alarm near(0, heard), far(1, heard), overdue(2, heard);
+TEST(Timers, AreDisarmedByTheQueuesDestructor) {
+    numbers fired;
+    alarm near(0, fired), far(1, fired), overdue(2, fired);
     {
         timer_queue queue(time_point(1h));
         queue.arm(near, time_point(1h + 10us));
@@ -241,24 +241,24 @@ TEST(Timers, ArmingAgainMovesTheDeadline) {
     EXPECT_EQ(clock.after(2ms), numbers{0});
 }
 
-/// When it is run, disarms another, and arms a third.
-class meddler final : public timer_entry {
+/// Calls a function when it expires.
+class callback_timer final : public timer_entry {
 public:
-    explicit meddler(std::function<void()> deed) : deed_(std::move(deed)) {}
+    explicit callback_timer(std::function<void()> action) : action_(std::move(action)) {}
     std::coroutine_handle<> run() noexcept override {
-        deed_();
+        action_();
         return nullptr;
     }
 
 private:
-    std::function<void()> deed_;
+    std::function<void()> action_;
 };
 
-TEST(Timers, OneThatIsRunMayDisarmAnotherWhoseTimeHasComeToo) {
+TEST(Timers, ExpiringTimerMayDisarmAnother) {
     clockwork clock;
     alarm& victim = clock.make_alarm();
     alarm& bystander = clock.make_alarm();
-    meddler first([&] { victim.disarm(); });
+    callback_timer first([&] { victim.disarm(); });
     clock.queue().arm(first, clock.now() + 1ms);
     clock.queue().arm(victim, clock.now() + 1ms);
     clock.queue().arm(bystander, clock.now() + 1ms);
@@ -266,10 +266,10 @@ TEST(Timers, OneThatIsRunMayDisarmAnotherWhoseTimeHasComeToo) {
     EXPECT_EQ(clock.after(1h), numbers());
 }
 
-TEST(Timers, OneThatIsRunMayPutAnotherOffWhoseTimeHasComeToo) {
+TEST(Timers, ExpiringTimerMayPostponeAnother) {
     clockwork clock;
     alarm& late = clock.make_alarm();
-    meddler first([&] { clock.queue().arm(late, clock.now() + 1s); });
+    callback_timer first([&] { clock.queue().arm(late, clock.now() + 1s); });
     clock.queue().arm(first, clock.now() + 1ms);
     clock.queue().arm(late, clock.now() + 1ms);
     EXPECT_EQ(clock.after(2ms), numbers());
@@ -277,10 +277,10 @@ TEST(Timers, OneThatIsRunMayPutAnotherOffWhoseTimeHasComeToo) {
     EXPECT_EQ(clock.after(1s + tick), numbers{0});
 }
 
-TEST(Timers, OneThatArmsItselfForNowComesAgainOnlyOnTheNextTurn) {
+TEST(Timers, RearmedTimerWaitsForTheNextExpire) {
     clockwork clock;
     int count = 0;
-    meddler again([&] {
+    callback_timer again([&] {
         ++count;
         clock.queue().arm(again, clock.now() - tick);
     });
@@ -291,7 +291,7 @@ TEST(Timers, OneThatArmsItselfForNowComesAgainOnlyOnTheNextTurn) {
     EXPECT_EQ(count, 2);
 }
 
-TEST(Timers, ALongPauseOfTheLoopLosesNothingAndKeepsTheOrder) {
+TEST(Timers, LongPauseKeepsAllInOrder) {
     clockwork clock;
     numbers expected;
     for (int i = 0; i < 1000; ++i) {
@@ -301,11 +301,11 @@ TEST(Timers, ALongPauseOfTheLoopLosesNothingAndKeepsTheOrder) {
     EXPECT_EQ(clock.after(2h), expected);
 }
 
-TEST(Timers, AreRightAfterTheQueueWasEmptyForALongTime) {
+TEST(Timers, AreExactAfterALongIdleTime) {
     clockwork clock;
     clock.arm(1us);
     EXPECT_EQ(clock.after(1s), numbers{0});
-    // Nobody calls expire() while the queue is empty.
+    // The loop does not call expire() while the queue is empty.
     const time_point much_later = clock.now() + 24h * 3;
     for (int i = 0; i < 20; ++i)
         clock.arm(much_later + (20 - i) * 1ms);
@@ -314,7 +314,7 @@ TEST(Timers, AreRightAfterTheQueueWasEmptyForALongTime) {
         EXPECT_EQ(clock.at(clock.queue().next()), numbers{i}) << i;
 }
 
-TEST(Timers, ADayOfPeriodicTimersHasOneWakeForEachMomentAtWhichSomethingIsDue) {
+TEST(Timers, PeriodicTimersWakeOnlyWhenDue) {
     clockwork clock;
     const time_point end = clock.now() + 24h;
     struct periodic {
@@ -343,12 +343,12 @@ TEST(Timers, ADayOfPeriodicTimersHasOneWakeForEachMomentAtWhichSomethingIsDue) {
     EXPECT_EQ(wakes, moments);
 }
 
-/// Arms, disarms and lets time pass at random, and compares with an ordered map.
-class random_life {
+/// Arms, disarms and advances the clock at random, and compares the queue with an ordered map.
+class model_check {
 public:
-    explicit random_life(unsigned seed) : random_(seed), clock_(nanoseconds(random_() % (1ull << 44))) {}
+    explicit model_check(unsigned seed) : random_(seed), clock_(nanoseconds(random_() % (1ull << 44))) {}
 
-    void live(int steps) {
+    void run(int steps) {
         for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
             switch (random_() % 8) {
             case 0:
@@ -375,26 +375,26 @@ private:
         return time_point(whole * tick);
     }
 
-    // From less than a tick to about a month: every level that a program meets.
+    // From less than a tick to about a month: every level of the wheel that programs use.
     nanoseconds some_time() {
         const unsigned bits = static_cast<unsigned>(random_() % 52);
         return nanoseconds(static_cast<std::int64_t>(random_() & ((std::uint64_t{1} << bits) - 1)));
     }
     time_point some_deadline() {
         if (random_() % 4 == 0 && !model_.empty())
-            return model_.begin()->first.first;  // the same as another's
+            return model_.begin()->first.first;  // equal to another timer's
         return clock_.now() + some_time();
     }
 
     void arm(int number, time_point deadline) {
         clock_.queue().arm(*alarms_[static_cast<std::size_t>(number)], deadline);
-        forget(number);
-        // All that is overdue is in one list.
+        remove(number);
+        // All overdue timers share one list.
         const time_point passed = expiry(clock_.now() - tick + 1ns);
         place_of_[number] =
             model_.emplace(key{std::max(expiry(deadline), passed), armed_++}, number).first->first;
     }
-    void forget(int number) {
+    void remove(int number) {
         if (const auto found = place_of_.find(number); found != place_of_.end()) {
             model_.erase(found->second);
             place_of_.erase(found);
@@ -413,16 +413,16 @@ private:
             return;
         const auto number = static_cast<int>(random_() % alarms_.size());
         alarms_[static_cast<std::size_t>(number)]->disarm();
-        forget(number);
+        remove(number);
     }
 
     void pass_time_to(time_point when) {
         when = std::max(when, clock_.now());
         numbers expected;
-        // In one expire the order is that of the ticks, and within a tick that of arming.
+        // One expire() runs timers in order of their ticks, and within a tick in order of arming.
         while (!model_.empty() && model_.begin()->first.first <= when) {
             expected.push_back(model_.begin()->second);
-            forget(expected.back());
+            remove(expected.back());
         }
         EXPECT_EQ(clock_.at(when), expected);
     }
@@ -432,7 +432,7 @@ private:
         if (model_.empty()) {
             EXPECT_EQ(clock_.queue().next(), time_point::max());
         } else {
-            EXPECT_LE(clock_.queue().next(), model_.begin()->first.first) << "it would be late";
+            EXPECT_LE(clock_.queue().next(), model_.begin()->first.first) << "the timer would be late";
         }
     }
 
@@ -444,21 +444,21 @@ private:
     std::uint64_t armed_ = 0;
 };
 
-TEST(Timers, BehaveAsAnOrderedMapOverAllLevels) {
+TEST(Timers, MatchAnOrderedMapOnAllLevels) {
     for (unsigned seed = 0; seed < 40 && !HasFailure(); ++seed) {
         SCOPED_TRACE(seed);
-        random_life(seed).live(500);
+        model_check(seed).run(500);
     }
 }
 
-TEST(Timers, AMillionOfWhichNearlyAllAreCancelledLeaveTheOthersInOrder) {
+TEST(Timers, MassCancellationKeepsTheOrder) {
     constexpr int count = 1'000'000;
-    numbers heard;
+    numbers fired;
     std::deque<alarm> alarms;
     timer_queue queue(time_point(1h));
     std::mt19937_64 random(1);
     for (int i = 0; i < count; ++i) {
-        queue.arm(alarms.emplace_back(i, heard),
+        queue.arm(alarms.emplace_back(i, fired),
                   time_point(1h) + nanoseconds(static_cast<std::int64_t>(random() % (1ull << 36))));
     }
     EXPECT_EQ(queue.size(), std::size_t{count});
@@ -471,7 +471,7 @@ TEST(Timers, AMillionOfWhichNearlyAllAreCancelledLeaveTheOthersInOrder) {
     }
     EXPECT_EQ(queue.size(), left);
 
-    // No slot that has become empty is visited: each wake finds a timer, or moves a full slot down a level.
+    // Emptied slots are not visited: each wake finds a timer, or moves a full slot down a level.
     std::size_t wakes = 0;
     time_point latest;
     while (!queue.empty()) {
@@ -505,7 +505,7 @@ TEST(DeadlineAfter, EndsAtTheEndOfTime) {
     EXPECT_EQ(deadline_after(now, std::chrono::duration<double>(-1e300)), now);
 }
 
-// run_for(NaN) converted NaN to an integer, which is undefined.
+// Regression: run_for(NaN) converted NaN to an integer, which is undefined behaviour.
 TEST(DeadlineAfter, IsDefinedForEveryDurationAndTime) {
     using float_seconds = std::chrono::duration<float>;
     using double_seconds = std::chrono::duration<double>;

@@ -10,13 +10,13 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// A post, a stop or the release of a guard lets run() return before it has woken the loop. The owner may then destroy the context:
-// the destructor waits for the thread that is still inside.
+// A post, a stop or the release of a guard lets run() return before the calling thread has woken the loop.
+// The owner may then destroy the context: the destructor waits until that thread has left the context.
 
 namespace coil::test {
 namespace {
 
-/// A context whose other thread is held inside wake() until the context is being destroyed.
+/// Holds another thread inside wake() of a context until the context is being destroyed.
 class held_visit {
 public:
     held_visit() {
@@ -32,7 +32,8 @@ public:
         });
     }
 
-    /// Calls `act` on another thread when the loop waits, runs the context until its work is done, and destroys it.
+    /// Calls `act` on another thread when the loop waits, runs the context until its work is done, and
+    /// destroys it.
     template <class F>
     void end_during(F act, const std::function<void()>& before_end = [] {}) {
         std::thread other;
@@ -54,15 +55,15 @@ public:
         while (!is_inside_)
             std::this_thread::yield();
     }
-    void let_leave() { is_ending_ = true; }
+    void end_visit() { is_ending_ = true; }
 
-    /// The same without a run.
+    /// Calls `act` on another thread, and destroys the context without running it.
     template <class F>
     void end_during_visit(F act) {
         is_inside_ = false;
         std::thread other(act);
         await_visit();
-        let_leave();
+        end_visit();
         context.destroy();
         EXPECT_TRUE(has_left_);
         other.join();
@@ -82,8 +83,8 @@ TEST(Visitor, PostEndsBeforeItsContext) {
     story.end_during([&] { story.context.io().post([&] { guard.reset(); }); });
 }
 
-// The thread that is inside is the parent's: in the child it never leaves.
-TEST(Visitor, DoesNotHoldUpAChildOfFork) {
+// The thread inside wake() exists only in the parent: in the child it never leaves.
+TEST(Visitor, DoesNotBlockAChildOfFork) {
     held_visit story;
     std::optional<work_guard> guard(story.context.io());
     story.end_during([&] { story.context.io().post([&] { guard.reset(); }); },
@@ -96,9 +97,10 @@ TEST(Visitor, DoesNotHoldUpAChildOfFork) {
                      });
 }
 
-#if !defined(__SANITIZE_THREAD__)  // it loses count of the threads of a child that starts some
-// A context that was never run is the child's own: it waited there without end for the thread of the parent.
-TEST(Visitor, UnrunContextDoesNotHoldUpAChildOfFork) {
+#if !defined(__SANITIZE_THREAD__)  // TSan miscounts the threads of a child that starts threads
+// A child owns a context that has never run. Regression: its destructor waited forever for the parent's
+// thread.
+TEST(Visitor, UnrunContextDoesNotBlockAChildOfFork) {
     using visit = std::function<void(io_context&, work_guard&)>;
     const visit visits[] = {
         [](io_context& context, work_guard&) { context.post([] {}); },
@@ -121,7 +123,7 @@ TEST(Visitor, UnrunContextDoesNotHoldUpAChildOfFork) {
             return ends_well;
         };
         EXPECT_EQ(status_of_child(visit_and_destroy), ends_well);
-        story.let_leave();
+        story.end_visit();
         other.join();
     }
 }
@@ -153,7 +155,8 @@ TEST(Visitor, ForeignResumeEndsBeforeItsContext) {
     story.end_during([&] { waiter.resume(); });
 }
 
-// run() looked for posts first and for guards last: a thread that posted and released its guard between the two looks lost the post.
+// Regression: run() checked for posts before it checked for guards. If a thread posted and released its guard
+// between the two checks, the post was lost.
 TEST(Visitor, PostBeforeGuardReleaseRuns) {
     real_context context;
     constexpr int rounds = 2000;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// first: accept() gives the socket
+// first: accept() returns the socket
 
 #include <coil/coro/task.hpp>
 #include <coil/net/tcp.hpp>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A task is awaited once: what was a name afterwards would be empty.
+// A task is awaited once, so it must be moved: the name is empty afterwards.
 // expect: a task must be an rvalue
 
 #include <utility>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// It would break its promise there and then.
+// A dropped completer breaks its promise immediately.
 // first: keep it
 
 #include <coil/sync/one_shot.hpp>

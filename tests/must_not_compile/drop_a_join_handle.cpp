@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// To let a task go on alone, say detached.
+// To run a task without joining it, write detached.
 // first: coil::detached
 
 #include <coil/loop/co_spawn.hpp>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Who won, and what the losers had come to all the same, is in it.
+// The result names the winner, and holds the outcomes of all branches.
 // first: co_await it
 
 #include <coil/coro/task.hpp>

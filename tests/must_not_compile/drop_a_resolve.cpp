@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Nobody would be asked.
+// A resolve that is not awaited does nothing.
 // first: co_await it
 
 #include <coil/coro/task.hpp>

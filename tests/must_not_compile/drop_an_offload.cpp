@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// It would not even begin.
+// An offload that is not awaited never starts.
 // first: co_await it
 
 #include <coil/coro/task.hpp>

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// It holds the errors of all branches. g++ 12 does not warn of a result of an await that is dropped: tools/check_coroutines does.
-// expect: it holds who won, and the errors
+// The result holds the errors of all branches. g++ 12 does not warn if the result of an await is dropped;
+// tools/check_coroutines does.
+// expect: it holds the winner and the errors
 
 #include <coil/coro/task.hpp>
 #include <coil/coro/yield.hpp>
@@ -15,6 +16,6 @@ coil::task<> race() {
 #elif defined(__clang__)
     co_await coil::when_any(coil::yield(), coil::yield());
 #else
-#error "it holds who won, and the errors"
+#error "it holds the winner and the errors"
 #endif
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A pool's thread would only make the coroutine, and never run it.
+// A thread of the pool would only create the coroutine, and never run it.
 // first: offload runs functions
 
 #include <coil/coro/task.hpp>

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The arguments of recv(2), send(2) and their kin: a pointer, a size, flags. Each call has a type of its own for its last argument:
-// the compiler prints it, so no call of the list can be accepted unnoticed.
+// The arguments of recv(2) and send(2): a pointer, a size, flags. The last argument of each call has its own
+// type, which the compiler prints, so the test notices if one of the calls is accepted.
 // expect: stream_recv_flags
 // expect: stream_recv_size
 // expect: stream_recv_into_an_array_flags

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The bytes would be gone before they arrive.
+// The buffer would be destroyed before the bytes arrive.
 // first: receive_into_a_named_buffer
 
 #include <vector>

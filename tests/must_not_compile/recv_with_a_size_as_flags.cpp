@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The size, which the C functions send(2) and recv(2) take, is part of the buffer. No function of any socket takes it for flags.
+// The size, an argument of send(2) and recv(2), is part of the buffer. No function of a socket accepts it as
+// flags.
 // expect: co_await socket.recv(buffer, FLAGS(buffer.size()))
 // expect: co_await socket.send(buffer, FLAGS(buffer.size()))
 // expect: co_await socket.recvfrom(buffer, FLAGS(buffer.size()))

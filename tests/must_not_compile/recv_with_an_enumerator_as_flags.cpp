@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The MSG_... of <sys/socket.h> are enumerators of an unnamed enumeration.
+// The MSG_... constants of <sys/socket.h> are enumerators of an unnamed enumeration.
 // expect: co_await socket.recv(buffer, FLAGS(MSG_PEEK))
 // expect: co_await socket.send("x", FLAGS(MSG_DONTWAIT))
 // expect: co_await datagrams.recvfrom(buffer, FLAGS(MSG_PEEK))

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A literal 0 would be taken for a null pointer to a text.
+// A literal 0 would be accepted as a null pointer to a string.
 // first: write_the_port_as_a_text
 
 #include <coil/coro/task.hpp>

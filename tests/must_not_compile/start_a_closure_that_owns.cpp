@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// g++ 12 destroys such a closure twice where the expression awaits. Other compilers don't, and take it.
+// g++ 12 destroys a temporary closure with captured objects twice if the expression awaits. Other compilers
+// accept it.
 // expect: g++ before 13 destroys such a closure twice
 
 #include <string>

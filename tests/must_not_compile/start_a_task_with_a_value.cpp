@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// first: nobody takes the value of a task in a group
+// first: a group discards the values of its tasks
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// It would be unlocked before the block begins.
+// The lock would be released before the block begins.
 // first: name_the_lock
 
 #include <coil/sync/mutex.hpp>

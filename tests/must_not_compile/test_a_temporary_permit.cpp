@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// It would be given back before the block begins.
+// The permit would be released before the block begins.
 // first: name_the_permit
 
 #include <coil/sync/semaphore.hpp>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Without the co_await the check would never run, and always be true.
+// Without the co_await the task would never run, and the test would always be true.
 // first: co_await_the_task
 
 #include <coil/coro/task.hpp>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The error that the deadline makes would be returned beside the value, and nobody would look at it as a timeout.
+// as_tuple would return the error, so the timeout could not report that its deadline has passed.
 // expect: the deadline would be swallowed
 
 #include <array>

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// It can't be stopped, so a deadline could only abandon it.
-// expect: timeout takes what can be stopped
+// A foreign awaitable can't be stopped, so a deadline could only abandon it.
+// expect: timeout takes an operation that can be stopped
 
 #include <chrono>
 #include <coroutine>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The deadline would not reach what is shielded.
+// The shield would hide the deadline from its operand.
 // expect: write shield(timeout(x, 5s))
 
 #include <chrono>

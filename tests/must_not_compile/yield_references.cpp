@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// expect: let it yield pointers
+// expect: to yield references, yield pointers
 
 #include <coil/coro/async_generator.hpp>
 

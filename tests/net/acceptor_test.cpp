@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Acceptors under load, and short of descriptors, on the real kernel.
+// Acceptors under load, and out of descriptors, on the real kernel.
 
 #include <array>
 #include <chrono>
@@ -32,7 +32,7 @@ using namespace std::chrono_literals;
 class Acceptor : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& context() { return context_; }
@@ -55,8 +55,8 @@ private:
     real_context context_;
 };
 
-TEST_F(Acceptor, ServesThoseWhoWaitInTheirOrder) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, ServesWaitersInFifoOrder) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         std::vector<int> served;
         std::vector<std::uint16_t> ports;
@@ -77,13 +77,13 @@ TEST_F(Acceptor, ServesThoseWhoWaitInTheirOrder) {
     });
 }
 
-TEST_F(Acceptor, ServesTheOthersWhenOneGivesUp) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, SkipsCancelledWaiters) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         std::vector<int> served;
         const auto wait = [&](int number) -> task<> {
-            auto taken = co_await as_tuple(acceptor.accept());
-            served.push_back(taken ? number : -number);
+            auto accepted = co_await as_tuple(acceptor.accept());
+            served.push_back(accepted ? number : -number);
         };
         auto first = co_spawn(context(), wait, 1);
         auto second = co_spawn(context(), wait, 2);
@@ -99,8 +99,8 @@ TEST_F(Acceptor, ServesTheOthersWhenOneGivesUp) {
     });
 }
 
-TEST_F(Acceptor, TakesAThousandConnectionsThatComeAtOnce) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, AcceptsABurstOfAThousandConnections) {
+    run([&]() -> task<> {
         constexpr int connections = 1000;
         tcp::acceptor acceptor(context(), {tcp::v6(), 0});
         int greeted = 0;
@@ -125,9 +125,10 @@ TEST_F(Acceptor, TakesAThousandConnectionsThatComeAtOnce) {
     });
 }
 
-// The addresses belong to their connections, however many come at once, and one question to the kernel brings them all.
-TEST_F(Acceptor, KnowsEachPeerOfManyThatComeAtOnce) {
-    tell([&]() -> task<> {
+// Each accept reports the address of its own connection, also in a large burst. The kernel returns the
+// address with the connection.
+TEST_F(Acceptor, ReportsThePeerOfEachConnectionInABurst) {
+    run([&]() -> task<> {
         constexpr std::size_t connections = 500;
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         const auto connect = [&](tcp::socket& socket) -> task<> {
@@ -165,9 +166,10 @@ std::size_t count_descriptors() {
                                                   std::filesystem::directory_iterator()));
 }
 
-// A server that limits its clients must not run out of descriptors because of a burst that it has not accepted.
-TEST_F(Acceptor, TakesNoDescriptorThatNoAcceptAskedFor) {
-    tell([&]() -> task<> {
+// A server that limits its clients must not run out of descriptors because of a burst that it has not
+// accepted.
+TEST_F(Acceptor, AcceptsNothingWhileNoAcceptWaits) {
+    run([&]() -> task<> {
         constexpr std::size_t connections = 100;
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         auto clients = co_await connect_clients(address_of(acceptor), connections);
@@ -182,9 +184,10 @@ TEST_F(Acceptor, TakesNoDescriptorThatNoAcceptAskedFor) {
     });
 }
 
-// Two processes share a listener. One accepts a client and is busy: the other clients are for the other process.
-TEST_F(Acceptor, SharesAListenerWithOtherProcesses) {
-    tell([&]() -> task<> {
+// Two processes share a listener. One accepts a client and is busy: the other process accepts the other
+// clients.
+TEST_F(Acceptor, LeavesConnectionsToOtherProcesses) {
+    run([&]() -> task<> {
         tcp::acceptor busy(context(), {tcp::v4(), 0});
         tcp::acceptor idle(context());
         idle.assign(tcp::v4(), ::fcntl(busy.native_handle(), F_DUPFD_CLOEXEC, 0));
@@ -199,8 +202,8 @@ TEST_F(Acceptor, SharesAListenerWithOtherProcesses) {
     });
 }
 
-TEST_F(Acceptor, ReleasedKeepsConnectionsInTheBacklog) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, KeepsTheBacklogWhenReleased) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         auto clients = co_await connect_clients(address_of(acceptor), 5);
         std::vector<tcp::socket> servers;
@@ -217,7 +220,7 @@ TEST_F(Acceptor, ReleasedKeepsConnectionsInTheBacklog) {
 
 // IORING_OP_ACCEPT waits even if O_NONBLOCK is set: an accept must not be retried without a pause.
 TEST_F(Acceptor, WaitsWithoutSpinningIfNonBlocking) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         acceptor.native_non_blocking(true);
         auto waiting =
@@ -231,8 +234,8 @@ TEST_F(Acceptor, WaitsWithoutSpinningIfNonBlocking) {
     });
 }
 
-TEST_F(Acceptor, IsNotHeldUpByClientsThatHaveResetBeforeTheyWereAccepted) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, SkipsClientsThatResetBeforeTheAccept) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         auto clients = co_await connect_clients(address_of(acceptor), 100);
         for (auto& each: clients) {
@@ -242,30 +245,30 @@ TEST_F(Acceptor, IsNotHeldUpByClientsThatHaveResetBeforeTheyWereAccepted) {
         tcp::socket last(context());
         co_await last.connect(address_of(acceptor));
         tcp::endpoint peer;
-        int taken = 0;
+        int accepted = 0;
         do {
             auto server = co_await acceptor.accept(peer);
-            ++taken;
-        } while (peer != last.local_endpoint() && taken <= 101);
+            ++accepted;
+        } while (peer != last.local_endpoint() && accepted <= 101);
         EXPECT_EQ(peer, last.local_endpoint());
     });
 }
 
-TEST_F(Acceptor, WithoutListenIsAnError) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, FailsWithoutListen) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context());
         acceptor.open(tcp::v4());
         acceptor.bind({tcp::v4(), 0});
-        auto taken = co_await as_tuple(acceptor.accept());
-        EXPECT_EQ(taken.error(), error::invalid_argument);
+        auto accepted = co_await as_tuple(acceptor.accept());
+        EXPECT_EQ(accepted.error(), error::invalid_argument);
         acceptor.listen();
         auto clients = co_await connect_clients(address_of(acceptor), 1);
         EXPECT_TRUE((co_await acceptor.accept()).is_open());
     });
 }
 
-TEST_F(Acceptor, SharesItsPortWithAnotherWhereBothAgree) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, SharesItsPortWithReusePort) {
+    run([&]() -> task<> {
         tcp::acceptor first(context());
         first.open(tcp::v4());
         first.set_option(socket_base::reuse_port(true));
@@ -281,9 +284,9 @@ TEST_F(Acceptor, SharesItsPortWithAnotherWhereBothAgree) {
     });
 }
 
-// ---- short of descriptors ------------------------------------------------------------------------------------------
+// ---- short of descriptors ---------------------------------------------------------------------------------
 
-/// Leaves the process with as many descriptors as it has now, and `spare` more.
+/// Lowers the limit of descriptors and occupies all but `spare` of them.
 class descriptor_shortage {
 public:
     explicit descriptor_shortage(int spare) {
@@ -317,8 +320,8 @@ private:
     std::vector<int> held_;
 };
 
-TEST_F(Acceptor, OutOfDescriptorsItWaitsWithoutSpinningAndServesWhenThereIsOne) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, BacksOffWhenOutOfDescriptors) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         tcp::socket client(context(), tcp::v4());
         co_await client.connect(address_of(acceptor));
@@ -330,7 +333,7 @@ TEST_F(Acceptor, OutOfDescriptorsItWaitsWithoutSpinningAndServesWhenThereIsOne) 
         EXPECT_FALSE(waiting.done());
         const auto after = context().metrics();
         EXPECT_LT(after.enters - before.enters, 12u);
-        EXPECT_GE(after.submissions - before.submissions, 2u);  // it has tried, and tried again
+        EXPECT_GE(after.submissions - before.submissions, 2u);  // the accept and at least one retry
 
         shortage.release_one();
         auto server = co_await timeout(waiting.join(), 1s);
@@ -338,25 +341,25 @@ TEST_F(Acceptor, OutOfDescriptorsItWaitsWithoutSpinningAndServesWhenThereIsOne) 
     });
 }
 
-// The kernel answers EMFILE also while nobody connects: an idle listener must not spin either.
-TEST_F(Acceptor, OutOfDescriptorsAndIdleItDoesNotSpin) {
-    tell([&]() -> task<> {
+// The kernel returns EMFILE even if no client connects, so an idle listener must not spin either.
+TEST_F(Acceptor, DoesNotSpinWhenIdleAndOutOfDescriptors) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         descriptor_shortage shortage(0);
         const auto before = context().metrics();
-        auto taken = co_await as_tuple(timeout(acceptor.accept(), 50ms));
-        EXPECT_EQ(taken.error(), error::timed_out);
+        auto accepted = co_await as_tuple(timeout(acceptor.accept(), 50ms));
+        EXPECT_EQ(accepted.error(), error::timed_out);
         EXPECT_LT(context().metrics().enters - before.enters, 8u);
     });
 }
 
-TEST_F(Acceptor, OutOfDescriptorsItsWaitsCanBeCancelledAndItBeClosed) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, CancelsAndClosesWhenOutOfDescriptors) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         descriptor_shortage shortage(0);
         const auto wait = [&]() -> task<std::error_code> {
-            auto taken = co_await as_tuple(acceptor.accept());
-            co_return taken.error();
+            auto accepted = co_await as_tuple(acceptor.accept());
+            co_return accepted.error();
         };
         auto cancelled = co_spawn(context(), wait);
         co_await let_others_run(5);
@@ -369,8 +372,8 @@ TEST_F(Acceptor, OutOfDescriptorsItsWaitsCanBeCancelledAndItBeClosed) {
     });
 }
 
-TEST_F(Acceptor, OutOfDescriptorsASocketCannotBeOpened) {
-    tell([&]() -> task<> {
+TEST_F(Acceptor, OpensNoSocketWhenOutOfDescriptors) {
+    run([&]() -> task<> {
         tcp::socket socket(context());
         const descriptor_shortage shortage(0);
         auto [ec] = co_await as_tuple(socket.connect({ip::address_v4::loopback(), 1}));

@@ -26,9 +26,10 @@
 #include "support/co_assert.hpp"
 #include "support/plain_peer.hpp"
 
-// The n-th allocation of each story fails, for every n, and then the n-th with all that follow it. The story ends as it does
-// otherwise, or with std::bad_alloc (not_enough_memory where a function reports codes). The program goes on, no descriptor and
-// no block is lost, and the context runs another task. One story stands for each kind of operation.
+// Each story runs once for every n with the n-th allocation failing, and once with the n-th and all later
+// allocations failing. The story must end as usual or with std::bad_alloc (not_enough_memory if a function
+// reports codes). The program must continue, leak no descriptor and no block, and the context must run
+// another task afterwards. There is one story for each kind of operation.
 
 namespace coil::test {
 namespace {
@@ -48,12 +49,12 @@ std::size_t open_descriptors() {
     return count;
 }
 
-bool is_for_want_of_memory(const std::error_code& error) { return error == std::errc::not_enough_memory; }
+bool is_out_of_memory(const std::error_code& error) { return error == std::errc::not_enough_memory; }
 
 /// One run of a story on a context of its own.
 class attempt {
 public:
-    // A function that gives a task<>, called with the context.
+    // `story` is a function that takes the context and returns a task<>.
     template <class Story>
     void run(std::size_t n, std::size_t count, Story& story) {
         allocations::fail_from(n, count);
@@ -63,7 +64,7 @@ public:
                 const allocations::exempt here;
                 context_->on_task_error([this](const task_failure& failure) { note(failure.exception); });
             }
-            co_spawn(*context_, tell(story), detached);
+            co_spawn(*context_, run_story(story), detached);
             context_->run_for(10s);
         } catch (...) {
             note(std::current_exception());
@@ -78,7 +79,7 @@ public:
 
 private:
     template <class Story>
-    task<> tell(Story& story) {
+    task<> run_story(Story& story) {
         co_await story(*context_);
         ended_ = true;
     }
@@ -89,7 +90,7 @@ private:
         } catch (const std::bad_alloc&) {
             ran_out_ = true;
         } catch (const std::system_error& error) {
-            EXPECT_PRED1(is_for_want_of_memory, error.code()) << error.what();
+            EXPECT_PRED1(is_out_of_memory, error.code()) << error.what();
             ran_out_ = true;
         }
     }
@@ -109,7 +110,7 @@ private:
             try {
                 context_->run_for(10s);
             } catch (...) {
-                note(std::current_exception());  // of what the story left behind
+                note(std::current_exception());  // from tasks that the story left behind
             }
         }
         EXPECT_TRUE(ran) << "the context runs no other task";
@@ -123,10 +124,10 @@ private:
 
 class EveryAllocation : public testing::Test {
 protected:
-    /// Returns how many places can fail.
+    /// Returns the number of allocations that can fail.
     template <class Story>
     std::size_t fails_in(Story story) {
-        in_a_thread(0, 0, story);  // what is made once for the process is made now
+        in_a_thread(0, 0, story);  // allocates the process-wide state first
         std::size_t places = 0;
         for (const std::size_t count: {std::size_t{1}, allocations::unlimited}) {
             const std::size_t descriptors = open_descriptors();
@@ -145,7 +146,7 @@ protected:
     }
 
 private:
-    // A thread that is new has no free frames, so each frame is an allocation.
+    // A new thread has an empty frame cache, so every coroutine frame is allocated.
     template <class Story>
     static bool in_a_thread(std::size_t n, std::size_t count, Story& story) {
         const long long before = allocations::blocks_of_all_threads();
@@ -166,7 +167,7 @@ protected:
     void TearDown() override { uses_threads_of_the_process = false; }
 };
 
-/// A connected pair of stream sockets: one of a context, one of the test's own.
+/// A connected pair of stream sockets: `near` belongs to the context, `far` to the test.
 struct connection {
     explicit connection(io_context& context) : near(context) {
         int numbers[2];
@@ -184,7 +185,7 @@ struct connection {
 
 task<> one_hop() { co_await yield(); }
 
-// ---- operations ------------------------------------------------------------------------------------------------------
+// ---- operations -------------------------------------------------------------------------------------------
 
 TEST_F(EveryAllocation, MayFailInRecvAndSend) {
     fails_in([](io_context& context) -> task<> {
@@ -203,7 +204,7 @@ TEST_F(EveryAllocation, MayFailInRecvAndSend) {
     });
 }
 
-TEST_F(EveryAllocation, MayFailInAFailureOfRecv) {
+TEST_F(EveryAllocation, MayFailInAFailingSend) {
     fails_in([](io_context& context) -> task<> {
         connection ends(context);
         ends.near.shutdown(socket_base::shutdown_send);
@@ -218,7 +219,7 @@ TEST_F(EveryAllocation, MayFailInAFailureOfRecv) {
     });
 }
 
-// A connection whose accept fails stays in the backlog, for the next one.
+// A connection whose accept fails stays in the backlog for the next accept.
 TEST_F(EveryAllocation, MayFailInAcceptAndConnect) {
     fails_in([](io_context& context) -> task<> {
         tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
@@ -286,7 +287,7 @@ TEST_F(EveryAllocation, MayFailInWait) {
     });
 }
 
-TEST_F(EveryAllocation, MayFailInDescriptorsThatArePassed) {
+TEST_F(EveryAllocation, MayFailInDescriptorPassing) {
     fails_in([](io_context& context) -> task<> {
         local::stream_protocol::socket one(context), two(context);
         local::connect_pair(one, two);
@@ -299,7 +300,7 @@ TEST_F(EveryAllocation, MayFailInDescriptorsThatArePassed) {
     });
 }
 
-// ---- received ahead --------------------------------------------------------------------------------------------------
+// ---- received ahead ---------------------------------------------------------------------------------------
 
 TEST_F(EveryAllocation, MayFailInARecvStream) {
     fails_in([](io_context& context) -> task<> {
@@ -326,7 +327,7 @@ TEST_F(EveryAllocation, MayFailInARecvStream) {
     });
 }
 
-TEST_F(EveryAllocation, MayFailInARecvStreamOfAPoolThatIsLow) {
+TEST_F(EveryAllocation, MayFailInARecvStreamOnALowPool) {
     fails_in([](io_context& context) -> task<> {
         connection hoarder(context);
         connection ends(context);
@@ -336,7 +337,8 @@ TEST_F(EveryAllocation, MayFailInARecvStreamOfAPoolThatIsLow) {
             const allocations::exempt here;
             kept.emplace().reserve(100);
         }
-        // Without memory for a copy a chunk stays in the pool. This waits for an entry then, and lets its own go.
+        // If a copy fails for lack of memory, the chunk stays in the pool and pins its entry. A receive that
+        // then finds no free entry times out, and the kept chunks are released.
         const auto hoard = [&](std::string_view bytes) -> task<> {
             hoarder.far.send(bytes);
             try {
@@ -380,7 +382,7 @@ TEST_F(EveryAllocation, MayFailInARecvfromStream) {
     });
 }
 
-// ---- beside sockets --------------------------------------------------------------------------------------------------
+// ---- beside sockets ---------------------------------------------------------------------------------------
 
 TEST_F(EveryAllocation, MayFailInAStreamDescriptor) {
     fails_in([](io_context& context) -> task<> {
@@ -442,7 +444,7 @@ TEST_F(EveryAllocation, MayFailInOffload) {
     });
 }
 
-// ---- tasks -----------------------------------------------------------------------------------------------------------
+// ---- tasks ------------------------------------------------------------------------------------------------
 
 TEST_F(EveryAllocation, MayFailInSpawnAndJoin) {
     fails_in([](io_context& context) -> task<> {
@@ -456,7 +458,7 @@ TEST_F(EveryAllocation, MayFailInSpawnAndJoin) {
     });
 }
 
-TEST_F(EveryAllocation, MayFailInATaskThatFails) {
+TEST_F(EveryAllocation, MayFailInAFailingTask) {
     fails_in([](io_context& context) -> task<> {
         auto failing = co_spawn(context, []() -> task<int> {
             co_await yield();
@@ -466,15 +468,15 @@ TEST_F(EveryAllocation, MayFailInATaskThatFails) {
     });
 }
 
-TEST_F(EveryAllocation, MayFailInATaskThatFailsUnseen) {
+TEST_F(EveryAllocation, MayFailInAFailingDetachedTask) {
     fails_in([](io_context& context) -> task<> {
         const auto fail = []() -> task<> {
             co_await yield();
-            throw std::system_error(std::make_error_code(std::errc::not_enough_memory), "for want of it");
+            throw std::system_error(std::make_error_code(std::errc::not_enough_memory), "out of memory");
         };
         co_spawn(context, fail, detached);
         auto dropped = co_spawn(context, fail);
-        for (int turns = 0; turns < 5; ++turns)
+        for (int i = 0; i < 5; ++i)
             co_await yield();
     });
 }
@@ -502,7 +504,7 @@ TEST_F(EveryAllocation, MayFailInAGroup) {
     });
 }
 
-TEST_F(EveryAllocation, MayFailInAChildThatFails) {
+TEST_F(EveryAllocation, MayFailInAFailingChild) {
     fails_in([](io_context&) -> task<> {
         try {
             co_await with_group([](task_group& group) -> task<> {
@@ -539,7 +541,7 @@ TEST_F(EveryAllocation, MayFailInAGenerator) {
     });
 }
 
-// ---- sync ------------------------------------------------------------------------------------------------------------
+// ---- sync -------------------------------------------------------------------------------------------------
 
 TEST_F(EveryAllocation, MayFailInAChannel) {
     fails_in([](io_context&) -> task<> {
@@ -613,7 +615,7 @@ TEST_F(EveryAllocation, MayFailInSyncWait) {
     });
 }
 
-// ---- algo ------------------------------------------------------------------------------------------------------------
+// ---- algo -------------------------------------------------------------------------------------------------
 
 TEST_F(EveryAllocation, MayFailInBufferedReaderAndWriter) {
     fails_in([](io_context& context) -> task<> {

@@ -10,8 +10,8 @@
 #include "support/real_context.hpp"
 #include "support/small_rings.hpp"
 
-// A program that is started with stdin, stdout and stderr closed prints into whatever has these numbers: a
-// ring, an eventfd or a connection. So none of coil's descriptors has.
+// If a program starts with stdin, stdout and stderr closed, its output goes to the descriptors that have got
+// the numbers 0 to 2. So coil's descriptors (ring, eventfd, sockets) must never have these numbers.
 
 namespace coil::test {
 namespace {
@@ -29,7 +29,7 @@ task<> connect_and_accept(io_context& context) {
     EXPECT_EQ(co_await client.recv(byte), 1u);
 }
 
-TEST(ClosedStdio, IsNotTakenByDescriptorsOfOurs) {
+TEST(ClosedStdio, IsNotReusedByCoilDescriptors) {
     const int status = status_of_child([] {
         for (const int each: {0, 1, 2})
             ::close(each);

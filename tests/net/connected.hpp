@@ -30,19 +30,19 @@ inline task<connection> connect_ends(io_context& on, ip::address address = ip::a
     co_return connection{std::move(near), std::move(far)};
 }
 
-/// Lets others have `turns` turns.
-inline task<> let_others_run(int turns = 3) {
-    while (turns-- > 0)
+/// Yields `times` times, so that other tasks run.
+inline task<> let_others_run(int times = 3) {
+    while (times-- > 0)
         co_await yield();
 }
 
-/// Bytes that no connection takes while nobody reads.
+/// More bytes than a connection buffers while its peer does not read.
 inline const std::string& too_much() {
     static const std::string bytes(16 << 20, 'x');
     return bytes;
 }
 
-/// The same stories over IPv4 and over IPv6.
+/// Runs each story over IPv4 and over IPv6.
 class on_both_families : public testing::TestWithParam<bool> {
 protected:
     [[nodiscard]] static bool is_v6() { return GetParam(); }
@@ -51,11 +51,11 @@ protected:
             return ip::address_v6::loopback();
         return ip::address_v4::loopback();
     }
-    [[nodiscard]] static tcp of_tcp() { return is_v6() ? tcp::v6() : tcp::v4(); }
-    [[nodiscard]] static udp of_udp() { return is_v6() ? udp::v6() : udp::v4(); }
+    [[nodiscard]] static tcp tcp_version() { return is_v6() ? tcp::v6() : tcp::v4(); }
+    [[nodiscard]] static udp udp_version() { return is_v6() ? udp::v6() : udp::v4(); }
 
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& context() { return context_; }

@@ -22,8 +22,8 @@
 
 #include "net/connected.hpp"
 
-// A receive that is served with what was received ahead does not ask the kernel, which is who looks at the flags of recv(2).
-// Every flag must mean the same as there, also when a stream receives ahead.
+// A receive that is served from the bytes received ahead makes no system call, so the kernel does not see the
+// flags of recv(2). Every flag must mean the same as in recv(2), also when a stream receives ahead.
 
 namespace coil::test {
 namespace {
@@ -33,9 +33,9 @@ using namespace std::chrono_literals;
 enum class kind { tcp_stream, udp_datagram, local_packet };
 enum class ahead { no, unread, idle };
 
-constexpr std::size_t room = 4;  // of the buffers that are received into
+constexpr std::size_t room = 4;  // of a receive buffer
 
-/// What a receive came to, and what the next one found.
+/// The result of a receive, and what the next receive returns.
 struct seen {
     int error = 0;
     std::size_t size = 0;
@@ -89,8 +89,8 @@ void send_some(kind of, int number) {
     }
 }
 
-/// What recv(2) does.
-seen ask_plainly(kind of, int flags, bool has_bytes) {
+/// Receives with recv(2).
+seen recv_plainly(kind of, int flags, bool has_bytes) {
     const auto [near, far] = make_ends(of);
     const plain_peer near_end(near), far_end(far);
     if (has_bytes)
@@ -110,7 +110,7 @@ std::size_t size_of(std::size_t n) { return n; }
 std::size_t size_of(const op::received& one) { return one.size; }
 
 template <class Socket>
-task<> ask(Socket& near, int flags, seen& result) {
+task<> receive(Socket& near, int flags, seen& result) {
     std::array<char, 16> buffer{};
     const auto first =
         co_await as_tuple(timeout(near.recv(mutable_buffer(buffer.data(), room), message_flags(flags)), 5s));
@@ -121,8 +121,9 @@ task<> ask(Socket& near, int flags, seen& result) {
     result.rest.assign(buffer.data(), size_of(*rest));
 }
 
-/// What coil does, with a stream that has received these bytes ahead, with one that waits for more, or without one.
-task<> ask_coil(io_context& on, kind of, int flags, bool has_bytes, ahead how, seen& result) {
+/// Receives with coil: with a stream that has received the bytes ahead, with a stream that waits for more, or
+/// without a stream.
+task<> receive_with_coil(io_context& on, kind of, int flags, bool has_bytes, ahead how, seen& result) {
     const auto [near, far] = make_ends(of);
     const plain_peer far_end(far);
     if (of == kind::local_packet) {
@@ -130,7 +131,7 @@ task<> ask_coil(io_context& on, kind of, int flags, bool has_bytes, ahead how, s
         socket.assign(local::seq_packet_protocol(), near);
         if (has_bytes)
             send_some(of, far);
-        co_await ask(socket, flags, result);
+        co_await receive(socket, flags, result);
     } else if (of == kind::udp_datagram) {
         udp::socket socket(on);
         socket.assign(udp::v4(), near);
@@ -143,7 +144,7 @@ task<> ask_coil(io_context& on, kind of, int flags, bool has_bytes, ahead how, s
             send_some(of, far);
         if (how == ahead::unread)
             co_await let_others_run(20);
-        co_await ask(socket, flags, result);
+        co_await receive(socket, flags, result);
     } else {
         tcp::socket socket(on);
         socket.assign(tcp::v4(), near);
@@ -156,7 +157,7 @@ task<> ask_coil(io_context& on, kind of, int flags, bool has_bytes, ahead how, s
             send_some(of, far);
         if (how == ahead::unread)
             co_await let_others_run(20);
-        co_await ask(socket, flags, result);
+        co_await receive(socket, flags, result);
     }
 }
 
@@ -166,11 +167,12 @@ protected:
     [[nodiscard]] static ahead how() { return std::get<1>(GetParam()); }
 
     void compare(int flags, bool has_bytes) {
-        const seen expected = ask_plainly(of(), flags, has_bytes);
+        const seen expected = recv_plainly(of(), flags, has_bytes);
         seen found;
-        context_.run([&]() -> task<> { co_await ask_coil(context_, of(), flags, has_bytes, how(), found); });
+        context_.run(
+            [&]() -> task<> { co_await receive_with_coil(context_, of(), flags, has_bytes, how(), found); });
         if (of() == kind::tcp_stream && (flags & MSG_TRUNC))
-            found.bytes = expected.bytes;  // the bytes are thrown away, and the buffer's are anything
+            found.bytes = expected.bytes;  // the bytes are discarded; the buffer's content is unspecified
         EXPECT_EQ(found, expected) << "flags " << std::hex << flags;
     }
 
@@ -180,12 +182,12 @@ private:
 
 using Flags = receive_flags;
 
-TEST_P(Flags, MeanWhatTheyMeanToRecvWithBytesThere) {
+TEST_P(Flags, MatchRecvWithBytesAvailable) {
     for (int bit = 0; bit < 31; ++bit)
         compare(1 << bit, true);
 }
 
-TEST_P(Flags, MeanWhatTheyMeanToRecvInPairs) {
+TEST_P(Flags, MatchRecvInPairs) {
     constexpr std::array interesting{MSG_PEEK, MSG_WAITALL, MSG_TRUNC, MSG_DONTWAIT, MSG_OOB, MSG_ERRQUEUE};
     for (const int one: interesting)
         for (const int other: interesting)
@@ -193,8 +195,9 @@ TEST_P(Flags, MeanWhatTheyMeanToRecvInPairs) {
                 compare(one | other, true);
 }
 
-// UDP knows no out-of-band data, and UNIX domain sockets have no error queue: there recv(2) waits as if nothing was said.
-TEST_P(Flags, DoNotWaitWhereRecvDoesNot) {
+// UDP has no out-of-band data, and UNIX domain sockets have no error queue: recv(2) ignores these flags there
+// and waits.
+TEST_P(Flags, DoNotWaitIfRecvDoesNot) {
     constexpr std::array all{MSG_PEEK, MSG_WAITALL, MSG_TRUNC, MSG_DONTWAIT, MSG_OOB, MSG_ERRQUEUE};
     const int returning = MSG_DONTWAIT | (of() == kind::udp_datagram ? 0 : MSG_OOB) |
                           (of() == kind::local_packet ? 0 : MSG_ERRQUEUE);
@@ -219,8 +222,8 @@ INSTANTIATE_TEST_SUITE_P(Packets, Flags,
                          testing::Combine(testing::Values(kind::local_packet), testing::Values(ahead::no)),
                          name_of);
 
-// The kernel's ring would give the peeked bytes several times.
-TEST(WaitAll, IsRefusedTogetherWithPeek) {
+// io_uring would return the peeked bytes several times.
+TEST(WaitAll, FailsWithPeek) {
     real_context context;
     context.run([&]() -> task<> {
         auto ends = co_await connect_ends(context);
@@ -231,7 +234,7 @@ TEST(WaitAll, IsRefusedTogetherWithPeek) {
     });
 }
 
-TEST(WaitAll, GoesOnBehindTheBytesThatCameAhead) {
+TEST(WaitAll, ContinuesAfterBytesReceivedAhead) {
     for (const bool keeps_stream: {false, true}) {
         real_context context;
         context.run([&]() -> task<> {
@@ -258,7 +261,7 @@ TEST(WaitAll, GoesOnBehindTheBytesThatCameAhead) {
     }
 }
 
-TEST(WaitAll, ScattersAndGathersWhole) {
+TEST(WaitAll, TransfersScatteredBuffersWhole) {
     real_context context;
     context.run([&]() -> task<> {
         auto ends = co_await connect_ends(context);
@@ -282,8 +285,8 @@ TEST(WaitAll, ScattersAndGathersWhole) {
     });
 }
 
-// The kernel's ring hid the reset behind the count of the bytes that had come.
-TEST(WaitAll, AResetHalfWayIsToldWithTheCount) {
+// io_uring reports the byte count alone, and hides the reset.
+TEST(WaitAll, ReportsAResetWithTheByteCount) {
     real_context context;
     auto [near, far] = context.connection();
     std::array<char, 10> buffer;
@@ -300,8 +303,8 @@ TEST(WaitAll, AResetHalfWayIsToldWithTheCount) {
     });
 }
 
-// An idle reader that waits in line must not keep one that does not want to wait.
-TEST(DontWait, DoesNotStandInLine) {
+// A receive that must not wait must not queue behind a waiting reader.
+TEST(DontWait, DoesNotQueueBehindAReader) {
     real_context context;
     context.run([&]() -> task<> {
         udp::socket socket(context.io(), {ip::address_v4::loopback(), 0});

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Coroutines that are not coil's tasks await coil's operations, by `operator co_await`.
+// Coroutines other than coil's tasks await coil's operations, through `operator co_await`.
 
 #include <array>
 #include <chrono>
@@ -29,12 +29,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A coroutine that knows nothing of coil: it starts at once, and keeps its exception.
-class stranger {
+/// A coroutine type that is independent of coil. It starts immediately, and stores its exception.
+class foreign_coroutine {
 public:
     struct promise_type {
-        stranger get_return_object() noexcept {
-            return stranger(std::coroutine_handle<promise_type>::from_promise(*this));
+        foreign_coroutine get_return_object() noexcept {
+            return foreign_coroutine(std::coroutine_handle<promise_type>::from_promise(*this));
         }
         std::suspend_never initial_suspend() const noexcept { return {}; }
         std::suspend_always final_suspend() const noexcept { return {}; }
@@ -44,39 +44,39 @@ public:
         std::exception_ptr exception;
     };
 
-    stranger(stranger&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    ~stranger() {
+    foreign_coroutine(foreign_coroutine&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    ~foreign_coroutine() {
         if (frame_)
             frame_.destroy();
     }
 
     [[nodiscard]] bool done() const { return frame_.done(); }
-    /// Throws what ended it.
+    /// Rethrows the exception that ended the coroutine.
     void check() const {
         if (frame_.promise().exception)
             std::rethrow_exception(frame_.promise().exception);
     }
 
 private:
-    explicit stranger(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+    explicit foreign_coroutine(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
 
     std::coroutine_handle<promise_type> frame_;
 };
 
-/// Runs the context as long as there is work, which the waits of strangers are.
-void run(io_context& context, const stranger& guest) {
+/// Runs the context until it has no work. A foreign coroutine that waits is work.
+void run(io_context& context, const foreign_coroutine& waiter) {
     context.restart();
     context.run_for(10s);
-    EXPECT_TRUE(context.stopped()) << "it did not end";
-    EXPECT_TRUE(guest.done());
-    EXPECT_NO_THROW(guest.check());
+    EXPECT_TRUE(context.stopped()) << "the context still has work";
+    EXPECT_TRUE(waiter.done());
+    EXPECT_NO_THROW(waiter.check());
 }
 
-TEST(ForeignCoroutine, ACoroutineOfAnyKindMayUseSockets) {
+TEST(ForeignCoroutine, UsesSockets) {
     io_context context;
     tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
     tcp::socket client(context);
-    const auto serve = [&]() -> stranger {
+    const auto serve = [&]() -> foreign_coroutine {
         tcp::endpoint from;
         auto peer = co_await acceptor.accept(from);
         EXPECT_EQ(from, client.local_endpoint());
@@ -84,7 +84,7 @@ TEST(ForeignCoroutine, ACoroutineOfAnyKindMayUseSockets) {
         while (const std::size_t n = co_await peer.recv(buffer))
             co_await write(peer, std::span(buffer).first(n));
     };
-    const auto dial = [&]() -> stranger {
+    const auto dial = [&]() -> foreign_coroutine {
         co_await client.connect(acceptor.local_endpoint());
         EXPECT_EQ(co_await client.send("hello", ", ", "world"), 12u);
         std::array<char, 12> buffer{};
@@ -95,19 +95,19 @@ TEST(ForeignCoroutine, ACoroutineOfAnyKindMayUseSockets) {
         EXPECT_EQ(co_await client.wait(socket_base::wait_write), socket_base::wait_write);
         co_await client.close();
     };
-    const stranger server = serve();
-    const stranger guest = dial();
-    run(context, guest);
+    const foreign_coroutine server = serve();
+    const foreign_coroutine waiter = dial();
+    run(context, waiter);
     EXPECT_TRUE(server.done());
 }
 
-TEST(ForeignCoroutine, AndDatagramsTimersSignalsAndDeadlines) {
+TEST(ForeignCoroutine, UsesDatagramsTimersAndSignals) {
     io_context context;
     udp::socket a(context, {ip::address_v4::loopback(), 0});
     udp::socket b(context, {ip::address_v4::loopback(), 0});
     steady_timer timer(context, 1ms);
     signal_set signals(context, SIGUSR2);
-    const auto visit = [&]() -> stranger {
+    const auto visit = [&]() -> foreign_coroutine {
         co_await a.sendto("x", b.local_endpoint());
         std::array<char, 1> buffer;
         EXPECT_EQ((co_await b.recvfrom(buffer)).size, 1u);
@@ -121,51 +121,53 @@ TEST(ForeignCoroutine, AndDatagramsTimersSignalsAndDeadlines) {
         co_await redirect_error(timeout(timer.wait(), 1h), redirected);
         EXPECT_FALSE(redirected);
     };
-    const stranger guest = visit();
-    run(context, guest);
+    const foreign_coroutine waiter = visit();
+    run(context, waiter);
 }
 
-TEST(ForeignCoroutine, ItsErrorsAreThrownThere) {
+TEST(ForeignCoroutine, ReceivesErrorsAsExceptions) {
     io_context context;
     tcp::socket client(context);
-    const auto dial = [&]() -> stranger { co_await client.connect({ip::address_v4::loopback(), 1}); };
-    const stranger guest = dial();
+    const auto dial = [&]() -> foreign_coroutine {
+        co_await client.connect({ip::address_v4::loopback(), 1});
+    };
+    const foreign_coroutine waiter = dial();
     context.run_for(10s);
-    ASSERT_TRUE(guest.done());
+    ASSERT_TRUE(waiter.done());
     try {
-        guest.check();
+        waiter.check();
         FAIL() << "no error";
     } catch (const std::system_error& failure) {
         EXPECT_EQ(failure.code(), error::connection_refused);
     }
 }
 
-TEST(ForeignCoroutine, ItIsResumedByTheLoopNeverInsideACall) {
+TEST(ForeignCoroutine, IsResumedByTheLoopNotInsideACall) {
     real_context context;
     auto both = context.connection();
     auto& [socket, peer] = both;
     bool inside = false;
-    const auto visit = [](tcp::socket& from, const bool& is_inside) -> stranger {
+    const auto visit = [](tcp::socket& from, const bool& is_inside) -> foreign_coroutine {
         std::array<char, 1> buffer;
         auto [ec, n] = co_await as_tuple(from.recv(buffer));
         EXPECT_EQ(ec, error::operation_aborted);
         EXPECT_FALSE(is_inside);
     };
-    const stranger guest = visit(socket, inside);
+    const foreign_coroutine waiter = visit(socket, inside);
     context.poll();
-    EXPECT_FALSE(guest.done());
+    EXPECT_FALSE(waiter.done());
     inside = true;
     socket.close();
     inside = false;
-    EXPECT_FALSE(guest.done());
-    run(context.io(), guest);
+    EXPECT_FALSE(waiter.done());
+    run(context.io(), waiter);
 }
 
-TEST(ForeignCoroutine, ACancelAndACloseReachIt) {
+TEST(ForeignCoroutine, IsResumedByCancelAndClose) {
     real_context context;
     auto both = context.connection();
     auto& [socket, peer] = both;
-    const auto visit = [](tcp::socket& from, int& aborts) -> stranger {
+    const auto visit = [](tcp::socket& from, int& aborts) -> foreign_coroutine {
         std::array<char, 1> buffer;
         for (int i = 0; i < 2; ++i) {
             auto [ec, n] = co_await as_tuple(from.recv(buffer));
@@ -173,31 +175,31 @@ TEST(ForeignCoroutine, ACancelAndACloseReachIt) {
         }
     };
     int aborts = 0;
-    const stranger guest = visit(socket, aborts);
+    const foreign_coroutine waiter = visit(socket, aborts);
     context.poll();
     socket.cancel();
     context.poll();
     context.poll();
     EXPECT_EQ(aborts, 1);
-    EXPECT_FALSE(guest.done());
+    EXPECT_FALSE(waiter.done());
     socket.close();
-    run(context.io(), guest);
+    run(context.io(), waiter);
     EXPECT_EQ(aborts, 2);
 }
 
-TEST(ForeignCoroutine, OneThatIsDestroyedWhileItWaitsTakesItsOperationsAlong) {
+TEST(ForeignCoroutine, CancelsItsOperationWhenDestroyed) {
     real_context context;
     auto both = context.connection();
     auto& [socket, peer] = both;
-    const auto visit = [](tcp::socket& from) -> stranger {
+    const auto visit = [](tcp::socket& from) -> foreign_coroutine {
         std::array<char, 1> buffer;
         co_await timeout(from.recv(buffer), 1h);
-        ADD_FAILURE() << "it went on";
+        ADD_FAILURE() << "the coroutine was resumed";
     };
     {
-        const stranger guest = visit(socket);
+        const foreign_coroutine waiter = visit(socket);
         context.poll();
-        EXPECT_FALSE(guest.done());
+        EXPECT_FALSE(waiter.done());
     }
     EXPECT_EQ(context.io().run_for(10s), 0u);  // no work is left
     EXPECT_TRUE(context.io().stopped());
@@ -208,70 +210,73 @@ TEST(ForeignCoroutine, OneThatIsDestroyedWhileItWaitsTakesItsOperationsAlong) {
     });
 }
 
-// An accepted connection is owned by its accept, and closed with it.
-TEST(ForeignCoroutine, DestroyedBeforeItResumesClosesItsConnection) {
+// A completed accept owns its connection until the coroutine resumes, and closes it if destroyed first.
+TEST(ForeignCoroutine, ClosesItsConnectionWhenDestroyed) {
     scripted_context context;
     auto acceptor = context.acceptor();
-    const auto accept = [](tcp::acceptor& from) -> stranger {
+    const auto accept = [](tcp::acceptor& from) -> foreign_coroutine {
         co_await from.accept();
-        ADD_FAILURE() << "it went on";
+        ADD_FAILURE() << "the coroutine was resumed";
     };
     {
-        const stranger guest = accept(acceptor);
+        const foreign_coroutine waiter = accept(acceptor);
         context.answer_next(reply::connection());
         context.io().post([] {});
-        context.io()
-            .poll_one();  // the post has had its turn, the answer has come, and whom it is for is ready
-        EXPECT_FALSE(guest.done());
+        // Runs the post and collects the completion: the coroutine is ready, but not resumed.
+        context.io().poll_one();
+        EXPECT_FALSE(waiter.done());
     }
     EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
     EXPECT_EQ(context.script().open_descriptors().size(), 1u);  // the acceptor
 }
 
-TEST(ForeignCoroutine, ItsWaitIsWork) {
+TEST(ForeignCoroutine, CountsAsWorkWhileItWaits) {
     io_context context;
     steady_timer timer(context, 2ms);
-    const auto visit = [](steady_timer& waited) -> stranger { co_await waited.wait(); };
-    const stranger guest = visit(timer);
+    const auto visit = [](steady_timer& waited) -> foreign_coroutine { co_await waited.wait(); };
+    const foreign_coroutine waiter = visit(timer);
     const auto began = context.now();
     context.run();
-    EXPECT_TRUE(guest.done());
+    EXPECT_TRUE(waiter.done());
     EXPECT_GE(context.now() - began, 1ms);
 }
 
-TEST(ForeignCoroutine, OnAThreadThatIsNotTheContextsItIsRefused) {
+TEST(ForeignCoroutine, FailsOnAnotherThread) {
     real_context context;
     auto both = context.connection();
     context.poll();  // this thread is the owner
     steady_timer timer(context.io(), 1h);
     signal_set signals(context.io(), SIGUSR2);
-    const auto receive = [](tcp::socket& from) -> stranger {
+    const auto receive = [](tcp::socket& from) -> foreign_coroutine {
         std::array<char, 1> buffer;
         co_await from.recv(buffer);
     };
-    const auto receive_all = [](tcp::socket& from) -> stranger {
+    const auto receive_all = [](tcp::socket& from) -> foreign_coroutine {
         std::array<char, 1> buffer;
         co_await read(from, buffer);
     };
-    const auto receive_in_time = [](tcp::socket& from) -> stranger {
+    const auto receive_in_time = [](tcp::socket& from) -> foreign_coroutine {
         std::array<char, 1> buffer;
         co_await timeout(from.recv(buffer), 1h);
     };
-    const auto wait = [](steady_timer& waited) -> stranger { co_await waited.wait(); };
-    const auto wait_in_time = [](steady_timer& waited) -> stranger { co_await timeout(waited.wait(), 1h); };
-    const auto wait_for_signal = [](signal_set& waited) -> stranger { co_await waited.wait(); };
+    const auto wait = [](steady_timer& waited) -> foreign_coroutine { co_await waited.wait(); };
+    const auto wait_in_time = [](steady_timer& waited) -> foreign_coroutine {
+        co_await timeout(waited.wait(), 1h);
+    };
+    const auto wait_for_signal = [](signal_set& waited) -> foreign_coroutine { co_await waited.wait(); };
     std::thread([&] {
-        const stranger guests[] = {receive(both.first), receive_all(both.first), receive_in_time(both.first),
-                                   wait(timer),         wait_in_time(timer),     wait_for_signal(signals)};
-        for (const stranger& each: guests) {
-            const auto number = &each - guests;
+        const foreign_coroutine waiters[] = {receive(both.first),         receive_all(both.first),
+                                             receive_in_time(both.first), wait(timer),
+                                             wait_in_time(timer),         wait_for_signal(signals)};
+        for (const foreign_coroutine& each: waiters) {
+            const auto number = &each - waiters;
             if (!each.done()) {
-                ADD_FAILURE() << "guest " << number << " was let in";
+                ADD_FAILURE() << "coroutine " << number << " was allowed to wait";
                 continue;
             }
             try {
                 each.check();
-                ADD_FAILURE() << "guest " << number << ": no error";
+                ADD_FAILURE() << "coroutine " << number << ": no error";
             } catch (const std::system_error& failure) {
                 EXPECT_EQ(failure.code(), error::wrong_thread) << number;
             }
@@ -279,16 +284,16 @@ TEST(ForeignCoroutine, OnAThreadThatIsNotTheContextsItIsRefused) {
     }).join();
 }
 
-TEST(ForeignCoroutine, ASocketWithoutAContextHasNoLoopForIt) {
-    const auto receive = []() -> stranger {
+TEST(ForeignCoroutine, FailsOnASocketWithoutContext) {
+    const auto receive = []() -> foreign_coroutine {
         tcp::socket socket;
         std::array<char, 1> buffer;
         co_await socket.recv(buffer);
     };
-    const stranger guest = receive();
-    ASSERT_TRUE(guest.done());
+    const foreign_coroutine waiter = receive();
+    ASSERT_TRUE(waiter.done());
     try {
-        guest.check();
+        waiter.check();
         FAIL() << "no error";
     } catch (const std::system_error& failure) {
         EXPECT_EQ(failure.code(), error::bad_descriptor);

@@ -31,7 +31,7 @@ generic::endpoint the_kernel() {
     return {&address, sizeof address};
 }
 
-TEST(GenericSocket, AsksTheKernelForItsNetworkInterfaces) {
+TEST(GenericSocket, ListsInterfacesOverNetlink) {
     real_context context;
     context.run([&]() -> task<> {
         generic::raw_protocol::socket socket(context.io(), generic::raw_protocol(AF_NETLINK, NETLINK_ROUTE));
@@ -57,7 +57,7 @@ TEST(GenericSocket, AsksTheKernelForItsNetworkInterfaces) {
     });
 }
 
-TEST(GenericSocket, TalksTcp) {
+TEST(GenericSocket, ConnectsOverTcp) {
     real_context context;
     context.run([&]() -> task<> {
         tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
@@ -72,7 +72,7 @@ TEST(GenericSocket, TalksTcp) {
     });
 }
 
-TEST(GenericSocket, AcceptsOverAnyFamily) {
+TEST(GenericSocket, AcceptsUnixStreams) {
     real_context context;
     context.run([&]() -> task<> {
         const generic::stream_protocol unix_streams(AF_UNIX, 0);
@@ -89,7 +89,7 @@ TEST(GenericSocket, AcceptsOverAnyFamily) {
     });
 }
 
-TEST(GenericSocket, OfUnixDatagramsIsPatientToo) {
+TEST(GenericSocket, WaitsForRoomOnUnixDatagrams) {
     real_context context;
     context.run([&]() -> task<> {
         const generic::datagram_protocol unix_datagrams(AF_UNIX, 0);
@@ -111,7 +111,7 @@ TEST(GenericSocket, OfUnixDatagramsIsPatientToo) {
     });
 }
 
-TEST(GenericSocket, OfAFamilyThatIsNotThereIsRefused) {
+TEST(GenericSocket, FailsIfTheFamilyIsUnsupported) {
     io_context context;
     generic::stream_protocol::socket socket(context);
     try {

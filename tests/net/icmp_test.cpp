@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Raw ICMP, and echo requests without privileges.
+// Raw ICMP sockets, and unprivileged ICMP echo sockets.
 
 #include <array>
 #include <cerrno>
@@ -33,7 +33,7 @@ using room = std::array<unsigned char, 200>;
 constexpr std::uint8_t echo_request_v4 = ICMP_ECHO, echo_reply_v4 = ICMP_ECHOREPLY;
 constexpr std::uint8_t echo_request_v6 = ICMP6_ECHO_REQUEST, echo_reply_v6 = ICMP6_ECHO_REPLY;
 
-/// RFC 1071.
+/// The Internet checksum of RFC 1071.
 std::uint16_t checksum_of(std::span<const unsigned char> bytes) {
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
@@ -43,7 +43,7 @@ std::uint16_t checksum_of(std::span<const unsigned char> bytes) {
     return static_cast<std::uint16_t>(~sum);
 }
 
-/// Type, code, checksum, identifier 0x1234, sequence 1, eight bytes.
+/// An echo request: type, code, checksum, identifier 0x1234, sequence 1, eight bytes.
 packet request(std::uint8_t type) {
     packet made = {type, 0, 0, 0, 0x12, 0x34, 0, 1, 'c', 'o', 'i', 'l', ' ', '1', '2', '3'};
     const std::uint16_t sum = checksum_of(made);
@@ -56,21 +56,21 @@ std::string payload_of(std::span<const unsigned char> message) {
     return {reinterpret_cast<const char*>(message.data()) + 8, message.size() - 8};
 }
 
-/// As a story that needs a network of its own; skipped without the privilege to make one.
-#define TELL_IN_OWN_NETWORK(...)                      \
+/// Runs a story in a network namespace of its own. Skips the test without the privilege to make one.
+#define RUN_IN_OWN_NETWORK(...)                       \
     if (!own_network::run([&] {                       \
             real_context context;                     \
             context.run([&]() -> task<> __VA_ARGS__); \
         }))                                           \
     GTEST_SKIP() << "no privilege to make a network namespace"
 
-TEST(Icmp, AnEchoOverIpv4ComesBackWithItsHeader) {
-    TELL_IN_OWN_NETWORK({
+TEST(Icmp, ReceivesTheHeaderOverIpv4) {
+    RUN_IN_OWN_NETWORK({
         icmp::socket socket(context, icmp::v4());
         const ip::endpoint loopback(ip::address_v4::loopback(), 0);
         co_await socket.sendto(request(echo_request_v4), loopback);
         room bytes;
-        for (int i = 0; i < 2; ++i) {  // on the loopback it also receives the request
+        for (int i = 0; i < 2; ++i) {  // over the loopback it receives its own request first
             auto [size, truncated, from] = co_await timeout(socket.recvfrom(bytes), 5s);
             const std::size_t header = 4u * (bytes[0] & 15u);
             CO_ASSERT_EQ(size, header + 16);
@@ -82,8 +82,8 @@ TEST(Icmp, AnEchoOverIpv4ComesBackWithItsHeader) {
     });
 }
 
-TEST(Icmp, AnEchoOverIpv6ComesBackWithoutOne) {
-    TELL_IN_OWN_NETWORK({
+TEST(Icmp, ReceivesNoHeaderOverIpv6) {
+    RUN_IN_OWN_NETWORK({
         icmp::socket socket(context, icmp::v6());
         ::icmp6_filter wanted;
         ICMP6_FILTER_SETBLOCKALL(&wanted);
@@ -100,8 +100,8 @@ TEST(Icmp, AnEchoOverIpv6ComesBackWithoutOne) {
     });
 }
 
-TEST(Icmp, AFilterKeepsAway) {
-    TELL_IN_OWN_NETWORK({
+TEST(Icmp, FilterDropsOtherTypes) {
+    RUN_IN_OWN_NETWORK({
         icmp::socket socket(context, icmp::v4());
         socket.set_option(icmp::icmp_filter(~(1u << echo_reply_v4)));
         icmp::icmp_filter set;
@@ -114,8 +114,8 @@ TEST(Icmp, AFilterKeepsAway) {
     });
 }
 
-TEST(Icmp, AStreamOfPacketsTakesThemToo) {
-    TELL_IN_OWN_NETWORK({
+TEST(Icmp, WorksWithARecvfromStream) {
+    RUN_IN_OWN_NETWORK({
         icmp::socket socket(context, icmp::v4());
         auto incoming = socket.recvfrom_stream();
         co_await socket.sendto(request(echo_request_v4), ip::endpoint(ip::address_v4::loopback(), 0));
@@ -125,8 +125,8 @@ TEST(Icmp, AStreamOfPacketsTakesThemToo) {
     });
 }
 
-TEST(Ping, OfBothFamiliesNeedsNoPrivilege) {
-    TELL_IN_OWN_NETWORK({
+TEST(Ping, NeedsNoPrivilegeInBothFamilies) {
+    RUN_IN_OWN_NETWORK({
         own_network::set("net/ipv4/ping_group_range", "0 2147483647");
         for (const bool v6: {false, true}) {
             ping::socket socket(context, v6 ? ping::v6() : ping::v4());
@@ -144,8 +144,8 @@ TEST(Ping, OfBothFamiliesNeedsNoPrivilege) {
     });
 }
 
-TEST(Ping, SaysWhoMayNot) {
-    const bool told = own_network::run([] {
+TEST(Ping, NamesTheSysctlIfDenied) {
+    const bool ran = own_network::run([] {
         own_network::set("net/ipv4/ping_group_range", "1 0");
         io_context context;
         ping::socket socket(context);
@@ -158,11 +158,11 @@ TEST(Ping, SaysWhoMayNot) {
                 << error.what();
         }
     });
-    if (!told)
+    if (!ran)
         GTEST_SKIP() << "no privilege to make a network namespace";
 }
 
-TEST(Icmp, SaysWhichCapabilityIsMissing) {
+TEST(Icmp, NamesTheMissingCapability) {
     scripted_context context;
     icmp::socket socket(context.io());
     context.script().fail_next_call(EPERM);
@@ -176,8 +176,8 @@ TEST(Icmp, SaysWhichCapabilityIsMissing) {
     EXPECT_FALSE(socket.is_open());
 }
 
-// An IPv6 socket is made dual-stack when it is opened; the kernel refuses that for raw ones.
-TEST(Icmp, OpensForIpv6WithoutAskingForBothStacks) {
+// open() makes an IPv6 socket dual-stack, but not a raw one, for which the kernel refuses the option.
+TEST(Icmp, DoesNotSetDualStackOverIpv6) {
     scripted_context context;
     icmp::socket socket(context.io(), icmp::v6());
     const auto& fake = context.script().descriptor(socket.native_handle());

@@ -38,13 +38,13 @@ using packets = local::seq_packet_protocol;
 class LocalSocket : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& context() { return context_; }
     own_folder& folder() { return folder_; }
 
-    /// A name that nobody else has.
+    /// A name unique to this process.
     static local::endpoint own_name(const char* what) {
         return local::endpoint::abstract("coil test " + std::to_string(::getpid()) + " " + what);
     }
@@ -58,11 +58,11 @@ using buffer = std::array<char, 100>;
 
 std::string text(const buffer& bytes, std::size_t size) { return {bytes.data(), size}; }
 
-// ---- streams ---------------------------------------------------------------------------------------------------------
+// ---- streams ----------------------------------------------------------------------------------------------
 
-TEST_F(LocalSocket, StreamsTalkByAPath) {
+TEST_F(LocalSocket, ConnectsStreamsByPath) {
     const stream::endpoint path(folder() / "server");
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor acceptor(context(), path);
         stream::socket client(context());
         co_await client.connect(path);
@@ -82,9 +82,9 @@ TEST_F(LocalSocket, StreamsTalkByAPath) {
     });
 }
 
-TEST_F(LocalSocket, StreamsTalkByAnAbstractName) {
+TEST_F(LocalSocket, ConnectsStreamsByAbstractName) {
     const stream::endpoint name(own_name("stream"));
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor acceptor(context(), name);
         stream::socket client(context(), stream::endpoint(own_name("client")));
         co_await client.connect(name);
@@ -95,8 +95,8 @@ TEST_F(LocalSocket, StreamsTalkByAnAbstractName) {
         buffer bytes;
         EXPECT_EQ(text(bytes, co_await client.recv(bytes)), "hello");
     });
-    // Gone with its socket.
-    tell([&]() -> task<> {
+    // An abstract name vanishes with its socket.
+    run([&]() -> task<> {
         stream::socket client(context());
         auto [ec] = co_await as_tuple(client.connect(name));
         EXPECT_EQ(ec, error::connection_refused);
@@ -104,8 +104,8 @@ TEST_F(LocalSocket, StreamsTalkByAnAbstractName) {
     });
 }
 
-TEST_F(LocalSocket, ARecvStreamTakesWhatComes) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, ReceivesThroughARecvStream) {
+    run([&]() -> task<> {
         stream::socket near(context()), far(context());
         local::connect_pair(near, far);
         co_await coil::write(near, "chunks of the pool");
@@ -118,9 +118,9 @@ TEST_F(LocalSocket, ARecvStreamTakesWhatComes) {
     });
 }
 
-TEST_F(LocalSocket, AFileThatNobodyServesIsToldFromAServer) {
+TEST_F(LocalSocket, ReportsAStaleSocketFile) {
     const stream::endpoint path(folder() / "server");
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor(context(), path).close();
         struct ::stat found{};
         EXPECT_EQ(::stat(std::string(path.path()).c_str(), &found), 0) << "the file stays";
@@ -129,7 +129,7 @@ TEST_F(LocalSocket, AFileThatNobodyServesIsToldFromAServer) {
             ADD_FAILURE() << "bound twice";
         } catch (const std::system_error& error) {
             EXPECT_EQ(error.code(), error::address_in_use);
-            EXPECT_NE(std::string(error.what()).find("if no server has it any more, remove it"),
+            EXPECT_NE(std::string(error.what()).find("remove it if no server uses it"),
                       std::string::npos)
                 << error.what();
         }
@@ -142,9 +142,9 @@ TEST_F(LocalSocket, AFileThatNobodyServesIsToldFromAServer) {
     });
 }
 
-TEST_F(LocalSocket, ConnectNamesThePathThatIsNotThere) {
+TEST_F(LocalSocket, ConnectNamesAMissingPath) {
     const std::string path = folder() / "nothing";
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::socket client(context());
         try {
             co_await client.connect(path);
@@ -159,7 +159,7 @@ TEST_F(LocalSocket, ConnectNamesThePathThatIsNotThere) {
 
 TEST_F(LocalSocket, ConnectWaitsForRoomInTheBacklog) {
     const stream::endpoint name(own_name("backlog"));
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor acceptor(context());
         acceptor.open();
         acceptor.bind(name);
@@ -183,9 +183,9 @@ TEST_F(LocalSocket, ConnectWaitsForRoomInTheBacklog) {
     });
 }
 
-TEST_F(LocalSocket, AConnectThatWaitsForRoomCanBeCancelled) {
+TEST_F(LocalSocket, CancelsAConnectThatWaitsForRoom) {
     const stream::endpoint name(own_name("full"));
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor acceptor(context());
         acceptor.open();
         acceptor.bind(name);
@@ -198,8 +198,8 @@ TEST_F(LocalSocket, AConnectThatWaitsForRoomCanBeCancelled) {
     });
 }
 
-// With all that waits in it: a connect, a send, receives of each kind.
-TEST_F(LocalSocket, AContextIsDestroyedWhileTheyWait) {
+// A connect, a send and receives of each kind are waiting when the context is destroyed.
+TEST_F(LocalSocket, PendingOperationsEndWithTheContext) {
     const stream::endpoint name(own_name("destroyed"));
     real_context doomed;
     stream::acceptor acceptor(doomed.io());
@@ -235,23 +235,23 @@ TEST_F(LocalSocket, AContextIsDestroyedWhileTheyWait) {
     EXPECT_EQ(ended, 0);
 }
 
-TEST_F(LocalSocket, ThePeersCredentialsAreThoseOfTheOtherProcess) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, ReportsPeerCredentials) {
+    run([&]() -> task<> {
         stream::socket near(context()), far(context());
         local::connect_pair(near, far);
-        socket_base::peer_credentials who;
-        near.get_option(who);
-        EXPECT_EQ(who.value().pid, ::getpid());
-        EXPECT_EQ(who.value().uid, ::getuid());
-        EXPECT_EQ(who.value().gid, ::getgid());
+        socket_base::peer_credentials peer_ids;
+        near.get_option(peer_ids);
+        EXPECT_EQ(peer_ids.value().pid, ::getpid());
+        EXPECT_EQ(peer_ids.value().uid, ::getuid());
+        EXPECT_EQ(peer_ids.value().gid, ::getgid());
         co_return;
     });
 }
 
-// ---- pairs -----------------------------------------------------------------------------------------------------------
+// ---- pairs ------------------------------------------------------------------------------------------------
 
-TEST_F(LocalSocket, APairIsConnected) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, ConnectPairConnectsBoth) {
+    run([&]() -> task<> {
         stream::socket a(context()), b(context());
         local::connect_pair(a, b);
         co_await coil::write(a, "to b");
@@ -264,7 +264,7 @@ TEST_F(LocalSocket, APairIsConnected) {
     });
 }
 
-TEST_F(LocalSocket, APairOfOpenSocketsIsRefused) {
+TEST_F(LocalSocket, ConnectPairFailsOnOpenSockets) {
     stream::socket open(context(), stream()), closed(context());
     for (const bool first: {true, false}) {
         try {
@@ -280,17 +280,17 @@ TEST_F(LocalSocket, APairOfOpenSocketsIsRefused) {
     EXPECT_FALSE(closed.is_open());
 }
 
-TEST_F(LocalSocket, APairNeedsContexts) {
+TEST_F(LocalSocket, ConnectPairFailsWithoutAContext) {
     stream::socket some(context()), none;
     EXPECT_THROW(local::connect_pair(some, none), std::system_error);
     EXPECT_THROW(local::connect_pair(none, some), std::system_error);
     EXPECT_FALSE(some.is_open());
 }
 
-// ---- datagrams -------------------------------------------------------------------------------------------------------
+// ---- datagrams --------------------------------------------------------------------------------------------
 
-TEST_F(LocalSocket, DatagramsSayWhoseTheyAre) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, DatagramsCarryTheSendersAddress) {
+    run([&]() -> task<> {
         const datagrams::endpoint here(folder() / "here"), there(own_name("there"));
         datagrams::socket one(context(), here), other(context(), there);
         co_await one.sendto("hello", there);
@@ -308,8 +308,8 @@ TEST_F(LocalSocket, DatagramsSayWhoseTheyAre) {
     });
 }
 
-TEST_F(LocalSocket, ADatagramOfAnUnboundSocketIsNobodys) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, UnboundSenderHasNoAddress) {
+    run([&]() -> task<> {
         const datagrams::endpoint there(own_name("receiver"));
         datagrams::socket one(context(), datagrams()), other(context(), there);
         co_await one.sendto("", there);
@@ -328,24 +328,24 @@ TEST_F(LocalSocket, ADatagramOfAnUnboundSocketIsNobodys) {
     });
 }
 
-TEST_F(LocalSocket, ADatagramToNobodyNamesThePath) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, SendtoNamesAMissingPath) {
+    run([&]() -> task<> {
         datagrams::socket one(context(), datagrams());
         try {
-            co_await one.sendto("hello", local::endpoint(folder() / "nobody"));
+            co_await one.sendto("hello", local::endpoint(folder() / "missing"));
             ADD_FAILURE() << "sent";
         } catch (const std::system_error& error) {
             EXPECT_EQ(error.code(), std::errc::no_such_file_or_directory);
-            EXPECT_NE(std::string(error.what()).find("sendto " + (folder() / "nobody")), std::string::npos)
+            EXPECT_NE(std::string(error.what()).find("sendto " + (folder() / "missing")), std::string::npos)
                 << error.what();
         }
     });
 }
 
-// None is lost: who sends too fast has to wait.
+// No datagram is lost: a sender that is too fast waits.
 TEST_F(LocalSocket, DatagramSendsWaitForTheReceiver) {
     constexpr int count = 300;  // net.unix.max_dgram_qlen: 10 to 512
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         const datagrams::endpoint there(own_name("slow"));
         datagrams::socket one(context(), datagrams()), other(context(), there);
         auto sending = co_spawn(
@@ -363,8 +363,8 @@ TEST_F(LocalSocket, DatagramSendsWaitForTheReceiver) {
     });
 }
 
-TEST_F(LocalSocket, ADatagramSendThatWaitsCanBeCancelled) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, CancelsADatagramSendThatWaits) {
+    run([&]() -> task<> {
         const datagrams::endpoint there(own_name("deaf"));
         datagrams::socket one(context(), datagrams()), other(context(), there);
         std::error_code ended;
@@ -376,11 +376,11 @@ TEST_F(LocalSocket, ADatagramSendThatWaitsCanBeCancelled) {
     });
 }
 
-// ---- sequenced packets -----------------------------------------------------------------------------------------------
+// ---- sequenced packets ------------------------------------------------------------------------------------
 
-TEST_F(LocalSocket, PacketsKeepTheirBounds) {
+TEST_F(LocalSocket, PacketsKeepTheirBoundaries) {
     const packets::endpoint path(folder() / "packets");
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         packets::acceptor acceptor(context(), path);
         packets::socket client(context());
         co_await client.connect(path);
@@ -408,8 +408,8 @@ TEST_F(LocalSocket, PacketsKeepTheirBounds) {
     });
 }
 
-TEST_F(LocalSocket, APacketsPeerThatIsGoneIsABrokenPipe) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, PacketSendFailsAfterPeerClose) {
+    run([&]() -> task<> {
         packets::socket near(context()), far(context());
         local::connect_pair(near, far);
         far.close();
@@ -418,8 +418,8 @@ TEST_F(LocalSocket, APacketsPeerThatIsGoneIsABrokenPipe) {
     });
 }
 
-TEST_F(LocalSocket, APacketsRecvIsCancelledAndDestroyed) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, CancelledPacketRecvLosesNothing) {
+    run([&]() -> task<> {
         packets::socket near(context()), far(context());
         local::connect_pair(near, far);
         buffer bytes;
@@ -432,11 +432,11 @@ TEST_F(LocalSocket, APacketsRecvIsCancelledAndDestroyed) {
     });
 }
 
-// ---- descriptors -----------------------------------------------------------------------------------------------------
+// ---- descriptors ------------------------------------------------------------------------------------------
 
 using files = std::array<unique_descriptor, 4>;
 
-/// A file with this in it.
+/// A memory file with this content.
 unique_descriptor file_with(const std::string& content) {
     unique_descriptor made(::memfd_create("coil test", MFD_CLOEXEC));
     EXPECT_EQ(::pwrite(made.get(), content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
@@ -469,8 +469,8 @@ struct protocol_names {
 using protocols = testing::Types<stream, datagrams, packets>;
 TYPED_TEST_SUITE(DescriptorPassing, protocols, protocol_names);
 
-TYPED_TEST(DescriptorPassing, TheReceiverGetsTheSameFiles) {
-    this->tell([&]() -> task<> {
+TYPED_TEST(DescriptorPassing, TransfersFiles) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         {
@@ -492,9 +492,9 @@ TYPED_TEST(DescriptorPassing, TheReceiverGetsTheSameFiles) {
     });
 }
 
-// Whether it was asked for before it came or after.
-TYPED_TEST(DescriptorPassing, AReceiverMayWait) {
-    this->tell([&]() -> task<> {
+// A receive may start before the descriptors are sent.
+TYPED_TEST(DescriptorPassing, WaitsForDescriptors) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         auto receiving = co_spawn(
@@ -513,9 +513,10 @@ TYPED_TEST(DescriptorPassing, AReceiverMayWait) {
     });
 }
 
-// Some more fit into the room for credentials: the kernel has made numbers for them, too.
-TYPED_TEST(DescriptorPassing, NothingLeaksWhereMoreComeThanThereIsRoomFor) {
-    this->tell([&]() -> task<> {
+// The control buffer has room for credentials, which the kernel fills with further descriptors. These must be
+// closed, too.
+TYPED_TEST(DescriptorPassing, ClosesDescriptorsWithoutRoom) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         const unique_descriptor file = file_with("many");
@@ -533,8 +534,8 @@ TYPED_TEST(DescriptorPassing, NothingLeaksWhereMoreComeThanThereIsRoomFor) {
     });
 }
 
-TYPED_TEST(DescriptorPassing, APlainRecvClosesThem) {
-    this->tell([&]() -> task<> {
+TYPED_TEST(DescriptorPassing, PlainRecvClosesDescriptors) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         const unique_descriptor file = file_with("unwanted");
@@ -546,8 +547,8 @@ TYPED_TEST(DescriptorPassing, APlainRecvClosesThem) {
     });
 }
 
-TYPED_TEST(DescriptorPassing, NoneIsAPlainSend) {
-    this->tell([&]() -> task<> {
+TYPED_TEST(DescriptorPassing, SendsWithoutDescriptors) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         EXPECT_EQ(co_await local::send_descriptors(near, "plain", {}), 5u);
@@ -563,8 +564,8 @@ TYPED_TEST(DescriptorPassing, NoneIsAPlainSend) {
     });
 }
 
-TYPED_TEST(DescriptorPassing, WhatCannotBeSentIsRefused) {
-    this->tell([&]() -> task<> {
+TYPED_TEST(DescriptorPassing, FailsOnTooManyOrInvalid) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         const unique_descriptor file = file_with("x");
@@ -576,8 +577,8 @@ TYPED_TEST(DescriptorPassing, WhatCannotBeSentIsRefused) {
     });
 }
 
-TYPED_TEST(DescriptorPassing, ARecvThatIsCancelledLosesNothing) {
-    this->tell([&]() -> task<> {
+TYPED_TEST(DescriptorPassing, CancelledRecvLosesNothing) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         buffer bytes;
@@ -591,9 +592,10 @@ TYPED_TEST(DescriptorPassing, ARecvThatIsCancelledLosesNothing) {
     });
 }
 
-// With SO_PASSCRED the sender's credentials come first, and must not take the descriptors' place.
-TYPED_TEST(DescriptorPassing, CredentialsDoNotTakeTheirPlace) {
-    this->tell([&]() -> task<> {
+// With SO_PASSCRED the kernel stores the sender's credentials first. They must not use up the space for the
+// descriptors.
+TYPED_TEST(DescriptorPassing, HasRoomForCredentials) {
+    this->run([&]() -> task<> {
         typename TypeParam::socket near(this->context()), far(this->context());
         local::connect_pair(near, far);
         far.set_option(option<SOL_SOCKET, SO_PASSCRED, bool>(true));
@@ -609,7 +611,7 @@ TYPED_TEST(DescriptorPassing, CredentialsDoNotTakeTheirPlace) {
 }
 
 TEST_F(LocalSocket, DescriptorsNeedAByteOnAStream) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::socket near(context()), far(context());
         local::connect_pair(near, far);
         const unique_descriptor file = file_with("x");
@@ -618,8 +620,8 @@ TEST_F(LocalSocket, DescriptorsNeedAByteOnAStream) {
     });
 }
 
-TEST_F(LocalSocket, DescriptorsOfTwoSendsDoNotComeTogether) {
-    tell([&]() -> task<> {
+TEST_F(LocalSocket, DescriptorsOfTwoSendsAreNotMerged) {
+    run([&]() -> task<> {
         stream::socket near(context()), far(context());
         local::connect_pair(near, far);
         const unique_descriptor one = file_with("one"), other = file_with("other");
@@ -636,9 +638,9 @@ TEST_F(LocalSocket, DescriptorsOfTwoSendsDoNotComeTogether) {
     });
 }
 
-// A socket is a descriptor, too: a listener hands connections to another process.
-TEST_F(LocalSocket, ASocketIsPassedAndGoesOn) {
-    tell([&]() -> task<> {
+// A socket can be passed, too: a listener can hand its connections to another process.
+TEST_F(LocalSocket, PassedSocketStaysConnected) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context());
         stream::socket near(context()), far(context());
         local::connect_pair(near, far);
@@ -654,13 +656,13 @@ TEST_F(LocalSocket, ASocketIsPassedAndGoesOn) {
     });
 }
 
-// ---- foreign peers ---------------------------------------------------------------------------------------------------
+// ---- foreign peers ----------------------------------------------------------------------------------------
 
-TEST_F(LocalSocket, SocatTalksToAStream) {
+TEST_F(LocalSocket, SocatReceivesFromAStream) {
     if (!foreign_program::is_there("/usr/bin/socat"))
         GTEST_SKIP() << "no socat";
     const std::string path = folder() / "server";
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor acceptor(context(), path);
         foreign_program socat({"/usr/bin/socat", "-u", "UNIX-CONNECT:" + path, "STDOUT"});
         stream::socket peer = co_await acceptor.accept();
@@ -674,7 +676,7 @@ TEST_F(LocalSocket, SocatAnswersDatagrams) {
     if (!foreign_program::is_there("/usr/bin/socat"))
         GTEST_SKIP() << "no socat";
     const std::string here = folder() / "here", there = folder() / "there";
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         datagrams::socket socket(context(), here);
         foreign_program socat({"/usr/bin/socat", "UNIX-SENDTO:" + here + ",bind=" + there + ",null-eof",
                                "SYSTEM:echo ready; cat; :"});
@@ -684,7 +686,7 @@ TEST_F(LocalSocket, SocatAnswersDatagrams) {
         EXPECT_EQ(from, local::endpoint(there));
         co_await socket.sendto("echo", from);
         EXPECT_EQ(text(bytes, (co_await socket.recvfrom(bytes)).size), "echo");
-        co_await socket.sendto("", from);  // an empty one ends it
+        co_await socket.sendto("", from);  // an empty datagram ends socat
     });
 }
 
@@ -704,7 +706,7 @@ with tempfile.TemporaryFile() as ours:
 data, fds, flags, address = socket.recv_fds(peer, 100, 4)
 print(data.decode(), len(fds), os.pread(fds[0], 100, 0).decode())
 )";
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         stream::acceptor acceptor(context(), path);
         foreign_program program({python, "-c", script, path});
         stream::socket peer = co_await acceptor.accept();

@@ -17,14 +17,14 @@
 #include "support/allocations.hpp"
 #include "support/real_context.hpp"
 
-// What a connection of a server costs, in bytes that were allocated: docs/guides/deployment.md, "Limits".
+// Bytes allocated for each connection of a server, as documented in docs/guides/deployment.md, "Limits".
 
 namespace coil::test {
 namespace {
 
 using socket_type = local::stream_protocol::socket;
 
-/// Connections of a context, with peers that are the test's own.
+/// Connections of a context to peers outside of it.
 class Memory : public testing::Test {
 protected:
     void connect(std::size_t count, std::vector<socket_type>& sockets) {
@@ -36,15 +36,15 @@ protected:
         }
     }
 
-    // No system call of the test's allocates, so what is counted is the library's.
+    // The peers use plain system calls, which allocate nothing: all counted bytes are the library's.
     static task<> echo(socket_type socket) {
         auto incoming = socket.recv_stream();
         while (auto chunk = co_await incoming.next())
             co_await write(socket, *chunk);
     }
-    /// Lets the kernel deliver what was sent.
+    /// Gives the kernel time to deliver what was sent.
     static task<> let_arrive() {
-        for (int turns = 0; turns < 5; ++turns)
+        for (int i = 0; i < 5; ++i)
             co_await sleep_for(std::chrono::microseconds(200));
     }
     task<> exchange() {
@@ -61,7 +61,7 @@ protected:
     std::vector<plain_peer> peers_;
 };
 
-TEST_F(Memory, AnIdleConnectionTakesAboutAKibibyte) {
+TEST_F(Memory, IdleConnectionTakesAboutAKibibyte) {
     constexpr std::size_t count = 100;
     context_.run([&]() -> task<> {
         static_cast<void>(context_.io().pool());
@@ -75,7 +75,7 @@ TEST_F(Memory, AnIdleConnectionTakesAboutAKibibyte) {
                 co_spawn(context_.io(), echo(std::move(each)), detached);
             co_await exchange();
         };
-        co_await serve_more();  // what grows once for all has grown
+        co_await serve_more();  // warms up caches and containers
         const long long before = allocations::bytes();
         co_await serve_more();
         const long long each = (allocations::bytes() - before) / static_cast<long long>(count);
@@ -86,8 +86,9 @@ TEST_F(Memory, AnIdleConnectionTakesAboutAKibibyte) {
     });
 }
 
-// Each single byte was a chunk, of 24 bytes in a list that doubled, and a block of 32: 6 to 15 MiB for 256 KiB.
-TEST_F(Memory, UnreadSingleBytesCostLittleMoreThanTheyAre) {
+// Regression: each single byte was a chunk, with 24 bytes in a list that doubled and a block of 32. An unread
+// 256 KiB took 6 to 15 MiB.
+TEST_F(Memory, PacksUnreadSingleBytes) {
     constexpr std::size_t count = 4;
     constexpr int bytes = 3000;
     context_.run([&]() -> task<> {
@@ -100,7 +101,7 @@ TEST_F(Memory, UnreadSingleBytesCostLittleMoreThanTheyAre) {
             peers_[i].send("x");
             EXPECT_EQ((co_await streams[i].next())->size(), 1u);
         }
-        // Alternating, so that those of one connection are not in one piece.
+        // Alternates between the connections, so that the bytes of one connection are not contiguous.
         const long long before = allocations::bytes();
         for (int i = 0; i < bytes; ++i) {
             for (const plain_peer& each: peers_)
@@ -120,7 +121,8 @@ TEST_F(Memory, UnreadSingleBytesCostLittleMoreThanTheyAre) {
             }
         }
         EXPECT_EQ(context_.io().metrics().held, 0u);
-        EXPECT_LE(allocations::bytes() - before, static_cast<long long>(count) * 1024);  // it is given back
+        // Reading releases the memory.
+        EXPECT_LE(allocations::bytes() - before, static_cast<long long>(count) * 1024);
     });
 }
 

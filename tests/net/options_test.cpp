@@ -26,7 +26,7 @@ using namespace coil;
 using coil::ip::tcp_option;
 using coil::ip::udp_option;
 
-// The header spells these numbers out.
+// The header contains these numbers as literals, to avoid the system headers.
 static_assert(tcp_option::no_delay::name() == TCP_NODELAY && tcp_option::no_delay::level() == IPPROTO_TCP);
 static_assert(tcp_option::max_segment::name() == TCP_MAXSEG);
 static_assert(tcp_option::cork::name() == TCP_CORK);
@@ -63,7 +63,7 @@ static_assert(!std::is_convertible_v<bool, tcp_option::no_delay>, "set_option(tr
 
 namespace {
 
-/// What family_option asks of a protocol.
+/// The minimum that family_option requires of a protocol.
 struct some_protocol {
     int number;
     constexpr int family() const { return number; }
@@ -71,7 +71,7 @@ struct some_protocol {
 constexpr some_protocol v4{AF_INET};
 constexpr some_protocol v6{AF_INET6};
 
-/// A raw socket, closed at the end of the story.
+/// A plain socket descriptor. The destructor closes it.
 class raw_socket {
 public:
     explicit raw_socket(const some_protocol& of, int type = SOCK_STREAM)
@@ -85,7 +85,7 @@ public:
     }
     int fd() const { return fd_; }
 
-    /// 0 or errno, as all that follow.
+    /// Returns 0 or errno, like get(), bind() and send_to().
     template <settable_option Option>
     int set(const Option& option) const {
         const auto size = static_cast<socklen_t>(option.size());
@@ -119,7 +119,7 @@ public:
         return ::sendto(fd_, &byte, 1, 0, &target.any, size) == 1 ? 0 : errno;
     }
 
-    /// The next datagram's byte; 0 if none comes.
+    /// Returns the byte of the next datagram, or 0 if none arrives within 5 s.
     char recv() const {
         pollfd entry{fd_, POLLIN, 0};
         char byte = 0;
@@ -130,7 +130,7 @@ private:
     int fd_;
 };
 
-/// Sets both, and expects to read each back.
+/// Sets both values, and expects to read back each of them.
 template <class Option>
 void expect_kept(const raw_socket& socket, const Option& first, const Option& second) {
     Option found = second;
@@ -143,9 +143,9 @@ void expect_kept(const raw_socket& socket, const Option& first, const Option& se
 
 }  // namespace
 
-// A duration that an int can't count was cut: 30 days of user_timeout became negative, and a linger of 2^32 s
-// became a reset.
-TEST(Options, DurationsSaturateWhenTheyDoNotFit) {
+// Regression: a duration that does not fit into an int was truncated. 30 days of user_timeout became
+// negative, and a linger of 2^32 s became a reset.
+TEST(Options, DurationsSaturateOnOverflow) {
     using namespace std::chrono_literals;
     using std::chrono::microseconds;
     using std::chrono::milliseconds;
@@ -163,7 +163,7 @@ TEST(Options, DurationsSaturateWhenTheyDoNotFit) {
     EXPECT_EQ(socket_base::linger(true, 3s).timeout(), 3);
 }
 
-TEST(Options, AFlagIsAnIntForTheKernel) {
+TEST(Options, FlagsArePassedAsInt) {
     constexpr tcp_option::no_delay on(true);
     static_assert(on.value() && on && on.size() == sizeof(int));
     EXPECT_EQ(*static_cast<const int*>(on.data()), 1);
@@ -177,7 +177,7 @@ TEST(Options, AFlagIsAnIntForTheKernel) {
     EXPECT_FALSE(found.resize(8));
 }
 
-TEST(Options, ANameIsPaddedAndNeverCutShort) {
+TEST(Options, NamesArePaddedAndNeverTruncated) {
     const socket_base::bind_to_device device("eth0");
     EXPECT_EQ(device.value(), "eth0");
     EXPECT_EQ(std::memcmp(device.data(), "eth0\0\0\0\0\0\0\0\0\0\0\0\0", device.size()), 0);
@@ -194,7 +194,7 @@ TEST(Options, ANameIsPaddedAndNeverCutShort) {
     EXPECT_FALSE(found.resize(17));
 }
 
-TEST(Options, AStructureMayBeShorterOnAnOlderKernel) {
+TEST(Options, StructuresMayBeShorterOnOldKernels) {
     struct three {
         int numbers[3];
     };
@@ -205,7 +205,7 @@ TEST(Options, AStructureMayBeShorterOnAnOlderKernel) {
     EXPECT_FALSE(found.resize(4 * sizeof(int)));
 }
 
-TEST(Options, OfEverySocketAreKeptByTheKernel) {
+TEST(Options, KernelKeepsSocketOptions) {
     const raw_socket socket(v4);
     ASSERT_GE(socket.fd(), 0);
     expect_kept(socket, socket_base::reuse_address(true), socket_base::reuse_address(false));
@@ -239,7 +239,7 @@ TEST(Options, BufferSizesComeBackDoubled) {
     EXPECT_EQ(send.value(), 16384);
 }
 
-TEST(Options, LingerIsAFlagAndSeconds) {
+TEST(Options, LingerHasAFlagAndSeconds) {
     const raw_socket socket(v4);
     socket_base::linger found(true, 77);
     ASSERT_EQ(socket.get(found), 0);
@@ -250,7 +250,7 @@ TEST(Options, LingerIsAFlagAndSeconds) {
     EXPECT_EQ(found.timeout(), 30);
 }
 
-TEST(Options, OfTcpAreKeptByTheKernel) {
+TEST(Options, KernelKeepsTcpOptions) {
     const raw_socket socket(v4);
     expect_kept(socket, tcp_option::no_delay(true), tcp_option::no_delay(false));
     expect_kept(socket, tcp_option::cork(true), tcp_option::cork(false));
@@ -262,7 +262,7 @@ TEST(Options, OfTcpAreKeptByTheKernel) {
     expect_kept(socket, tcp_option::user_timeout(5000), tcp_option::user_timeout(0));
     expect_kept(socket, tcp_option::not_sent_low_watermark(16384), tcp_option::not_sent_low_watermark(65536));
     expect_kept(socket, tcp_option::defer_accept(1),
-                tcp_option::defer_accept(3));  // the kernel counts in steps of 1, 3, 7 seconds
+                tcp_option::defer_accept(3));  // the kernel rounds to 1, 3, 7, ... seconds
     expect_kept(socket, tcp_option::fast_open_connect(true), tcp_option::fast_open_connect(false));
 
     tcp_option::congestion algorithm;
@@ -276,14 +276,14 @@ TEST(Options, OfTcpAreKeptByTheKernel) {
     EXPECT_EQ(info.value().tcpi_state, TCP_CLOSE);
 }
 
-TEST(Options, OfUdpAreKeptByTheKernel) {
+TEST(Options, KernelKeepsUdpOptions) {
     const raw_socket socket(v4, SOCK_DGRAM);
     expect_kept(socket, udp_option::cork(true), udp_option::cork(false));
     expect_kept(socket, udp_option::segment_size(1200), udp_option::segment_size(0));
     ASSERT_EQ(socket.set(udp_option::receive_offload(true)), 0);
 }
 
-TEST(Options, OfEitherFamilyGoToTheFamilyTheyAreTold) {
+TEST(Options, ApplyToTheChosenFamily) {
     for (const auto& of: {v4, v6}) {
         const raw_socket socket(of, SOCK_DGRAM);
         if (socket.fd() < 0)
@@ -303,7 +303,7 @@ TEST(Options, OfEitherFamilyGoToTheFamilyTheyAreTold) {
     }
 }
 
-TEST(Options, V6OnlyDecidesWhetherASocketIsDualStack) {
+TEST(Options, V6OnlyControlsDualStack) {
     const raw_socket socket(v6);
     if (socket.fd() < 0)
         GTEST_SKIP() << "this machine has no IPv6";
@@ -311,7 +311,7 @@ TEST(Options, V6OnlyDecidesWhetherASocketIsDualStack) {
     EXPECT_EQ(raw_socket(v4).set(ip::v6_only(true)), ENOPROTOOPT);
 }
 
-TEST(Options, APeerOfALocalSocketHasCredentials) {
+TEST(Options, PeerCredentialsAreReadBack) {
     int fds[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     const raw_socket first(fds[0]);
@@ -322,7 +322,7 @@ TEST(Options, APeerOfALocalSocketHasCredentials) {
     EXPECT_EQ(peer.value().uid, ::getuid());
 }
 
-TEST(Options, ASocketBoundToADeviceSaysWhichOne) {
+TEST(Options, BindToDeviceIsReadBack) {
     const raw_socket socket(v4, SOCK_DGRAM);
     socket_base::bind_to_device device("none");
     ASSERT_EQ(socket.get(device), 0);
@@ -333,7 +333,7 @@ TEST(Options, ASocketBoundToADeviceSaysWhichOne) {
     EXPECT_EQ(socket.set(socket_base::bind_to_device("no_such_if")), ENODEV);
 }
 
-TEST(Options, AGroupIsJoinedOnceAndLeftOnce) {
+TEST(Options, GroupIsJoinedOnceAndLeftOnce) {
     const unsigned loopback = if_nametoindex("lo");
     for (const auto& group: {ip::make_address("239.1.2.3"), ip::make_address("ff02::1234")}) {
         const raw_socket socket(group.is_v6() ? v6 : v4, SOCK_DGRAM);
@@ -346,7 +346,7 @@ TEST(Options, AGroupIsJoinedOnceAndLeftOnce) {
     }
 }
 
-TEST(Options, AGroupsScopeIsItsInterface) {
+TEST(Options, GroupScopeSelectsTheInterface) {
     const raw_socket socket(v6, SOCK_DGRAM);
     if (socket.fd() < 0)
         GTEST_SKIP() << "this machine has no IPv6";
@@ -355,7 +355,7 @@ TEST(Options, AGroupsScopeIsItsInterface) {
     EXPECT_EQ(socket.set(ip::multicast::leave_group(group, if_nametoindex("lo"))), 0);
 }
 
-TEST(Options, AMemberOfAGroupHearsWhatLeavesThroughItsInterface) {
+TEST(Options, MulticastReachesMembersOnTheInterface) {
     const unsigned loopback = if_nametoindex("lo");
     const auto group = ip::make_address("239.1.2.3");
     const raw_socket receiver(v4, SOCK_DGRAM);
@@ -373,7 +373,7 @@ TEST(Options, AMemberOfAGroupHearsWhatLeavesThroughItsInterface) {
     EXPECT_EQ(receiver.recv(), 'c');
 }
 
-TEST(Options, AGroupMayBeJoinedForOneSender) {
+TEST(Options, GroupIsJoinedForOneSource) {
     const unsigned loopback = if_nametoindex("lo");
     const raw_socket socket(v4, SOCK_DGRAM);
     const auto group = ip::make_address("232.1.2.3");
@@ -387,7 +387,7 @@ TEST(Options, AGroupMayBeJoinedForOneSender) {
     EXPECT_EQ(socket.set(ip::multicast::unblock_source(group, sender, loopback)), 0);
 }
 
-TEST(Options, ReusePortLetsTwoListenersShareAPort) {
+TEST(Options, ReusePortLetsTwoSocketsShareAPort) {
     const raw_socket first(v4);
     const raw_socket second(v4);
     const raw_socket third(v4);
@@ -398,19 +398,19 @@ TEST(Options, ReusePortLetsTwoListenersShareAPort) {
     EXPECT_EQ(third.bind(first.name()), EADDRINUSE);
 }
 
-TEST(Options, WordsForListenAndShutdownAreTheSystems) {
+TEST(Options, ConstantsMatchTheSystemHeaders) {
     EXPECT_EQ(static_cast<int>(socket_base::max_listen_connections), SOMAXCONN);
     EXPECT_EQ(static_cast<int>(socket_base::shutdown_receive), SHUT_RD);
     EXPECT_EQ(static_cast<int>(socket_base::shutdown_send), SHUT_WR);
     EXPECT_EQ(static_cast<int>(socket_base::shutdown_both), SHUT_RDWR);
 }
 
-// ---- through sockets -----------------------------------------------------------------------------------------------
+// ---- through sockets --------------------------------------------------------------------------------------
 
 using coil::ip::tcp;
 using coil::ip::udp;
 
-TEST(SocketOptions, WhatIsSetIsGot) {
+TEST(SocketOptions, AreReadBackAsSet) {
     io_context context;
     tcp::socket socket(context, tcp::v4());
     for (const bool on: {true, false}) {
@@ -439,7 +439,7 @@ TEST(SocketOptions, WhatIsSetIsGot) {
     EXPECT_EQ(congestion.value(), "reno");
 }
 
-TEST(SocketOptions, TimesAreMadeOfDurations) {
+TEST(SocketOptions, AcceptDurations) {
     using namespace std::chrono_literals;
     io_context context;
     tcp::socket socket(context, tcp::v4());
@@ -449,9 +449,9 @@ TEST(SocketOptions, TimesAreMadeOfDurations) {
     EXPECT_EQ(idle.value(), 120);
     EXPECT_EQ(idle.duration(), 2min);
     socket.set_option(tcp::user_timeout(5s));
-    tcp::user_timeout patience;
-    socket.get_option(patience);
-    EXPECT_EQ(patience.value(), 5000);
+    tcp::user_timeout user_timeout;
+    socket.get_option(user_timeout);
+    EXPECT_EQ(user_timeout.value(), 5000);
     EXPECT_EQ(tcp::keep_interval(7s).value(), 7);
     EXPECT_EQ(socket_base::busy_poll(1ms).value(), 1000);
     EXPECT_EQ(socket_base::linger(true, 1min).timeout(), 60);
@@ -459,7 +459,7 @@ TEST(SocketOptions, TimesAreMadeOfDurations) {
                   "the kernel counts seconds");
 }
 
-TEST(SocketOptions, SettingABufferSizeSaysWhatWasGranted) {
+TEST(SocketOptions, SettingABufferSizeReturnsTheGrant) {
     io_context context;
     udp::socket socket(context, udp::v4());
     EXPECT_EQ(socket.set_option(socket_base::receive_buffer_size(16384)), 32768);
@@ -471,7 +471,7 @@ TEST(SocketOptions, SettingABufferSizeSaysWhatWasGranted) {
     EXPECT_GE(most, 32768);
 }
 
-TEST(SocketOptions, DescriptorsAreNeitherInheritedNorNonBlockingUnlessToldSo) {
+TEST(SocketOptions, DefaultToCloseOnExecAndBlocking) {
     io_context context;
     tcp::socket socket(context, tcp::v4());
     EXPECT_TRUE(socket.close_on_exec());
@@ -489,13 +489,13 @@ TEST(SocketOptions, DescriptorsAreNeitherInheritedNorNonBlockingUnlessToldSo) {
     socket.close();
     try {
         static_cast<void>(socket.close_on_exec());
-        ADD_FAILURE() << "of a closed one";
+        ADD_FAILURE() << "no error for a closed socket";
     } catch (const std::system_error& error) {
         EXPECT_EQ(error.code(), error::bad_descriptor);
     }
 }
 
-TEST(SocketOptions, AnAcceptorReusesItsAddressAndLeavesNoDelayOff) {
+TEST(SocketOptions, AcceptorSetsReuseAddressNotNoDelay) {
     io_context context;
     const tcp::acceptor acceptor(context, {tcp::v4(), 0});
     socket_base::reuse_address reuse;
@@ -506,7 +506,7 @@ TEST(SocketOptions, AnAcceptorReusesItsAddressAndLeavesNoDelayOff) {
     EXPECT_FALSE(no_delay.value());
 }
 
-TEST(SocketOptions, AnIpv6SocketSpeaksIpv4TooUnlessToldOtherwise) {
+TEST(SocketOptions, Ipv6DefaultsToDualStack) {
     io_context context;
     tcp::socket socket(context, tcp::v6());
     ip::v6_only only(true);
@@ -521,7 +521,7 @@ TEST(SocketOptions, AnIpv6SocketSpeaksIpv4TooUnlessToldOtherwise) {
     EXPECT_EQ(hops.value(), 9);
 }
 
-TEST(SocketOptions, DatagramSocketsHaveTheirOwn) {
+TEST(SocketOptions, WorkOnDatagramSockets) {
     io_context context;
     udp::socket socket(context, udp::v4());
     socket.set_option(socket_base::broadcast(true));
@@ -538,7 +538,7 @@ TEST(SocketOptions, DatagramSocketsHaveTheirOwn) {
     EXPECT_EQ(size.value(), 2 * 32768);
 }
 
-TEST(SocketOptions, AnOptionOfAnotherProtocolIsAnErrorThatSaysWhich) {
+TEST(SocketOptions, FailureNamesTheOption) {
     io_context context;
     udp::socket socket(context, udp::v4());
     try {
@@ -553,7 +553,7 @@ TEST(SocketOptions, AnOptionOfAnotherProtocolIsAnErrorThatSaysWhich) {
     }
 }
 
-TEST(SocketOptions, OneThatTheKernelFillsInPartOnlyIsZeroBeyond) {
+TEST(SocketOptions, ZeroWhatTheKernelDoesNotFill) {
     io_context context;
     tcp::acceptor acceptor(context, {tcp::v4(), 0});
     tcp::info<tcp_info> info;

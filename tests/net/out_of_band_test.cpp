@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Urgent data, as tcp(7) has it: one byte, past all others, and a mark in the stream where it was.
+// Urgent data (tcp(7)): one byte that overtakes the stream, and a mark at its position in the stream.
 
 #include <array>
 #include <cerrno>
@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 class OutOfBand : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     real_context& context() { return context_; }
@@ -33,7 +33,7 @@ protected:
     static void send_urgent(const plain_peer& peer, char byte) {
         EXPECT_EQ(::send(peer.number(), &byte, 1, MSG_OOB | MSG_NOSIGNAL), 1);
     }
-    /// What is there of the stream, as one recv gives it.
+    /// The text that a single recv returns.
     static task<std::string> text_of_recv(tcp::socket& socket, message_flags flags = {}) {
         std::array<char, 100> buffer;
         const std::size_t n = co_await socket.recv(buffer, flags);
@@ -47,8 +47,8 @@ private:
 constexpr auto wait_read = socket_base::wait_read;
 constexpr auto wait_error = socket_base::wait_error;
 
-TEST_F(OutOfBand, IsWaitedForAndTakenPastTheBytesBeforeIt) {
-    tell([&]() -> task<> {
+TEST_F(OutOfBand, OvertakesTheBytesBeforeIt) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         EXPECT_FALSE(socket.at_mark());
         peer.send("before");
@@ -57,17 +57,17 @@ TEST_F(OutOfBand, IsWaitedForAndTakenPastTheBytesBeforeIt) {
         EXPECT_EQ(co_await socket.wait(wait_error), wait_error);
         EXPECT_EQ(co_await text_of_recv(socket, message_flags::out_of_band), "!");
         EXPECT_FALSE(socket.at_mark());
-        EXPECT_EQ(co_await text_of_recv(socket), "before");  // not beyond the mark
+        EXPECT_EQ(co_await text_of_recv(socket), "before");  // recv stops at the mark
         EXPECT_TRUE(socket.at_mark());
         EXPECT_EQ(co_await text_of_recv(socket), "after");
         EXPECT_FALSE(socket.at_mark());
     });
 }
 
-// The ring's own poll for it never wakes.
-TEST_F(OutOfBand, WakesWhoHasWaitedForIt) {
+// io_uring's poll for POLLPRI alone never completes, so wait() also polls for POLLRDBAND.
+TEST_F(OutOfBand, WakesAPendingWait) {
     for (const wait_type kinds: {wait_error, wait_read | wait_error}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto [socket, peer] = context().connection();
             wait_type ready = socket_base::wait_none;
             const auto wait = [&](tcp::socket& on) -> task<> { ready = co_await on.wait(kinds); };
@@ -81,8 +81,8 @@ TEST_F(OutOfBand, WakesWhoHasWaitedForIt) {
     }
 }
 
-TEST_F(OutOfBand, WhereThereIsNoneIsAnErrorAtOnce) {
-    tell([&]() -> task<> {
+TEST_F(OutOfBand, RecvFailsIfThereIsNone) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         std::array<char, 1> buffer;
         auto [ec, n] = co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));
@@ -90,14 +90,14 @@ TEST_F(OutOfBand, WhereThereIsNoneIsAnErrorAtOnce) {
         send_urgent(peer, '!');
         co_await socket.wait(wait_error);
         EXPECT_EQ(co_await text_of_recv(socket, message_flags::out_of_band), "!");
-        auto [ec2, n2] = co_await as_tuple(
-            socket.recv(buffer, message_flags::out_of_band));  // there was one, and it is taken
+        auto [ec2, n2] =
+            co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));  // already received
         EXPECT_EQ(ec2, std::errc::invalid_argument);
     });
 }
 
-TEST_F(OutOfBand, InlineIsPartOfTheStreamAndTheMarkSaysWhere) {
-    tell([&]() -> task<> {
+TEST_F(OutOfBand, InlineOptionKeepsItInTheStream) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         socket.set_option(socket_base::out_of_band_inline(true));
         peer.send("before");
@@ -116,9 +116,9 @@ TEST_F(OutOfBand, InlineIsPartOfTheStreamAndTheMarkSaysWhere) {
     });
 }
 
-// The kernel's way: who reads on goes past the urgent byte, and then it is gone. So it is for one task to wait for either.
-TEST_F(OutOfBand, IsLostToWhoReceivesMeanwhile) {
-    tell([&]() -> task<> {
+// Linux drops the urgent byte when a receive reads past it. So a single task has to wait for both.
+TEST_F(OutOfBand, IsLostToAConcurrentRecv) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         std::string received;
         const auto receive = [&](tcp::socket& from) -> task<> { received = co_await text_of_recv(from); };
@@ -126,7 +126,7 @@ TEST_F(OutOfBand, IsLostToWhoReceivesMeanwhile) {
         co_await let_others_run();
         std::array<char, 1> buffer;
         auto [ec, n] =
-            co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));  // beside the other one
+            co_await as_tuple(socket.recv(buffer, message_flags::out_of_band));  // concurrent with recv
         EXPECT_EQ(ec, std::errc::invalid_argument);
         send_urgent(peer, '!');
         peer.send("bytes");
@@ -137,8 +137,8 @@ TEST_F(OutOfBand, IsLostToWhoReceivesMeanwhile) {
     });
 }
 
-TEST_F(OutOfBand, IsLostToAStreamThatReceivesAhead) {
-    tell([&]() -> task<> {
+TEST_F(OutOfBand, IsLostToARecvStream) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         auto incoming = socket.recv_stream();
         peer.send("first");
@@ -152,8 +152,8 @@ TEST_F(OutOfBand, IsLostToAStreamThatReceivesAhead) {
     });
 }
 
-TEST_F(OutOfBand, IsNotLostToOneWhoWaitsForEither) {
-    tell([&]() -> task<> {
+TEST_F(OutOfBand, IsReceivedByATaskThatWaitsForBoth) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         peer.send("one");
         send_urgent(peer, '!');
@@ -175,9 +175,9 @@ TEST_F(OutOfBand, IsNotLostToOneWhoWaitsForEither) {
     });
 }
 
-// Though they wake the ring, which is why the wait looks again.
-TEST_F(OutOfBand, OrdinaryBytesAreNone) {
-    tell([&]() -> task<> {
+// Ordinary bytes wake the poll as well: wait() then checks with poll(2), and polls again.
+TEST_F(OutOfBand, OrdinaryBytesDoNotEndTheWait) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         std::error_code result;
         const auto wait = [&](tcp::socket& on) -> task<> {
@@ -198,8 +198,8 @@ TEST_F(OutOfBand, OrdinaryBytesAreNone) {
     });
 }
 
-TEST_F(OutOfBand, IsSentToAPeerThatTakesIt) {
-    tell([&]() -> task<> {
+TEST_F(OutOfBand, IsSentToThePeer) {
+    run([&]() -> task<> {
         auto [socket, peer] = context().connection();
         EXPECT_EQ(co_await socket.send("ab!", message_flags::out_of_band), 3u);
         EXPECT_EQ(peer.recv(), "ab");
@@ -209,8 +209,8 @@ TEST_F(OutOfBand, IsSentToAPeerThatTakesIt) {
     });
 }
 
-// A peer that is no part of this program, nor of its language.
-TEST_F(OutOfBand, GoesToAndComesFromPython) {
+// The peer is a Python program.
+TEST_F(OutOfBand, IsExchangedWithPython) {
     const std::string python = "/usr/bin/python3";
     if (!foreign_program::is_there(python))
         GTEST_SKIP() << "no python3";
@@ -223,7 +223,7 @@ assert peer.recv(100) == b'two'
 assert peer.recv(1, socket.MSG_OOB) == b'?'
 assert peer.recv(100) == b''
 )";
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
         foreign_program program({python, "-c", script, std::to_string(acceptor.local_endpoint().port())});
         auto peer = co_await acceptor.accept();
@@ -238,7 +238,7 @@ assert peer.recv(100) == b''
     });
 }
 
-TEST_F(OutOfBand, AMarkOfWhatHasNoneIsAnError) {
+TEST_F(OutOfBand, AtMarkFailsOnAClosedSocket) {
     std::error_code error;
     tcp::socket closed(context().io());
     EXPECT_FALSE(closed.at_mark(error));
@@ -246,7 +246,7 @@ TEST_F(OutOfBand, AMarkOfWhatHasNoneIsAnError) {
     EXPECT_THROW(static_cast<void>(closed.at_mark()), std::system_error);
 }
 
-TEST(OutOfBandScript, AtTheMarkButForWhatIsUnread) {
+TEST(OutOfBandScript, IsNotAtMarkWithUnreadBytes) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.script().set_at_mark(socket.native_handle(), true);
@@ -268,8 +268,8 @@ TEST(OutOfBandScript, AtTheMarkButForWhatIsUnread) {
     EXPECT_EQ(error, std::errc::io_error);
 }
 
-// With several buffers as with one.
-TEST(OutOfBandScript, NeitherTakesNorWaitsForWhatWasReceivedAhead) {
+// Covers recv() into one buffer and into a sequence of buffers.
+TEST(OutOfBandScript, LeavesBytesReceivedAhead) {
     scripted_context context;
     context.run([&]() -> task<> {
         auto socket = context.connected_socket();

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Streams of chunks on the real kernel: nobody who keeps, floods, or goes away takes the pool from the others.
+// Receive streams on the real kernel. A reader that keeps chunks, a peer that floods, or one that disconnects
+// must not starve the other streams of the pool.
 
 #include <algorithm>
 #include <array>
@@ -29,7 +30,7 @@ namespace {
 
 constexpr std::size_t period = 65521;  // a prime: no buffer's size is a multiple of it
 
-/// Bytes that can be told by their place.
+/// Bytes that depend on their position.
 std::vector<std::byte> pattern(std::size_t size, std::uint32_t seed = 1) {
     std::vector<std::byte> bytes(size);
     for (std::size_t i = 0; i < std::min(size, period); ++i)
@@ -56,16 +57,16 @@ task<> echo(tcp::socket& peer) {
     peer.shutdown(socket_base::shutdown_send);
 }
 
-/// Asks an echo, and checks the answer.
-task<> ask(tcp::socket& server, std::uint32_t seed, std::size_t size) {
-    const auto question = pattern(size, seed);
-    std::vector<std::byte> answer(size);
-    co_await write(server, question);
-    co_await read(server, answer);
-    EXPECT_EQ(answer, question);
+/// Sends bytes to an echo server, and checks the response.
+task<> request_echo(tcp::socket& server, std::uint32_t seed, std::size_t size) {
+    const auto request = pattern(size, seed);
+    std::vector<std::byte> response(size);
+    co_await write(server, request);
+    co_await read(server, response);
+    EXPECT_EQ(response, request);
 }
 
-TEST(RecvStreams, GiveEveryByteInOrder) {
+TEST(RecvStreams, DeliverEveryByteInOrder) {
     real_context context;
     context.run([&]() -> task<> {
         auto ends = co_await connect_ends(context);
@@ -77,15 +78,15 @@ TEST(RecvStreams, GiveEveryByteInOrder) {
             received.insert(received.end(), chunk->begin(), chunk->end());
         EXPECT_TRUE(received == sent);
         co_await sending.join();
-        EXPECT_FALSE(co_await incoming.next());  // the end stays
+        EXPECT_FALSE(co_await incoming.next());  // the end is sticky
         std::array<std::byte, 1> one;
         EXPECT_EQ(co_await ends.near.recv(one), 0u);
         EXPECT_EQ(context.io().pool().counts().pinned, 0u);
     });
 }
 
-// The stream is dropped at a random byte, and the plain recv goes on there, again and again.
-TEST(RecvStreams, DroppedAnywhereLeaveTheRestToRecv) {
+// The stream is dropped at random positions, and a plain recv continues there, repeatedly.
+TEST(RecvStreams, LeaveUnreadBytesToRecv) {
     real_context context;
     context.run([&]() -> task<> {
         std::mt19937 random(7);
@@ -115,10 +116,10 @@ TEST(RecvStreams, DroppedAnywhereLeaveTheRestToRecv) {
     });
 }
 
-TEST(RecvStreams, ThatNobodyReadsTakeNothingFromTheOthers) {
+TEST(RecvStreams, DoNotStarveOthersWhenUnread) {
     real_context context;
     context.run([&]() -> task<> {
-        // One peer floods a task that never reads, but for the first byte.
+        // One peer floods a task that reads the first chunk only.
         auto flooded = co_await connect_ends(context);
         auto incoming = flooded.near.recv_stream();
         const auto flood = pattern(48 << 20);
@@ -135,11 +136,12 @@ TEST(RecvStreams, ThatNobodyReadsTakeNothingFromTheOthers) {
         for (std::uint32_t round = 0; round < 3; ++round) {
             std::vector<join_handle<void>> asking;
             for (auto& each: clients)
-                asking.push_back(co_spawn(context.io(), ask, std::ref(each.near), round, 5000 * round + 1));
+                asking.push_back(
+                    co_spawn(context.io(), request_echo, std::ref(each.near), round, 5000 * round + 1));
             for (auto& each: asking)
                 co_await each.join();
         }
-        EXPECT_FALSE(flooding.done());  // the flood waits: back-pressure has reached its sender
+        EXPECT_FALSE(flooding.done());  // back-pressure has reached the sender
         for (auto& each: clients)
             each.near.shutdown(socket_base::shutdown_send);
         for (auto& each: tasks)
@@ -158,8 +160,9 @@ TEST(RecvStreams, ThatNobodyReadsTakeNothingFromTheOthers) {
     });
 }
 
-// A thousand chunks of ten bytes are held while others move past them, an entry's worth between one and the next.
-TEST(RecvStreams, AThousandParkedChunksDoNotStopTheTraffic) {
+// A thousand chunks of ten bytes are held. Between two of them, as many bytes as a pool entry holds pass
+// through another stream.
+TEST(RecvStreams, ManyHeldChunksDoNotStopTraffic) {
     real_context context;
     context.run([&]() -> task<> {
         constexpr std::size_t parked = 1000;
@@ -188,8 +191,8 @@ TEST(RecvStreams, AThousandParkedChunksDoNotStopTheTraffic) {
     });
 }
 
-// A pool of one megabyte, and two hundred connections that want more than it all the time.
-TEST(RecvStreams, OfAPoolThatIsTooSmallGoOnAllOfThem) {
+// A pool of 1 MiB, and 200 connections that need more than that all the time.
+TEST(RecvStreams, AllContinueWhenThePoolIsTooSmall) {
     real_context context({.pool_size = 1 << 20});
     context.run([&]() -> task<> {
         constexpr std::size_t size = 100'000;
@@ -200,11 +203,11 @@ TEST(RecvStreams, OfAPoolThatIsTooSmallGoOnAllOfThem) {
         const auto before = context.io().metrics();
         for (auto& each: clients) {
             tasks.push_back(co_spawn(context.io(), echo, std::ref(each.far)));
-            tasks.push_back(co_spawn(context.io(), ask, std::ref(each.near), 1, size));
+            tasks.push_back(co_spawn(context.io(), request_echo, std::ref(each.near), 1, size));
         }
         for (std::size_t i = 1; i < tasks.size(); i += 2)
             co_await tasks[i].join();
-        EXPECT_LT(context.io().metrics().submissions - before.submissions, 200'000u);  // nobody spins
+        EXPECT_LT(context.io().metrics().submissions - before.submissions, 200'000u);  // no stream spins
         for (auto& each: clients)
             each.near.shutdown(socket_base::shutdown_send);
         for (std::size_t i = 0; i < tasks.size(); i += 2)
@@ -213,9 +216,9 @@ TEST(RecvStreams, OfAPoolThatIsTooSmallGoOnAllOfThem) {
     });
 }
 
-// Half of the connections once had all of a pool that was too small: those whom the kernel had told that nothing was left
-// asked again behind those who had just been served, who asked for more, and so each turn.
-TEST(RecvStreams, OfAPoolThatIsTooSmallEachGetsItsShare) {
+// Regression: half of the connections had all of a pool that was too small. In every iteration, the streams
+// that had got ENOBUFS queued behind those that had just been served.
+TEST(RecvStreams, ShareASmallPoolFairly) {
     real_context context({.pool_size = 1 << 20});
     context.run([&]() -> task<> {
         constexpr std::size_t size = 4 << 20;
@@ -253,11 +256,11 @@ TEST(RecvStreams, OfAPoolThatIsTooSmallEachGetsItsShare) {
         }
         for (auto& each: tasks)
             co_await each.join();
-        EXPECT_GE(least, size / 32);  // when the first was through; it was 0
+        EXPECT_GE(least, size / 32);  // when the first finished; was 0
     });
 }
 
-TEST(RecvStreams, OfAPeerThatResetsFailAfterItsBytes) {
+TEST(RecvStreams, DeliverBytesBeforeAReset) {
     real_context context;
     auto [socket, peer] = context.connection();
     context.run([&]() -> task<> {
@@ -270,8 +273,9 @@ TEST(RecvStreams, OfAPeerThatResetsFailAfterItsBytes) {
     });
 }
 
-// A ring of its own for each thread that runs the context: the pool, and what was received, go along.
-TEST(RecvStreams, GoOnOnAnotherThread) {
+// Each thread that runs the context has a ring of its own. The pool and the bytes received so far move to the
+// new one.
+TEST(RecvStreams, ContinueOnAnotherThread) {
     io_context context;
     plain_listener listener;
     tcp::socket socket(context);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Datagrams received ahead, and trains of them, on the real kernel.
+// Datagrams and trains of datagrams that are received ahead, on the real kernel.
 
 #include <algorithm>
 #include <array>
@@ -24,7 +24,7 @@
 namespace coil::test {
 namespace {
 
-/// Bytes that can be told by their place.
+/// Bytes that depend on their position.
 std::vector<std::byte> pattern(std::size_t size) {
     std::vector<std::byte> bytes(size);
     for (std::size_t i = 0; i < size; ++i)
@@ -43,10 +43,10 @@ protected:
     [[nodiscard]] buffer_pool& pool(bool trains = false) { return context().datagram_pool(trains); }
 };
 
-TEST_P(RecvfromStreams, GiveTenThousandDatagramsEachWholeAndInOrder) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, DeliverDatagramsWholeAndInOrder) {
+    run([&]() -> task<> {
         constexpr std::size_t count = 10'000;
-        constexpr std::size_t at_once = 50;  // the socket has room for so many
+        constexpr std::size_t burst = 50;  // fits into the socket buffer
         std::mt19937 random(7);
         const auto all = pattern(8192);
         auto from = bound();
@@ -54,9 +54,9 @@ TEST_P(RecvfromStreams, GiveTenThousandDatagramsEachWholeAndInOrder) {
         const auto here = from.local_endpoint();
         const auto there = to.local_endpoint();
         auto incoming = to.recvfrom_stream();
-        std::array<std::span<const std::byte>, at_once> sent;
+        std::array<std::span<const std::byte>, burst> sent;
         std::size_t wrong = 0;
-        for (std::size_t done = 0; done < count; done += at_once) {
+        for (std::size_t done = 0; done < count; done += burst) {
             for (auto& each: sent) {
                 each = std::span(all).subspan(random() % 6000, random() % 2049);
                 co_await from.sendto(each, there);
@@ -72,9 +72,9 @@ TEST_P(RecvfromStreams, GiveTenThousandDatagramsEachWholeAndInOrder) {
     });
 }
 
-// The same bytes, whatever the receiver knows of trains; and with them in far fewer receives.
-TEST_P(RecvfromStreams, GiveTheDatagramsOfATrainByteForByte) {
-    tell([&]() -> task<> {
+// The bytes are the same with and without receive_offload; with it, they arrive in far fewer receives.
+TEST_P(RecvfromStreams, SplitTrainsIntoDatagrams) {
+    run([&]() -> task<> {
         const auto all = pattern(65'000);
         for (const bool offload: {false, true}) {
             auto from = bound();
@@ -107,9 +107,9 @@ TEST_P(RecvfromStreams, GiveTheDatagramsOfATrainByteForByte) {
     });
 }
 
-// There and back again, in a send for each train.
-TEST_P(RecvfromStreams, GiveTrainsThatCanBeSentBackAsTheyCame) {
-    tell([&]() -> task<> {
+// Each train goes to the server and back, with a single send in each direction if the server receives trains.
+TEST_P(RecvfromStreams, TrainsCanBeSentBackUnchanged) {
+    run([&]() -> task<> {
         const auto all = pattern(65'000);
         for (const bool offload: {false, true}) {
             auto client = bound();
@@ -148,8 +148,8 @@ TEST_P(RecvfromStreams, GiveTrainsThatCanBeSentBackAsTheyCame) {
     });
 }
 
-TEST_P(RecvfromStreams, TakeTrainsToAPeerThatIsNamed) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, SendtoSplitsATrain) {
+    run([&]() -> task<> {
         const auto all = pattern(64 * 1000);
         auto from = bound();
         auto to = bound();
@@ -165,7 +165,7 @@ TEST_P(RecvfromStreams, TakeTrainsToAPeerThatIsNamed) {
 }
 
 TEST_P(RecvfromStreams, SplitTrainsForPlainReceives) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto from = bound();
         auto to = bound();
         to.set_option(udp::receive_offload(true));
@@ -175,13 +175,13 @@ TEST_P(RecvfromStreams, SplitTrainsForPlainReceives) {
             for (int i = 0; i < 3; ++i)
                 EXPECT_EQ((co_await to.recvfrom(buffer)).size, 3u);
             if (round == 0)
-                static_cast<void>(to.recvfrom_stream());  // begins and ends
+                static_cast<void>(to.recvfrom_stream());  // starts and ends a stream
         }
     });
 }
 
-TEST_P(RecvfromStreams, SplitTrainsForReceivesThatOnlyPoll) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, SplitTrainsForDontWaitReceives) {
+    run([&]() -> task<> {
         auto from = bound();
         auto to = bound();
         to.set_option(udp::receive_offload(true));
@@ -201,8 +201,8 @@ TEST_P(RecvfromStreams, SplitTrainsForReceivesThatOnlyPoll) {
     });
 }
 
-TEST_P(RecvfromStreams, KeepTheDatagramsOfTrainsWhileOthersGo) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, CopyHeldDatagramsOfTrains) {
+    run([&]() -> task<> {
         const auto all = pattern(40'000);
         auto from = bound();
         auto to = bound();
@@ -210,7 +210,7 @@ TEST_P(RecvfromStreams, KeepTheDatagramsOfTrainsWhileOthersGo) {
         to.set_option(udp::receive_offload(true));
         auto incoming = to.recvfrom_stream();
         std::vector<datagram> kept;
-        for (int round = 0; round < 200; ++round) {  // of a pool of 64 entries
+        for (int round = 0; round < 200; ++round) {  // the pool has 64 entries
             co_await from.sendto(segments(all, 1000), there);
             for (int i = 0; i < 40; ++i) {
                 auto received = co_await incoming.next();
@@ -227,8 +227,8 @@ TEST_P(RecvfromStreams, KeepTheDatagramsOfTrainsWhileOthersGo) {
     });
 }
 
-TEST_P(RecvfromStreams, SayWhichDatagramWasTooLarge) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, MarkTruncatedDatagrams) {
+    run([&]() -> task<> {
         const auto all = pattern(20'000);
         auto from = bound();
         auto to = bound();
@@ -244,8 +244,8 @@ TEST_P(RecvfromStreams, SayWhichDatagramWasTooLarge) {
     });
 }
 
-TEST_P(RecvfromStreams, ReportThatAPeerIsGoneAndGoOnWhenItIsBack) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, ReportARefusingPeerAndRecover) {
+    run([&]() -> task<> {
         auto socket = bound();
         auto peer = bound();
         const auto there = peer.local_endpoint();
@@ -253,7 +253,7 @@ TEST_P(RecvfromStreams, ReportThatAPeerIsGoneAndGoOnWhenItIsBack) {
         auto incoming = socket.recvfrom_stream();
         for (int round = 0; round < 3; ++round) {
             peer.close();
-            co_await socket.send("anybody?");
+            co_await socket.send("hello?");
             auto [ec, received] = co_await as_tuple(incoming.next());
             EXPECT_EQ(ec, error::connection_refused);
             peer = udp::socket(context(), there);
@@ -263,9 +263,9 @@ TEST_P(RecvfromStreams, ReportThatAPeerIsGoneAndGoOnWhenItIsBack) {
     });
 }
 
-// Each stream is dropped after a few datagrams, and a plain recvfrom goes on there, again and again.
-TEST_P(RecvfromStreams, DroppedAnywhereLeaveTheRestToRecvfrom) {
-    tell([&]() -> task<> {
+// Each stream is dropped after a few datagrams, and a plain recvfrom continues there, repeatedly.
+TEST_P(RecvfromStreams, LeaveUnreadDatagramsToRecvfrom) {
+    run([&]() -> task<> {
         std::mt19937 random(7);
         auto from = bound();
         auto to = bound();
@@ -291,8 +291,8 @@ TEST_P(RecvfromStreams, DroppedAnywhereLeaveTheRestToRecvfrom) {
     });
 }
 
-TEST_P(RecvfromStreams, OfOurOwnShutdownAbortTheWaitAndThenEnd) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, AbortOnShutdownThenEnd) {
+    run([&]() -> task<> {
         auto socket = bound();
         auto peer = bound();
         co_await socket.connect(peer.local_endpoint());
@@ -310,8 +310,8 @@ TEST_P(RecvfromStreams, OfOurOwnShutdownAbortTheWaitAndThenEnd) {
     });
 }
 
-TEST_P(RecvfromStreams, EndWithTheSocketAndMayBeginAnew) {
-    tell([&]() -> task<> {
+TEST_P(RecvfromStreams, EndOnCloseAndContinueAfterCancel) {
+    run([&]() -> task<> {
         auto from = bound();
         for (const bool closes: {false, true, false, true}) {
             auto to = bound();
@@ -343,8 +343,9 @@ TEST_P(RecvfromStreams, EndWithTheSocketAndMayBeginAnew) {
 
 COIL_ON_BOTH_FAMILIES(RecvfromStreams);
 
-// Four entries: whatever is kept is copied, and a burst that is larger waits in the socket.
-TEST(RecvfromStreamsOfASmallPool, GoOnWhateverIsKept) {
+// The pool has four entries: datagrams that the program keeps are copied out, and a larger burst waits in the
+// socket.
+TEST(RecvfromStreamsSmallPool, HeldDatagramsAreCopied) {
     real_context context({.pool_size = 1 << 18, .datagram_max = 60'000});
     context.run([&]() -> task<> {
         udp::socket from(context.io(), {ip::address_v4::loopback(), 0});
@@ -362,11 +363,11 @@ TEST(RecvfromStreamsOfASmallPool, GoOnWhateverIsKept) {
             EXPECT_TRUE(equal(kept[i], std::as_bytes(std::span(&i, 1)))) << i;
         EXPECT_GT(context.io().metrics().starved, 0u);
         EXPECT_GT(context.io().metrics().copied, 0u);
-        EXPECT_LT(context.io().metrics().submissions, 10'000u);  // nobody spins
+        EXPECT_LT(context.io().metrics().submissions, 10'000u);  // no stream spins
     });
 }
 
-TEST(RecvfromStreamsThatEnd, MayBeDestroyedWithTheContext) {
+TEST(RecvfromStreamsEnd, MayComeWithTheContext) {
     io_context context;
     udp::socket from(context, {ip::address_v4::loopback(), 0});
     udp::socket to(context, {ip::address_v4::loopback(), 0});
@@ -393,8 +394,9 @@ TEST(RecvfromStreamsThatEnd, MayBeDestroyedWithTheContext) {
     kept->detach();
 }
 
-// A ring of its own for each thread that runs the context: the pools, and what was received, go along.
-TEST(RecvfromStreamsThatMove, GoOnOnAnotherThread) {
+// Each thread that runs the context has a ring of its own. The pools and the datagrams received so far move
+// to the new one.
+TEST(RecvfromStreamsMove, ContinueOnAnotherThread) {
     io_context context;
     udp::socket from(context, {ip::address_v4::loopback(), 0});
     udp::socket to(context, {ip::address_v4::loopback(), 0});

@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 class TcpClose : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& context() { return context_; }
@@ -39,7 +39,7 @@ private:
     real_context context_;
 };
 
-/// Whether the other side of a plain socket has been told the end. Doesn't wait.
+/// True if the peer has received the end of the stream. Does not wait.
 bool has_ended(const plain_peer& peer) {
     char byte;
     return ::recv(peer.number(), &byte, 1, MSG_DONTWAIT) == 0;
@@ -62,23 +62,23 @@ task<std::error_code> failure_of_accept(tcp::acceptor& acceptor) {
     co_return outcome.error();
 }
 
-// ---- close ---------------------------------------------------------------------------------------------------------
+// ---- close ------------------------------------------------------------------------------------------------
 
-TEST_F(TcpClose, ThePeerIsToldBeforeCloseReturns) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, PeerSeesTheEndBeforeCloseReturns) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));
         co_await let_others_run();
         EXPECT_FALSE(has_ended(peer));
         socket.close();
         EXPECT_TRUE(has_ended(peer));
-        EXPECT_FALSE(reader.done());  // it goes on on its next turn, not inside close()
+        EXPECT_FALSE(reader.done());  // the loop resumes it, not close()
         EXPECT_EQ(co_await reader.join(), error::operation_aborted);
     });
 }
 
-TEST_F(TcpClose, EndsEverythingThatIsPending) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, AbortsPendingOperations) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));
         auto writer = co_spawn(context(), failure_of_write(socket));
@@ -89,35 +89,35 @@ TEST_F(TcpClose, EndsEverythingThatIsPending) {
     });
 }
 
-TEST_F(TcpClose, RightBehindTheStartOfAnOperationEndsItToo) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, AbortsAnUnsubmittedOperation) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));
-        co_await yield();  // the recv has begun, and the kernel has not heard of it
+        co_await yield();  // the recv has started, but is not submitted
         socket.close();
         EXPECT_EQ(co_await reader.join(), error::operation_aborted);
         EXPECT_TRUE(has_ended(peer));
     });
 }
 
-TEST_F(TcpClose, OfAnAcceptorEndsAllWhoWait) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, AbortsAllPendingAccepts) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         auto first = co_spawn(context(), failure_of_accept(acceptor));
         auto second = co_spawn(context(), failure_of_accept(acceptor));
         co_await let_others_run();
         const auto port = acceptor.local_endpoint().port();
         acceptor.close();
-        tcp::acceptor again(context(), {tcp::v4(), port});  // the port is free at once
+        tcp::acceptor again(context(), {tcp::v4(), port});  // the port is free immediately
         EXPECT_EQ(co_await first.join(), error::operation_aborted);
         EXPECT_EQ(co_await second.join(), error::operation_aborted);
         EXPECT_EQ(co_await failure_of_accept(acceptor), error::bad_descriptor);
     });
 }
 
-// The next descriptor gets the number, and the record. An operation of the former must not be served by it.
-TEST_F(TcpClose, ANumberThatIsUsedAgainNeverMeetsTheOldOperation) {
-    tell([&]() -> task<> {
+// The next descriptor gets the same number and record. It must not serve an operation of the closed one.
+TEST_F(TcpClose, ReusedNumberIgnoresOldOperations) {
+    run([&]() -> task<> {
         for (int round = 0; round < 50; ++round) {
             auto [socket, peer] = real().connection();
             auto stale = co_spawn(context(), failure_of_recv(socket));
@@ -137,8 +137,8 @@ TEST_F(TcpClose, ANumberThatIsUsedAgainNeverMeetsTheOldOperation) {
     });
 }
 
-TEST_F(TcpClose, ADescriptionMadeBeforeFailsAfterwards) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, StaleDescriptionFails) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         std::array<char, 10> buffer;
         auto stale = socket.recv(buffer);
@@ -157,8 +157,8 @@ TEST_F(TcpClose, ADescriptionMadeBeforeFailsAfterwards) {
     });
 }
 
-TEST_F(TcpClose, ASocketDestroyedWhileOthersWaitOnItEndsThem) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, DestructorAbortsPendingOperations) {
+    run([&]() -> task<> {
         join_handle<std::error_code> reader(nullptr);
         plain_peer peer;
         {
@@ -173,8 +173,8 @@ TEST_F(TcpClose, ASocketDestroyedWhileOthersWaitOnItEndsThem) {
     });
 }
 
-TEST_F(TcpClose, ASocketMayCloseItselfFromTheTaskThatItEnded) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, MayBeRepeatedByTheAbortedTask) {
+    run([&]() -> task<> {
         auto both = real().connection();
         tcp::socket& socket = both.first;
         auto reader = co_spawn(context(), [&]() -> task<> {
@@ -188,30 +188,30 @@ TEST_F(TcpClose, ASocketMayCloseItselfFromTheTaskThatItEnded) {
     });
 }
 
-// ---- cancel --------------------------------------------------------------------------------------------------------
+// ---- cancel -----------------------------------------------------------------------------------------------
 
-TEST_F(TcpClose, CancelEndsAllOperationsOfTheSocketAndNoOthers) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, CancelAbortsOnlyItsOwnSocket) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto [other, other_peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));
         auto writer = co_spawn(context(), failure_of_write(socket));
-        auto bystander = co_spawn(context(), failure_of_recv(other));
+        auto other_reader = co_spawn(context(), failure_of_recv(other));
         co_await let_others_run();
         socket.cancel();
         EXPECT_EQ(co_await reader.join(), error::operation_aborted);
         EXPECT_EQ(co_await writer.join(), error::operation_aborted);
         co_await let_others_run();
-        EXPECT_FALSE(bystander.done());
+        EXPECT_FALSE(other_reader.done());
         other_peer.send("x");
-        EXPECT_FALSE(co_await bystander.join());
+        EXPECT_FALSE(co_await other_reader.join());
         peer.send("y");
         EXPECT_FALSE(co_await failure_of_recv(socket));
     });
 }
 
-TEST_F(TcpClose, CancelOfAnAcceptorEndsAllWhoWaitAndLosesNoConnection) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, CancelledAcceptsLoseNoConnection) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {tcp::v4(), 0});
         auto first = co_spawn(context(), failure_of_accept(acceptor));
         auto second = co_spawn(context(), failure_of_accept(acceptor));
@@ -226,10 +226,10 @@ TEST_F(TcpClose, CancelOfAnAcceptorEndsAllWhoWaitAndLosesNoConnection) {
     });
 }
 
-// ---- shutdown ------------------------------------------------------------------------------------------------------
+// ---- shutdown ---------------------------------------------------------------------------------------------
 
-TEST_F(TcpClose, AShutdownOfBothWaysAbortsTheReaderAndTellsThePeer) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, ShutdownReceiveAbortsTheReader) {
+    run([&]() -> task<> {
         for (const auto what: {socket_base::shutdown_receive, socket_base::shutdown_both}) {
             auto [socket, peer] = real().connection();
             auto reader = co_spawn(context(), failure_of_recv(socket));
@@ -242,8 +242,8 @@ TEST_F(TcpClose, AShutdownOfBothWaysAbortsTheReaderAndTellsThePeer) {
     });
 }
 
-TEST_F(TcpClose, AShutdownOfSendingLeavesTheReaderAlone) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, ShutdownSendLeavesTheReaderWaiting) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));
         co_await let_others_run();
@@ -256,8 +256,8 @@ TEST_F(TcpClose, AShutdownOfSendingLeavesTheReaderAlone) {
     });
 }
 
-TEST_F(TcpClose, AnEndByThePeerIsNoAbort) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, EndFromThePeerIsNotAnAbort) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));
         co_await let_others_run();
@@ -269,8 +269,8 @@ TEST_F(TcpClose, AnEndByThePeerIsNoAbort) {
     });
 }
 
-TEST_F(TcpClose, AShutdownWithoutAConnectionIsAnError) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, ShutdownFailsWithoutAConnection) {
+    run([&]() -> task<> {
         tcp::socket socket(context(), tcp::v4());
         EXPECT_EQ(socket.shutdown(socket_base::shutdown_both).error(), error::not_connected);
         auto [ec] = co_await as_tuple(socket.shutdown(socket_base::shutdown_both));
@@ -284,25 +284,25 @@ TEST_F(TcpClose, AShutdownWithoutAConnectionIsAnError) {
     });
 }
 
-// ---- linger --------------------------------------------------------------------------------------------------------
+// ---- linger -----------------------------------------------------------------------------------------------
 
-TEST_F(TcpClose, LingerOfNoSecondsResetsTheConnection) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, ZeroLingerResetsTheConnection) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context());
         auto reader = co_spawn(context(), failure_of_recv(both.near));
         auto own = co_spawn(context(), failure_of_recv(both.far));
         co_await let_others_run();
         both.far.set_option(socket_base::linger(true, 0));
-        both.far.close();  // with its own recv pending: still a reset, not an orderly end
+        both.far.close();  // a reset, even with its own recv pending
         EXPECT_EQ(co_await reader.join(), error::connection_reset);
         EXPECT_EQ(co_await own.join(), error::operation_aborted);
     });
 }
 
-// close(2) holds its thread for these 30 seconds, as long as the peer takes nothing.
-TEST_F(TcpClose, LingerOfManySecondsHoldsNobody) {
+// close(2) alone would block its thread for 30 seconds while the peer does not read.
+TEST_F(TcpClose, LongLingerDoesNotBlockTheThread) {
     const auto began = std::chrono::steady_clock::now();
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         socket.set_option(socket_base::linger(true, 30));
         auto [ec, n] = co_await as_tuple(timeout(write(socket, too_much()), 20ms));
@@ -311,21 +311,21 @@ TEST_F(TcpClose, LingerOfManySecondsHoldsNobody) {
         const int number = socket.native_handle();
         socket.close();
         EXPECT_FALSE(socket.is_open());
-        co_await sleep_for(10ms);  // the loop goes on meanwhile
+        co_await sleep_for(10ms);  // the loop continues meanwhile
         EXPECT_NE(number, -1);
         std::size_t received = 0;
         while (const std::size_t got = peer.recv().size())
             received += got;
-        EXPECT_EQ(received, n);  // nothing was lost by it
+        EXPECT_EQ(received, n);  // no byte was lost
     });
     real().destroy();
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 
-// Linux passes it on from the listening socket.
-TEST_F(TcpClose, LingerOfAnAcceptorHoldsNobodyEither) {
+// On Linux an accepted socket inherits SO_LINGER from its listener.
+TEST_F(TcpClose, InheritedLingerDoesNotBlock) {
     const auto began = std::chrono::steady_clock::now();
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
         acceptor.set_option(socket_base::linger(true, 30));
         tcp::socket peer(context());
@@ -347,11 +347,11 @@ TEST_F(TcpClose, LingerOfAnAcceptorHoldsNobodyEither) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 
-TEST_F(TcpClose, LingerHoldsNoContextThatIsDestroyed) {
+TEST_F(TcpClose, LingerDoesNotBlockContextDestruction) {
     const auto began = std::chrono::steady_clock::now();
     auto both = real().connection();
     both.first.set_option(socket_base::linger(true, 30));
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto [ec, n] = co_await as_tuple(timeout(write(both.first, too_much()), 20ms));
         EXPECT_EQ(ec, error::timed_out);
     });
@@ -360,10 +360,10 @@ TEST_F(TcpClose, LingerHoldsNoContextThatIsDestroyed) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 
-TEST_F(TcpClose, LingerHoldsNoContextThatIsDestroyedWithACloseUnderWay) {
+TEST_F(TcpClose, LingeringCloseDoesNotBlockDestruction) {
     const auto began = std::chrono::steady_clock::now();
     auto both = real().connection();
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         both.first.set_option(socket_base::linger(true, 30));
         auto [ec, n] = co_await as_tuple(timeout(write(both.first, too_much()), 20ms));
         EXPECT_EQ(ec, error::timed_out);
@@ -374,17 +374,17 @@ TEST_F(TcpClose, LingerHoldsNoContextThatIsDestroyedWithACloseUnderWay) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 
-// ---- moves ---------------------------------------------------------------------------------------------------------
+// ---- moves ------------------------------------------------------------------------------------------------
 
-TEST_F(TcpClose, AMovedSocketTakesItsOperationsAlong) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, MoveKeepsPendingOperations) {
+    run([&]() -> task<> {
         auto both = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(both.first));
         co_await let_others_run();
         std::vector<tcp::socket> sockets;
         sockets.push_back(std::move(both.first));
         sockets.reserve(100);
-        both.first.close();  // no longer its business
+        both.first.close();  // no longer owns the descriptor
         co_await let_others_run();
         EXPECT_FALSE(reader.done());
         sockets.clear();
@@ -393,8 +393,8 @@ TEST_F(TcpClose, AMovedSocketTakesItsOperationsAlong) {
     });
 }
 
-TEST_F(TcpClose, AssigningToASocketEndsWhatWasPendingOnIt) {
-    tell([&]() -> task<> {
+TEST_F(TcpClose, MoveAssignmentAbortsPendingOperations) {
+    run([&]() -> task<> {
         auto [socket, peer] = real().connection();
         auto [next, next_peer] = real().connection();
         auto reader = co_spawn(context(), failure_of_recv(socket));

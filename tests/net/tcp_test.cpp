@@ -31,10 +31,10 @@ static_assert(sizeof(tcp::socket) <= 2 * sizeof(void*), "a handle is a context a
 
 class Tcp : public on_both_families {};
 
-// ---- accept and connect --------------------------------------------------------------------------------------------
+// ---- accept and connect -----------------------------------------------------------------------------------
 
-TEST_P(Tcp, BothEndsKnowEachOther) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, BothEndsReportTheirEndpoints) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {loopback(), 0});
         tcp::socket client(context());
         EXPECT_FALSE(client.is_open());
@@ -53,8 +53,8 @@ TEST_P(Tcp, BothEndsKnowEachOther) {
     });
 }
 
-TEST_P(Tcp, AnAcceptedPeerIsKnownAlsoAfterItHasReset) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, KnowsAnAcceptedPeerAfterItsReset) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {loopback(), 0});
         tcp::socket client(context());
         co_await client.connect(acceptor.local_endpoint());
@@ -64,15 +64,15 @@ TEST_P(Tcp, AnAcceptedPeerIsKnownAlsoAfterItHasReset) {
         tcp::endpoint peer;
         auto server = co_await acceptor.accept(peer);
         EXPECT_EQ(peer, address);
-        EXPECT_EQ(server.remote_endpoint(), address);  // getpeername(2) would say "not connected"
+        EXPECT_EQ(server.remote_endpoint(), address);  // getpeername(2) would fail with ENOTCONN
         std::array<char, 1> buffer;
         auto [ec, n] = co_await as_tuple(server.recv(buffer));
         EXPECT_EQ(ec, error::connection_reset);
     });
 }
 
-TEST_P(Tcp, AnErrorNamesTheOperationAndThePeer) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, ErrorsNameTheOperationAndThePeer) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         const std::string peer = both.near.remote_endpoint().to_string();
         both.far.set_option(socket_base::linger(true, 0));
@@ -90,8 +90,8 @@ TEST_P(Tcp, AnErrorNamesTheOperationAndThePeer) {
     });
 }
 
-TEST_P(Tcp, AnErrorOfAnAcceptedSocketNamesThePeerAlsoWhenItWasClosedMeanwhile) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, ErrorsNameThePeerOfAClosedSocket) {
+    run([&]() -> task<> {
         const auto text_of = [](tcp::socket& socket) -> task<std::string> {
             std::array<char, 1> buffer;
             try {
@@ -118,22 +118,22 @@ TEST_P(Tcp, AnErrorOfAnAcceptedSocketNamesThePeerAlsoWhenItWasClosedMeanwhile) {
     });
 }
 
-/// A port of the loopback interface that nobody listens on.
+/// A port of the loopback interface on which no socket listens.
 tcp::endpoint closed_port(io_context& context, const ip::address& address) {
-    tcp::socket taken(context, tcp::endpoint(address, 0));
-    return taken.local_endpoint();
+    tcp::socket bound(context, tcp::endpoint(address, 0));
+    return bound.local_endpoint();
 }
 
-TEST_P(Tcp, ARefusedConnectNamesWhom) {
-    tell([&]() -> task<> {
-        const auto nobody = closed_port(context(), loopback());
+TEST_P(Tcp, RefusedConnectNamesTheEndpoint) {
+    run([&]() -> task<> {
+        const auto refusing = closed_port(context(), loopback());
         tcp::socket client(context());
         try {
-            co_await client.connect(nobody);
+            co_await client.connect(refusing);
             ADD_FAILURE() << "no error";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), error::connection_refused);
-            EXPECT_NE(std::string_view(failure.what()).find("connect to " + nobody.to_string()),
+            EXPECT_NE(std::string_view(failure.what()).find("connect to " + refusing.to_string()),
                       std::string_view::npos)
                 << failure.what();
         }
@@ -141,8 +141,8 @@ TEST_P(Tcp, ARefusedConnectNamesWhom) {
     });
 }
 
-TEST_P(Tcp, ASocketConnectsAgainAfterItWasRefusedClosedOrReset) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, ReconnectsAfterRefusalCloseAndReset) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {loopback(), 0});
         tcp::socket client(context());
         std::array<char, 1> buffer;
@@ -167,8 +167,8 @@ TEST_P(Tcp, ASocketConnectsAgainAfterItWasRefusedClosedOrReset) {
     });
 }
 
-TEST_P(Tcp, ASecondConnectIsRefusedAndHarmless) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, SecondConnectFailsAndChangesNothing) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         auto [ec] = co_await as_tuple(both.near.connect(tcp::endpoint(loopback(), 1)));
         EXPECT_EQ(ec, std::errc::already_connected);
@@ -179,8 +179,8 @@ TEST_P(Tcp, ASecondConnectIsRefusedAndHarmless) {
     });
 }
 
-TEST_P(Tcp, AConnectFromABoundSocketComesFromThere) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, ConnectKeepsABoundAddress) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {loopback(), 0});
         tcp::socket client(context(), tcp::endpoint(loopback(), 0));
         const auto local = client.local_endpoint();
@@ -192,11 +192,11 @@ TEST_P(Tcp, AConnectFromABoundSocketComesFromThere) {
     });
 }
 
-// The backlog is full, so that a further connect waits until it is given up.
-TEST_P(Tcp, AConnectThatWaitsIsCancelledAndItsSocketClosed) {
-    tell([&]() -> task<> {
+// The backlog is full, so a further connect waits until it is cancelled.
+TEST_P(Tcp, CancelledConnectClosesItsSocket) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context());
-        acceptor.open(of_tcp());
+        acceptor.open(tcp_version());
         acceptor.bind({loopback(), 0});
         acceptor.listen(0);
         tcp::socket first(context());
@@ -237,10 +237,10 @@ TEST_P(Tcp, AConnectThatWaitsIsCancelledAndItsSocketClosed) {
     });
 }
 
-// ---- flags ---------------------------------------------------------------------------------------------------------
+// ---- flags ------------------------------------------------------------------------------------------------
 
-TEST_P(Tcp, PeekLeavesTheBytesWhereTheyAre) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, PeekLeavesTheBytes) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         co_await both.far.send("abc");
         std::array<char, 3> buffer{};
@@ -256,8 +256,8 @@ TEST_P(Tcp, PeekLeavesTheBytesWhereTheyAre) {
     });
 }
 
-TEST_P(Tcp, DontWaitSaysThatNothingIsThere) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, DontWaitFailsIfItWouldBlock) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         std::array<char, 3> buffer;
         auto [ec, n] = co_await as_tuple(both.near.recv(buffer, message_flags::dont_wait));
@@ -273,8 +273,8 @@ TEST_P(Tcp, DontWaitSaysThatNothingIsThere) {
     });
 }
 
-TEST_P(Tcp, WaitAllWaitsForAllAndCancelledGivesWhatCame) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, CancelledWaitAllReturnsPartialBytes) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         std::array<char, 6> buffer{};
         auto reader = co_spawn(context(), [&]() -> task<> {
@@ -300,8 +300,8 @@ TEST_P(Tcp, WaitAllWaitsForAllAndCancelledGivesWhatCame) {
     });
 }
 
-TEST_P(Tcp, UrgentDataGoesBesideTheStream) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, UrgentDataIsReceivedSeparately) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         co_await both.far.send("a");
         co_await both.far.send("!", message_flags::out_of_band);
@@ -316,10 +316,10 @@ TEST_P(Tcp, UrgentDataGoesBesideTheStream) {
     });
 }
 
-// ---- descriptors ---------------------------------------------------------------------------------------------------
+// ---- descriptors ------------------------------------------------------------------------------------------
 
 TEST_P(Tcp, DescriptorsAreNotInherited) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {loopback(), 0});
         tcp::socket client(context());
         co_await client.connect(acceptor.local_endpoint());
@@ -329,8 +329,8 @@ TEST_P(Tcp, DescriptorsAreNotInherited) {
     });
 }
 
-TEST_P(Tcp, AReleasedDescriptorIsOpenAndSomebodyElses) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, ReleaseKeepsTheDescriptorOpen) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         auto reader = co_spawn(context(), [&]() -> task<> {
             std::array<char, 1> buffer;
@@ -347,34 +347,34 @@ TEST_P(Tcp, AReleasedDescriptorIsOpenAndSomebodyElses) {
     });
 }
 
-TEST_P(Tcp, AnAssignedDescriptorIsTheSockets) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, AssignTakesTheDescriptor) {
+    run([&]() -> task<> {
         auto both = co_await connect_ends(context(), loopback());
         const auto peer = both.near.remote_endpoint();
         tcp::socket other(context());
-        other.assign(of_tcp(), both.near.release());
+        other.assign(tcp_version(), both.near.release());
         EXPECT_EQ(other.remote_endpoint(), peer);
         co_await both.far.send("x");
         std::array<char, 1> buffer;
         EXPECT_EQ(co_await other.recv(buffer), 1u);
         const int number = other.native_handle();
         try {
-            other.assign(of_tcp(), number);
+            other.assign(tcp_version(), number);
             ADD_FAILURE() << "no error";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), error::already_open);
         }
         other.close();
         EXPECT_EQ(::fcntl(number, F_GETFD), -1);
-        EXPECT_THROW(other.assign(of_tcp(), -1), std::system_error);
+        EXPECT_THROW(other.assign(tcp_version(), -1), std::system_error);
     });
 }
 
-TEST_P(Tcp, OpeningTwiceIsAnError) {
+TEST_P(Tcp, OpenFailsOnAnOpenSocket) {
     tcp::socket socket(context());
-    socket.open(of_tcp());
+    socket.open(tcp_version());
     try {
-        socket.open(of_tcp());
+        socket.open(tcp_version());
         ADD_FAILURE() << "no error";
     } catch (const std::system_error& failure) {
         EXPECT_EQ(failure.code(), error::already_open);
@@ -382,7 +382,7 @@ TEST_P(Tcp, OpeningTwiceIsAnError) {
     EXPECT_TRUE(socket.is_open());
 }
 
-TEST_P(Tcp, AnAddressInUseIsNamed) {
+TEST_P(Tcp, BindNamesAnAddressInUse) {
     tcp::acceptor first(context(), {loopback(), 0});
     try {
         tcp::acceptor second(context(), first.local_endpoint());
@@ -395,8 +395,8 @@ TEST_P(Tcp, AnAddressInUseIsNamed) {
     }
 }
 
-TEST_P(Tcp, WhatIsNotConnectedHasNoPeer) {
-    tcp::socket socket(context(), of_tcp());
+TEST_P(Tcp, UnconnectedSocketHasNoPeer) {
+    tcp::socket socket(context(), tcp_version());
     std::error_code ec;
     EXPECT_EQ(socket.remote_endpoint(ec), tcp::endpoint());
     EXPECT_EQ(ec, error::not_connected);
@@ -409,8 +409,8 @@ TEST_P(Tcp, WhatIsNotConnectedHasNoPeer) {
     EXPECT_THROW(socket.bind({loopback(), 0}), std::system_error);
 }
 
-TEST_P(Tcp, ASocketMayBeMovedBeforeDuringAndAfterItIsConnected) {
-    tell([&]() -> task<> {
+TEST_P(Tcp, MovesBeforeDuringAndAfterConnect) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {loopback(), 0});
         tcp::acceptor listening = std::move(acceptor);
         EXPECT_FALSE(acceptor.is_open());
@@ -427,7 +427,7 @@ TEST_P(Tcp, ASocketMayBeMovedBeforeDuringAndAfterItIsConnected) {
         co_await connecting.join();
         EXPECT_EQ(c.remote_endpoint(), server.local_endpoint());
         tcp::socket d = std::move(c);
-        EXPECT_EQ(&c.context(), &context());  // moved from, it is as new
+        EXPECT_EQ(&c.context(), &context());  // a moved-from socket keeps its context
         co_await server.send("x");
         std::array<char, 1> buffer;
         EXPECT_EQ(co_await d.recv(buffer), 1u);
@@ -438,9 +438,9 @@ TEST_P(Tcp, ASocketMayBeMovedBeforeDuringAndAfterItIsConnected) {
 
 COIL_ON_BOTH_FAMILIES(Tcp);
 
-// ---- both families at once -----------------------------------------------------------------------------------------
+// ---- dual stack -------------------------------------------------------------------------------------------
 
-TEST(DualStack, AnAcceptorOfIpv6TakesIpv4Too) {
+TEST(DualStack, Ipv6AcceptorAcceptsIpv4) {
     real_context context;
     context.run([&]() -> task<> {
         tcp::acceptor acceptor(context.io(), {tcp::v6(), 0});
@@ -458,7 +458,7 @@ TEST(DualStack, AnAcceptorOfIpv6TakesIpv4Too) {
     });
 }
 
-TEST(DualStack, AnAcceptorOfIpv6MayBeLimitedToIt) {
+TEST(DualStack, V6OnlyAcceptorRefusesIpv4) {
     real_context context;
     context.run([&]() -> task<> {
         tcp::acceptor acceptor(context.io());
@@ -473,9 +473,9 @@ TEST(DualStack, AnAcceptorOfIpv6MayBeLimitedToIt) {
     });
 }
 
-// ---- without a context ---------------------------------------------------------------------------------------------
+// ---- without a context ------------------------------------------------------------------------------------
 
-TEST(SocketWithoutContext, IsClosedAndSaysSo) {
+TEST(SocketWithoutContext, IsClosed) {
     tcp::socket socket;
     EXPECT_FALSE(socket.is_open());
     EXPECT_EQ(socket.native_handle(), -1);
@@ -492,7 +492,7 @@ TEST(SocketWithoutContext, IsClosedAndSaysSo) {
     EXPECT_THROW(socket.assign(tcp::v4(), descriptor.number()), std::system_error);
 }
 
-TEST(SocketWithoutContext, ItsOperationsFailWithBadDescriptor) {
+TEST(SocketWithoutContext, OperationsFail) {
     real_context context;
     context.run([&]() -> task<> {
         tcp::socket socket;
@@ -516,7 +516,7 @@ TEST(SocketWithoutContext, ItsOperationsFailWithBadDescriptor) {
     });
 }
 
-TEST(SocketWithoutContext, MayBeAssignedOneThatHasOne) {
+TEST(SocketWithoutContext, TakesOverAConnectedSocket) {
     real_context context;
     context.run([&]() -> task<> {
         tcp::socket socket;

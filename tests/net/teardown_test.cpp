@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// An io_context that is destroyed with everything in flight: on its thread, after its thread, and beside its thread.
+// Destruction of an io_context with operations of every kind in flight: on its owner thread, after that
+// thread has ended, and on another thread while the owner is alive.
 
 #include <array>
 #include <atomic>
@@ -31,18 +32,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Counts what is alive in the tasks' frames.
-class witness {
+/// Counts the live objects in the tasks' frames.
+class frame_counter {
 public:
-    witness() { ++alive; }
-    witness(const witness&) = delete;
-    witness& operator=(const witness&) = delete;
-    ~witness() { --alive; }
+    frame_counter() { ++alive; }
+    frame_counter(const frame_counter&) = delete;
+    frame_counter& operator=(const frame_counter&) = delete;
+    ~frame_counter() { --alive; }
 
     static inline int alive = 0;
 };
 
-/// On a port that nobody has: with SO_REUSEADDR the kernel may choose one that closed connections hold for a minute yet.
+/// Listens on a port that is certainly free. With SO_REUSEADDR the kernel may choose a port that closed
+/// connections still hold in TIME_WAIT.
 tcp::acceptor acceptor_on_a_free_port(io_context& context) {
     tcp::acceptor acceptor(context);
     acceptor.open(tcp::v6());
@@ -51,18 +53,19 @@ tcp::acceptor acceptor_on_a_free_port(io_context& context) {
     return acceptor;
 }
 
-/// A process of all there is: streams, acceptors, datagrams, timers, signals, timeouts and joins, all of them waiting.
-class world {
+/// One task for each kind of wait: streams, acceptors, datagrams, timers, signals, timeouts and joins.
+class waiting_tasks {
 public:
-    explicit world(io_context& context) : context_(context), acceptor_(acceptor_on_a_free_port(context)) {}
+    explicit waiting_tasks(io_context& context)
+        : context_(context), acceptor_(acceptor_on_a_free_port(context)) {}
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] bool is_waiting() const { return waiting_ == 9; }
-    [[nodiscard]] bool has_gone_on() const { return went_on_; }
+    [[nodiscard]] bool was_resumed() const { return resumed_; }
 
-    /// All that holds anything lives in the tasks' frames, or here.
+    /// All resources live in the tasks' frames, or in this object.
     task<> begin() {
-        const witness here;
+        const frame_counter here;
         port_ = acceptor_.local_endpoint().port();
         auto both = co_await connect_ends(context_);
         auto other = co_await connect_ends(context_);
@@ -77,67 +80,67 @@ public:
         auto nested = co_spawn(context_, wait_in_timeouts(std::move(other.far)));
         ++waiting_;
         co_await nested.join();
-        went_on_ = true;
+        resumed_ = true;
     }
 
 private:
     task<> wait_to_accept() {
-        const witness here;
+        const frame_counter here;
         ++waiting_;
         auto peer = co_await acceptor_.accept();
-        went_on_ = true;
+        resumed_ = true;
     }
     task<> wait_for_bytes(tcp::socket& socket) {
-        const witness here;
+        const frame_counter here;
         std::array<char, 1000> buffer;
         ++waiting_;
         co_await read(socket, buffer);
-        went_on_ = true;
+        resumed_ = true;
     }
     task<> wait_for_room(tcp::socket& socket) {
-        const witness here;
+        const frame_counter here;
         ++waiting_;
         co_await write(socket, too_much());
-        went_on_ = true;
+        resumed_ = true;
     }
     task<> wait_for_datagrams() {
-        const witness here;
+        const frame_counter here;
         udp::socket socket(context_, {udp::v4(), 0});
         std::array<char, 1000> buffer;
         ++waiting_;
         co_await socket.recvfrom(buffer);
-        went_on_ = true;
+        resumed_ = true;
     }
     task<> wait_for_signals() {
-        const witness here;
+        const frame_counter here;
         signal_set signals(context_, SIGUSR2);
         ++waiting_;
         co_await signals.wait();
-        went_on_ = true;
+        resumed_ = true;
     }
     task<> wait_for_time(steady_timer& timer) {
-        const witness here;
+        const frame_counter here;
         ++waiting_;
         co_await timer.wait();
-        went_on_ = true;
+        resumed_ = true;
     }
     task<> wait_in_timeouts(tcp::socket socket) {
-        const witness here;
-        const auto inside = [&]() -> task<> {
-            const witness deeper;
+        const frame_counter here;
+        const auto recv_in_time = [&]() -> task<> {
+            const frame_counter deeper;
             std::array<char, 1000> buffer;
             co_await timeout(read(socket, buffer), 1h);
         };
         ++waiting_;
-        co_await timeout(inside(), 1h);
-        went_on_ = true;
+        co_await timeout(recv_in_time(), 1h);
+        resumed_ = true;
     }
 
     io_context& context_;
     tcp::acceptor acceptor_;
     std::uint16_t port_ = 0;
     int waiting_ = 0;
-    bool went_on_ = false;
+    bool resumed_ = false;
 };
 
 void expect_free(std::uint16_t port) {
@@ -147,121 +150,121 @@ void expect_free(std::uint16_t port) {
     EXPECT_NO_THROW(acceptor.bind({tcp::v6(), port}));
 }
 
-/// Runs until all of `world` waits, in the kernel too.
-void run_until_waiting(io_context& context, const world& inside) {
-    run_until(context, [&] { return inside.is_waiting(); });
+/// Runs until all tasks wait, and the kernel has their operations.
+void run_until_waiting(io_context& context, const waiting_tasks& tasks) {
+    run_until(context, [&] { return tasks.is_waiting(); });
     for (int i = 0; i < 5; ++i)
         context.poll();
-    EXPECT_TRUE(inside.is_waiting());
+    EXPECT_TRUE(tasks.is_waiting());
 }
 
-TEST(Teardown, OnItsOwnThreadEndsEverythingBeforeItReturns) {
+TEST(Teardown, DestroysEverythingOnTheOwnerThread) {
     auto context = std::make_unique<io_context>();
-    world inside(*context);
-    co_spawn(*context, inside.begin(), detached);
-    run_until_waiting(*context, inside);
-    EXPECT_EQ(witness::alive, 10);
+    waiting_tasks tasks(*context);
+    co_spawn(*context, tasks.begin(), detached);
+    run_until_waiting(*context, tasks);
+    EXPECT_EQ(frame_counter::alive, 10);
     context.reset();
-    EXPECT_EQ(witness::alive, 0);
-    EXPECT_FALSE(inside.has_gone_on());
-    expect_free(inside.port());
+    EXPECT_EQ(frame_counter::alive, 0);
+    EXPECT_FALSE(tasks.was_resumed());
+    expect_free(tasks.port());
 }
 
-TEST(Teardown, OnAnotherThreadAfterTheOwnerHasEnded) {
+TEST(Teardown, WorksAfterTheOwnerThreadEnded) {
     auto context = std::make_unique<io_context>();
-    world inside(*context);
-    co_spawn(*context, inside.begin(), detached);
-    std::thread owner([&] { run_until_waiting(*context, inside); });
+    waiting_tasks tasks(*context);
+    co_spawn(*context, tasks.begin(), detached);
+    std::thread owner([&] { run_until_waiting(*context, tasks); });
     owner.join();
-    EXPECT_EQ(witness::alive, 10);
+    EXPECT_EQ(frame_counter::alive, 10);
     context.reset();
-    EXPECT_EQ(witness::alive, 0);
-    EXPECT_FALSE(inside.has_gone_on());
-    expect_free(inside.port());
+    EXPECT_EQ(frame_counter::alive, 0);
+    EXPECT_FALSE(tasks.was_resumed());
+    expect_free(tasks.port());
 }
 
-TEST(Teardown, OnAnotherThreadAfterTheOwnerWasStoppedInTheMiddleOfIt) {
+TEST(Teardown, WorksAfterTheOwnerWasStopped) {
     auto context = std::make_unique<io_context>();
-    world inside(*context);
+    waiting_tasks tasks(*context);
     std::atomic<bool> waiting = false;
     const auto watch = [&]() -> task<> {
-        while (!inside.is_waiting())
+        while (!tasks.is_waiting())
             co_await yield();
         co_await let_others_run(5);
         waiting = true;
         waiting.notify_one();
     };
-    co_spawn(*context, inside.begin(), detached);
+    co_spawn(*context, tasks.begin(), detached);
     co_spawn(*context, watch, detached);
     std::thread owner([&] { context->run(); });
     waiting.wait(false);
     context->stop();
     owner.join();
     context.reset();
-    EXPECT_EQ(witness::alive, 0);
-    EXPECT_FALSE(inside.has_gone_on());
-    expect_free(inside.port());
+    EXPECT_EQ(frame_counter::alive, 0);
+    EXPECT_FALSE(tasks.was_resumed());
+    expect_free(tasks.port());
 }
 
-/// A thread that does what it is told, and otherwise stays.
-class errand_thread {
+/// A thread that runs functions on request.
+class worker_thread {
 public:
-    ~errand_thread() {
-        give(nullptr);
+    ~worker_thread() {
+        post(nullptr);
         thread_.join();
     }
-    void do_now(std::function<void()> errand) {
-        give(std::move(errand));
+    void run_and_wait(std::function<void()> work) {
+        post(std::move(work));
         std::unique_lock held(lock_);
-        changed_.wait(held, [this] { return !errand_; });
+        changed_.wait(held, [this] { return !work_; });
     }
 
 private:
-    void give(std::function<void()> errand) {
+    void post(std::function<void()> work) {
         const std::lock_guard held(lock_);
-        over_ = !errand;
-        errand_ = std::move(errand);
+        over_ = !work;
+        work_ = std::move(work);
         changed_.notify_all();
     }
     void serve() {
         std::unique_lock held(lock_);
         for (;;) {
-            changed_.wait(held, [this] { return errand_ || over_; });
-            if (!errand_)
+            changed_.wait(held, [this] { return work_ || over_; });
+            if (!work_)
                 return;
-            errand_();
-            errand_ = nullptr;
+            work_();
+            work_ = nullptr;
             changed_.notify_all();
         }
     }
 
     std::mutex lock_;
     std::condition_variable changed_;
-    std::function<void()> errand_;
+    std::function<void()> work_;
     bool over_ = false;
     std::thread thread_{[this] { serve(); }};
 };
 
-TEST(Teardown, OnAnotherThreadWhileTheOwnerIsAlive) {
+TEST(Teardown, WorksOnAnotherThreadWithALiveOwner) {
     auto context = std::make_unique<io_context>();
-    world inside(*context);
-    errand_thread owner;
-    owner.do_now([&] {
-        co_spawn(*context, inside.begin(), detached);
-        run_until_waiting(*context, inside);
+    waiting_tasks tasks(*context);
+    worker_thread owner;
+    owner.run_and_wait([&] {
+        co_spawn(*context, tasks.begin(), detached);
+        run_until_waiting(*context, tasks);
     });
     context.reset();
-    EXPECT_EQ(witness::alive, 0);
-    EXPECT_FALSE(inside.has_gone_on());
-    expect_free(inside.port());
-    owner.do_now([&] {  // the owner can have another
+    EXPECT_EQ(frame_counter::alive, 0);
+    EXPECT_FALSE(tasks.was_resumed());
+    expect_free(tasks.port());
+    owner.run_and_wait([&] {  // the thread can run another context
         io_context next;
         co_spawn(next, let_others_run(), detached);
         EXPECT_GT(next.run(), 0u);
     });
 }
 
-TEST(Teardown, AContextIsRunAnewByAThreadAfterItsOwner) {
+TEST(Teardown, ContextMovesToANewThread) {
     io_context context;
     tcp::acceptor acceptor(context, {tcp::v4(), 0});
     udp::socket datagrams(context, {ip::address_v4::loopback(), 0});
@@ -285,7 +288,8 @@ TEST(Teardown, AContextIsRunAnewByAThreadAfterItsOwner) {
     co_spawn(context, greet, detached);
     std::thread([&] { context.run_for(1ms); }).join();
     EXPECT_FALSE(received);
-    // The kernel's part ended with its thread. Whoever runs the context next tells it, and goes on.
+    // The kernel cancelled the operations when their thread ended. The next thread that runs the context
+    // completes them.
     const auto connect = [&]() -> task<> {
         tcp::socket client(context);
         co_await client.connect({ip::address_v4::loopback(), acceptor.local_endpoint().port()});
@@ -302,7 +306,7 @@ TEST(Teardown, AContextIsRunAnewByAThreadAfterItsOwner) {
     EXPECT_TRUE(greeted);
 }
 
-TEST(Teardown, ThePeersSeeTheEndBeforeTheDestructorReturns) {
+TEST(Teardown, PeersSeeTheEndBeforeDestructorReturns) {
     real_context context;
     auto [socket, peer] = context.connection();
     const auto hold = [](tcp::socket held) -> task<> {
@@ -313,13 +317,14 @@ TEST(Teardown, ThePeersSeeTheEndBeforeTheDestructorReturns) {
     for (int i = 0; i < 5; ++i)
         context.poll();
     context.destroy();
-    // On a single processor the end may be on the way: the thread of the kernel that carries it has to have its turn.
-    const int at_once = std::thread::hardware_concurrency() == 1 ? 0 : MSG_DONTWAIT;
+    // On a single processor the end of the stream may be delayed: the kernel thread that delivers it has to
+    // run first.
+    const int flags = std::thread::hardware_concurrency() == 1 ? 0 : MSG_DONTWAIT;
     char byte;
-    EXPECT_EQ(::recv(peer.number(), &byte, 1, at_once), 0);
+    EXPECT_EQ(::recv(peer.number(), &byte, 1, flags), 0);
 }
 
-TEST(Teardown, HandlesThatOutliveTheirContextAreClosedAndHarmless) {
+TEST(Teardown, HandlesMayOutliveTheirContext) {
     std::optional<io_context> context(std::in_place);
     auto acceptor = acceptor_on_a_free_port(*context);
     tcp::socket socket(*context, tcp::v4());
@@ -354,14 +359,14 @@ TEST(Teardown, HandlesThatOutliveTheirContextAreClosedAndHarmless) {
     });
 }
 
-// The classic crash: locals whose destructors touch objects that were destroyed a moment ago.
-TEST(Teardown, DestructorsMayTouchWhatIsBeingDestroyed) {
+// A classic crash: destructors of locals use the context and its objects during the teardown.
+TEST(Teardown, DestructorsMayUseTheContext) {
     auto context = std::make_unique<io_context>();
-    struct meddler {
+    struct context_user {
         io_context& context;
         tcp::socket& socket;
         steady_timer& timer;
-        ~meddler() {
+        ~context_user() {
             socket.cancel();
             socket.close();
             timer.cancel();
@@ -377,14 +382,14 @@ TEST(Teardown, DestructorsMayTouchWhatIsBeingDestroyed) {
     auto socket = std::make_unique<tcp::socket>(*context);
     auto timer = std::make_unique<steady_timer>(*context, 1h);
     const auto wait = [&]() -> task<> {
-        const meddler here{*context, *socket, *timer};
+        const context_user here{*context, *socket, *timer};
         auto both = co_await connect_ends(*context);
         *socket = std::move(both.near);
         std::array<char, 1> buffer;
         co_await socket->recv(buffer);
     };
     const auto wait_for_the_timer = [&]() -> task<> {
-        const meddler here{*context, *socket, *timer};
+        const context_user here{*context, *socket, *timer};
         co_await timer->wait();
     };
     co_spawn(*context, wait, detached);
@@ -397,7 +402,7 @@ TEST(Teardown, DestructorsMayTouchWhatIsBeingDestroyed) {
     EXPECT_FALSE(socket->is_open());
 }
 
-TEST(Teardown, OfAContextThatNeverRanIsNothing) {
+TEST(Teardown, NeverRunContextResumesNoTask) {
     io_context context;
     tcp::acceptor acceptor(context, {tcp::v4(), 0});
     const auto never = []() -> task<> {

@@ -23,18 +23,18 @@ class Udp : public on_both_families {
 protected:
     [[nodiscard]] udp::socket bound() { return {context(), udp::endpoint(loopback(), 0)}; }
 
-    /// A port of the loopback interface that nobody receives on.
-    [[nodiscard]] udp::endpoint nobody() { return bound().local_endpoint(); }
+    /// A port of the loopback interface to which no socket is bound.
+    [[nodiscard]] udp::endpoint unbound_endpoint() { return bound().local_endpoint(); }
 
     std::array<char, 100> buffer_{};
 };
 
 std::string_view text(const std::array<char, 100>& buffer, std::size_t size) { return {buffer.data(), size}; }
 
-// ---- from anybody --------------------------------------------------------------------------------------------------
+// ---- unconnected ------------------------------------------------------------------------------------------
 
-TEST_P(Udp, ADatagramComesWithItsSender) {
-    tell([&]() -> task<> {
+TEST_P(Udp, RecvfromReturnsTheSender) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         EXPECT_EQ(co_await a.sendto("hello", b.local_endpoint()), 5u);
@@ -47,18 +47,18 @@ TEST_P(Udp, ADatagramComesWithItsSender) {
     });
 }
 
-TEST_P(Udp, ASocketThatIsOnlyOpenMaySend) {
-    tell([&]() -> task<> {
+TEST_P(Udp, UnboundSocketMaySend) {
+    run([&]() -> task<> {
         auto b = bound();
-        udp::socket a(context(), of_udp());
+        udp::socket a(context(), udp_version());
         co_await a.sendto("x", b.local_endpoint());
         const auto received = co_await b.recvfrom(buffer_);
         EXPECT_EQ(received.from.port(), a.local_endpoint().port());
     });
 }
 
-TEST_P(Udp, BoundariesAreKept) {
-    tell([&]() -> task<> {
+TEST_P(Udp, KeepsDatagramBoundaries) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         for (const std::string_view each: {"one", "", "three", "4"})
@@ -71,8 +71,8 @@ TEST_P(Udp, BoundariesAreKept) {
     });
 }
 
-TEST_P(Udp, ADatagramThatDoesNotFitIsCutAndSaysSo) {
-    tell([&]() -> task<> {
+TEST_P(Udp, MarksTruncatedDatagrams) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         std::array<char, 4> small{};
@@ -108,8 +108,8 @@ TEST_P(Udp, ADatagramThatDoesNotFitIsCutAndSaysSo) {
     });
 }
 
-TEST_P(Udp, APeekLeavesTheDatagram) {
-    tell([&]() -> task<> {
+TEST_P(Udp, PeekLeavesTheDatagram) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         co_await a.sendto("hello", b.local_endpoint());
@@ -123,8 +123,8 @@ TEST_P(Udp, APeekLeavesTheDatagram) {
     });
 }
 
-TEST_P(Udp, OneDatagramIsGatheredFromAndScatteredOverManyBuffers) {
-    tell([&]() -> task<> {
+TEST_P(Udp, GathersAndScattersOneDatagram) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         const std::string middle = ", ";
@@ -149,8 +149,8 @@ TEST_P(Udp, OneDatagramIsGatheredFromAndScatteredOverManyBuffers) {
     });
 }
 
-TEST_P(Udp, MoreBuffersThanTheKernelTakesAreRefusedNotCut) {
-    tell([&]() -> task<> {
+TEST_P(Udp, FailsWithMoreThanIovMaxBuffers) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         const std::vector<const_buffer> pieces(IOV_MAX + 1, const_buffer("x"));
@@ -173,8 +173,8 @@ TEST_P(Udp, MoreBuffersThanTheKernelTakesAreRefusedNotCut) {
     });
 }
 
-TEST_P(Udp, ADatagramMayBeAsLargeAsTheyGetAndNoLarger) {
-    tell([&]() -> task<> {
+TEST_P(Udp, SendsUpToTheLargestDatagram) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         const std::size_t largest = is_v6() ? 65527 : 65507;
@@ -198,10 +198,10 @@ TEST_P(Udp, ADatagramMayBeAsLargeAsTheyGetAndNoLarger) {
     });
 }
 
-// ---- several at once -----------------------------------------------------------------------------------------------
+// ---- concurrent operations --------------------------------------------------------------------------------
 
-TEST_P(Udp, SeveralReceiversAreServedInTheirOrder) {
-    tell([&]() -> task<> {
+TEST_P(Udp, ServesReceiversInFifoOrder) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         std::string served;
@@ -223,8 +223,8 @@ TEST_P(Udp, SeveralReceiversAreServedInTheirOrder) {
     });
 }
 
-TEST_P(Udp, AReceiverThatGivesUpMakesRoomForTheNext) {
-    tell([&]() -> task<> {
+TEST_P(Udp, SkipsCancelledReceivers) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         std::string served;
@@ -238,9 +238,9 @@ TEST_P(Udp, AReceiverThatGivesUpMakesRoomForTheNext) {
         auto second = co_spawn(context(), receive, 'b');
         auto third = co_spawn(context(), receive, 'c');
         co_await let_others_run();
-        second.request_stop();  // of those who wait
+        second.request_stop();  // is queued
         co_await second.join();
-        first.request_stop();  // whom the kernel has
+        first.request_stop();  // is in flight
         co_await first.join();
         co_await a.sendto("x", b.local_endpoint());
         co_await third.join();
@@ -248,8 +248,8 @@ TEST_P(Udp, AReceiverThatGivesUpMakesRoomForTheNext) {
     });
 }
 
-TEST_P(Udp, ManySendsMayOverlapAndEachIsWhole) {
-    tell([&]() -> task<> {
+TEST_P(Udp, SendsMayOverlap) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         constexpr std::size_t count = 100;
@@ -274,31 +274,31 @@ TEST_P(Udp, ManySendsMayOverlapAndEachIsWhole) {
     });
 }
 
-// ---- connected -----------------------------------------------------------------------------------------------------
+// ---- connected --------------------------------------------------------------------------------------------
 
-TEST_P(Udp, AConnectedSocketHearsItsPeerOnly) {
-    tell([&]() -> task<> {
+TEST_P(Udp, ConnectedSocketReceivesFromItsPeer) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
-        auto stranger = bound();
+        auto third = bound();
         co_await a.connect(b.local_endpoint());
         EXPECT_EQ(a.remote_endpoint(), b.local_endpoint());
-        co_await stranger.sendto("not for you", a.local_endpoint());
+        co_await third.sendto("not for you", a.local_endpoint());
         co_await b.sendto("hello", a.local_endpoint());
         const auto received = co_await a.recv(buffer_);
         EXPECT_EQ(text(buffer_, received.size), "hello");
         EXPECT_FALSE(received.truncated);
         EXPECT_EQ(co_await a.send("back"), 4u);
         EXPECT_EQ((co_await b.recvfrom(buffer_)).from, a.local_endpoint());
-        co_await a.connect(stranger.local_endpoint());  // another peer from now on
-        EXPECT_EQ(a.remote_endpoint(), stranger.local_endpoint());
+        co_await a.connect(third.local_endpoint());  // replaces the peer
+        EXPECT_EQ(a.remote_endpoint(), third.local_endpoint());
         co_await a.send("now for you");
-        EXPECT_EQ((co_await stranger.recvfrom(buffer_)).size, 11u);
+        EXPECT_EQ((co_await third.recvfrom(buffer_)).size, 11u);
     });
 }
 
-TEST_P(Udp, AConnectOpensTheSocket) {
-    tell([&]() -> task<> {
+TEST_P(Udp, ConnectOpensTheSocket) {
+    run([&]() -> task<> {
         auto b = bound();
         udp::socket a(context());
         co_await a.connect(b.local_endpoint());
@@ -308,8 +308,8 @@ TEST_P(Udp, AConnectOpensTheSocket) {
     });
 }
 
-TEST_P(Udp, AConnectedReceiveKnowsEmptyAndCutDatagrams) {
-    tell([&]() -> task<> {
+TEST_P(Udp, RecvReportsEmptyAndTruncatedDatagrams) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         co_await a.connect(b.local_endpoint());
@@ -332,56 +332,56 @@ TEST_P(Udp, AConnectedReceiveKnowsEmptyAndCutDatagrams) {
     });
 }
 
-TEST_P(Udp, APortThatNobodyHasIsReportedToTheNextReceive) {
-    tell([&]() -> task<> {
+TEST_P(Udp, NextReceiveReportsAClosedPort) {
+    run([&]() -> task<> {
         auto a = bound();
-        co_await a.connect(nobody());
-        co_await a.send("anybody?");
+        co_await a.connect(unbound_endpoint());
+        co_await a.send("hello?");
         auto [ec, received] = co_await as_tuple(a.recv(buffer_));
         EXPECT_EQ(ec, error::connection_refused);
         EXPECT_TRUE(a.is_open());
     });
 }
 
-TEST_P(Udp, APortThatNobodyHasIsReportedToAReceiveThatWaits) {
-    tell([&]() -> task<> {
+TEST_P(Udp, PendingReceiveReportsAClosedPort) {
+    run([&]() -> task<> {
         auto a = bound();
-        co_await a.connect(nobody());
+        co_await a.connect(unbound_endpoint());
         auto receiver = co_spawn(context(), [&]() -> task<> {
             auto [ec, received] = co_await as_tuple(a.recv(buffer_));
             EXPECT_EQ(ec, error::connection_refused);
         });
         co_await let_others_run();
-        co_await a.send("anybody?");
+        co_await a.send("hello?");
         co_await receiver.join();
         auto b = bound();
-        co_await a.connect(b.local_endpoint());  // it is none the worse
+        co_await a.connect(b.local_endpoint());  // the socket remains usable
         co_await b.sendto("yes", a.local_endpoint());
         EXPECT_EQ((co_await a.recv(buffer_)).size, 3u);
     });
 }
 
-TEST_P(Udp, AnUnconnectedSocketIsNotToldOfPortsThatNobodyHas) {
-    tell([&]() -> task<> {
+TEST_P(Udp, UnconnectedSocketIgnoresClosedPorts) {
+    run([&]() -> task<> {
         auto a = bound();
-        co_await a.sendto("anybody?", nobody());
+        co_await a.sendto("hello?", unbound_endpoint());
         co_await a.sendto("me?", a.local_endpoint());
         EXPECT_EQ((co_await a.recvfrom(buffer_)).size, 3u);
     });
 }
 
-TEST_P(Udp, SendWithoutAPeerIsAnError) {
-    tell([&]() -> task<> {
+TEST_P(Udp, SendFailsWithoutAPeer) {
+    run([&]() -> task<> {
         auto a = bound();
         auto [ec, n] = co_await as_tuple(a.send("x"));
         EXPECT_EQ(ec, std::errc::destination_address_required);
     });
 }
 
-// ---- the end of it -------------------------------------------------------------------------------------------------
+// ---- end of receives --------------------------------------------------------------------------------------
 
-TEST_P(Udp, CancelCloseAndShutdownEndEveryReceiver) {
-    tell([&]() -> task<> {
+TEST_P(Udp, CancelCloseAndShutdownAbortReceivers) {
+    run([&]() -> task<> {
         for (const std::string_view how: {"cancel", "close", "shutdown", "destroy"}) {
             SCOPED_TRACE(how);
             auto a = bound();
@@ -398,7 +398,7 @@ TEST_P(Udp, CancelCloseAndShutdownEndEveryReceiver) {
             };
             for (const bool connected: {false, true}) {
                 if (connected)
-                    a = bound();  // a shutdown stays
+                    a = bound();  // a shutdown is permanent
                 auto b = bound();
                 if (connected)
                     co_await a.connect(b.local_endpoint());
@@ -422,8 +422,8 @@ TEST_P(Udp, CancelCloseAndShutdownEndEveryReceiver) {
     });
 }
 
-TEST_P(Udp, AReceiverMovesWithItsSocket) {
-    tell([&]() -> task<> {
+TEST_P(Udp, MoveKeepsAPendingReceive) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         auto receiver =
@@ -435,8 +435,8 @@ TEST_P(Udp, AReceiverMovesWithItsSocket) {
     });
 }
 
-TEST_P(Udp, ATimeoutLosesNoDatagram) {
-    tell([&]() -> task<> {
+TEST_P(Udp, TimeoutLosesNoDatagram) {
+    run([&]() -> task<> {
         auto a = bound();
         auto b = bound();
         std::size_t received = 0;
@@ -463,9 +463,9 @@ TEST_P(Udp, ATimeoutLosesNoDatagram) {
 
 COIL_ON_BOTH_FAMILIES(Udp);
 
-// ---- both families at once -----------------------------------------------------------------------------------------
+// ---- dual stack -------------------------------------------------------------------------------------------
 
-TEST(DualStack, ADatagramSocketOfIpv6HearsAndSpeaksIpv4) {
+TEST(DualStack, Ipv6DatagramSocketExchangesIpv4) {
     real_context context;
     context.run([&]() -> task<> {
         udp::socket both(context.io(), {udp::v6(), 0});
@@ -481,7 +481,7 @@ TEST(DualStack, ADatagramSocketOfIpv6HearsAndSpeaksIpv4) {
     });
 }
 
-TEST(DualStack, AnIpv4SocketCannotSendToIpv6) {
+TEST(DualStack, Ipv4SocketCannotSendToIpv6) {
     real_context context;
     context.run([&]() -> task<> {
         udp::socket v4(context.io(), {ip::address_v4::loopback(), 0});

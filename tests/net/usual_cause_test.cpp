@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The texts of the kernel's errors name their usual cause. "accept: Invalid argument" used to say nothing of listen().
+// The text of a kernel error names its usual cause. "accept: Invalid argument" alone does not hint at
+// a missing listen().
 
 #include "base/usual_cause.hpp"
 
@@ -37,7 +38,7 @@ const ip::address_v4 loopback = ip::address_v4::loopback();
 
 class UsualCause : public testing::Test {
 protected:
-    /// A story fails with this error, and its text has all of `words`.
+    /// Expects a story to fail with this error, and with a text that contains `words`.
     template <class Story>
     void expect(std::errc error, const std::string& words, Story story) {
         context.run([&]() -> task<> {
@@ -51,7 +52,7 @@ protected:
             }
         });
     }
-    /// The same of a call that is no await.
+    /// Expects a plain call to fail with this error, and with a text that contains `words`.
     template <class Call>
     void expect_of_call(std::errc error, const std::string& words, Call call) {
         expect(error, words, [&]() -> task<> {
@@ -64,7 +65,7 @@ protected:
     std::array<char, 16> bytes{};
 };
 
-TEST_F(UsualCause, OfAcceptIsNoListen) {
+TEST_F(UsualCause, NamesAMissingListen) {
     tcp::acceptor acceptor(context.io());
     acceptor.open(tcp::v4());
     acceptor.bind({loopback, 0});
@@ -73,20 +74,20 @@ TEST_F(UsualCause, OfAcceptIsNoListen) {
            [&]() -> task<> { static_cast<void>(co_await acceptor.accept()); });
 }
 
-TEST_F(UsualCause, OfBadDescriptorIsAClosedSocket) {
+TEST_F(UsualCause, NamesAClosedSocket) {
     tcp::socket unopened(context.io());
     expect(std::errc::bad_file_descriptor, "recv (it is not open: closed, moved from or never opened",
            [&]() -> task<> { static_cast<void>(co_await unopened.recv(bytes)); });
-    tcp::socket of_no_context;
+    tcp::socket without_context;
     expect(std::errc::bad_file_descriptor, "or without an io_context)",
-           [&]() -> task<> { static_cast<void>(co_await of_no_context.recv(bytes)); });
+           [&]() -> task<> { static_cast<void>(co_await without_context.recv(bytes)); });
     expect(std::errc::bad_file_descriptor, "(it is not open",
            [&]() -> task<> { static_cast<void>(co_await coil::read(unopened, bytes)); });
     expect_of_call(std::errc::bad_file_descriptor, "listen (it is not open",
                    [&] { tcp::acceptor(context.io()).listen(); });
 }
 
-TEST_F(UsualCause, OfBind) {
+TEST_F(UsualCause, ExplainsBind) {
     tcp::acceptor first(context.io(), {loopback, 0});
     expect_of_call(std::errc::address_in_use, "(another socket has this port: stop its program", [&] {
         tcp::acceptor second(context.io());
@@ -105,21 +106,21 @@ TEST_F(UsualCause, OfBind) {
                    [&] { datagrams.bind({loopback, 0}); });
 }
 
-TEST_F(UsualCause, OfBindToALocalName) {
+TEST_F(UsualCause, ExplainsBindToALocalName) {
     local::stream_protocol::acceptor first(context.io());
     first.open();
     const auto name =
         local::stream_protocol::endpoint::abstract("coil-usual-cause-" + std::to_string(::getpid()));
     first.bind(name);
-    expect_of_call(std::errc::address_in_use,
-                   "(there is such a file: if no server has it any more, remove it)", [&] {
+    expect_of_call(std::errc::address_in_use, "(the socket file exists; remove it if no server uses it)",
+                   [&] {
                        local::stream_protocol::acceptor second(context.io());
                        second.open();
                        second.bind(name);
                    });
 }
 
-TEST_F(UsualCause, OfConnect) {
+TEST_F(UsualCause, ExplainsConnect) {
     udp::socket datagrams(context.io());
     datagrams.open(udp::v4());
     expect(std::errc::address_family_not_supported, "(the socket is of another address family",
@@ -127,7 +128,7 @@ TEST_F(UsualCause, OfConnect) {
     expect(std::errc::permission_denied, "(a broadcast address needs the option broadcast",
            [&]() -> task<> { co_await datagrams.connect({ip::address_v4({127, 255, 255, 255}), 9}); });
     local::stream_protocol::socket client(context.io());
-    expect(std::errc::no_such_file_or_directory, "(there is no such file: the server does not run)",
+    expect(std::errc::no_such_file_or_directory, "(no such socket file: the server is not running)",
            [&]() -> task<> { co_await client.connect("/nonexistent/coil.sock"); });
     auto [connected, peer] = context.connection();
     tcp::acceptor acceptor(context.io(), {loopback, 0});
@@ -135,7 +136,7 @@ TEST_F(UsualCause, OfConnect) {
            [&]() -> task<> { co_await connected.connect(acceptor.local_endpoint()); });
 }
 
-TEST_F(UsualCause, OfDatagrams) {
+TEST_F(UsualCause, ExplainsDatagrams) {
     udp::socket datagrams(context.io());
     datagrams.open(udp::v4());
     const udp::endpoint broadcast(ip::address_v4({127, 255, 255, 255}), 9);
@@ -156,7 +157,7 @@ TEST_F(UsualCause, OfDatagrams) {
         [&]() -> task<> { static_cast<void>(co_await datagrams.sendto(large, receiver.local_endpoint())); });
 }
 
-TEST_F(UsualCause, OfNotConnectedIsNoConnect) {
+TEST_F(UsualCause, NamesAMissingConnect) {
     tcp::socket unconnected(context.io(), tcp::v4());
     const std::string words = "(the socket is not connected: connect() or accept() first)";
     expect(std::errc::not_connected, "recv " + words,
@@ -169,7 +170,7 @@ TEST_F(UsualCause, OfNotConnectedIsNoConnect) {
                    [&] { static_cast<void>(unconnected.remote_endpoint()); });
 }
 
-TEST_F(UsualCause, OfSocket) {
+TEST_F(UsualCause, ExplainsSocketCalls) {
     expect_of_call(std::errc::protocol_not_supported, "(the kernel does not have this protocol", [&] {
         generic::stream_protocol::socket(context.io(), generic::stream_protocol(AF_INET, IPPROTO_UDP + 200));
     });
@@ -184,11 +185,11 @@ TEST_F(UsualCause, OfSocket) {
     ::close(ends[1]);
     tcp::socket wrapped(context.io());
     wrapped.assign(tcp::v4(), ends[0]);
-    expect(std::errc::not_a_socket, "(the descriptor is no socket: use a posix::stream_descriptor)",
+    expect(std::errc::not_a_socket, "(the descriptor is not a socket: use a posix::stream_descriptor)",
            [&]() -> task<> { static_cast<void>(co_await wrapped.recv(bytes)); });
 }
 
-/// No descriptor more may be opened while it lives.
+/// Prevents the process from opening a further descriptor during its lifetime.
 class descriptor_limit {
 public:
     descriptor_limit() {
@@ -205,15 +206,16 @@ private:
     rlimit former_;
 };
 
-TEST_F(UsualCause, OfTooManyDescriptorsIsTheLimit) {
+TEST_F(UsualCause, NamesTheDescriptorLimit) {
     expect_of_call(std::errc::too_many_files_open, "RLIMIT_NOFILE allows: see ulimit -n)", [&] {
         const descriptor_limit none_left;
         tcp::socket(context.io(), tcp::v4());
     });
 }
 
-// Rows that a test cannot provoke everywhere: they want a user without capabilities, or a machine without a network.
-TEST_F(UsualCause, IsKnownWhereItCannotBeProvoked) {
+// Rows that a test cannot provoke everywhere: they need a user without capabilities, or a machine without a
+// network.
+TEST_F(UsualCause, CoversErrnosThatTestsCannotProvoke) {
     const auto has = [](const char* text, const char* words) {
         return std::string(text).find(words) != std::string::npos;
     };
@@ -233,7 +235,7 @@ TEST_F(UsualCause, IsKnownWhereItCannotBeProvoked) {
     EXPECT_TRUE(has(usual_cause("getsockopt", ENOPROTOOPT), "does not have this option"));
 }
 
-TEST_F(UsualCause, IsNotGuessed) {
+TEST_F(UsualCause, IsEmptyIfUnknown) {
     EXPECT_STREQ(usual_cause("recv", EINVAL), "");
     EXPECT_STREQ(usual_cause("recv", ECONNRESET), "");
     EXPECT_STREQ(usual_cause("connect", ECONNREFUSED), "");

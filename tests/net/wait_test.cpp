@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Readiness of sockets on the real kernel: what is reported when.
+// Readiness of sockets on the real kernel.
 
 #include <array>
 #include <chrono>
@@ -26,12 +26,12 @@ constexpr auto wait_error = socket_base::wait_error;
 class SocketWait : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& context() { return context_; }
 
-    /// Whether `socket` is ready for `kinds` now.
+    /// Returns those of `kinds` for which `socket` is ready now.
     template <class Socket>
     static task<wait_type> ready_now(Socket& socket, wait_type kinds) {
         auto [ec, ready] = co_await as_tuple(timeout(socket.wait(kinds), 1ms));
@@ -43,8 +43,8 @@ private:
     real_context context_;
 };
 
-TEST_F(SocketWait, ANewConnectionIsReadyForSendingOnlyAndForReceivingWhenBytesCome) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, ReadableOnlyOnceBytesArrive) {
+    run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         EXPECT_EQ(co_await near.wait(wait_read | wait_write), wait_write);
         EXPECT_EQ(co_await ready_now(near, wait_read), socket_base::wait_none);
@@ -52,25 +52,25 @@ TEST_F(SocketWait, ANewConnectionIsReadyForSendingOnlyAndForReceivingWhenBytesCo
         EXPECT_EQ(co_await near.wait(wait_read), wait_read);
         EXPECT_EQ(co_await near.wait(wait_read | wait_write), wait_read | wait_write);
         std::array<char, 10> buffer;
-        EXPECT_EQ(co_await near.recv(buffer), 5u);  // it had taken nothing
+        EXPECT_EQ(co_await near.recv(buffer), 5u);  // wait() consumed nothing
         EXPECT_EQ(co_await ready_now(near, wait_read), socket_base::wait_none);
     });
 }
 
-TEST_F(SocketWait, ItsEndIsSomethingToRead) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, EndOfStreamIsReadable) {
+    run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         far.shutdown(socket_base::shutdown_send);
         EXPECT_EQ(co_await near.wait(wait_read | wait_error), wait_read);
         std::array<char, 10> buffer;
         EXPECT_EQ(co_await near.recv(buffer), 0u);
-        near.shutdown(socket_base::shutdown_send);  // now nothing goes either way: a hang-up
+        near.shutdown(socket_base::shutdown_send);  // both directions are shut down: a hang-up
         EXPECT_EQ(co_await near.wait(wait_error), wait_error);
     });
 }
 
-TEST_F(SocketWait, OurOwnShutdownIsAnEndToo) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, OwnShutdownIsReadable) {
+    run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         std::optional<wait_type> ready;
         const auto wait = [&](tcp::socket& socket) -> task<> { ready = co_await socket.wait(wait_read); };
@@ -83,20 +83,20 @@ TEST_F(SocketWait, OurOwnShutdownIsAnEndToo) {
     });
 }
 
-TEST_F(SocketWait, AResetIsAnErrorAndReadyForWhateverWasWanted) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, ResetMakesEveryKindReady) {
+    run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         far.set_option(socket_base::linger(true, 0));
         far.close();
         EXPECT_EQ(co_await near.wait(wait_read), wait_read | wait_error);
         std::array<char, 10> buffer;
         auto [ec, n] = co_await as_tuple(near.recv(buffer));
-        EXPECT_EQ(ec, error::connection_reset);  // the wait has left it to whoever receives
+        EXPECT_EQ(ec, error::connection_reset);  // wait() did not consume the error
     });
 }
 
-TEST_F(SocketWait, ForRoomEndsWhenThePeerHasRead) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, BecomesWritableWhenThePeerReads) {
+    run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         while (co_await ready_now(near, wait_write)) {
             auto [ec, n] = co_await as_tuple(near.send(const_buffer(too_much()), message_flags::dont_wait));
@@ -115,15 +115,15 @@ TEST_F(SocketWait, ForRoomEndsWhenThePeerHasRead) {
     });
 }
 
-TEST_F(SocketWait, OfAnAcceptorEndsWhenSomebodyConnectsAndTakesNobody) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, AcceptorIsReadableWithAConnection) {
+    run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});
         EXPECT_EQ(co_await ready_now(acceptor, wait_read), socket_base::wait_none);
         tcp::socket one(context()), two(context()), three(context());
         co_await one.connect(acceptor.local_endpoint());
         EXPECT_EQ(co_await acceptor.wait(wait_read), wait_read);
         auto first = co_await acceptor.accept();
-        // From here on a multishot takes them ahead.
+        // accept() takes one connection: further ones stay in the backlog, and the wait completes.
         co_await two.connect(acceptor.local_endpoint());
         EXPECT_EQ(co_await acceptor.wait(wait_read), wait_read);
         co_await three.connect(acceptor.local_endpoint());
@@ -134,9 +134,9 @@ TEST_F(SocketWait, OfAnAcceptorEndsWhenSomebodyConnectsAndTakesNobody) {
     });
 }
 
-// Poll and multishot race for the same bytes here, in the kernel's own order.
-TEST_F(SocketWait, LosesNoWakeToWhatReceivesAhead) {
-    tell([&]() -> task<> {
+// The poll and the multishot receive race for the same bytes in the kernel.
+TEST_F(SocketWait, LosesNoWakeUpToAStream) {
+    run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
         auto incoming = near.recv_stream();
         co_await coil::write(far, "x");
@@ -152,8 +152,8 @@ TEST_F(SocketWait, LosesNoWakeToWhatReceivesAhead) {
     });
 }
 
-TEST_F(SocketWait, LosesNoWakeToWhatReceivesDatagramsAhead) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, LosesNoWakeUpToADatagramStream) {
+    run([&]() -> task<> {
         udp::socket here(context(), {ip::address_v4::loopback(), 0});
         udp::socket there(context(), {ip::address_v4::loopback(), 0});
         auto incoming = here.recvfrom_stream();
@@ -167,8 +167,8 @@ TEST_F(SocketWait, LosesNoWakeToWhatReceivesDatagramsAhead) {
     });
 }
 
-TEST_F(SocketWait, OfSeveralSocketsInARaceTellsWhichIsReady) {
-    tell([&]() -> task<> {
+TEST_F(SocketWait, WhenAnyFindsTheReadySocket) {
+    run([&]() -> task<> {
         udp::socket a(context(), {ip::address_v4::loopback(), 0});
         udp::socket b(context(), {ip::address_v4::loopback(), 0});
         co_await a.sendto("x", b.local_endpoint());
@@ -180,15 +180,15 @@ TEST_F(SocketWait, OfSeveralSocketsInARaceTellsWhichIsReady) {
 TEST_F(SocketWait, EndsWithItsContext) {
     real_context other;
     auto [socket, peer] = other.connection();
-    bool went_on = false;
+    bool was_resumed = false;
     const auto wait = [&]() -> task<> {
         co_await socket.wait(wait_read);
-        went_on = true;
+        was_resumed = true;
     };
     co_spawn(other.io(), wait, detached);
     other.poll();
     other.destroy();
-    EXPECT_FALSE(went_on);
+    EXPECT_FALSE(was_resumed);
     EXPECT_FALSE(socket.is_open());
 }
 

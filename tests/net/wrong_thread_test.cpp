@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Every public call that a context's thread alone may make is made on another thread, and every object of a context is
-// awaited by a task of another context. Before these checks most of that corrupted the loop's lists or hung in silence.
+// Makes every public call that is reserved for the context's thread on another thread, and awaits every
+// object of a context in a task of another context. Without the checks, most of these corrupt the loop's
+// lists or hang.
 
 #include <array>
 #include <chrono>
@@ -50,12 +51,12 @@ void on_another_thread(F&& function) {
     std::thread(std::forward<F>(function)).join();
 }
 
-/// A context that belongs to this thread, and one object of each kind that does.
+/// A context that belongs to this thread, and an object of each kind that is bound to it.
 struct owned_objects {
     owned_objects() {
         context
             .spawn([this]() -> task<> {
-                // Each await binds an object that was made without a context.
+                // Each await binds an object that was created without a context.
                 set.set();
                 co_await set.wait();
                 co_await permits.acquire();
@@ -72,7 +73,7 @@ struct owned_objects {
             .detach();
         context.poll();
     }
-    // Ends the group's body before the objects that it waits for.
+    // Destroys the group's body before the objects that it waits for.
     ~owned_objects() { context.destroy(); }
 
     event set;
@@ -105,19 +106,18 @@ void PrintTo(const call& made, std::ostream* out) { *out << made.name; }
 
 std::string name_of(const testing::TestParamInfo<call>& info) { return info.param.name; }
 
-// ---- calls that cannot throw ---------------------------------------------------------------------------------------
+// ---- calls that cannot throw ------------------------------------------------------------------------------
 
 using WrongThreadDeathTest = testing::TestWithParam<call>;
 
-TEST_P(WrongThreadDeathTest, EndsTheProgramInWords) {
+TEST_P(WrongThreadDeathTest, AbortsWithAMessage) {
     const auto story = [&] {
         owned_objects objects;
         on_another_thread([&] { GetParam().make(objects); });
     };
-    EXPECT_DEATH(story(),
-                 std::string("coil: ") + GetParam().words +
-                     " on another thread than that of its io_context; post\\(\\) a function that does it "
-                     "there: io_context 0x[0-9a-f]+ of thread [0-9]+, called on thread [0-9]+");
+    EXPECT_DEATH(story(), std::string("coil: ") + GetParam().words +
+                              " on the wrong thread; use post\\(\\) to call it on the io_context's thread: "
+                              "io_context 0x[0-9a-f]+ of thread [0-9]+, called on thread [0-9]+");
 }
 
 const call calls[] = {
@@ -139,9 +139,9 @@ const call calls[] = {
     {"RecvStreamDestructor", [](owned_objects& of) { of.chunks.reset(); },
      "recv_stream: destroyed or assigned to"},
     {"TimerCancel", [](owned_objects& of) { of.timer.cancel(); },
-     "steady_timer: cancelled, set anew or destroyed"},
+     "steady_timer: cancelled, set or destroyed"},
     {"TimerExpiresAfter", [](owned_objects& of) { of.timer.expires_after(1s); },
-     "steady_timer: cancelled, set anew or destroyed"},
+     "steady_timer: cancelled, set or destroyed"},
     {"ResolverCancel", [](owned_objects& of) { of.resolver.cancel(); }, "resolver: cancelled or destroyed"},
     {"HandleRequestStop", [](owned_objects& of) { of.handle.request_stop(); }, "task: request_stop\\(\\)"},
     {"HandleDetach", [](owned_objects& of) { of.handle.detach(); }, "join_handle: dropped or detached"},
@@ -155,7 +155,7 @@ const call calls[] = {
 
 INSTANTIATE_TEST_SUITE_P(Each, WrongThreadDeathTest, testing::ValuesIn(calls), name_of);
 
-TEST(ChunkDeathTest, IsNotGivenBackOnAnotherThread) {
+TEST(ChunkDeathTest, AbortsWhenReleasedOnAnotherThread) {
     const auto story = [] {
         scripted_context context;
         tcp::socket socket = context.connected_socket();
@@ -166,10 +166,10 @@ TEST(ChunkDeathTest, IsNotGivenBackOnAnotherThread) {
         });
         on_another_thread([&] { received.reset(); });
     };
-    EXPECT_DEATH(story(), "chunk: destroyed or reset on another thread than that of its io_context");
+    EXPECT_DEATH(story(), "chunk: destroyed or reset on the wrong thread; use post");
 }
 
-// ---- calls that can throw ------------------------------------------------------------------------------------------
+// ---- calls that can throw ---------------------------------------------------------------------------------
 
 task<> nothing() { co_return; }
 
@@ -225,8 +225,8 @@ const call throwing_calls[] = {
 
 INSTANTIATE_TEST_SUITE_P(Each, WrongThread, testing::ValuesIn(throwing_calls), name_of);
 
-// A call that throws leaves everything as it was.
-TEST(WrongThread, LeavesTheSocketAndTheMessage) {
+// A call that throws changes nothing.
+TEST(WrongThread, LeavesSocketAndMessageUnchanged) {
     owned_objects objects;
     std::string message = "kept";
     channel<std::string> texts(1);
@@ -267,7 +267,7 @@ TEST(WrongThread, DetachOfAChunkThrows) {
     on_another_thread([&] { received.reset(); });
 }
 
-// stop() and restart() are for any thread, also while the owner lives.
+// Any thread may call stop() and restart(), even while the owner thread lives.
 TEST(WrongThread, AllowsStopAndRestart) {
     owned_objects objects;
     on_another_thread([&] {
@@ -278,7 +278,7 @@ TEST(WrongThread, AllowsStopAndRestart) {
     EXPECT_FALSE(objects.context.io().stopped());
 }
 
-// What is harmless stays allowed: another thread destroys objects that are of no context, or of one that has ended.
+// Another thread may use objects that have no context, or whose context has ended.
 TEST(WrongThread, AllowsObjectsOfAnEndedContext) {
     event ready;
     channel<int> numbers(1);
@@ -310,9 +310,9 @@ TEST(WrongThread, AllowsAnyThreadBeforeTheFirstRun) {
     });
 }
 
-// ---- awaits by a task of another context ---------------------------------------------------------------------------
+// ---- awaits by a task of another context ------------------------------------------------------------------
 
-/// Awaits what is of the context `there` in a task of another context of the same thread.
+/// Awaits an object of the context `there` in a task of the context `here`, on a single thread.
 class WrongContext : public testing::Test {
 protected:
     template <class Await>
@@ -452,7 +452,7 @@ TEST_F(WrongContext, IsRefusedByChannelsInUse) {
     there.destroy();
 }
 
-// A deadline does not hide the mistake, and neither does an adapter that gives errors as values.
+// Neither a deadline nor an adapter that returns errors as values hides the mistake.
 TEST_F(WrongContext, IsRefusedInsideAdapters) {
     tcp::socket socket = there.connected_socket();
     expect_refusal([&] { return timeout(socket.recv(bytes), 1s); }, "recv on descriptor ");
@@ -460,8 +460,8 @@ TEST_F(WrongContext, IsRefusedInsideAdapters) {
     expect_refusal([&] { return when_all(socket.recv(bytes), sleep_for(1h)); }, "recv on descriptor ");
 }
 
-// The context of the first await need not be the last: idle, an object goes to the next context of the same thread.
-TEST_F(WrongContext, IsFineForIdleObjects) {
+// An idle object may be used by another context of the same thread.
+TEST_F(WrongContext, AllowsIdleObjects) {
     event ready;
     coil::mutex mutex;
     semaphore permits(1);
@@ -479,8 +479,8 @@ TEST_F(WrongContext, IsFineForIdleObjects) {
     here.run(use_all);
 }
 
-// Idle, but another thread may use it at any time.
-TEST_F(WrongContext, IsRefusedForIdleObjectsOfAnotherThread) {
+// The object is idle, but the thread of its context may use it at any time.
+TEST_F(WrongContext, IsRefusedForIdleObjectsOfOtherThreads) {
     event ready;
     there.run([&]() -> task<> {
         ready.set();

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 ip::endpoint client(std::uint16_t port) { return {ip::address_v4({192, 0, 2, 9}), port}; }
 
-/// A task that accepts once, and keeps what it got.
+/// A task that accepts once, and stores the result.
 class accepting {
 public:
     accepting(scripted_context& context, tcp::acceptor& acceptor)
@@ -56,7 +56,7 @@ TEST(Accept, SubmitsAOneShotThatReturnsTheAddress) {
     EXPECT_EQ(context.script().descriptor(acceptor.native_handle()).backlog, SOMAXCONN);
 }
 
-TEST(Accept, GivesASocketThatKnowsItsPeer) {
+TEST(Accept, ReturnsASocketWithItsPeer) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.run([&]() -> task<> {
@@ -72,7 +72,7 @@ TEST(Accept, GivesASocketThatKnowsItsPeer) {
     });
 }
 
-TEST(Accept, ServesThoseWhoWaitInOrder) {
+TEST(Accept, ServesWaitersInFifoOrder) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor), two(context, acceptor), three(context, acceptor);
@@ -87,15 +87,15 @@ TEST(Accept, ServesThoseWhoWaitInOrder) {
     EXPECT_EQ(three.port(), 3u);
 }
 
-TEST(Accept, AsksNothingBeforeSomebodyWaits) {
+TEST(Accept, SubmitsNothingWithoutAWaiter) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.run([]() -> task<> { co_await yield(); });
     EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 0u);
 }
 
-// A connection that no accept() asked for belongs in the backlog, where another process can accept it.
-TEST(Accept, AsksForNothingAfterTheLastWaiter) {
+// A connection without a waiting accept() belongs in the backlog, where another process can accept it.
+TEST(Accept, SubmitsNothingAfterTheLastWaiter) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.run([&]() -> task<> {
@@ -111,7 +111,7 @@ TEST(Accept, AsksForNothingAfterTheLastWaiter) {
     EXPECT_EQ(context.script().submitted(IORING_OP_ASYNC_CANCEL), 0u);
 }
 
-TEST(Accept, PassesOverWhatWentWrongWithOneConnection) {
+TEST(Accept, SkipsErrorsOfSingleConnections) {
     scripted_context context;
     auto acceptor = context.acceptor();
     const std::vector<int> harmless{ECONNABORTED, EPERM,     EPROTO, ENETDOWN,
@@ -119,7 +119,7 @@ TEST(Accept, PassesOverWhatWentWrongWithOneConnection) {
                                     ENETUNREACH,  EINTR,     EAGAIN, EOPNOTSUPP};
     for (const int number: harmless) {
         if (number == EOPNOTSUPP)
-            continue;  // of a socket that can't listen at all
+            continue;  // permanent: the socket cannot listen
         context.run([&]() -> task<> {
             context.answer_next(-number);
             context.answer_next(reply::connection());
@@ -129,7 +129,7 @@ TEST(Accept, PassesOverWhatWentWrongWithOneConnection) {
     }
 }
 
-TEST(Accept, WhatWillNotPassEndsAllWhoWait) {
+TEST(Accept, FailsAllWaitersOnPermanentErrors) {
     for (const int number: {EINVAL, ENOTSOCK, EOPNOTSUPP, EBADF, EFAULT}) {
         scripted_context context;
         auto acceptor = context.acceptor();
@@ -142,14 +142,14 @@ TEST(Accept, WhatWillNotPassEndsAllWhoWait) {
     }
 }
 
-TEST(Accept, OutOfDescriptorsItTriesAgainTenTimesASecond) {
+TEST(Accept, BacksOffWhenOutOfDescriptors) {
     for (const int number: {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
         scripted_context context;
         auto acceptor = context.acceptor();
         const auto began = context.io().now();
         context.script().answer_every(IORING_OP_ACCEPT, -number);
         context.after(950ms, [&] {
-            context.script().answer_no_longer(IORING_OP_ACCEPT);
+            context.script().stop_answering(IORING_OP_ACCEPT);
             context.answer_next(reply::connection(client(1)));
         });
         accepting one(context, acceptor);
@@ -170,7 +170,7 @@ TEST(Accept, BacksOffWhenEveryConnectionIsDenied) {
         const auto began = context.io().now();
         context.script().answer_every(IORING_OP_ACCEPT, -number);
         context.after(950ms, [&] {
-            context.script().answer_no_longer(IORING_OP_ACCEPT);
+            context.script().stop_answering(IORING_OP_ACCEPT);
             context.answer_next(reply::connection(client(1)));
         });
         accepting one(context, acceptor);
@@ -181,7 +181,7 @@ TEST(Accept, BacksOffWhenEveryConnectionIsDenied) {
     }
 }
 
-TEST(Accept, CountsDeniedConnectionsAnewForEachWaiter) {
+TEST(Accept, CountsDeniedConnectionsPerWaiter) {
     scripted_context context;
     auto acceptor = context.acceptor();
     const auto began = context.io().now();
@@ -196,7 +196,7 @@ TEST(Accept, CountsDeniedConnectionsAnewForEachWaiter) {
     EXPECT_EQ(context.io().now(), began);
 }
 
-TEST(Accept, KeepsTheOrderOverAPause) {
+TEST(Accept, KeepsFifoOrderAcrossABackOff) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.answer_next(-EMFILE);
@@ -209,7 +209,7 @@ TEST(Accept, KeepsTheOrderOverAPause) {
     EXPECT_EQ(two.port(), 2u);
 }
 
-TEST(Accept, ThatPausesEndsWithItsAcceptor) {
+TEST(Accept, BackOffEndsWithItsAcceptor) {
     for (const bool close: {true, false}) {
         scripted_context context;
         auto acceptor = context.acceptor();
@@ -229,7 +229,7 @@ TEST(Accept, ThatPausesEndsWithItsAcceptor) {
     }
 }
 
-TEST(Accept, ThatPausesEndsWithItsContext) {
+TEST(Accept, BackOffEndsWithItsContext) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.answer_next(-EMFILE);
@@ -238,7 +238,7 @@ TEST(Accept, ThatPausesEndsWithItsContext) {
     context.destroy();
 }
 
-TEST(Accept, BegunWhileAnotherPausesWaitsBehindIt) {
+TEST(Accept, QueuesBehindAnAcceptInBackOff) {
     scripted_context context;
     auto acceptor = context.acceptor();
     const auto began = context.io().now();
@@ -256,13 +256,14 @@ TEST(Accept, BegunWhileAnotherPausesWaitsBehindIt) {
     EXPECT_GE(context.io().now() - began, 100ms);
 }
 
-// The record of a connection is allocated before the kernel is asked: the connection stays in the backlog.
-TEST(Accept, FailsWithoutMemoryBeforeTheKernelIsAsked) {
+// The record of a connection is allocated before the submission. If that fails, the connection stays in the
+// backlog.
+TEST(Accept, FailsWithoutMemoryBeforeSubmission) {
     scripted_context context;
     auto acceptor = context.acceptor();
-    for (const bool in_line: {false, true}) {
+    for (const bool queued: {false, true}) {
         std::optional<accepting> ahead;
-        if (in_line)
+        if (queued)
             ahead.emplace(context, acceptor);
         context.poll();
         auto failing = acceptor.accept().operation_in(context.io().foreign_environment());
@@ -275,8 +276,8 @@ TEST(Accept, FailsWithoutMemoryBeforeTheKernelIsAsked) {
         context.poll();
         EXPECT_EQ(failing.await_outcome().error(), std::errc::not_enough_memory);
         EXPECT_THROW(static_cast<void>(throwing.await_resume()), std::bad_alloc);
-        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), in_line ? 1u : 0u);
-        if (in_line) {
+        EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), queued ? 1u : 0u);
+        if (queued) {
             context.answer(IORING_OP_ACCEPT, reply::connection(client(1)));
             context.poll();
             EXPECT_EQ(ahead->port(), 1u);
@@ -284,7 +285,7 @@ TEST(Accept, FailsWithoutMemoryBeforeTheKernelIsAsked) {
     }
 }
 
-// After the kernel has accepted nothing allocates, so as_tuple(accept()) never throws.
+// Nothing is allocated after the kernel has accepted a connection, so as_tuple(accept()) never throws.
 TEST(Accept, AllocatesNothingAfterTheKernelHasAccepted) {
     scripted_context context;
     auto acceptor = context.acceptor();
@@ -299,7 +300,7 @@ TEST(Accept, AllocatesNothingAfterTheKernelHasAccepted) {
     EXPECT_TRUE((*accepted).is_open());
 }
 
-TEST(Accept, ThatIsCancelledWhileItPausesEndsAtOnce) {
+TEST(Accept, CancelEndsABackOffImmediately) {
     scripted_context context;
     auto acceptor = context.acceptor();
     const auto began = context.io().now();
@@ -312,7 +313,7 @@ TEST(Accept, ThatIsCancelledWhileItPausesEndsAtOnce) {
     EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 1u);
 }
 
-TEST(Accept, ThatIsCancelledAsksTheKernelNoFurther) {
+TEST(Accept, CancelLeavesNothingInFlight) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor);
@@ -332,7 +333,7 @@ TEST(Accept, DeliversAConnectionThatCameBeforeTheCancel) {
     EXPECT_EQ(one.port(), 1u);
 }
 
-TEST(Accept, GoesToTheNextWaiterIfTheFirstIsCancelled) {
+TEST(Accept, ServesTheNextWaiterAfterACancel) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor), two(context, acceptor);
@@ -343,7 +344,7 @@ TEST(Accept, GoesToTheNextWaiterIfTheFirstIsCancelled) {
     EXPECT_EQ(two.port(), 1u);
 }
 
-TEST(Accept, ByTheAcceptorsCancelEndsAllWhoWait) {
+TEST(Accept, AcceptorCancelAbortsAllWaiters) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor), two(context, acceptor);
@@ -357,8 +358,9 @@ TEST(Accept, ByTheAcceptorsCancelEndsAllWhoWait) {
     });
 }
 
-// The connection and the stop come in one turn, in either order: what has come is there.
-TEST(Accept, AStopInTheConnectionsTurnComesTooLate) {
+// The connection and the stop arrive in one iteration of the loop, in either order. The connection is
+// delivered.
+TEST(Accept, DeliversDespiteAStopInTheSameIteration) {
     for (const bool stop_first: {true, false}) {
         scripted_context context;
         auto acceptor = context.acceptor();
@@ -381,8 +383,8 @@ TEST(Accept, AStopInTheConnectionsTurnComesTooLate) {
     }
 }
 
-// Somebody awaited, was served, and was destroyed before it could take what it was given.
-TEST(Accept, AConnectionThatNobodyTookIsClosedWithTheContext) {
+// The accept completes, but its task is destroyed before it resumes.
+TEST(Accept, ContextClosesAnUncollectedConnection) {
     scripted_context context;
     auto acceptor = context.acceptor();
     auto handle = context.spawn([&]() -> task<> { co_await acceptor.accept(); });
@@ -396,7 +398,7 @@ TEST(Accept, AConnectionThatNobodyTookIsClosedWithTheContext) {
     context.destroy();  // the script checks that every descriptor was closed
 }
 
-TEST(Accept, ClosingTheAcceptorEndsThoseWhoWait) {
+TEST(Accept, AcceptorCloseAbortsAllWaiters) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor), two(context, acceptor);
@@ -419,7 +421,7 @@ TEST(Accept, DeliversAConnectionThatCameBeforeTheClose) {
     EXPECT_TRUE(context.script().open_descriptors().empty());
 }
 
-TEST(Accept, GoesOnWhenItsAcceptorIsMoved) {
+TEST(Accept, ContinuesWhenItsAcceptorIsMoved) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor);
@@ -432,7 +434,7 @@ TEST(Accept, GoesOnWhenItsAcceptorIsMoved) {
     EXPECT_EQ(one.port(), 1u);
 }
 
-TEST(Accept, OnAClosedAcceptorFailsWithBadDescriptor) {
+TEST(Accept, FailsOnAClosedAcceptor) {
     scripted_context context;
     tcp::acceptor acceptor(context);
     accepting one(context, acceptor);
@@ -440,7 +442,7 @@ TEST(Accept, OnAClosedAcceptorFailsWithBadDescriptor) {
     EXPECT_EQ(one.error(), error::bad_descriptor);
 }
 
-TEST(Accept, ADescriptionMadeBeforeCloseDoesNotReachTheNextAcceptor) {
+TEST(Accept, StaleDescriptionFails) {
     scripted_context context;
     auto acceptor = context.acceptor();
     context.run([&]() -> task<> {
@@ -451,7 +453,7 @@ TEST(Accept, ADescriptionMadeBeforeCloseDoesNotReachTheNextAcceptor) {
     });
 }
 
-TEST(Accept, OneClosedWhileItListensMayBeOpenedAgain) {
+TEST(Accept, AcceptorMayBeReopenedAfterClose) {
     scripted_context context;
     auto acceptor = context.acceptor();
     accepting one(context, acceptor);

@@ -10,9 +10,10 @@
 #include "support/mistake.hpp"
 #include "support/scripted_context.hpp"
 
-// Every operation is cancelled in the same way; a receive stands for them all. The states, in order:
+// A receive is cancelled in each of its states. All other operations are cancelled in the same way. The
+// states, in order:
 //
-//     asked, not submitted -- submitted -- moved a part -- answered, not collected -- collected, not resumed -- over
+//     queued -- submitted -- partly done -- completed, not collected -- collected, not resumed -- resumed
 
 namespace coil::test {
 namespace {
@@ -24,7 +25,6 @@ public:
         : socket_(socket), handle_(co_spawn(context.io(), &receiver::receive, this)) {}
 
     void request_stop() { handle_.request_stop(); }
-    /// Destroys the task's frame, as the end of a scope does, by dropping the context that holds it.
     [[nodiscard]] bool ended() const { return result_.has_value(); }
     [[nodiscard]] const outcome<std::size_t>& result() const { return result_.value(); }
     [[nodiscard]] std::string_view bytes() const { return {buffer_.data(), *result()}; }
@@ -49,7 +49,7 @@ TEST(Cancel, EndsAPendingOperationWithOperationAborted) {
     EXPECT_TRUE(socket.is_open());
 }
 
-TEST(Cancel, ByAStopDoesTheSame) {
+TEST(Cancel, AbortsOnAStopRequest) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -58,7 +58,7 @@ TEST(Cancel, ByAStopDoesTheSame) {
     EXPECT_EQ(receiver.result().error(), error::operation_aborted);
 }
 
-TEST(Cancel, SaysNothingOfItself) {
+TEST(Cancel, PostsNoCompletionOfItsOwn) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -72,15 +72,15 @@ TEST(Cancel, SaysNothingOfItself) {
     EXPECT_EQ(cancel.opcode, IORING_OP_ASYNC_CANCEL);
     EXPECT_EQ(cancel.user_data, cancel_tag);
     EXPECT_EQ(cancel.flags, IOSQE_CQE_SKIP_SUCCESS);
-    EXPECT_EQ(context.io().metrics().completions, completions + 1);  // the target's own
+    EXPECT_EQ(context.io().metrics().completions, completions + 1);  // of the target
 }
 
-TEST(Cancel, OfAnOperationThatWasAskedInTheSameBatch) {
+TEST(Cancel, ReachesAnOperationOfTheSameBatch) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
     auto canceller = context.spawn([&]() -> task<> {
-        socket.cancel();  // the receive is in the queue, and not submitted yet
+        socket.cancel();  // the receive is queued, but not submitted
         co_return;
     });
     context.run();
@@ -88,7 +88,7 @@ TEST(Cancel, OfAnOperationThatWasAskedInTheSameBatch) {
     EXPECT_EQ(context.script().enters(), 1u);
 }
 
-TEST(Cancel, BeforeTheTaskBeganAsksTheKernelNothing) {
+TEST(Cancel, SubmitsNothingBeforeTheTaskStarts) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -98,11 +98,11 @@ TEST(Cancel, BeforeTheTaskBeganAsksTheKernelNothing) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Cancel, OfAnOperationThatFoundNoSlotNeverReachesTheKernel) {
+TEST(Cancel, DropsAnOperationWithoutASlot) {
     scripted_context context({.entries = 1, .completions = 2});
     auto socket = context.connected_socket();
     auto second = context.connected_socket();
-    auto stuffing = context.spawn([&]() -> task<> {
+    auto refusing = context.spawn([&]() -> task<> {
         context.script().refuse_enters(1000, -EBUSY);
         co_return;
     });
@@ -119,12 +119,12 @@ TEST(Cancel, OfAnOperationThatFoundNoSlotNeverReachesTheKernel) {
     EXPECT_EQ(context.script().submitted(IORING_OP_RECV), 1u);
 }
 
-// The same by way of the socket, which must know of operations that the kernel doesn't.
-TEST(Cancel, OfASocketReachesOperationsThatFoundNoSlot) {
+// socket.cancel() also finds operations that have not reached the kernel.
+TEST(Cancel, SocketCancelReachesOperationsWithoutSlot) {
     scripted_context context({.entries = 1, .completions = 2});
     auto socket = context.connected_socket();
     auto second = context.connected_socket();
-    auto stuffing = context.spawn([&]() -> task<> {
+    auto refusing = context.spawn([&]() -> task<> {
         context.script().refuse_enters(1000, -EBUSY);
         co_return;
     });
@@ -140,7 +140,7 @@ TEST(Cancel, OfASocketReachesOperationsThatFoundNoSlot) {
     EXPECT_EQ(two.result().error(), error::operation_aborted);
 }
 
-TEST(Cancel, ThatComesTooLateDeliversTheBytes) {
+TEST(Cancel, DeliversTheBytesIfTooLate) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -151,7 +151,7 @@ TEST(Cancel, ThatComesTooLateDeliversTheBytes) {
     EXPECT_EQ(receiver.bytes(), "hello");
 }
 
-TEST(Cancel, OfAnOperationThatIsBeingWorkedOnWaitsForItsAnswer) {
+TEST(Cancel, WaitsForAnOperationInProgress) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -162,7 +162,7 @@ TEST(Cancel, OfAnOperationThatIsBeingWorkedOnWaitsForItsAnswer) {
     EXPECT_EQ(receiver.bytes(), "hello");
 }
 
-TEST(Cancel, ThatWasInterruptedAfterWeAskedIsAborted) {
+TEST(Cancel, TreatsEintrAfterACancelAsAborted) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -173,7 +173,7 @@ TEST(Cancel, ThatWasInterruptedAfterWeAskedIsAborted) {
     EXPECT_EQ(context.script().submitted(IORING_OP_RECV), 1u);
 }
 
-TEST(Cancel, WithAnErrorOfTheWorldReportsThatError) {
+TEST(Cancel, ReportsAnErrorThatCameFirst) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -183,7 +183,7 @@ TEST(Cancel, WithAnErrorOfTheWorldReportsThatError) {
     EXPECT_EQ(receiver.result().error(), std::errc::connection_reset);
 }
 
-TEST(Cancel, OfAnAnsweredOperationFindsNothing) {
+TEST(Cancel, DoesNotAffectACompletedOperation) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -195,13 +195,13 @@ TEST(Cancel, OfAnAnsweredOperationFindsNothing) {
     EXPECT_EQ(receiver.bytes(), "hello");
 }
 
-TEST(Cancel, BetweenTheAnswerAndItsTurnChangesNothing) {
+TEST(Cancel, DoesNotAffectACollectedOperation) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto other = context.connected_socket();
     std::optional<outcome<std::size_t>> before;
     std::array<char, 10> buffer;
-    // Both are answered in one enter; the first to have its turn cancels the other.
+    // Both operations complete in one enter. The task that is resumed first cancels the other operation.
     auto canceller = context.spawn([&]() -> task<> {
         before = co_await as_tuple(other.recv(buffer));
         socket.cancel();
@@ -216,7 +216,7 @@ TEST(Cancel, BetweenTheAnswerAndItsTurnChangesNothing) {
     EXPECT_EQ(context.script().submitted(IORING_OP_ASYNC_CANCEL), 0u);
 }
 
-TEST(Cancel, TwiceAsksOnce) {
+TEST(Cancel, SubmitsOnceIfRepeated) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
@@ -230,7 +230,7 @@ TEST(Cancel, TwiceAsksOnce) {
     EXPECT_EQ(context.script().submitted(IORING_OP_ASYNC_CANCEL), 1u);
 }
 
-TEST(Cancel, OfNothingAsksNothing) {
+TEST(Cancel, SubmitsNothingWithoutAnOperation) {
     scripted_context context;
     auto socket = context.connected_socket();
     socket.cancel();
@@ -265,14 +265,15 @@ TEST(Cancel, CoversBothDirections) {
     EXPECT_EQ(receiver.result().error(), error::operation_aborted);
 }
 
-// The next operation of a task mostly lies where its last one lay, and is told apart by nothing else.
-TEST(Cancel, NeverHitsTheNextOperationAtTheSameAddress) {
+// The next operation of a task usually has the same address as the last one, and therefore the same
+// user_data.
+TEST(Cancel, SparesTheNextOperationAtTheSameAddress) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
     context.then([&] {
         context.answer(IORING_OP_RECV, "first");
-        socket.cancel();  // comes too late: in the queue, ahead of the next receive
+        socket.cancel();  // too late: queued ahead of the next receive
     });
     context.then([&] {
         EXPECT_EQ(context.script().in_flight(IORING_OP_RECV).size(), 1u);
@@ -289,7 +290,7 @@ TEST(Cancel, NeverHitsTheNextOperationAtTheSameAddress) {
     EXPECT_EQ(context.script().submitted(IORING_OP_ASYNC_CANCEL), 1u);
 }
 
-TEST(Cancel, IsNotLostWhereThereIsNoSlotForIt) {
+TEST(Cancel, WaitsForASlot) {
     scripted_context context({.entries = 2, .completions = 16});
     auto socket = context.connected_socket();
     auto second = context.connected_socket();
@@ -300,14 +301,14 @@ TEST(Cancel, IsNotLostWhereThereIsNoSlotForIt) {
         context.script().refuse_enters(4, -EBUSY);
         socket.cancel();
         second.cancel();
-        third.cancel();  // two slots, and nobody who empties them
+        third.cancel();  // there are two slots, and enters fail
     });
     context.run();
     for (const receiver* each: {&one, &two, &three})
         EXPECT_EQ(each->result().error(), error::operation_aborted);
 }
 
-TEST(Cancel, ThatWaitsForASlotIsForgottenWithItsTarget) {
+TEST(Cancel, IsDroppedWithItsTarget) {
     scripted_context context({.entries = 2, .completions = 16});
     auto socket = context.connected_socket();
     auto second = context.connected_socket();
@@ -326,7 +327,7 @@ TEST(Cancel, ThatWaitsForASlotIsForgottenWithItsTarget) {
     EXPECT_EQ(three.bytes(), "hello");
 }
 
-TEST(Cancel, AStopIsSticky) {
+TEST(Cancel, StopIsSticky) {
     scripted_context context;
     auto socket = context.connected_socket();
     int refused = 0;
@@ -357,9 +358,9 @@ TEST(Cancel, NamesATaskThatIgnoresItsStop) {
     expect_mistake(stubborn, "last at .*cancel_test.cpp:[0-9]+: it catches operation_aborted and goes on");
 }
 
-// ---- the frame goes away -----------------------------------------------------------------------------------------
+// ---- the frame is destroyed -------------------------------------------------------------------------------
 
-/// Receives, and is destroyed in the middle of it: a task's frame goes when its context goes.
+/// Receives, and is destroyed with its context while the operation is pending.
 task<> receive_into_frame(tcp::socket& socket, bool& destroyed) {
     struct at_end {
         bool& destroyed;
@@ -367,7 +368,7 @@ task<> receive_into_frame(tcp::socket& socket, bool& destroyed) {
     } end{destroyed};
     std::array<char, 100> buffer;
     static_cast<void>(co_await as_tuple(socket.recv(buffer)));
-    ADD_FAILURE() << "a destroyed task went on";
+    ADD_FAILURE() << "a destroyed task was resumed";
 }
 
 class destroyed_frame : public testing::Test {
@@ -387,7 +388,7 @@ protected:
 
 using DestroyedFrame = destroyed_frame;
 
-TEST(Cancel, ATaskThatIsDestroyedBeforeItsFirstTurnNeverRuns) {
+TEST(Cancel, TaskDestroyedBeforeItsStartNeverRuns) {
     scripted_context context;
     bool began = false;
     auto argument = std::make_shared<int>(1);
@@ -406,14 +407,14 @@ TEST(Cancel, ATaskThatIsDestroyedBeforeItsFirstTurnNeverRuns) {
     EXPECT_EQ(argument.use_count(), 1);
 }
 
-TEST_F(DestroyedFrame, WithTheQuestionInFlight) {
+TEST_F(DestroyedFrame, WithTheOperationInFlight) {
     start();
     context.poll();
     EXPECT_EQ(context.script().in_flight().size(), 1u);
 }
 
-TEST_F(DestroyedFrame, WithTheQuestionNotSubmittedYet) {
-    auto spoiler = context.spawn([this]() -> task<> {
+TEST_F(DestroyedFrame, WithTheOperationNotSubmitted) {
+    auto refusing = context.spawn([this]() -> task<> {
         context.script().refuse_enters(3, -EAGAIN);
         co_return;
     });
@@ -422,13 +423,13 @@ TEST_F(DestroyedFrame, WithTheQuestionNotSubmittedYet) {
     EXPECT_EQ(context.script().in_flight().size(), 0u);
 }
 
-TEST_F(DestroyedFrame, WithTheAnswerNotCollectedYet) {
+TEST_F(DestroyedFrame, WithTheCompletionNotCollected) {
     start();
     context.poll();
     context.answer(IORING_OP_RECV, "the script writes this now, into the frame");
 }
 
-TEST_F(DestroyedFrame, WithACancelUnderWay) {
+TEST_F(DestroyedFrame, WithACancelPending) {
     start();
     context.poll();
     socket.cancel();
@@ -437,16 +438,16 @@ TEST_F(DestroyedFrame, WithACancelUnderWay) {
 TEST_F(DestroyedFrame, WhenTheCancelComesTooLate) {
     start();
     context.poll();
-    context.script().when_cancelled("written after the cancel was asked for, before the frame goes");
+    context.script().when_cancelled("written after the cancel, before the frame is destroyed");
 }
 
-TEST_F(DestroyedFrame, WhenTheKernelIsStillAtWork) {
+TEST_F(DestroyedFrame, WhenTheKernelIsStillWorking) {
     start();
     context.poll();
     context.script().when_cancelled_later("written late");
 }
 
-TEST_F(DestroyedFrame, AfterTheAnswerBeforeItsTurn) {
+TEST_F(DestroyedFrame, WithTheTaskNotResumed) {
     start();
     context.poll();
     context.answer(IORING_OP_RECV, "hello");
@@ -454,7 +455,7 @@ TEST_F(DestroyedFrame, AfterTheAnswerBeforeItsTurn) {
         context.io().stop();
         co_return;
     });
-    context.run();  // collects the answer, and stops before its turn
+    context.run();  // collects the completion, and stops before the resumption
     EXPECT_EQ(context.script().in_flight().size(), 0u);
 }
 

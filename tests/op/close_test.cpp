@@ -9,14 +9,15 @@
 
 #include "support/scripted_context.hpp"
 
-// The script fails every test that closes a descriptor with an operation in flight, closes one twice, or leaves one open.
+// The scripted kernel fails every test that closes a descriptor with an operation in flight, closes one
+// twice, or leaves one open.
 
 namespace coil::test {
 namespace {
 
 using bytes = std::array<char, 10>;
 
-TEST(Close, EndsWhatIsPendingAndReturnsWhenTheKernelHasLetGo) {
+TEST(Close, AbortsPendingOperationsBeforeItReturns) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -32,7 +33,7 @@ TEST(Close, EndsWhatIsPendingAndReturnsWhenTheKernelHasLetGo) {
     });
 }
 
-TEST(Close, EndsBothDirections) {
+TEST(Close, AbortsBothDirections) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -46,7 +47,7 @@ TEST(Close, EndsBothDirections) {
     EXPECT_EQ(writing, error::operation_aborted);
 }
 
-TEST(Close, BytesThatWonTheRaceAreDelivered) {
+TEST(Close, DeliversBytesThatCameFirst) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -55,7 +56,7 @@ TEST(Close, BytesThatWonTheRaceAreDelivered) {
     context.run([&]() -> task<> { EXPECT_EQ(co_await socket.recv(buffer), 5u); });
 }
 
-TEST(Close, WaitsForAnOperationThatIsBeingWorkedOn) {
+TEST(Close, WaitsForAnOperationInProgress) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -64,7 +65,7 @@ TEST(Close, WaitsForAnOperationThatIsBeingWorkedOn) {
     context.run([&]() -> task<> { EXPECT_EQ(co_await socket.recv(buffer), 4u); });
 }
 
-TEST(Close, OtherAnswersThatCameOnTheWayAreKept) {
+TEST(Close, KeepsCompletionsOfOtherSockets) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto other = context.connected_socket();
@@ -82,7 +83,7 @@ TEST(Close, OtherAnswersThatCameOnTheWayAreKept) {
     EXPECT_EQ(received, 4u);
 }
 
-TEST(Close, OfAnOperationNotYetSubmitted) {
+TEST(Close, AbortsAnUnsubmittedOperation) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -96,12 +97,12 @@ TEST(Close, OfAnOperationNotYetSubmitted) {
     EXPECT_EQ(result, error::operation_aborted);
 }
 
-TEST(Close, OfAnOperationThatFoundNoSlot) {
+TEST(Close, AbortsAnOperationWithoutASlot) {
     scripted_context context({.entries = 1, .completions = 2});
     auto socket = context.connected_socket();
     bytes buffer;
     std::error_code result;
-    auto stuffing = context.spawn([&]() -> task<> {
+    auto refusing = context.spawn([&]() -> task<> {
         context.script().refuse_enters(1000, -EBUSY);
         co_return;
     });
@@ -116,7 +117,7 @@ TEST(Close, OfAnOperationThatFoundNoSlot) {
     EXPECT_EQ(context.script().submitted(IORING_OP_RECV), 0u);
 }
 
-TEST(Close, TwiceIsFine) {
+TEST(Close, MayBeRepeated) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -125,7 +126,7 @@ TEST(Close, TwiceIsFine) {
     });
 }
 
-TEST(Close, OfASocketThatIsDestroyedWhileATaskWaits) {
+TEST(Close, DestructorAbortsAPendingOperation) {
     scripted_context context;
     std::optional<tcp::socket> socket(context.connected_socket());
     bytes buffer;
@@ -136,7 +137,7 @@ TEST(Close, OfASocketThatIsDestroyedWhileATaskWaits) {
     });
 }
 
-TEST(Close, OfASocketThatIsAssignedTo) {
+TEST(Close, AssignmentAbortsAPendingOperation) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -149,7 +150,7 @@ TEST(Close, OfASocketThatIsAssignedTo) {
     });
 }
 
-TEST(Close, AnEarlierOperationNeverReadsTheNextSocket) {
+TEST(Close, OldOperationNeverReadsTheNextSocket) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes earlier{}, later{};
@@ -167,7 +168,7 @@ TEST(Close, AnEarlierOperationNeverReadsTheNextSocket) {
     EXPECT_EQ(earlier, bytes{});
 }
 
-/// SO_LINGER of a descriptor, which may be closed: on or off.
+/// True if SO_LINGER is set on a descriptor. The descriptor may be closed.
 bool lingers(scripted_context& context, int number) {
     const auto& options = context.script().descriptor(number).options;
     const auto found = options.find({SOL_SOCKET, SO_LINGER});
@@ -177,8 +178,8 @@ bool lingers(scripted_context& context, int number) {
     return value.l_onoff != 0;
 }
 
-// A peer that reads nothing must cost no thread, neither the loop nor a worker of the kernel.
-TEST(Close, WithLingerTurnsItOffAndDoesNotWait) {
+// A peer that does not read must block neither the loop nor a kernel worker thread.
+TEST(Close, TurnsLingerOffAndDoesNotBlock) {
     scripted_context context;
     auto socket = context.connected_socket();
     socket.set_option(socket_base::linger(true, 5));
@@ -189,7 +190,7 @@ TEST(Close, WithLingerTurnsItOffAndDoesNotWait) {
     EXPECT_TRUE(context.script().open_descriptors().empty());
 }
 
-TEST(Close, WithLingerOfZeroSecondsResetsAtOnce) {
+TEST(Close, KeepsALingerOfZeroSeconds) {
     scripted_context context;
     auto socket = context.connected_socket();
     socket.set_option(socket_base::linger(true, 0));
@@ -199,14 +200,14 @@ TEST(Close, WithLingerOfZeroSecondsResetsAtOnce) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-/// SO_LINGER as somebody sets it whom the library does not see.
-void set_linger_by_hand(scripted_context& context, int number) {
+/// Sets SO_LINGER by a system call that the library does not see.
+void set_linger_directly(scripted_context& context, int number) {
     const linger five{1, 5};
     EXPECT_EQ(context.script().setsockopt(number, SOL_SOCKET, SO_LINGER, &five, sizeof five), 0);
 }
 
-unsigned lingers_asked(scripted_context& context) {
-    return context.script().options_asked(SOL_SOCKET, SO_LINGER);
+unsigned linger_queries(scripted_context& context) {
+    return context.script().getsockopt_calls(SOL_SOCKET, SO_LINGER);
 }
 
 /// Closes a socket whose SO_LINGER is set.
@@ -215,10 +216,10 @@ void close_lingering(scripted_context& context, tcp::socket& socket) {
     EXPECT_TRUE(lingers(context, number));
     socket.close();
     EXPECT_FALSE(lingers(context, number));
-    EXPECT_EQ(lingers_asked(context), 1u);
+    EXPECT_EQ(linger_queries(context), 1u);
 }
 
-TEST(Close, OfASocketOnWhichNobodyCanHaveSetLingerDoesNotAskForIt) {
+TEST(Close, DoesNotQueryLingerIfNeverSet) {
     scripted_context context;
     context.run([&]() -> task<> {
         tcp::socket socket(context, {tcp::v4(), 0});
@@ -239,33 +240,33 @@ TEST(Close, OfASocketOnWhichNobodyCanHaveSetLingerDoesNotAskForIt) {
         accepted.set_option(socket_base::keep_alive(true));
     });
     EXPECT_TRUE(context.script().open_descriptors().empty());
-    EXPECT_EQ(lingers_asked(context), 0u);
+    EXPECT_EQ(linger_queries(context), 0u);
 }
 
-TEST(Close, HonoursLingerThatWasSetAsAnOption) {
+TEST(Close, HonoursLingerSetAsAnOption) {
     scripted_context context;
     tcp::socket socket(context, tcp::v4());
     socket.set_option(socket_base::linger(true, 5));
     close_lingering(context, socket);
 }
 
-TEST(Close, HonoursLingerOfASocketThatWasAssigned) {
+TEST(Close, HonoursLingerOfAnAssignedSocket) {
     scripted_context context;
     const int number = context.script().make_connection(SOCK_STREAM, {ip::address_v4::loopback(), 7777});
-    set_linger_by_hand(context, number);
+    set_linger_directly(context, number);
     tcp::socket socket(context);
     socket.assign(tcp::v4(), number);
     close_lingering(context, socket);
 }
 
-TEST(Close, HonoursLingerThatWasSetByHand) {
+TEST(Close, HonoursLingerSetOnTheNativeHandle) {
     scripted_context context;
     tcp::socket socket(context, tcp::v4());
-    set_linger_by_hand(context, std::as_const(socket).native_handle());
+    set_linger_directly(context, std::as_const(socket).native_handle());
     close_lingering(context, socket);
 }
 
-TEST(Close, HonoursLingerThatTheAcceptorPassedOn) {
+TEST(Close, HonoursInheritedLinger) {
     const auto accept_and_close = [](scripted_context& context, tcp::acceptor& acceptor) {
         tcp::socket socket;
         context.run([&]() -> task<> {
@@ -283,13 +284,13 @@ TEST(Close, HonoursLingerThatTheAcceptorPassedOn) {
     {
         scripted_context context;
         auto acceptor = context.acceptor();
-        set_linger_by_hand(context, acceptor.native_handle());
+        set_linger_directly(context, acceptor.native_handle());
         accept_and_close(context, acceptor);
     }
     {
         scripted_context context;
         const int number = context.script().socket(AF_INET, SOCK_STREAM, 0);
-        set_linger_by_hand(context, number);
+        set_linger_directly(context, number);
         tcp::acceptor acceptor(context);
         acceptor.assign(tcp::v4(), number);
         acceptor.listen();
@@ -297,8 +298,8 @@ TEST(Close, HonoursLingerThatTheAcceptorPassedOn) {
     }
 }
 
-// It was served, and its turn comes when the acceptor is gone.
-TEST(Close, HonoursLingerOfAnAcceptorThatIsClosedMeanwhile) {
+// The accept completes, but resumes only after the acceptor is closed.
+TEST(Close, HonoursInheritedLingerAfterAcceptorClose) {
     scripted_context context;
     auto acceptor = context.acceptor();
     acceptor.set_option(socket_base::linger(true, 5));
@@ -308,7 +309,7 @@ TEST(Close, HonoursLingerOfAnAcceptorThatIsClosedMeanwhile) {
     auto closing = context.spawn([&]() -> task<> {
         co_await other.recv(buffer);
         acceptor.close();
-        EXPECT_EQ(lingers_asked(context), 1u);
+        EXPECT_EQ(linger_queries(context), 1u);
     });
     context.then([&] {
         context.answer(IORING_OP_RECV, "close");
@@ -316,11 +317,11 @@ TEST(Close, HonoursLingerOfAnAcceptorThatIsClosedMeanwhile) {
     });
     context.run([&]() -> task<> { socket = co_await acceptor.accept(); });
     socket.close();
-    EXPECT_EQ(lingers_asked(context), 2u);
+    EXPECT_EQ(linger_queries(context), 2u);
 }
 
-// A record serves one descriptor after the other, also for one socket.
-TEST(Close, ForgetsWithTheDescriptorThatItMayLinger) {
+// A record is reused for the next descriptor, possibly of the same socket.
+TEST(Close, ResetsLingerStateWithTheDescriptor) {
     scripted_context context;
     context.run([&]() -> task<> {
         tcp::socket socket(context, tcp::v4());
@@ -328,23 +329,23 @@ TEST(Close, ForgetsWithTheDescriptorThatItMayLinger) {
         context.answer_next(-ECONNREFUSED);
         auto [refused] = co_await as_tuple(socket.connect({ip::address_v4::loopback(), 7777}));
         EXPECT_EQ(refused, error::connection_refused);
-        EXPECT_EQ(lingers_asked(context), 1u);
+        EXPECT_EQ(linger_queries(context), 1u);
         context.answer_next(0);
         co_await socket.connect({ip::address_v4::loopback(), 7777});
         socket.close();
-        EXPECT_EQ(lingers_asked(context), 1u);
+        EXPECT_EQ(linger_queries(context), 1u);
 
         socket.open();
         socket.set_option(socket_base::linger(true, 0));
         socket.close();
-        EXPECT_EQ(lingers_asked(context), 2u);
+        EXPECT_EQ(linger_queries(context), 2u);
         socket.open();
         socket.close();
-        EXPECT_EQ(lingers_asked(context), 2u);
+        EXPECT_EQ(linger_queries(context), 2u);
     });
 }
 
-TEST(Release, HandsTheDescriptorOutAndEndsWhatIsPending) {
+TEST(Release, ReturnsTheDescriptorAndAbortsPending) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -360,7 +361,7 @@ TEST(Release, HandsTheDescriptorOutAndEndsWhatIsPending) {
     EXPECT_EQ(socket.release(), -1);
 }
 
-TEST(Handle, ThatOutlivesItsContextIsClosedAndHarmless) {
+TEST(Handle, MayOutliveItsContext) {
     std::optional<scripted_context> context(std::in_place);
     auto socket = context->connected_socket();
     auto acceptor = context->acceptor();
@@ -374,7 +375,7 @@ TEST(Handle, ThatOutlivesItsContextIsClosedAndHarmless) {
     EXPECT_FALSE(moved.is_open());
 }
 
-TEST(Handle, MovedFromIsAsFreshlyMade) {
+TEST(Handle, MovedFromKeepsItsContext) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto moved = std::move(socket);
@@ -385,7 +386,7 @@ TEST(Handle, MovedFromIsAsFreshlyMade) {
     EXPECT_TRUE(moved.is_open());
 }
 
-TEST(Handle, RecordsAreUsedAgain) {
+TEST(Handle, RecordsAreReused) {
     scripted_context context;
     bytes buffer;
     context.run([&]() -> task<> {

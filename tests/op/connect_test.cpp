@@ -16,7 +16,7 @@ namespace {
 
 const tcp::endpoint server(ip::address_v4({192, 0, 2, 1}), 80);
 
-TEST(Connect, OpensTheSocketAndKnowsThePeer) {
+TEST(Connect, OpensTheSocketAndStoresThePeer) {
     scripted_context context;
     tcp::socket socket(context);
     context.run([&]() -> task<> {
@@ -45,7 +45,7 @@ TEST(Connect, OpensASocketOfThePeersFamily) {
     EXPECT_EQ(context.script().descriptor(socket.native_handle()).family, AF_INET6);
 }
 
-TEST(Connect, UsesTheSocketThatIsOpen) {
+TEST(Connect, UsesAnOpenSocket) {
     scripted_context context;
     tcp::socket socket(context, {tcp::v4(), 0});
     const int number = socket.native_handle();
@@ -56,8 +56,8 @@ TEST(Connect, UsesTheSocketThatIsOpen) {
     EXPECT_EQ(socket.native_handle(), number);
 }
 
-// The kernel may go on connecting a socket whose connect has failed or was cancelled.
-TEST(Connect, ThatFailedClosesTheSocketAndTheNextOpensAnother) {
+// The kernel may continue to connect a socket whose connect has failed or was cancelled.
+TEST(Connect, FailureClosesTheSocket) {
     scripted_context context;
     tcp::socket socket(context);
     context.run([&]() -> task<> {
@@ -72,7 +72,7 @@ TEST(Connect, ThatFailedClosesTheSocketAndTheNextOpensAnother) {
     });
 }
 
-TEST(Connect, ThatWasCancelledClosesTheSocket) {
+TEST(Connect, CancelClosesTheSocket) {
     scripted_context context;
     tcp::socket socket(context);
     context.then([&] { socket.cancel(); });
@@ -84,7 +84,7 @@ TEST(Connect, ThatWasCancelledClosesTheSocket) {
     EXPECT_TRUE(context.script().open_descriptors().empty());
 }
 
-TEST(Connect, ThatSucceededWhileItWasCancelledIsASuccess) {
+TEST(Connect, SucceedsIfTheCancelIsTooLate) {
     scripted_context context;
     tcp::socket socket(context);
     context.script().when_cancelled(0);
@@ -96,7 +96,7 @@ TEST(Connect, ThatSucceededWhileItWasCancelledIsASuccess) {
     });
 }
 
-TEST(Connect, EveryFailureHasItsOwnName) {
+TEST(Connect, ReportsEachErrno) {
     scripted_context context;
     for (const int number: {ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EACCES, EADDRNOTAVAIL,
                             EAFNOSUPPORT, ENOMEM, EPERM}) {
@@ -110,7 +110,7 @@ TEST(Connect, EveryFailureHasItsOwnName) {
     }
 }
 
-TEST(Connect, TheErrorNamesThePeer) {
+TEST(Connect, ErrorNamesThePeer) {
     scripted_context context;
     tcp::socket socket(context);
     context.run([&]() -> task<> {
@@ -125,7 +125,7 @@ TEST(Connect, TheErrorNamesThePeer) {
     });
 }
 
-TEST(Connect, OfAConnectedSocketLeavesItConnected) {
+TEST(Connect, LeavesAConnectedSocketConnected) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -136,7 +136,7 @@ TEST(Connect, OfAConnectedSocketLeavesItConnected) {
     EXPECT_TRUE(socket.is_open());
 }
 
-TEST(Connect, FailsWhereNoSocketIsToBeHad) {
+TEST(Connect, FailsWithoutADescriptor) {
     scripted_context context;
     tcp::socket socket(context);
     context.run([&]() -> task<> {
@@ -147,7 +147,7 @@ TEST(Connect, FailsWhereNoSocketIsToBeHad) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Connect, InAStoppedScopeAsksNothing) {
+TEST(Connect, SubmitsNothingInAStoppedScope) {
     scripted_context context;
     tcp::socket socket(context);
     context.run([&]() -> task<> {
@@ -159,7 +159,7 @@ TEST(Connect, InAStoppedScopeAsksNothing) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Connect, ThatIsClosedWhileItWaitsIsAborted) {
+TEST(Connect, IsAbortedByClose) {
     scripted_context context;
     tcp::socket socket(context);
     context.then([&] { socket.close(); });
@@ -169,7 +169,7 @@ TEST(Connect, ThatIsClosedWhileItWaitsIsAborted) {
     });
 }
 
-TEST(Connect, AFailureDoesNotCloseWhatTheSocketWasOpenedForMeanwhile) {
+TEST(Connect, FailureDoesNotCloseAReopenedSocket) {
     scripted_context context;
     tcp::socket socket(context);
     context.then([&] {
@@ -183,7 +183,7 @@ TEST(Connect, AFailureDoesNotCloseWhatTheSocketWasOpenedForMeanwhile) {
     });
 }
 
-TEST(Connect, DestroyedWhileItWaitsClosesTheSocket) {
+TEST(Connect, DestructionClosesTheSocket) {
     scripted_context context;
     tcp::socket socket(context);
     auto connecting = context.spawn([&]() -> task<> { co_await socket.connect(server); });
@@ -192,7 +192,7 @@ TEST(Connect, DestroyedWhileItWaitsClosesTheSocket) {
     context.destroy();
 }
 
-TEST(Connect, AsksAgainWhatADescriptionThatIsAwaitedTwiceAsks) {
+TEST(Connect, DescriptionMayBeAwaitedTwice) {
     scripted_context context;
     tcp::socket socket(context);
     context.run([&]() -> task<> {
@@ -205,9 +205,9 @@ TEST(Connect, AsksAgainWhatADescriptionThatIsAwaitedTwiceAsks) {
     EXPECT_TRUE(socket.is_open());
 }
 
-// In the kernel a wait or a recv of the old file would keep the connection attempt alive, and get the bytes of a connection that
-// the socket no longer has.
-TEST(Connect, ThatFailsEndsTheOtherOperations) {
+// In the kernel, a pending wait or recv on the old file would keep the connection attempt alive, and would
+// receive the bytes of a connection that the socket no longer has.
+TEST(Connect, FailureAbortsOtherOperations) {
     for (const bool cancelled: {false, true}) {
         scripted_context context;
         tcp::socket socket(context, tcp::v4());
@@ -259,14 +259,14 @@ TEST(Connect, ThatFailsEndsTheOtherOperations) {
     }
 }
 
-TEST(Connect, ThatFailsEndsAStreamAsACloseDoes) {
+TEST(Connect, FailureEndsAStreamLikeClose) {
     scripted_context context;
     tcp::socket socket(context, tcp::v4());
     auto stream = socket.recv_stream();
     std::error_code received;
     auto reader = context.spawn([&]() -> task<> {
-        auto taken = co_await as_tuple(stream.next());
-        received = taken.error();
+        auto next = co_await as_tuple(stream.next());
+        received = next.error();
     });
     context.run([&]() -> task<> {
         co_await yield();
@@ -286,9 +286,8 @@ TEST(Connect, ThatFailsEndsAStreamAsACloseDoes) {
     });
 }
 
-// The kernel connects to the loopback address then.
-// An assertion said that the kernel ends every operation.
-TEST(ConnectDeathTest, LeavesTheRecordWhoseOperationsDoNotEnd) {
+// Regression: an assertion assumed that the kernel ends every operation.
+TEST(ConnectDeathTest, KeepsARecordWithStuckOperations) {
     const auto story = [] {
         scripted_context context;
         context.script().allow_close_in_flight();
@@ -320,22 +319,23 @@ TEST(ConnectDeathTest, LeavesTheRecordWhoseOperationsDoNotEnd) {
     EXPECT_EXIT(story(), testing::ExitedWithCode(0), "is being closed, and the kernel has not ended recv");
 }
 
-TEST(Connect, ToAnUnspecifiedAddressAsksWhoThePeerIs) {
+// The kernel connects to the loopback address instead, so the peer has to be queried.
+TEST(Connect, QueriesThePeerOfAnUnspecifiedAddress) {
     scripted_context context;
     for (const char* address: {"0.0.0.0", "::", "::ffff:0.0.0.0"}) {
         tcp::socket socket(context);
         context.run([&]() -> task<> {
-            const unsigned before = context.script().peers_asked();
+            const unsigned before = context.script().getpeername_calls();
             context.answer_next(0);
             co_await socket.connect({ip::make_address(address), 80});
-            EXPECT_EQ(context.script().peers_asked(), before + 1);
+            EXPECT_EQ(context.script().getpeername_calls(), before + 1);
             EXPECT_EQ(socket.remote_endpoint().port(), 80u);
-            EXPECT_EQ(context.script().peers_asked(), before + 1);
+            EXPECT_EQ(context.script().getpeername_calls(), before + 1);
         });
     }
 }
 
-TEST(Connect, OpensADualStackSocketAsOpenDoes) {
+TEST(Connect, OpensADualStackSocketLikeOpen) {
     scripted_context context;
     tcp::socket socket(context), opened(context);
     context.run([&]() -> task<> {
@@ -349,7 +349,7 @@ TEST(Connect, OpensADualStackSocketAsOpenDoes) {
     });
 }
 
-TEST(Connect, ThatCannotSetAnOptionLeavesNothingOpen) {
+TEST(Connect, LeavesNothingOpenIfAnOptionFails) {
     scripted_context context;
     tcp::socket socket(context), opened(context);
     const auto fail_second_call = [&] { context.script().fail_at(context.script().calls() + 1, ENOMEM); };
@@ -365,7 +365,7 @@ TEST(Connect, ThatCannotSetAnOptionLeavesNothingOpen) {
     });
 }
 
-TEST(ConnectDatagram, ThatFailedLeavesTheSocketOpen) {
+TEST(ConnectDatagram, FailureLeavesTheSocketOpen) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.run([&]() -> task<> {

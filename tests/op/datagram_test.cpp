@@ -12,22 +12,22 @@
 namespace coil::test {
 namespace {
 
-const udp::endpoint somebody(ip::address_v4({192, 0, 2, 7}), 5353);
+const udp::endpoint peer(ip::address_v4({192, 0, 2, 7}), 5353);
 
 using bytes = std::array<char, 10>;
 
 std::string_view first(const bytes& buffer, std::size_t n) { return {buffer.data(), n}; }
 
-TEST(Recvfrom, GivesTheDatagramAndItsSender) {
+TEST(Recvfrom, ReturnsTheDatagramAndItsSender) {
     scripted_context context;
     auto socket = context.datagram_socket();
     bytes buffer;
     context.run([&]() -> task<> {
-        context.answer_next(reply("hello").from(somebody));
+        context.answer_next(reply("hello").from(peer));
         auto [size, truncated, from] = co_await socket.recvfrom(buffer);
         EXPECT_EQ(first(buffer, size), "hello");
         EXPECT_FALSE(truncated);
-        EXPECT_EQ(from, somebody);
+        EXPECT_EQ(from, peer);
     });
     const auto& sqe = context.script().latest();
     EXPECT_EQ(sqe.opcode, IORING_OP_RECVMSG);
@@ -35,7 +35,7 @@ TEST(Recvfrom, GivesTheDatagramAndItsSender) {
     EXPECT_EQ(sqe.msg_flags, static_cast<unsigned>(MSG_TRUNC));
 }
 
-TEST(Recvfrom, KnowsASenderOfTheOtherFamily) {
+TEST(Recvfrom, ReportsASenderOfTheOtherFamily) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const udp::endpoint v6(ip::address_v6::loopback(), 5353);
@@ -46,7 +46,7 @@ TEST(Recvfrom, KnowsASenderOfTheOtherFamily) {
     });
 }
 
-TEST(Recvfrom, SaysThatADatagramWasCut) {
+TEST(Recvfrom, ReportsTruncation) {
     scripted_context context;
     auto socket = context.datagram_socket();
     bytes buffer;
@@ -60,7 +60,7 @@ TEST(Recvfrom, SaysThatADatagramWasCut) {
     });
 }
 
-TEST(RecvDatagram, FillsSeveralBuffersOneAfterTheOther) {
+TEST(RecvDatagram, FillsSeveralBuffersInOrder) {
     scripted_context context;
     auto socket = context.connected_datagram_socket();
     std::array<char, 3> head;
@@ -80,7 +80,7 @@ TEST(RecvDatagram, FillsSeveralBuffersOneAfterTheOther) {
     EXPECT_EQ(context.script().latest().opcode, IORING_OP_RECVMSG);
 }
 
-TEST(RecvDatagram, IntoSeveralBuffersIsCancelledAndDestroyedWhileItWaits) {
+TEST(RecvDatagram, ScatteredRecvIsCancelledAndDestroyed) {
     for (const bool destroyed: {false, true}) {
         scripted_context context;
         auto socket = context.connected_datagram_socket();
@@ -102,7 +102,7 @@ TEST(RecvDatagram, IntoSeveralBuffersIsCancelledAndDestroyedWhileItWaits) {
     }
 }
 
-TEST(RecvDatagram, IntoMoreBuffersThanTheKernelTakesIsRefused) {
+TEST(RecvDatagram, FailsWithMoreThanIovMaxBuffers) {
     scripted_context context;
     auto socket = context.connected_datagram_socket();
     const std::vector<mutable_buffer> many(1025);
@@ -112,28 +112,28 @@ TEST(RecvDatagram, IntoMoreBuffersThanTheKernelTakesIsRefused) {
     });
 }
 
-TEST(Recvfrom, AnEmptyDatagramIsADatagram) {
+TEST(Recvfrom, ReceivesAnEmptyDatagram) {
     scripted_context context;
     auto socket = context.datagram_socket();
     bytes buffer;
     context.run([&]() -> task<> {
-        context.answer_next(reply("").from(somebody));
+        context.answer_next(reply("").from(peer));
         auto [ec, received] = co_await as_tuple(socket.recvfrom(buffer));
         EXPECT_FALSE(ec);
         EXPECT_EQ(received.size, 0u);
-        EXPECT_EQ(received.from, somebody);
+        EXPECT_EQ(received.from, peer);
     });
 }
 
-TEST(Recvfrom, AnEmptyBufferTakesADatagram) {
+TEST(Recvfrom, EmptyBufferConsumesADatagram) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.run([&]() -> task<> {
-        context.answer_next(reply("hello").from(somebody));
+        context.answer_next(reply("hello").from(peer));
         auto [size, truncated, from] = co_await socket.recvfrom(mutable_buffer());
         EXPECT_EQ(size, 0u);
         EXPECT_TRUE(truncated);
-        EXPECT_EQ(from, somebody);
+        EXPECT_EQ(from, peer);
     });
 }
 
@@ -143,16 +143,16 @@ TEST(Recvfrom, ScattersOverSeveralBuffers) {
     std::array<char, 3> one;
     std::array<char, 3> two;
     context.run([&]() -> task<> {
-        context.answer_next(reply("0123456789").from(somebody));
+        context.answer_next(reply("0123456789").from(peer));
         auto [size, truncated, from] = co_await socket.recvfrom(one, two);
         EXPECT_EQ(size, 6u);
         EXPECT_TRUE(truncated);
-        EXPECT_EQ(from, somebody);
+        EXPECT_EQ(from, peer);
     });
     EXPECT_EQ(std::string_view(two.data(), 3), "345");
 }
 
-TEST(Recvfrom, RefusesMoreBuffersThanTheKernelTakes) {
+TEST(Recvfrom, FailsWithMoreThanIovMaxBuffers) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const std::vector<mutable_buffer> buffers(1025);
@@ -163,7 +163,7 @@ TEST(Recvfrom, RefusesMoreBuffersThanTheKernelTakes) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Recvfrom, AnErrorIsAnError) {
+TEST(Recvfrom, ReportsErrors) {
     scripted_context context;
     auto socket = context.datagram_socket();
     bytes buffer;
@@ -183,14 +183,14 @@ TEST(Recvfrom, AnErrorIsAnError) {
     });
 }
 
-/// Receives one datagram, and notes in which order.
+/// Receives one datagram, and logs the result.
 task<> receive(udp::socket& socket, std::vector<std::string>& log, std::string name) {
     bytes buffer;
     auto [ec, received] = co_await as_tuple(socket.recvfrom(buffer));
     log.push_back(name + ": " + (ec ? ec.message() : std::string(first(buffer, received.size))));
 }
 
-TEST(Recvfrom, SeveralMayWaitAndAreServedInOrder) {
+TEST(Recvfrom, ServesWaitersInFifoOrder) {
     scripted_context context;
     auto socket = context.datagram_socket();
     std::vector<std::string> log;
@@ -198,14 +198,14 @@ TEST(Recvfrom, SeveralMayWaitAndAreServedInOrder) {
         co_spawn(context.io(), receive(socket, log, name), detached);
     for (const char* text: {"1", "2", "3"})
         context.then([&, text] {
-            EXPECT_EQ(context.script().in_flight().size(), 1u);  // the kernel gets them one by one
+            EXPECT_EQ(context.script().in_flight().size(), 1u);  // only the first is submitted
             context.answer(IORING_OP_RECVMSG, text);
         });
     context.run();
     EXPECT_EQ(log, (std::vector<std::string>{"a: 1", "b: 2", "c: 3"}));
 }
 
-TEST(Recvfrom, OneThatIsCancelledWhileItWaitsLeavesTheOthersInOrder) {
+TEST(Recvfrom, CancelOfAQueuedWaiterKeepsTheOrder) {
     scripted_context context;
     auto socket = context.datagram_socket();
     std::vector<std::string> log;
@@ -220,7 +220,7 @@ TEST(Recvfrom, OneThatIsCancelledWhileItWaitsLeavesTheOthersInOrder) {
     EXPECT_EQ(context.script().submitted(IORING_OP_ASYNC_CANCEL), 0u);
 }
 
-TEST(Recvfrom, WhenTheFirstIsCancelledTheNextGoesOn) {
+TEST(Recvfrom, CancelOfTheFirstServesTheNext) {
     scripted_context context;
     auto socket = context.datagram_socket();
     std::vector<std::string> log;
@@ -232,7 +232,7 @@ TEST(Recvfrom, WhenTheFirstIsCancelledTheNextGoesOn) {
     EXPECT_EQ(log, (std::vector<std::string>{"a: operation aborted", "b: 1"}));
 }
 
-TEST(Recvfrom, TheSocketsCancelEndsAllWhoWait) {
+TEST(Recvfrom, SocketCancelAbortsAllWaiters) {
     scripted_context context;
     auto socket = context.datagram_socket();
     std::vector<std::string> log;
@@ -246,7 +246,7 @@ TEST(Recvfrom, TheSocketsCancelEndsAllWhoWait) {
     EXPECT_EQ(context.script().submitted(IORING_OP_RECVMSG), 1u);
 }
 
-TEST(RecvDatagram, OfAConnectedSocketSaysWhetherItWasCut) {
+TEST(RecvDatagram, ReportsTruncationOnAConnectedSocket) {
     scripted_context context;
     auto socket = context.connected_datagram_socket();
     bytes buffer;
@@ -264,12 +264,12 @@ TEST(RecvDatagram, OfAConnectedSocketSaysWhetherItWasCut) {
     EXPECT_EQ(context.script().latest().msg_flags, static_cast<unsigned>(MSG_TRUNC));
 }
 
-TEST(Sendto, AsksForTheDatagramAndItsAddress) {
+TEST(Sendto, SubmitsTheDatagramAndItsAddress) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.run([&]() -> task<> {
         context.answer_next(reply::all());
-        EXPECT_EQ(co_await socket.sendto("hello", somebody), 5u);
+        EXPECT_EQ(co_await socket.sendto("hello", peer), 5u);
     });
     const auto& sqe = context.script().latest();
     EXPECT_EQ(sqe.opcode, IORING_OP_SEND);
@@ -279,29 +279,29 @@ TEST(Sendto, AsksForTheDatagramAndItsAddress) {
     EXPECT_EQ(context.script().sent(socket.native_handle()), "hello");
 }
 
-TEST(Sendto, KeepsTheAddressWhereTheKernelReadsIt) {
+TEST(Sendto, KeepsTheAddressUntilItIsSent) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.then([&] {
         const auto& sqe = context.script().latest();
         ip::socket_address address{};
         std::memcpy(&address, reinterpret_cast<const void*>(sqe.addr2), sqe.addr_len);
-        EXPECT_EQ(ip::endpoint::from_sockaddr(address, sqe.addr_len), somebody);
+        EXPECT_EQ(ip::endpoint::from_sockaddr(address, sqe.addr_len), peer);
         context.answer(IORING_OP_SEND, reply::all());
     });
     context.run([&]() -> task<> {
-        udp::endpoint to = somebody;
+        udp::endpoint to = peer;
         auto sending = socket.sendto("hello", to);
         EXPECT_EQ(co_await sending, 5u);
     });
 }
 
-TEST(Sendto, AnEmptyBufferIsADatagram) {
+TEST(Sendto, SendsAnEmptyDatagram) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.run([&]() -> task<> {
         context.answer_next(0);
-        EXPECT_EQ(co_await socket.sendto("", somebody), 0u);
+        EXPECT_EQ(co_await socket.sendto("", peer), 0u);
     });
     EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 1u);
 }
@@ -310,7 +310,7 @@ TEST(Sendto, SeveralMayOverlap) {
     scripted_context context;
     auto socket = context.datagram_socket();
     std::size_t sent = 0;
-    const auto send = [&]() -> task<> { sent += co_await socket.sendto("hello", somebody); };
+    const auto send = [&]() -> task<> { sent += co_await socket.sendto("hello", peer); };
     auto one = context.spawn(send);
     auto two = context.spawn(send);
     context.then([&] {
@@ -322,13 +322,13 @@ TEST(Sendto, SeveralMayOverlap) {
     EXPECT_EQ(sent, 10u);
 }
 
-TEST(Sendto, TheErrorNamesTheAddress) {
+TEST(Sendto, ErrorNamesTheAddress) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.run([&]() -> task<> {
         context.answer_next(-EMSGSIZE);
         try {
-            co_await socket.sendto("hello", somebody);
+            co_await socket.sendto("hello", peer);
             ADD_FAILURE() << "nothing was thrown";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), error::message_size);
@@ -344,25 +344,25 @@ TEST(Sendto, GathersABufferArray) {
     const std::array<const_buffer, 2> buffers{const_buffer("hello "), const_buffer("world")};
     context.then([&] {
         const auto& message = *reinterpret_cast<const msghdr*>(context.script().latest().addr);
-        EXPECT_EQ(ip::endpoint::from_sockaddr(message.msg_name, message.msg_namelen), somebody);
+        EXPECT_EQ(ip::endpoint::from_sockaddr(message.msg_name, message.msg_namelen), peer);
         context.answer(IORING_OP_SENDMSG, reply::all());
     });
-    context.run([&]() -> task<> { EXPECT_EQ(co_await socket.sendto(buffers, somebody), 11u); });
+    context.run([&]() -> task<> { EXPECT_EQ(co_await socket.sendto(buffers, peer), 11u); });
     EXPECT_EQ(context.script().sent(socket.native_handle()), "hello world");
 }
 
-TEST(Sendto, RefusesMoreBuffersThanTheKernelTakes) {
+TEST(Sendto, FailsWithMoreThanIovMaxBuffers) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const std::vector<const_buffer> buffers(1025, const_buffer("x"));
     context.run([&]() -> task<> {
-        auto [ec, n] = co_await as_tuple(socket.sendto(const_buffers(buffers), somebody));
+        auto [ec, n] = co_await as_tuple(socket.sendto(const_buffers(buffers), peer));
         EXPECT_EQ(ec, error::message_size);
     });
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(SendDatagram, OnAConnectedSocketNamesNobody) {
+TEST(SendDatagram, HasNoAddressOnAConnectedSocket) {
     scripted_context context;
     auto socket = context.connected_datagram_socket();
     context.run([&]() -> task<> {

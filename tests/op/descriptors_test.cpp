@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Descriptors that are sent and received: what the kernel is asked, and what becomes of what comes.
+// Descriptors that are sent and received: the submitted messages, and the ownership of received descriptors.
 
 #include <array>
 #include <cerrno>
@@ -36,7 +36,7 @@ typename Protocol::socket connected(scripted_context& context) {
     return socket;
 }
 
-TEST(SendDescriptors, PassesThemWithTheBytes) {
+TEST(SendDescriptors, PassesDescriptorsWithTheBytes) {
     scripted_context context;
     auto socket = connected<stream>(context);
     context.run([&]() -> task<> {
@@ -50,7 +50,7 @@ TEST(SendDescriptors, PassesThemWithTheBytes) {
     EXPECT_EQ(context.script().latest().msg_flags, static_cast<unsigned>(MSG_NOSIGNAL));
 }
 
-TEST(SendDescriptors, DirectlyWhileLittleIsGoingOn) {
+TEST(SendDescriptors, IsDirectWhileLoadIsLow) {
     scripted_context context;
     auto socket = connected<packets>(context);
     context.run([&]() -> task<> {
@@ -61,7 +61,7 @@ TEST(SendDescriptors, DirectlyWhileLittleIsGoingOn) {
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 0u);
 }
 
-TEST(SendDescriptors, AskTheKernelForNothingThatItWouldMisunderstand) {
+TEST(SendDescriptors, FailsWithoutDataOrWithTooMany) {
     scripted_context context;
     auto socket = connected<stream>(context);
     context.run([&]() -> task<> {
@@ -74,7 +74,7 @@ TEST(SendDescriptors, AskTheKernelForNothingThatItWouldMisunderstand) {
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 0u);
 }
 
-TEST(SendDescriptors, IsCancelledAndDestroyedWhileTheKernelHasIt) {
+TEST(SendDescriptors, IsCancelledAndDestroyedInFlight) {
     for (const bool destroyed: {false, true}) {
         scripted_context context;
         auto socket = connected<stream>(context);
@@ -95,7 +95,7 @@ TEST(SendDescriptors, IsCancelledAndDestroyedWhileTheKernelHasIt) {
     }
 }
 
-TEST(RecvDescriptors, FillsThePlacesInOrder) {
+TEST(RecvDescriptors, FillsTheSpanInOrder) {
     scripted_context context;
     auto socket = connected<stream>(context);
     const int one = open_one(), other = open_one();
@@ -112,14 +112,14 @@ TEST(RecvDescriptors, FillsThePlacesInOrder) {
         EXPECT_FALSE(dropped);
         EXPECT_EQ(arrived[0].get(), one);
         EXPECT_EQ(arrived[1].get(), other);
-        EXPECT_FALSE(is_open(before)) << "what lay there is closed";
+        EXPECT_FALSE(is_open(before)) << "the previous descriptor is closed";
     });
     EXPECT_FALSE(is_open(one));
     EXPECT_EQ(context.script().latest().opcode, IORING_OP_RECVMSG);
     EXPECT_EQ(context.script().latest().msg_flags, static_cast<unsigned>(MSG_CMSG_CLOEXEC));
 }
 
-TEST(RecvDescriptors, ClosesThoseThatThereIsNoPlaceFor) {
+TEST(RecvDescriptors, ClosesDescriptorsWithoutRoom) {
     scripted_context context;
     auto socket = connected<packets>(context);
     std::vector<int> sent;
@@ -139,8 +139,8 @@ TEST(RecvDescriptors, ClosesThoseThatThereIsNoPlaceFor) {
     });
 }
 
-// What came is closed where nobody is left to take it.
-TEST(RecvDescriptors, ClosesWhatNobodyTakes) {
+// Descriptors that arrive while the waiter is being destroyed are closed.
+TEST(RecvDescriptors, ClosesDescriptorsWithoutAWaiter) {
     scripted_context context;
     auto socket = connected<stream>(context);
     const int one = open_one();
@@ -155,8 +155,8 @@ TEST(RecvDescriptors, ClosesWhatNobodyTakes) {
     EXPECT_FALSE(arrived[0]);
 }
 
-// The cancel came too late: they have arrived, and are delivered.
-TEST(RecvDescriptors, ACancelLosesNone) {
+// The cancel comes too late: the descriptors have arrived, and are delivered.
+TEST(RecvDescriptors, LateCancelLosesNone) {
     scripted_context context;
     auto socket = connected<stream>(context);
     const int one = open_one();
@@ -171,7 +171,7 @@ TEST(RecvDescriptors, ACancelLosesNone) {
     });
 }
 
-TEST(RecvDescriptors, AnErrorIsAnErrorAndTheEndIsTheEnd) {
+TEST(RecvDescriptors, ReportsErrorsAndTheEnd) {
     scripted_context context;
     auto socket = connected<stream>(context);
     context.run([&]() -> task<> {
@@ -185,7 +185,7 @@ TEST(RecvDescriptors, AnErrorIsAnErrorAndTheEndIsTheEnd) {
     });
 }
 
-TEST(RecvDescriptors, OurOwnShutdownIsNotThePeersEnd) {
+TEST(RecvDescriptors, OwnShutdownIsAnAbort) {
     scripted_context context;
     auto socket = connected<stream>(context);
     context.then([&] {
@@ -200,8 +200,8 @@ TEST(RecvDescriptors, OurOwnShutdownIsNotThePeersEnd) {
     });
 }
 
-// Several may wait for packets: they are served in order.
-TEST(RecvDescriptors, OfPacketsStandInLine) {
+// Several tasks may wait for packets: they are served in FIFO order.
+TEST(RecvDescriptors, ServesWaitersInFifoOrder) {
     scripted_context context;
     auto socket = connected<packets>(context);
     std::string order;

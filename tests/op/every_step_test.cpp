@@ -6,20 +6,20 @@
 
 #include "support/scripted_context.hpp"
 
-// Each story is told with its first call or question failing, then its second, and so on. It may end with that error and
-// with no other; the script sees to it that nothing stays open or in flight.
+// Each story runs with its first call or submission failing, then with its second, and so on. It may fail
+// with that error only. The scripted kernel checks that nothing stays open or in flight.
 
 namespace coil::test {
 namespace {
 
 template <class Story>
 void at_every_step(Story story) {
-    // Errors that the loop itself survives. Others of enter leave through run().
+    // Errors that the loop itself survives. Other errors of enter leave through run().
     for (const int error: {ENOMEM, EAGAIN, EINTR})
         EXPECT_GT(fail_at_every_step(error, story), 0u) << "nothing ever failed";
 }
 
-TEST(EveryStep, OfADialogueOfAClient) {
+TEST(EveryStep, MayFailInAClient) {
     at_every_step([](scripted_context& context) {
         context.script().answer_every(IORING_OP_CONNECT, 0);
         context.script().answer_every(IORING_OP_SEND, reply::all());
@@ -38,7 +38,7 @@ TEST(EveryStep, OfADialogueOfAClient) {
     });
 }
 
-TEST(EveryStep, OfADialogueOfAServer) {
+TEST(EveryStep, MayFailInAServer) {
     at_every_step([](scripted_context& context) {
         context.script().answer_every(IORING_OP_ACCEPT, reply::connection());
         context.script().answer_every(IORING_OP_SEND, reply::all());
@@ -54,7 +54,7 @@ TEST(EveryStep, OfADialogueOfAServer) {
     });
 }
 
-TEST(EveryStep, OfDatagrams) {
+TEST(EveryStep, MayFailInDatagrams) {
     at_every_step([](scripted_context& context) {
         context.script().answer_every(IORING_OP_SEND, reply::all());
         context.script().answer_every(IORING_OP_RECVMSG, "answer");
@@ -69,7 +69,7 @@ TEST(EveryStep, OfDatagrams) {
     });
 }
 
-TEST(EveryStep, OfACancel) {
+TEST(EveryStep, MayFailInACancel) {
     at_every_step([](scripted_context& context) {
         auto socket = context.connected_socket();
         std::array<char, 10> buffer;
@@ -81,7 +81,7 @@ TEST(EveryStep, OfACancel) {
     });
 }
 
-TEST(EveryStep, OfACloseWithOperationsPending) {
+TEST(EveryStep, MayFailInACloseWithPendingOperations) {
     at_every_step([](scripted_context& context) {
         auto socket = context.connected_socket();
         std::array<char, 10> buffer;
@@ -100,7 +100,7 @@ TEST(EveryStep, OfACloseWithOperationsPending) {
     });
 }
 
-TEST(EveryStep, OfAContextThatIsDestroyedWithOperationsPending) {
+TEST(EveryStep, MayFailBeforeContextDestruction) {
     at_every_step([](scripted_context& context) {
         auto socket = context.connected_socket();
         auto acceptor = context.acceptor();

@@ -6,14 +6,14 @@
 
 #include "support/scripted_context.hpp"
 
-// Outside of coil's namespaces, as users' coroutines are: a connect once could not be awaited from there, because its
-// description had nothing that leads the look-up of operator co_await to coil.
+// Outside of coil's namespaces, like the coroutines of users. Regression: a connect could not be awaited
+// here, because argument-dependent lookup did not find operator co_await in coil.
 
 namespace {
 
 using namespace coil::ip;
 
-/// A coroutine that is no task: it starts at once, and nobody waits for it.
+/// A coroutine that is not a task: it starts immediately, and cannot be awaited.
 struct fire_and_forget {
     struct promise_type {
         fire_and_forget get_return_object() const noexcept { return {}; }
@@ -35,7 +35,7 @@ fire_and_forget dialogue(tcp::socket& socket, tcp::endpoint peer, std::array<cha
     ended = true;
 }
 
-TEST(ForeignAwait, ACoroutineThatIsNoTaskMayAwaitEveryOperationAndKeepsTheContextRunning) {
+TEST(ForeignAwait, WorksOutsideOfCoilsNamespaces) {
     coil::test::scripted_context context;
     tcp::socket socket(context);
     std::array<char, 10> buffer;

@@ -9,13 +9,13 @@
 namespace coil::test {
 namespace {
 
-TEST(Nop, GoesToTheKernelAndBack) {
+TEST(Nop, CompletesThroughTheRing) {
     scripted_context context;
     context.run([&]() -> task<> { co_await op::nop_description{}; });
     EXPECT_EQ(context.script().submitted(IORING_OP_NOP), 1u);
 }
 
-TEST(Nop, ManyGoInOneEnter) {
+TEST(Nop, ManyAreSubmittedInOneEnter) {
     scripted_context context;
     for (int i = 0; i < 100; ++i)
         co_spawn(context.io(), []() -> task<> { co_await op::nop_description{}; }, detached);
@@ -24,7 +24,7 @@ TEST(Nop, ManyGoInOneEnter) {
     EXPECT_EQ(context.script().enters(), 1u);
 }
 
-TEST(Nop, ThatFailsThrowsItsName) {
+TEST(Nop, ErrorNamesTheOperation) {
     scripted_context context;
     context.run([&]() -> task<> {
         context.answer_next(-EOPNOTSUPP);
@@ -38,7 +38,7 @@ TEST(Nop, ThatFailsThrowsItsName) {
     });
 }
 
-TEST(Nop, InAStoppedScopeAsksNothing) {
+TEST(Nop, SubmitsNothingInAStoppedScope) {
     scripted_context context;
     context.run([&]() -> task<> {
         (co_await own_environment).request_stop();

@@ -19,37 +19,39 @@
 
 #include "support/scripted_context.hpp"
 
-// Receiving into the pool: what the kernel fills, what is received ahead, and whose the unread bytes are.
+// Receiving into the pool: which buffers the kernel fills, what is received ahead, and the ownership of
+// unread bytes.
 
 namespace coil::test {
 namespace {
 
 using namespace std::string_literals;
 
-/// Of what the kernel has for receives: since 6.12 buffers that are filled bit by bit, before a whole one for each.
+/// The parameter is true for buffers that the kernel fills incrementally (Linux 6.12), false for kernels that
+/// use a whole buffer for each receive.
 class RecvStream : public testing::TestWithParam<bool> {
 public:
     explicit RecvStream(const io_context::options& chosen = small()) : context_(script(GetParam()), chosen) {}
 
 protected:
     static constexpr std::size_t reserve_entry = 4096;
-    // A pool of four entries of 256 KiB, or of 64 of 16 KiB.
+    // The pool has four entries of 256 KiB, or 64 of 16 KiB.
     static io_context::options small() { return {.pool_size = 1 << 20, .ahead_max = 1000}; }
     static std::unique_ptr<ring::scripted_kernel> script(bool incremental) {
         auto made = std::make_unique<ring::scripted_kernel>();
         if (!incremental)
-            made->know_no_incremental_buffers();
+            made->refuse_incremental_buffers();
         return made;
     }
 
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     ring::scripted_kernel& script() { return context_.script(); }
-    [[nodiscard]] std::size_t asked() { return script().submitted(IORING_OP_RECV); }
+    [[nodiscard]] std::size_t receives() { return script().submitted(IORING_OP_RECV); }
 
-    /// These arrive, in one turn, when the loop would block.
+    /// These texts arrive in one iteration of the loop, when it would block.
     void arrive(std::initializer_list<const char*> texts) {
         context_.then([this, texts = std::vector<const char*>(texts)] {
             for (const char* text: texts)
@@ -57,13 +59,13 @@ protected:
         });
     }
 
-    /// A text as long as an entry.
+    /// A text that fills a pool entry.
     std::string entry_of(std::string text) {
         text.resize(context_.io().pool().entry_size(), 'x');
         return text;
     }
-    /// Receives until the pool has nothing more for the kernel; no chunk is a copy.
-    task<std::vector<chunk>> use_up(tcp::socket& socket) {
+    /// Receives until the pool has no free buffer for the kernel. No chunk is a copy.
+    task<std::vector<chunk>> exhaust(tcp::socket& socket) {
         buffer_pool& pool = context_.io().pool();
         std::vector<chunk> kept;
         while (pool.has_room() && kept.size() < pool.size() / pool.entry_size()) {
@@ -74,7 +76,7 @@ protected:
         co_return kept;
     }
 
-    /// The next chunk, as text; "." at the end.
+    /// The text of the next chunk, or "." at the end.
     static task<std::string> text_of_next(recv_stream& stream) {
         auto chunk = co_await stream.next();
         co_return chunk ? std::string(chunk->text()) : ".";
@@ -83,8 +85,8 @@ protected:
     scripted_context context_;
 };
 
-TEST_P(RecvStream, GivesWhatComesAndThenTheEnd) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, DeliversBytesThenTheEnd) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         for (const char* text: {"one", "two", "three"})
@@ -92,7 +94,7 @@ TEST_P(RecvStream, GivesWhatComesAndThenTheEnd) {
         context_.then([&] { context_.answer(IORING_OP_RECV, 0); });
         for (const char* text: {"one", "two", "three", "."})
             EXPECT_EQ(co_await text_of_next(stream), text);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
         const auto& sqe = script().latest();
         EXPECT_TRUE(sqe.ioprio & IORING_RECV_MULTISHOT);
         EXPECT_TRUE(sqe.flags & IOSQE_BUFFER_SELECT);
@@ -100,17 +102,17 @@ TEST_P(RecvStream, GivesWhatComesAndThenTheEnd) {
     });
 }
 
-TEST_P(RecvStream, AsksNothingBeforeSomebodyWantsBytes) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, SubmitsNothingWithoutAReader) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         co_await yield();
-        EXPECT_EQ(asked(), 0u);
+        EXPECT_EQ(receives(), 0u);
     });
 }
 
-TEST_P(RecvStream, GivesBytesThatHaveComeAtOnceAndInOneChunkWhereTheyAreInOnePiece) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, ReturnsContiguousBytesInOneChunk) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         arrive({"a", "b", "c"});
@@ -126,8 +128,8 @@ TEST_P(RecvStream, GivesBytesThatHaveComeAtOnceAndInOneChunkWhereTheyAreInOnePie
     });
 }
 
-TEST_P(RecvStream, OfSeveralConnectionsTheBytesStayApart) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, KeepsConnectionsApart) {
+    run([&]() -> task<> {
         auto one = context_.connected_socket();
         auto two = context_.connected_socket();
         auto from_one = one.recv_stream();
@@ -164,8 +166,8 @@ TEST_P(RecvStream, OfSeveralConnectionsTheBytesStayApart) {
     });
 }
 
-TEST_P(RecvStream, AnErrorComesAfterTheBytesAndOnce) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, ReportsAnErrorOnceAfterTheBytes) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         context_.then([&] {
@@ -188,22 +190,22 @@ TEST_P(RecvStream, AnErrorComesAfterTheBytesAndOnce) {
     });
 }
 
-TEST_P(RecvStream, AsksAgainWhenAnOverflowHasEndedTheMultishot) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, RearmsAMultishotEndedByAnOverflow) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         context_.then([&] { context_.answer(IORING_OP_RECV, reply("one").last()); });
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         EXPECT_EQ(co_await text_of_next(stream), "two");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-// ---- ahead -----------------------------------------------------------------------------------------------------------
+// ---- ahead ------------------------------------------------------------------------------------------------
 
-TEST_P(RecvStream, ReceivesSoMuchAheadAndThenLetsThePeerWait) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, StopsReceivingAtAheadMax) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         context_.then([&] {
@@ -218,15 +220,15 @@ TEST_P(RecvStream, ReceivesSoMuchAheadAndThenLetsThePeerWait) {
         while (all.size() < 1200)
             all += co_await text_of_next(stream);
         EXPECT_EQ(all, std::string(600, 'a') + std::string(600, 'b'));
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
         context_.answer_next("y");
         EXPECT_EQ(co_await text_of_next(stream), "y");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_P(RecvStream, WhatComesWhileItIsToldToStopIsKept) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, KeepsBytesThatArriveDuringACancel) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         std::optional stream(socket.recv_stream());
         arrive({"one"});
@@ -240,10 +242,10 @@ TEST_P(RecvStream, WhatComesWhileItIsToldToStopIsKept) {
     });
 }
 
-// ---- unread bytes belong to the socket -------------------------------------------------------------------------------
+// ---- unread bytes belong to the socket --------------------------------------------------------------------
 
-TEST_P(RecvStream, ARecvAfterItGetsTheUnreadBytesFirstAndThenAsks) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, RecvReadsUnreadBytesFirst) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         {
             auto stream = socket.recv_stream();
@@ -263,8 +265,8 @@ TEST_P(RecvStream, ARecvAfterItGetsTheUnreadBytesFirstAndThenAsks) {
     });
 }
 
-TEST_P(RecvStream, SeveralBuffersAreFilledFromSeveralChunks) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, ScatteredRecvReadsSeveralChunks) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         arrive({"x", "abc", "defg"});
@@ -277,36 +279,36 @@ TEST_P(RecvStream, SeveralBuffersAreFilledFromSeveralChunks) {
     });
 }
 
-TEST_P(RecvStream, ARecvBesideItWaitsForItsBytesAndNotForOthers) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, RecvWaitsForTheMultishot) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         arrive({"one"});
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         std::array<char, 10> buffer;
-        EXPECT_EQ(co_await socket.recv(buffer), 3u);  // the multishot is the one who asks
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(co_await socket.recv(buffer), 3u);  // from the multishot
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_P(RecvStream, ARecvThatWaitsWhileItEndsAsksItself) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, RecvSubmitsAfterTheStreamEnds) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         std::optional stream(socket.recv_stream());
         arrive({"one"});
         EXPECT_EQ(co_await text_of_next(*stream), "one");
-        stream.reset();  // the cancel is on its way
+        stream.reset();  // the cancel is queued
         std::array<char, 10> buffer;
         arrive({"two"});
         EXPECT_EQ(co_await socket.recv(buffer), 3u);
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
         EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
     });
 }
 
-TEST_P(RecvStream, OfThePoolOneByOneAsksForEach) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, PoolRecvIsOneShot) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         for (const char* text: {"one", "two"}) {
             context_.answer_next(text);
@@ -316,12 +318,12 @@ TEST_P(RecvStream, OfThePoolOneByOneAsksForEach) {
         }
         context_.answer_next(0);
         EXPECT_TRUE((co_await socket.recv(context_.io().pool())).empty());
-        EXPECT_EQ(asked(), 3u);
+        EXPECT_EQ(receives(), 3u);
     });
 }
 
-TEST_P(RecvStream, ASocketWithUnreadBytesIsNotReleased) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, ReleaseFailsWithUnreadBytes) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         {
             auto stream = socket.recv_stream();
@@ -342,10 +344,10 @@ TEST_P(RecvStream, ASocketWithUnreadBytesIsNotReleased) {
     });
 }
 
-// The kernel reports a reset once. Who takes the released descriptor would see a clean end.
-TEST_P(RecvStream, KeepsAnUnreturnedErrorFromRelease) {
+// The kernel reports a reset only once: the next owner of the descriptor would see a clean end of the stream.
+TEST_P(RecvStream, ReleaseFailsWithAnUnreportedError) {
     for (const bool is_collected: {true, false}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto socket = context_.connected_socket();
             auto stream = socket.recv_stream();
             arrive({"first"});
@@ -354,7 +356,7 @@ TEST_P(RecvStream, KeepsAnUnreturnedErrorFromRelease) {
                 context_.then([&] { context_.answer(IORING_OP_RECV, -ECONNRESET); });
                 co_await sleep_for(std::chrono::milliseconds(1));
             } else {
-                script().when_cancelled(-ECONNRESET);  // it comes with the cancel that release() asks for
+                script().when_cancelled(-ECONNRESET);  // arrives with the cancel of release()
             }
             EXPECT_THROW(static_cast<void>(socket.release()), std::system_error);
             EXPECT_TRUE(socket.is_open());
@@ -367,10 +369,10 @@ TEST_P(RecvStream, KeepsAnUnreturnedErrorFromRelease) {
     }
 }
 
-// ---- cancel, close, destroy --------------------------------------------------------------------------------------------
+// ---- cancel, close, destroy -------------------------------------------------------------------------------
 
-TEST_P(RecvStream, ACancelOnlyStopsWaiting) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, CancelKeepsTheMultishot) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         auto waiting = co_spawn(context_.io(), [&]() -> task<> { co_await stream.next(); });
@@ -381,11 +383,11 @@ TEST_P(RecvStream, ACancelOnlyStopsWaiting) {
         EXPECT_EQ(script().in_flight(IORING_OP_RECV).size(), 1u);
         arrive({"later"});
         EXPECT_EQ(co_await text_of_next(stream), "later");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_P(RecvStream, AChunkForOneThatIsDestroyedBeforeItsTurnIsForTheNext) {
+TEST_P(RecvStream, DestroyedReaderLeavesItsChunk) {
     auto socket = context_.connected_socket();
     auto stream = socket.recv_stream();
     {
@@ -396,10 +398,10 @@ TEST_P(RecvStream, AChunkForOneThatIsDestroyedBeforeItsTurnIsForTheNext) {
         context_.answer(IORING_OP_RECV, "two");
         context_.io().post([] {});
         context_.io().restart();
-        context_.io().poll_one();  // the post has had its turn, and the bytes have come
+        context_.io().poll_one();  // runs the post and collects the bytes
         EXPECT_EQ(context_.io().pool().counts().pinned, GetParam() ? 1u : 2u);
     }
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         std::string text;
         while (text.size() < 6)
             text += co_await text_of_next(stream);
@@ -407,7 +409,7 @@ TEST_P(RecvStream, AChunkForOneThatIsDestroyedBeforeItsTurnIsForTheNext) {
     });
 }
 
-TEST_P(RecvStream, AContextThatIsDestroyedTakesItsChunksAlong) {
+TEST_P(RecvStream, ContextReleasesUnreadChunks) {
     auto socket = context_.connected_socket();
     auto stream = socket.recv_stream();
     auto waiting = context_.spawn([&]() -> task<> { co_await stream.next(); });
@@ -417,10 +419,10 @@ TEST_P(RecvStream, AContextThatIsDestroyedTakesItsChunksAlong) {
     context_.io().post([] {});
     context_.io().restart();
     context_.io().poll_one();
-    context_.destroy();  // the script checks that all was given back
+    context_.destroy();  // the scripted kernel checks that every buffer was returned
 }
 
-TEST_P(RecvStream, AWaitThatIsDestroyedLeavesTheSocketToOthers) {
+TEST_P(RecvStream, DestroyedReaderKeepsTheMultishot) {
     auto socket = context_.connected_socket();
     auto stream = socket.recv_stream();
     {
@@ -429,12 +431,12 @@ TEST_P(RecvStream, AWaitThatIsDestroyedLeavesTheSocketToOthers) {
         context_.poll();
     }
     arrive({"one"});
-    tell([&]() -> task<> { EXPECT_EQ(co_await text_of_next(stream), "one"); });
-    EXPECT_EQ(asked(), 1u);
+    run([&]() -> task<> { EXPECT_EQ(co_await text_of_next(stream), "one"); });
+    EXPECT_EQ(receives(), 1u);
 }
 
-TEST_P(RecvStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, SocketCancelEndsTheMultishot) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         auto waiting = co_spawn(context_.io(), [&]() -> task<std::error_code> {
@@ -446,12 +448,12 @@ TEST_P(RecvStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
         EXPECT_EQ(co_await waiting.join(), error::operation_aborted);
         arrive({"one"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_P(RecvStream, ClosingTheSocketEndsTheWaitAndGivesTheBytesBack) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, CloseReturnsUnreadBytesToThePool) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         arrive({"one", "two"});
@@ -464,8 +466,8 @@ TEST_P(RecvStream, ClosingTheSocketEndsTheWaitAndGivesTheBytesBack) {
     });
 }
 
-TEST_P(RecvStream, OurOwnShutdownIsAnAbortedWaitAndNoEnd) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, OwnShutdownIsAnAbort) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         context_.then([&] {
@@ -478,7 +480,7 @@ TEST_P(RecvStream, OurOwnShutdownIsAnAbortedWaitAndNoEnd) {
 }
 
 TEST_P(RecvStream, MovesWithItsSocket) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         tcp::socket moved;
@@ -490,14 +492,14 @@ TEST_P(RecvStream, MovesWithItsSocket) {
         recv_stream other = std::move(stream);
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(other), "two");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-// ---- chunks and their pool ---------------------------------------------------------------------------------------------
+// ---- chunks and their pool --------------------------------------------------------------------------------
 
-TEST_P(RecvStream, AChunkIsDetachedIntoMemoryOfItsOwn) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, DetachCopiesAChunk) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         context_.answer_next("hello");
         auto kept = co_await socket.recv(context_.io().pool());
@@ -516,8 +518,8 @@ TEST_P(RecvStream, AChunkIsDetachedIntoMemoryOfItsOwn) {
     });
 }
 
-TEST_P(RecvStream, BytesThatKeepComingAheadAreTakenInOrderForEver) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, DeliversInOrderWithBytesAlwaysAhead) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto other = context_.connected_socket();
         auto stream = socket.recv_stream();
@@ -525,15 +527,16 @@ TEST_P(RecvStream, BytesThatKeepComingAheadAreTakenInOrderForEver) {
         arrive({"x", "y"});
         EXPECT_EQ(co_await text_of_next(stream), "x");
         std::string received, sent = "y";
-        // Always some ahead, in pieces: what the other connection gets lies between them.
+        // Some bytes are always ahead, and in pieces, because the bytes of the other connection lie between
+        // them.
         auto reading = co_spawn(context_.io(), [&]() -> task<> { co_await between.next(); });
         const auto arrives = [&](const tcp::socket& at, const std::string& text) {
             for (const auto& each: script().in_flight(IORING_OP_RECV))
                 if (each.descriptor() == at.native_handle())
                     script().answer(each, text);
         };
-        for (int turns = 0; turns < 3; ++turns)
-            co_await yield();  // it has asked
+        for (int i = 0; i < 3; ++i)
+            co_await yield();  // the receives are submitted
         for (int i = 0; i < 200; ++i) {
             for (int piece = 0; piece < 2; ++piece) {
                 const std::string text = std::to_string(i) + (piece == 0 ? "," : ";");
@@ -553,11 +556,11 @@ TEST_P(RecvStream, BytesThatKeepComingAheadAreTakenInOrderForEver) {
     });
 }
 
-// ---- a pool that is low --------------------------------------------------------------------------------------------
+// ---- a pool that is low -----------------------------------------------------------------------------------
 
-// It copies what comes: so nobody who keeps his chunks holds up the others for ever.
-TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
-    tell([&]() -> task<> {
+// A low pool copies what arrives, so a reader that keeps its chunks does not block others.
+TEST_P(RecvStream, KeptChunksDoNotBlockOthers) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto& pool = context_.io().pool();
         const std::size_t entries = pool.size() / pool.entry_size();
@@ -578,14 +581,14 @@ TEST_P(RecvStream, ThoseWhoKeepTheirChunksHoldUpNobody) {
     });
 }
 
-// A server under large messages has all of the pool in sends that end soon. It once copied all that came meanwhile, and was
-// a quarter slower than one that waited.
-TEST_P(RecvStream, WhatIsLargeWaitsForTheNextEntryAndIsNotCopied) {
-    tell([&]() -> task<> {
+// A server of large messages has the whole pool in sends that end soon. Regression: all receives were copied
+// meanwhile, which was a quarter slower than waiting.
+TEST_P(RecvStream, LargeReceiveWaitsForAFreeEntry) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto& pool = context_.io().pool();
         const time_point begin = context_.io().now();
-        std::vector<chunk> sending = co_await use_up(socket);
+        std::vector<chunk> sending = co_await exhaust(socket);
         for (int i = 0; i < 20; ++i) {
             context_.after(std::chrono::microseconds(900), [&] {
                 sending.erase(sending.begin());
@@ -598,11 +601,11 @@ TEST_P(RecvStream, WhatIsLargeWaitsForTheNextEntryAndIsNotCopied) {
     });
 }
 
-TEST_P(RecvStream, IsCopiedWhereNoEntryHasComeBackForAMillisecond) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, CopiesAfterAMillisecondWithoutAnEntry) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto& pool = context_.io().pool();
-        std::vector<chunk> kept = co_await use_up(socket);
+        std::vector<chunk> kept = co_await exhaust(socket);
         const time_point begin = context_.io().now();
         const auto receive = [&](std::size_t size) -> task<std::size_t> {
             context_.answer_next(std::string(size, 'x'));
@@ -611,11 +614,11 @@ TEST_P(RecvStream, IsCopiedWhereNoEntryHasComeBackForAMillisecond) {
         for (int i = 0; i < 100; ++i)
             EXPECT_EQ(co_await receive(reserve_entry), reserve_entry);
         EXPECT_EQ(context_.io().metrics().copied, 100u);
-        // Once, and not for each.
+        // The millisecond passes once, not for each receive.
         EXPECT_LT(context_.io().now() - begin, std::chrono::microseconds(1100));
         EXPECT_GE(context_.io().now() - begin, std::chrono::microseconds(1000));
 
-        // No longer when entries have come back.
+        // Copying stops when entries are free again.
         kept.clear();
         const std::size_t entries = pool.size() / pool.entry_size();
         for (std::size_t i = 0; i < 2 * entries; ++i)
@@ -624,7 +627,7 @@ TEST_P(RecvStream, IsCopiedWhereNoEntryHasComeBackForAMillisecond) {
     });
 }
 
-TEST_P(RecvStream, WhatIsLittleIsCopiedAtOnceWhereLessThanAQuarterIsLeft) {
+TEST_P(RecvStream, CopiesSmallReceivesInALowPool) {
     scripted_context context(script(GetParam()), {.pool_size = 4 << 20});
     context.run([&]() -> task<> {
         auto socket = context.connected_socket();
@@ -648,12 +651,12 @@ TEST_P(RecvStream, WhatIsLittleIsCopiedAtOnceWhereLessThanAQuarterIsLeft) {
     });
 }
 
-TEST_P(RecvStream, OfThoseWhoStarveTheFirstAsksFirstAndForOneChunk) {
-    tell([&]() -> task<> {
+TEST_P(RecvStream, WaitingStreamsAreServedInFifoOrder) {
+    run([&]() -> task<> {
         std::vector<tcp::socket> sockets;
         for (int i = 0; i < 4; ++i)
             sockets.push_back(context_.connected_socket());
-        std::vector<chunk> kept = co_await use_up(sockets[3]);
+        std::vector<chunk> kept = co_await exhaust(sockets[3]);
         std::vector<join_handle<std::string>> reading;
         for (int i = 0; i < 3; ++i)
             reading.push_back(co_spawn(
@@ -663,27 +666,28 @@ TEST_P(RecvStream, OfThoseWhoStarveTheFirstAsksFirstAndForOneChunk) {
                     co_return co_await text_of_next(stream);
                 },
                 i));
-        for (int turns = 0; turns < 3; ++turns)
+        for (int i = 0; i < 3; ++i)
             co_await yield();
         EXPECT_TRUE(script().in_flight(IORING_OP_RECV).empty());
 
         kept.pop_back();
         for (std::size_t i = 0; i < 3; ++i) {
             co_await yield();
-            const auto asked = script().in_flight(IORING_OP_RECV);
-            CO_ASSERT_FALSE(asked.empty());
-            EXPECT_EQ(asked.front().descriptor(), sockets[i].native_handle());
+            const auto receives = script().in_flight(IORING_OP_RECV);
+            CO_ASSERT_FALSE(receives.empty());
+            EXPECT_EQ(receives.front().descriptor(), sockets[i].native_handle());
             EXPECT_FALSE(script().latest().ioprio & IORING_RECV_MULTISHOT);
-            script().answer(asked.front(), entry_of(std::to_string(i)));
+            script().answer(receives.front(), entry_of(std::to_string(i)));
             EXPECT_EQ((co_await reading[i].join()).front(), static_cast<char>('0' + i));
         }
     });
 }
 
-// Two thousand streams that had asked an empty pool asked again each millisecond, all of them: 33,000 receives found no buffer.
-TEST_P(RecvStream, AsksInVainOnlyAsEntriesComeBack) {
+// Regression: 2,000 streams that had found the pool empty all retried every millisecond, and 33,000 receives
+// found no buffer.
+TEST_P(RecvStream, RetriesOnlyAsEntriesAreFreed) {
     constexpr std::size_t count = 100;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto hoarder = context_.connected_socket();
         std::vector<tcp::socket> sockets;
         std::vector<recv_stream> streams;
@@ -691,7 +695,7 @@ TEST_P(RecvStream, AsksInVainOnlyAsEntriesComeBack) {
             sockets.push_back(context_.connected_socket());
             streams.push_back(sockets.back().recv_stream());
         }
-        std::vector<chunk> kept = co_await use_up(hoarder);
+        std::vector<chunk> kept = co_await exhaust(hoarder);
         kept.pop_back();  // one entry for all
         script().answer_every(IORING_OP_RECV, entry_of("x"));
         const auto read = [](recv_stream& stream) -> task<std::size_t> {
@@ -705,13 +709,13 @@ TEST_P(RecvStream, AsksInVainOnlyAsEntriesComeBack) {
         for (auto& each: reading)
             EXPECT_EQ(co_await each.join(), context_.io().pool().entry_size());
         EXPECT_LE(context_.io().metrics().starved, 2 * count);
-        script().answer_no_longer(IORING_OP_RECV);
+        script().stop_answering(IORING_OP_RECV);
     });
 }
 
-// ---- what is held beside the pool ------------------------------------------------------------------------------------
+// ---- bytes held beside the pool ---------------------------------------------------------------------------
 
-/// A context of which a pool of 4 MiB is low from the beginning.
+/// A context with a pool of 4 MiB, which hoard() makes low.
 class HeldBytes : public RecvStream {
 public:
     explicit HeldBytes(const io_context::options& chosen = {.pool_size = 4 << 20, .held_max = 64 << 10})
@@ -726,7 +730,7 @@ protected:
             hoarded_.push_back(co_await socket.recv(pool));
         }
     }
-    /// So many connections, each with a stream that is armed and that nobody reads from now on.
+    /// Opens `count` connections, each with an armed stream that is not read from then on.
     task<> connect(std::size_t count) {
         sockets_.reserve(count);
         for (std::size_t i = 0; i < count; ++i) {
@@ -736,7 +740,7 @@ protected:
             EXPECT_EQ(co_await text_of_next(streams_.back()), "first");
         }
     }
-    /// This arrives `times` times in one turn, when the loop would block.
+    /// This text arrives `times` times in one iteration of the loop, when it would block.
     void arrive_on(tcp::socket& socket, std::string text, std::size_t times = 1) {
         context_.then([this, number = socket.native_handle(), text = std::move(text), times] {
             for (const auto& each: script().in_flight(IORING_OP_RECV))
@@ -744,13 +748,13 @@ protected:
                     script().answer(each, text);
         });
     }
-    /// Each peer sends this, if the connection asks.
+    /// Each peer sends this text if a receive is in flight on its connection.
     task<> send_to_all(std::string text) {
         context_.then([this, text = std::move(text)] {
             for (const auto& each: script().in_flight(IORING_OP_RECV))
                 script().answer(each, text);
         });
-        for (int turns = 0; turns < 4; ++turns)
+        for (int i = 0; i < 4; ++i)
             co_await sleep_for(std::chrono::microseconds(1));
     }
     std::size_t held() { return context_.io().metrics().held; }
@@ -760,8 +764,8 @@ protected:
     std::vector<recv_stream> streams_;
 };
 
-TEST_P(HeldBytes, CountCopiesUntilTheyAreGone) {
-    tell([&]() -> task<> {
+TEST_P(HeldBytes, CountCopiesUntilTheyAreRead) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         co_await hoard(socket);
         EXPECT_EQ(held(), 0u);
@@ -771,7 +775,7 @@ TEST_P(HeldBytes, CountCopiesUntilTheyAreGone) {
         EXPECT_LE(held(), 32u);
         chunk other = std::move(one);
         EXPECT_GE(held(), 5u);
-        other.detach();  // it is the program's own now
+        other.detach();  // now owned by the program
         EXPECT_EQ(held(), 0u);
         EXPECT_EQ(other.text(), "hello");
         context_.answer_next("hello");
@@ -782,10 +786,10 @@ TEST_P(HeldBytes, CountCopiesUntilTheyAreGone) {
     });
 }
 
-// Bytes that a peer sends one by one were a chunk each, of 24 bytes, in a block each, of 32.
-TEST_P(HeldBytes, CostLittleMoreThanTheyAre) {
+// Regression: bytes that a peer sent one by one took a chunk of 24 bytes and a block of 32 bytes each.
+TEST_P(HeldBytes, PackSingleBytes) {
     constexpr std::size_t count = 4000;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto hoarder = context_.connected_socket();
         co_await hoard(hoarder);
         co_await connect(1);
@@ -806,7 +810,7 @@ TEST_P(HeldBytes, CostLittleMoreThanTheyAre) {
 }
 
 TEST_P(HeldBytes, AreBoundedForEachStream) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto hoarder = context_.connected_socket();
         co_await hoard(hoarder);
         co_await connect(1);
@@ -817,21 +821,21 @@ TEST_P(HeldBytes, AreBoundedForEachStream) {
     });
 }
 
-TEST_P(HeldBytes, MayBeAheadMaxWhereThePoolIsNotLow) {
-    tell([&]() -> task<> {
+TEST_P(HeldBytes, ReachAheadMaxIfThePoolIsNotLow) {
+    run([&]() -> task<> {
         co_await connect(2);
         for (int i = 0; i < 250; ++i)
-            co_await send_to_all(std::string(100, 'x'));  // by turns, so that no two lie one behind the other
+            co_await send_to_all(std::string(100, 'x'));  // alternating, so not contiguous
         EXPECT_GE(held(), 2u * 250 * 90);
         EXPECT_EQ(context_.io().metrics().ahead_stops, 0u);
         EXPECT_EQ(script().in_flight(IORING_OP_RECV).size(), 2u);
     });
 }
 
-// Five hundred peers that send and never read had a server of 64 MiB killed: each was good for 277 KB.
+// Regression: 500 peers that sent and never read exhausted a server with 64 MiB. Each of them took 277 KB.
 TEST_P(HeldBytes, AreBoundedForAllStreamsTogether) {
     constexpr std::size_t peers = 100;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto hoarder = context_.connected_socket();
         co_await hoard(hoarder);
         co_await connect(peers);
@@ -840,11 +844,11 @@ TEST_P(HeldBytes, AreBoundedForAllStreamsTogether) {
         EXPECT_GE(held(), 60u << 10);
         EXPECT_LE(held(), (64u << 10) + 4096);
 
-        // One that is read goes on all the same, and nothing of the others is lost.
-        auto honest = context_.connected_socket();
-        auto stream = honest.recv_stream();
+        // A stream that is read continues, and no byte of the others is lost.
+        auto active = context_.connected_socket();
+        auto stream = active.recv_stream();
         for (int i = 0; i < 50; ++i) {
-            arrive_on(honest, "hello");
+            arrive_on(active, "hello");
             EXPECT_EQ(co_await text_of_next(stream), "hello");
         }
         for (auto& each: streams_) {
@@ -855,27 +859,28 @@ TEST_P(HeldBytes, AreBoundedForAllStreamsTogether) {
     });
 }
 
-TEST_P(HeldBytes, LeaveAnHonestPeerItsTurnInAFullPool) {
+TEST_P(HeldBytes, DoNotStarveAReaderInAFullPool) {
     constexpr std::size_t peers = 100;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         co_await connect(peers);
-        // What is too large to be copied fills the pool.
+        // Receives that are too large to be copied fill the pool.
         for (int i = 0; i < 5; ++i)
             co_await send_to_all(std::string(60'000, 'x'));
         EXPECT_FALSE(context_.io().pool().has_room());
-        auto honest = context_.connected_socket();
-        auto stream = honest.recv_stream();
+        auto active = context_.connected_socket();
+        auto stream = active.recv_stream();
         script().answer_every(IORING_OP_RECV, "hello");
         for (int i = 0; i < 50; ++i)
             EXPECT_EQ(co_await text_of_next(stream), "hello");
-        script().answer_no_longer(IORING_OP_RECV);
+        script().stop_answering(IORING_OP_RECV);
         EXPECT_LE(held(), (64u << 10) + 4096);
     });
 }
 
-// More in one turn than the pool holds: the kernel finds no buffer, and the bytes wait in the socket.
-TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
-    tell([&]() -> task<> {
+// More bytes arrive in one iteration than the pool holds: the kernel finds no buffer, and the rest waits in
+// the socket.
+TEST_P(RecvStream, ExhaustedPoolLosesNothing) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         std::string all;
@@ -891,10 +896,11 @@ TEST_P(RecvStream, AStarvedPoolLosesNothingAndGoesOn) {
     });
 }
 
-// A pool that can't be made terminated the program: recv_stream() asked for it in a function that was noexcept.
-TEST_P(RecvStream, ThrowsWhereItsPoolCannotBeMade) {
-    script().take_no_more_buffers();
-    tell([&]() -> task<> {
+// Regression: a pool that could not be created terminated the program, because recv_stream() created it in a
+// noexcept function.
+TEST_P(RecvStream, ThrowsIfThePoolCannotBeCreated) {
+    script().refuse_buffer_rings();
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         for (int attempts = 0; attempts < 2; ++attempts) {
             EXPECT_THROW(static_cast<void>(socket.recv_stream()), std::system_error);
@@ -902,19 +908,20 @@ TEST_P(RecvStream, ThrowsWhereItsPoolCannotBeMade) {
         }
         std::array<char, 10> buffer;
         context_.answer_next("hello");
-        EXPECT_EQ(co_await socket.recv(buffer), 5u);  // the socket itself is unharmed
+        EXPECT_EQ(co_await socket.recv(buffer), 5u);  // the socket remains usable
     });
 }
 
-// ---- bulk, before entries could be filled bit by bit -----------------------------------------------------------------
+// ---- bulk entries, without incremental buffers ------------------------------------------------------------
 
-// Of 16 messages of 16 KiB in flight each took an entry, a send and a turn of its own, at half the speed of Asio's with a large
-// buffer. Who has more unread than an entry takes is given large ones.
+// Regression: with 16 messages of 16 KiB in flight, each took an entry, a send and an iteration of its own,
+// at half the speed of Asio with a large buffer. A stream with more unread bytes than an entry holds gets
+// larger entries.
 class BulkStream : public RecvStream {
 protected:
     BulkStream() : RecvStream({.pool_size = 4 << 20}) {}
 
-    /// The group that the latest receive asked for.
+    /// The buffer group of the latest receive.
     std::uint16_t latest_group() {
         const auto& history = script().history();
         for (auto each = history.rbegin(); each != history.rend(); ++each)
@@ -925,13 +932,13 @@ protected:
     buffer_pool& pool() { return context_.io().pool(); }
     buffer_pool& bulk_pool() { return *context_.io().bulk_pool(); }
 
-    /// Has a burst come that fills three common entries, and reads it.
+    /// Sends a burst that fills three common entries, and reads it.
     task<> become_bulk(recv_stream& stream) {
         context_.then([this] { context_.answer(IORING_OP_RECV, std::string(burst, 'x')); });
         for (std::size_t received = 0; received < burst;)
             received += (co_await text_of_next(stream)).size();
     }
-    /// The next chunk, after so many bytes have come.
+    /// Sends `sent` bytes, and returns the size of the next chunk.
     task<std::size_t> size_of_next(recv_stream& stream, std::size_t sent) {
         context_.then([this, sent] { context_.answer(IORING_OP_RECV, std::string(sent, 'y')); });
         co_return (co_await text_of_next(stream)).size();
@@ -940,26 +947,26 @@ protected:
     static constexpr std::size_t burst = 3 * 16 * 1024;
 };
 
-TEST_P(BulkStream, ThatHasMoreUnreadThanAnEntryIsGivenLargeOnes) {
-    tell([&]() -> task<> {
+TEST_P(BulkStream, GetsLargeEntriesWhenMuchIsUnread) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         co_await become_bulk(stream);
         EXPECT_EQ(co_await size_of_next(stream, 100'000), 100'000u);
         EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
         if (GetParam()) {
-            EXPECT_EQ(asked(), 1u);
+            EXPECT_EQ(receives(), 1u);
             EXPECT_EQ(context_.io().bulk_pool(), nullptr);
         } else {
-            EXPECT_EQ(asked(), 2u);
+            EXPECT_EQ(receives(), 2u);
             EXPECT_EQ(bulk_pool().entry_size(), 128u * 1024);
             EXPECT_EQ(bulk_pool().size(), pool().size() / 4);
         }
     });
 }
 
-TEST_P(BulkStream, ThatBringsLittleGoesBackToCommonEntries) {
-    tell([&]() -> task<> {
+TEST_P(BulkStream, ReturnsToCommonEntriesWhenLittleArrives) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         co_await become_bulk(stream);
@@ -967,35 +974,36 @@ TEST_P(BulkStream, ThatBringsLittleGoesBackToCommonEntries) {
         for (int i = 0; i < 7; ++i)
             EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
         EXPECT_EQ(co_await size_of_next(stream, 100'000), 100'000u);
-        EXPECT_EQ(asked(), GetParam() ? 1u : 2u);  // one large one, and it stays
+        EXPECT_EQ(receives(), GetParam() ? 1u : 2u);  // a single large receive keeps it in bulk
         for (int i = 0; i < 9; ++i)
             EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
-        EXPECT_EQ(asked(), GetParam() ? 1u : 3u);
+        EXPECT_EQ(receives(), GetParam() ? 1u : 3u);
         EXPECT_EQ(latest_group(), pool_group::streams);
     });
 }
 
-// An echo of single messages of just that size once had larger entries after each, and was slower by them.
-TEST_P(BulkStream, IsNotOneThatBringsMessagesOfAnEntryOneByOne) {
-    tell([&]() -> task<> {
+// Regression: an echo of single messages of exactly one entry got larger entries after each message, which
+// was slower.
+TEST_P(BulkStream, IgnoresSingleMessagesOfEntrySize) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         for (int i = 0; i < 20; ++i)
             EXPECT_EQ(co_await size_of_next(stream, 16 * 1024), 16u * 1024);
-        EXPECT_EQ(asked(), 1u);
-        // Also where the next has come before the reader is back.
+        EXPECT_EQ(receives(), 1u);
+        // The next message may also arrive before the reader is back.
         for (int i = 0; i < 20; ++i) {
             context_.then([this] { context_.answer(IORING_OP_RECV, std::string(16 * 1024, 'y')); });
             co_await yield();
             co_await yield();
             EXPECT_EQ((co_await text_of_next(stream)).size(), 16u * 1024);
         }
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_P(BulkStream, LosesNoByteWhenItGoesFromOneSizeToTheOther) {
-    tell([&]() -> task<> {
+TEST_P(BulkStream, LosesNoByteWhenTheEntrySizeChanges) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         std::string sent, received;
@@ -1012,27 +1020,28 @@ TEST_P(BulkStream, LosesNoByteWhenItGoesFromOneSizeToTheOther) {
     });
 }
 
-TEST_P(BulkStream, GoesOnWithCommonEntriesWhereTheKernelGivesNoSecondPool) {
-    tell([&]() -> task<> {
+TEST_P(BulkStream, KeepsCommonEntriesWithoutABulkPool) {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
         EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
-        script().take_no_more_buffers();
+        script().refuse_buffer_rings();
         for (int i = 0; i < 4; ++i)
             co_await become_bulk(stream);
         EXPECT_EQ(context_.io().bulk_pool(), nullptr);
         EXPECT_EQ(latest_group(), pool_group::streams);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-// With others before it in line it asks for one chunk at a time: a full one tells enough.
-TEST_P(BulkStream, ThatStarvesAsksForALargeEntryAfterAFullOne) {
-    tell([&]() -> task<> {
+// A stream that waits for a buffer receives one chunk at a time, so a single full chunk makes it a bulk
+// stream.
+TEST_P(BulkStream, WaitingStreamGetsALargeEntry) {
+    run([&]() -> task<> {
         auto hoarder = context_.connected_socket();
         auto socket = context_.connected_socket();
         auto stream = socket.recv_stream();
-        std::vector<chunk> kept = co_await use_up(hoarder);
+        std::vector<chunk> kept = co_await exhaust(hoarder);
         auto reading = co_spawn(context_.io(), [&]() -> task<std::size_t> {
             const std::size_t first = (co_await text_of_next(stream)).size();
             co_return first + (co_await text_of_next(stream)).size();
@@ -1046,22 +1055,23 @@ TEST_P(BulkStream, ThatStarvesAsksForALargeEntryAfterAFullOne) {
     });
 }
 
-// A chunk of a pool ended the program with words; one that was copied out changed the count of its bytes in silence.
+// Regression: on another thread, a chunk of the pool aborted with a message, but a chunk that was copied out
+// silently changed the count of held bytes.
 TEST_P(HeldBytes, BelongToTheThreadOfTheirContext) {
-    const auto story = [&](void (*give_back)(chunk&)) {
+    const auto story = [&](void (*release)(chunk&)) {
         chunk copied;
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto socket = context_.connected_socket();
             co_await hoard(socket);
             context_.answer_next("hello");
             copied = co_await socket.recv(context_.io().pool());
             EXPECT_TRUE(buffer_pool::is_copy(copied));
         });
-        std::thread([&] { give_back(copied); }).join();
+        std::thread([&] { release(copied); }).join();
     };
-    const char* words = "chunk: destroyed or reset on another thread than that of its io_context";
+    const char* words = "chunk: destroyed or reset on the wrong thread; use post";
     EXPECT_DEATH(story([](chunk& copied) { copied.reset(); }), words);
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto socket = context_.connected_socket();
         co_await hoard(socket);
         context_.answer_next("hello");
@@ -1073,7 +1083,7 @@ TEST_P(HeldBytes, BelongToTheThreadOfTheirContext) {
 
 using ChunkDeathTest = RecvStream;
 
-TEST_P(ChunkDeathTest, OneThatOutlivesItsContextIsFound) {
+TEST_P(ChunkDeathTest, AbortsIfItOutlivesItsContext) {
     const auto outlive = [] {
         chunk kept;
         scripted_context context(script(GetParam()), small());
@@ -1087,13 +1097,13 @@ TEST_P(ChunkDeathTest, OneThatOutlivesItsContextIsFound) {
     EXPECT_DEATH(outlive(), "chunk: outlives its io_context; destroy it before, or detach\\(\\)");
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, BulkStream, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(With, BulkStream, testing::Bool(),
                          [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
-INSTANTIATE_TEST_SUITE_P(Of, ChunkDeathTest, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(With, ChunkDeathTest, testing::Bool(),
                          [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
-INSTANTIATE_TEST_SUITE_P(Of, HeldBytes, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(With, HeldBytes, testing::Bool(),
                          [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
-INSTANTIATE_TEST_SUITE_P(Of, RecvStream, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(With, RecvStream, testing::Bool(),
                          [](const auto& given) { return given.param ? "Incremental" : "Classic"; });
 
 }  // namespace

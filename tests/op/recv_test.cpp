@@ -15,7 +15,7 @@ using bytes = std::array<char, 10>;
 
 std::string_view first(const bytes& buffer, std::size_t n) { return {buffer.data(), n}; }
 
-TEST(Recv, AsksTheKernelForWhatTheCallSays) {
+TEST(Recv, SubmitsTheArguments) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -32,7 +32,7 @@ TEST(Recv, AsksTheKernelForWhatTheCallSays) {
     EXPECT_EQ(sqe.flags, 0);
 }
 
-TEST(Recv, GivesTheBytesThatCame) {
+TEST(Recv, ReturnsTheBytes) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -57,7 +57,7 @@ TEST(Recv, CompletesWhenTheBytesComeLater) {
     });
 }
 
-TEST(Recv, TheEndOfTheStreamIsZeroInBothForms) {
+TEST(Recv, ReturnsZeroAtTheEndOfTheStream) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -71,7 +71,7 @@ TEST(Recv, TheEndOfTheStreamIsZeroInBothForms) {
     });
 }
 
-TEST(Recv, AResetByThePeerIsAnErrorNotAnEnd) {
+TEST(Recv, ReportsAResetAsAnError) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -83,7 +83,7 @@ TEST(Recv, AResetByThePeerIsAnErrorNotAnEnd) {
     });
 }
 
-TEST(Recv, EveryErrnoArrivesAsItIs) {
+TEST(Recv, ReportsEachErrno) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -115,7 +115,7 @@ TEST(Recv, ThrowsWhatAsTupleReturns) {
     });
 }
 
-TEST(Recv, TheErrorNamesThePeerWhereItIsKnown) {
+TEST(Recv, ErrorNamesThePeer) {
     scripted_context context;
     tcp::socket socket(context);
     bytes buffer;
@@ -132,14 +132,14 @@ TEST(Recv, TheErrorNamesThePeerWhereItIsKnown) {
     });
 }
 
-TEST(Recv, AnEmptyBufferAsksNothing) {
+TEST(Recv, SubmitsNothingForAnEmptyBuffer) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> { EXPECT_EQ(co_await socket.recv(mutable_buffer()), 0u); });
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Recv, AsksForNoMoreThanTheKernelMovesAtOnce) {
+TEST(Recv, LimitsTheSizeToTheKernelsMaximum) {
     scripted_context context;
     auto socket = context.connected_socket();
     const address_space huge(std::size_t{5} << 30);
@@ -150,7 +150,7 @@ TEST(Recv, AsksForNoMoreThanTheKernelMovesAtOnce) {
     EXPECT_EQ(context.script().latest().len, 0x7ffff000u);
 }
 
-TEST(Recv, ASignalToTheThreadIsNobodysBusiness) {
+TEST(Recv, RetriesAfterEintr) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -163,7 +163,7 @@ TEST(Recv, ASignalToTheThreadIsNobodysBusiness) {
     EXPECT_EQ(context.script().submitted(IORING_OP_RECV), 3u);
 }
 
-TEST(Recv, OnAClosedSocketFailsWithBadDescriptor) {
+TEST(Recv, FailsOnAClosedSocket) {
     scripted_context context;
     tcp::socket socket(context);
     bytes buffer;
@@ -174,7 +174,7 @@ TEST(Recv, OnAClosedSocketFailsWithBadDescriptor) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Recv, OnASocketWithoutAContextThrows) {
+TEST(Recv, ThrowsOnASocketWithoutAContext) {
     scripted_context context;
     tcp::socket socket;
     bytes buffer;
@@ -190,7 +190,7 @@ TEST(Recv, OnASocketWithoutAContextThrows) {
     });
 }
 
-TEST(Recv, ADescriptionMadeBeforeCloseDoesNotReachTheNextConnection) {
+TEST(Recv, StaleDescriptionFails) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -204,7 +204,7 @@ TEST(Recv, ADescriptionMadeBeforeCloseDoesNotReachTheNextConnection) {
     EXPECT_EQ(context.script().submitted(IORING_OP_RECV), 0u);
 }
 
-TEST(Recv, ADescriptionMayBeAwaitedTwice) {
+TEST(Recv, DescriptionMayBeAwaitedTwice) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -217,7 +217,7 @@ TEST(Recv, ADescriptionMayBeAwaitedTwice) {
     });
 }
 
-TEST(Recv, ASecondReaderIsRefused) {
+TEST(Recv, SecondReaderFails) {
     const auto two_readers = [] {
         scripted_context context;
         auto socket = context.connected_socket();
@@ -234,7 +234,7 @@ TEST(Recv, ASecondReaderIsRefused) {
     two_readers();
 }
 
-TEST(Recv, TheNextReaderMayStartAsSoonAsTheFirstIsAnswered) {
+TEST(Recv, NextReaderMayStartAfterTheFirst) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -246,7 +246,7 @@ TEST(Recv, TheNextReaderMayStartAsSoonAsTheFirstIsAnswered) {
     });
 }
 
-TEST(Recv, AReaderAndAWriterDoNotDisturbEachOther) {
+TEST(Recv, ReaderAndWriterAreIndependent) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -261,13 +261,13 @@ TEST(Recv, AReaderAndAWriterDoNotDisturbEachOther) {
     EXPECT_EQ(received, 4u);
 }
 
-TEST(Recv, OurOwnShutdownIsNotThePeersEnd) {
+TEST(Recv, OwnShutdownIsAnAbort) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
     context.then([&] {
         socket.shutdown(socket_base::shutdown_receive);
-        context.answer(IORING_OP_RECV, 0);  // as the kernel does at once
+        context.answer(IORING_OP_RECV, 0);  // as the kernel does immediately
     });
     context.run([&]() -> task<> {
         auto [ec, n] = co_await as_tuple(socket.recv(buffer));
@@ -276,7 +276,7 @@ TEST(Recv, OurOwnShutdownIsNotThePeersEnd) {
     EXPECT_EQ(context.script().descriptor(socket.native_handle()).shut_down, SHUT_RD);
 }
 
-TEST(Recv, BytesThatCameBeforeOurShutdownAreDelivered) {
+TEST(Recv, DeliversBytesThatCameBeforeAShutdown) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -287,7 +287,7 @@ TEST(Recv, BytesThatCameBeforeOurShutdownAreDelivered) {
     context.run([&]() -> task<> { EXPECT_EQ(co_await socket.recv(buffer), 5u); });
 }
 
-TEST(Recv, ShuttingDownTheSendingSideLeavesThePeersEndAnEnd) {
+TEST(Recv, ShutdownSendKeepsThePeersEnd) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -301,7 +301,7 @@ TEST(Recv, ShuttingDownTheSendingSideLeavesThePeersEndAnEnd) {
     });
 }
 
-TEST(Recv, GoesOnWhenItsSocketIsMoved) {
+TEST(Recv, ContinuesWhenItsSocketIsMoved) {
     scripted_context context;
     auto socket = context.connected_socket();
     bytes buffer;
@@ -330,7 +330,7 @@ TEST(Recv, ScattersIntoSeveralBuffers) {
     EXPECT_EQ(context.script().latest().opcode, IORING_OP_RECVMSG);
 }
 
-TEST(Recv, ScattersIntoAnArrayMadeAtRunTime) {
+TEST(Recv, ScattersIntoARuntimeArray) {
     scripted_context context;
     auto socket = context.connected_socket();
     std::string memory(2000, '\0');
@@ -339,13 +339,13 @@ TEST(Recv, ScattersIntoAnArrayMadeAtRunTime) {
         buffers.emplace_back(memory.data() + i, 1);
     context.run([&]() -> task<> {
         context.answer_next(std::string(2000, 'x'));
-        // As many buffers as the kernel takes at once: the rest is for the next receive.
+        // The kernel takes at most 1024 buffers (IOV_MAX); the next receive gets the rest.
         EXPECT_EQ(co_await socket.recv(mutable_buffers(buffers)), 1024u);
     });
     EXPECT_EQ(memory, std::string(1024, 'x') + std::string(976, '\0'));
 }
 
-TEST(Recv, SeveralEmptyBuffersAskNothing) {
+TEST(Recv, SubmitsNothingForEmptyBuffers) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {

@@ -23,13 +23,14 @@
 
 #include "support/scripted_context.hpp"
 
-// Receiving datagrams ahead: what the kernel puts into an entry, who gets it, and whose the unread ones are.
+// Receiving datagrams ahead: the content of an entry, the order of the readers, and the ownership of unread
+// datagrams.
 
 namespace coil::test {
 namespace {
 
-const udp::endpoint somebody(ip::address_v4({192, 0, 2, 7}), 5353);
-const udp::endpoint somebody_else(ip::address_v6::loopback(), 53);
+const udp::endpoint peer(ip::address_v4({192, 0, 2, 7}), 5353);
+const udp::endpoint other_peer(ip::address_v6::loopback(), 53);
 
 class RecvfromStream : public testing::Test {
 public:
@@ -38,14 +39,14 @@ public:
 
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     ring::scripted_kernel& script() { return context_.script(); }
-    [[nodiscard]] std::size_t asked() { return script().submitted(IORING_OP_RECVMSG); }
+    [[nodiscard]] std::size_t receives() { return script().submitted(IORING_OP_RECVMSG); }
     buffer_pool& pool() { return context_.io().datagram_pool(); }
 
-    /// Later, these arrive.
+    /// These datagrams arrive when the loop would block.
     void arrive(std::vector<reply> datagrams) {
         context_.then([this, datagrams = std::move(datagrams)] {
             for (const reply& each: datagrams)
@@ -53,13 +54,13 @@ protected:
         });
     }
 
-    /// The next datagram, as text; "." at the end.
+    /// The text of the next datagram, or "." at the end.
     static task<std::string> text_of_next(recvfrom_stream& stream) {
         auto next = co_await stream.next();
         co_return next ? std::string(next->text()) : ".";
     }
 
-    /// The next train, as text with the size of its datagrams; "." at the end.
+    /// The text of the next train and the size of its datagrams, or "." at the end.
     static task<std::string> text_of_next_train(recvfrom_stream& stream) {
         auto next = co_await stream.next_train();
         co_return next ? std::string(next->text()) + "/" + std::to_string(next->segment_size) : ".";
@@ -74,27 +75,27 @@ protected:
     scripted_context context_;
 };
 
-/// Four entries only, each for a large datagram.
-class RecvfromStreamOfASmallPool : public RecvfromStream {
+/// A pool of four entries, each for a large datagram.
+class RecvfromStreamSmallPool : public RecvfromStream {
 public:
-    RecvfromStreamOfASmallPool()
+    RecvfromStreamSmallPool()
         : RecvfromStream({.pool_size = 1 << 18, .ahead_max = 1 << 20, .datagram_max = 60'000}) {}
 };
 
-TEST_F(RecvfromStream, GivesWhatComesAndFromWhom) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, DeliversDatagramsAndSenders) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({reply("one").from(somebody)});
-        arrive({reply("two").from(somebody_else)});
+        arrive({reply("one").from(peer)});
+        arrive({reply("two").from(other_peer)});
         auto one = co_await stream.next();
         auto two = co_await stream.next();
         EXPECT_EQ(one->text(), "one");
-        EXPECT_EQ(one->from, somebody);
+        EXPECT_EQ(one->from, peer);
         EXPECT_FALSE(one->truncated);
         EXPECT_EQ(two->text(), "two");
-        EXPECT_EQ(two->from, somebody_else);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(two->from, other_peer);
+        EXPECT_EQ(receives(), 1u);
         const auto& sqe = script().latest();
         EXPECT_EQ(sqe.opcode, IORING_OP_RECVMSG);
         EXPECT_TRUE(sqe.ioprio & IORING_RECV_MULTISHOT);
@@ -103,17 +104,17 @@ TEST_F(RecvfromStream, GivesWhatComesAndFromWhom) {
     });
 }
 
-TEST_F(RecvfromStream, AsksNothingBeforeSomebodyWantsADatagram) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, SubmitsNothingWithoutAReader) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         co_await yield();
-        EXPECT_EQ(asked(), 0u);
+        EXPECT_EQ(receives(), 0u);
     });
 }
 
-TEST_F(RecvfromStream, GivesWhatHasComeAtOnceAndEachByItself) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, CompletesInlineWithDatagramsAhead) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({"a", "b", "c"});
@@ -126,26 +127,26 @@ TEST_F(RecvfromStream, GivesWhatHasComeAtOnceAndEachByItself) {
     });
 }
 
-// The kernel ends a multishot with an empty datagram.
-TEST_F(RecvfromStream, AnEmptyDatagramIsADatagramAndNoEnd) {
-    tell([&]() -> task<> {
+// An empty datagram ends the multishot in the kernel.
+TEST_F(RecvfromStream, EmptyDatagramIsNotTheEnd) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({"one", reply("").from(somebody)});
+        arrive({"one", reply("").from(peer)});
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         auto empty = co_await stream.next();
         CO_ASSERT_TRUE(empty.has_value());
         EXPECT_TRUE(empty->empty());
-        EXPECT_EQ(empty->from, somebody);
+        EXPECT_EQ(empty->from, peer);
         EXPECT_EQ(pool().counts().pinned, 0u);
         EXPECT_EQ(co_await text_of_next(stream), "two");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_F(RecvfromStream, SaysThatADatagramWasCut) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, ReportsTruncation) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         const std::string large(2049, 'x');
@@ -160,7 +161,7 @@ TEST_F(RecvfromStream, SaysThatADatagramWasCut) {
     });
 }
 
-TEST_F(RecvfromStream, AnEntryWhoseLengthsDoNotFitIsAnErrorAndThenItGoesOn) {
+TEST_F(RecvfromStream, ReportsAnInvalidEntryAndContinues) {
     const auto entry = [](std::uint32_t name, std::uint32_t control, std::uint32_t payload,
                           std::size_t size) {
         const io_uring_recvmsg_out head{name, control, payload, 0};
@@ -176,7 +177,7 @@ TEST_F(RecvfromStream, AnEntryWhoseLengthsDoNotFitIsAnErrorAndThenItGoesOn) {
                                    entry(16, 1, 3, header + 3),
                                    entry(16, 0, 4, header + 3),
                                    entry(16, 0, 0xffffffff, header + 3)};
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         for (const reply& each: wrong) {
@@ -190,8 +191,8 @@ TEST_F(RecvfromStream, AnEntryWhoseLengthsDoNotFitIsAnErrorAndThenItGoesOn) {
     });
 }
 
-TEST_F(RecvfromStream, AnErrorComesAfterTheDatagramsAndOnce) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, ReportsAnErrorOnceAfterDatagrams) {
+    run([&]() -> task<> {
         auto socket = context_.connected_datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({"one", "two", -ECONNREFUSED});
@@ -207,26 +208,26 @@ TEST_F(RecvfromStream, AnErrorComesAfterTheDatagramsAndOnce) {
         }
         arrive({"three"});
         EXPECT_EQ(co_await text_of_next(stream), "three");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_F(RecvfromStream, AsksAgainWhenAnOverflowHasEndedTheMultishot) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, RearmsAMultishotEndedByAnOverflow) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({reply("one").last()});
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         EXPECT_EQ(co_await text_of_next(stream), "two");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-// ---- ahead -----------------------------------------------------------------------------------------------------------
+// ---- ahead ------------------------------------------------------------------------------------------------
 
-TEST_F(RecvfromStream, ReceivesSoMuchAheadAndThenLeavesTheRestToTheKernel) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, StopsReceivingAtAheadMax) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         const std::string large(600, 'a');
@@ -237,15 +238,15 @@ TEST_F(RecvfromStream, ReceivesSoMuchAheadAndThenLeavesTheRestToTheKernel) {
         EXPECT_EQ(context_.io().metrics().ahead_stops, 1u);
         EXPECT_EQ(co_await text_of_next(stream), large);
         EXPECT_EQ(co_await text_of_next(stream), large);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
         arrive({"y"});
         EXPECT_EQ(co_await text_of_next(stream), "y");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_F(RecvfromStream, DatagramsOfAlmostNothingCountAsWell) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, TinyDatagramsCountTowardsAheadMax) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive(std::vector<reply>(20, "."));
@@ -257,8 +258,8 @@ TEST_F(RecvfromStream, DatagramsOfAlmostNothingCountAsWell) {
     });
 }
 
-TEST_F(RecvfromStream, WhatComesWhileItIsToldToStopIsKept) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, KeepsDatagramsDuringACancel) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         std::optional stream(socket.recvfrom_stream());
         arrive({"one"});
@@ -272,14 +273,14 @@ TEST_F(RecvfromStream, WhatComesWhileItIsToldToStopIsKept) {
     });
 }
 
-// ---- unread datagrams belong to the socket ---------------------------------------------------------------------------
+// ---- unread datagrams belong to the socket ----------------------------------------------------------------
 
-TEST_F(RecvfromStream, WhoeverReceivesAfterItGetsTheUnreadOnesFirstAndThenAsks) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, PlainReceivesReadUnreadFirst) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         {
             auto stream = socket.recvfrom_stream();
-            arrive({"zero", reply("one").from(somebody), reply("two").from(somebody_else), "three",
+            arrive({"zero", reply("one").from(peer), reply("two").from(other_peer), "three",
                     std::string(3000, 'x')});
             EXPECT_EQ(co_await text_of_next(stream), "zero");
         }
@@ -289,27 +290,27 @@ TEST_F(RecvfromStream, WhoeverReceivesAfterItGetsTheUnreadOnesFirstAndThenAsks) 
             const auto [size, truncated, from] = co_await socket.recvfrom(ten, flags);
             EXPECT_EQ(std::string_view(ten.data(), size), "one");
             EXPECT_FALSE(truncated);
-            EXPECT_EQ(from, somebody);
+            EXPECT_EQ(from, peer);
         }
         const auto scattered = co_await socket.recvfrom(two, ten);
         EXPECT_EQ(std::string(two.data(), 2) + ten[0], "two");
         EXPECT_EQ(scattered.size, 3u);
-        EXPECT_EQ(scattered.from, somebody_else);
+        EXPECT_EQ(scattered.from, other_peer);
         const auto cut = co_await socket.recv(two);
         EXPECT_EQ(std::string_view(two.data(), 2), "th");
         EXPECT_TRUE(cut.size == 2 && cut.truncated);
         std::vector<char> room(5000);
         const auto cut_before = co_await socket.recvfrom(room);
         EXPECT_TRUE(cut_before.size == 2048 && cut_before.truncated);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
         context_.answer_next("later");
         EXPECT_EQ((co_await socket.recv(ten)).size, 5u);
         EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
     });
 }
 
-TEST_F(RecvfromStream, ReadersOfAllKindsAreServedInOrder) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, ServesAllReadersInFifoOrder) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         std::string order;
@@ -328,13 +329,13 @@ TEST_F(RecvfromStream, ReadersOfAllKindsAreServedInOrder) {
         for (auto& each: readers)
             co_await each.join();
         EXPECT_EQ(order, "s:1 b:2 s:3 b:4 ");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
         EXPECT_EQ(co_await text_of_next(stream), "5");
     });
 }
 
-TEST_F(RecvfromStream, BehindAReceiveThatIsUnderWayItWaitsForItsTurn) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, WaitsBehindPendingReceives) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         std::array<char, 10> buffer;
         const auto by_buffer = [&]() -> task<std::size_t> {
@@ -350,29 +351,29 @@ TEST_F(RecvfromStream, BehindAReceiveThatIsUnderWayItWaitsForItsTurn) {
         EXPECT_EQ(co_await text_of_next(stream), "333");
         EXPECT_EQ(co_await first.join(), 1u);
         EXPECT_EQ(co_await second.join(), 2u);
-        EXPECT_EQ(asked(), 3u);
+        EXPECT_EQ(receives(), 3u);
         EXPECT_TRUE(script().latest().flags & IOSQE_BUFFER_SELECT);
     });
 }
 
-TEST_F(RecvfromStream, AReceiveThatWaitsWhileItEndsAsksItself) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, RecvSubmitsAfterTheStreamEnds) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         std::optional stream(socket.recvfrom_stream());
         arrive({"one"});
         EXPECT_EQ(co_await text_of_next(*stream), "one");
-        stream.reset();  // the cancel is on its way
+        stream.reset();  // the cancel is queued
         std::array<char, 10> buffer;
         arrive({"two"});
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
         EXPECT_FALSE(script().latest().flags & IOSQE_BUFFER_SELECT);
     });
 }
 
-// The kernel reports an error once: the owner after this one would not get it.
-TEST_F(RecvfromStream, SocketWithAnUnreadErrorIsNotReleased) {
-    tell([&]() -> task<> {
+// The kernel reports an error only once: the next owner of the descriptor would not get it.
+TEST_F(RecvfromStream, ReleaseFailsWithAnUnreportedError) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({"one"});
@@ -385,8 +386,8 @@ TEST_F(RecvfromStream, SocketWithAnUnreadErrorIsNotReleased) {
     });
 }
 
-TEST_F(RecvfromStream, ASocketWithUnreadDatagramsIsNotReleased) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, ReleaseFailsWithUnreadDatagrams) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         {
             auto stream = socket.recvfrom_stream();
@@ -407,10 +408,10 @@ TEST_F(RecvfromStream, ASocketWithUnreadDatagramsIsNotReleased) {
     });
 }
 
-// ---- cancel, close, destroy --------------------------------------------------------------------------------------------
+// ---- cancel, close, destroy -------------------------------------------------------------------------------
 
-TEST_F(RecvfromStream, ACancelOnlyStopsWaiting) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, CancelKeepsTheMultishot) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         auto waiting = co_spawn(context_.io(), [&]() -> task<> { co_await stream.next(); });
@@ -421,17 +422,17 @@ TEST_F(RecvfromStream, ACancelOnlyStopsWaiting) {
         EXPECT_EQ(script().in_flight(IORING_OP_RECVMSG).size(), 1u);
         arrive({"later"});
         EXPECT_EQ(co_await text_of_next(stream), "later");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_F(RecvfromStream, DatagramsForThoseWhoAreDestroyedBeforeTheirTurnKeepTheirOrder) {
+TEST_F(RecvfromStream, DestroyedReadersKeepTheOrder) {
     auto socket = context_.datagram_socket();
     auto stream = socket.recvfrom_stream();
     {
-        auto& nobody = context_.io().foreign_environment();
-        std::optional<op::next_datagram> one(std::in_place, stream.next(), nobody);
-        std::optional<op::next_datagram> two(std::in_place, stream.next(), nobody);
+        auto& env = context_.io().foreign_environment();
+        std::optional<op::next_datagram> one(std::in_place, stream.next(), env);
+        std::optional<op::next_datagram> two(std::in_place, stream.next(), env);
         one->await_suspend(std::noop_coroutine());
         two->await_suspend(std::noop_coroutine());
         context_.poll();
@@ -442,14 +443,14 @@ TEST_F(RecvfromStream, DatagramsForThoseWhoAreDestroyedBeforeTheirTurnKeepTheirO
         one.reset();
         two.reset();
     }
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         for (const char* text: {"one", "two", "three"})
             EXPECT_EQ(co_await text_of_next(stream), text);
     });
 }
 
-TEST_F(RecvfromStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, SocketCancelEndsTheMultishot) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         const auto wait = [&]() -> task<std::error_code> {
@@ -464,12 +465,12 @@ TEST_F(RecvfromStream, TheSocketsCancelEndsTheWaitAndTheNextAsksAgain) {
         EXPECT_EQ(co_await two.join(), error::operation_aborted);
         arrive({"one"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_F(RecvfromStream, ClosingTheSocketEndsTheWaitAndGivesTheEntriesBack) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, CloseReturnsEntriesToThePool) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({"one", "two"});
@@ -482,7 +483,7 @@ TEST_F(RecvfromStream, ClosingTheSocketEndsTheWaitAndGivesTheEntriesBack) {
     });
 }
 
-TEST_F(RecvfromStream, TheContextMayEndInTheMidstOfIt) {
+TEST_F(RecvfromStream, ContextReleasesUnreadDatagrams) {
     auto socket = context_.datagram_socket();
     auto stream = socket.recvfrom_stream();
     auto waiting = context_.spawn([&]() -> task<> {
@@ -494,19 +495,19 @@ TEST_F(RecvfromStream, TheContextMayEndInTheMidstOfIt) {
         context_.answer(IORING_OP_RECVMSG, text);
     context_.io().restart();
     context_.io().poll_one();
-    context_.destroy();  // the script checks that all was given back
+    context_.destroy();  // the scripted kernel checks that every buffer was returned
 }
 
-// The kernel would go on, or say that a datagram of nobody came.
-TEST_F(RecvfromStream, OurOwnShutdownAbortsTheWaitAndIsAnEndForThoseWhoComeLater) {
+// After the shutdown the kernel would continue the multishot, or report a datagram without a sender.
+TEST_F(RecvfromStream, AbortsOnShutdownThenEnds) {
     constexpr std::size_t header = sizeof(io_uring_recvmsg_out) + 32;
     const reply nothing = reply(std::string(header, '\0')).as_entry().last();
-    for (const bool says_so: {false, true}) {
-        tell([&]() -> task<> {
+    for (const bool kernel_reports_it: {false, true}) {
+        run([&]() -> task<> {
             auto socket = context_.connected_datagram_socket();
             auto stream = socket.recvfrom_stream();
             context_.then([&] {
-                if (says_so)
+                if (kernel_reports_it)
                     script().when_cancelled(nothing);
                 socket.shutdown(socket_base::shutdown_receive);
             });
@@ -522,7 +523,7 @@ TEST_F(RecvfromStream, OurOwnShutdownAbortsTheWaitAndIsAnEndForThoseWhoComeLater
 }
 
 TEST_F(RecvfromStream, MovesWithItsSocket) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         udp::socket moved;
@@ -534,18 +535,18 @@ TEST_F(RecvfromStream, MovesWithItsSocket) {
         recvfrom_stream other = std::move(stream);
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(other), "two");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-// ---- trains ------------------------------------------------------------------------------------------------------------
+// ---- trains -----------------------------------------------------------------------------------------------
 
-TEST_F(RecvfromStream, ATrainIsSingleDatagramsThatShareItsEntry) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, DatagramsOfATrainShareItsEntry) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
         auto stream = socket.recvfrom_stream();
-        arrive({reply("aaaabbbbcc").from(somebody).train_of(4), reply("whole").from(somebody_else)});
+        arrive({reply("aaaabbbbcc").from(peer).train_of(4), reply("whole").from(other_peer)});
         std::vector<datagram> kept;
         for (int i = 0; i < 4; ++i) {
             auto next = co_await stream.next();
@@ -557,9 +558,9 @@ TEST_F(RecvfromStream, ATrainIsSingleDatagramsThatShareItsEntry) {
         EXPECT_EQ(kept[0].text(), "aaaa");
         EXPECT_EQ(kept[1].text(), "bbbb");
         EXPECT_EQ(kept[2].text(), "cc");
-        EXPECT_EQ(kept[2].from, somebody);
+        EXPECT_EQ(kept[2].from, peer);
         EXPECT_EQ(kept[3].text(), "whole");
-        EXPECT_EQ(kept[3].from, somebody_else);
+        EXPECT_EQ(kept[3].from, other_peer);
         EXPECT_EQ(kept[1].data(), kept[0].data() + 4);
         kept.pop_back();
         EXPECT_EQ(trains.counts().pinned, 1u);
@@ -574,8 +575,8 @@ TEST_F(RecvfromStream, ATrainIsSingleDatagramsThatShareItsEntry) {
     });
 }
 
-TEST_F(RecvfromStream, AStreamThatBeginsWithTheOptionSetAsksAnewForTrains) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, RearmsForTrainsWhenTheOptionIsSet) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({"one", "two"});
@@ -591,12 +592,12 @@ TEST_F(RecvfromStream, AStreamThatBeginsWithTheOptionSetAsksAnewForTrains) {
         arrive({reply("ccdd").train_of(2)});
         EXPECT_EQ((co_await socket.recv(buffer)).size, 2u);
         EXPECT_EQ((co_await socket.recv(buffer)).size, 2u);
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
     });
 }
 
-TEST_F(RecvfromStream, ASegmentSizeThatIsNoneLeavesTheTrainWhole) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, LargeSegmentSizeLeavesATrainWhole) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
         auto stream = socket.recvfrom_stream();
@@ -606,16 +607,16 @@ TEST_F(RecvfromStream, ASegmentSizeThatIsNoneLeavesTheTrainWhole) {
     });
 }
 
-TEST_F(RecvfromStream, ATrainThatIsTakenAsOneIsTheEntryAsItCame) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, NextTrainReturnsTheWholeEntry) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({reply("aaaabbbbcc").from(somebody).train_of(4)});
+        arrive({reply("aaaabbbbcc").from(peer).train_of(4)});
         auto train = co_await stream.next_train();
         CO_ASSERT_TRUE(train.has_value());
         EXPECT_EQ(train->text(), "aaaabbbbcc");
         EXPECT_EQ(train->segment_size, 4u);
-        EXPECT_EQ(train->from, somebody);
+        EXPECT_EQ(train->from, peer);
         EXPECT_FALSE(train->truncated);
         EXPECT_EQ(train->segments().bytes().data(), train->data());
         EXPECT_EQ(train->segments().bytes().size(), 10u);
@@ -628,26 +629,26 @@ TEST_F(RecvfromStream, ATrainThatIsTakenAsOneIsTheEntryAsItCame) {
     });
 }
 
-TEST_F(RecvfromStream, EachTrainIsOfOneEntryAndOneSender) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, TrainHasOneEntryAndOneSender) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({reply("aabb").from(somebody).train_of(2), reply("ccdd").from(somebody_else).train_of(2),
-                reply("eeff").from(somebody_else).train_of(2), reply("single").from(somebody)});
-        for (const auto& [text, from]: {std::pair("aabb", somebody), std::pair("ccdd", somebody_else),
-                                        std::pair("eeff", somebody_else), std::pair("single", somebody)}) {
+        arrive({reply("aabb").from(peer).train_of(2), reply("ccdd").from(other_peer).train_of(2),
+                reply("eeff").from(other_peer).train_of(2), reply("single").from(peer)});
+        for (const auto& [text, from]: {std::pair("aabb", peer), std::pair("ccdd", other_peer),
+                                        std::pair("eeff", other_peer), std::pair("single", peer)}) {
             auto train = co_await stream.next_train();
             CO_ASSERT_TRUE(train.has_value());
             EXPECT_EQ(train->text(), text);
             EXPECT_EQ(train->from, from);
         }
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_F(RecvfromStream, ADatagramThatCameAloneIsATrainOfOne) {
+TEST_F(RecvfromStream, SingleDatagramIsATrainOfOne) {
     for (const bool offload: {false, true}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             auto socket = context_.datagram_socket();
             socket.set_option(udp::receive_offload(offload));
             auto stream = socket.recvfrom_stream();
@@ -658,14 +659,14 @@ TEST_F(RecvfromStream, ADatagramThatCameAloneIsATrainOfOne) {
             CO_ASSERT_TRUE(empty.has_value());
             EXPECT_TRUE(empty->empty());
             EXPECT_EQ(empty->segment_size, 0u);
-            EXPECT_EQ(empty->segments().size(), 1u);  // so that it can be sent
+            EXPECT_EQ(empty->segments().size(), 1u);  // can be sent back
             EXPECT_EQ(empty->segments().bytes().size(), 0u);
         });
     }
 }
 
-TEST_F(RecvfromStream, ATrainSaysThatItsLastDatagramWasCut) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, TrainReportsTruncation) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({std::string(3000, 'x'), "whole"});
@@ -677,9 +678,9 @@ TEST_F(RecvfromStream, ATrainSaysThatItsLastDatagramWasCut) {
     });
 }
 
-// As many as one send takes. A kernel that makes longer ones is answered with two.
-TEST_F(RecvfromStream, ATrainHasNoMoreDatagramsThanASend) {
-    tell([&]() -> task<> {
+// A send takes at most 64 datagrams. A longer train from the kernel is returned in two parts.
+TEST_F(RecvfromStream, TrainHasAtMost64Datagrams) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         arrive({reply(std::string(201, 'x')).train_of(2)});
@@ -688,9 +689,9 @@ TEST_F(RecvfromStream, ATrainHasNoMoreDatagramsThanASend) {
     });
 }
 
-// What one send takes is 65507 bytes; a train may bring a little more, and what exceeds even that was cut.
-TEST_F(RecvfromStream, ATrainHasNoMoreBytesThanASend) {
-    tell([&]() -> task<> {
+// A send takes at most 65507 bytes. A train may bring a little more; what exceeds the entry is truncated.
+TEST_F(RecvfromStream, TrainHasAtMostTheBytesOfASend) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         arrive({reply(std::string(66'000, 'x')).train_of(2000)});
@@ -704,8 +705,8 @@ TEST_F(RecvfromStream, ATrainHasNoMoreBytesThanASend) {
     });
 }
 
-TEST_F(RecvfromStream, TrainsThatAreTakenAreNotAheadAnyMore) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, ReadTrainsNoLongerCountAsAhead) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         for (int i = 0; i < 20; ++i) {
@@ -713,12 +714,12 @@ TEST_F(RecvfromStream, TrainsThatAreTakenAreNotAheadAnyMore) {
             EXPECT_EQ(co_await text_of_next_train(stream), "aaaabbbbcc/4");
         }
         EXPECT_EQ(context_.io().metrics().ahead_stops, 0u);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_F(RecvfromStream, OfATrainWhoseDatagramsWereTakenTheRestIsOne) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, NextTrainReturnsTheRestOfATrain) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         arrive({reply("aabbccd").train_of(2), reply("eefff").train_of(2)});
@@ -734,8 +735,8 @@ TEST_F(RecvfromStream, OfATrainWhoseDatagramsWereTakenTheRestIsOne) {
     });
 }
 
-TEST_F(RecvfromStream, ReadersOfDatagramsAndOfTrainsAreServedInOrder) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, ServesTrainReadersInFifoOrder) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         std::string order;
@@ -756,46 +757,46 @@ TEST_F(RecvfromStream, ReadersOfDatagramsAndOfTrainsAreServedInOrder) {
             co_await each.join();
         EXPECT_EQ(order, "aa bbccdd/2 ee ffg/2 ");
         EXPECT_EQ(co_await text_of_next(stream), "h");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_F(RecvfromStream, ATrainForOneWhoIsDestroyedBeforeHisTurnIsDatagramsAgain) {
+TEST_F(RecvfromStream, DestroyedReaderReturnsItsTrain) {
     auto socket = train_socket();
     auto stream = socket.recvfrom_stream();
     {
-        auto& nobody = context_.io().foreign_environment();
-        std::optional<op::next_train> one(std::in_place, stream.next_train(), nobody);
-        std::optional<op::next_datagram> two(std::in_place, stream.next(), nobody);
-        std::optional<op::next_train> three(std::in_place, stream.next_train(), nobody);
+        auto& env = context_.io().foreign_environment();
+        std::optional<op::next_train> one(std::in_place, stream.next_train(), env);
+        std::optional<op::next_datagram> two(std::in_place, stream.next(), env);
+        std::optional<op::next_train> three(std::in_place, stream.next_train(), env);
         std::optional<op::next_datagram> fourth;
         one->await_suspend(std::noop_coroutine());
         two->await_suspend(std::noop_coroutine());
         three->await_suspend(std::noop_coroutine());
         context_.poll();
-        for (const reply& each: {reply("aabbc").from(somebody).train_of(2),
-                                 reply("ddeefff").from(somebody_else).train_of(2), reply("")})
+        for (const reply& each: {reply("aabbc").from(peer).train_of(2),
+                                 reply("ddeefff").from(other_peer).train_of(2), reply("")})
             context_.answer(IORING_OP_RECVMSG, each);
         context_.io().restart();
         context_.io().poll_one();
         three.reset();
         one.reset();
         two.reset();
-        one.emplace(stream.next_train(), nobody);
+        one.emplace(stream.next_train(), env);
         EXPECT_TRUE(one->await_ready());
         one.reset();
         for (auto* each: {&two, &fourth})
-            each->emplace(stream.next(), nobody);
+            each->emplace(stream.next(), env);
         EXPECT_TRUE(two->await_ready() && fourth->await_ready());
-        fourth.reset();  // the one behind first
+        fourth.reset();  // the later one first
         two.reset();
     }
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         std::array<char, 10> buffer;
         for (const char* text: {"aa", "bb"}) {
             const auto received = co_await socket.recvfrom(buffer);
             EXPECT_EQ(std::string_view(buffer.data(), received.size), text);
-            EXPECT_EQ(received.from, somebody);
+            EXPECT_EQ(received.from, peer);
         }
         EXPECT_EQ(co_await text_of_next_train(stream), "c/1");
         EXPECT_EQ(co_await text_of_next(stream), "dd");
@@ -805,8 +806,8 @@ TEST_F(RecvfromStream, ATrainForOneWhoIsDestroyedBeforeHisTurnIsDatagramsAgain) 
     });
 }
 
-TEST_F(RecvfromStream, ACancelledWaitForATrainLosesNone) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, CancelledNextTrainLosesNothing) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         auto waiting = co_spawn(context_.io(), [&]() -> task<> { co_await stream.next_train(); });
@@ -816,17 +817,17 @@ TEST_F(RecvfromStream, ACancelledWaitForATrainLosesNone) {
         EXPECT_EQ(ec, error::operation_aborted);
         arrive({reply("aab").train_of(2)});
         EXPECT_EQ(co_await text_of_next_train(stream), "aab/2");
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
         context_.then([&] { socket.close(); });
         auto closed = co_await as_tuple(stream.next_train());
         EXPECT_EQ(closed.error(), error::operation_aborted);
     });
 }
 
-// ---- the pool ----------------------------------------------------------------------------------------------------------
+// ---- the pool ---------------------------------------------------------------------------------------------
 
-TEST_F(RecvfromStreamOfASmallPool, ThoseWhoKeepTheirDatagramsHoldUpNobody) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStreamSmallPool, KeptDatagramsAreCopied) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         std::vector<datagram> kept;
@@ -837,15 +838,15 @@ TEST_F(RecvfromStreamOfASmallPool, ThoseWhoKeepTheirDatagramsHoldUpNobody) {
         for (std::size_t i = 0; i < 12; ++i)
             EXPECT_TRUE(kept[i].text() == std::to_string(i) + std::string(50'000, 'x')) << i;
         EXPECT_EQ(pool().size() / pool().entry_size(), 4u);
-        EXPECT_EQ(pool().counts().copied, 9u);  // one entry is kept back for this
+        EXPECT_EQ(pool().counts().copied, 9u);  // one entry is in reserve
         EXPECT_EQ(pool().counts().starved, 1u);
         kept.clear();
         EXPECT_EQ(pool().counts().pinned, 0u);
     });
 }
 
-TEST_F(RecvfromStreamOfASmallPool, ATrainThatWasCopiedOutIsSingleDatagrams) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStreamSmallPool, CopiedTrainIsSplit) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
         auto& trains = context_.io().datagram_pool(true);
@@ -859,7 +860,7 @@ TEST_F(RecvfromStreamOfASmallPool, ATrainThatWasCopiedOutIsSingleDatagrams) {
                 kept.push_back(*co_await stream.next_train());
         }
         EXPECT_GT(trains.counts().copied, 0u);
-        EXPECT_LT(kept.size(), sent.size());  // some came as one
+        EXPECT_LT(kept.size(), sent.size());  // some trains came whole
         std::string all_sent, all_kept;
         for (const auto& each: sent)
             all_sent += each;
@@ -873,31 +874,32 @@ TEST_F(RecvfromStreamOfASmallPool, ATrainThatWasCopiedOutIsSingleDatagrams) {
     });
 }
 
-// More in one turn than the pool holds: the kernel finds no buffer, and the datagram waits in the socket.
-TEST_F(RecvfromStreamOfASmallPool, StarvedItLosesNothingAndGoesOn) {
-    tell([&]() -> task<> {
+// More datagrams arrive in one iteration than the pool holds: the kernel finds no buffer, and the rest waits
+// in the socket.
+TEST_F(RecvfromStreamSmallPool, LosesNothingWhenExhausted) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         arrive({"1", "2", "3", "4"});
         for (const char* text: {"1", "2", "3", "4"})
             EXPECT_EQ(co_await text_of_next(stream), text);
         EXPECT_EQ(pool().counts().starved, 1u);
-        EXPECT_EQ(asked(), 2u);
+        EXPECT_EQ(receives(), 2u);
         EXPECT_EQ(context_.io().metrics().starved, 1u);
     });
 }
 
-// In the buffer of a plain receive the datagrams of a train would become one.
-TEST_F(RecvfromStream, ATrainIsSplitForPlainReceives) {
-    tell([&]() -> task<> {
+// In the buffer of a plain receive the datagrams of a train would be merged.
+TEST_F(RecvfromStream, TrainIsSplitForPlainReceives) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
-        arrive({reply("aaaabbbbccccddddee").from(somebody).train_of(4)});
+        arrive({reply("aaaabbbbccccddddee").from(peer).train_of(4)});
         std::array<char, 10> buffer{};
         std::array<char, 2> small{};
         const auto one = co_await socket.recvfrom(buffer);
         EXPECT_EQ(one.size, 4u);
-        EXPECT_EQ(one.from, somebody);
+        EXPECT_EQ(one.from, peer);
         EXPECT_EQ((co_await socket.recvfrom(small, buffer)).size, 4u);
         const auto cut = co_await socket.recvfrom(small);
         EXPECT_EQ(cut.size, 2u);
@@ -905,28 +907,28 @@ TEST_F(RecvfromStream, ATrainIsSplitForPlainReceives) {
         EXPECT_EQ((co_await socket.recvfrom(buffer, message_flags::peek)).size, 4u);
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 4u);
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 2u);
-        EXPECT_EQ(asked(), 1u);
+        EXPECT_EQ(receives(), 1u);
     });
 }
 
-TEST_F(RecvfromStream, ATrainIsSplitAfterTheStreamIsGone) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, TrainIsSplitAfterTheStreamEnds) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
         std::array<char, 10> buffer{};
         {
             auto stream = socket.recvfrom_stream();
-            arrive({reply("xy").from(somebody)});
+            arrive({reply("xy").from(peer)});
             EXPECT_EQ(co_await text_of_next(stream), "xy");
         }
-        arrive({reply("aaabbb").from(somebody).train_of(3)});
+        arrive({reply("aaabbb").from(peer).train_of(3)});
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
     });
 }
 
-TEST_F(RecvfromStream, PlainReceivesAskWithoutTheOption) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, PlainRecvUsesNoPoolWithoutOffload) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
         socket.set_option(udp::receive_offload(false));
@@ -937,10 +939,10 @@ TEST_F(RecvfromStream, PlainReceivesAskWithoutTheOption) {
     });
 }
 
-// ---- readers that do not wait ----------------------------------------------------------------------------------------
+// ---- readers that do not wait -----------------------------------------------------------------------------
 
-TEST_F(RecvfromStream, BringsTrainsToReadersThatOnlyPoll) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, DeliversTrainsToDontWaitReaders) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         std::array<char, 10> buffer{};
         const auto poll = [&]() -> task<std::size_t> {
@@ -950,22 +952,22 @@ TEST_F(RecvfromStream, BringsTrainsToReadersThatOnlyPoll) {
         };
         for (int i = 0; i < 3; ++i)
             EXPECT_EQ(co_await poll(), 0u);
-        EXPECT_EQ(asked(), 1u);
-        context_.answer(IORING_OP_RECVMSG, reply("aaab").from(somebody).train_of(3));
+        EXPECT_EQ(receives(), 1u);
+        context_.answer(IORING_OP_RECVMSG, reply("aaab").from(peer).train_of(3));
         EXPECT_EQ(co_await poll(), 3u);
         EXPECT_EQ(co_await poll(), 1u);
         EXPECT_EQ(co_await poll(), 0u);
-        // What is there when the kernel is asked comes with the same call.
+        // A datagram that is there when the receive is submitted is returned by the same call.
         context_.answer(IORING_OP_RECVMSG, reply("").last());
         EXPECT_EQ(co_await poll(), 0u);
         co_await yield();
-        context_.answer_next(reply("cc").from(somebody));
+        context_.answer_next(reply("cc").from(peer));
         EXPECT_EQ(co_await poll(), 2u);
     });
 }
 
-TEST_F(RecvfromStreamOfASmallPool, BringsDatagramsToAPollThatStarves) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStreamSmallPool, DeliversToADontWaitReader) {
+    run([&]() -> task<> {
         auto socket = train_socket();
         std::vector<datagram> kept;
         {
@@ -990,9 +992,9 @@ TEST_F(RecvfromStreamOfASmallPool, BringsDatagramsToAPollThatStarves) {
     });
 }
 
-// The wait that found the pool empty has ended; its turn at the pool has not come.
-TEST_F(RecvfromStreamOfASmallPool, LetsAPollAskAfterAStarvedWait) {
-    tell([&]() -> task<> {
+// A wait that got ENOBUFS is cancelled before the pool serves it.
+TEST_F(RecvfromStreamSmallPool, DontWaitWorksAfterEnobufs) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         std::vector<datagram> kept;
@@ -1011,8 +1013,8 @@ TEST_F(RecvfromStreamOfASmallPool, LetsAPollAskAfterAStarvedWait) {
     });
 }
 
-TEST_F(RecvfromStreamOfASmallPool, AsksItsNewPoolWhenItStarves) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStreamSmallPool, UsesTheNewPoolAfterEnobufs) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
         std::vector<datagram> kept;
@@ -1032,8 +1034,8 @@ TEST_F(RecvfromStreamOfASmallPool, AsksItsNewPoolWhenItStarves) {
     });
 }
 
-TEST_F(RecvfromStream, RefusesOffloadOnAnotherThread) {
-    tell([&]() -> task<> {
+TEST_F(RecvfromStream, SetOffloadFailsOnAnotherThread) {
+    run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         std::error_code refusal;
         std::thread([&] {
@@ -1049,13 +1051,13 @@ TEST_F(RecvfromStream, RefusesOffloadOnAnotherThread) {
     });
 }
 
-/// A pool of 64 entries, four of which are kept back, and little memory beside it.
+/// A pool of 64 entries with four in reserve, and little memory beside it.
 class HeldDatagrams : public RecvfromStream {
 public:
     HeldDatagrams() : RecvfromStream({.pool_size = 4 << 20, .held_max = 64 << 10, .datagram_max = 60'000}) {}
 
 protected:
-    /// Sockets whose streams ask the kernel, and each of which has room for datagrams.
+    /// Opens `count` sockets, each with an armed stream.
     task<> connect(std::size_t count) {
         sockets_.reserve(count);
         for (std::size_t i = 0; i < count; ++i) {
@@ -1065,7 +1067,7 @@ protected:
             EXPECT_EQ(co_await text_of_next(streams_.back()), "first");
         }
     }
-    /// Keeps datagrams of one socket, so many that less than a quarter of the entries, or none, is free.
+    /// Keeps `count` datagrams of one socket. 50 leave less than a quarter of the entries free, 60 none.
     task<> hoard(std::size_t count) {
         hoarder_.emplace(context_.datagram_socket());
         auto stream = hoarder_->recvfrom_stream();
@@ -1074,7 +1076,7 @@ protected:
             hoarded_.push_back(*co_await stream.next());
         }
     }
-    /// On each socket that asks, when the loop would block.
+    /// Arrives on each socket with a receive in flight, when the loop would block.
     void arrive_at_all(std::string text, int times = 1) {
         context_.then([this, text = std::move(text), times] {
             for (int i = 0; i < times; ++i)
@@ -1082,7 +1084,7 @@ protected:
                     script().answer(each, text);
         });
     }
-    /// More arrives everywhere than the readers, slow ones, take.
+    /// More arrives on every socket than its slow reader takes.
     task<> flood() {
         for (int round = 0; round < 30; ++round) {
             arrive_at_all(std::string(4000, 'x'), 3);
@@ -1099,8 +1101,8 @@ protected:
     std::vector<recvfrom_stream> streams_;
 };
 
-TEST_F(HeldDatagrams, AreBoundedWhereThePoolIsLow) {
-    tell([&]() -> task<> {
+TEST_F(HeldDatagrams, AreBoundedIfThePoolIsLow) {
+    run([&]() -> task<> {
         co_await hoard(50);
         co_await connect(20);
         co_await flood();
@@ -1109,8 +1111,8 @@ TEST_F(HeldDatagrams, AreBoundedWhereThePoolIsLow) {
     });
 }
 
-TEST_F(HeldDatagrams, AreBoundedWhereThePoolIsUsedUp) {
-    tell([&]() -> task<> {
+TEST_F(HeldDatagrams, AreBoundedIfThePoolIsExhausted) {
+    run([&]() -> task<> {
         co_await hoard(60);
         co_await connect(20);
         co_await flood();
@@ -1120,7 +1122,7 @@ TEST_F(HeldDatagrams, AreBoundedWhereThePoolIsUsedUp) {
 }
 
 TEST_F(HeldDatagrams, LeaveStreamsTheirBudget) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         co_await hoard(50);
         co_await connect(20);
         auto socket = context_.connected_socket();
@@ -1160,7 +1162,7 @@ TEST(RecvfromStreamFailing, LeavesTheSocketUsable) {
             }
             context.run([&]() -> task<> {
                 std::array<char, 10> buffer{};
-                context.answer_next(reply("hello").from(somebody));
+                context.answer_next(reply("hello").from(peer));
                 auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer));
                 EXPECT_TRUE(ec || got.size == 5);
             });
@@ -1169,7 +1171,7 @@ TEST(RecvfromStreamFailing, LeavesTheSocketUsable) {
     }
 }
 
-TEST(RecvfromStreamFailing, AtEveryStepFailsCleanly) {
+TEST(RecvfromStreamFailing, FailsCleanlyAtEveryStep) {
     const std::size_t steps = fail_at_every_step(ENOMEM, [](scripted_context& context) {
         context.script().answer_every(IORING_OP_RECVMSG, reply("hello").last());
         auto socket = context.datagram_socket();

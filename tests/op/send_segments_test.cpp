@@ -14,9 +14,9 @@
 namespace coil::test {
 namespace {
 
-const udp::endpoint somebody(ip::address_v4({192, 0, 2, 7}), 5353);
+const udp::endpoint peer(ip::address_v4({192, 0, 2, 7}), 5353);
 
-/// The size of a datagram that a message asks for.
+/// The UDP_SEGMENT size in a message.
 std::optional<std::uint16_t> segment_size_of(const msghdr& message) {
     const cmsghdr* head = CMSG_FIRSTHDR(&message);
     if (!head)
@@ -29,33 +29,33 @@ std::optional<std::uint16_t> segment_size_of(const msghdr& message) {
     return size;
 }
 
-TEST(SendSegments, IsOneMessageThatSaysWhereToCut) {
+TEST(SendSegments, SubmitsOneMessageWithTheSegmentSize) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const std::string bytes(2500, 'x');
     context.run([&]() -> task<> {
         context.then([&] {
-            const auto asked = context.script().in_flight(IORING_OP_SENDMSG).at(0);
-            const auto& message = *reinterpret_cast<const msghdr*>(asked.sqe().addr);
+            const auto submitted = context.script().in_flight(IORING_OP_SENDMSG).at(0);
+            const auto& message = *reinterpret_cast<const msghdr*>(submitted.sqe().addr);
             EXPECT_EQ(segment_size_of(message), 1000);
             EXPECT_NE(message.msg_name, nullptr);
-            EXPECT_TRUE(asked.sqe().msg_flags & MSG_NOSIGNAL);
+            EXPECT_TRUE(submitted.sqe().msg_flags & MSG_NOSIGNAL);
             context.answer(IORING_OP_SENDMSG, reply::all());
         });
-        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), somebody), 2500u);
+        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), peer), 2500u);
     });
     EXPECT_EQ(context.script().sent(socket.native_handle()), bytes);
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 1u);
 }
 
-TEST(SendSegments, WhatFitsIntoOneDatagramIsSentAsOne) {
+TEST(SendSegments, OmitsTheSizeForASingleDatagram) {
     scripted_context context;
     auto socket = context.connected_datagram_socket();
     context.run([&]() -> task<> {
         for (const std::string& bytes: {std::string(1000, 'x'), std::string()}) {
             context.then([&] {
-                const auto asked = context.script().in_flight(IORING_OP_SENDMSG).at(0);
-                const auto& message = *reinterpret_cast<const msghdr*>(asked.sqe().addr);
+                const auto submitted = context.script().in_flight(IORING_OP_SENDMSG).at(0);
+                const auto& message = *reinterpret_cast<const msghdr*>(submitted.sqe().addr);
                 EXPECT_EQ(segment_size_of(message), std::nullopt);
                 EXPECT_EQ(message.msg_name, nullptr);
                 context.answer(IORING_OP_SENDMSG, reply::all());
@@ -65,29 +65,29 @@ TEST(SendSegments, WhatFitsIntoOneDatagramIsSentAsOne) {
     });
 }
 
-TEST(SendSegments, GoDirectlyWhileLittleIsGoingOn) {
+TEST(SendSegments, IsDirectWhileLoadIsLow) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const std::string bytes(2500, 'x');
     context.run([&]() -> task<> {
         context.script().answer_direct(reply::all());
-        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), somebody), 2500u);
+        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), peer), 2500u);
         context.script().answer_direct(-EMSGSIZE);
-        auto [ec, sent] = co_await as_tuple(socket.sendto(segments(bytes, 2000), somebody));
+        auto [ec, sent] = co_await as_tuple(socket.sendto(segments(bytes, 2000), peer));
         EXPECT_EQ(ec, error::message_size);
     });
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 0u);
     EXPECT_EQ(context.io().metrics().sends_direct, 2u);
 }
 
-TEST(SendSegments, RefusesWhatTheKernelWouldNotDo) {
+TEST(SendSegments, FailsOnInvalidSizes) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const std::string bytes(70'000, 'x');
     const const_buffer all(bytes);
     context.run([&]() -> task<> {
         const auto attempt = [&](std::size_t size, std::size_t segment) -> task<std::error_code> {
-            auto [ec, sent] = co_await as_tuple(socket.sendto(segments(all.first(size), segment), somebody));
+            auto [ec, sent] = co_await as_tuple(socket.sendto(segments(all.first(size), segment), peer));
             co_return ec;
         };
         EXPECT_EQ(co_await attempt(10, 0), error::invalid_argument);
@@ -96,7 +96,7 @@ TEST(SendSegments, RefusesWhatTheKernelWouldNotDo) {
         EXPECT_EQ(co_await attempt(6401, 100), error::message_size);
         EXPECT_EQ(co_await attempt(65'508, 65'508), error::message_size);
         EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 0u);
-        EXPECT_EQ(context.script().asked_directly(), 0u);
+        EXPECT_EQ(context.script().direct_sends(), 0u);
         context.script().answer_every(IORING_OP_SENDMSG, reply::all());
         EXPECT_FALSE(co_await attempt(64, 1));
         EXPECT_FALSE(co_await attempt(6400, 100));
@@ -105,14 +105,14 @@ TEST(SendSegments, RefusesWhatTheKernelWouldNotDo) {
     });
 }
 
-TEST(SendSegments, SayWhatTheKernelSaysAndWhoWasMeant) {
+TEST(SendSegments, ErrorNamesTheAddress) {
     scripted_context context;
     auto socket = context.datagram_socket();
     const std::string bytes(2500, 'x');
     context.run([&]() -> task<> {
         context.answer_next(-EIO);
         try {
-            co_await socket.sendto(segments(bytes, 1000), somebody);
+            co_await socket.sendto(segments(bytes, 1000), peer);
             ADD_FAILURE() << "no error";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), std::errc::io_error);

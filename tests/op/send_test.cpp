@@ -14,7 +14,7 @@
 namespace coil::test {
 namespace {
 
-TEST(Send, AsksTheKernelForWhatTheCallSays) {
+TEST(Send, SubmitsTheArguments) {
     scripted_context context;
     auto socket = context.connected_socket();
     const std::string_view text = "hello";
@@ -30,7 +30,7 @@ TEST(Send, AsksTheKernelForWhatTheCallSays) {
     EXPECT_EQ(sqe.msg_flags, static_cast<unsigned>(MSG_MORE | MSG_NOSIGNAL));
 }
 
-TEST(Send, SaysHowMuchTheKernelTook) {
+TEST(Send, ReturnsTheNumberOfBytesSent) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -42,7 +42,7 @@ TEST(Send, SaysHowMuchTheKernelTook) {
     EXPECT_EQ(context.script().sent(socket.native_handle()), "hellowo");
 }
 
-TEST(Send, AnEmptyBufferAsksNothing) {
+TEST(Send, SubmitsNothingForAnEmptyBuffer) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -52,7 +52,7 @@ TEST(Send, AnEmptyBufferAsksNothing) {
     EXPECT_TRUE(context.script().history().empty());
 }
 
-TEST(Send, EveryErrnoArrivesAsItIs) {
+TEST(Send, ReportsEachErrno) {
     scripted_context context;
     auto socket = context.connected_socket();
     for (const int number: {EPIPE, ECONNRESET, ENOTCONN, EBADF, ENOMEM, ENOBUFS, EAGAIN, EACCES, EHOSTUNREACH,
@@ -66,7 +66,7 @@ TEST(Send, EveryErrnoArrivesAsItIs) {
     }
 }
 
-TEST(Send, ThrowsATransferErrorThatNamesIt) {
+TEST(Send, TransferErrorNamesTheOperation) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -81,7 +81,7 @@ TEST(Send, ThrowsATransferErrorThatNamesIt) {
     });
 }
 
-TEST(Send, ThatWasCancelledDeliversTheBytesThatWereTaken) {
+TEST(Send, CancelReturnsTheBytesAlreadySent) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.script().when_cancelled(3);
@@ -94,7 +94,7 @@ TEST(Send, ThatWasCancelledDeliversTheBytesThatWereTaken) {
     EXPECT_EQ(context.script().sent(socket.native_handle()), "hel");
 }
 
-TEST(Send, ASecondWriterIsRefused) {
+TEST(Send, SecondWriterFails) {
     const auto two_writers = [] {
         scripted_context context;
         auto socket = context.connected_socket();
@@ -122,7 +122,7 @@ TEST(Send, GathersSeveralBuffers) {
     EXPECT_EQ(context.script().sent(socket.native_handle()), "hello, world");
 }
 
-TEST(Send, GathersTemporariesThatLiveAsLongAsTheAwait) {
+TEST(Send, GathersTemporaries) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.then([&] { context.answer(IORING_OP_SENDMSG, reply::all()); });
@@ -132,7 +132,7 @@ TEST(Send, GathersTemporariesThatLiveAsLongAsTheAwait) {
     EXPECT_EQ(context.script().sent(socket.native_handle()), std::string(100, 'x') + std::string(100, 'y'));
 }
 
-TEST(Send, OfMoreBuffersThanTheKernelTakesIsShort) {
+TEST(Send, IsShortWithMoreThanIovMaxBuffers) {
     scripted_context context;
     auto socket = context.connected_socket();
     const std::string memory(3000, 'x');
@@ -145,9 +145,9 @@ TEST(Send, OfMoreBuffersThanTheKernelTakesIsShort) {
     });
 }
 
-// ---- by a call of its own --------------------------------------------------------------------------------------------
+// ---- direct system calls ----------------------------------------------------------------------------------
 
-TEST(Send, WhileLittleIsGoingOnIsASystemCallOfItsOwnAndNoSuspension) {
+TEST(Send, IsDirectWhileLoadIsLow) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -163,7 +163,7 @@ TEST(Send, WhileLittleIsGoingOnIsASystemCallOfItsOwnAndNoSuspension) {
     EXPECT_EQ(context.io().metrics().sends_direct, 5u);
 }
 
-TEST(Send, ThatWouldHaveToWaitGoesThroughTheRing) {
+TEST(Send, UsesTheRingIfItWouldBlock) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -171,11 +171,11 @@ TEST(Send, ThatWouldHaveToWaitGoesThroughTheRing) {
         context.answer_next(reply::all());
         EXPECT_EQ(co_await socket.send("hello"), 5u);
     });
-    EXPECT_EQ(context.script().asked_directly(), 1u);
+    EXPECT_EQ(context.script().direct_sends(), 1u);
     EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 1u);
 }
 
-TEST(Send, WhileMuchIsGoingOnGoesThroughTheRing) {
+TEST(Send, UsesTheRingUnderLoad) {
     scripted_context context;
     std::vector<tcp::socket> sockets;
     const auto echo = [](tcp::socket& socket) -> task<> {
@@ -194,11 +194,11 @@ TEST(Send, WhileMuchIsGoingOnGoesThroughTheRing) {
     });
     context.script().answer_every(IORING_OP_SEND, reply::all());
     context.run();
-    EXPECT_EQ(context.script().asked_directly(), 0u);
+    EXPECT_EQ(context.script().direct_sends(), 0u);
     EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 3u);
 }
 
-TEST(Send, ByACallOfItsOwnFailsAsOneThroughTheRing) {
+TEST(Send, DirectSendReportsErrors) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -215,7 +215,7 @@ TEST(Send, ByACallOfItsOwnFailsAsOneThroughTheRing) {
     });
 }
 
-TEST(Send, ThatNeverWaitsLetsTheOthersHaveTheirTurn) {
+TEST(Send, DirectSendsDoNotStarveOthers) {
     scripted_context context;
     auto socket = context.connected_socket();
     int sent = 0;
@@ -228,7 +228,7 @@ TEST(Send, ThatNeverWaitsLetsTheOthersHaveTheirTurn) {
             sent_before_the_other = sent;
             co_return;
         });
-        while (context.script().asked_directly() < 1000) {
+        while (context.script().direct_sends() < 1000) {
             co_await socket.send("x");
             ++sent;
         }
@@ -237,21 +237,21 @@ TEST(Send, ThatNeverWaitsLetsTheOthersHaveTheirTurn) {
     EXPECT_LE(sent_before_the_other, 100);
 }
 
-TEST(Send, OfMuchOnAStreamGoesThroughTheRing) {
+TEST(Send, UsesTheRingForLargeSends) {
     scripted_context context;
     auto socket = context.connected_socket();
     const std::string much(16 * 1024 + 1, 'x');
     context.run([&]() -> task<> {
         context.answer_next(reply::all());
         EXPECT_EQ(co_await socket.send(much), much.size());
-        EXPECT_EQ(context.script().asked_directly(), 0u);
+        EXPECT_EQ(context.script().direct_sends(), 0u);
         context.script().answer_direct(reply::all());
         EXPECT_EQ(co_await socket.send(buffer(much.data(), 16 * 1024)), 16u * 1024);
     });
-    EXPECT_EQ(context.script().asked_directly(), 1u);
+    EXPECT_EQ(context.script().direct_sends(), 1u);
 }
 
-TEST(Send, InAStoppedTaskAsksNothing) {
+TEST(Send, SubmitsNothingInAStoppedTask) {
     scripted_context context;
     auto socket = context.connected_socket();
     auto handle = context.spawn([&]() -> task<> {
@@ -261,10 +261,10 @@ TEST(Send, InAStoppedTaskAsksNothing) {
     });
     handle.request_stop();
     context.run();
-    EXPECT_EQ(context.script().asked_directly(), 0u);
+    EXPECT_EQ(context.script().direct_sends(), 0u);
 }
 
-TEST(Send, OfDatagramsIsACallOfItsOwnToo) {
+TEST(Send, DatagramSendIsDirectWhileLoadIsLow) {
     scripted_context context;
     auto socket = context.datagram_socket();
     context.run([&]() -> task<> {
@@ -277,11 +277,11 @@ TEST(Send, OfDatagramsIsACallOfItsOwnToo) {
     EXPECT_EQ(context.script().sent(socket.native_handle()), "questionanswer");
 }
 
-TEST(Send, OfAWholeGoesOnDirectlyUntilTheSocketIsFull) {
+TEST(Send, WriteIsDirectUntilTheSocketIsFull) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
-        context.script().answer_direct(3);  // a short one: the socket is full
+        context.script().answer_direct(3);  // a partial write: the socket is full
         context.answer_next(reply::all());
         EXPECT_EQ(co_await write(socket, "hello world"), 11u);
         EXPECT_EQ(context.script().submitted(IORING_OP_SEND), 1u);
@@ -289,7 +289,7 @@ TEST(Send, OfAWholeGoesOnDirectlyUntilTheSocketIsFull) {
         EXPECT_EQ(co_await write(socket, "!"), 1u);
     });
     EXPECT_EQ(context.script().sent(socket.native_handle()), "hello world!");
-    EXPECT_EQ(context.script().asked_directly(), 2u);
+    EXPECT_EQ(context.script().direct_sends(), 2u);
 }
 
 }  // namespace

@@ -22,8 +22,8 @@
 namespace coil::test {
 namespace {
 
-// The kernel's reads and writes are none of the program's, so AddressSanitizer did not see that `co_await std::move(what)`
-// sends the bytes of a temporary that is gone.
+// AddressSanitizer does not see the kernel's reads and writes. Without the library's checks it misses that
+// `co_await std::move(what)` sends the bytes of a destroyed temporary.
 
 constexpr const char* dead_when_given = "not alive when the kernel gets it(.|\n)*heap-use-after-free";
 constexpr const char* dead_when_done = "was freed while the kernel had it(.|\n)*heap-use-after-free";
@@ -31,7 +31,7 @@ constexpr const char* dead_when_done = "was freed while the kernel had it(.|\n)*
 std::string large() { return std::string(100'000, 'x'); }
 
 template <class F>
-void tell(F&& story) {
+void run_story(F&& story) {
     scripted_context context;
     auto socket = context.connected_socket();
     context.run([&]() -> task<> {
@@ -41,7 +41,7 @@ void tell(F&& story) {
 }
 
 TEST(UserMemory, FindsASendOfATemporary) {
-    EXPECT_DEATH(tell([](tcp::socket& socket) -> task<> {
+    EXPECT_DEATH(run_story([](tcp::socket& socket) -> task<> {
                      auto what = socket.send(large());
                      co_await std::move(what);
                  }),
@@ -59,7 +59,7 @@ TEST(UserMemory, FindsADirectSendOfATemporary) {
 }
 
 TEST(UserMemory, FindsARecvIntoFreedMemory) {
-    EXPECT_DEATH(tell([](tcp::socket& socket) -> task<> {
+    EXPECT_DEATH(run_story([](tcp::socket& socket) -> task<> {
                      auto bytes = std::make_unique<std::array<char, 100>>();
                      auto what = socket.recv(*bytes);
                      bytes.reset();
@@ -69,7 +69,7 @@ TEST(UserMemory, FindsARecvIntoFreedMemory) {
 }
 
 TEST(UserMemory, FindsEachOfSeveralBuffers) {
-    EXPECT_DEATH(tell([](tcp::socket& socket) -> task<> {
+    EXPECT_DEATH(run_story([](tcp::socket& socket) -> task<> {
                      std::array<char, 10> alive{};
                      auto freed = std::make_unique<std::array<char, 10>>();
                      auto what = socket.recv(alive, *freed);
@@ -77,14 +77,14 @@ TEST(UserMemory, FindsEachOfSeveralBuffers) {
                      co_await std::move(what);
                  }),
                  dead_when_given);
-    EXPECT_DEATH(tell([](tcp::socket& socket) -> task<> {
+    EXPECT_DEATH(run_story([](tcp::socket& socket) -> task<> {
                      auto what = socket.send(std::string_view("alive"), large());
                      co_await std::move(what);
                  }),
                  dead_when_given);
 }
 
-// Frees the buffer while the kernel has it, and then does `step`.
+// Frees the buffer while the kernel has it, then calls `step`.
 void free_in_flight(const std::function<void(scripted_context&, tcp::socket&)>& step) {
     scripted_context context;
     auto socket = context.connected_socket();
@@ -107,7 +107,7 @@ TEST(UserMemory, FindsABufferFreedBeforeACancel) {
                  dead_when_done);
 }
 
-TEST(UserMemory, FindsWhatAForeignDescriptorReadsInto) {
+TEST(UserMemory, FindsBuffersOfStreamDescriptors) {
     real_context context;
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
@@ -129,11 +129,11 @@ TEST(UserMemory, FindsWhatAForeignDescriptorReadsInto) {
     ::close(ends[1]);
 }
 
-TEST(UserMemory, LeavesATemporaryAloneInItsAwait) {
-    tell([](tcp::socket& socket) -> task<> { co_await socket.send(large()); });
+TEST(UserMemory, AllowsATemporaryInTheSameAwait) {
+    run_story([](tcp::socket& socket) -> task<> { co_await socket.send(large()); });
 }
 
-TEST(UserMemory, LooksAtBothEndsOfLargeMemory) {
+TEST(UserMemory, ChecksBothEndsOfALargeBuffer) {
     const auto large_block = std::make_unique<char[]>(std::size_t{3} << 20);
     ring::check_read(large_block.get(), std::size_t{3} << 20);
     EXPECT_DEATH(ring::check_read(large_block.get(), (std::size_t{3} << 20) + 1), "heap-buffer-overflow");

@@ -12,7 +12,8 @@
 
 #include "support/scripted_context.hpp"
 
-// Readiness: the kernel's, and that of what was received ahead, of which the kernel's socket knows nothing any more.
+// Readiness as the kernel reports it, and readiness of bytes received ahead, which the kernel's socket no
+// longer has.
 
 namespace coil::test {
 namespace {
@@ -24,13 +25,13 @@ constexpr auto error_kind = socket_base::wait_error;
 class Wait : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context.run(story);
     }
     ring::scripted_kernel& script() { return context.script(); }
     [[nodiscard]] std::size_t polls() { return script().submitted(IORING_OP_POLL_ADD); }
 
-    /// A wait that another task is in.
+    /// A wait in another task.
     class waiting {
     public:
         template <class Socket>
@@ -51,7 +52,7 @@ protected:
         join_handle<void> handle_;
     };
 
-    /// Received ahead, while nobody waits for it.
+    /// Receives `text` ahead. No task waits for it.
     task<> receive_ahead(recv_stream& stream, const char* text) {
         context.then([this, text] {
             context.answer(IORING_OP_RECV, "first");
@@ -66,10 +67,10 @@ protected:
     tcp::socket socket_ = context.connected_socket();
 };
 
-TEST_F(Wait, AsksForWhatWasWantedAndGivesWhatIsReady) {
+TEST_F(Wait, MapsKindsToPollEvents) {
     struct expectation {
         wait_type wanted;
-        unsigned asked;
+        unsigned polled;
         int answered;
         wait_type ready;
     };
@@ -80,26 +81,26 @@ TEST_F(Wait, AsksForWhatWasWantedAndGivesWhatIsReady) {
         {read | write, POLLIN | POLLOUT, POLLIN | POLLOUT, read | write},
         {error_kind, POLLPRI | POLLRDBAND, POLLPRI, error_kind},
         {read | error_kind, POLLIN | POLLPRI | POLLRDBAND, POLLIN | POLLPRI, read | error_kind},
-        // Nothing waits after these, so whatever was wanted is ready.
+        // After these events nothing blocks, so every wanted kind is ready.
         {read, POLLIN, POLLHUP, read | error_kind},
         {write, POLLOUT, POLLERR, write | error_kind},
         {error_kind, POLLPRI | POLLRDBAND, POLLHUP | POLLERR, error_kind},
         {socket_base::wait_none, 0, POLLHUP, error_kind},
     };
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         for (const expectation& each: table) {
             context.answer_next(each.answered);
             EXPECT_EQ(co_await socket.wait(each.wanted), each.ready) << each.wanted << ' ' << each.answered;
             EXPECT_EQ(script().latest().opcode, IORING_OP_POLL_ADD);
-            EXPECT_EQ(script().latest().poll32_events, each.asked);
+            EXPECT_EQ(script().latest().poll32_events, each.polled);
         }
     });
 }
 
-// Whatever arrives wakes those who wait for out-of-band data, and the ring passes on what woke it.
-TEST_F(Wait, LooksAgainWhereOutOfBandDataIsSaidToBeThere) {
-    tell([&]() -> task<> {
+// Any data that arrives completes a poll for out-of-band data, so wait() confirms the events with poll(2).
+TEST_F(Wait, ConfirmsOutOfBandDataWithPoll) {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         for (const int each: {POLLPRI, POLLRDBAND, POLLPRI | POLLRDBAND})
             context.answer_next(each);
@@ -121,8 +122,8 @@ TEST_F(Wait, LooksAgainWhereOutOfBandDataIsSaidToBeThere) {
     EXPECT_EQ(stopped.result().error(), error::operation_aborted);
 }
 
-TEST_F(Wait, ThatFailsSaysWhatItWas) {
-    tell([&]() -> task<> {
+TEST_F(Wait, ErrorNamesTheOperation) {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         context.answer_next(-ENOMEM);
         try {
@@ -135,8 +136,8 @@ TEST_F(Wait, ThatFailsSaysWhatItWas) {
     });
 }
 
-TEST_F(Wait, OnWhatIsNotOpenIsBadDescriptor) {
-    tell([&]() -> task<> {
+TEST_F(Wait, FailsOnAClosedSocket) {
+    run([&]() -> task<> {
         tcp::socket closed(context.io());
         auto [ec, kinds] = co_await as_tuple(closed.wait(read));
         EXPECT_EQ(ec, error::bad_descriptor);
@@ -147,7 +148,7 @@ TEST_F(Wait, OnWhatIsNotOpenIsBadDescriptor) {
     EXPECT_EQ(polls(), 0u);
 }
 
-TEST_F(Wait, ManyWaitBesideEachOtherAndBesideWhatReceivesAndSends) {
+TEST_F(Wait, MayOverlapWithWaitsAndReceives) {
     auto socket = context.connected_socket();
     std::array<char, 10> buffer;
     std::size_t received = 0;
@@ -168,9 +169,9 @@ TEST_F(Wait, ManyWaitBesideEachOtherAndBesideWhatReceivesAndSends) {
     EXPECT_EQ(*c.result(), read);
 }
 
-// ---- ends ------------------------------------------------------------------------------------------------------------
+// ---- ends -------------------------------------------------------------------------------------------------
 
-TEST_F(Wait, IsCancelledByItsSocketByAStopAndByAClose) {
+TEST_F(Wait, IsAbortedByCancelStopAndClose) {
     auto socket = context.connected_socket();
     {
         waiting cancelled(context, socket, read);
@@ -192,7 +193,7 @@ TEST_F(Wait, IsCancelledByItsSocketByAStopAndByAClose) {
     }
 }
 
-TEST_F(Wait, GoesOnWithASocketThatIsMoved) {
+TEST_F(Wait, ContinuesWhenItsSocketIsMoved) {
     auto socket = context.connected_socket();
     waiting one(context, socket, read);
     context.poll();
@@ -202,37 +203,37 @@ TEST_F(Wait, GoesOnWithASocketThatIsMoved) {
     EXPECT_EQ(*one.result(), read);
 }
 
-TEST_F(Wait, DestroyedWhileTheKernelHasItIsCancelledFirst) {
+TEST_F(Wait, DestructionCancelsItInTheKernel) {
     auto socket = std::make_unique<tcp::socket>(context.connected_socket());
     const auto wait = [&]() -> task<> { co_await socket->wait(read | write); };
     co_spawn(context.io(), wait, detached);
     context.poll();
     EXPECT_EQ(script().in_flight(IORING_OP_POLL_ADD).size(), 1u);
-    context.destroy();  // its kernel checks that nothing is left in flight
+    context.destroy();  // the scripted kernel checks that nothing is in flight
 }
 
-// ---- what was received ahead -------------------------------------------------------------------------------------------
+// ---- bytes received ahead ---------------------------------------------------------------------------------
 
-TEST_F(Wait, FindsWhatWasReceivedAheadAtOnce) {
-    tell([&]() -> task<> {
+TEST_F(Wait, CompletesInlineWithBytesAhead) {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         auto stream = socket.recv_stream();
         co_await receive_ahead(stream, "second");
         EXPECT_EQ(co_await socket.wait(read), read);
-        EXPECT_EQ(polls(), 0u);  // nobody was asked
+        EXPECT_EQ(polls(), 0u);  // no poll was submitted
         EXPECT_EQ((co_await stream.next())->text(), "second");
     });
 }
 
-// A wait for both must not tell only half of it for as long as nobody reads.
-TEST_F(Wait, FindsItTogetherWithWhatTheKernelKnows) {
-    tell([&]() -> task<> {
+// A wait for both kinds must not report a single kind for as long as the bytes ahead stay unread.
+TEST_F(Wait, CombinesBytesAheadWithKernelEvents) {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         auto stream = socket.recv_stream();
         co_await receive_ahead(stream, "second");
         context.answer_next(POLLOUT);
         EXPECT_EQ(co_await socket.wait(read | write), read | write);
-        EXPECT_EQ(co_await socket.wait(read | write), read);  // this time the kernel knows of nothing
+        EXPECT_EQ(co_await socket.wait(read | write), read);  // this time the kernel reports nothing
         script().answer_next(-EBADF);
         auto [ec, kinds] = co_await as_tuple(socket.wait(read | write));
         EXPECT_EQ(ec, error::bad_descriptor);
@@ -240,12 +241,13 @@ TEST_F(Wait, FindsItTogetherWithWhatTheKernelKnows) {
     EXPECT_EQ(polls(), 3u);
 }
 
-// The multishot takes the bytes before the poll sees them: the kernel's socket is empty, and nobody would ever wake.
-TEST_F(Wait, IsToldOfBytesThatCameAheadWhileItWaits) {
+// The multishot takes the bytes before the poll sees them: the kernel's socket is empty, and the poll alone
+// would never complete.
+TEST_F(Wait, CompletesWhenBytesArriveAhead) {
     auto socket = context.connected_socket();
     auto stream = socket.recv_stream();
     std::optional<waiting> bytes, both, room;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         context.then([&] { context.answer(IORING_OP_RECV, "first"); });
         EXPECT_EQ((co_await stream.next())->text(), "first");
         bytes.emplace(context, socket, read);
@@ -259,11 +261,11 @@ TEST_F(Wait, IsToldOfBytesThatCameAheadWhileItWaits) {
     EXPECT_EQ(room->result().error(), error::operation_aborted);
 }
 
-TEST_F(Wait, IsNotToldOfBytesThatSomebodyTook) {
+TEST_F(Wait, IgnoresBytesThatAReaderTook) {
     auto socket = context.connected_socket();
     auto stream = socket.recv_stream();
     std::optional<waiting> waits;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         waits.emplace(context, socket, read);
         context.then([&] { context.answer(IORING_OP_RECV, "first"); });
         EXPECT_EQ((co_await stream.next())->text(), "first");
@@ -273,8 +275,8 @@ TEST_F(Wait, IsNotToldOfBytesThatSomebodyTook) {
     });
 }
 
-TEST_F(Wait, IsToldOfAnErrorThatNobodyHasHeard) {
-    tell([&]() -> task<> {
+TEST_F(Wait, CompletesOnAnUnreportedError) {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         auto stream = socket.recv_stream();
         context.then([&] { context.answer(IORING_OP_RECV, "first"); });
@@ -288,7 +290,7 @@ TEST_F(Wait, IsToldOfAnErrorThatNobodyHasHeard) {
     });
 }
 
-TEST_F(Wait, IsToldOfBytesThatAreGivenBack) {
+TEST_F(Wait, CompletesWhenAReaderReturnsItsBytes) {
     auto socket = context.connected_socket();
     auto stream = socket.recv_stream();
     std::optional<waiting> waits;
@@ -300,18 +302,18 @@ TEST_F(Wait, IsToldOfBytesThatAreGivenBack) {
         context.answer(IORING_OP_RECV, "first");
         context.io().post([] {});
         context.io().restart();
-        context.io().poll_one();  // the post has had its turn, and the bytes have come
+        context.io().poll_one();  // runs the post and collects the bytes
         EXPECT_FALSE(waits->ended());
     }
     context.run();
     EXPECT_EQ(*waits->result(), read);
 }
 
-TEST_F(Wait, WhatWasToldAndThenClosedIsAborted) {
+TEST_F(Wait, CloseAbortsANotifiedWait) {
     auto socket = context.connected_socket();
     auto stream = socket.recv_stream();
     std::optional<waiting> waits;
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         context.then([&] { context.answer(IORING_OP_RECV, "first"); });
         EXPECT_EQ((co_await stream.next())->text(), "first");
         waits.emplace(context, socket, read | write);
@@ -322,15 +324,15 @@ TEST_F(Wait, WhatWasToldAndThenClosedIsAborted) {
         context.answer(IORING_OP_RECV, "second");
         for (int i = 0; i < 100 && cancels() == 0; ++i)
             co_await yield();
-        EXPECT_EQ(cancels(), 1u);  // told, and on its way out of the kernel
+        EXPECT_EQ(cancels(), 1u);  // notified, and its poll is being cancelled
         EXPECT_FALSE(waits->ended());
         socket.close();
     });
     EXPECT_EQ(waits->result().error(), error::operation_aborted);
 }
 
-// A wait that came first, and one for which there was no slot in the ring when the bytes came.
-TEST(WaitWithoutASlot, IsToldAllTheSame) {
+// The wait has not found a slot in the ring yet when the bytes arrive.
+TEST(WaitWithoutASlot, CompletesWhenBytesArriveAhead) {
     scripted_context context(io_context::options{.entries = 16, .pool_size = 1 << 20});
     auto socket = context.connected_socket();
     auto other = context.connected_socket();
@@ -355,8 +357,8 @@ TEST(WaitWithoutASlot, IsToldAllTheSame) {
     EXPECT_EQ(**result, read);
 }
 
-TEST_F(Wait, FindsDatagramsThatWereReceivedAhead) {
-    tell([&]() -> task<> {
+TEST_F(Wait, FindsDatagramsReceivedAhead) {
+    run([&]() -> task<> {
         auto socket = context.datagram_socket();
         auto stream = socket.recvfrom_stream();
         context.then([&] {
@@ -374,21 +376,21 @@ TEST_F(Wait, FindsDatagramsThatWereReceivedAhead) {
     });
 }
 
-// One that never waits lets the others have their turn.
-TEST_F(Wait, ALoopOfThemStarvesNobody) {
-    bool had_a_turn = false;
+// A task whose waits complete inline yields to the other tasks.
+TEST_F(Wait, InlineWaitsDoNotStarveOthers) {
+    bool ran = false;
     const auto other = [&]() -> task<> {
-        had_a_turn = true;
+        ran = true;
         co_return;
     };
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto socket = context.connected_socket();
         auto stream = socket.recv_stream();
         co_await receive_ahead(stream, "second");
         co_spawn(context.io(), other, detached);
         for (int i = 0; i < 1000; ++i)
             EXPECT_EQ(co_await socket.wait(read), read);
-        EXPECT_TRUE(had_a_turn);
+        EXPECT_TRUE(ran);
     });
 }
 

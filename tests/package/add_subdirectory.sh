@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# coil as a folder of another project: it brings the library, and no more. It is of the other kind than this build's, unoptimised,
-# and stays for the tests that install that kind.
+# Uses coil as a folder of another project. That adds the library and no other target. The library is of the
+# other kind than in this build, unoptimised, and is kept for the tests that install that kind.
 . "$(dirname "$0")/lib.sh"
 
 case $COIL_KIND in
@@ -16,7 +16,7 @@ mkdir -p "$parent"
 cat >"$parent/CMakeLists.txt" <<'CMAKE'
 cmake_minimum_required(VERSION 3.25)
 project(parent LANGUAGES CXX)
-set(COIL_INSTALL ON) # not by itself
+set(COIL_INSTALL ON) # OFF by default in a subdirectory
 add_subdirectory(${coil} coil)
 add_executable(hello ${coil}/examples/hello/hello.cpp)
 target_link_libraries(hello PRIVATE coil::coil)
@@ -24,11 +24,11 @@ target_link_libraries(hello PRIVATE coil::coil)
 get_property(targets DIRECTORY ${coil} PROPERTY BUILDSYSTEM_TARGETS)
 get_property(further DIRECTORY ${coil}/lib PROPERTY BUILDSYSTEM_TARGETS)
 if(NOT "${targets};${further}" STREQUAL ";coil")
-    message(FATAL_ERROR "coil brought these targets: ${targets};${further}")
+    message(FATAL_ERROR "coil added these targets: ${targets};${further}")
 endif()
 get_property(has_option CACHE BUILD_SHARED_LIBS PROPERTY HELPSTRING)
 if(has_option MATCHES "coil")
-    message(FATAL_ERROR "coil put BUILD_SHARED_LIBS into its parent's cache")
+    message(FATAL_ERROR "coil added BUILD_SHARED_LIBS to its parent's cache")
 endif()
 CMAKE
 build_by_cmake "$parent" -Dcoil="$COIL_SOURCE_DIR" -DBUILD_SHARED_LIBS="$shared" -DCMAKE_BUILD_TYPE=Release \

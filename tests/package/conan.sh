@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Conan makes the package, with liburing from the system, and test_package uses it.
+# Conan creates the package, with liburing from the system, and test_package uses it.
 . "$(dirname "$0")/lib.sh"
 
 command -v conan >/dev/null || {
@@ -21,4 +21,4 @@ cp -R "$hello" "$rig/examples"
 conan profile detect >"$rig/log" 2>&1 || fail "conan finds no compiler"
 conan create "$rig" -pr:a default -pr:a "$COIL_SOURCE_DIR/packaging/conan/system" --build=coil/\* \
     -s compiler.cppstd=20 >"$rig/log" 2>&1 || fail "conan create"
-grep -qx 'Hello, coil.' "$rig/log" || fail "it said nothing"
+grep -qx 'Hello, coil.' "$rig/log" || fail "test_package printed no greeting"

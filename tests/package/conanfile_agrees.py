@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-"""conanfile.py and CMake's files say the same. Conan is not needed: what the recipe imports of it is a stand-in here."""
+"""conanfile.py agrees with the CMake files. Conan is not needed: its modules are stand-ins here."""
 
 import glob
 import os
@@ -22,7 +22,7 @@ class Invalid(Exception):
 
 
 class Recipe:
-    """As much of ConanFile as the recipe uses."""
+    """The part of ConanFile that the recipe uses."""
 
     def __init__(self):
         self.recipe_folder = str(source)
@@ -63,7 +63,7 @@ class Version:
 
 
 def load_recipe():
-    """The class of conanfile.py, and what was called of Conan's tools."""
+    """Returns the class of conanfile.py, and the mock of Conan's tools."""
     tools = mock.MagicMock()
     tools.files.load = lambda recipe, path: Path(path).read_text()
     tools.scm.Version = Version
@@ -79,7 +79,7 @@ def load_recipe():
     return scope["CoilConan"], tools
 
 
-class TheConanRecipe(unittest.TestCase):
+class ConanRecipe(unittest.TestCase):
     def setUp(self):
         kind, self.tools = load_recipe()
         self.recipe = kind()
@@ -88,18 +88,18 @@ class TheConanRecipe(unittest.TestCase):
         self.recipe.set_version()
         self.assertEqual(self.recipe.version, os.environ["COIL_VERSION"])
 
-    def test_exports_the_header_that_it_reads_the_version_from(self):
+    def test_exports_the_version_header(self):
         self.recipe.export_folder = "cache"
         self.recipe.export()
         self.tools.files.copy.assert_called_once_with(
             self.recipe, self.recipe.version_header, self.recipe.recipe_folder, "cache"
         )
 
-    def test_exports_all_that_a_build_reads(self):
+    def test_exports_all_files_of_a_build(self):
         exported = set()
         for pattern in self.recipe.exports_sources:
             found = glob.glob(str(source / pattern.replace("*", "**")), recursive=True)
-            self.assertTrue(found, f"{pattern} is nothing")
+            self.assertTrue(found, f"{pattern} matches nothing")
             exported.update(path for path in found if os.path.isfile(path))
         for folder in ("lib", "include", "cmake"):
             for path in (source / folder).rglob("*"):
@@ -118,7 +118,7 @@ class TheConanRecipe(unittest.TestCase):
         self.assertEqual(self.recipe.default_options["shared"], False)
         self.assertRegex((source / "CMakeLists.txt").read_text(), r'option\(BUILD_SHARED_LIBS "[^"]*" OFF\)')
 
-    def test_sets_only_what_cmake_knows(self):
+    def test_sets_only_known_cmake_variables(self):
         toolchain = self.tools.cmake.CMakeToolchain.return_value
         toolchain.cache_variables = {}
         self.recipe.generate()
@@ -126,7 +126,7 @@ class TheConanRecipe(unittest.TestCase):
         for name in toolchain.cache_variables:
             self.assertIn(name, cache)
 
-    def test_asks_for_the_liburing_of_cmake(self):
+    def test_requires_the_liburing_of_cmake(self):
         self.recipe.requirements()
         oldest = re.search(r"set\(coil_liburing_version ([\d.]+)\)", (source / "CMakeLists.txt").read_text()).group(1)
         self.assertEqual(self.recipe.required, [f"liburing/[>={oldest} <3]"])
@@ -146,14 +146,14 @@ class TheConanRecipe(unittest.TestCase):
         self.assertTrue((binary / "coil.pc").is_file())
         self.assertTrue((binary / "coil-config.cmake").is_file())
 
-    def test_names_the_systems_liburing_where_conan_brings_none(self):
+    def test_links_the_system_liburing_without_conans(self):
         self.recipe.dependencies = {}
         self.recipe.package_info()
         component = self.recipe.cpp_info.components["coil"]
         self.assertEqual(component.requires, [])
         self.assertIn("uring", component.system_libs)
 
-    def test_refuses_what_cannot_work(self):
+    def test_refuses_unsupported_compilers(self):
         for settings in (("Macos", "clang", "19"), ("Linux", "gcc", "11"), ("Linux", "clang", "15")):
             self.recipe.settings = Settings(*settings)
             with self.assertRaises(Invalid):

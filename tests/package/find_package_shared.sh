@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# find_package(coil) for a shared library: whoever uses it needs no liburing. It names itself by major and minor version.
+# find_package(coil) with a shared library. Its users do not need liburing. Its soname has major and minor
+# version.
 . "$(dirname "$0")/lib.sh"
 
 install shared

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# find_package(coil) for a static library, which brings liburing along by the Findliburing.cmake beside it.
+# find_package(coil) with a static library, which finds liburing through the installed Findliburing.cmake.
 . "$(dirname "$0")/lib.sh"
 
 install static

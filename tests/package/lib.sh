@@ -2,18 +2,20 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What the tests of packaging share. Each installs coil into a folder of its own, and builds and runs examples/hello there.
-# Of the two kinds of library one is what this build made, with its flags. The other is left by add_subdirectory.sh.
+# Functions for the packaging tests. Each test installs coil into a separate folder, and builds and runs
+# examples/hello with it. One of the two kinds of library is made by this build, with its flags; the other by
+# add_subdirectory.sh.
 
 set -eu
-kept=$COIL_BINARY_DIR/tests/package/kept # builds of the whole library: what did not change is not compiled again
+kept=$COIL_BINARY_DIR/tests/package/kept # complete builds, kept so that they are incremental
 rig=$(mktemp -d "$COIL_BINARY_DIR/tests/package.XXXXXX")
 trap 'rm -rf "$rig"' EXIT
 build=$rig/build
 hello=$COIL_SOURCE_DIR/examples/hello
 unset DESTDIR CMAKE_PREFIX_PATH PKG_CONFIG_PATH coil_DIR coil_ROOT
 
-# install KIND: shared or static. Leaves `prefix`; `flags`, which what links it has to be compiled with; `libdir`.
+# install KIND: installs the shared or static library. Sets `prefix`, `libdir`, and `flags`, the compiler
+# flags that its users need.
 install() {
     prefix=$rig/$1
     if [ "$1" = "$COIL_KIND" ]; then
@@ -21,39 +23,39 @@ install() {
     else
         built=$kept/add_subdirectory flags=''
     fi
-    cmake --install "$built" --prefix "$prefix" >"$rig/log" || fail "it cannot be installed"
+    cmake --install "$built" --prefix "$prefix" >"$rig/log" || fail "cmake --install failed"
     pc=$(find "$prefix" -name coil.pc)
     libdir=${pc%/pkgconfig/coil.pc}
     case $1 in
     shared) [ -e "$libdir/libcoil.so" ] && [ ! -e "$libdir/libcoil.a" ] ;;
     static) [ -e "$libdir/libcoil.a" ] && [ ! -e "$libdir/libcoil.so" ] ;;
-    esac || fail "that is not a $1 library"
+    esac || fail "$libdir does not contain exactly a $1 library"
 }
 
-# build_by_cmake SOURCE [ARGUMENT]...: a project with a program hello, in $build. Needs nothing from the net.
+# build_by_cmake SOURCE [ARGUMENT]...: builds the program hello of a project in $build, without network.
 build_by_cmake() {
     source=$1
     shift
     cmake -S "$source" -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="$COIL_CXX" \
-        -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@" >"$rig/log" 2>&1 || fail "it cannot be configured"
-    cmake --build "$build" --parallel 2 --target hello >"$rig/log" 2>&1 || fail "it cannot be built"
+        -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@" >"$rig/log" 2>&1 || fail "cmake cannot configure the project"
+    cmake --build "$build" --parallel 2 --target hello >"$rig/log" 2>&1 || fail "cmake cannot build the project"
 }
 
-# build_by_pkg_config [OPTION]...
+# build_by_pkg_config [OPTION]...: builds hello in $build with the flags of pkg-config.
 build_by_pkg_config() {
     PKG_CONFIG_PATH=$libdir/pkgconfig
     export PKG_CONFIG_PATH
     pkg-config --validate coil || fail "pkg-config finds faults"
-    words=$(pkg-config --cflags --libs "$@" coil) || fail "pkg-config does not know it"
+    words=$(pkg-config --cflags --libs "$@" coil) || fail "pkg-config does not find coil"
     mkdir "$build"
-    # shellcheck disable=SC2086 # words they are
+    # shellcheck disable=SC2086 # several words
     "$COIL_CXX" -std=c++20 $flags "$hello/hello.cpp" -o "$build/hello" $words >"$rig/log" 2>&1 ||
-        fail "it cannot be built with: $words"
+        fail "hello cannot be built with: $words"
 }
 
 says_hello() {
-    said=$(timeout 20 "$1") || fail "it ends with $?"
-    [ "$said" = "Hello, coil." ] || fail "it said \"$said\""
+    said=$(timeout 20 "$1") || fail "hello exits with $?"
+    [ "$said" = "Hello, coil." ] || fail "hello printed \"$said\""
 }
 
 fail() {

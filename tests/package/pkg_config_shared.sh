@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# coil.pc for a shared library names only that. Where it lies in a folder that the loader does not know, that has to be told.
+# coil.pc of a shared library names only libcoil. The loader needs LD_LIBRARY_PATH if it does not search the
+# folder.
 . "$(dirname "$0")/lib.sh"
 
 install shared

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# coil.pc with --static names what a static coil is made of.
+# coil.pc with --static also names the libraries that a static libcoil needs.
 . "$(dirname "$0")/lib.sh"
 
 install static

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What was installed may be moved: nothing in it knows where it was, or where it was built.
+# An installed coil can be moved: its files contain no path of the installation, the sources or the build.
 . "$(dirname "$0")/lib.sh"
 
 install static
@@ -11,7 +11,7 @@ mv "$prefix" "$rig/elsewhere/coil"
 libdir=$rig/elsewhere/coil${libdir#"$prefix"}
 prefix=$rig/elsewhere/coil
 if grep -rnF --include='*.cmake' --include='*.pc' -e "$rig" -e "$COIL_SOURCE_DIR" -e "$COIL_BINARY_DIR" "$prefix" >"$rig/log"; then
-    fail "a path stayed in it"
+    fail "installed files contain a path"
 fi
 
 build_by_cmake "$hello" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS="$flags"

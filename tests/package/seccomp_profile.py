@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""The example servers and clients run under packaging/seccomp/coil.json, made into a filter here as container engines do.
-Without the rule for io_uring they say what is missing. What a server has no need of is refused."""
+"""Runs the example servers and clients under packaging/seccomp/coil.json, compiled to a filter as container
+engines do. Without the rule for io_uring they report what is missing. System calls that a server does not need
+are refused."""
 
 import ctypes
 import json
@@ -27,7 +28,7 @@ NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
 
 def system_calls():
-    """Their numbers, here."""
+    """Returns the numbers of the system calls on this machine."""
     text = subprocess.run([os.environ["COIL_CXX"], "-E", "-dM", "-x", "c++", "-"], input="#include <asm/unistd.h>\n",
                           capture_output=True, text=True, check=True).stdout
     return {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", text)}
@@ -38,7 +39,7 @@ def verdict(rule):
 
 
 def conditions(rule):
-    """Steps that go on behind the last one if an argument is as the rule wants it. Values and masks have 32 bits."""
+    """Yields steps that continue after the last one if an argument matches. Values and masks have 32 bits."""
     for argument in rule.get("args", []):
         at = ARGUMENTS + 8 * argument["index"]
         if argument["op"] == "SCMP_CMP_MASKED_EQ":
@@ -69,7 +70,7 @@ class Program(ctypes.Structure):
 
 
 def under(code):
-    """What a child does before it becomes the program."""
+    """Returns a function that the child calls before exec, to load the filter."""
     libc = ctypes.CDLL(None, use_errno=True)
     memory = ctypes.create_string_buffer(code)
     program = Program(len(code) // 8, ctypes.addressof(memory))
@@ -124,7 +125,7 @@ def main():
     check_echo(code, "tcp", 100)
     check_echo(code, "udp", 100)
 
-    # socket(AF_PACKET), ptrace(), unshare(CLONE_NEWUSER): what nobody has allowed.
+    # socket(AF_PACKET), ptrace() and unshare(CLONE_NEWUSER) are not in the profile.
     status, output = run(code, sys.executable, "-c", f"""
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-"""The vcpkg port and CMake's files say the same. vcpkg is not needed."""
+"""The vcpkg port agrees with the CMake files. vcpkg is not needed."""
 
 import json
 import os
@@ -17,15 +17,15 @@ portfile = (port / "portfile.cmake").read_text()
 cmake = (source / "CMakeLists.txt").read_text()
 
 
-class TheVcpkgPort(unittest.TestCase):
+class VcpkgPort(unittest.TestCase):
     def test_has_the_version_of_cmake(self):
         self.assertEqual(manifest["version-semver"], os.environ["COIL_VERSION"])
 
-    def test_describes_itself_as_cmake_does(self):
+    def test_has_the_name_and_description_of_cmake(self):
         self.assertEqual(manifest["name"], re.search(r"project\((\w+)", cmake).group(1))
         self.assertEqual(manifest["description"], re.search(r'DESCRIPTION "([^"]+)"', cmake).group(1))
 
-    def test_depends_on_the_packages_that_cmake_looks_for(self):
+    def test_depends_on_the_packages_of_cmake(self):
         wanted = set(re.findall(r"find_package\((\w+)", cmake)) - {"Threads"}
         given = {each if isinstance(each, str) else each["name"] for each in manifest["dependencies"]}
         tools = {"vcpkg-cmake", "vcpkg-cmake-config"}
@@ -33,7 +33,7 @@ class TheVcpkgPort(unittest.TestCase):
         self.assertTrue(all(each["host"] for each in manifest["dependencies"] if not isinstance(each, str)))
         self.assertLessEqual(tools, given)
 
-    def test_sets_only_options_of_cmake_and_turns_off_what_it_does_not_install(self):
+    def test_turns_off_all_build_options(self):
         set_by_port = dict(re.findall(r"-D(\w+)=(\w+)", portfile))
         options = set(re.findall(r"option\((COIL_\w+)", cmake))
         self.assertLessEqual(set(set_by_port), options)
@@ -44,13 +44,13 @@ class TheVcpkgPort(unittest.TestCase):
         self.assertEqual((port / up).resolve(), source.resolve())
         self.assertIn("${SOURCE_PATH}/LICENSE", portfile)
 
-    def test_moves_the_cmake_package_that_is_installed(self):
+    def test_moves_the_installed_cmake_package(self):
         name, path = re.search(r"config_fixup\(PACKAGE_NAME (\w+) CONFIG_PATH ([\w/]+)\)", portfile).groups()
         self.assertEqual(path, "lib/cmake/" + name)
         self.assertIn("}/cmake/" + name + ")", (source / "cmake/coil_install.cmake").read_text())
         self.assertTrue((binary / f"{name}-config.cmake").is_file())
 
-    def test_tells_how_to_use_it_as_the_example_does(self):
+    def test_has_the_usage_of_the_example(self):
         usage = (port / "usage").read_text()
         example = (source / "examples/hello/CMakeLists.txt").read_text()
         self.assertIn("find_package(coil CONFIG REQUIRED)", usage)

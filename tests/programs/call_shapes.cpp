@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Each object that a call shape of the documentation makes is destroyed exactly once. g++ 12 destroys some temporaries of
-// awaiting expressions twice, and some never: the shapes here are those that coil's interface invites, and hold on every
-// compiler and in every build.
+// Checks that the usual ways to call coil, as shown in the documentation, destroy each object exactly once.
+// This needs a test because g++ 12 destroys some temporaries in awaiting expressions twice and others never.
+// The calls below must be correct with every compiler and in every build.
 
 #include <array>
 #include <cstddef>
@@ -24,7 +24,7 @@ namespace {
 
 bool failed = false;
 
-/// Knows which of its kind are alive.
+/// A class that keeps track of its live instances.
 class counted {
 public:
     explicit counted(int value = 0) : value_(value) { born(); }
@@ -37,7 +37,7 @@ public:
     }
     ~counted() {
         if (alive().erase(this) == 0) {
-            std::printf("an object was destroyed that is not alive\n");
+            std::printf("an object that is not alive was destroyed\n");
             failed = true;
         }
     }
@@ -51,7 +51,7 @@ public:
 private:
     void born() {
         if (!alive().insert(this).second) {
-            std::printf("an object was made where one is alive\n");
+            std::printf("an object was constructed at the address of a live one\n");
             failed = true;
         }
     }
@@ -62,7 +62,7 @@ private:
 void expect(bool condition, const char* what) {
     if (condition)
         return;
-    std::printf("not so: %s\n", what);
+    std::printf("expectation failed: %s\n", what);
     failed = true;
 }
 
@@ -91,7 +91,7 @@ coil::task<> fail(counted c) {
     throw std::runtime_error(std::to_string(c.value()));
 }
 
-coil::task<> fail_as_the_world_does(counted) {
+coil::task<> fail_with_system_error(counted) {
     co_await coil::yield();
     throw std::system_error(std::make_error_code(std::errc::io_error), "planned");
 }
@@ -106,7 +106,7 @@ coil::task<> arguments() {
            "awaits as arguments");
     expect(co_await measure(named) + co_await measure(named) == 8, "awaits as operands");
     const auto owned = co_await give_owned(7);
-    expect(owned->value() == 7, "a result that can only be moved");
+    expect(owned->value() == 7, "a move-only result");
     auto later = measure(counted(8));
     expect(co_await std::move(later) == 8, "a task with a name");
     std::vector<counted> many;
@@ -151,10 +151,10 @@ coil::task<> exceptions() {
         caught = std::stoi(failure.what());
     }
     expect(caught == 3, "an exception of a child");
-    const auto [error] = co_await coil::as_tuple(fail_as_the_world_does(counted(4)));
+    const auto [error] = co_await coil::as_tuple(fail_with_system_error(counted(4)));
     expect(error == std::errc::io_error, "as_tuple of a child that fails");
     std::error_code code;
-    co_await coil::redirect_error(fail_as_the_world_does(counted(5)), code);
+    co_await coil::redirect_error(fail_with_system_error(counted(5)), code);
     expect(code == std::errc::io_error, "redirect_error");
     try {
         static_cast<void>(co_await coil::as_tuple(fail(counted(6))));
@@ -177,7 +177,7 @@ coil::task<> adapters() {
     expect(!error && value == 1, "as_tuple of a value");
     auto result = co_await coil::as_tuple(give_owned(2));
     auto& [none, owned] = result;
-    expect(!none && owned->value() == 2, "as_tuple of what can only be moved");
+    expect(!none && owned->value() == 2, "as_tuple of a move-only value");
     expect((co_await coil::timeout(give(counted(3)), 1h)).value() == 3, "timeout that doesn't fire");
     const auto [late] = co_await coil::as_tuple(coil::timeout(coil::sleep_for(1h), 1us));
     expect(late == coil::error::timed_out, "timeout that fires");
@@ -268,7 +268,7 @@ void run(const char* what, coil::task<> shapes) {
     }
 }
 
-// The same when the context ends first, with everything suspended.
+// Destroys the context while its tasks are suspended. Each object must still be destroyed exactly once.
 void abandon(const char* what, coil::task<> shapes) {
     {
         coil::io_context context;

@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The calls of a socket that are no awaitables allocate nothing when they succeed: the text of their failure is made when they
-// fail. set_option on each accepted connection was an allocation a connection. The counter must first find what is planted.
+// Checks that socket calls that are not awaitables allocate nothing if they succeed. The error text must be
+// built only if a call fails. This is a regression test, because set_option once allocated for each accepted
+// connection. To check the counter itself, the program first makes a planted allocation, which must be
+// counted.
 
 #include <cstdio>
 #include <string>
@@ -45,7 +47,7 @@ void set_and_get(const char* what, Socket& socket, const Option& option) {
 }
 
 void run(coil::io_context& context) {
-    tcp::socket stream(context, tcp::v4());  // makes the record of its descriptor
+    tcp::socket stream(context, tcp::v4());  // this also allocates the record for its descriptor
     set_and_get("no_delay", stream, tcp::no_delay(true));
     set_and_get("keep_idle", stream, tcp::keep_idle(std::chrono::seconds(30)));
     set_and_get("linger", stream, coil::socket_base::linger(false, 0));
@@ -68,7 +70,7 @@ void run(coil::io_context& context) {
     datagrams.open(udp::v4());
     expect_none("bind of a udp::socket", [&] { datagrams.bind({coil::ip::address_v4::any(), 0}); });
 
-    // The text is there when it is wanted.
+    // Checks that a failing call still has its error text.
     std::string text;
     try {
         acceptor.bind({coil::ip::address_v4::loopback(), 0});
@@ -76,7 +78,7 @@ void run(coil::io_context& context) {
         text = failure.what();
     }
     if (text.find("bind to 127.0.0.1:0") != 0) {
-        std::printf("the error says: %s\n", text.c_str());
+        std::printf("unexpected text of an error: %s\n", text.c_str());
         ++failures;
     }
 }
@@ -84,7 +86,7 @@ void run(coil::io_context& context) {
 }  // namespace
 
 int main() {
-    // Called as a function: a compiler may drop a pair of new and delete expressions.
+    // Calls the operators as functions, because a compiler may remove a pair of new and delete expressions.
     expect_allocations(1, "planted", [] { ::operator delete(::operator new(100)); });
     coil::io_context context;
     run(context);

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Many connections on one loop. Deadlines, stops, cancels and closes hit every kind of operation at random moments, on
-// sockets with small buffers and with those of the kernel. Every byte is checked by its position in its stream. The loop
-// must not stand still, every task must end, and every descriptor must be closed in the end.
+// Runs many connections on one loop. Deadlines, stops, cancels and closes hit all kinds of operations at
+// random moments, on sockets with small buffers and with default buffers. The value of each byte depends on
+// its position in the stream, so that every byte can be checked. The loop must not stall, every task must
+// end, and every descriptor must be closed at the end.
 //
 //     cancel_storm [seconds = 10] [connections = 200] [seed = 1]
 
@@ -31,24 +32,26 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A busy machine with sanitizers may keep a thread for seconds. A cancel that is lost keeps an operation for good.
-constexpr auto patience = 15s;
+// The limit must be generous, because a busy machine with sanitizers may delay a thread for seconds. A lost
+// cancel, which the limit must detect, blocks an operation forever.
+constexpr auto time_limit = 15s;
 
 using clock_type = std::chrono::steady_clock;
 
 std::int64_t now_ns() { return clock_type::now().time_since_epoch().count(); }
 
-/// What a task awaits, and since when: for the watchdog, which reads it on its own thread.
+/// The await in which a task is suspended, and the await's time limit. The watchdog thread reads these
+/// values.
 struct activity {
     std::atomic<const char*> what{nullptr};
-    std::atomic<std::int64_t> due{0};  // when it has to be over at the latest
+    std::atomic<std::int64_t> due{0};  // the time by which the await must have ended; 0 means no limit
 };
 
 class registry {
 public:
     explicit registry(std::size_t size) : all_(size) {}
 
-    /// The lowest that is free.
+    /// Claims and returns the first free entry.
     activity& enter() {
         for (activity& each: all_) {
             if (!each.what.load(std::memory_order_relaxed)) {
@@ -81,15 +84,15 @@ private:
     std::vector<activity> all_;
 };
 
-class doing {
+class activity_scope {
 public:
-    explicit doing(registry& in) : entry_(in.enter()) {}
-    doing(const doing&) = delete;
-    ~doing() { entry_.due = 0, entry_.what = nullptr; }
+    explicit activity_scope(registry& in) : entry_(in.enter()) {}
+    activity_scope(const activity_scope&) = delete;
+    ~activity_scope() { entry_.due = 0, entry_.what = nullptr; }
 
     void begin(const char* what) {
         entry_.what = what;
-        entry_.due = now_ns() + std::chrono::nanoseconds(patience).count();
+        entry_.due = now_ns() + std::chrono::nanoseconds(time_limit).count();
     }
     void end() { entry_.due = 0, entry_.what = "running"; }
 
@@ -102,7 +105,7 @@ private:
     std::_Exit(1);
 }
 
-/// The byte at a place in any stream.
+/// Returns the byte expected at this position in any stream.
 std::uint8_t byte_at(std::uint64_t place) { return static_cast<std::uint8_t>(place * 2654435761u >> 13); }
 
 struct storm {
@@ -112,7 +115,7 @@ struct storm {
     std::mt19937 random;
     std::size_t sides_max;
     bool over = false;
-    std::size_t sides = 0;  // that are alive
+    std::size_t sides = 0;  // the number of sides that are currently running
     std::atomic<std::uint64_t> beats{0};
 
     std::uint64_t operations = 0, cancelled = 0, bytes = 0, connections = 0, datagrams = 0;
@@ -128,7 +131,8 @@ struct storm {
     }
 };
 
-/// A close takes microseconds. It gives up after 2 s if the kernel does not end an operation.
+/// Closes a socket, and fails if the close gives up. A close normally takes microseconds. It gives up after 2
+/// s if the kernel does not end an operation.
 void close(tcp::socket& socket) {
     const auto begin = clock_type::now();
     socket.close();
@@ -136,8 +140,8 @@ void close(tcp::socket& socket) {
         fail("a close has left an operation in flight");
 }
 
-/// Whether a stream may go on after this error.
-bool goes_on(std::error_code error) {
+/// Returns true if the stream can continue after this error.
+bool can_continue(std::error_code error) {
     return !error || error == coil::error::timed_out || error == coil::error::operation_aborted;
 }
 
@@ -152,14 +156,14 @@ struct side {
         const auto* bytes = static_cast<const std::uint8_t*>(data);
         for (std::size_t i = 0; i < size; ++i)
             if (bytes[i] != byte_at(received + i))
-                fail("a byte is wrong, lost or doubled");
+                fail("a byte is wrong, lost or duplicated");
         received += size;
         in.bytes += size;
     }
 };
 
 coil::task<> receive(side& here) {
-    doing now(here.in.activities);
+    activity_scope now(here.in.activities);
     storm& in = here.in;
     std::vector<std::uint8_t> buffer(40'000);
     while (here.socket.is_open()) {
@@ -232,14 +236,14 @@ coil::task<> receive(side& here) {
         now.end();
         here.check(some.data(), n);
         in.count(error);
-        if (is_end || !goes_on(error))
+        if (is_end || !can_continue(error))
             break;
         co_await coil::yield();
     }
 }
 
 coil::task<> transmit(side& here) {
-    doing now(here.in.activities);
+    activity_scope now(here.in.activities);
     storm& in = here.in;
     std::vector<std::uint8_t> buffer(200'000);
     while (here.socket.is_open()) {
@@ -291,15 +295,16 @@ coil::task<> transmit(side& here) {
         }
         now.end();
         in.count(error);
-        if (!goes_on(error))
+        if (!can_continue(error))
             break;
         co_await coil::yield();
     }
 }
 
-/// Lets both directions of an end run for a while, cancels them at random moments, and ends them in one of several ways.
-coil::task<> live(storm& in, tcp::socket socket) {
-    doing now(in.activities);
+/// Sends and receives on one end of a connection for a while, cancels both directions at random moments, and
+/// ends them in one of several ways.
+coil::task<> run_side(storm& in, tcp::socket socket) {
+    activity_scope now(in.activities);
     ++in.sides;
     side here{in, std::move(socket)};
     if (in.pick(2) == 0) {
@@ -315,14 +320,14 @@ coil::task<> live(storm& in, tcp::socket socket) {
         here.socket.cancel();
     }
     if (in.pick(4) == 0)
-        co_await coil::yield();  // what was begun just now
+        co_await coil::yield();  // lets operations begin, so that the next step hits new operations
     else
         co_await coil::sleep_for(in.moment());
     now.begin("close");
     switch (in.pick(4)) {
     case 0: close(here.socket); break;
     case 1:
-        here.socket.set_option(tcp::socket::linger(true, 0s));  // a reset
+        here.socket.set_option(tcp::socket::linger(true, 0s));  // makes the close send a reset
         close(here.socket);
         break;
     case 2:
@@ -347,19 +352,19 @@ coil::task<> live(storm& in, tcp::socket socket) {
 }
 
 coil::task<> accept_some(storm& in) {
-    doing now(in.activities);
+    activity_scope now(in.activities);
     while (!in.over || in.sides > 0) {
         now.begin("accept with a deadline");
         auto accepted = co_await coil::as_tuple(coil::timeout(in.acceptor.accept(), in.moment()));
         now.end();
         in.count(accepted.error());
         if (accepted && in.sides < in.sides_max)
-            coil::co_spawn(in.context, live(in, std::move(*accepted)), coil::detached);
+            coil::co_spawn(in.context, run_side(in, std::move(*accepted)), coil::detached);
     }
 }
 
 coil::task<> connect_again(storm& in) {
-    doing now(in.activities);
+    activity_scope now(in.activities);
     const auto server = in.acceptor.local_endpoint();
     while (!in.over) {
         tcp::socket socket(in.context);
@@ -373,13 +378,13 @@ coil::task<> connect_again(storm& in) {
             continue;
         }
         ++in.connections;
-        co_await live(in, std::move(socket));
+        co_await run_side(in, std::move(socket));
     }
 }
 
-/// Datagrams may be lost, but not changed.
+/// Sends and receives datagrams. Datagrams may be lost, but must not be changed.
 coil::task<> exchange_datagrams(storm& in) {
-    doing now(in.activities);
+    activity_scope now(in.activities);
     std::array<std::uint8_t, 1000> out, got;
     while (!in.over) {
         udp::socket near(in.context, {coil::ip::address_v4::loopback(), 0});
@@ -429,7 +434,7 @@ std::size_t open_descriptors() {
     return count;
 }
 
-/// Ends the process if the loop stands still, or an operation does not end.
+/// Ends the process if the loop stalls or an operation does not end in time.
 void watch(const storm& in, const std::atomic<bool>& done) {
     std::uint64_t seen = 0;
     auto changed = clock_type::now();
@@ -440,11 +445,11 @@ void watch(const storm& in, const std::atomic<bool>& done) {
             seen = beats;
             changed = clock_type::now();
         }
-        const bool stands_still = clock_type::now() - changed > patience;
-        if (!stands_still && !in.activities.has_overdue())
+        const bool is_stalled = clock_type::now() - changed > time_limit;
+        if (!is_stalled && !in.activities.has_overdue())
             continue;
-        std::fprintf(stderr, "cancel_storm: %s; suspended are:\n",
-                     stands_still ? "the loop stands still" : "an operation does not end");
+        std::fprintf(stderr, "cancel_storm: %s; activities:\n",
+                     is_stalled ? "the loop has stalled" : "an operation does not end");
         in.activities.print();
         std::_Exit(1);
     }
@@ -484,7 +489,7 @@ void run(std::chrono::seconds length, unsigned connections, unsigned seed) {
 
     const auto counts = context.metrics();
     std::printf(
-        "%llu connections, %llu operations, of which %llu were cancelled; %llu bytes, %llu datagrams, all right; "
+        "%llu connections, %llu operations (%llu cancelled), %llu bytes, %llu datagrams, all correct; "
         "%llu cancels\n",
         static_cast<unsigned long long>(in.connections), static_cast<unsigned long long>(in.operations),
         static_cast<unsigned long long>(in.cancelled), static_cast<unsigned long long>(in.bytes),

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A thousand peers send to an echo server and read nothing. The server holds at most what its options say: it is killed in a
-// container of 64 MiB otherwise, as each of them was good for 277 KB. An honest peer beside them gets all its answers.
+// 1,000 peers send to an echo server but read nothing. The server's memory must stay within the limits set by
+// its options, and an honest peer must still get all its answers. This is a regression test. Each hostile
+// peer once cost 277 KB, and a server in a container of 64 MiB was killed.
 
 #include <algorithm>
 #include <array>
@@ -75,7 +76,7 @@ coil::task<> attack(coil::io_context& context, tcp::endpoint server) {
         peer.set_option(tcp::socket::receive_buffer_size(4096));
         co_await peer.connect(server);
     }
-    // What is sent has no frame or task of its own: only the server's memory is counted in what follows.
+    // The sends below create no tasks and no frames, so only the server's memory is counted.
     static std::array<char, 4000> junk;
     bytes_max = bytes.load();
     const long long before = bytes;
@@ -93,7 +94,7 @@ coil::task<> attack(coil::io_context& context, tcp::endpoint server) {
         co_await coil::timeout(coil::write(honest, question), std::chrono::seconds(10));
         co_await coil::timeout(coil::read(honest, answer), std::chrono::seconds(10));
         if (question != answer)
-            throw std::runtime_error("the answer is another");
+            throw std::runtime_error("the answer differs from the question");
     }
 
     const auto counts = context.metrics();

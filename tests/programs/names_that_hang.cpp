@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A name server that is silent, and a resolv.conf with which the C library waits 150 s for it: longer than this program may run.
-// Others are looked up meanwhile; whoever waits ends when he wants to; so do the resolver, the context and the process.
+// Checks lookups while the name server does not respond. With the resolv.conf below, the C library waits 150
+// s for the server, which is longer than this program may run. Other lookups must succeed in the meantime.
+// Hanging lookups must not delay the end of a wait, or the destruction of the resolver or the context, or the
+// end of the process.
 
 #include <cerrno>
 #include <chrono>
@@ -31,7 +33,7 @@ constexpr int skipped = 77;
 void expect(bool what, const char* text) {
     if (what)
         return;
-    std::printf("not so: %s\n", text);
+    std::printf("expectation failed: %s\n", text);
     std::exit(1);
 }
 
@@ -42,8 +44,8 @@ bool put(const char* path, std::string_view text) {
     return done;
 }
 
-// The file of this name in /etc is this, for us.
-bool own(const char* name, std::string_view text) {
+// Replaces the file /etc/`name` with a file that contains `text`, for this process only.
+bool replace_file(const char* name, std::string_view text) {
     const std::string place = std::string("/etc/") + name;
     char made[] = "/tmp/coil_names_XXXXXX";
     const int file = ::mkstemp(made);
@@ -54,8 +56,9 @@ bool own(const char* name, std::string_view text) {
     return done;
 }
 
-// A network and names of our own.
-bool enter_own_world() {
+// Gives this process its own network and its own configuration for name resolution. Returns false if that is
+// not possible.
+bool enter_own_namespaces() {
     const std::string user = "0 " + std::to_string(::getuid()) + " 1";
     if (::unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) {
         if (::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) < 0 || !put("/proc/self/uid_map", user))
@@ -63,21 +66,22 @@ bool enter_own_world() {
     }
     return coil::test::bring_up_loopback() &&
            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-           own("nsswitch.conf", "hosts: files dns\n") && own("hosts", "127.0.0.1 of-the-file\n") &&
-           own("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+           replace_file("nsswitch.conf", "hosts: files dns\n") &&
+           replace_file("hosts", "127.0.0.1 of-the-file\n") &&
+           replace_file("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
 }
 
 coil::task<> hang(tcp::resolver& resolver, int& ended) {
     auto outcome = co_await coil::as_tuple(resolver.resolve("hung.example", "80"));
-    expect(outcome.error() == coil::error::operation_aborted, "one that hangs is cancelled");
+    expect(outcome.error() == coil::error::operation_aborted, "a hanging lookup is cancelled");
     ++ended;
 }
 
-coil::task<> look_others_up(tcp::resolver& resolver) {
+coil::task<> resolve_others(tcp::resolver& resolver) {
     const auto number = co_await resolver.resolve("127.0.0.1", "80");
-    expect(number.size() == 1, "a number is an address");
+    expect(number.size() == 1, "a numeric host needs no name server");
     const auto found = co_await coil::timeout(resolver.resolve("of-the-file", "80"), 30s);
-    expect(found.size() == 1, "a name of the hosts file is found beside others that hang");
+    expect(found.size() == 1, "a name of the hosts file is found while others hang");
     auto late = co_await coil::as_tuple(coil::timeout(resolver.resolve("hung.example", "80"), 1ms));
     expect(late.error() == coil::error::timed_out, "a deadline passes");
 }
@@ -85,8 +89,8 @@ coil::task<> look_others_up(tcp::resolver& resolver) {
 }  // namespace
 
 int main() {
-    if (!enter_own_world()) {
-        std::printf("skipped: no namespaces of our own: %s\n", std::strerror(errno));
+    if (!enter_own_namespaces()) {
+        std::printf("skipped: cannot create namespaces: %s\n", std::strerror(errno));
         return skipped;
     }
     auto context = std::make_unique<coil::io_context>();
@@ -96,22 +100,22 @@ int main() {
     int ended = 0;
     coil::co_spawn(*context, hang(*resolver, ended), coil::detached);
     coil::co_spawn(*context, hang(*resolver, ended), coil::detached);
-    auto others = coil::co_spawn(*context, look_others_up(*resolver));
-    // A thread is at work soon after it was started, and no longer soon after it has answered.
+    auto others = coil::co_spawn(*context, resolve_others(*resolver));
+    // The number of running threads changes only shortly after a lookup has started or ended.
     while (!others.done() || tcp::resolver::metrics().running != 2)
         context->run_for(1ms);
 
     resolver.reset();
     context->restart();
     context->run();
-    expect(ended == 2, "they end with their resolver");
+    expect(ended == 2, "lookups end with their resolver");
 
     resolver = std::make_unique<tcp::resolver>(*context);
     coil::co_spawn(*context, hang(*resolver, ended), coil::detached);
     context->restart();
     context->poll();
     context.reset();
-    expect(ended == 2, "what is suspended in a context that is destroyed doesn't go on");
+    expect(ended == 2, "a task of a destroyed context is not resumed");
     resolver.reset();
-    std::printf("%u threads are left behind\n", tcp::resolver::metrics().abandoned);
+    std::printf("%u threads remain in abandoned lookups\n", tcp::resolver::metrics().abandoned);
 }

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A thousand connections keep a chunk of ten bytes each, while eight others move a gigabyte, every byte of which is checked:
-// chunks that are kept hold up nobody, though each could hold a whole entry of the pool.
+// Checks that chunks that tasks keep do not block other connections, although each chunk could pin a whole
+// pool entry. 1,000 connections keep a chunk of ten bytes each while eight other connections move a gigabyte.
+// Every byte is checked.
 
 #include <algorithm>
 #include <cstddef>
@@ -24,10 +25,10 @@ namespace {
 constexpr std::size_t parked_count = 1000;
 constexpr std::size_t movers = 8;
 constexpr std::size_t moved_by_each = std::size_t{128} << 20;
-constexpr std::size_t between_two =
-    movers * moved_by_each / parked_count;  // bytes that move until the next one parks
+constexpr std::size_t bytes_per_park =
+    movers * moved_by_each / parked_count;  // bytes that move before the next chunk is parked
 constexpr std::size_t largest_chunk = std::size_t{256} << 10;
-constexpr std::size_t period = 65521;  // a prime: no buffer's size is a multiple of it
+constexpr std::size_t period = 65521;  // a prime number, so that no buffer size is a multiple of it
 
 struct connection {
     tcp::socket near, far;
@@ -36,7 +37,7 @@ struct connection {
 std::size_t moved = 0;
 
 [[noreturn]] void give_up(const char* what) {
-    std::fprintf(stderr, "%s, when %zu bytes had moved\n", what, moved);
+    std::fprintf(stderr, "%s, after %zu bytes\n", what, moved);
     std::exit(1);
 }
 
@@ -45,7 +46,7 @@ void check(bool holds, const char* what) {
         give_up(what);
 }
 
-/// Bytes that are known by their place: from any place on, as many as a chunk can have.
+/// Returns the bytes expected at this position in any stream. The array is as long as the largest chunk.
 const std::byte* bytes_from(std::size_t place) {
     static const std::vector<std::byte> bytes = [] {
         std::vector<std::byte> made(period + largest_chunk);
@@ -87,7 +88,7 @@ coil::task<> receive_all(tcp::socket& from) {
 coil::task<> park(coil::io_context& context, std::vector<connection>& connections,
                   std::vector<coil::chunk>& parked) {
     for (connection& each: connections) {
-        while (moved < parked.size() * between_two)
+        while (moved < parked.size() * bytes_per_park)
             co_await coil::yield();
         co_await coil::write(each.far, std::span(bytes_from(parked.size()), 10));
         parked.push_back(co_await each.near.recv(context.pool()));
@@ -119,13 +120,13 @@ coil::task<> story(coil::io_context& context) {
     check(parked.size() == parked_count, "not all have parked");
     for (std::size_t i = 0; i < parked.size(); ++i)
         check(parked[i].size() == 10 && std::memcmp(parked[i].data(), bytes_from(i), 10) == 0,
-              "a chunk that was kept has changed");
+              "a kept chunk has changed");
     const auto counts = context.metrics();
     check(counts.copied > 0, "nothing was copied out");
     std::printf("%zu chunks were kept while %zu MiB moved; copied out: %llu, starved: %llu\n", parked.size(),
                 moved >> 20, counts.copied, counts.starved);
     parked.clear();
-    check(context.metrics().pinned == 0, "entries are held, and no chunk is left");
+    check(context.metrics().pinned == 0, "entries are pinned although no chunk is left");
 }
 
 void allow_descriptors(rlim_t number) {

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The README's echo and serve, on a port of the kernel's choice. A thousand clients, fifty at a time, reset their
-// connections before, during and after the dialogue; then the process runs out of descriptors. The next client is served,
-// nothing is left open, and the loop has not spun.
+// Runs an echo server like the one in the README on an ephemeral port. 1,000 clients, 50 at a time, reset
+// their connections before, during and after an exchange. After that, the process runs out of descriptors. In
+// both cases, the server must serve the next client. At the end, no descriptor may be left open, and the loop
+// must not have been spinning.
 
 #include <array>
 #include <cerrno>
@@ -25,8 +26,8 @@ using coil::ip::tcp;
 
 coil::task<> echo(tcp::socket peer) {
     std::array<std::byte, 4096> buffer;
-    while (std::size_t n = co_await peer.recv(buffer))           // 0: the peer has finished sending
-        co_await coil::write(peer, std::span(buffer).first(n));  // all of it
+    while (std::size_t n = co_await peer.recv(buffer))           // 0 when the peer has finished sending
+        co_await coil::write(peer, std::span(buffer).first(n));  // sends all n bytes
 }
 
 coil::task<> serve(coil::io_context& context, tcp::acceptor acceptor) {
@@ -48,8 +49,8 @@ void check(bool holds, const char* what) {
 
 int open_client() {
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const timeval patience{10, 0};
-    ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const timeval time_limit{10, 0};
+    ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &time_limit, sizeof time_limit);
     return client;
 }
 
@@ -61,34 +62,35 @@ void connect(int client, std::uint16_t port) {
     check(::connect(client, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0, "connect");
 }
 
-void say(int client, const std::string& text) {
+void send_text(int client, const std::string& text) {
     check(::send(client, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()),
           "send");
 }
 
-void hear(int client, const std::string& text) {
-    std::string heard(text.size(), '\0');
-    check(::recv(client, heard.data(), heard.size(), MSG_WAITALL) == static_cast<ssize_t>(heard.size()),
+void expect_text(int client, const std::string& text) {
+    std::string received(text.size(), '\0');
+    check(::recv(client, received.data(), received.size(), MSG_WAITALL) ==
+              static_cast<ssize_t>(received.size()),
           "recv");
-    check(heard == text, "the echo differs");
+    check(received == text, "the echo differs");
 }
 
 void reset(int client) {
-    const linger at_once{1, 0};
-    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    const linger immediately{1, 0};
+    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &immediately, sizeof immediately);
     ::close(client);
 }
 
-/// Holds a whole dialogue, to its orderly end.
-void hold_dialogue(int client) {
+/// Runs a complete exchange that ends with an orderly close.
+void complete_exchange(int client) {
     const std::string text(100'000, 'x');
     for (int i = 0; i < 3; ++i) {
-        say(client, text);
-        hear(client, text);
+        send_text(client, text);
+        expect_text(client, text);
     }
     ::shutdown(client, SHUT_WR);
     char end;
-    check(::recv(client, &end, 1, 0) == 0, "the server did not end the dialogue");
+    check(::recv(client, &end, 1, 0) == 0, "the server did not close the connection");
     ::close(client);
 }
 
@@ -99,25 +101,25 @@ void storm(std::uint16_t port) {
             open.push_back(open_client());
             connect(open.back(), port);
             if (i % 4 == 0)
-                reset(open.back());  // before it is accepted, or just then
+                reset(open.back());  // before or while the server accepts the connection
             else
-                say(open.back(), "client " + std::to_string(begun + i));
+                send_text(open.back(), "client " + std::to_string(begun + i));
         }
         for (int i = 0; i < at_a_time; ++i) {
             const int client = open[static_cast<std::size_t>(i)];
             if (i % 4 == 0)
                 continue;
             if (i % 4 == 1)
-                hear(client, "client " + std::to_string(begun + i));
+                expect_text(client, "client " + std::to_string(begun + i));
             if (i % 4 == 2)
-                say(client, std::string(20'000, 'y'));  // the server is writing when it learns of the reset
+                send_text(client, std::string(20'000, 'y'));  // the server is writing when the reset arrives
             reset(client);
         }
     }
 }
 
-/// Takes every descriptor that there is.
-std::vector<int> take_all_descriptors() {
+/// Opens descriptors until the limit is reached.
+std::vector<int> open_all_descriptors() {
     std::vector<int> taken;
     for (int number; (number = ::dup(2)) >= 0;)
         taken.push_back(number);
@@ -127,19 +129,19 @@ std::vector<int> take_all_descriptors() {
 
 void exhaust(std::uint16_t port) {
     const int client = open_client();
-    std::vector<int> taken = take_all_descriptors();
-    connect(client, port);  // the server can't accept it
-    say(client, "hello");
+    std::vector<int> taken = open_all_descriptors();
+    connect(client, port);  // the server cannot accept this connection yet
+    send_text(client, "hello");
     char byte;
     const timeval moment{0, 250'000};
     ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment);
     check(::recv(client, &byte, 1, 0) < 0 && errno == EAGAIN, "served without a descriptor");
     ::close(taken.back());
     taken.pop_back();
-    const timeval patience{10, 0};
-    ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    hear(client, "hello");
-    hold_dialogue(client);
+    const timeval time_limit{10, 0};
+    ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &time_limit, sizeof time_limit);
+    expect_text(client, "hello");
+    complete_exchange(client);
     for (const int number: taken)
         ::close(number);
 }
@@ -159,7 +161,8 @@ int lowest_free_descriptor() {
 }  // namespace
 
 int main() {
-    // Few, and from the beginning: the kernel looks at the limit when it is asked to accept, not when somebody comes.
+    // Sets a low limit from the start, because the kernel checks the limit when an accept is submitted, not
+    // when a client connects.
     rlimit narrow{};
     ::getrlimit(RLIMIT_NOFILE, &narrow);
     narrow.rlim_cur = 256;
@@ -171,34 +174,34 @@ int main() {
     std::size_t failures = 0;
     context.on_task_error([&](const coil::task_failure& failure) {
         ++failures;
-        const bool is_the_worlds =
+        const bool is_expected =
             failure.code == std::errc::connection_reset || failure.code == std::errc::broken_pipe;
-        check(is_the_worlds, failure.text.c_str());
+        check(is_expected, failure.text.c_str());
     });
     coil::co_spawn(context, serve(context, std::move(acceptor)), coil::detached);
     std::thread server([&] { context.run(); });
 
-    // One dialogue first: what the loop opens for itself, it has opened then.
+    // Runs one exchange first, so that the loop has opened its own descriptors.
     const int first = open_client();
     connect(first, port);
-    hold_dialogue(first);
+    complete_exchange(first);
     const int descriptors = lowest_free_descriptor();
 
     storm(port);
     const int next = open_client();
     connect(next, port);
-    hold_dialogue(next);
+    complete_exchange(next);
 
     const auto enters_before = enters_of(context);
     exhaust(port);
-    check(enters_of(context) - enters_before < 1000, "the loop has spun while there was no descriptor");
+    check(enters_of(context) - enters_before < 1000, "the loop spun without a free descriptor");
 
     const int last = open_client();
     connect(last, port);
-    hold_dialogue(last);
+    complete_exchange(last);
     check(lowest_free_descriptor() == descriptors, "descriptors were left open");
     context.stop();
     server.join();
-    std::printf("%zu tasks ended with a reset, as was planned\n", failures);
-    check(failures >= clients / 2, "too few clients were met by the storm");
+    std::printf("%zu tasks ended with a reset, as planned\n", failures);
+    check(failures >= clients / 2, "too few connections were reset");
 }

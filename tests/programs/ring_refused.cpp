@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// io_uring refused for real: a seccomp filter, as container engines install one, answers io_uring_setup(2)
-// with an error. The example programs then say so in one line that names seccomp, and end with 6. coil_doctor says it in
-// its table, and ends with 2; also where the filter kills instead.
+// Checks what programs do if a seccomp filter makes io_uring_setup(2) fail, as a container engine's filter
+// does. The example programs must print one line that names seccomp and exit with status 6. coil_doctor must
+// report the problem in its table and exit with status 2, even if the filter kills the calling process.
 
 #include <algorithm>
 #include <cerrno>
@@ -30,7 +30,7 @@ constexpr int no_program = 101;
 
 constexpr unsigned fails_with(int error) { return SECCOMP_RET_ERRNO | static_cast<unsigned>(error); }
 
-// From now on this happens to who calls io_uring_setup: this process, and what it becomes.
+// From now on, applies `action` to each io_uring_setup call made by this process, even after exec.
 bool refuse_io_uring(unsigned action) {
     sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -44,11 +44,12 @@ bool refuse_io_uring(unsigned action) {
 }
 
 struct ending {
-    int status = -1;   // that it exited with; -1: it had to be killed
-    std::string said;  // on stdout and stderr
+    int status = -1;     // the exit status, or -1 if the program was killed
+    std::string output;  // stdout and stderr together
 };
 
-// Runs a program where this happens to io_uring_setup. Silence of ten seconds ends it.
+// Runs a program under the filter of refuse_io_uring(). Kills the program if it prints nothing for ten
+// seconds.
 ending run_refused(const std::string& path, unsigned action) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0)
@@ -68,7 +69,7 @@ ending run_refused(const std::string& path, unsigned action) {
     char bytes[512];
     ssize_t n = -1;
     while (::poll(&readable, 1, 10'000) > 0 && (n = ::read(ends[0], bytes, sizeof bytes)) > 0)
-        how.said.append(bytes, static_cast<std::size_t>(n));
+        how.output.append(bytes, static_cast<std::size_t>(n));
     ::close(ends[0]);
     if (n != 0)
         ::kill(child, SIGKILL);
@@ -78,16 +79,16 @@ ending run_refused(const std::string& path, unsigned action) {
     return how;
 }
 
-// This is BUILD/tests/programs/ring_refused.
+// Returns the build folder. The path of this program is BUILD/tests/programs/ring_refused.
 std::filesystem::path build_folder() {
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../..";
 }
 
 struct refusal {
-    const char* program;  // in the build folder
+    const char* program;  // path in the build folder
     unsigned action;
     int status;
-    const char* said;
+    const char* output;
     bool in_one_line;
 };
 
@@ -121,12 +122,12 @@ int main() {
             std::printf("skipped: no seccomp filter can be installed here\n");
             return skipped;
         }
-        const bool in_one_line = std::count(how.said.begin(), how.said.end(), '\n') == 1;
+        const bool in_one_line = std::count(how.output.begin(), how.output.end(), '\n') == 1;
         if (how.status == each.status && in_one_line == each.in_one_line &&
-            how.said.find(each.said) != std::string::npos)
+            how.output.find(each.output) != std::string::npos)
             continue;
-        std::printf("%s, refused by %#x: status %d, and it said:\n%s\n", each.program, each.action,
-                    how.status, how.said.c_str());
+        std::printf("%s, refused by %#x: status %d, output:\n%s\n", each.program, each.action, how.status,
+                    how.output.c_str());
         ++failures;
     }
     return failures == 0 ? 0 : 1;

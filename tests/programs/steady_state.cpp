@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Once warm, an operation allocates nothing, and executes no locked instruction: also with a second thread
-// alive. Each of the two counters must first find what is planted.
+// Checks that an operation allocates nothing and executes no locked instructions after a warm-up, even if a
+// second thread exists. To check the two counters themselves, the program first plants some allocations and
+// locked instructions, which must be counted.
 
 #include <array>
 #include <atomic>
@@ -25,7 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 using coil::ip::tcp;
 
-// More than a test build's quarantine of frames holds.
+// This is more frames than the quarantine in test builds can hold.
 constexpr int rounds_to_warm_up = 1000;
 constexpr int rounds = 1000;
 
@@ -37,7 +38,7 @@ void expect(bool holds, const char* what, const char* of_what, unsigned long lon
         ++failures;
 }
 
-// ---- what is done again and again -----------------------------------------------------------------------
+// ---- the measured actions ---------------------------------------------------------------------------------
 
 struct ends {
     explicit ends(coil::io_context& on) : context(on), client(on), server(on) {}
@@ -107,12 +108,12 @@ coil::task<> timeout_that_fires(ends& ends) {
 
 coil::task<> sleep(ends&) { co_await coil::sleep_for(1us); }
 
-struct deed {
+struct action {
     const char* name;
     coil::task<> (*once)(ends&);
 };
 
-constexpr deed deeds[] = {
+constexpr action actions[] = {
     {"a TCP round trip, send and recv", send_and_recv},
     {"a TCP round trip, write and read", write_and_read},
     {"a no-op", nop},
@@ -124,7 +125,7 @@ constexpr deed deeds[] = {
     {"a sleep", sleep},
 };
 
-// Runs `story(ends)` beside a task that echoes.
+// Runs `story(ends)` concurrently with an echo task.
 template <class Story>
 void run(Story story) {
     coil::io_context context;
@@ -140,12 +141,12 @@ void run(Story story) {
     context.run();
 }
 
-// ---- allocations ----------------------------------------------------------------------------------------
+// ---- allocations ------------------------------------------------------------------------------------------
 
-void* volatile sink;  // so that no compiler leaves the planted allocations out
+void* volatile sink;  // prevents the compiler from removing the planted allocations
 
 coil::task<> allocate_nothing(ends& ends) {
-    for (const deed& each: deeds) {
+    for (const action& each: actions) {
         for (int i = 0; i < rounds_to_warm_up; ++i)
             co_await each.once(ends);
         const auto before = coil::bench::allocations();
@@ -170,12 +171,12 @@ void check_allocations() {
     run(allocate_nothing);
 }
 
-// ---- locked instructions --------------------------------------------------------------------------------
+// ---- locked instructions ----------------------------------------------------------------------------------
 
 std::atomic<int> planted{0};
 
 coil::task<> execute_between_marks(ends& ends) {
-    for (const deed& each: deeds) {
+    for (const action& each: actions) {
         for (int i = 0; i < rounds_to_warm_up; ++i)
             co_await each.once(ends);
         coil::bench::mark();
@@ -184,7 +185,8 @@ coil::task<> execute_between_marks(ends& ends) {
     }
 }
 
-// In the child. It ends without destructors, second thread and all.
+// The child process runs this function. The child exits without running destructors, while its second thread
+// is still alive.
 void execute_everything() {
     int never[2];
     if (::pipe(never) != 0)
@@ -217,17 +219,17 @@ struct expectation {
     std::size_t locked;
 };
 
-// False where that can't be seen here.
+// Returns false if this system does not allow the program to count locked instructions.
 bool check_locked_instructions() {
 #ifdef COIL_BENCH_SANITIZED
-    std::printf("locked instructions are not counted here: the sanitizer's own are among them\n");
+    std::printf("locked instructions are not counted: the sanitizer executes some itself\n");
     return true;
 #endif
     if (!coil::bench::can_single_step)
         return false;
     std::vector<expectation> expected{
         {"planted: fetch_add", 1}, {"planted: exchange", 1}, {"planted: load and store", 0}};
-    for (const deed& each: deeds)
+    for (const action& each: actions)
         expected.push_back({each.name, 0});
 
     coil::bench::traced_child child(execute_everything);
@@ -257,7 +259,7 @@ bool check_locked_instructions() {
 }  // namespace
 
 int main() {
-    // First, while this process has one thread and can fork.
+    // This check comes first, because the process must have only one thread when it forks.
     const bool could_see_locks = check_locked_instructions();
     check_allocations();
     if (failures > 0)

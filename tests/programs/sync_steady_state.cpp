@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Once warm, waiting among tasks allocates nothing, whether or not there is anything to wait for; nor does waiting for
-// several things at once.
+// Checks that the waits and combinators in `sync` allocate nothing after a warm-up, whether they suspend or
+// complete inline.
 
 #include <cstdio>
 #include <cstdlib>
@@ -24,11 +24,11 @@
 
 namespace {
 
-constexpr int rounds_to_warm_up = 1000;  // more than a test build's quarantine of frames holds
+constexpr int rounds_to_warm_up = 1000;  // more frames than the quarantine in test builds can hold
 constexpr int rounds = 1000;
 
-/// What two tasks do to each other: the partner answers whatever the deeds begin.
-struct scene {
+/// The objects that connect the two tasks. partner() responds to each wait in wait_for_everything().
+struct shared_objects {
     coil::event request;
     coil::event answer;
     coil::mutex door;
@@ -47,7 +47,7 @@ coil::async_generator<int> ones() {
     }
 }
 
-coil::task<> do_several_at_once(scene& shared) {
+coil::task<> use_combinators(shared_objects& shared) {
     static_cast<void>(co_await coil::when_any(coil::yield(), shared.never.wait(), shared.places.acquire()));
     co_await coil::when_all(coil::yield(), coil::yield());
     co_await coil::with_group([](coil::task_group& group) -> coil::task<> {
@@ -57,7 +57,7 @@ coil::task<> do_several_at_once(scene& shared) {
     co_await coil::stop_when(coil::shield(coil::yield()), shared.unstopped.get_token());
 }
 
-coil::task<> be_partner(scene& shared) {
+coil::task<> partner(shared_objects& shared) {
     while (!shared.over) {
         co_await shared.request.wait();
         shared.request.reset();
@@ -73,7 +73,7 @@ coil::task<> be_partner(scene& shared) {
     }
 }
 
-coil::task<> wait_for_everything(scene& shared, coil::async_generator<int>& values) {
+coil::task<> wait_for_everything(shared_objects& shared, coil::async_generator<int>& values) {
     shared.request.set();
     co_await shared.answer.wait();
     shared.answer.reset();
@@ -83,10 +83,10 @@ coil::task<> wait_for_everything(scene& shared, coil::async_generator<int>& valu
     for (int i = 0; i < 10; ++i)
         co_await shared.buffered.receive();
     co_await values.next();
-    co_await do_several_at_once(shared);
+    co_await use_combinators(shared);
 }
 
-coil::task<> count(scene& shared, unsigned long long& made) {
+coil::task<> count(shared_objects& shared, unsigned long long& made) {
     auto values = ones();
     for (int i = 0; i < rounds_to_warm_up; ++i)
         co_await wait_for_everything(shared, values);
@@ -98,7 +98,7 @@ coil::task<> count(scene& shared, unsigned long long& made) {
     co_await wait_for_everything(shared, values);
 }
 
-void* volatile sink;  // so that no compiler leaves the planted allocation out
+void* volatile sink;  // prevents the compiler from removing the planted allocation
 
 }  // namespace
 
@@ -108,13 +108,12 @@ int main() {
     const auto planted = coil::bench::allocations() - before;
     std::free(sink);
 
-    scene shared;
+    shared_objects shared;
     unsigned long long made = 1;
     coil::io_context context;
-    coil::co_spawn(context, be_partner(shared), coil::detached);
+    coil::co_spawn(context, partner(shared), coil::detached);
     coil::co_spawn(context, count(shared, made), coil::detached);
     context.run();
-    std::printf("%llu allocations in %d rounds; of one that was planted, %llu were seen\n", made, rounds,
-                planted);
+    std::printf("%llu allocations in %d rounds; counted %llu of 1 planted\n", made, rounds, planted);
     return made == 0 && planted == 1 ? 0 : 1;
 }

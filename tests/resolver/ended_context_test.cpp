@@ -20,8 +20,9 @@
 
 #include "support/scripted_context.hpp"
 
-// Each public handle type, after its context has ended: a call gives an error or does nothing. A handle that had never been opened, or
-// was closed or moved from, kept a dangling pointer to the context, and so did timers, resolvers and work guards.
+// Every public handle type after its context has ended: a call fails or is a no-op. Regression: a handle that
+// was never opened, closed or moved from kept a dangling pointer to the context, as did timers, resolvers and
+// work guards.
 
 namespace coil::test {
 namespace {
@@ -33,7 +34,7 @@ enum class state { unopened, open, closed, moved_from };
 
 constexpr state states[] = {state::unopened, state::open, state::closed, state::moved_from};
 
-/// Makes a handle in this state; `open` opens one.
+/// Makes a handle in this state. `open` opens it.
 template <class Handle, class Open>
 Handle make_handle(io_context& context, state wanted, Open open) {
     Handle handle(context);
@@ -49,7 +50,7 @@ Handle make_handle(io_context& context, state wanted, Open open) {
     return handle;
 }
 
-/// Calls that may throw, and must throw bad_descriptor if so.
+/// Runs calls that may throw bad_descriptor, but no other error.
 void expect_harmless(const std::vector<std::function<void()>>& calls) {
     for (std::size_t i = 0; i < calls.size(); ++i) {
         try {
@@ -90,7 +91,7 @@ Protocol any_protocol() {
         return Protocol();
 }
 
-/// What all sockets have.
+/// Makes the calls that all sockets have.
 template <class Socket>
 void sweep_base(Socket& socket) {
     EXPECT_FALSE(socket.is_open());
@@ -193,7 +194,7 @@ TEST(EndedContext, AcceptorsAreHarmless) {
     after_its_context<local::stream_protocol::acceptor>(sweep);
 }
 
-TEST(EndedContext, PairsAreRefused) {
+TEST(EndedContext, ConnectPairFails) {
     local::stream_protocol::socket one, other;
     {
         scripted_context context;
@@ -245,7 +246,7 @@ TEST(EndedContext, SignalSetsAreHarmless) {
     signals->clear();
 }
 
-/// A coroutine that is no task.
+/// A coroutine other than a task.
 struct plain_coroutine {
     struct promise_type {
         plain_coroutine get_return_object() noexcept { return {}; }
@@ -305,7 +306,7 @@ TEST(EndedContext, WorkGuardsAreHarmless) {
     other.reset();
 }
 
-TEST(EndedContext, AWorkGuardMayBeReleasedWhileItEnds) {
+TEST(EndedContext, WorkGuardReleaseMayRaceWithItsEnd) {
     for (int i = 0; i < 50; ++i) {
         scripted_context context;
         std::thread other([guard = work_guard(context.io())]() mutable { guard.reset(); });
@@ -325,7 +326,7 @@ TEST(EndedContext, JoinHandlesAreHarmless) {
     handle->detach();
 }
 
-TEST(EndedContextDeathTest, AskingAHandleForItIsNamed) {
+TEST(EndedContextDeathTest, ContextOfAHandleAborts) {
     std::optional<tcp::socket> socket;
     std::optional<steady_timer> timer;
     std::optional<tcp::resolver> resolver;

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
-#if !defined(__SANITIZE_THREAD__)  // it takes the thread of a child for one of the parent
+#if !defined(__SANITIZE_THREAD__)  // TSan takes a child's threads for the parent's
 #include <memory>
 #include <netdb.h>
 #include <semaphore>
@@ -27,9 +27,9 @@ task<> offload_and_resolve(io_context& context, thread_pool& pool) {
     EXPECT_EQ(ec, error::host_not_found_try_again);
 }
 
-// A child of fork(2) has none of its parent's threads: what it gave to them never came back, and what the
-// parent had given to them was waited for without end.
-TEST(ForkedThreads, ChildStartsItsOwn) {
+// A child of fork(2) has none of its parent's threads. Regression: work that the child queued never
+// completed, and the child waited forever for work that the parent had queued.
+TEST(ForkedThreads, ChildStartsItsOwnThreads) {
     name_oracle oracle;
     real_context context(small_rings);
     auto pool = std::make_unique<thread_pool>(1);

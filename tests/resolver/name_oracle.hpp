@@ -22,7 +22,7 @@
 
 namespace coil::test {
 
-/// Stands in the C library's place: what is looked up waits on the resolver's thread until the test answers it.
+/// Replaces the C library's look-ups: each of them blocks the resolver's thread until the test answers it.
 ///
 ///     name_oracle oracle;
 ///     auto found = context.spawn([&]() -> task<> { co_await resolver.resolve("slow", "80"); });
@@ -30,7 +30,7 @@ namespace coil::test {
 ///     oracle.wait_until_asked("slow");
 ///     oracle.answer("slow", EAI_AGAIN);
 ///
-/// Destroyed, it answers all, and waits until no thread is at work any more.
+/// The destructor answers all look-ups, and waits until no thread is at work.
 class name_oracle {
 public:
     struct answer_given {
@@ -57,7 +57,7 @@ public:
         ip::resolver_base::set_limits({});
     }
 
-    /// To whoever asks for this host, now or later.
+    /// Answers look-ups of this host, pending and later ones.
     void answer(const std::string& host, answer_given given) {
         {
             const std::lock_guard held(lock_);
@@ -69,7 +69,7 @@ public:
     void answer(const std::string& host, const char* endpoint) {
         answer(host, answer_given({ip::make_endpoint(endpoint)}));
     }
-    /// To whoever asks for any other.
+    /// Answers look-ups of all other hosts.
     void otherwise(int status) {
         {
             const std::lock_guard held(lock_);
@@ -78,14 +78,14 @@ public:
         changed_.notify_all();
     }
 
-    /// False if that isn't asked within ten seconds.
+    /// Returns false if `host` is not looked up within ten seconds.
     [[nodiscard]] bool wait_until_asked(const std::string& host) {
         std::unique_lock held(lock_);
         return changed_.wait_for(held, std::chrono::seconds(10), [&] {
             return std::find(asked_.begin(), asked_.end(), host) != asked_.end();
         });
     }
-    /// All that was asked, in order.
+    /// All look-ups so far, in order.
     [[nodiscard]] std::vector<std::string> asked() {
         const std::lock_guard held(lock_);
         return asked_;
@@ -96,10 +96,10 @@ public:
         return now.running + now.abandoned;
     }
     template <class Condition>
-    static bool eventually(Condition is_so) {
-        const auto patience_end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-        while (!is_so()) {
-            if (std::chrono::steady_clock::now() > patience_end)
+    static bool eventually(Condition condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > deadline)
                 return false;
             std::this_thread::yield();
         }

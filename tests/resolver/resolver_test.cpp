@@ -40,15 +40,15 @@ std::string list_of(const tcp::resolver::results_type& found) {
 
 std::string text_of(const std::system_error& failure) { return failure.what(); }
 
-// ---- at once -------------------------------------------------------------------------------------------------------
+// ---- inline completion ------------------------------------------------------------------------------------
 
-TEST(Resolver, ANumericAddressIsAnsweredAtOnceAndByNobodyElse) {
+TEST(Resolver, NumericAddressesCompleteInline) {
     name_oracle oracle;
     real_context context;
     tcp::resolver resolver(context);
-    bool turned = false;
+    bool post_ran = false;
     context.run([&]() -> task<> {
-        context.io().post([&] { turned = true; });
+        context.io().post([&] { post_ran = true; });
         EXPECT_EQ(list_of(co_await resolver.resolve("192.0.2.1", "80")), "192.0.2.1:80");
         EXPECT_EQ(list_of(co_await resolver.resolve("2001:db8::1", "443")), "[2001:db8::1]:443");
         EXPECT_EQ(list_of(co_await resolver.resolve("::1", "")), "[::1]:0");
@@ -58,12 +58,12 @@ TEST(Resolver, ANumericAddressIsAnsweredAtOnceAndByNobodyElse) {
                                                     NI_NUMERICHOST | NI_NUMERICSERV);
         EXPECT_EQ(name.host_name(), "127.0.0.1");
         EXPECT_EQ(name.service_name(), "80");
-        EXPECT_FALSE(turned) << "it has suspended";
+        EXPECT_FALSE(post_ran) << "the await has suspended";
     });
     EXPECT_TRUE(oracle.asked().empty());
 }
 
-TEST(Resolver, TellsWhatWasAskedFor) {
+TEST(Resolver, ResultKeepsTheQuery) {
     real_context context;
     tcp::resolver resolver(context);
     context.run([&]() -> task<> {
@@ -78,7 +78,7 @@ TEST(Resolver, TellsWhatWasAskedFor) {
     });
 }
 
-TEST(Resolver, OfOneFamilyOnly) {
+TEST(Resolver, LimitsResultsToAFamily) {
     real_context context;
     tcp::resolver resolver(context);
     context.run([&]() -> task<> {
@@ -91,7 +91,7 @@ TEST(Resolver, OfOneFamilyOnly) {
     });
 }
 
-TEST(Resolver, WithoutAHostGivesWhatToListenOn) {
+TEST(Resolver, PassiveFlagReturnsWildcardAddresses) {
     real_context context;
     tcp::resolver resolver(context);
     context.run([&]() -> task<> {
@@ -101,16 +101,16 @@ TEST(Resolver, WithoutAHostGivesWhatToListenOn) {
     });
 }
 
-TEST(Resolver, WhatIsPlainlyWrongIsToldAtOnceWithARemedy) {
+TEST(Resolver, InvalidArgumentsFailInline) {
     struct row {
         std::string_view host, service;
         int flags;
         error::resolver_code code;
-        std::string_view says;
+        std::string_view words;
     };
     using namespace std::string_view_literals;
     const std::array rows{
-        row{"", "80", 0, error::no_host, "resolve \"\" \"80\": there is no host: name one"},
+        row{"", "80", 0, error::no_host, "resolve \"\" \"80\": no host: name one"},
         row{"127.0.0.1", "65536", 0, error::no_port,
             "resolve \"127.0.0.1\" \"65536\": a port is a number from"},
         row{"127.0.0.1", "99999999999999999999999", 0, error::no_port, "from 0 to 65535"},
@@ -119,10 +119,10 @@ TEST(Resolver, WhatIsPlainlyWrongIsToldAtOnceWithARemedy) {
         row{"localhost", "+80", 0, error::no_port, "\"+80\""},
         row{"localhost", "http", tcp::resolver::numeric_service, error::no_port, "\"http\""},
         row{"localhost", "http", AI_NUMERICSERV, error::no_port, "\"http\""},
-        row{"local\0host"sv, "80", 0, error::no_name, "\"local\\x00host\" \"80\": there is a NUL"},
+        row{"local\0host"sv, "80", 0, error::no_name, "\"local\\x00host\" \"80\": the name contains a NUL"},
         row{"localhost", "80\0"sv, 0, error::no_name, "a NUL"},
         row{"localhost", "80", AI_NUMERICHOST, error::host_not_found, "resolve \"localhost\" \"80\": "},
-        row{"127.0.0.1", "80", 1 << 20, error::wrong_flags, "(these flags are not known"},
+        row{"127.0.0.1", "80", 1 << 20, error::wrong_flags, "(the flags are unknown"},
     };
     name_oracle oracle;
     real_context context;
@@ -131,19 +131,19 @@ TEST(Resolver, WhatIsPlainlyWrongIsToldAtOnceWithARemedy) {
         for (const row& each: rows) {
             try {
                 static_cast<void>(co_await resolver.resolve(each.host, each.service, each.flags));
-                ADD_FAILURE() << each.says;
+                ADD_FAILURE() << each.words;
             } catch (const std::system_error& failure) {
-                EXPECT_EQ(failure.code(), each.code) << each.says;
-                EXPECT_NE(text_of(failure).find(each.says), std::string::npos) << failure.what();
+                EXPECT_EQ(failure.code(), each.code) << each.words;
+                EXPECT_NE(text_of(failure).find(each.words), std::string::npos) << failure.what();
             }
         }
     });
     EXPECT_TRUE(oracle.asked().empty());
 }
 
-// ---- errors --------------------------------------------------------------------------------------------------------
+// ---- errors -----------------------------------------------------------------------------------------------
 
-TEST(Resolver, EveryErrorOfTheCLibraryHasANameAndATextWithWhatWasAsked) {
+TEST(Resolver, ErrorsOfTheCLibraryHaveCodeAndText) {
     struct row {
         int status;
         error::resolver_code code;
@@ -186,7 +186,7 @@ TEST(Resolver, EveryErrorOfTheCLibraryHasANameAndATextWithWhatWasAsked) {
     });
 }
 
-TEST(Resolver, ASystemErrorIsThatError) {
+TEST(Resolver, ReportsSystemErrors) {
     name_oracle oracle;
     oracle.answer("broken", {EAI_SYSTEM, EMFILE});
     real_context context;
@@ -195,13 +195,13 @@ TEST(Resolver, ASystemErrorIsThatError) {
         auto [ec, none] = co_await as_tuple(resolver.resolve("broken", "http"));
         EXPECT_EQ(ec, std::errc::too_many_files_open);
         EXPECT_EQ(ec.category(), std::system_category());
-        oracle.answer("untold", {EAI_SYSTEM, 0});
-        auto [untold, nothing] = co_await as_tuple(resolver.resolve("untold", "http"));
-        EXPECT_EQ(untold, std::errc::io_error);
+        oracle.answer("unspecified", {EAI_SYSTEM, 0});
+        auto [unspecified, nothing] = co_await as_tuple(resolver.resolve("unspecified", "http"));
+        EXPECT_EQ(unspecified, std::errc::io_error);
     });
 }
 
-TEST(Resolver, ItsErrorsAreOfNoOtherCategory) {
+TEST(Resolver, ErrorsHaveTheirOwnCategory) {
     const std::error_code unknown(12345, error::resolver_category());
     EXPECT_EQ(unknown.message(), "unknown error 12345");
     EXPECT_EQ(std::string(error::resolver_category().name()), "coil.resolver");
@@ -210,9 +210,9 @@ TEST(Resolver, ItsErrorsAreOfNoOtherCategory) {
     EXPECT_NE(std::error_code(error::host_not_found), error::not_found);
 }
 
-// ---- asked ---------------------------------------------------------------------------------------------------------
+// ---- look-ups ---------------------------------------------------------------------------------------------
 
-TEST(Resolver, GivesWhatTheCLibraryFoundInItsOrder) {
+TEST(Resolver, KeepsTheOrderOfTheCLibrary) {
     name_oracle oracle;
     oracle.answer("www", name_oracle::answer_given(
                              {ip::make_endpoint("[2001:db8::1]:80"), ip::make_endpoint("192.0.2.1:80")},
@@ -229,7 +229,7 @@ TEST(Resolver, GivesWhatTheCLibraryFoundInItsOrder) {
     EXPECT_EQ(oracle.asked().front(), "www");
 }
 
-TEST(Resolver, TheOtherWayGivesHostAndService) {
+TEST(Resolver, ReverseLookUpReturnsHostAndService) {
     name_oracle oracle;
     oracle.answer("192.0.2.1:80", 0);
     oracle.answer("192.0.2.2:80", EAI_NONAME);
@@ -250,7 +250,7 @@ TEST(Resolver, TheOtherWayGivesHostAndService) {
     });
 }
 
-TEST(Resolver, TheNamesAreItsOwnUntilItIsAwaited) {
+TEST(Resolver, DescriptionOwnsItsNames) {
     name_oracle oracle;
     oracle.answer("a name that is not kept anywhere else", "192.0.2.1:80");
     real_context context;
@@ -266,8 +266,8 @@ TEST(Resolver, TheNamesAreItsOwnUntilItIsAwaited) {
     EXPECT_EQ(oracle.asked().size(), 1u);
 }
 
-// A description pointed to the resolver, which may move, and be destroyed, before the await begins.
-TEST(Resolver, MovesBeforeItsQuestionIsAwaited) {
+// Regression: a description pointed to the resolver, which may be moved or destroyed before the await begins.
+TEST(Resolver, MayMoveBeforeTheAwait) {
     name_oracle oracle;
     oracle.answer("somewhere", "192.0.2.1:80");
     real_context context;
@@ -281,11 +281,12 @@ TEST(Resolver, MovesBeforeItsQuestionIsAwaited) {
         tcp::resolver third(context);
         third = std::move(second);
         EXPECT_EQ((co_await std::move(assigned)).size(), 1u);
-        EXPECT_EQ((co_await second.resolve("somewhere", "http")).size(), 1u) << "it is as if newly made";
+        EXPECT_EQ((co_await second.resolve("somewhere", "http")).size(), 1u)
+            << "a moved-from resolver is usable";
     });
 }
 
-TEST(Resolver, AbortsAQuestionThatOutlivesIt) {
+TEST(Resolver, AbortsADescriptionThatOutlivesIt) {
     name_oracle oracle;
     real_context context;
     context.run([&]() -> task<> {
@@ -304,7 +305,7 @@ TEST(Resolver, AbortsAQuestionThatOutlivesIt) {
     EXPECT_TRUE(oracle.asked().empty());
 }
 
-TEST(Resolver, ManyAtOnceAreServedByAFewThreadsInOrder) {
+TEST(Resolver, FewThreadsServeManyLookUps) {
     name_oracle oracle;
     oracle.answer("slow", "192.0.2.1:80");
     real_context context;
@@ -323,10 +324,10 @@ TEST(Resolver, ManyAtOnceAreServedByAFewThreadsInOrder) {
     EXPECT_LE(ip::resolver_base::metrics().threads, 4u);
 }
 
-// A coroutine that is not a task; it starts at once.
-struct stranger {
+// A coroutine other than a task. It starts immediately.
+struct foreign_coroutine {
     struct promise_type {
-        stranger get_return_object() noexcept { return {}; }
+        foreign_coroutine get_return_object() noexcept { return {}; }
         std::suspend_never initial_suspend() const noexcept { return {}; }
         std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
@@ -334,12 +335,13 @@ struct stranger {
     };
 };
 
-stranger look_up_and_connect(real_context& context, tcp::resolver& resolver, tcp::socket& connected) {
+foreign_coroutine look_up_and_connect(real_context& context, tcp::resolver& resolver,
+                                      tcp::socket& connected) {
     const auto found = co_await resolver.resolve("here", "http");
     connected = co_await connect(context, found);
 }
 
-TEST(Resolver, ACoroutineOfAnyKindMayLookUpAndConnect) {
+TEST(Resolver, ForeignCoroutineResolvesAndConnects) {
     name_oracle oracle;
     real_context context;
     tcp::resolver resolver(context);
@@ -348,20 +350,20 @@ TEST(Resolver, ACoroutineOfAnyKindMayLookUpAndConnect) {
     tcp::socket connected;
     look_up_and_connect(context, resolver, connected);
     context.io().run_for(10s);
-    EXPECT_TRUE(context.io().stopped()) << "its waits are work, and over";
+    EXPECT_TRUE(context.io().stopped()) << "the waits have not ended";
     EXPECT_EQ(connected.remote_endpoint(), acceptor.local_endpoint());
 }
 
-// ---- nobody waits --------------------------------------------------------------------------------------------------
+// ---- abandoned look-ups -----------------------------------------------------------------------------------
 
-// One that hangs for as long as the test lasts: whoever asked gets his error, and the thread is left to itself.
-class ResolverThatHangs : public testing::Test {
+// Look-ups that hang for as long as the test lasts. The waiter gets its error, and the thread is abandoned.
+class HangingResolver : public testing::Test {
 protected:
     name_oracle oracle;
     std::optional<real_context> context{std::in_place};
     std::optional<tcp::resolver> resolver{std::in_place, *context};
 
-    // Whoever waits for `host` ends so.
+    // Looks up `host`, and expects this result.
     void expect_end(std::error_code expected, std::string host = "hung") {
         co_spawn(context->io(), wait_for_end(expected, std::move(host)), detached);
         context->poll();
@@ -375,18 +377,18 @@ protected:
     int ended = 0;
 };
 
-TEST_F(ResolverThatHangs, IsCancelledAtOnce) {
+TEST_F(HangingResolver, CancelEndsTheWaitImmediately) {
     expect_end(error::operation_aborted);
     ASSERT_TRUE(oracle.wait_until_asked("hung"));
     resolver->cancel();
-    EXPECT_EQ(ended, 0) << "within the call";
+    EXPECT_EQ(ended, 0) << "cancel() has resumed the waiter";
     context->poll();
     EXPECT_EQ(ended, 1);
     EXPECT_EQ(ip::resolver_base::metrics().abandoned, 1u);
     resolver->cancel();
 }
 
-TEST_F(ResolverThatHangs, EndsWithItsResolver) {
+TEST_F(HangingResolver, EndsWithItsResolver) {
     expect_end(error::operation_aborted);
     ASSERT_TRUE(oracle.wait_until_asked("hung"));
     resolver.reset();
@@ -394,7 +396,7 @@ TEST_F(ResolverThatHangs, EndsWithItsResolver) {
     EXPECT_EQ(ended, 1);
 }
 
-TEST_F(ResolverThatHangs, MovesWithItsResolver) {
+TEST_F(HangingResolver, MovesWithItsResolver) {
     expect_end(error::operation_aborted);
     ASSERT_TRUE(oracle.wait_until_asked("hung"));
     tcp::resolver other(std::move(*resolver));
@@ -406,7 +408,7 @@ TEST_F(ResolverThatHangs, MovesWithItsResolver) {
     EXPECT_EQ(ended, 1);
 }
 
-TEST_F(ResolverThatHangs, LetsItsContextBeDestroyed) {
+TEST_F(HangingResolver, DoesNotBlockContextDestruction) {
     expect_end(error::operation_aborted);
     ASSERT_TRUE(oracle.wait_until_asked("hung"));
     context.reset();
@@ -416,7 +418,7 @@ TEST_F(ResolverThatHangs, LetsItsContextBeDestroyed) {
     EXPECT_TRUE(name_oracle::eventually([] { return name_oracle::at_work() == 0; }));
 }
 
-TEST_F(ResolverThatHangs, HasADeadline) {
+TEST_F(HangingResolver, TimesOut) {
     context->run([&]() -> task<> {
         try {
             static_cast<void>(co_await timeout(resolver->resolve("hung", "http"), 1ms));
@@ -428,7 +430,7 @@ TEST_F(ResolverThatHangs, HasADeadline) {
     });
 }
 
-TEST_F(ResolverThatHangs, LosesARace) {
+TEST_F(HangingResolver, LosesARace) {
     context->run([&]() -> task<> {
         auto race = co_await when_any(resolver->resolve("hung", "http"), sleep_for(1ms));
         EXPECT_EQ(race.index(), 1u);
@@ -436,19 +438,19 @@ TEST_F(ResolverThatHangs, LosesARace) {
     });
 }
 
-TEST_F(ResolverThatHangs, EndsWithAStopOfItsTask) {
-    auto task_of_mine =
+TEST_F(HangingResolver, EndsWhenItsTaskIsStopped) {
+    auto looking_up =
         context->spawn([&]() -> task<> { static_cast<void>(co_await resolver->resolve("hung", "http")); });
     context->poll();
     ASSERT_TRUE(oracle.wait_until_asked("hung"));
-    task_of_mine.request_stop();
+    looking_up.request_stop();
     context->run([&]() -> task<> {
-        auto [ec] = co_await as_tuple(task_of_mine.join());
+        auto [ec] = co_await as_tuple(looking_up.join());
         EXPECT_EQ(ec, error::operation_aborted);
     });
 }
 
-TEST_F(ResolverThatHangs, IsNotAskedInAStoppedScope) {
+TEST_F(HangingResolver, StartsNoLookUpInAStoppedScope) {
     context->run([&]() -> task<> {
         (co_await own_environment).request_stop();
         auto [ec, none] = co_await as_tuple(resolver->resolve("hung", "http"));
@@ -459,7 +461,7 @@ TEST_F(ResolverThatHangs, IsNotAskedInAStoppedScope) {
     EXPECT_TRUE(oracle.asked().empty());
 }
 
-TEST_F(ResolverThatHangs, GivesWhatCameBeforeTheCancel) {
+TEST_F(HangingResolver, DeliversAResultBeforeACancel) {
     int found = 0;
     context
         ->spawn([&]() -> task<> {
@@ -475,8 +477,9 @@ TEST_F(ResolverThatHangs, GivesWhatCameBeforeTheCancel) {
     EXPECT_EQ(found, 1);
 }
 
-// A thread that nobody waits for holds no place: what hangs keeps the next from being asked only as long as somebody waits.
-TEST_F(ResolverThatHangs, LeavesItsPlaceToTheNext) {
+// A thread with an abandoned look-up does not count against the limit: a look-up that hangs blocks the next
+// one only while a task waits for it.
+TEST_F(HangingResolver, AbandonedThreadFreesItsPlace) {
     ip::resolver_base::set_limits({.threads = 1, .abandoned_max = 2, .queue_max = 1});
     ASSERT_TRUE(name_oracle::eventually([] { return ip::resolver_base::metrics().threads <= 1; }));
     expect_end(error::operation_aborted, "first");
@@ -487,7 +490,7 @@ TEST_F(ResolverThatHangs, LeavesItsPlaceToTheNext) {
     context->poll();
     EXPECT_EQ(ended, 1);
 
-    // One that hasn't begun never does.
+    // A look-up that is cancelled in the queue never starts.
     resolver->cancel();
     context->poll();
     EXPECT_EQ(ended, 3);
@@ -500,7 +503,8 @@ TEST_F(ResolverThatHangs, LeavesItsPlaceToTheNext) {
         context->poll();
     }
     EXPECT_EQ(ended, 5);
-    // As many as there may be hang, and nobody waits for them: the next one waits for any of them, and can be cancelled.
+    // The maximum of abandoned look-ups is reached. The next look-up waits until one of them ends, and can be
+    // cancelled.
     EXPECT_EQ(ip::resolver_base::metrics().threads, 3u);
     EXPECT_EQ(ip::resolver_base::metrics().abandoned, 3u);
     expect_end(error::operation_aborted, "fifth");
@@ -512,16 +516,16 @@ TEST_F(ResolverThatHangs, LeavesItsPlaceToTheNext) {
     expect_end({}, "sixth");
     EXPECT_EQ(ip::resolver_base::metrics().queued, 1u);
     oracle.answer("sixth", "192.0.2.1:80");
-    oracle.answer("third", EAI_AGAIN);  // it comes back, to nobody
+    oracle.answer("third", EAI_AGAIN);  // an abandoned look-up ends
     context->run([&]() -> task<> { co_return; });
     EXPECT_EQ(ended, 7);
     EXPECT_EQ(oracle.asked(), (std::vector<std::string>{"first", "third", "fourth", "sixth"}));
     oracle.otherwise(EAI_AGAIN);
     EXPECT_TRUE(name_oracle::eventually([] { return ip::resolver_base::metrics().threads == 1; }))
-        << "those that are too many end";
+        << "surplus threads end";
 }
 
-TEST_F(ResolverThatHangs, AnAbandonedOneIsReplacedWhileOthersWait) {
+TEST_F(HangingResolver, AbandonedThreadIsReplaced) {
     ip::resolver_base::set_limits({.threads = 1, .abandoned_max = 1});
     auto hung =
         context->spawn([&]() -> task<> { static_cast<void>(co_await resolver->resolve("hung", "http")); });
@@ -535,7 +539,7 @@ TEST_F(ResolverThatHangs, AnAbandonedOneIsReplacedWhileOthersWait) {
     EXPECT_EQ(ended, 1);
 }
 
-TEST_F(ResolverThatHangs, MayFindMoreThreadsLater) {
+TEST_F(HangingResolver, UsesThreadsAddedLater) {
     ip::resolver_base::set_limits({.threads = 1});
     ASSERT_TRUE(name_oracle::eventually([] { return ip::resolver_base::metrics().threads <= 1; }));
     expect_end(error::operation_aborted);
@@ -547,8 +551,8 @@ TEST_F(ResolverThatHangs, MayFindMoreThreadsLater) {
     resolver->cancel();
 }
 
-// Answers and cancels that meet: each look-up ends once, one way or the other.
-TEST_F(ResolverThatHangs, AnAnswerAndACancelMayMeet) {
+// A result and a cancel race: each look-up ends exactly once.
+TEST_F(HangingResolver, ResultMayRaceWithACancel) {
     oracle.answer("quick", "192.0.2.1:80");
     std::size_t aborted = 0;
     std::size_t found = 0;
@@ -572,7 +576,7 @@ TEST_F(ResolverThatHangs, AnAnswerAndACancelMayMeet) {
     EXPECT_GT(found, 0u);
 }
 
-TEST_F(ResolverThatHangs, AFrameMayBeDestroyedWhileTheAnswerComes) {
+TEST_F(HangingResolver, ResultMayRaceWithDestruction) {
     oracle.answer("quick", "192.0.2.1:80");
     for (int i = 0; i < 100; ++i) {
         context.emplace(test::small_rings);

@@ -20,8 +20,8 @@
 #include "support/plain_peer.hpp"
 #include "support/scripted_kernel.hpp"
 
-// What the scripted kernel does of its own accord, and what the tests have it answer, is what the real one
-// does and answers: each story runs on both, and leaves the same trace.
+// Checks that the scripted kernel behaves as the real one, both by itself and in the results that tests give
+// it. Each story runs on both kernels and must leave the same trace.
 
 namespace coil::ring {
 namespace {
@@ -31,8 +31,8 @@ using test::descriptor_limit;
 using test::plain_listener;
 using test::plain_peer;
 
-/// A kernel and its ring, asked by hand. Every question has a number; a line of the trace is a number and a
-/// result.
+/// A kernel and its ring, used without the library's loop. Every operation has a number. A line of the trace
+/// is a number and a result.
 class stage {
 public:
     explicit stage(std::unique_ptr<kernel> behind, const parameters& wanted)
@@ -49,7 +49,7 @@ public:
     [[nodiscard]] scripted_kernel& script() const { return *script_; }
     [[nodiscard]] kernel& behind() const { return *kernel_; }
 
-    /// What the world does: the real one, or the script.
+    /// Makes an event happen: calls `really` on the real kernel, `scripted` on the scripted one.
     void happens(const std::function<void()>& really, const std::function<void(scripted_kernel&)>& scripted) {
         if (is_real())
             really();
@@ -57,7 +57,7 @@ public:
             scripted(*script_);
     }
 
-    /// A connected socket of the ring's side; `peer` is the other end where there is one.
+    /// Returns a connected socket. On the real kernel `peer` becomes its other end.
     int connection(plain_peer& peer) {
         if (!is_real())
             return script_->make_connection(SOCK_STREAM, {ip::address_v4::loopback(), 7});
@@ -72,22 +72,22 @@ public:
         return number;
     }
 
-    io_uring_sqe& ask(unsigned number) {
+    io_uring_sqe& next_sqe(unsigned number) {
         io_uring_sqe& sqe = memory_.sq.sqes[tail_++ & *memory_.sq.kring_mask];
         std::memset(&sqe, 0, sizeof sqe);
         __atomic_store_n(memory_.sq.ktail, tail_, __ATOMIC_RELEASE);
         number_ = number + first_number;
         return sqe;
     }
-    /// After the SQE was prepared.
-    void named(io_uring_sqe& sqe) { sqe.user_data = number_; }
+    /// Sets user_data. Call it after io_uring_prep_*().
+    void set_number(io_uring_sqe& sqe) { sqe.user_data = number_; }
 
     int enter(unsigned wait = 0, time_point deadline = time_point::max()) {
         const unsigned to_submit = tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);
         return kernel_->enter(memory_, to_submit, wait, deadline);
     }
 
-    /// Notes the completions that are there.
+    /// Appends the available completions to the trace. Returns their number.
     unsigned collect() {
         const unsigned head = *memory_.cq.khead;
         const unsigned end = __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE);
@@ -99,49 +99,49 @@ public:
         __atomic_store_n(memory_.cq.khead, end, __ATOMIC_RELEASE);
         return end - head;
     }
-    /// Submits, and collects so many completions.
+    /// Submits, and collects `count` completions.
     void wait_for(unsigned count) {
         for (unsigned collected = collect(); collected < count; collected += collect())
             if (const int result = enter(1, kernel_->now() + 5s); result == -ETIME) {
-                note("nothing came");
+                note("no completion");
                 return;
             }
     }
 
     void note(const std::string& line) { trace_.push_back(line); }
-    void forget_last() { trace_.pop_back(); }
+    void drop_last() { trace_.pop_back(); }
     [[nodiscard]] const std::vector<std::string>& trace() const { return trace_; }
     [[nodiscard]] unsigned flags() const { return __atomic_load_n(memory_.sq.kflags, __ATOMIC_RELAXED); }
     [[nodiscard]] unsigned overflows() const { return *memory_.cq.koverflow; }
     [[nodiscard]] io_uring& memory() { return memory_; }
 
-    // Questions.
+    // Operations.
     void recv(unsigned number, int descriptor, void* buffer, std::size_t size, int flags = 0) {
-        auto& sqe = ask(number);
+        auto& sqe = next_sqe(number);
         io_uring_prep_recv(&sqe, descriptor, buffer, size, flags);
-        named(sqe);
+        set_number(sqe);
     }
     void send(unsigned number, int descriptor, const void* bytes, std::size_t size, int flags = 0) {
-        auto& sqe = ask(number);
+        auto& sqe = next_sqe(number);
         io_uring_prep_send(&sqe, descriptor, bytes, size, flags | MSG_NOSIGNAL);
-        named(sqe);
+        set_number(sqe);
     }
     void accept(unsigned number, int descriptor) {
-        auto& sqe = ask(number);
+        auto& sqe = next_sqe(number);
         io_uring_prep_accept(&sqe, descriptor, nullptr, nullptr, SOCK_CLOEXEC);
-        named(sqe);
+        set_number(sqe);
     }
     void nop(unsigned number) {
-        auto& sqe = ask(number);
+        auto& sqe = next_sqe(number);
         io_uring_prep_nop(&sqe);
-        named(sqe);
+        set_number(sqe);
     }
-    /// A cancel as the loop asks for it: quiet where it succeeds.
+    /// A cancel as the loop submits it: without a CQE on success.
     void cancel(unsigned number, unsigned target) {
-        auto& sqe = ask(number);
+        auto& sqe = next_sqe(number);
         io_uring_prep_cancel64(&sqe, target + first_number, 0);
         sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;
-        named(sqe);
+        set_number(sqe);
     }
 
 private:
@@ -157,8 +157,8 @@ private:
 
 using trace = std::vector<std::string>;
 
-void tell_on_both(const trace& expected, const std::function<void(stage&)>& story,
-                  const parameters& wanted = {64, 128}) {
+void run_on_both(const trace& expected, const std::function<void(stage&)>& story,
+                 const parameters& wanted = {64, 128}) {
     {
         stage real(std::make_unique<uring_kernel>(), wanted);
         story(real);
@@ -171,10 +171,10 @@ void tell_on_both(const trace& expected, const std::function<void(stage&)>& stor
     }
 }
 
-// ---- enter ---------------------------------------------------------------------------------------------------------
+// ---- enter ------------------------------------------------------------------------------------------------
 
-TEST(BothKernels, ATimeoutCannotBeToldFromWhatEnterReturns) {
-    tell_on_both({"submitted 1", "submitted 0, -ETIME", "1: -125"}, [](stage& on) {
+TEST(BothKernels, EnterReturnsCountDespiteTimeout) {
+    run_on_both({"submitted 1", "submitted 0, -ETIME", "1: -125"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -187,10 +187,9 @@ TEST(BothKernels, ATimeoutCannotBeToldFromWhatEnterReturns) {
     });
 }
 
-// The real kernel computed `deadline - now`: it overflowed for time_point::min(), and enter waited for 292
-// years.
-TEST(BothKernels, EnterReturnsWhenTheDeadlineHasPassed) {
-    tell_on_both({"-62", "-62", "-62", "-62", "-62", "-62"}, [](stage& on) {
+// uring_kernel computed `deadline - now`, which overflowed for time_point::min(): enter waited for 292 years.
+TEST(BothKernels, EnterReturnsIfDeadlineHasPassed) {
+    run_on_both({"-62", "-62", "-62", "-62", "-62", "-62"}, [](stage& on) {
         const time_point now = on.behind().now();
         for (const time_point passed:
              {time_point::min(), time_point::min() + 1ns, time_point(-1ns), time_point(), now - 1ns, now})
@@ -198,13 +197,13 @@ TEST(BothKernels, EnterReturnsWhenTheDeadlineHasPassed) {
     });
 }
 
-TEST(BothKernels, EnterWaitsWhenTheDeadlineIsNearTheEnd) {
-    tell_on_both({"1: -62", "1: -62"}, [](stage& on) {
+TEST(BothKernels, EnterWaitsForLatestDeadlines) {
+    run_on_both({"1: -62", "1: -62"}, [](stage& on) {
         for (const time_point deadline: {time_point::max() - 1ns, time_point::max()}) {
             __kernel_timespec soon{0, 2'000'000};
-            auto& sqe = on.ask(1);
+            auto& sqe = on.next_sqe(1);
             io_uring_prep_timeout(&sqe, &soon, 0, 0);
-            on.named(sqe);
+            on.set_number(sqe);
             on.happens(
                 [] {},
                 [](auto& script) { script.after(2ms, [&] { script.answer(IORING_OP_TIMEOUT, -ETIME); }); });
@@ -214,15 +213,15 @@ TEST(BothKernels, EnterWaitsWhenTheDeadlineIsNearTheEnd) {
     });
 }
 
-TEST(BothKernels, OnlyTheThreadThatEnabledTheRingMayEnterIt) {
-    tell_on_both({"-EEXIST"}, [](stage& on) {
+TEST(BothKernels, OnlyEnablingThreadMayEnter) {
+    run_on_both({"-EEXIST"}, [](stage& on) {
         int result = 0;
         std::thread([&] { result = on.enter(); }).join();
         on.note(result == -EEXIST ? "-EEXIST" : std::to_string(result));
     });
 }
 
-TEST(BothKernels, ARingMayBeEnabledOnAnotherThreadThanMadeIt) {
+TEST(BothKernels, AnotherThreadCanEnableRing) {
     for (const bool real: {true, false}) {
         std::unique_ptr<kernel> behind;
         if (real)
@@ -241,7 +240,7 @@ TEST(BothKernels, ARingMayBeEnabledOnAnotherThreadThanMadeIt) {
     }
 }
 
-TEST(BothKernels, EntriesAreRoundedUpAndClamped) {
+TEST(BothKernels, RoundsUpAndClampsEntries) {
     for (const bool real: {true, false}) {
         for (const auto& [wanted, entries]:
              {std::pair{parameters{5, 5}, 8u}, {parameters{0, 1}, 1u}, {parameters{64, 3}, 64u}}) {
@@ -259,8 +258,8 @@ TEST(BothKernels, EntriesAreRoundedUpAndClamped) {
     }
 }
 
-TEST(BothKernels, DeferredWorkIsSeenInTheFlags) {
-    tell_on_both({"nothing yet", "deferred", "1: 1"}, [](stage& on) {
+TEST(BothKernels, FlagsShowDeferredWork) {
+    run_on_both({"nothing yet", "deferred", "1: 1"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -275,31 +274,31 @@ TEST(BothKernels, DeferredWorkIsSeenInTheFlags) {
     });
 }
 
-TEST(BothKernels, AnOverflowOfTheCompletionsLosesNone) {
+TEST(BothKernels, CqOverflowLosesNoCompletion) {
     trace expected;
     for (unsigned i = 0; i < 40; ++i)
         expected.push_back(std::to_string(i) + ": 0");
     expected.insert(expected.begin(), {"overflow", "dropped 0"});
-    tell_on_both(expected,
-                 [](stage& on) {
-                     for (unsigned i = 0; i < 40; i += 4) {
-                         for (unsigned n = i; n < i + 4; ++n)
-                             on.nop(n);
-                         // Not GETEVENTS: nothing is collected, nothing flushed, until there is room.
-                         on.enter();
-                     }
-                     on.note(on.flags() & IORING_SQ_CQ_OVERFLOW ? "overflow" : "no overflow");
-                     on.note("dropped " + std::to_string(on.overflows()));
-                     for (unsigned collected = 0; collected < 40;) {
-                         collected += on.collect();
-                         on.enter();
-                     }
-                     EXPECT_FALSE(on.flags() & IORING_SQ_CQ_OVERFLOW);
-                 },
-                 {4, 4});
+    run_on_both(expected,
+                [](stage& on) {
+                    for (unsigned i = 0; i < 40; i += 4) {
+                        for (unsigned n = i; n < i + 4; ++n)
+                            on.nop(n);
+                        // The CQ is not collected, so the overflow is not flushed until there is room.
+                        on.enter();
+                    }
+                    on.note(on.flags() & IORING_SQ_CQ_OVERFLOW ? "overflow" : "no overflow");
+                    on.note("dropped " + std::to_string(on.overflows()));
+                    for (unsigned collected = 0; collected < 40;) {
+                        collected += on.collect();
+                        on.enter();
+                    }
+                    EXPECT_FALSE(on.flags() & IORING_SQ_CQ_OVERFLOW);
+                },
+                {4, 4});
 }
 
-TEST(BothKernels, OneEnterHandsOutAPartOfWhatIsReady) {
+TEST(BothKernels, RepeatedEntersReturnEverything) {
     for (const bool real: {true, false}) {
         std::unique_ptr<kernel> behind;
         if (real)
@@ -331,10 +330,10 @@ TEST(BothKernels, OneEnterHandsOutAPartOfWhatIsReady) {
     }
 }
 
-// ---- cancel --------------------------------------------------------------------------------------------------------
+// ---- cancel -----------------------------------------------------------------------------------------------
 
-TEST(BothKernels, ACancelEndsItsTargetAndSaysNothing) {
-    tell_on_both({"1: -125", "9: 0"}, [](stage& on) {
+TEST(BothKernels, CancelEndsTargetWithoutCqe) {
+    run_on_both({"1: -125", "9: 0"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -348,8 +347,8 @@ TEST(BothKernels, ACancelEndsItsTargetAndSaysNothing) {
     });
 }
 
-TEST(BothKernels, ACancelInTheSameBatchAsItsTarget) {
-    tell_on_both({"1: -125"}, [](stage& on) {
+TEST(BothKernels, CancelInBatchOfItsTarget) {
+    run_on_both({"1: -125"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -360,15 +359,15 @@ TEST(BothKernels, ACancelInTheSameBatchAsItsTarget) {
     });
 }
 
-TEST(BothKernels, ACancelThatFindsNothingSaysSo) {
-    tell_on_both({"2: -2"}, [](stage& on) {
+TEST(BothKernels, CancelWithoutTargetIsEnoent) {
+    run_on_both({"2: -2"}, [](stage& on) {
         on.cancel(2, 1);
         on.wait_for(1);
     });
 }
 
-TEST(BothKernels, ACancelAheadOfALaterOperationOfThatNumberDoesNotReachIt) {
-    tell_on_both({"2: -2", "1: 1"}, [](stage& on) {
+TEST(BothKernels, CancelMissesLaterOperation) {
+    run_on_both({"2: -2", "1: 1"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -381,8 +380,8 @@ TEST(BothKernels, ACancelAheadOfALaterOperationOfThatNumberDoesNotReachIt) {
     });
 }
 
-TEST(BothKernels, AReceiveOfAllThatIsCancelledGivesWhatArrived) {
-    tell_on_both({"1: 40"}, [](stage& on) {
+TEST(BothKernels, CancelledWaitallRecvReturnsBytes) {
+    run_on_both({"1: 40"}, [](stage& on) {
         plain_peer peer;
         std::array<char, 100> bytes{};
         const int socket = on.connection(peer);
@@ -401,8 +400,8 @@ TEST(BothKernels, AReceiveOfAllThatIsCancelledGivesWhatArrived) {
     });
 }
 
-TEST(BothKernels, ASendThatIsCancelledGivesWhatWasTaken) {
-    tell_on_both({"positive"}, [](stage& on) {
+TEST(BothKernels, CancelledSendReturnsSentBytes) {
+    run_on_both({"positive"}, [](stage& on) {
         plain_peer peer;
         const std::string much(16u << 20, 'x');
         const int socket = on.connection(peer);
@@ -414,15 +413,15 @@ TEST(BothKernels, ASendThatIsCancelledGivesWhatWasTaken) {
         on.wait_for(1);
         EXPECT_EQ(on.trace().size(), before + 1);
         const std::string line = on.trace().back();
-        on.forget_last();
+        on.drop_last();
         on.note(std::stol(line.substr(3)) > 0 ? "positive" : line);
         on.behind().close(socket);
     });
 }
 
-TEST(BothKernels, AConnectThatIsCancelledEndsCancelled) {
-    // An address that answers nothing: a listener whose backlog is full.
-    tell_on_both({"1: -125"}, [](stage& on) {
+TEST(BothKernels, CancelledConnectIsEcanceled) {
+    // A listener with a full backlog does not answer.
+    run_on_both({"1: -125"}, [](stage& on) {
         std::unique_ptr<plain_listener> full;
         std::vector<int> crowd;
         sockaddr_in address{};
@@ -435,9 +434,9 @@ TEST(BothKernels, AConnectThatIsCancelledEndsCancelled) {
             },
             [](auto&) {});
         const int socket = on.behind().socket(AF_INET, SOCK_STREAM, 0);
-        auto& sqe = on.ask(1);
+        auto& sqe = on.next_sqe(1);
         io_uring_prep_connect(&sqe, socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
-        on.named(sqe);
+        on.set_number(sqe);
         on.enter();
         on.cancel(2, 1);
         on.wait_for(1);
@@ -447,10 +446,10 @@ TEST(BothKernels, AConnectThatIsCancelledEndsCancelled) {
     });
 }
 
-// ---- what operations answer ------------------------------------------------------------------------------------------
+// ---- results of operations --------------------------------------------------------------------------------
 
-TEST(BothKernels, AReceiveIsEndedByAShutdown) {
-    tell_on_both({"1: 0"}, [](stage& on) {
+TEST(BothKernels, ShutdownEndsRecv) {
+    run_on_both({"1: 0"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -463,8 +462,8 @@ TEST(BothKernels, AReceiveIsEndedByAShutdown) {
     });
 }
 
-TEST(BothKernels, AnAcceptIsEndedByAShutdownOfItsListener) {
-    tell_on_both({"1: -22"}, [](stage& on) {
+TEST(BothKernels, ShutdownEndsAccept) {
+    run_on_both({"1: -22"}, [](stage& on) {
         const int listener = on.listener();
         on.accept(1, listener);
         on.enter();
@@ -475,8 +474,8 @@ TEST(BothKernels, AnAcceptIsEndedByAShutdownOfItsListener) {
     });
 }
 
-TEST(BothKernels, AnAcceptWithoutADescriptorToGiveFailsAtOnce) {
-    tell_on_both({"1: -24"}, [](stage& on) {
+TEST(BothKernels, AcceptWithoutDescriptorFails) {
+    run_on_both({"1: -24"}, [](stage& on) {
         const int listener = on.listener();
         on.happens([] {}, [](auto& script) { script.answer_next(-EMFILE); });
         {
@@ -489,8 +488,8 @@ TEST(BothKernels, AnAcceptWithoutADescriptorToGiveFailsAtOnce) {
     });
 }
 
-TEST(BothKernels, AResetIsReportedOnceAndThenThePipeIsBroken) {
-    tell_on_both({"1: -104", "2: -32"}, [](stage& on) {
+TEST(BothKernels, ReportsResetOnceThenBrokenPipe) {
+    run_on_both({"1: -104", "2: -32"}, [](stage& on) {
         plain_peer peer;
         char byte = 'x';
         const int socket = on.connection(peer);
@@ -505,8 +504,8 @@ TEST(BothKernels, AResetIsReportedOnceAndThenThePipeIsBroken) {
     });
 }
 
-TEST(BothKernels, OnlyDontwaitKeepsAReceiveFromWaiting) {
-    tell_on_both({"1: -11"}, [](stage& on) {
+TEST(BothKernels, DontwaitRecvIsEagain) {
+    run_on_both({"1: -11"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -517,8 +516,8 @@ TEST(BothKernels, OnlyDontwaitKeepsAReceiveFromWaiting) {
     });
 }
 
-TEST(BothKernels, ADatagramThatIsCutTellsItsSize) {
-    tell_on_both({"1: 100"}, [](stage& on) {
+TEST(BothKernels, TruncatedDatagramReportsSize) {
+    run_on_both({"1: 100"}, [](stage& on) {
         std::array<char, 10> bytes;
         const int socket = on.behind().socket(AF_INET, SOCK_DGRAM, 0);
         sockaddr_in address{};
@@ -545,8 +544,8 @@ TEST(BothKernels, ADatagramThatIsCutTellsItsSize) {
     });
 }
 
-TEST(BothKernels, AnOperationOnAClosedDescriptorFails) {
-    tell_on_both({"1: -9"}, [](stage& on) {
+TEST(BothKernels, ClosedDescriptorIsEbadf) {
+    run_on_both({"1: -9"}, [](stage& on) {
         plain_peer peer;
         char byte;
         const int socket = on.connection(peer);
@@ -556,13 +555,13 @@ TEST(BothKernels, AnOperationOnAClosedDescriptorFails) {
     });
 }
 
-// ---- wakes ---------------------------------------------------------------------------------------------------------
+// ---- wake-ups ---------------------------------------------------------------------------------------------
 
-TEST(BothKernels, AWakeCompletesThePollAndThePollGoesOn) {
-    tell_on_both({"1: 1 more", "1: 1 more"}, [](stage& on) {
-        auto& sqe = on.ask(1);
+TEST(BothKernels, WakeLeavesMultishotPollArmed) {
+    run_on_both({"1: 1 more", "1: 1 more"}, [](stage& on) {
+        auto& sqe = on.next_sqe(1);
         io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
-        on.named(sqe);
+        on.set_number(sqe);
         on.enter();
         for (int i = 0; i < 2; ++i) {
             std::thread([&] { on.behind().wake(); }).join();
@@ -571,32 +570,32 @@ TEST(BothKernels, AWakeCompletesThePollAndThePollGoesOn) {
     });
 }
 
-TEST(BothKernels, AWakeBeforeThePollIsNotLost) {
-    tell_on_both({"1: 1 more"}, [](stage& on) {
+TEST(BothKernels, WakeBeforePollIsNotLost) {
+    run_on_both({"1: 1 more"}, [](stage& on) {
         on.behind().wake();
-        auto& sqe = on.ask(1);
+        auto& sqe = on.next_sqe(1);
         io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
-        on.named(sqe);
+        on.set_number(sqe);
         on.wait_for(1);
     });
 }
 
-TEST(BothKernels, AnOverflowEndsThePollForWakes) {
-    tell_on_both({"9: 0", "9: 0", "1: 1"},
-                 [](stage& on) {
-                     auto& sqe = on.ask(1);
-                     io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
-                     on.named(sqe);
-                     on.enter();
-                     on.nop(9);
-                     on.enter();
-                     on.nop(9);
-                     on.enter();
-                     on.behind().wake();
-                     on.enter();
-                     on.wait_for(3);
-                 },
-                 {2, 2});
+TEST(BothKernels, CqOverflowEndsWakePoll) {
+    run_on_both({"9: 0", "9: 0", "1: 1"},
+                [](stage& on) {
+                    auto& sqe = on.next_sqe(1);
+                    io_uring_prep_poll_multishot(&sqe, on.behind().wake_descriptor(), POLLIN);
+                    on.set_number(sqe);
+                    on.enter();
+                    on.nop(9);
+                    on.enter();
+                    on.nop(9);
+                    on.enter();
+                    on.behind().wake();
+                    on.enter();
+                    on.wait_for(3);
+                },
+                {2, 2});
 }
 
 }  // namespace

@@ -12,7 +12,8 @@
 namespace coil::ring {
 namespace {
 
-// The end of /proc/self/status, of a process that a seccomp profile filters, of one that none does, and of a kernel without.
+// The end of /proc/self/status: with a seccomp filter, without one, in strict mode, on a kernel without
+// seccomp, and for a process whose name looks like the field.
 const std::string filtered =
     "Name:\tserver\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\nSpeculation_Store_Bypass:\tvulnerable\n";
 const std::string unfiltered = "Name:\tserver\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n";
@@ -40,7 +41,7 @@ const std::vector<row> table = {
     {EPERM, "6.18.4", filtered, 1, "a seccomp profile forbids it", "in the container's profile"},
     {EPERM, "6.1.0-18-amd64", filtered, -1, "a seccomp profile forbids it", "in the container's profile"},
     {ENOSYS, "6.1.0-18-amd64", filtered, -1, "a seccomp profile hides it", "in the container's profile"},
-    // Neither.
+    // Neither the sysctl nor seccomp.
     {EPERM, "6.18.4", unfiltered, 0, "a security module", "look into its log"},
     {EPERM, "6.1.0-18-amd64", strict, -1, "a security module", "look into its log"},
     {EPERM, "6.1.0-18-amd64", named_after_the_field, -1, "a security module", "look into its log"},
@@ -48,7 +49,7 @@ const std::vector<row> table = {
     // SELinux.
     {EACCES, "6.18.4", unfiltered, 0, "a security module", "look into its log"},
     {EACCES, "6.18.4", filtered, 0, "a seccomp profile forbids it", "in the container's profile"},
-    // The age of the kernel.
+    // The version of the kernel.
     {ENOSYS, "4.19.0-26-amd64", unfiltered, -1, "kernel 4.19.0-26-amd64 is too old", "needs Linux 6.1"},
     {ENOSYS, "4.19.0", filtered, -1, "kernel 4.19.0 is too old", "needs Linux 6.1"},
     {EINVAL, "5.10.0-30-amd64", unfiltered, -1, "kernel 5.10.0-30-amd64 is too old", "needs Linux 6.1"},
@@ -64,11 +65,11 @@ const std::vector<row> table = {
     {ENOMEM, "6.18.4", unfiltered, 0, "locked memory is 64 KiB", "ulimit -l"},
     {EMFILE, "6.18.4", unfiltered, 0, "too many open files", "ulimit -n"},
     {ENFILE, "6.18.4", unfiltered, 0, "too many open files", "ulimit -n"},
-    // What nobody has thought of.
+    // An unexpected errno.
     {EIO, "6.18.4", filtered, 2, "io_uring_setup failed", ""},
 };
 
-TEST(Diagnosis, NamesTheCauseAndTheRemedy) {
+TEST(Diagnosis, NamesCauseAndRemedy) {
     for (const row& each: table) {
         circumstances around;
         around.release = each.release;
@@ -86,7 +87,7 @@ TEST(Diagnosis, NamesTheCauseAndTheRemedy) {
 }
 
 // A refused eventfd2 was blamed on io_uring.
-TEST(Diagnosis, NamesTheCallThatWasRefused) {
+TEST(Diagnosis, NamesRefusedCall) {
     circumstances around;
     around.release = "6.18.4";
     for (const char* call: {"eventfd2", "pipe2", "mmap"}) {
@@ -94,7 +95,7 @@ TEST(Diagnosis, NamesTheCallThatWasRefused) {
             around.status = status;
             for (const int error: {EPERM, EACCES, ENOSYS, ENOMEM, EIO}) {
                 const std::string text = diagnose(error, around, call);
-                EXPECT_EQ(text.find("an io_context can't be made: "), 0u) << text;
+                EXPECT_EQ(text.find("cannot create an io_context: "), 0u) << text;
                 EXPECT_EQ(text.find("io_uring"), std::string::npos) << text;
                 EXPECT_NE(text.find(call), std::string::npos) << text;
             }
@@ -110,7 +111,7 @@ TEST(Diagnosis, NamesTheCallThatWasRefused) {
               std::string::npos);
 }
 
-TEST(Diagnosis, AnUnlimitedLimitIsNotBlamed) {
+TEST(Diagnosis, DoesNotBlameUnlimitedMemlock) {
     circumstances around;
     around.release = "6.18.4";
     around.memlock = unlimited;
@@ -120,7 +121,7 @@ TEST(Diagnosis, AnUnlimitedLimitIsNotBlamed) {
     EXPECT_EQ(unlimited, RLIM_INFINITY);
 }
 
-TEST(Diagnosis, ThisProcessHasCircumstances) {
+TEST(Diagnosis, ReadsThisProcess) {
     const circumstances around = circumstances_of_this_process();
     EXPECT_NE(around.release, "");
     EXPECT_NE(around.status.find("\nPid:"), std::string::npos);

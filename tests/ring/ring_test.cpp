@@ -30,7 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 using numbers = std::vector<std::uint64_t>;
 
-/// Makes kernels of this process as old as Linux 6.1 while it lives.
+/// Makes the kernels of this process pretend to be Linux 6.1 during its lifetime.
 class age_of_6_1 {
 public:
     age_of_6_1() { uring_kernel::pretend_6_1(true); }
@@ -41,7 +41,7 @@ public:
     }
 };
 
-/// A ring whose operations are nops that bear numbers.
+/// A ring whose operations are nops with ascending numbers.
 class numbered_ring {
 public:
     numbered_ring(std::unique_ptr<kernel> behind, const parameters& wanted) : ring_(std::move(behind)) {
@@ -52,29 +52,29 @@ public:
 
     [[nodiscard]] ring& bare() { return ring_; }
 
-    /// Fills in the next nop. False: there is no free slot.
-    bool ask() {
+    /// Queues the next nop. Returns false if there is no free slot.
+    bool queue() {
         io_uring_sqe* sqe = ring_.get_sqe();
         if (!sqe)
             return false;
         io_uring_prep_nop(sqe);
-        sqe->user_data = ++asked_;
+        sqe->user_data = ++queued_;
         return true;
     }
-    bool ask(int times) {
+    bool queue(int times) {
         bool found = true;
         while (found && times-- > 0)
-            found = ask();
+            found = queue();
         return found;
     }
-    /// What is there now.
+    /// Collects the available completions.
     numbers collect() {
-        numbers answered;
+        numbers completed;
         ring_.collect([&](const io_uring_cqe& cqe) {
             EXPECT_EQ(cqe.res, 0);
-            answered.push_back(cqe.user_data);
+            completed.push_back(cqe.user_data);
         });
-        return answered;
+        return completed;
     }
     numbers enter_and_collect() {
         EXPECT_EQ(ring_.enter(1), 0);
@@ -83,7 +83,7 @@ public:
 
 private:
     ring ring_;
-    std::uint64_t asked_ = 0;
+    std::uint64_t queued_ = 0;
 };
 
 numbers from_to(std::uint64_t first, std::uint64_t last) {
@@ -92,7 +92,7 @@ numbers from_to(std::uint64_t first, std::uint64_t last) {
     return all;
 }
 
-// ---- on every kernel -------------------------------------------------------------------------------------------------
+// ---- on every kernel --------------------------------------------------------------------------------------
 
 enum class behind { scripted, uring, uring_of_6_1 };
 
@@ -103,38 +103,38 @@ protected:
             return std::make_unique<scripted_kernel>();
         return std::make_unique<uring_kernel>();
     }
-    // A kernel decides when it makes the ring's memory.
+    // A kernel looks at pretend_6_1() when it creates the ring.
     static std::unique_ptr<numbered_ring> make(unsigned entries, unsigned completions) {
         const auto age = GetParam() == behind::uring_of_6_1 ? std::make_unique<age_of_6_1>() : nullptr;
         return std::make_unique<numbered_ring>(make_kernel(), parameters{entries, completions});
     }
 };
 
-TEST_P(Ring, SubmissionsGoRoundAndRoundAndAreAnsweredInOrder) {
+TEST_P(Ring, WrapsAroundAndCompletesInOrder) {
     const auto ring = make(4, 8);
     for (std::uint64_t round = 0; round < 100; ++round) {
-        ASSERT_TRUE(ring->ask(3));
+        ASSERT_TRUE(ring->queue(3));
         ASSERT_EQ(ring->enter_and_collect(), from_to(round * 3 + 1, round * 3 + 3));
     }
 }
 
-TEST_P(Ring, AFullSubmissionQueueHasNoSlotUntilTheNextEnter) {
+TEST_P(Ring, FullSqHasNoSlotUntilEnter) {
     const auto ring = make(4, 8);
-    EXPECT_TRUE(ring->ask(4));
+    EXPECT_TRUE(ring->queue(4));
     EXPECT_EQ(ring->bare().unsubmitted(), 4u);
-    EXPECT_FALSE(ring->ask());
-    EXPECT_FALSE(ring->ask());
+    EXPECT_FALSE(ring->queue());
+    EXPECT_FALSE(ring->queue());
     EXPECT_EQ(ring->bare().unsubmitted(), 4u);
     EXPECT_EQ(ring->bare().enter(0), 0);
     EXPECT_EQ(ring->bare().unsubmitted(), 0u);
-    EXPECT_TRUE(ring->ask(4));
+    EXPECT_TRUE(ring->queue(4));
     EXPECT_EQ(ring->bare().enter(4), 0);
     EXPECT_EQ(ring->collect(), from_to(1, 8));
 }
 
-TEST_P(Ring, CompletionsAreShownAndHandedOutInPortions) {
+TEST_P(Ring, PeeksAndCollectsInPortions) {
     const auto ring = make(8, 16);
-    EXPECT_TRUE(ring->ask(5));
+    EXPECT_TRUE(ring->queue(5));
     EXPECT_EQ(ring->bare().enter(5), 0);
     for (const numbers& portion: {from_to(1, 2), from_to(3, 4), from_to(5, 5)}) {
         numbers shown, handed;
@@ -149,16 +149,16 @@ TEST_P(Ring, CompletionsAreShownAndHandedOutInPortions) {
     EXPECT_EQ(ring->bare().completions(), 5u);
 }
 
-TEST_P(Ring, NothingIsSubmittedBeforeAnEnter) {
+TEST_P(Ring, SubmitsNothingBeforeEnter) {
     const auto ring = make(4, 8);
-    EXPECT_TRUE(ring->ask(2));
+    EXPECT_TRUE(ring->queue(2));
     EXPECT_EQ(ring->collect(), numbers());
     EXPECT_EQ(ring->bare().unsubmitted(), 2u);
     EXPECT_EQ(ring->bare().submissions(), 0u);
     EXPECT_EQ(ring->enter_and_collect(), from_to(1, 2));
 }
 
-TEST_P(Ring, ASlotIsClearedBeforeItIsFilledAgain) {
+TEST_P(Ring, ClearsReusedSlot) {
     const auto ring = make(1, 2);
     for (int i = 0; i < 3; ++i) {
         io_uring_sqe* sqe = ring->bare().get_sqe();
@@ -172,31 +172,31 @@ TEST_P(Ring, ASlotIsClearedBeforeItIsFilledAgain) {
     }
 }
 
-TEST_P(Ring, AFullCompletionQueueOverflowsAndLosesNothing) {
+TEST_P(Ring, CqOverflowLosesNothing) {
     const auto ring = make(4, 4);
     for (int i = 0; i < 5; ++i) {
-        ASSERT_TRUE(ring->ask(4));
+        ASSERT_TRUE(ring->queue(4));
         EXPECT_EQ(ring->bare().enter(0), 0);
     }
-    EXPECT_TRUE(ring->bare().has_deferred_work()) << "only an enter brings them";
-    numbers answered;
-    for (int enters = 0; answered.size() < 20 && enters < 20; ++enters) {
+    EXPECT_TRUE(ring->bare().has_deferred_work()) << "only an enter flushes the overflow";
+    numbers completed;
+    for (int enters = 0; completed.size() < 20 && enters < 20; ++enters) {
         const numbers some = ring->collect();
-        answered.insert(answered.end(), some.begin(), some.end());
+        completed.insert(completed.end(), some.begin(), some.end());
         EXPECT_EQ(ring->bare().enter(0), 0);
     }
-    EXPECT_EQ(answered, from_to(1, 20));
-    EXPECT_EQ(ring->bare().overflows(), 7u) << "enters after which there was more than the queue can hold";
+    EXPECT_EQ(completed, from_to(1, 20));
+    EXPECT_EQ(ring->bare().overflows(), 7u) << "enters after which completions did not fit into the CQ";
     EXPECT_FALSE(ring->bare().has_deferred_work());
 }
 
 TEST_P(Ring, CountsEntersSubmissionsAndCompletions) {
     const auto ring = make(8, 16);
     for (int i = 0; i < 3; ++i) {
-        ring->ask(5);
+        ring->queue(5);
         ring->enter_and_collect();
     }
-    ring->ask();
+    ring->queue();
     EXPECT_EQ(ring->bare().enters(), 3u);
     EXPECT_EQ(ring->bare().submissions(), 15u);
     EXPECT_EQ(ring->bare().completions(), 15u);
@@ -204,57 +204,57 @@ TEST_P(Ring, CountsEntersSubmissionsAndCompletions) {
     ring->enter_and_collect();
 }
 
-TEST_P(Ring, WhileCollectingTheNextOnesMayBeAsked) {
+TEST_P(Ring, CanQueueWhileCollecting) {
     const auto ring = make(2, 4);
-    ring->ask(2);
+    ring->queue(2);
     EXPECT_EQ(ring->bare().enter(1), 0);
-    EXPECT_EQ(ring->bare().collect([&](const io_uring_cqe&) { EXPECT_TRUE(ring->ask()); }), 2u);
+    EXPECT_EQ(ring->bare().collect([&](const io_uring_cqe&) { EXPECT_TRUE(ring->queue()); }), 2u);
     EXPECT_EQ(ring->enter_and_collect(), from_to(3, 4));
 }
 
-TEST_P(Ring, CollectingGivesThePlacesBack) {
+TEST_P(Ring, CollectFreesCqSlots) {
     const auto ring = make(4, 4);
-    ring->ask(4);
+    ring->queue(4);
     EXPECT_EQ(ring->enter_and_collect(), from_to(1, 4));
     EXPECT_EQ(ring->collect(), numbers());
-    ring->ask(4);
+    ring->queue(4);
     EXPECT_EQ(ring->bare().enter(0), 0);
     EXPECT_FALSE(ring->bare().has_deferred_work());
     EXPECT_EQ(ring->collect(), from_to(5, 8));
 }
 
-TEST_P(Ring, AWaitEndsAtItsDeadline) {
+TEST_P(Ring, WaitEndsAtDeadline) {
     const auto ring = make(4, 8);
     kernel& behind = ring->bare().behind();
     const time_point deadline = behind.now() + 2ms;
     ring->bare().enter(1, deadline);
     EXPECT_GE(behind.now(), deadline);
     EXPECT_EQ(ring->collect(), numbers());
-    // One that has passed already doesn't wait, and submits all the same.
-    ring->ask();
+    // If the deadline has passed, enter submits and does not wait.
+    ring->queue();
     ring->bare().enter(2, deadline);
     EXPECT_EQ(ring->collect(), numbers{1});
 }
 
-TEST_P(Ring, APauseSubmitsNothing) {
+TEST_P(Ring, PauseSubmitsNothing) {
     const auto ring = make(4, 8);
-    ring->ask();
+    ring->queue();
     ring->bare().pause(ring->bare().behind().now() + 1ms);
     EXPECT_EQ(ring->bare().unsubmitted(), 1u);
     EXPECT_EQ(ring->collect(), numbers());
     EXPECT_EQ(ring->enter_and_collect(), numbers{1});
 }
 
-TEST_P(Ring, BelongsToTheThreadThatEnabledIt) {
+TEST_P(Ring, BelongsToEnablingThread) {
     const auto ring = make(4, 8);
-    ring->ask();
+    ring->queue();
     int elsewhere = 0;
     std::thread([&] { elsewhere = ring->bare().enter(0); }).join();
     EXPECT_EQ(elsewhere, -EEXIST);
     EXPECT_EQ(ring->enter_and_collect(), numbers{1});
 }
 
-TEST_P(Ring, IsNotEnteredBeforeItIsEnabledByWhicheverThread) {
+TEST_P(Ring, EnterBeforeEnableFails) {
     ring early(make_kernel());
     EXPECT_FALSE(early.is_open());
     EXPECT_TRUE(early.close(false, time_point::max())) << "nothing to close";
@@ -272,28 +272,28 @@ TEST_P(Ring, IsNotEnteredBeforeItIsEnabledByWhicheverThread) {
     EXPECT_FALSE(early.is_open());
 }
 
-TEST_P(Ring, ManyEntersWhileAttendedAreAsGoodAsOne) {
+TEST_P(Ring, ManyEntersInRunComplete) {
     const auto ring = make(4, 8);
     for (int round = 0; round < 3; ++round) {
-        ring->bare().attend(true);
+        ring->bare().set_in_run(true);
         for (int i = 0; i < 10; ++i) {
-            ring->ask();
+            ring->queue();
             EXPECT_EQ(ring->enter_and_collect().size(), 1u);
         }
-        ring->bare().attend(false);
-        ring->ask();
+        ring->bare().set_in_run(false);
+        ring->queue();
         EXPECT_EQ(ring->enter_and_collect().size(), 1u);
     }
 }
 
-TEST_P(Ring, MayBeClosedWhileItIsAttended) {
+TEST_P(Ring, ClosesAfterEntersInRun) {
     const auto ring = make(4, 8);
-    ring->bare().attend(true);
+    ring->bare().set_in_run(true);
     for (int i = 0; i < 10; ++i) {
-        ring->ask();
+        ring->queue();
         ring->enter_and_collect();
     }
-    ring->bare().attend(false);
+    ring->bare().set_in_run(false);
 }
 
 INSTANTIATE_TEST_SUITE_P(OnEveryKernel, Ring,
@@ -306,25 +306,25 @@ INSTANTIATE_TEST_SUITE_P(OnEveryKernel, Ring,
                              }
                          });
 
-// ---- what only the script can do -------------------------------------------------------------------------------------
+// ---- the scripted kernel ----------------------------------------------------------------------------------
 
-TEST(ScriptedRing, AnEnterThatIsRefusedLeavesEverythingQueued) {
+TEST(ScriptedRing, RefusedEnterKeepsQueue) {
     auto script = std::make_unique<scripted_kernel>();
     script->refuse_enters(2, -EAGAIN);
     auto& history = script->history();
     numbered_ring ring(std::move(script), {4, 8});
-    ring.ask(3);
+    ring.queue(3);
     EXPECT_EQ(ring.bare().enter(0), -EAGAIN);
     EXPECT_EQ(ring.bare().enter(0), -EAGAIN);
     EXPECT_EQ(ring.bare().unsubmitted(), 3u);
     EXPECT_EQ(ring.bare().submissions(), 0u);
-    EXPECT_TRUE(ring.ask());
-    EXPECT_FALSE(ring.ask());
+    EXPECT_TRUE(ring.queue());
+    EXPECT_FALSE(ring.queue());
     EXPECT_EQ(ring.enter_and_collect(), from_to(1, 4));
     EXPECT_EQ(history.size(), 4u);
 }
 
-TEST(ScriptedRing, OneEnterHandsOutOnlySomeOfWhatIsDone) {
+TEST(ScriptedRing, EnterDeliversLimitedCompletions) {
     auto script = std::make_unique<scripted_kernel>();
     auto& kernel = *script;
     kernel.hand_out_at_most(2);
@@ -346,7 +346,7 @@ TEST(ScriptedRing, OneEnterHandsOutOnlySomeOfWhatIsDone) {
     EXPECT_FALSE(ring.bare().has_deferred_work());
 }
 
-TEST(ScriptedRing, ARefusedSetUpThrowsWhatTheKernelDiagnoses) {
+TEST(ScriptedRing, RefusedSetUpThrowsDiagnosis) {
     auto script = std::make_unique<scripted_kernel>();
     script->fail_next_call(EPERM);
     ring refused(std::move(script));
@@ -360,11 +360,11 @@ TEST(ScriptedRing, ARefusedSetUpThrowsWhatTheKernelDiagnoses) {
     }
     EXPECT_FALSE(refused.is_open());
     refused.open({});
-    EXPECT_TRUE(refused.is_open()) << "it may be tried again";
+    EXPECT_TRUE(refused.is_open()) << "open() can be repeated";
     refused.close(false, time_point::max());
 }
 
-TEST(ScriptedRing, ARefusedEnableThrows) {
+TEST(ScriptedRing, RefusedEnableThrows) {
     auto script = std::make_unique<scripted_kernel>();
     auto& kernel = *script;
     ring refused(std::move(script));
@@ -375,9 +375,9 @@ TEST(ScriptedRing, ARefusedEnableThrows) {
     refused.close(false, time_point::max());
 }
 
-// ---- the real kernel ---------------------------------------------------------------------------------------------------
+// ---- the real kernel --------------------------------------------------------------------------------------
 
-TEST(UringKernel, AsOfLinux6_1HasAnIndexArrayAndNoLaterFeature) {
+TEST(UringKernel, Pretended6_1HasIndexArray) {
     const age_of_6_1 age;
     uring_kernel old;
     io_uring memory{};
@@ -389,14 +389,14 @@ TEST(UringKernel, AsOfLinux6_1HasAnIndexArrayAndNoLaterFeature) {
     EXPECT_TRUE(old.tear_down(memory, false, time_point::max()));
 }
 
-TEST(UringKernel, RingsAreRoundedUpAndClamped) {
+TEST(UringKernel, RoundsUpAndClampsSizes) {
     uring_kernel kernel;
     io_uring memory{};
     ASSERT_EQ(kernel.set_up(memory, {5, 9}), 0);
     EXPECT_EQ(*memory.sq.kring_entries, 8u);
     EXPECT_EQ(*memory.cq.kring_entries, 16u);
     EXPECT_TRUE(kernel.tear_down(memory, false, time_point::max()));
-    ASSERT_EQ(kernel.set_up(memory, {0, 0}), 0) << "one of each is the least";
+    ASSERT_EQ(kernel.set_up(memory, {0, 0}), 0) << "the minimum is one entry each";
     EXPECT_TRUE(kernel.tear_down(memory, false, time_point::max()));
     ASSERT_EQ(kernel.set_up(memory, {1u << 20, 1u << 24}), 0);
     EXPECT_EQ(*memory.sq.kring_entries, 32768u);
@@ -404,7 +404,7 @@ TEST(UringKernel, RingsAreRoundedUpAndClamped) {
     EXPECT_TRUE(kernel.tear_down(memory, false, time_point::max()));
 }
 
-TEST(UringKernel, AWakeEndsAWaitAndLeavesErrnoAlone) {
+TEST(UringKernel, WakeEndsWaitAndKeepsErrno) {
     numbered_ring ring(std::make_unique<uring_kernel>(), {4, 8});
     kernel& behind = ring.bare().behind();
     io_uring_sqe* sqe = ring.bare().get_sqe();
@@ -418,12 +418,12 @@ TEST(UringKernel, AWakeEndsAWaitAndLeavesErrnoAlone) {
     });
     EXPECT_EQ(ring.bare().enter(1, behind.now() + 10s), 0);
     waker.join();
-    std::uint64_t whose = 0;
-    ring.bare().collect([&](const io_uring_cqe& cqe) { whose = cqe.user_data; });
-    EXPECT_EQ(whose, 42u);
+    std::uint64_t user_data_seen = 0;
+    ring.bare().collect([&](const io_uring_cqe& cqe) { user_data_seen = cqe.user_data; });
+    EXPECT_EQ(user_data_seen, 42u);
 }
 
-TEST(UringKernel, TearingDownWithOperationsInFlightWaitsUntilTheKernelHasLetGo) {
+TEST(UringKernel, TearDownWaitsForOperations) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     char byte;

@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What the tests of ./dev share: a folder of stand-ins that is all of PATH, so that each test decides what
-# the machine has, who runs it, and what apt-get and sudo do. They write their calls into "$rig/calls".
+# Functions for the tests of ./dev. PATH is a folder of stand-ins, so that each test decides which tools the
+# machine has, which user runs ./dev, and what apt-get and sudo do. Stand-ins log their calls in "$rig/calls".
 #
-# A test sets the scene, calls run_dev or run_dev_on_terminal, and then says what it expects.
+# A test sets up the machine, calls run_dev or run_dev_on_terminal, and then states its expectations.
 
 set -eu
 rig=$(mktemp -d)
@@ -34,7 +34,7 @@ stand_in sudo "echo sudo \"\$*\" >>\"$rig/calls\"
 [ \"\$1\" != -n ] || shift
 exec \"\$@\""
 
-# The scene
+# The machine
 
 runs_as_root() { stand_in id 'echo 0'; }
 runs_as_a_user() { stand_in id 'echo 1000'; }
@@ -52,7 +52,7 @@ run_dev() {
     run_dev_with </dev/null "$@"
 }
 
-# $1 is what the person types.
+# $1 is the input of the user.
 run_dev_on_terminal() {
     stand_in tty 'exit 0'
     printf '%s\n' "$1" >"$rig/typed"
@@ -65,16 +65,16 @@ run_dev_with() {
     env -u CXX PATH="$bin" sh "$COIL_SOURCE_DIR/dev" "$@" >"$rig/out" 2>"$rig/err" || status=$?
 }
 
-# The expectations
+# Expectations
 
-expect_status() { [ "$status" = "$1" ] || fail "status is $status, not $1"; }
-expect_said() { grep -qF -- "$1" "$rig/err" || fail "it did not say \"$1\""; }
+expect_status() { [ "$status" = "$1" ] || fail "status is $status, expected $1"; }
+expect_stderr() { grep -qF -- "$1" "$rig/err" || fail "stderr does not contain \"$1\""; }
 expect_call() { grep -qF -- "$1" "$rig/calls" || fail "it did not call \"$1\""; }
 expect_no_calls() { [ ! -s "$rig/calls" ] || fail "it called apt-get or sudo"; }
 
 fail() {
     echo "FAILED: $1"
-    echo "-- said:"; cat "$rig/out" "$rig/err"
-    echo "-- called:"; cat "$rig/calls"
+    echo "-- output:"; cat "$rig/out" "$rig/err"
+    echo "-- calls:"; cat "$rig/calls"
     exit 1
 }

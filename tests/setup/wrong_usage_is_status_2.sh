@@ -8,7 +8,7 @@ for line in '' tset 'test demo' '--fast test' 'test -R Recv'; do
     # shellcheck disable=SC2086
     run_dev $line
     expect_status 2
-    expect_said "usage: ./dev"
+    expect_stderr "usage: ./dev"
     [ ! -s "$rig/out" ] || fail "it wrote to stdout"
     expect_no_calls
 done

@@ -2,15 +2,15 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What the tests of the example programs share. A test starts servers, runs programs against them, and says
-# what it expects. Whatever was started is ended with the test, and every wait is bounded.
+# Functions for the tests of the example programs. A test starts servers, runs programs against them, and
+# states its expectations. All processes that it started are killed when it ends, and every wait is bounded.
 
 set -eu
 rig=$(mktemp -d)
 started=''
 trap end_all EXIT
 
-# needs TOOL...: without one of them the test is skipped.
+# needs TOOL...: skips the test if a tool is missing.
 needs() {
     for tool in "$@"; do
         command -v "$tool" >/dev/null || skip "$tool is not installed"
@@ -22,7 +22,8 @@ skip() {
     exit 77
 }
 
-# start PROGRAM [ARGUMENT]...: an example server on a free port. Sets `server`, its process, and `port`.
+# start PROGRAM [ARGUMENT]...: starts an example server on a free port. Sets `server`, its process ID, and
+# `port`.
 start() {
     program=$1
     shift
@@ -34,11 +35,11 @@ start() {
     line=$(timeout 20 head -n 1 "$rig/line") || fail "$program did not start"
     case $line in
     "listening on "*:*) port=${line##*:} ;;
-    *) fail "$program said \"$line\"" ;;
+    *) fail "$program printed \"$line\"" ;;
     esac
 }
 
-# start_socat ARGUMENT...: socat as a server; its first address has port 0. Sets `server` and `port`.
+# start_socat ARGUMENT...: starts socat as a server, on port 0 in its first address. Sets `server` and `port`.
 start_socat() {
     : >"$rig/socat.err"
     socat -d -d "$@" 2>"$rig/socat.err" &
@@ -48,7 +49,7 @@ start_socat() {
     port=$(sed -n 's/.*listening on.*:\([0-9]*\)$/\1/p' "$rig/socat.err" | head -n 1)
 }
 
-# run PROGRAM [ARGUMENT]...: an example, to its end. Leaves $status, $rig/out and $rig/err.
+# run PROGRAM [ARGUMENT]...: runs an example to completion. Sets $status, $rig/out and $rig/err.
 run() {
     program=$1
     shift
@@ -56,16 +57,16 @@ run() {
     timeout -k 5 60 "$COIL_EXAMPLES/$program" "$@" >"$rig/out" 2>"$rig/err" || status=$?
 }
 
-# interrupt SIGNAL: the server started last; waits for its end, and leaves its $status.
+# interrupt SIGNAL: sends a signal to the latest server, waits for its end, and sets $status.
 interrupt() {
     kill -s "$1" "$server"
     wait_for "$server"
 }
 
-# wait_for PROCESS: that was started here; leaves its $status.
+# wait_for PROCESS: waits for a process that this test started. Sets $status.
 wait_for() {
     process=$1
-    wait_until 'has_ended "$process"' || fail "it does not end"
+    wait_until 'has_ended "$process"' || fail "process $process does not end"
     status=0
     wait "$process" || status=$?
     still_started=''
@@ -75,21 +76,21 @@ wait_for() {
     started=$still_started
 }
 
-# kill_at_once: the server started last, which has no say in it. The kernel closes the sockets of a ring some milliseconds after its
-# process has ended; until then they take connections, which nobody will serve.
-kill_at_once() {
+# kill_server: sends SIGKILL to the latest server. The kernel closes the sockets of a ring some milliseconds
+# after its process has ended. Until then they accept connections, which are never served.
+kill_server() {
     interrupt KILL
     wait_until '! is_bound "$port"' || fail "port $port is still bound"
 }
 
-# Whether a socket listens on this port, or receives datagrams there.
+# is_bound PORT: succeeds if a socket listens or receives datagrams on this port.
 is_bound() {
     awk -v port=":$(printf %04X "$1")" '
         (FILENAME ~ "udp" || $4 == "0A") && substr($2, length($2) - 4) == port { bound = 1 }
         END { exit !bound }' /proc/net/[tu][cd]p*
 }
 
-# wait_until CONDITION: for 20 s at most.
+# wait_until CONDITION: waits at most 20 s.
 wait_until() {
     tries=0
     until eval "$1"; do
@@ -99,7 +100,7 @@ wait_until() {
     done
 }
 
-# A process that has ended stays as a zombie until it is waited for.
+# has_ended PROCESS: a process that has ended is a zombie until it is waited for.
 has_ended() {
     case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
     '' | Z* | X*) return 0 ;;
@@ -107,30 +108,31 @@ has_ended() {
     esac
 }
 
-# Whether this example has a handler for SIGINT (bit 1 of the mask). At first it is still a shell.
+# handles_interrupt PROCESS: succeeds if the process is an example with a handler for SIGINT (bit 1 of the
+# mask). Before exec it is still a shell.
 handles_interrupt() {
     grep -q '^Name:.*_\(echo\|limited\)_' "/proc/$1/status" && grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status"
 }
 
 size_of() { wc -c <"$1"; }
 
-# The expectations
+# Expectations
 
-expect_status() { [ "$status" = "$1" ] || fail "status is $status, not $1"; }
-expect_said() { grep -qF -- "$1" "$rig/err" || fail "it did not say \"$1\""; }
-expect_one_line() { [ "$(wc -l <"$rig/err")" = 1 ] || fail "it did not say it in one line"; }
-expect_printed() { grep -qE -- "$1" "$rig/out" || fail "it did not print \"$1\""; }
-expect_same() { cmp "$1" "$2" || fail "$2 is not what was sent"; }
+expect_status() { [ "$status" = "$1" ] || fail "status is $status, expected $1"; }
+expect_stderr() { grep -qF -- "$1" "$rig/err" || fail "stderr does not contain \"$1\""; }
+expect_one_line() { [ "$(wc -l <"$rig/err")" = 1 ] || fail "stderr is not one line"; }
+expect_stdout() { grep -qE -- "$1" "$rig/out" || fail "stdout does not match \"$1\""; }
+expect_same() { cmp "$1" "$2" || fail "$2 differs from $1"; }
 
-# expect_wrong STATUS TEXT PROGRAM [ARGUMENT]...: it says so in one line on stderr, and prints nothing.
+# expect_wrong STATUS TEXT PROGRAM [ARGUMENT]...: expects one line on stderr, and nothing on stdout.
 expect_wrong() {
     status_expected=$1 text_expected=$2
     shift 2
     run "$@"
     expect_status "$status_expected"
-    expect_said "$text_expected"
+    expect_stderr "$text_expected"
     expect_one_line
-    [ ! -s "$rig/out" ] || fail "it printed something"
+    [ ! -s "$rig/out" ] || fail "stdout is not empty"
 }
 
 fail() {

@@ -2,10 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Datagrams that get lost are counted; the rest arrives. An echo that comes late is not taken for a wrong one.
+# Lost datagrams are counted, and the others arrive. A late echo does not count as a wrong one.
 . "$(dirname "$0")/lib.sh"
 
-# Whether datagrams wait for the server. (In /proc/net/udp: local address:port, and behind it the queues.)
+# has_queued: succeeds if datagrams wait in the socket of the server. /proc/net/udp has the local address in
+# column 2 and the queues in column 5.
 has_queued() {
     awk -v port=":$(printf %04X "$port")\$" '
         $2 ~ port && $5 !~ /:00000000$/ { found = 1 }
@@ -22,7 +23,7 @@ kill -s STOP "$server"
 started="$started $!"
 run udp_echo_client --port "$port" --count 100 --timeout 100
 expect_status 0
-expect_printed '^[0-9]+ messages, [1-9][0-9]* lost, [0-9]+ bytes, '
+expect_stdout '^[0-9]+ messages, [1-9][0-9]* lost, [0-9]+ bytes, '
 echoed=$(sed 's/ .*//' "$rig/out")
 lost=$(sed 's/.*messages, \([0-9]*\) lost.*/\1/' "$rig/out")
 [ $((echoed + lost)) = 100 ] || fail "$echoed and $lost are not 100"

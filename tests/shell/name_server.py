@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
-"""A name server on 127.0.0.1:53, of a network namespace whose loopback it brings up: usage: name_server.py LOG
+"""usage: name_server.py LOG
 
-What it does depends on the name: it answers, lies, or is silent. It says "ready" on stdout, and writes each question, as
-NAME TYPE, into LOG. (RFC 1035.)
+A name server (RFC 1035) on 127.0.0.1:53 of its network namespace, whose loopback interface it brings up.
+Depending on the name, it responds correctly, responds wrongly, or does not respond. It prints "ready" on
+stdout, and appends each query to LOG as NAME TYPE.
 """
 
 import fcntl
@@ -63,7 +64,7 @@ def reply(query, records, status=NO_ERROR, cut=False, number=None):
 
 
 def answers(query, by_tcp):
-    """What to send, one after the other."""
+    """Returns the packets to send, in order."""
     name, kind, _ = parse(query)
     print(name, kind, file=log, flush=True)
     if name in FAILURES:

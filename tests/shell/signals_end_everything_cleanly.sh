@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Ctrl-C and SIGTERM end a server with status 0, also while clients talk, and its port is free at once.
+# Ctrl-C and SIGTERM end a server with status 0, even while clients talk to it, and its port is free
+# immediately.
 . "$(dirname "$0")/lib.sh"
 
 for signal in INT TERM; do
@@ -15,7 +16,7 @@ for signal in INT TERM; do
         interrupt "$signal"
         expect_status 0
         wait_for "$client"
-        expect_status 1 # its peer has gone
+        expect_status 1 # the server has closed the connection
         expect_one_line
 
         port_before=$port
@@ -23,13 +24,13 @@ for signal in INT TERM; do
         server=$!
         started="$started $server"
         wait_until '[ -s "$rig/out" ]' || fail "the port is not free"
-        expect_printed "^listening on 127.0.0.1:$port_before\$"
+        expect_stdout "^listening on 127.0.0.1:$port_before\$"
         interrupt "$signal"
         expect_status 0
     done
 done
 
-# The clients end on a signal, too, and say that they did not do their work.
+# A signal ends the clients too. They report that they were interrupted.
 for protocol in tcp udp; do
     start "${protocol}_echo_server"
     for signal in INT TERM; do
@@ -40,7 +41,7 @@ for protocol in tcp udp; do
         kill -s "$signal" "$client"
         wait_for "$client"
         expect_status 1
-        expect_said "interrupted"
+        expect_stderr "interrupted"
         expect_one_line
     done
     interrupt INT

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# The four examples of the textbook's flows, with each other; and none is longer than a page.
+# The four textbook examples work with each other, and none is longer than a page.
 . "$(dirname "$0")/lib.sh"
 
 for example in tcp_client tcp_server udp_client udp_server; do
@@ -19,12 +19,12 @@ for kind in tcp udp; do
     for host in $hosts; do
         run ${kind}_client "$host" "$port" 'how are you?'
         expect_status 0
-        expect_printed '^how are you\?$'
+        expect_stdout '^how are you\?$'
     done
-    kill_at_once
+    kill_server
 done
 
-# Many clients at once.
+# Many concurrent clients.
 start tcp_server
 clients=''
 for each in 1 2 3 4 5 6 7 8; do
@@ -35,16 +35,16 @@ for each in $clients; do
     wait "$each" || fail "a client failed"
 done
 for each in 1 2 3 4 5 6 7 8; do
-    [ "$(cat "$rig/out$each")" = "client $each" ] || fail "client $each got something else"
+    [ "$(cat "$rig/out$each")" = "client $each" ] || fail "client $each received another text"
 done
-kill_at_once
+kill_server
 
-# Nobody there.
+# No server.
 run tcp_client 127.0.0.1 "$port"
 expect_status 1
-expect_said "connect to 127.0.0.1:$port: Connection refused"
+expect_stderr "connect to 127.0.0.1:$port: Connection refused"
 run udp_client 127.0.0.1 "$port"
 expect_status 1
-expect_said "no answer from 127.0.0.1"
-expect_wrong 2 'what is "more"?' tcp_client localhost 7777 hello more
+expect_stderr "no answer from 127.0.0.1"
+expect_wrong 2 "unexpected argument 'more'" tcp_client localhost 7777 hello more
 expect_wrong 2 "--port wants a number" udp_server http

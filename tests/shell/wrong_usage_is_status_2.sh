@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# What is wrong on the command line is one line on stderr, which says what was expected, and status 2.
+# A wrong command line causes one line on stderr, which names what was expected, and status 2.
 . "$(dirname "$0")/lib.sh"
 
 programs='tcp_echo_server tcp_echo_client udp_echo_server udp_echo_client'
@@ -10,7 +10,7 @@ programs='tcp_echo_server tcp_echo_client udp_echo_server udp_echo_client'
 for program in $programs; do
     for port in 99999 65536 -1 port 77x 0x50 ' 80' '' 1e3 99999999999999999999999; do
         expect_wrong 2 "--port wants a number from " "$program" --port "$port"
-        expect_said "to 65535, not \"$port\""
+        expect_stderr "to 65535, not \"$port\""
     done
     case $program in
     *_client) expect_wrong 2 "--host wants a name such as localhost, or an address" "$program" --host '' ;;
@@ -26,18 +26,18 @@ for program in $programs; do
     expect_wrong 2 "--port wants a value" "$program" --port
     case $program in
     *_client)
-        expect_wrong 2 "what is \"more\"? Only options are expected beside NAME PORT" "$program" localhost 7777 more
+        expect_wrong 2 "unexpected argument 'more'; only options are expected besides NAME PORT" "$program" localhost 7777 more
         expect_wrong 2 "--host wants a name" "$program" ''
         expect_wrong 2 "--port wants a number" "$program" localhost http
         ;;
     *_server)
-        expect_wrong 2 "what is \"7777\"? Only options are expected" "$program" 7777
-        expect_wrong 2 "what is \"\"?" "$program" ''
+        expect_wrong 2 "unexpected argument '7777'; only options are expected" "$program" 7777
+        expect_wrong 2 "unexpected argument ''" "$program" ''
         ;;
     esac
 done
 
-expect_wrong 2 "what is \"yes\"?" udp_echo_server --trains yes
+expect_wrong 2 "unexpected argument 'yes'" udp_echo_server --trains yes
 
 for program in tcp_echo_client udp_echo_client; do
     expect_wrong 2 "--port wants a number from 1 to 65535" "$program" --port 0
@@ -55,8 +55,8 @@ done
 for connections in 0 -1 many; do
     expect_wrong 2 "--connections wants a number from 1 to " tcp_echo_client --connections "$connections"
 done
-expect_wrong 2 "either --name or --address is wanted" nslookup
-expect_wrong 2 "either --name or --address is wanted" nslookup --name localhost --address ::1
+expect_wrong 2 "either --name or --address is required" nslookup
+expect_wrong 2 "either --name or --address is required" nslookup --name localhost --address ::1
 expect_wrong 2 "--address wants an address such as 127.0.0.1 or ::1, not \"localhost\"" nslookup --address localhost
 expect_wrong 2 "--family wants 4 or 6" nslookup --name localhost --family 5
 for port in 65536 -1 +80 ' 80'; do

@@ -11,7 +11,8 @@
 
 namespace coil::test {
 
-/// Addresses without memory, for a buffer that is larger than a test may be. Nobody may touch it.
+/// A reserved address range that has no memory behind it, for a buffer that is too large to allocate in a
+/// test. Accessing it causes a fault.
 class address_space {
 public:
     explicit address_space(std::size_t size)

@@ -13,8 +13,8 @@ namespace coil::test {
 namespace {
 
 struct state {
-    std::size_t next;   // the number of the next allocation, from 1; 0: none fails
-    std::size_t first;  // the first that fails
+    std::size_t next;   // the number of the next allocation, counted from 1; 0 if no allocation is to fail
+    std::size_t first;  // the number of the first allocation that fails
     std::size_t count;
     std::size_t failed;
     int exempt;

@@ -6,36 +6,41 @@
 
 #include <coil/version.hpp>
 
-// <coil/test/stream_pair.hpp> makes `coil::test` a name for this one: the linker must see one name in all files.
+// <coil/test/stream_pair.hpp> declares the namespace `test` inside the inline namespace COIL_ABI. This file
+// declares it in the same way, so that functions in `coil::test` have the same linker names in all files.
 namespace coil::COIL_ABI::test {}
 
 namespace coil::test {
 
-/// What the replaced operator new of the test program does on the calling thread: it counts, and it fails on request.
-/// The frame allocator takes its memory from there too; a new thread has no free frames, so each frame is an allocation.
-/// A vector of the standard library counts as well. What the C library allocates for itself does not.
+/// Controls the test program's replacement for operator new, separately for each thread. This operator new
+/// counts allocations and makes them fail on request. Standard containers and the frame allocator use it. A
+/// new thread has no cached frames, so each of its coroutine frames counts as an allocation. Allocations
+/// inside the C library do not count.
 ///
-///     allocations::fail_from(3, 1);     // the third one throws std::bad_alloc
+///     allocations::fail_from(3, 1);     // the third allocation throws std::bad_alloc
 ///     ...
 ///     allocations::fail_no_more();
 class allocations {
 public:
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
-    /// The n-th allocation from now on (from 1) and the `count - 1` that follow it fail.
+    /// Makes the n-th allocation from now on fail, counted from 1, and the `count - 1` allocations that
+    /// follow.
     static void fail_from(std::size_t n, std::size_t count) noexcept;
-    /// Returns how many failed.
+    /// Stops failing allocations. Returns the number of allocations that have failed.
     static std::size_t fail_no_more() noexcept;
 
-    /// Bytes that this thread has allocated and not freed, and the most there were since reset_peak(). A block counts for
-    /// the thread that allocates or frees it.
+    /// bytes() returns the number of bytes that this thread has allocated but not freed. bytes_max() returns
+    /// the maximum since reset_peak(). An allocation counts on the allocating thread, and a release on the
+    /// releasing thread.
     [[nodiscard]] static long long bytes() noexcept;
     [[nodiscard]] static long long bytes_max() noexcept;
     static void reset_peak() noexcept;
-    /// Blocks, of all threads.
+    /// Returns the number of blocks that all threads together have allocated but not freed.
     [[nodiscard]] static long long blocks_of_all_threads() noexcept;
 
-    /// While it lives, allocations of the thread neither fail nor count as an attempt: for what belongs to the test.
+    /// While an object of this class exists, the thread's allocations neither fail nor count towards the n-th
+    /// allocation. Use it for memory that the test itself needs.
     class exempt {
     public:
         exempt() noexcept;

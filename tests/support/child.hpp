@@ -14,16 +14,16 @@ namespace coil::test {
 
 inline constexpr int ends_well = 0;
 
-/// What became of a child of fork(2) that did `deed`: the status that it returned, or 1000 and the signal
-/// that ended it. A child ends after twenty seconds at the latest, and without the destructors of this
-/// process.
-inline int status_of_child(const std::function<int()>& deed) {
+/// Runs `action` in a child of fork(2). Returns the status that `action` has returned, or 1000 plus the
+/// number of the signal that has killed the child. The child exits without running destructors, and is killed
+/// after 20 seconds.
+inline int status_of_child(const std::function<int()>& action) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::alarm(20);
         int status = 101;
         try {
-            status = deed();
+            status = action();
         } catch (const std::exception& error) {
             static_cast<void>(std::fprintf(stderr, "in the child: %s\n", error.what()));
         }

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-/// GoogleTest's ASSERT_* for coroutines that yield nothing: they end the coroutine with co_return where the test's own
-/// would return.
+/// GoogleTest's ASSERT_* macros for coroutines without a result. A failure ends the coroutine with co_return.
 
 #define COIL_CO_FATAL_FAILURE(message) \
     co_return GTEST_MESSAGE_(message, ::testing::TestPartResult::kFatalFailure)

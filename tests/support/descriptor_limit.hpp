@@ -7,7 +7,7 @@
 
 namespace coil::test {
 
-/// Meanwhile this process may open at most `more` descriptors.
+/// While this object exists, the process can open only `more` additional descriptors.
 class descriptor_limit {
 public:
     explicit descriptor_limit(unsigned more) {

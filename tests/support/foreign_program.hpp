@@ -18,11 +18,11 @@
 
 namespace coil::test {
 
-/// A program that isn't ours, at work beside the test: socat, Debian's python3. It is ended after ten seconds. What it writes to
-/// its standard output is kept.
+/// Another program that runs alongside the test, such as socat or Debian's python3. Its standard output is
+/// captured, and it is terminated after 10 seconds.
 class foreign_program {
 public:
-    /// Whether there is such a program. Without it a test is skipped.
+    /// Returns true if the program is installed. If it is not, the test should be skipped.
     static bool is_there(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
 
     explicit foreign_program(std::vector<std::string> arguments) {
@@ -48,7 +48,7 @@ public:
             static_cast<void>(finish());
     }
 
-    /// Waits for its end. Gives what it wrote.
+    /// Waits until the program ends, and returns its output.
     std::string finish() {
         std::string text;
         std::array<char, 1000> buffer;
@@ -67,7 +67,7 @@ private:
     int output_ = -1;
 };
 
-/// A folder of the test's own, removed with all that is in it.
+/// A temporary folder. The destructor removes it together with its contents.
 class own_folder {
 public:
     own_folder() { EXPECT_NE(::mkdtemp(path_.data()), nullptr); }

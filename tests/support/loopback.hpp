@@ -11,7 +11,8 @@
 
 namespace coil::test {
 
-/// In a network namespace that has just been made the loopback is down. False, with errno: it stays so.
+/// Brings up the loopback interface, which is down in a new network namespace. On failure, returns false and
+/// sets errno.
 inline bool bring_up_loopback() noexcept {
     const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ifreq loopback{};

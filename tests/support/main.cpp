@@ -23,23 +23,23 @@
 #include "support/scripted_kernel.hpp"
 
 #if defined(__SANITIZE_THREAD__)
-// Some tests fork a process that has threads, and their child starts threads of its own.
+// Some tests fork a process that has threads, and the child then starts its own threads.
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
 #endif
 
 namespace {
 
-// A frame that was written to after its end is found at the end of the test that did it.
+// Checks at the end of each test whether the test has written to destroyed frames.
 class quarantine_check : public testing::EmptyTestEventListener {
     void OnTestEnd(const testing::TestInfo&) override { coil::frame_quarantine_check(); }
 };
 
-// The descriptors that are open: by number, what they are.
+// Returns the open descriptors, each with the target of its link in /proc/self/fd.
 std::map<int, std::string> open_descriptors() {
     std::map<int, std::string> found;
     const std::filesystem::path folder = "/proc/self/fd";
     for (const auto& each: std::filesystem::directory_iterator(folder)) {
-        std::error_code gone;  // that of the iterator itself
+        std::error_code gone;  // set if the descriptor no longer exists
         const auto what = std::filesystem::read_symlink(each.path(), gone);
         if (!gone)
             found.emplace(std::stoi(each.path().filename()), what.string());
@@ -48,13 +48,14 @@ std::map<int, std::string> open_descriptors() {
     return found;
 }
 
-// No test leaves a descriptor behind. What a signal set leaves is used by the next one, so some are made before.
+// Fails a test that leaks a descriptor. Signal sets recycle their descriptors, so OnTestProgramStart()
+// creates some descriptors in advance.
 class descriptor_check : public testing::EmptyTestEventListener {
     void OnTestProgramStart(const testing::UnitTest&) override {
         coil::io_context context(std::make_unique<coil::ring::scripted_kernel>());
-        std::vector<coil::signal_set> at_once;
+        std::vector<coil::signal_set> sets;
         for (int i = 0; i < 8; ++i)
-            at_once.emplace_back(context, SIGUSR1);
+            sets.emplace_back(context, SIGUSR1);
     }
     void OnTestStart(const testing::TestInfo&) override { before_ = open_descriptors(); }
     void OnTestEnd(const testing::TestInfo&) override {
@@ -66,7 +67,8 @@ class descriptor_check : public testing::EmptyTestEventListener {
     std::map<int, std::string> before_;
 };
 
-// A thousand connections are two thousand descriptors. Many a shell allows 1024, unless one asks.
+// Raises the limit on open descriptors if possible. A test with 1,000 connections needs 2,000 descriptors,
+// but the soft limit in many shells is 1,024.
 void allow_descriptors(rlim_t number) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= number)
@@ -79,7 +81,7 @@ void allow_descriptors(rlim_t number) {
 
 int main(int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
-    // The death tests here have threads.
+    // Uses the threadsafe style, because death tests run in a process that has threads.
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     if (const char* kernel = std::getenv("COIL_TEST_KERNEL"); kernel && std::string_view(kernel) == "6.1")
         coil::ring::uring_kernel::pretend_6_1(true);

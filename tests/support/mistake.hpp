@@ -11,8 +11,9 @@
 
 namespace coil::test {
 
-/// Expects a story to make a mistake that the program survives: its line on stderr matches `words`. A library that was
-/// built with its assertions aborts there; in the others the story goes on, and checks what follows.
+/// Expects `story` to make a mistake, which the library reports with a line on stderr that matches `words`.
+/// If the library was built with assertions, it aborts after printing that line. Otherwise, the story
+/// continues and can check the consequences.
 template <class Story>
 void expect_mistake(Story&& story, const std::string& words) {
     if (asserts_enabled()) {
@@ -21,8 +22,8 @@ void expect_mistake(Story&& story, const std::string& words) {
     }
     testing::internal::CaptureStderr();
     story();
-    const std::string said = testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(std::regex_search(said, std::regex(words))) << "no \"" << words << "\" in: " << said;
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(std::regex_search(text, std::regex(words))) << "no \"" << words << "\" in: " << text;
 }
 
 }  // namespace coil::test

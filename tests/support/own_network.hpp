@@ -17,8 +17,9 @@
 
 namespace coil::test {
 
-/// Runs a story on a thread with a network of its own: a loopback that is up, and sysctls that are nobody else's.
-/// False, and nothing was run, where that needs a privilege that there isn't.
+/// Runs a story on a thread that has its own network namespace, where the loopback interface is up and
+/// sysctls can be set. Returns false, without running the story, if the process lacks the necessary
+/// privilege.
 class own_network {
 public:
     static bool run(const std::function<void()>& story) {
@@ -33,7 +34,7 @@ public:
         return entered;
     }
 
-    /// A sysctl of that network: "net/ipv4/ping_group_range".
+    /// Sets a sysctl in this network namespace, such as "net/ipv4/ping_group_range".
     static void set(const std::string& sysctl, const std::string& value) {
         const int file = ::open(("/proc/sys/" + sysctl).c_str(), O_WRONLY | O_CLOEXEC);
         EXPECT_GE(file, 0) << sysctl << ": " << std::strerror(errno);

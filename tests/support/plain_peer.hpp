@@ -14,7 +14,8 @@
 
 namespace coil::test {
 
-/// A peer on plain blocking sockets, outside of any context. What it does is small enough for the kernel's buffers.
+/// A peer that uses a plain blocking socket, without a context. Its transfers must fit into the kernel's
+/// socket buffers.
 class plain_peer {
 public:
     plain_peer() noexcept = default;
@@ -32,7 +33,7 @@ public:
         EXPECT_EQ(::send(number_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
                   static_cast<ssize_t>(bytes.size()));
     }
-    /// The bytes that are there now; waits for the first, or the end.
+    /// Blocks until the first byte or the end of the stream arrives, and returns the available bytes.
     [[nodiscard]] std::string recv() const {
         std::string bytes(65536, '\0');
         const ssize_t n = ::recv(number_, bytes.data(), bytes.size(), 0);
@@ -45,10 +46,10 @@ public:
         if (number_ >= 0)
             ::close(std::exchange(number_, -1));
     }
-    /// The other side finds its connection reset.
+    /// Closes the socket with a RST.
     void reset() noexcept {
-        const linger at_once{1, 0};
-        ::setsockopt(number_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        const linger immediately{1, 0};
+        ::setsockopt(number_, SOL_SOCKET, SO_LINGER, &immediately, sizeof immediately);
         close();
     }
 
@@ -56,7 +57,7 @@ private:
     int number_ = -1;
 };
 
-/// A listening socket on the loopback, for those peers.
+/// A listening socket on the loopback interface. It accepts connections as plain_peer objects.
 class plain_listener {
 public:
     explicit plain_listener(int backlog = 16) : number_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -74,13 +75,13 @@ public:
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] const sockaddr_in& address() const noexcept { return address_; }
 
-    /// The descriptor of a connection to it.
+    /// Connects to the listener and returns the new descriptor.
     [[nodiscard]] int connect() {
         const int connected = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         EXPECT_EQ(::connect(connected, any(), sizeof address_), 0) << errno;
         return connected;
     }
-    /// The other end of the oldest connection.
+    /// Accepts the oldest connection.
     [[nodiscard]] plain_peer accept() {
         return plain_peer(::accept4(number_, nullptr, nullptr, SOCK_CLOEXEC));
     }

@@ -25,12 +25,12 @@ namespace coil::test {
 using ip::tcp;
 using ip::udp;
 
-/// Runs a context until `is_so()`, ten seconds at most. It sleeps between two looks: on a single processor the kernel, too,
-/// needs a moment to carry what is sent over the loopback.
+/// Runs a context until `condition()` holds, for at most 10 seconds. The context waits between checks,
+/// because on a single processor the kernel needs time to deliver loopback traffic.
 template <class Condition>
-void run_until(io_context& context, Condition is_so) {
-    const auto patience_end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!is_so() && std::chrono::steady_clock::now() < patience_end)
+void run_until(io_context& context, Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!condition() && std::chrono::steady_clock::now() < deadline)
         context.run_for(std::chrono::milliseconds(1));
 }
 
@@ -43,7 +43,7 @@ public:
     [[nodiscard]] io_context& io() noexcept { return *context_; }
     operator io_context&() noexcept { return *context_; }
 
-    /// Starts a function that gives a task.
+    /// Spawns the task that `function` returns.
     template <class F>
     auto spawn(F&& function, std::source_location where = std::source_location::current()) {
         return co_spawn(spawn_place(*context_, where), std::forward<F>(function));
@@ -59,7 +59,7 @@ public:
     }
     void destroy() { context_.reset(); }
 
-    /// A socket, connected to a peer that is the test's own.
+    /// Returns a socket and the plain_peer that it is connected to.
     [[nodiscard]] std::pair<tcp::socket, plain_peer> connection() {
         plain_listener listener;
         tcp::socket socket(*context_);

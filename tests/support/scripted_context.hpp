@@ -29,7 +29,7 @@ using ip::tcp;
 using ip::udp;
 using ring::reply;
 
-/// An io_context on a scripted kernel: no kernel and no clock, the test writes the answers.
+/// An io_context with a scripted kernel and a virtual clock. The test provides the results of operations.
 ///
 ///     scripted_context context;
 ///     auto socket = context.connected_socket();
@@ -50,35 +50,36 @@ public:
     operator io_context&() noexcept { return *context_; }
     [[nodiscard]] ring::scripted_kernel& script() noexcept { return script_; }
 
-    /// Starts a function that gives a task.
+    /// Spawns the task that `function` returns.
     template <class F>
     auto spawn(F&& function, std::source_location where = std::source_location::current()) {
         return co_spawn(spawn_place(*context_, where), std::forward<F>(function));
     }
 
-    /// Runs `story`, a function that gives a task<>, and whatever else was spawned, until all is done.
+    /// Runs all tasks until the context has no more work. `story` is a function that returns a task<>, which
+    /// is started first.
     template <class F>
     void run(F&& story, std::source_location where = std::source_location::current()) {
         story::run(*context_, story, std::nullopt, where, [this] { return script_.injected() > 0; });
     }
-    /// Runs what is ready, and lets the kernel answer what it has an answer to, without waiting.
+    /// Collects available completions and runs everything that is ready, without waiting.
     void poll() {
         context_->restart();
         context_->poll();
     }
-    /// Runs what was spawned until all is done.
+    /// Runs the spawned tasks until the context has no more work.
     void run() {
         context_->restart();
         context_->run();
     }
-    /// Destroys the io_context, with all that is suspended in it. Its kernel goes with it.
+    /// Destroys the io_context with its suspended tasks and its kernel.
     void destroy() { context_.reset(); }
 
-    // The script's words: see there.
+    // These functions forward to the scripted_kernel.
     void answer_next(const reply& answer) { script_.answer_next(answer); }
     void answer(int opcode, const reply& answer) { script_.answer(opcode, answer); }
-    /// A step, for when the loop would block. It runs on the loop, as what another thread posts does, so it may do whatever
-    /// a task may.
+    /// Adds a step that runs when the loop would block. The step runs on the loop, like a posted function, so
+    /// it may call the library.
     void then(std::function<void()> step) {
         script_.then([this, step = std::move(step)] { post(step); });
     }
@@ -100,7 +101,7 @@ public:
     }
 
 private:
-    // From within an enter, so the loop has to be woken.
+    // The script calls this function inside enter, so the loop must be woken.
     void post(const std::function<void()>& step) {
         context_->post(step);
         script_.wake();
@@ -110,8 +111,9 @@ private:
     std::unique_ptr<io_context> context_;
 };
 
-/// Tells `story` with the first call or submission failing, with the second, and so on, until nothing fails any more.
-/// Each time it must come to its end, with whatever errors are due to it. Returns how many times something failed.
+/// Runs `story` repeatedly. In the first run, the first call or submission fails; in the second run, the
+/// second one fails, and so on, until a run ends without a failure. Each run must end, but may end with the
+/// injected error. Returns the number of runs in which a failure was injected.
 template <class F>
 std::size_t fail_at_every_step(int error, F&& story) {
     for (std::size_t n = 0;; ++n) {
@@ -126,7 +128,7 @@ std::size_t fail_at_every_step(int error, F&& story) {
             EXPECT_EQ(failure.code(), system_error_code(error)) << failure.what();
         }
         if (n > 10'000 || testing::Test::HasFailure()) {
-            ADD_FAILURE() << "with step " << n << " failing";
+            ADD_FAILURE() << "with a failure injected at step " << n;
             return n;
         }
     }

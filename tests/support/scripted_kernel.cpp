@@ -20,7 +20,7 @@
 
 namespace coil::ring {
 
-// This file is the ring; the calls that are not batched are in scripted_sockets.cpp.
+// This file simulates the ring. scripted_sockets.cpp simulates the calls that do not go through the ring.
 
 namespace {
 
@@ -29,7 +29,7 @@ T* pointer(std::uint64_t address) {
     return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
 }
 
-// The memory that an SQE speaks of, piece by piece.
+// Returns the buffers that an SQE refers to.
 std::vector<iovec> memory_of(const io_uring_sqe& sqe) {
     switch (sqe.opcode) {
     case IORING_OP_SENDMSG:
@@ -50,7 +50,7 @@ std::size_t size_of(const std::vector<iovec>& pieces) {
     return total;
 }
 
-// Writes `bytes` where an SQE wants them, and returns what the kernel would.
+// Writes `bytes` into an SQE's buffers. Returns the result that the kernel would return.
 int scatter(const io_uring_sqe& sqe, std::string_view bytes) {
     std::size_t written = 0;
     for (const iovec& piece: memory_of(sqe)) {
@@ -100,15 +100,15 @@ scripted_kernel::~scripted_kernel() {
         ADD_FAILURE() << "still in flight: " << list_in_flight();
     EXPECT_EQ(sigpipe_holders_, 0);
     if (injected_ > 0)
-        return;  // the story may have ended early
-    EXPECT_TRUE(prepared_.empty()) << prepared_.size() << " prepared answers were never asked for";
-    EXPECT_TRUE(direct_.empty()) << direct_.size() << " answers to direct sends were never asked for";
-    EXPECT_TRUE(polls_.empty()) << polls_.size() << " answers to polls were never asked for";
+        return;  // the injected failure may have ended the story early
+    EXPECT_TRUE(prepared_.empty()) << prepared_.size() << " prepared answers were never used";
+    EXPECT_TRUE(direct_.empty()) << direct_.size() << " answers to direct sends were never used";
+    EXPECT_TRUE(polls_.empty()) << polls_.size() << " answers to polls were never used";
     EXPECT_TRUE(steps_.empty()) << steps_.size() << " prepared steps were never reached";
     EXPECT_TRUE(cancelled_.empty()) << cancelled_.size() << " expected cancels never came";
 }
 
-// ---- the ring ------------------------------------------------------------------------------------------------------
+// ---- the ring ---------------------------------------------------------------------------------------------
 
 int scripted_kernel::set_up(io_uring& memory, const parameters& wanted) {
     if (fails_here())
@@ -158,7 +158,7 @@ int scripted_kernel::enable(io_uring&) {
     return 0;
 }
 
-void scripted_kernel::attend(io_uring&, bool attending) { attended_ = attending; }
+void scripted_kernel::set_in_run(io_uring&, bool in_run) { in_run_ = in_run; }
 
 int scripted_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_point deadline) {
     ++enters_;
@@ -173,19 +173,19 @@ int scripted_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_po
     if (fails_here())
         return -fail_with_;
 
-    // The real kernel waits for a duration: the same subtraction here, so that a deadline that breaks it
-    // breaks both.
+    // The real kernel waits for a duration. The simulation does the same subtraction, so that a deadline that
+    // makes it overflow fails on both kernels.
     if (deadline != time_point::max())
         deadline = now() + time_until(deadline, now());
 
-    const unsigned taken = take(to_submit);
+    const unsigned taken = consume_sqes(to_submit);
     flush_overflow();
     notice_wakes();
     hand_out();
     if (wait > 0)
         ++waits_;
     while (to_collect() < std::min(wait, cq_entries_)) {
-        if (!let_something_happen(deadline))
+        if (!run_next_event(deadline))
             return taken > 0 ? static_cast<int>(taken) : -ETIME;
         notice_wakes();
         hand_out();
@@ -193,8 +193,8 @@ int scripted_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_po
     return static_cast<int>(taken);
 }
 
-// The next thing in the script, or in time. False when the deadline is what happens next.
-bool scripted_kernel::let_something_happen(time_point deadline) {
+// Runs the script's next step, late completion or timed step. Returns false if the deadline comes first.
+bool scripted_kernel::run_next_event(time_point deadline) {
     if (!steps_.empty()) {
         const auto step = std::move(steps_.front());
         steps_.pop_front();
@@ -204,7 +204,7 @@ bool scripted_kernel::let_something_happen(time_point deadline) {
     if (!late_.empty()) {
         const late_answer late = std::move(late_.front());
         late_.pop_front();
-        complete(late.asked, late.answer, false);
+        complete(late.operation, late.answer, false);
         return true;
     }
     if (!timed_.empty() && timed_.begin()->first <= deadline) {
@@ -214,12 +214,12 @@ bool scripted_kernel::let_something_happen(time_point deadline) {
         return true;
     }
     if (deadline == time_point::max())
-        throw waiting_for_ever("the loop waits for ever; in flight: " + list_in_flight());
+        throw waiting_forever("the loop waits forever; in flight: " + list_in_flight());
     jump_to(deadline);
     return false;
 }
 
-// Only time goes by: what the script has in store is the ring's.
+// Only advances the clock, because the script's steps belong to the ring.
 void scripted_kernel::wait_for_wake(time_point deadline) noexcept {
     ++waits_for_wake_;
     jump_to(deadline);
@@ -238,7 +238,7 @@ bool scripted_kernel::tear_down(io_uring& memory, bool operations, time_point) {
     forget();
     ++rings_closed_;
     std::memset(&memory, 0, sizeof memory);
-    return lets_go_ || !operations;
+    return releases_ || !operations;
 }
 
 void scripted_kernel::forget() noexcept {
@@ -254,27 +254,27 @@ void scripted_kernel::forget() noexcept {
     cqes_.clear();
 }
 
-unsigned scripted_kernel::take(unsigned to_submit) {
+unsigned scripted_kernel::consume_sqes(unsigned to_submit) {
     const unsigned there = __atomic_load_n(&sq_tail_, __ATOMIC_ACQUIRE) - sq_head_;
     const unsigned taken = std::min(to_submit, there);
     EXPECT_LE(there, sq_entries_) << "the SQ's tail has overtaken its head";
     for (unsigned i = 0; i < taken; ++i) {
         const io_uring_sqe sqe = sqes_[sq_head_ & sq_mask_];
-        // What the library still writes into a slot that it has given away is seen to change nothing.
+        // Overwrites the consumed slot, so that a test fails if the library still depends on its contents.
         std::memset(&sqes_[sq_head_ & sq_mask_], 0xEE, sizeof sqe);
         __atomic_store_n(&sq_head_, sq_head_ + 1, __ATOMIC_RELEASE);
-        take_one(sqe);
+        consume_sqe(sqe);
     }
     return taken;
 }
 
-void scripted_kernel::take_one(const io_uring_sqe& sqe) {
+void scripted_kernel::consume_sqe(const io_uring_sqe& sqe) {
     if (sqe.opcode == IORING_OP_POLL_ADD && sqe.fd == wake_descriptor()) {
         if (fails_here()) {
             post({sqe.user_data, -fail_with_, 0});
             return;
         }
-        EXPECT_FALSE(wake_poll_) << "the poll for wakes was armed twice";
+        EXPECT_FALSE(wake_poll_) << "the wake-up poll was armed twice";
         ++wake_polls_;
         if (wake_refusals_ > 0) {
             --wake_refusals_;
@@ -282,54 +282,54 @@ void scripted_kernel::take_one(const io_uring_sqe& sqe) {
             return;
         }
         wake_poll_ = sqe.user_data;
-        wakes_noticed_ = 0;  // an eventfd that was written to, and never read, is readable from the first
+        wakes_noticed_ = 0;  // an eventfd that has been written but never read is readable immediately
         return;
     }
     history_.emplace_back(history_.size(), sqe);
     if (sqe.opcode == IORING_OP_ASYNC_CANCEL) {
-        take_cancel(sqe);
+        process_cancel(sqe);
         return;
     }
 
-    const question asked = history_.back();
-    for (const question& other: in_flight_) {
+    const submission operation = history_.back();
+    for (const submission& other: in_flight_) {
         EXPECT_TRUE(other.sqe().user_data != sqe.user_data || sqe.user_data < tags_end)
-            << "two operations in flight are told apart by nothing: " << name_of(other.opcode()) << " and "
+            << "two operations in flight have the same user_data: " << name_of(other.opcode()) << " and "
             << name_of(sqe.opcode);
     }
-    in_flight_.push_back(asked);
+    in_flight_.push_back(operation);
     if (fails_here()) {
         if (sqe.opcode == IORING_OP_CLOSE)
             close_fake(sqe.fd);
-        complete(asked, -fail_with_, true);
+        complete(operation, -fail_with_, true);
     } else if (sqe.opcode == IORING_OP_CLOSE) {
-        complete(asked, close_fake(sqe.fd), true);
+        complete(operation, close_fake(sqe.fd), true);
     } else if (fakes_.contains(sqe.fd) && !fakes_[sqe.fd].open) {
-        complete(asked, -EBADF, true);
+        complete(operation, -EBADF, true);
     } else if (sqe.opcode == IORING_OP_RECV && unread_.contains(sqe.fd)) {
-        complete(asked, unread_.extract(sqe.fd).mapped(), true);
+        complete(operation, unread_.extract(sqe.fd).mapped(), true);
     } else if (auto& unread = unread_datagrams_[sqe.fd]; sqe.opcode == IORING_OP_RECVMSG && !unread.empty()) {
         const reply answer = std::move(unread.front());
         unread.pop_front();
-        complete(asked, answer, true);
+        complete(operation, answer, true);
     } else if (!prepared_.empty()) {
         const reply answer = std::move(prepared_.front());
         prepared_.pop_front();
-        complete(asked, answer, true);
+        complete(operation, answer, true);
     } else if (const auto habit = habits_.find(sqe.opcode); habit != habits_.end()) {
-        complete(asked, habit->second, true);
+        complete(operation, habit->second, true);
     } else if (sqe.opcode == IORING_OP_NOP) {
-        complete(asked, 0, true);
+        complete(operation, 0, true);
     }
 }
 
-void scripted_kernel::take_cancel(const io_uring_sqe& sqe) {
-    EXPECT_EQ(sqe.cancel_flags, 0u) << "the script knows cancels by user_data only";
-    const auto is_target = [&](const question& each) { return each.sqe().user_data == sqe.addr; };
+void scripted_kernel::process_cancel(const io_uring_sqe& sqe) {
+    EXPECT_EQ(sqe.cancel_flags, 0u) << "the script supports only cancels by user_data";
+    const auto is_target = [&](const submission& each) { return each.sqe().user_data == sqe.addr; };
     const auto target = std::find_if(in_flight_.begin(), in_flight_.end(), is_target);
-    const bool being_worked_on = std::any_of(late_.begin(), late_.end(),
-                                             [&](const late_answer& each) { return is_target(each.asked); });
-    if (target == in_flight_.end() || being_worked_on) {
+    const bool is_executing = std::any_of(late_.begin(), late_.end(),
+                                          [&](const late_answer& each) { return is_target(each.operation); });
+    if (target == in_flight_.end() || is_executing) {
         post({sqe.user_data, target == in_flight_.end() ? -ENOENT : -EALREADY, 0});
         return;
     }
@@ -338,18 +338,18 @@ void scripted_kernel::take_cancel(const io_uring_sqe& sqe) {
         post({sqe.user_data, cancel_lost_with_, 0});
         return;
     }
-    const question asked = *target;
+    const submission operation = *target;
     if (cancelled_.empty()) {
-        complete(asked, -ECANCELED, false);
+        complete(operation, -ECANCELED, false);
     } else {
         const cancel_outcome outcome = std::move(cancelled_.front());
         cancelled_.pop_front();
         if (outcome.later) {
-            late_.push_back({outcome.instead, asked});
+            late_.push_back({outcome.instead, operation});
             post({sqe.user_data, -EALREADY, 0});
             return;
         }
-        complete(asked, reply(outcome.instead).last(), false);
+        complete(operation, reply(outcome.instead).last(), false);
     }
     if (!(sqe.flags & IOSQE_CQE_SKIP_SUCCESS))
         post({sqe.user_data, 0, 0});
@@ -363,7 +363,8 @@ void scripted_kernel::notice_wakes() {
     work_.push_back({*wake_poll_, POLLIN, IORING_CQE_F_MORE});
 }
 
-// Deferred work: what is done becomes a CQE when the loop enters, a bounded number at a time.
+// Simulates deferred task work. Completed operations become CQEs when the loop enters, a limited number at a
+// time.
 void scripted_kernel::hand_out() {
     for (unsigned n = 0; n < hand_out_max_ && !work_.empty(); ++n) {
         const completion done = work_.front();
@@ -383,7 +384,8 @@ void scripted_kernel::flush_overflow() {
     set_flag(IORING_SQ_CQ_OVERFLOW, !overflow_.empty());
 }
 
-// Puts a CQE into the ring. One that finds it full comes later, and ends a multishot.
+// Puts a CQE into the CQ. If the CQ is full, the CQE goes to the overflow list, and a multishot operation
+// ends.
 void scripted_kernel::post(const completion& done) {
     if (overflow_.empty() && to_collect() < cq_entries_) {
         cqes_[cq_tail_ & cq_mask_] = {done.user_data, done.result, done.flags};
@@ -396,7 +398,7 @@ void scripted_kernel::post(const completion& done) {
         return;
     if (wake_poll_ == done.user_data)
         wake_poll_.reset();
-    std::erase_if(in_flight_, [&](const question& each) { return each.sqe().user_data == done.user_data; });
+    std::erase_if(in_flight_, [&](const submission& each) { return each.sqe().user_data == done.user_data; });
 }
 
 unsigned scripted_kernel::to_collect() const {
@@ -408,27 +410,29 @@ void scripted_kernel::set_flag(unsigned flag, bool on) {
     __atomic_store_n(&sq_flags_, flags, __ATOMIC_RELAXED);
 }
 
-// ---- answers ---------------------------------------------------------------------------------------------------------
+// ---- answers ----------------------------------------------------------------------------------------------
 
 void scripted_kernel::answer(int opcode, const reply& given) {
-    for (const question& each: in_flight_) {
+    for (const submission& each: in_flight_) {
         if (each.opcode() == opcode) {
-            answer(question(each), given);
+            answer(submission(each), given);
             return;
         }
     }
-    ADD_FAILURE() << "an answer to a " << name_of(opcode) << ", but in flight is only: " << list_in_flight();
+    ADD_FAILURE() << "cannot answer a " << name_of(opcode) << "; in flight: " << list_in_flight();
 }
 
-void scripted_kernel::answer(const question& asked, const reply& given) {
-    const bool is_there = std::any_of(in_flight_.begin(), in_flight_.end(),
-                                      [&](const question& each) { return each.number() == asked.number(); });
-    if (!is_there) {
-        ADD_FAILURE() << "an answer to a " << name_of(asked.opcode()) << " that is not in flight";
+void scripted_kernel::answer(const submission& operation, const reply& given) {
+    const bool is_found = std::any_of(in_flight_.begin(), in_flight_.end(), [&](const submission& each) {
+        return each.number() == operation.number();
+    });
+    if (!is_found) {
+        ADD_FAILURE() << "cannot answer a " << name_of(operation.opcode()) << " that is not in flight";
         return;
     }
-    std::erase_if(late_, [&](const late_answer& each) { return each.asked.number() == asked.number(); });
-    complete(asked, given, false);
+    std::erase_if(late_,
+                  [&](const late_answer& each) { return each.operation.number() == operation.number(); });
+    complete(operation, given, false);
 }
 
 int scripted_kernel::register_buffers(io_uring&, const buffer_ring& buffers, std::uint16_t group,
@@ -453,7 +457,7 @@ unsigned scripted_kernel::buffers(std::uint16_t group) const {
     return static_cast<std::uint16_t>(__atomic_load_n(&buffers[0].resv, __ATOMIC_ACQUIRE) - head);
 }
 
-// Takes what fits off `bytes`, and says so as the kernel does.
+// Moves as many `bytes` as fit into the next buffer. Returns the CQE that the kernel would post.
 auto scripted_kernel::fill_buffer(const io_uring_sqe& sqe, std::string_view& bytes) -> completion {
     EXPECT_TRUE(buffers_.contains(sqe.buf_group));
     if (buffers(sqe.buf_group) == 0)
@@ -461,7 +465,8 @@ auto scripted_kernel::fill_buffer(const io_uring_sqe& sqe, std::string_view& byt
     buffer_group& group = buffers_.at(sqe.buf_group);
     io_uring_buf& head = group.buffers[group.head & group.mask];
     const auto size = static_cast<unsigned>(std::min<std::size_t>(bytes.size(), head.len));
-    // As the kernel writes: nobody looks, but neither may anybody else touch it yet.
+    // Unpoisons the buffer only for the copy. AddressSanitizer would not see the real kernel's writes, and
+    // the library must not touch the buffer yet.
     unpoison(pointer<char>(head.addr), size);
     std::memcpy(pointer<char>(head.addr), bytes.data(), size);
     poison(pointer<char>(head.addr), size);
@@ -477,25 +482,27 @@ auto scripted_kernel::fill_buffer(const io_uring_sqe& sqe, std::string_view& byt
     return {sqe.user_data, static_cast<int>(size), flags};
 }
 
-// Bytes for one that selects its buffers: a multishot takes as many as they need.
-void scripted_kernel::fill_buffers(const question& asked, const reply& answer, bool at_once) {
-    const bool multishot = asked.sqe().ioprio & IORING_RECV_MULTISHOT;
+// Delivers bytes to an operation with IOSQE_BUFFER_SELECT. A multishot receive uses as many buffers as the
+// bytes need.
+void scripted_kernel::fill_buffers(const submission& operation, const reply& answer, bool immediately) {
+    const bool multishot = operation.sqe().ioprio & IORING_RECV_MULTISHOT;
     std::string_view rest = answer.bytes_;
     completion done{};
     do {
-        done = fill_buffer(asked.sqe(), rest);
+        done = fill_buffer(operation.sqe(), rest);
         const bool ends = !multishot || done.result < 0 || (answer.is_last_ && rest.empty());
         if (!ends)
             done.flags |= IORING_CQE_F_MORE;
         else
-            std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
-        deliver(done, at_once);
+            std::erase_if(in_flight_,
+                          [&](const submission& each) { return each.number() == operation.number(); });
+        deliver(done, immediately);
     } while (!rest.empty() && multishot && done.result >= 0);
     if (!rest.empty())
-        unread_[asked.descriptor()] = rest;
+        unread_[operation.descriptor()] = rest;
 }
 
-// What a multishot recvmsg finds in the entry that it took.
+// Returns the contents of the buffer entry that a multishot recvmsg fills.
 std::string scripted_kernel::entry_of(const io_uring_sqe& sqe, const reply& answer, std::size_t room) {
     if (answer.is_entry_)
         return answer.bytes_.substr(0, room);
@@ -518,9 +525,9 @@ std::string scripted_kernel::entry_of(const io_uring_sqe& sqe, const reply& answ
            answer.bytes_.substr(0, left);
 }
 
-// A datagram, and an entry of its own. An empty one ends a multishot.
-void scripted_kernel::fill_entry(const question& asked, const reply& answer, bool at_once) {
-    const io_uring_sqe& sqe = asked.sqe();
+// Delivers a datagram in its own buffer entry. An empty datagram ends a multishot receive.
+void scripted_kernel::fill_entry(const submission& operation, const reply& answer, bool immediately) {
+    const io_uring_sqe& sqe = operation.sqe();
     completion done{sqe.user_data, -ENOBUFS, 0};
     if (buffers(sqe.buf_group) > 0) {
         const buffer_group& group = buffers_.at(sqe.buf_group);
@@ -531,14 +538,15 @@ void scripted_kernel::fill_entry(const question& asked, const reply& answer, boo
         unread_datagrams_[sqe.fd].push_back(answer);
     }
     if (done.result < 0 || answer.is_last_ || answer.bytes_.empty())
-        std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
+        std::erase_if(in_flight_,
+                      [&](const submission& each) { return each.number() == operation.number(); });
     else
         done.flags |= IORING_CQE_F_MORE;
-    deliver(done, at_once);
+    deliver(done, immediately);
 }
 
-void scripted_kernel::deliver(const completion& done, bool at_once) {
-    if (at_once) {
+void scripted_kernel::deliver(const completion& done, bool immediately) {
+    if (immediately) {
         post(done);
         return;
     }
@@ -546,37 +554,39 @@ void scripted_kernel::deliver(const completion& done, bool at_once) {
     set_flag(IORING_SQ_TASKRUN, true);
 }
 
-void scripted_kernel::complete(const question& asked, const reply& answer, bool at_once) {
-    if (asked.sqe().flags & IOSQE_BUFFER_SELECT && answer.kind_ == reply::kind::bytes) {
-        if (asked.opcode() == IORING_OP_RECVMSG)
-            fill_entry(asked, answer, at_once);
+void scripted_kernel::complete(const submission& operation, const reply& answer, bool immediately) {
+    if (operation.sqe().flags & IOSQE_BUFFER_SELECT && answer.kind_ == reply::kind::bytes) {
+        if (operation.opcode() == IORING_OP_RECVMSG)
+            fill_entry(operation, answer, immediately);
         else
-            fill_buffers(asked, answer, at_once);
+            fill_buffers(operation, answer, immediately);
         return;
     }
-    const unsigned more = answer.is_last_ || !goes_on_after(asked.sqe(), answer) ? 0 : IORING_CQE_F_MORE;
-    const completion done{asked.sqe().user_data, act(asked.sqe(), answer), answer.flags_ | more};
+    const unsigned more =
+        answer.is_last_ || !stays_in_flight_after(operation.sqe(), answer) ? 0 : IORING_CQE_F_MORE;
+    const completion done{operation.sqe().user_data, act(operation.sqe(), answer), answer.flags_ | more};
     if (!(done.flags & IORING_CQE_F_MORE))
-        std::erase_if(in_flight_, [&](const question& each) { return each.number() == asked.number(); });
-    if (done.result >= 0 && asked.sqe().flags & IOSQE_CQE_SKIP_SUCCESS)
+        std::erase_if(in_flight_,
+                      [&](const submission& each) { return each.number() == operation.number(); });
+    if (done.result >= 0 && operation.sqe().flags & IOSQE_CQE_SKIP_SUCCESS)
         return;
-    deliver(done, at_once);
+    deliver(done, immediately);
 }
 
-// A multishot does, after what it was armed for.
-bool scripted_kernel::goes_on_after(const io_uring_sqe& sqe, const reply& answer) {
+// Returns true if the operation is a multishot accept and has accepted a connection.
+bool scripted_kernel::stays_in_flight_after(const io_uring_sqe& sqe, const reply& answer) {
     return sqe.opcode == IORING_OP_ACCEPT && sqe.ioprio & IORING_ACCEPT_MULTISHOT &&
            answer.kind_ == reply::kind::connection;
 }
 
-// Does what the operation would have done, through the addresses in the SQE, and returns its result.
+// Performs the operation through the addresses in the SQE. Returns the operation's result.
 int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
     if (sqe.opcode == IORING_OP_ACCEPT && answer.kind_ == reply::kind::connection) {
         if (sqe.addr)
             store_address(answer.peer_, pointer<void>(sqe.addr), pointer<unsigned>(sqe.addr2));
         const int number = make_connection(SOCK_STREAM, answer.peer_);
         if (const fake* listening = find_open(sqe.fd))
-            fakes_.at(number).options = listening->options;  // inherited
+            fakes_.at(number).options = listening->options;  // the connection inherits the options
         return number;
     }
     if (answer.kind_ == reply::kind::bytes) {
@@ -598,7 +608,7 @@ int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
             if (fake* through = find_open(sqe.fd)) {
                 through->sent += bytes;
                 if (sqe.opcode == IORING_OP_SENDMSG)
-                    take_descriptors(*pointer<msghdr>(sqe.addr), *through);
+                    record_descriptors(*pointer<msghdr>(sqe.addr), *through);
             }
         }
         return result;
@@ -610,13 +620,13 @@ int scripted_kernel::act(const io_uring_sqe& sqe, const reply& answer) {
     return answer.result_;
 }
 
-// ---- what has happened -------------------------------------------------------------------------------------------
+// ---- the history ------------------------------------------------------------------------------------------
 
-std::vector<question> scripted_kernel::in_flight() const { return {in_flight_.begin(), in_flight_.end()}; }
+std::vector<submission> scripted_kernel::in_flight() const { return {in_flight_.begin(), in_flight_.end()}; }
 
-std::vector<question> scripted_kernel::in_flight(int opcode) const {
-    std::vector<question> found;
-    for (const question& each: in_flight_)
+std::vector<submission> scripted_kernel::in_flight(int opcode) const {
+    std::vector<submission> found;
+    for (const submission& each: in_flight_)
         if (each.opcode() == opcode)
             found.push_back(each);
     return found;
@@ -624,7 +634,7 @@ std::vector<question> scripted_kernel::in_flight(int opcode) const {
 
 std::size_t scripted_kernel::submitted(int opcode) const {
     return static_cast<std::size_t>(std::count_if(
-        history_.begin(), history_.end(), [&](const question& each) { return each.opcode() == opcode; }));
+        history_.begin(), history_.end(), [&](const submission& each) { return each.opcode() == opcode; }));
 }
 
 std::string scripted_kernel::name_of(int opcode) {
@@ -666,7 +676,7 @@ std::vector<int> scripted_kernel::open_descriptors() const {
 
 std::string scripted_kernel::list_in_flight() const {
     std::string text;
-    for (const question& each: in_flight_)
+    for (const submission& each: in_flight_)
         text += (text.empty() ? "" : ", ") + name_of(each.opcode()) + " on " + std::to_string(each.sqe().fd);
     return text.empty() ? "nothing" : text;
 }

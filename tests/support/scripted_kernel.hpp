@@ -29,8 +29,9 @@
 
 namespace coil::ring {
 
-/// What the script answers to an operation: a number as the kernel would give it (a size, 0, a negative errno), or the
-/// bytes that arrive, or `all()` of what was to be sent, or a `connection()` for an accept.
+/// The result of an operation. It is one of the following: a number as in a CQE (a size, 0 or a negative
+/// errno); the bytes that a receive returns; `all()` for a send that transfers everything; or a
+/// `connection()` for an accept.
 class reply {
 public:
     reply(int result) : result_(result) {}
@@ -38,22 +39,22 @@ public:
     reply(const char* bytes) : reply(std::string_view(bytes)) {}
     reply(const std::string& bytes) : reply(std::string_view(bytes)) {}
 
-    /// As much as was asked for.
+    /// A result equal to the whole size of the request.
     static reply all();
-    /// A new connection, from this peer.
+    /// A result that makes an accept return a new connection from `peer`.
     static reply connection(const generic::endpoint& peer = ip::endpoint(ip::address_v4::loopback(), 50000));
 
-    /// From whom the bytes are.
+    /// Sets the sender of the bytes.
     reply& from(const generic::endpoint& peer) { return peer_ = peer, *this; }
-    /// Descriptors that come with the bytes: as many as there is room for.
+    /// Adds descriptors to the bytes. As many descriptors arrive as the receiver has space for.
     reply& with(std::vector<int> descriptors) { return descriptors_ = std::move(descriptors), *this; }
-    /// The bytes are a train of datagrams of this size, to a socket that receives those.
+    /// Makes the bytes a train of datagrams of `size` bytes each, for a socket with UDP_GRO.
     reply& train_of(int size) { return segment_size_ = size, *this; }
-    /// To a multishot recvmsg: the bytes of a whole entry, with whatever stands for its header.
+    /// Makes the bytes a whole buffer entry, including its header. Use this for a multishot recvmsg.
     reply& as_entry() { return is_entry_ = true, *this; }
-    /// Flags of the CQE. With IORING_CQE_F_MORE the operation goes on.
+    /// Sets the flags of the CQE. With IORING_CQE_F_MORE, the operation stays in flight.
     reply& flags(unsigned flags) { return flags_ = flags, *this; }
-    /// A multishot ends with it, as it does when the CQ overflows. Else it goes on after each connection.
+    /// Ends a multishot operation, as a CQ overflow does. Otherwise, a multishot operation stays in flight.
     reply& last() { return is_last_ = true, *this; }
 
 private:
@@ -72,14 +73,14 @@ private:
     std::vector<int> descriptors_;
 };
 
-/// An SQE as it was submitted: a copy.
-class question {
+/// A copy of a submitted SQE.
+class submission {
 public:
-    question(std::uint64_t number, const io_uring_sqe& sqe) : number_(number) {
+    submission(std::uint64_t number, const io_uring_sqe& sqe) : number_(number) {
         std::memcpy(bytes_.data(), &sqe, sizeof sqe);
     }
 
-    /// In the order of submission, from 0.
+    /// Returns the position of this SQE in the order of submission, counted from 0.
     [[nodiscard]] std::uint64_t number() const { return number_; }
     [[nodiscard]] const io_uring_sqe& sqe() const {
         return *reinterpret_cast<const io_uring_sqe*>(bytes_.data());
@@ -89,143 +90,152 @@ public:
 
 private:
     std::uint64_t number_;
-    // An io_uring_sqe ends in an array of unknown size, and can't be a member.
+    // An io_uring_sqe cannot be a member, because it ends with an array of unknown size.
     alignas(io_uring_sqe) std::array<std::byte, sizeof(io_uring_sqe)> bytes_;
 };
 
-/// Nothing will ever happen any more, and the loop waits for it.
-class waiting_for_ever : public std::logic_error {
+/// Thrown if the loop waits without a deadline but the script has no more events.
+class waiting_forever : public std::logic_error {
 public:
     using std::logic_error::logic_error;
 };
 
-/// A kernel without a kernel, and a clock without time: the test writes the answers.
+/// A simulated kernel with a virtual clock. The test provides the results of operations.
 ///
-///     script.answer_next("hello");                          // to the next operation, when it is submitted
-///     script.then([&] { script.answer(IORING_OP_RECV, -ECONNRESET); });    // later: when the loop would block
-///     script.after(5s, [&] { ... });                        // at that time, which comes at once
+///     script.answer_next("hello");                // completes the next operation when it is submitted
+///     script.then([&] { script.answer(IORING_OP_RECV, -ECONNRESET); });  // runs when the loop would block
+///     script.after(5s, [&] { ... });              // runs after 5 s of virtual time, without really waiting
 ///
-/// What it does of its own accord is what the real one does: a cancel ends its target with -ECANCELED and keeps quiet, or
-/// answers -ENOENT; a full CQ overflows and loses nothing; an enter from another thread is -EEXIST. The bytes are written,
-/// and read, through the SQE's addresses when the answer is given, so that AddressSanitizer sees a buffer that is gone.
-/// Where the loop waits and nothing is left to happen, time jumps to the deadline; without one, `waiting_for_ever` is
-/// thrown with a list of what is in flight.
+/// Without instructions, this class behaves as the real kernel does. A cancel ends its target with -ECANCELED
+/// and posts no CQE, or posts -ENOENT if there is no such target. A full CQ overflows but loses nothing. An
+/// enter from another thread returns -EEXIST.
 ///
-/// When it is destroyed every descriptor must be closed, nothing in flight, and every prepared answer used.
-/// Threads: the loop's, but for wake() and now().
+/// When an operation completes, its bytes are read or written through the addresses in the SQE, so
+/// AddressSanitizer detects a buffer that no longer exists. If the loop waits and there are no more events,
+/// the clock jumps to the deadline. If there is no deadline either, the wait throws `waiting_forever` with a
+/// list of the operations in flight.
+///
+/// The destructor checks that all descriptors have been closed, that no operation is in flight, and that
+/// every prepared answer has been used. Threads: the loop's thread, except wake() and now().
 class scripted_kernel final : public kernel {
 public:
-    static constexpr int first_descriptor = 1000;  // so that they are no real ones
+    static constexpr int first_descriptor = 1000;  // higher than the numbers of real descriptors
 
     scripted_kernel() = default;
     scripted_kernel(const scripted_kernel&) = delete;
     scripted_kernel& operator=(const scripted_kernel&) = delete;
     ~scripted_kernel() override;
 
-    // ---- what will happen ------------------------------------------------------------------------------------------
+    // ---- the script ---------------------------------------------------------------------------------------
 
-    /// To the next operation that is submitted, at once. Cancels, polls for wakes, and closes are no such operations.
+    /// Completes the next submitted operation immediately. Cancels, wake-up polls and closes do not count.
     void answer_next(const reply& answer) { prepared_.push_back(answer); }
-    /// The same to every operation of this opcode, unless an answer was prepared for it.
+    /// Completes every operation with this opcode immediately, unless answer_next() has prepared an answer.
     void answer_every(int opcode, const reply& answer) { habits_.insert_or_assign(opcode, answer); }
-    void answer_no_longer(int opcode) { habits_.erase(opcode); }
+    void stop_answering(int opcode) { habits_.erase(opcode); }
 
-    /// A step, for when the loop would block. Steps are taken one by one, until there is something to collect. This is the
-    /// kernel's side, inside enter: nothing of the library may be called here.
+    /// Adds a step that runs when the loop would block. The kernel runs one step after another until there is
+    /// a completion to collect. Steps run inside enter, as part of the kernel, so they must not call the
+    /// library.
     void then(std::function<void()> step) { steps_.push_back(std::move(step)); }
-    /// A step for a time.
+    /// Adds a step that runs when `from_now` has passed in virtual time.
     void after(time_point::duration from_now, std::function<void()> step) {
         timed_.emplace(now() + from_now, std::move(step));
     }
     void advance(time_point::duration by) { now_ += by.count(); }
-    /// Calls `hold` in each wake(), on the thread that wakes, after the wake has reached the loop: a thread that loses its CPU
-    /// there. Set before the first wake.
+    /// Calls `hold` at the end of each wake(), on the waking thread, when the loop can already see the
+    /// wake-up. This simulates a thread that is preempted at that point. Call hold_wakes() before the first
+    /// wake().
     void hold_wakes(std::function<void()> hold) { hold_wakes_ = std::move(hold); }
 
-    /// Calls `act` when a ring is closed, on the thread that closes it.
+    /// Calls `act` whenever a ring is closed, on the thread that closes the ring.
     void during_tear_down(std::function<void()> act) { during_tear_down_ = std::move(act); }
 
-    /// The next cancel that finds its target comes too late: the target ends with this, its own result.
+    /// Makes the next cancel that finds its target come too late. The target completes with `instead`.
     void when_cancelled(const reply& instead) { cancelled_.push_back({instead, false}); }
-    /// The same, but the target is being worked on: it ends when the loop would block, and the cancel says -EALREADY.
+    /// Makes the next cancel that finds its target complete with -EALREADY, as if the target were already
+    /// being executed. The target completes with `instead` when the loop would block.
     void when_cancelled_later(const reply& instead) { cancelled_.push_back({instead, true}); }
 
-    /// The next cancels miss their target, which goes on, and say this.
+    /// Makes the next `count` cancels complete with `result` while their targets stay in flight.
     void lose_cancels(unsigned count, int result = -ENOENT) {
         cancels_lost_ = count, cancel_lost_with_ = result;
     }
 
-    /// Descriptors may be closed with operations in flight, which is else a failure of the test.
+    /// Allows the library to close descriptors with operations in flight. Otherwise, this fails the test.
     void allow_close_in_flight() { may_close_in_flight_ = true; }
 
-    /// How many completions one enter hands out at most, as the real one bounds it.
+    /// Limits the number of completions that one enter delivers. The real kernel also has such a limit.
     void hand_out_at_most(unsigned count) { hand_out_max_ = count; }
-    /// The next enters do nothing and return this negative errno.
+    /// Makes the next `count` enters do nothing and return `result`, a negative errno.
     void refuse_enters(unsigned count, int result) { refusals_ = count, refusal_ = result; }
 
-    /// The next polls for wakes end at once with this negative errno.
+    /// Makes the next `count` wake-up polls complete immediately with `result`, a negative errno.
     void refuse_wake_polls(unsigned count, int result) { wake_refusals_ = count, wake_refusal_ = result; }
     [[nodiscard]] unsigned wake_polls() const { return wake_polls_; }
-    /// How often the loop waited without the ring.
+    /// Returns how often the loop has waited outside the ring.
     [[nodiscard]] unsigned waits_for_wake() const { return waits_for_wake_; }
 
-    /// As before 6.12: a receive takes a whole buffer of a ring of them.
-    void know_no_incremental_buffers() { knows_incremental_ = false; }
-    /// It takes no more rings of buffers.
-    void take_no_more_buffers() { takes_buffers_ = false; }
+    /// Makes this kernel behave as a kernel before 6.12 does, where each receive consumes a whole buffer of a
+    /// buffer ring.
+    void refuse_incremental_buffers() { knows_incremental_ = false; }
+    /// Makes the registration of further buffer rings fail.
+    void refuse_buffer_rings() { takes_buffers_ = false; }
 
-    /// A send by a call of its own gives this, a size or a negative errno; as long as nothing is said, -EAGAIN, so that all
-    /// goes through the ring.
+    /// Prepares the result of the next direct send, which is a size or a negative errno. Without a prepared
+    /// result, a direct send returns -EAGAIN, so that all sends go through the ring.
     void answer_direct(const reply& answer) { direct_.push_back(answer); }
-    /// A poll(2) gives this; as long as nothing is said, whatever was asked for.
+    /// Prepares the result of the next poll(2). Without a prepared result, poll returns the requested events.
     void answer_poll(int events) { polls_.push_back(events); }
-    [[nodiscard]] std::size_t asked_directly() const { return asked_directly_; }
+    [[nodiscard]] std::size_t direct_sends() const { return direct_send_count_; }
 
-    /// When the ring is closed with operations in flight it is not seen to let go of them.
-    void never_let_go(bool never = true) { lets_go_ = !never; }
+    /// Makes tear_down() with operations in flight return false, as if the kernel had not released them
+    /// before the deadline.
+    void never_release(bool never = true) { releases_ = !never; }
     [[nodiscard]] unsigned rings_closed() const { return rings_closed_; }
 
-    /// Of all calls and submissions the n-th fails, counted from 0. Cancels aren't counted: they can't fail.
+    /// Makes the n-th of all calls and submissions fail, counted from 0. Cancels are not counted, because
+    /// they cannot fail.
     void fail_at(std::size_t n, int error) { fail_at_ = n, fail_with_ = error; }
     void fail_next_call(int error) { fail_later(0, error); }
-    /// The same, counted from now.
+    /// Makes the n-th call or submission from now on fail, counted from 0.
     void fail_later(std::size_t n, int error) { fail_at(countable_ + n, error); }
     [[nodiscard]] std::size_t injected() const { return injected_; }
-    /// Calls and submissions until now: the next one is number calls().
+    /// Returns the number of calls and submissions so far, which is also the number of the next one.
     [[nodiscard]] std::size_t calls() const { return countable_; }
 
-    // ---- answers -----------------------------------------------------------------------------------------------------
+    // ---- answers ------------------------------------------------------------------------------------------
 
-    /// Answers the oldest operation of this opcode.
+    /// Completes the oldest operation with this opcode.
     void answer(int opcode, const reply& answer);
-    /// Answers this one.
-    void answer(const question& asked, const reply& answer);
+    /// Completes this operation.
+    void answer(const submission& operation, const reply& answer);
 
-    // ---- what has happened -------------------------------------------------------------------------------------------
+    // ---- the history --------------------------------------------------------------------------------------
 
-    /// What is in flight, oldest first, without the poll for wakes.
-    [[nodiscard]] std::vector<question> in_flight() const;
-    [[nodiscard]] std::vector<question> in_flight(int opcode) const;
-    /// Every SQE that was submitted, but for polls for wakes.
-    [[nodiscard]] const std::vector<question>& history() const { return history_; }
+    /// Returns the operations in flight, oldest first, except the wake-up poll.
+    [[nodiscard]] std::vector<submission> in_flight() const;
+    [[nodiscard]] std::vector<submission> in_flight(int opcode) const;
+    /// Returns all submitted SQEs except wake-up polls.
+    [[nodiscard]] const std::vector<submission>& history() const { return history_; }
     [[nodiscard]] std::size_t submitted(int opcode) const;
-    /// The latest SQE that was submitted.
+    /// Returns the most recently submitted SQE.
     [[nodiscard]] const io_uring_sqe& latest() const;
-    /// All bytes that were sent on a descriptor.
+    /// Returns all bytes sent on a descriptor.
     [[nodiscard]] std::string sent(int descriptor) const;
 
-    /// Buffers that the library has given us, and that are not used up.
+    /// Returns the number of buffers that the library has provided and that have not been used up.
     [[nodiscard]] unsigned buffers(std::uint16_t group = 0) const;
 
     [[nodiscard]] unsigned enters() const { return enters_; }
     [[nodiscard]] unsigned waits() const { return waits_; }
-    [[nodiscard]] bool is_attended() const { return attended_; }
-    /// How many want SIGPIPE held back.
+    [[nodiscard]] bool is_in_run() const { return in_run_; }
+    /// Returns how many calls of hold_sigpipe() are in effect.
     [[nodiscard]] int sigpipe_holders() const { return sigpipe_holders_; }
-    /// How many rings there have been, one after the other.
+    /// Returns the number of rings that have been set up.
     [[nodiscard]] unsigned rings() const { return rings_; }
 
-    /// What was done to a descriptor, and with it.
+    /// The state of a simulated descriptor, and the bytes and descriptors that have been sent through it.
     struct fake {
         int family = 0;
         int type = 0;
@@ -237,38 +247,40 @@ public:
         generic::endpoint local;
         std::optional<generic::endpoint> peer;
         std::map<std::pair<int, int>, std::string> options;
-        std::map<int, int> flags = {{F_GETFD, FD_CLOEXEC}, {F_GETFL, O_RDWR}};  // as fcntl(2) gets them
+        std::map<int, int> flags = {{F_GETFD, FD_CLOEXEC}, {F_GETFL, O_RDWR}};  // as fcntl(2) returns them
         std::string sent;
-        std::vector<int> passed;  // descriptors that were sent
+        std::vector<int> passed;  // the descriptors that have been sent
         bool is_at_mark = false;
     };
     [[nodiscard]] const fake& descriptor(int number) const { return fakes_.at(number); }
     void set_at_mark(int number, bool is_there) { fakes_.at(number).is_at_mark = is_there; }
     [[nodiscard]] std::vector<int> open_descriptors() const;
-    /// How often somebody asked getpeername(2), and getsockopt(2) for this option, of whatever descriptor.
-    [[nodiscard]] unsigned peers_asked() const { return peers_asked_; }
-    [[nodiscard]] unsigned options_asked(int level, int name) const {
-        const auto found = options_asked_.find({level, name});
-        return found == options_asked_.end() ? 0 : found->second;
+    /// The number of getpeername(2) calls on all descriptors.
+    [[nodiscard]] unsigned getpeername_calls() const { return getpeername_calls_; }
+    /// The number of getsockopt(2) calls for this option on all descriptors.
+    [[nodiscard]] unsigned getsockopt_calls(int level, int name) const {
+        const auto found = getsockopt_calls_.find({level, name});
+        return found == getsockopt_calls_.end() ? 0 : found->second;
     }
-    /// A new descriptor, connected to `peer`.
+    /// Returns a new descriptor that is connected to `peer`.
     int make_connection(int type, const generic::endpoint& peer);
     int make_connection(int type, const ip::endpoint& peer) {
         return make_connection(type, generic::endpoint(peer));
     }
-    /// The peer has reset the connection: getpeername(2) says that there is none, SO_PEERNAME who it was.
+    /// Simulates a reset by the peer. After this call, getpeername(2) fails with ENOTCONN, but SO_PEERNAME
+    /// still returns the peer's address.
     void reset_by_peer(int number) { fakes_.at(number).reset = true; }
-    /// Nobody knows any more who it was.
-    void forget_peer(int number) { fakes_.at(number).peer.reset(); }
-    /// For a descriptor that the test closes itself.
+    /// Removes the peer. After this call, both getpeername(2) and SO_PEERNAME fail.
+    void drop_peer(int number) { fakes_.at(number).peer.reset(); }
+    /// Removes a descriptor that the test itself closes.
     void forget(int number) { fakes_.erase(number); }
 
-    // ---- kernel ------------------------------------------------------------------------------------------------------
+    // ---- kernel -------------------------------------------------------------------------------------------
 
     int set_up(io_uring& memory, const parameters& wanted) override;
     std::string diagnose(int error) const override;
     int enable(io_uring& memory) override;
-    void attend(io_uring& memory, bool attending) override;
+    void set_in_run(io_uring& memory, bool in_run) override;
     void hold_sigpipe(bool hold) noexcept override { sigpipe_holders_ += hold ? 1 : -1; }
     int register_buffers(io_uring& memory, const buffer_ring& buffers, std::uint16_t group,
                          bool incremental) override;
@@ -313,41 +325,41 @@ private:
     };
     struct late_answer {
         reply answer;
-        question asked;
+        submission operation;
     };
 
     static std::string name_of(int opcode);
     static void store_address(const generic::endpoint& from, void* target, unsigned* size);
     static void store_descriptors(const reply& answer, msghdr& message);
-    static void take_descriptors(const msghdr& message, fake& through);
+    static void record_descriptors(const msghdr& message, fake& through);
 
     [[nodiscard]] bool fails_here();
     [[nodiscard]] fake* find_open(int number);
     int make_descriptor(int family, int type, int protocol);
     int close_fake(int number);
 
-    unsigned take(unsigned to_submit);
-    void take_one(const io_uring_sqe& sqe);
-    void take_cancel(const io_uring_sqe& sqe);
+    unsigned consume_sqes(unsigned to_submit);
+    void consume_sqe(const io_uring_sqe& sqe);
+    void process_cancel(const io_uring_sqe& sqe);
     void jump_to(time_point when);
     void notice_wakes();
     void hand_out();
     void flush_overflow();
     void post(const completion& done);
     [[nodiscard]] unsigned to_collect() const;
-    [[nodiscard]] bool let_something_happen(time_point deadline);
-    void complete(const question& asked, const reply& answer, bool at_once);
-    static bool goes_on_after(const io_uring_sqe& sqe, const reply& answer);
+    [[nodiscard]] bool run_next_event(time_point deadline);
+    void complete(const submission& operation, const reply& answer, bool immediately);
+    static bool stays_in_flight_after(const io_uring_sqe& sqe, const reply& answer);
     int act(const io_uring_sqe& sqe, const reply& answer);
-    void fill_buffers(const question& asked, const reply& answer, bool at_once);
+    void fill_buffers(const submission& operation, const reply& answer, bool immediately);
     completion fill_buffer(const io_uring_sqe& sqe, std::string_view& bytes);
-    void fill_entry(const question& asked, const reply& answer, bool at_once);
+    void fill_entry(const submission& operation, const reply& answer, bool immediately);
     static std::string entry_of(const io_uring_sqe& sqe, const reply& answer, std::size_t room);
-    void deliver(const completion& done, bool at_once);
+    void deliver(const completion& done, bool immediately);
     void set_flag(unsigned flag, bool on);
     [[nodiscard]] std::string list_in_flight() const;
 
-    // The shared memory.
+    // The memory that is shared with the library.
     std::vector<io_uring_sqe> sqes_;
     std::vector<io_uring_cqe> cqes_;
     unsigned sq_head_ = 0, sq_tail_ = 0, sq_mask_ = 0, sq_entries_ = 0, sq_flags_ = 0, sq_dropped_ = 0;
@@ -380,7 +392,7 @@ private:
     std::deque<late_answer> late_;
     unsigned hand_out_max_ = 20;
     std::deque<reply> direct_;
-    std::size_t asked_directly_ = 0;
+    std::size_t direct_send_count_ = 0;
     std::deque<int> polls_;
     unsigned refusals_ = 0;
     int refusal_ = 0;
@@ -389,30 +401,30 @@ private:
     std::size_t countable_ = 0;
     std::size_t injected_ = 0;
 
-    // The world.
+    // The simulated state.
     std::atomic<time_point::rep> now_{time_point::duration(std::chrono::hours(1000)).count()};
-    std::deque<question> in_flight_;
-    std::vector<question> history_;
-    std::deque<completion> work_;      // done, to be handed out by an enter
-    std::deque<completion> overflow_;  // found the CQ full
+    std::deque<submission> in_flight_;
+    std::vector<submission> history_;
+    std::deque<completion> work_;      // completions that an enter has yet to deliver
+    std::deque<completion> overflow_;  // completions that did not fit into the CQ
     std::optional<std::uint64_t> wake_poll_;
     std::atomic<unsigned> wakes_{0};
     std::function<void()> hold_wakes_;
     std::function<void()> during_tear_down_;
     unsigned wakes_noticed_ = 0;
     std::map<int, fake> fakes_;
-    std::map<int, std::string> unread_;  // what arrived, and found no buffer
+    std::map<int, std::string> unread_;  // bytes that arrived when no buffer was left
     std::map<int, std::deque<reply>> unread_datagrams_;
-    unsigned peers_asked_ = 0;
-    std::map<std::pair<int, int>, unsigned> options_asked_;
+    unsigned getpeername_calls_ = 0;
+    std::map<std::pair<int, int>, unsigned> getsockopt_calls_;
     int next_descriptor_ = first_descriptor;
     std::uint16_t next_port_ = 40000;
     unsigned enters_ = 0;
     unsigned waits_ = 0;
     unsigned rings_ = 0;
     int sigpipe_holders_ = 0;
-    bool attended_ = false;
-    bool lets_go_ = true;
+    bool in_run_ = false;
+    bool releases_ = true;
     unsigned rings_closed_ = 0;
 };
 

@@ -26,7 +26,7 @@ void scripted_kernel::store_address(const generic::endpoint& from, void* target,
     *size = static_cast<unsigned>(from.size());
 }
 
-// As many as there is room for; the rest is cut off, and the kernel closes them.
+// Stores as many descriptors as fit, and drops the others. (The real kernel closes those.)
 void scripted_kernel::store_descriptors(const reply& answer, msghdr& message) {
     const std::size_t room = message.msg_controllen < CMSG_LEN(0) ? 0 : message.msg_controllen - CMSG_LEN(0);
     const std::size_t count = std::min(answer.descriptors_.size(), room / sizeof(int));
@@ -42,7 +42,7 @@ void scripted_kernel::store_descriptors(const reply& answer, msghdr& message) {
     std::memcpy(target + CMSG_LEN(0), answer.descriptors_.data(), count * sizeof(int));
 }
 
-void scripted_kernel::take_descriptors(const msghdr& message, fake& through) {
+void scripted_kernel::record_descriptors(const msghdr& message, fake& through) {
     const auto* const head = static_cast<const cmsghdr*>(message.msg_control);
     if (message.msg_controllen == 0 || head->cmsg_type != SCM_RIGHTS)
         return;
@@ -79,7 +79,7 @@ int scripted_kernel::make_connection(int type, const generic::endpoint& peer) {
 }
 
 int scripted_kernel::close_fake(int number) {
-    if (number < first_descriptor)  // a real one: signal sets have some
+    if (number < first_descriptor)  // this is a real descriptor, which a signal set may own
         return ::close(number) < 0 ? -errno : 0;
     fake* closed = find_open(number);
     if (!closed) {
@@ -87,7 +87,7 @@ int scripted_kernel::close_fake(int number) {
         return -EBADF;
     }
     closed->open = false;
-    for (const question& each: in_flight_)
+    for (const submission& each: in_flight_)
         if (each.sqe().fd == number && each.opcode() != IORING_OP_CLOSE && !may_close_in_flight_)
             ADD_FAILURE() << "close of descriptor " << number << " with a " << name_of(each.opcode())
                           << " in flight: the peer would not see the end";
@@ -144,7 +144,7 @@ int scripted_kernel::shutdown(int number, int how) {
 int scripted_kernel::close(int number) {
     const bool fails = fails_here();
     const int result = close_fake(number);
-    return fails ? -fail_with_ : result;  // closed it is all the same
+    return fails ? -fail_with_ : result;  // the descriptor has been closed in either case
 }
 
 int scripted_kernel::sendto(int number, const void* data, std::size_t size, int flags,
@@ -159,8 +159,8 @@ int scripted_kernel::sendto(int number, const void* data, std::size_t size, int 
 }
 
 int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
-    ++asked_directly_;
-    EXPECT_TRUE(flags & MSG_DONTWAIT) << "a direct send that might hold the loop";
+    ++direct_send_count_;
+    EXPECT_TRUE(flags & MSG_DONTWAIT) << "a direct send that might block the loop";
     EXPECT_TRUE(flags & MSG_NOSIGNAL);
     if (direct_.empty())
         return -EAGAIN;
@@ -174,7 +174,7 @@ int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
         all.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
     const int result = answer.kind_ == reply::kind::all ? static_cast<int>(all.size()) : answer.result_;
     if (result > 0)
-        take_descriptors(message, *through);
+        record_descriptors(message, *through);
     if (result > 0)
         through->sent += all.substr(0, static_cast<std::size_t>(result));
     return result;
@@ -183,8 +183,8 @@ int scripted_kernel::sendmsg(int number, const msghdr& message, int flags) {
 int scripted_kernel::sockatmark(int number) {
     if (fails_here())
         return -fail_with_;
-    const fake* asked = find_open(number);
-    return asked ? int{asked->is_at_mark} : -EBADF;
+    const fake* target = find_open(number);
+    return target ? int{target->is_at_mark} : -EBADF;
 }
 
 int scripted_kernel::poll(int number, short events) {
@@ -210,22 +210,22 @@ int scripted_kernel::setsockopt(int number, int level, int name, const void* val
 }
 
 int scripted_kernel::getsockopt(int number, int level, int name, void* value, unsigned* size) {
-    ++options_asked_[{level, name}];
+    ++getsockopt_calls_[{level, name}];
     if (fails_here())
         return -fail_with_;
-    fake* asked = find_open(number);
-    if (!asked)
+    fake* target = find_open(number);
+    if (!target)
         return -EBADF;
     if (level == SOL_SOCKET && name == SO_PEERNAME) {
-        if (!asked->peer)
+        if (!target->peer)
             return -ENOTCONN;
-        if (asked->peer->size() < *size)
+        if (target->peer->size() < *size)
             return -EINVAL;
-        std::memcpy(value, asked->peer->data(), *size);
+        std::memcpy(value, target->peer->data(), *size);
         return 0;
     }
     std::memset(value, 0, *size);
-    if (const auto found = asked->options.find({level, name}); found != asked->options.end()) {
+    if (const auto found = target->options.find({level, name}); found != target->options.end()) {
         *size = std::min(*size, static_cast<unsigned>(found->second.size()));
         std::memcpy(value, found->second.data(), *size);
     }
@@ -246,23 +246,23 @@ int scripted_kernel::fcntl(int number, int command, int argument) {
 int scripted_kernel::getsockname(int number, sockaddr* address, unsigned* size) {
     if (fails_here())
         return -fail_with_;
-    const fake* asked = find_open(number);
-    if (!asked)
+    const fake* target = find_open(number);
+    if (!target)
         return -EBADF;
-    store_address(asked->local, address, size);
+    store_address(target->local, address, size);
     return 0;
 }
 
 int scripted_kernel::getpeername(int number, sockaddr* address, unsigned* size) {
-    ++peers_asked_;
+    ++getpeername_calls_;
     if (fails_here())
         return -fail_with_;
-    const fake* asked = find_open(number);
-    if (!asked)
+    const fake* target = find_open(number);
+    if (!target)
         return -EBADF;
-    if (!asked->peer || asked->reset)
+    if (!target->peer || target->reset)
         return -ENOTCONN;
-    store_address(*asked->peer, address, size);
+    store_address(*target->peer, address, size);
     return 0;
 }
 

@@ -6,8 +6,9 @@
 
 namespace coil::test {
 
-/// For tests that make contexts by the hundred: Linux 6.18 counts rings against an ordinary user's locked memory (8 MiB), and a ring
-/// that was closed is given back only some time later.
+/// Options for tests that create hundreds of contexts. Such tests need small rings, because Linux 6.18
+/// charges rings to an unprivileged user's RLIMIT_MEMLOCK (8 MiB) and releases a closed ring only after a
+/// delay.
 inline constexpr io_context::options small_rings{.entries = 16, .completions = 32};
 
 }  // namespace coil::test

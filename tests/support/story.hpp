@@ -18,8 +18,8 @@
 
 namespace coil::test {
 
-/// `co_await own_environment` gives a task's environment: to ask it to stop, or from outside what it waits
-/// for.
+/// `co_await own_environment` returns the task's environment. A test can use it to request a stop, or to see
+/// which operation the task is awaiting.
 struct environment_operation {
     environment* task;
 
@@ -33,20 +33,20 @@ struct environment_description {
 };
 inline constexpr environment_description own_environment{};
 
-/// A story is a function that gives a task<>. It runs on a context until all work there is done; an error
-/// that ends it, or any task that nobody waits for, is the test's failure. A run() that a script has refused
-/// is repeated, once.
+/// A story is a function that returns a task<>. It runs on a context until the context has no more work. If
+/// an error ends the story or a detached task, the test fails. If a scripted failure has made the context's
+/// run() throw, run() is called once more.
 class story {
 public:
     template <class F>
-    static void run(io_context& context, F& told, std::optional<time_point::duration> patience,
+    static void run(io_context& context, F& body, std::optional<time_point::duration> limit,
                     std::source_location where, const std::function<bool()>& was_refused = nullptr) {
         story state;
         context.on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
         context.restart();
-        co_spawn(context, state.tell(told), detached);
-        if (patience)
-            context.run_for(*patience);
+        co_spawn(context, state.follow(body), detached);
+        if (limit)
+            context.run_for(*limit);
         else
             try {
                 context.run();
@@ -58,14 +58,14 @@ public:
             }
         if (!state.ended_ && !context.stopped())
             ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line()))
-                << "the story did not end; it " << state.situation();
+                << "the story did not end: it " << state.situation();
     }
 
 private:
     template <class F>
-    task<> tell(F& told) {
+    task<> follow(F& body) {
         task_ = &co_await own_environment;
-        co_await told();
+        co_await body();
         ended_ = true;
         task_ = nullptr;
     }
@@ -76,7 +76,7 @@ private:
         const auto& line = task_->where();
         const std::string place = std::string(line.file_name()) + ":" + std::to_string(line.line());
         return task_->awaiting() ? "waits for: " + task_->awaiting()->describe() + ", at " + place
-                                 : "is ready to go on from " + place;
+                                 : "is ready to continue at " + place;
     }
 
     environment* task_ = nullptr;

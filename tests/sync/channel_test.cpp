@@ -19,7 +19,8 @@
 #include "support/mistake.hpp"
 #include "support/real_context.hpp"
 
-// What holds for every wait of this room is in every_wait_test.cpp; random interleavings are in channel_random_test.cpp.
+// Properties of all waits in sync are tested in every_wait_test.cpp, random interleavings in
+// channel_random_test.cpp.
 
 namespace coil::test {
 namespace {
@@ -53,9 +54,9 @@ std::error_code error_of(F&& function) {
     return {};
 }
 
-// ---- passing -----------------------------------------------------------------------------------------------------------
+// ---- passing ----------------------------------------------------------------------------------------------
 
-TEST(Channel, PassesMessagesInOrderWhateverItsCapacity) {
+TEST(Channel, IsFifoAtEveryCapacity) {
     for (const std::size_t capacity: {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{7},
                                       std::size_t{100}, channel<int>::unbounded}) {
         manual_scheduler loop;
@@ -77,7 +78,7 @@ TEST(Channel, PassesMessagesInOrderWhateverItsCapacity) {
     }
 }
 
-TEST(Channel, HoldsAsManyAsItsCapacityThenSendersWait) {
+TEST(Channel, SendersWaitIfFull) {
     manual_scheduler loop;
     channel<int> two(2);
     EXPECT_TRUE(two.empty());
@@ -86,7 +87,7 @@ TEST(Channel, HoldsAsManyAsItsCapacityThenSendersWait) {
     EXPECT_EQ(two.size(), 2u);
     EXPECT_FALSE(sender.done());
     EXPECT_EQ(two.try_receive(), 1);
-    EXPECT_EQ(two.size(), 2u) << "the waiting message moved up at once";
+    EXPECT_EQ(two.size(), 2u) << "the waiting sender's message moved into the buffer";
     loop.run();
     EXPECT_EQ(two.try_receive(), 2);
     loop.run();
@@ -96,7 +97,7 @@ TEST(Channel, HoldsAsManyAsItsCapacityThenSendersWait) {
     EXPECT_EQ(two.try_receive(), std::nullopt);
 }
 
-TEST(Channel, WithoutCapacityASendIsDoneWhenSomebodyHasReceived) {
+TEST(Channel, RendezvousSendWaitsForAReceiver) {
     manual_scheduler loop;
     channel<int> meeting(0);
     auto sender = loop.start(send_all(meeting, {7}));
@@ -110,30 +111,30 @@ TEST(Channel, WithoutCapacityASendIsDoneWhenSomebodyHasReceived) {
     EXPECT_EQ(got, numbers{7});
 }
 
-TEST(Channel, WithoutCapacityAReceiverThatWaitsIsServedAtOnce) {
+TEST(Channel, RendezvousTrySendNeedsAReceiver) {
     manual_scheduler loop;
     channel<int> meeting(0);
-    EXPECT_FALSE(meeting.try_send(1)) << "nobody is there";
+    EXPECT_FALSE(meeting.try_send(1)) << "no receiver waits";
     numbers got;
     auto receiver = loop.start(receive_one(meeting, got));
     loop.run();
     EXPECT_TRUE(meeting.try_send(2));
-    EXPECT_FALSE(meeting.try_send(3)) << "he has one already";
+    EXPECT_FALSE(meeting.try_send(3)) << "the receiver already has a message";
     EXPECT_EQ(got, numbers());
     loop.run();
     EXPECT_EQ(got, numbers{2});
 }
 
-TEST(Channel, UnboundedNeverMakesASenderWait) {
+TEST(Channel, UnboundedSendNeverWaits) {
     manual_scheduler loop;
     channel<int> many(channel<int>::unbounded);
     auto sender = loop.start(send_all(many, numbers(10'000, 5)));
-    EXPECT_LE(loop.run(), 1 + 10'000 / scheduler::inline_max);  // it only lets other tasks run in between
+    EXPECT_LE(loop.run(), 1 + 10'000 / scheduler::inline_max);  // yields when the inline budget is spent
     sender.result();
     EXPECT_EQ(many.size(), 10'000u);
 }
 
-TEST(Channel, SeveralReceiversAreServedInTheOrderInWhichTheyCame) {
+TEST(Channel, ReceiversAreServedFifo) {
     manual_scheduler loop;
     channel<int> shared(1);
     numbers first;
@@ -150,7 +151,7 @@ TEST(Channel, SeveralReceiversAreServedInTheOrderInWhichTheyCame) {
     EXPECT_EQ(second, numbers{2});
 }
 
-TEST(Channel, SeveralSendersAreServedInTheOrderInWhichTheyCame) {
+TEST(Channel, SendersAreServedFifo) {
     manual_scheduler loop;
     channel<int> shared(1);
     EXPECT_TRUE(shared.try_send(0));
@@ -182,7 +183,7 @@ TEST(Channel, MessagesNeedNoCopyAndNoDefaultConstructor) {
     EXPECT_EQ(loop.run(story()), 56);
 }
 
-TEST(Channel, AnErrorCodeIsAMessageLikeAnyOther) {
+TEST(Channel, MessageMayBeAnErrorCode) {
     manual_scheduler loop;
     channel<std::error_code> failures(1);
     const auto story = [&]() -> task<> {
@@ -194,9 +195,9 @@ TEST(Channel, AnErrorCodeIsAMessageLikeAnyOther) {
     loop.run(story());
 }
 
-// ---- trying ------------------------------------------------------------------------------------------------------------
+// ---- trying -----------------------------------------------------------------------------------------------
 
-TEST(Channel, AMessageThatCouldNotBeSentByTryingIsLeftAsItWas) {
+TEST(Channel, FailedTrySendKeepsTheMessage) {
     channel<std::unique_ptr<int>> one(1);
     auto first = std::make_unique<int>(1);
     auto second = std::make_unique<int>(2);
@@ -209,7 +210,7 @@ TEST(Channel, AMessageThatCouldNotBeSentByTryingIsLeftAsItWas) {
     EXPECT_TRUE(second) << "the channel was closed";
 }
 
-TEST(Channel, TryingCopiesOnlyIfThereIsRoom) {
+TEST(Channel, TrySendCopiesOnlyIfThereIsRoom) {
     struct counted {
         explicit counted(int& count) : copies(&count) {}
         counted(const counted& other) : copies(other.copies) { ++*copies; }
@@ -224,9 +225,9 @@ TEST(Channel, TryingCopiesOnlyIfThereIsRoom) {
     EXPECT_EQ(copies, 1);
 }
 
-// ---- closing -----------------------------------------------------------------------------------------------------------
+// ---- closing ----------------------------------------------------------------------------------------------
 
-TEST(Channel, ClosedItCanStillBeEmptied) {
+TEST(Channel, ClosedChannelCanBeDrained) {
     manual_scheduler loop;
     channel<int> closing(3);
     EXPECT_TRUE(closing.try_send(1));
@@ -238,10 +239,10 @@ TEST(Channel, ClosedItCanStillBeEmptied) {
     loop.run(receive_all(closing, got));
     EXPECT_EQ(got, (numbers{1, 2}));
     loop.run(receive_one(closing, got));
-    EXPECT_EQ(got.back(), -1) << "the end stays the end";
+    EXPECT_EQ(got.back(), -1) << "the end is permanent";
 }
 
-TEST(Channel, ClosedItRefusesMessagesByName) {
+TEST(Channel, SendToClosedThrowsChannelClosed) {
     manual_scheduler loop;
     channel<int> closed(3);
     closed.close();
@@ -250,14 +251,14 @@ TEST(Channel, ClosedItRefusesMessagesByName) {
     EXPECT_EQ(closed.size(), 0u);
 }
 
-TEST(Channel, ClosingFailsTheSendersWhoWait) {
+TEST(Channel, CloseFailsWaitingSenders) {
     manual_scheduler loop;
     channel<int> closing(1);
     auto first = loop.start(send_all(closing, {1, 2}));
     auto second = loop.start(send_all(closing, {3}));
     loop.run();
     closing.close();
-    EXPECT_FALSE(first.done()) << "they are told on their own turn";
+    EXPECT_FALSE(first.done()) << "senders fail in their own resumption";
     loop.run();
     try {
         first.result();
@@ -270,7 +271,7 @@ TEST(Channel, ClosingFailsTheSendersWhoWait) {
     EXPECT_EQ(closing.try_receive(), std::nullopt);
 }
 
-TEST(Channel, ClosingGivesTheEndToTheReceiversWhoWait) {
+TEST(Channel, CloseEndsWaitingReceivers) {
     manual_scheduler loop;
     channel<int> closing(0);
     numbers got;
@@ -280,10 +281,10 @@ TEST(Channel, ClosingGivesTheEndToTheReceiversWhoWait) {
     EXPECT_TRUE(closing.try_send(1));
     closing.close();
     loop.run();
-    EXPECT_EQ(got, (numbers{1, -1})) << "what was handed over before is received";
+    EXPECT_EQ(got, (numbers{1, -1})) << "a message handed over before close() is received";
 }
 
-TEST(Channel, TheEndIsToldInAnOutcomeWithoutAnError) {
+TEST(Channel, EndIsNotAnError) {
     manual_scheduler loop;
     channel<int> closed(0);
     closed.close();
@@ -295,9 +296,9 @@ TEST(Channel, TheEndIsToldInAnOutcomeWithoutAnError) {
     loop.run(story());
 }
 
-// ---- losing nothing ----------------------------------------------------------------------------------------------------
+// ---- losing nothing ---------------------------------------------------------------------------------------
 
-TEST(Channel, AMessageHandedToATaskThatIsStoppedIsReceived) {
+TEST(Channel, StoppedReceiverKeepsItsMessage) {
     manual_scheduler loop;
     channel<int> one(1);
     numbers got;
@@ -309,7 +310,7 @@ TEST(Channel, AMessageHandedToATaskThatIsStoppedIsReceived) {
     EXPECT_EQ(got, numbers{1});
 }
 
-TEST(Channel, AMessageHandedToATaskThatIsDestroyedGoesToTheNext) {
+TEST(Channel, MessageOfDestroyedReceiverGoesToTheNext) {
     manual_scheduler loop;
     channel<int> one(1);
     numbers got;
@@ -323,7 +324,7 @@ TEST(Channel, AMessageHandedToATaskThatIsDestroyedGoesToTheNext) {
     EXPECT_EQ(got, numbers{1});
 }
 
-TEST(Channel, AMessageHandedToTheLastTaskThatIsDestroyedGoesBackToTheHead) {
+TEST(Channel, MessageOfLastReceiverReturnsToTheHead) {
     manual_scheduler loop;
     channel<int> one(1);
     numbers got;
@@ -339,7 +340,7 @@ TEST(Channel, AMessageHandedToTheLastTaskThatIsDestroyedGoesBackToTheHead) {
     EXPECT_EQ(one.try_receive(), 2);
 }
 
-TEST(Channel, AnyNumberOfMessagesGoBackAlsoIntoAChannelWithoutCapacity) {
+TEST(Channel, MessagesMayReturnBeyondTheCapacity) {
     manual_scheduler loop;
     channel<int> meeting(0);
     numbers got;
@@ -350,7 +351,7 @@ TEST(Channel, AnyNumberOfMessagesGoBackAlsoIntoAChannelWithoutCapacity) {
     for (int i = 0; i < 20; ++i)
         EXPECT_TRUE(meeting.try_send(i));
     while (!receivers.empty())
-        receivers.pop_back();  // the newest first, as a context does it
+        receivers.pop_back();  // the newest first, as in the destructor of a context
     EXPECT_EQ(meeting.size(), 20u);
     meeting.close();
     loop.run(receive_all(meeting, got));
@@ -359,7 +360,7 @@ TEST(Channel, AnyNumberOfMessagesGoBackAlsoIntoAChannelWithoutCapacity) {
         EXPECT_EQ(got[static_cast<std::size_t>(i)], i);
 }
 
-TEST(Channel, AMessageWhoseSenderWasStoppedIsDestroyedUnsent) {
+TEST(Channel, MessageOfStoppedSenderIsDestroyed) {
     manual_scheduler loop;
     channel<std::shared_ptr<int>> none(0);
     auto message = std::make_shared<int>(1);
@@ -376,7 +377,7 @@ TEST(Channel, AMessageWhoseSenderWasStoppedIsDestroyedUnsent) {
     EXPECT_FALSE(none.try_receive());
 }
 
-TEST(Channel, AMessageWhoseSenderIsDestroyedAfterItWasTakenStaysSent) {
+TEST(Channel, BufferedMessageOutlivesItsSender) {
     manual_scheduler loop;
     channel<int> one(1);
     EXPECT_TRUE(one.try_send(1));
@@ -387,7 +388,7 @@ TEST(Channel, AMessageWhoseSenderIsDestroyedAfterItWasTakenStaysSent) {
     EXPECT_EQ(one.try_receive(), 2);
 }
 
-TEST(Channel, MessagesThatNobodyReceivedAreDestroyedWithIt) {
+TEST(Channel, DestroysUnreceivedMessages) {
     auto message = std::make_shared<int>(1);
     {
         channel<std::shared_ptr<int>> kept(5);
@@ -398,8 +399,8 @@ TEST(Channel, MessagesThatNobodyReceivedAreDestroyedWithIt) {
     EXPECT_EQ(message.use_count(), 1);
 }
 
-// Without assertions the waiters used to wait without end.
-TEST(ChannelDeathTest, DestroyedBeforeItsWaitersEndsThem) {
+// Regression: without assertions the waiters waited forever.
+TEST(ChannelDeathTest, DestructorEndsItsWaiters) {
     for (const bool sends: {false, true}) {
         const auto story = [sends] {
             manual_scheduler loop;
@@ -421,7 +422,7 @@ TEST(ChannelDeathTest, DestroyedBeforeItsWaitersEndsThem) {
     }
 }
 
-TEST(ChannelDeathTest, DestroyedBeforeAMessageIsTakenStops) {
+TEST(ChannelDeathTest, DestroyedBeforeDeliveryAborts) {
     const auto story = [] {
         manual_scheduler loop;
         numbers got;
@@ -431,12 +432,12 @@ TEST(ChannelDeathTest, DestroyedBeforeAMessageIsTakenStops) {
         static_cast<void>(gone->try_send(1));
         gone.reset();
     };
-    EXPECT_DEATH(story(), "channel: destroyed before a task has resumed that receives a message");
+    EXPECT_DEATH(story(), "channel: destroyed while a task that has a message has not resumed");
 }
 
-// ---- the shapes of calls that g++ 12 must get right --------------------------------------------------------------------
+// ---- call shapes that g++ 12 must compile correctly -------------------------------------------------------
 
-TEST(Channel, MessagesAreMadeAndDestroyedOnceEach) {
+TEST(Channel, DestroysEachMessageOnce) {
     static int alive = 0;
     struct counted {
         explicit counted(std::string given) : text(std::move(given)) { ++alive; }
@@ -468,7 +469,7 @@ TEST(Channel, MessagesAreMadeAndDestroyedOnceEach) {
     EXPECT_EQ(alive, 0);
 }
 
-// ---- on a real context -------------------------------------------------------------------------------------------------
+// ---- on a real context ------------------------------------------------------------------------------------
 
 TEST(Channel, OnARealContextWorkersShareTheWork) {
     real_context context;
@@ -494,7 +495,7 @@ TEST(Channel, OnARealContextWorkersShareTheWork) {
     EXPECT_EQ(sum, 385);
 }
 
-TEST(Channel, OnARealContextIsLeftByTasksThatAreDestroyedWithIt) {
+TEST(Channel, DestroyedTasksLeaveTheQueue) {
     channel<int> never(1);
     {
         real_context context;

@@ -10,9 +10,9 @@
 
 namespace coil::test {
 
-/// A thread that completes what it is given, with the number of what it was given before. It doesn't sleep: so it comes
-/// while whoever has given is still about. On a single processor, where it would only keep others from their work, it
-/// sleeps until it is called.
+/// A thread that completes each completer it is given, with the number of completers before it. It does not
+/// sleep, so it runs concurrently with the thread that gave the completer. On a single processor, where that
+/// would only slow down other threads, it sleeps until wake().
 class courier {
 public:
     courier() : thread_([this] { run(); }) {}
@@ -20,19 +20,19 @@ public:
     courier& operator=(const courier&) = delete;
     ~courier() {
         hand_over(this);
-        call();
+        wake();
         thread_.join();
     }
 
     void give(one_shot<int>::completer completer) {
-        leave(std::move(completer));
-        call();
+        enqueue(std::move(completer));
+        wake();
     }
-    /// Gives without a call: on a single processor the giver goes on first.
-    void leave(one_shot<int>::completer completer) { hand_over(completer.release()); }
-    /// On a single processor: it comes, and the caller goes on after it. Elsewhere it is about anyway.
-    void call() {
-        if (!alone_)
+    /// Gives without a wake-up: on a single processor the calling thread continues first.
+    void enqueue(one_shot<int>::completer completer) { hand_over(completer.release()); }
+    /// On a single processor, wakes the thread and yields to it; otherwise a no-op.
+    void wake() {
+        if (!single_processor_)
             return;
         order_.notify_one();
         std::this_thread::yield();
@@ -41,7 +41,7 @@ public:
 private:
     void hand_over(void* what) {
         for (void* none = nullptr; !order_.compare_exchange_weak(none, what); none = nullptr) {
-            call();
+            wake();
             std::this_thread::yield();
         }
     }
@@ -50,20 +50,20 @@ private:
         for (int delivered = 0;; ++delivered) {
             void* what;
             while (!(what = order_.exchange(nullptr)))
-                look_away();
+                pause();
             if (what == this)
                 return;
             one_shot<int>::completer::from(what).set_value(delivered);
         }
     }
-    void look_away() {
-        if (alone_)
+    void pause() {
+        if (single_processor_)
             order_.wait(nullptr);
         else
             std::this_thread::yield();
     }
 
-    const bool alone_ = std::thread::hardware_concurrency() == 1;
+    const bool single_processor_ = std::thread::hardware_concurrency() == 1;
     std::atomic<void*> order_{nullptr};
     std::thread thread_;
 };

@@ -15,7 +15,7 @@
 #include "support/mistake.hpp"
 #include "support/real_context.hpp"
 
-// What holds for every wait of this room is in every_wait_test.cpp.
+// Properties of all waits in sync are tested in every_wait_test.cpp.
 
 namespace coil::test {
 namespace {
@@ -29,7 +29,7 @@ task<> wait_and_note(event& what, std::string name, names& log) {
     log.push_back(name);
 }
 
-TEST(Event, LetsEverybodyGoWhoWaits) {
+TEST(Event, SetReleasesAllWaiters) {
     manual_scheduler loop;
     event ready;
     names log;
@@ -38,7 +38,7 @@ TEST(Event, LetsEverybodyGoWhoWaits) {
     loop.run();
     EXPECT_EQ(log, names());
     ready.set();
-    EXPECT_EQ(log, names()) << "on the next turn, never inside set()";
+    EXPECT_EQ(log, names()) << "in the next iteration, never inside set()";
     loop.run();
     EXPECT_EQ(log, (names{"first", "second"}));
 }
@@ -59,7 +59,7 @@ TEST(Event, StaysSet) {
     root.result();
 }
 
-TEST(Event, ThatWasResetMakesPeopleWaitAgain) {
+TEST(Event, ResetMakesWaitersWaitAgain) {
     manual_scheduler loop;
     event ready;
     names log;
@@ -74,7 +74,7 @@ TEST(Event, ThatWasResetMakesPeopleWaitAgain) {
     EXPECT_EQ(log, names{"waiter"});
 }
 
-TEST(Event, WhoWasLetGoStaysSoAlthoughItIsResetAtOnce) {
+TEST(Event, ResetDoesNotAffectReleasedWaiters) {
     manual_scheduler loop;
     event ready;
     names log;
@@ -90,7 +90,7 @@ TEST(Event, WhoWasLetGoStaysSoAlthoughItIsResetAtOnce) {
     EXPECT_EQ(log, (names{"before", "after"}));
 }
 
-TEST(Event, AWaiterMaySetIt) {
+TEST(Event, WaiterMaySetAnotherEvent) {
     manual_scheduler loop;
     event request;
     event answer;
@@ -100,19 +100,19 @@ TEST(Event, AWaiterMaySetIt) {
         log.push_back("request");
         answer.set();
     };
-    const auto ask = [&]() -> task<> {
+    const auto send_request = [&]() -> task<> {
         request.set();
         co_await answer.wait();
         log.push_back("answer");
     };
     auto server = loop.start(serve());
-    auto client = loop.start(ask());
+    auto client = loop.start(send_request());
     loop.run();
     EXPECT_EQ(log, (names{"request", "answer"}));
 }
 
-// Without assertions the waiter used to wait without end.
-TEST(EventDeathTest, DestroyedBeforeItsWaitersEndsThem) {
+// Regression: without assertions the waiter waited forever.
+TEST(EventDeathTest, DestructorEndsItsWaiters) {
     const auto story = [] {
         manual_scheduler loop;
         std::optional<event> ready(std::in_place);
@@ -128,7 +128,7 @@ TEST(EventDeathTest, DestroyedBeforeItsWaitersEndsThem) {
                    "event: destroyed while tasks wait for it.*the first of them at .*event_test.cpp:[0-9]+");
 }
 
-TEST(Event, OnARealContextTellsThatAnotherTaskIsReady) {
+TEST(Event, OnARealContextSignalsAnotherTask) {
     event listening;
     names log;
     real_context context;

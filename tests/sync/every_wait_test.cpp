@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What holds for every wait of this room, whatever it is for.
+// Properties that hold for all waits in sync: of events, mutexes, semaphores and channels.
 
 #include <string>
 #include <system_error>
@@ -23,7 +23,7 @@ namespace {
 
 using names = std::vector<std::string>;
 
-// Each has something to wait for, grants it once, and knows whether what was granted is still there to take.
+// Each class waits for one primitive, grants the wait once, and reports if the grant can still be taken.
 
 class waits_for_an_event {
 public:
@@ -93,7 +93,7 @@ public:
     static task<> receive(channel<int>& from) { co_await from.receive(); }
 
 private:
-    manual_scheduler loop_;  // the receivers' own: no turn of theirs is one of the test's
+    manual_scheduler loop_;  // for the receivers, so that the test does not count their resumptions
     channel<int> channel_{0};
     std::vector<started<void>> receivers_;
 };
@@ -134,36 +134,36 @@ using waits = testing::Types<waits_for_an_event, waits_for_a_mutex, waits_for_a_
                              waits_to_send, waits_to_meet_a_receiver>;
 TYPED_TEST_SUITE(EveryWait, waits);
 
-TYPED_TEST(EveryWait, CompletesOnTheTurnAfterItWasGranted) {
+TYPED_TEST(EveryWait, CompletesInTheNextIteration) {
     auto root = this->loop.start(wait_once(this->what));
     this->loop.run();
     ASSERT_FALSE(root.done());
     this->what.grant();
-    EXPECT_FALSE(root.done()) << "nobody is resumed inside the call that wakes";
+    EXPECT_FALSE(root.done()) << "no task is resumed inside the call that wakes it";
     EXPECT_EQ(this->loop.run(), 1u);
     root.result();
 }
 
-TYPED_TEST(EveryWait, CompletesAtOnceIfItWasGrantedBefore) {
+TYPED_TEST(EveryWait, CompletesInlineIfAlreadyGranted) {
     this->what.grant();
     auto root = this->loop.start(wait_once(this->what));
-    EXPECT_EQ(this->loop.run(), 1u) << "its first turn was enough";
+    EXPECT_EQ(this->loop.run(), 1u) << "one resumption was enough";
     root.result();
 }
 
-TYPED_TEST(EveryWait, GivesAnOutcomeToo) {
-    const auto ask = [&]() -> task<std::error_code> {
+TYPED_TEST(EveryWait, ReturnsAnOutcome) {
+    const auto wait_as_tuple = [&]() -> task<std::error_code> {
         const auto result = co_await as_tuple(this->what.wait());
         co_return result.error();
     };
-    auto root = this->loop.start(ask());
+    auto root = this->loop.start(wait_as_tuple());
     this->loop.run();
     this->what.grant();
     this->loop.run();
     EXPECT_EQ(root.result(), std::error_code());
 }
 
-TYPED_TEST(EveryWait, SaysWhatItIs) {
+TYPED_TEST(EveryWait, DescribesItself) {
     auto root = this->loop.start(wait_once(this->what));
     this->loop.run();
     ASSERT_NE(root.env().awaiting(), nullptr);
@@ -178,9 +178,9 @@ TYPED_TEST(EveryWait, SaysWhatItIs) {
     }
 }
 
-// ---- in the order in which they came -----------------------------------------------------------------------------------
+// ---- order ------------------------------------------------------------------------------------------------
 
-TYPED_TEST(EveryWait, ServesTheFirstFirst) {
+TYPED_TEST(EveryWait, IsFifo) {
     names log;
     auto first = this->loop.start(wait_and_note(this->what, "first", log));
     auto second = this->loop.start(wait_and_note(this->what, "second", log));
@@ -192,7 +192,7 @@ TYPED_TEST(EveryWait, ServesTheFirstFirst) {
     EXPECT_EQ(log, (names{"first", "second", "third"}));
 }
 
-TYPED_TEST(EveryWait, WhoComesAfterItWasGrantedDoesNotOvertake) {
+TYPED_TEST(EveryWait, LateWaiterDoesNotOvertake) {
     names log;
     auto first = this->loop.start(wait_and_note(this->what, "first", log));
     this->loop.run();
@@ -204,7 +204,7 @@ TYPED_TEST(EveryWait, WhoComesAfterItWasGrantedDoesNotOvertake) {
     EXPECT_TRUE(first.done() && second.done());
 }
 
-TYPED_TEST(EveryWait, LeavesAGapInTheLineWhereOneWasStopped) {
+TYPED_TEST(EveryWait, StoppedWaiterLeavesTheQueue) {
     names log;
     auto first = this->loop.start(wait_and_note(this->what, "first", log));
     auto second = this->loop.start(wait_and_note(this->what, "second", log));
@@ -218,9 +218,9 @@ TYPED_TEST(EveryWait, LeavesAGapInTheLineWhereOneWasStopped) {
     EXPECT_EQ(log, (names{"first", "third"}));
 }
 
-// ---- stop ------------------------------------------------------------------------------------------------------------
+// ---- stop -------------------------------------------------------------------------------------------------
 
-TYPED_TEST(EveryWait, IsRefusedInAStoppedScopeAndTakesNothing) {
+TYPED_TEST(EveryWait, TakesNothingInAStoppedScope) {
     this->what.grant();
     auto root = this->loop.start(wait_once(this->what));
     root.env().request_stop();
@@ -229,11 +229,11 @@ TYPED_TEST(EveryWait, IsRefusedInAStoppedScopeAndTakesNothing) {
     EXPECT_TRUE(this->what.is_granted());
 }
 
-TYPED_TEST(EveryWait, EndsWhenItIsStoppedAndTakesNothing) {
+TYPED_TEST(EveryWait, TakesNothingIfStopped) {
     auto root = this->loop.start(wait_once(this->what));
     this->loop.run();
     root.env().request_stop();
-    EXPECT_FALSE(root.done()) << "it ends on its own turn, not inside request_stop()";
+    EXPECT_FALSE(root.done()) << "it ends in its own resumption, not inside request_stop()";
     this->loop.run();
     expect_aborted(root);
     this->what.grant();
@@ -249,7 +249,7 @@ TYPED_TEST(EveryWait, IsStoppedOnce) {
     expect_aborted(root);
 }
 
-TYPED_TEST(EveryWait, KeepsWhatItWasGrantedBeforeTheStopInTheSameTurn) {
+TYPED_TEST(EveryWait, KeepsAGrantThatPrecedesTheStop) {
     auto root = this->loop.start(wait_once(this->what));
     this->loop.run();
     this->what.grant();
@@ -258,7 +258,7 @@ TYPED_TEST(EveryWait, KeepsWhatItWasGrantedBeforeTheStopInTheSameTurn) {
     root.result();
 }
 
-TYPED_TEST(EveryWait, IsNotGrantedAnythingAfterTheStopInTheSameTurn) {
+TYPED_TEST(EveryWait, TakesNoGrantThatFollowsTheStop) {
     auto root = this->loop.start(wait_once(this->what));
     this->loop.run();
     root.env().request_stop();
@@ -268,14 +268,14 @@ TYPED_TEST(EveryWait, IsNotGrantedAnythingAfterTheStopInTheSameTurn) {
     EXPECT_TRUE(this->what.is_granted());
 }
 
-TYPED_TEST(EveryWait, AStopAfterwardsMeetsTheNextAwait) {
+TYPED_TEST(EveryWait, LaterStopEndsTheNextAwait) {
     names log;
     gate closed;
     const auto story = [&]() -> task<> {
         static_cast<void>(co_await this->what.wait());
         log.push_back("granted");
         co_await closed.wait();
-        log.push_back("this never runs");
+        log.push_back("never");
     };
     auto root = this->loop.start(story());
     this->loop.run();
@@ -286,9 +286,9 @@ TYPED_TEST(EveryWait, AStopAfterwardsMeetsTheNextAwait) {
     EXPECT_EQ(log, names{"granted"});
 }
 
-// ---- destruction -----------------------------------------------------------------------------------------------------
+// ---- destruction ------------------------------------------------------------------------------------------
 
-TYPED_TEST(EveryWait, DestroyedWhileItWaitsLeavesTheLine) {
+TYPED_TEST(EveryWait, DestroyedWaiterLeavesTheQueue) {
     names log;
     auto first = this->loop.start(wait_and_note(this->what, "first", log));
     auto second = this->loop.start(wait_and_note(this->what, "second", log));
@@ -299,7 +299,7 @@ TYPED_TEST(EveryWait, DestroyedWhileItWaitsLeavesTheLine) {
     EXPECT_EQ(log, names{"second"});
 }
 
-TYPED_TEST(EveryWait, DestroyedAfterItWasGrantedIsNotResumed) {
+TYPED_TEST(EveryWait, DestroyedGrantedWaiterIsNotResumed) {
     names log;
     auto root = this->loop.start(wait_and_note(this->what, "never", log));
     this->loop.run();
@@ -309,7 +309,7 @@ TYPED_TEST(EveryWait, DestroyedAfterItWasGrantedIsNotResumed) {
     EXPECT_EQ(log, names());
 }
 
-TYPED_TEST(EveryWait, DestroyedBeforeItsFirstTurnTakesNothing) {
+TYPED_TEST(EveryWait, DestroyedUnstartedWaiterTakesNothing) {
     auto root = this->loop.start(wait_once(this->what));
     this->what.grant();
     root.destroy();
@@ -317,7 +317,7 @@ TYPED_TEST(EveryWait, DestroyedBeforeItsFirstTurnTakesNothing) {
     EXPECT_TRUE(this->what.is_granted());
 }
 
-TYPED_TEST(EveryWait, DestroyedInAStoppedScopeIsNotResumed) {
+TYPED_TEST(EveryWait, DestroyedStoppedWaiterIsNotResumed) {
     auto root = this->loop.start(wait_once(this->what));
     this->loop.run();
     root.env().request_stop();

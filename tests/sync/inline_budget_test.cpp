@@ -22,8 +22,8 @@
 
 #include "coro/manual_scheduler.hpp"
 
-// A task whose awaits never have to wait must not starve the others. Each case awaits one primitive again and
-// again; the neighbour is ready all the time, and may be overtaken by the budget of one resumption.
+// A task whose awaits all complete inline must not starve other tasks. Each case awaits one primitive in a
+// loop. A neighbour task is always ready; the loop may overtake it by the inline budget of one resumption.
 
 namespace coil::test {
 namespace {
@@ -32,7 +32,7 @@ constexpr int awaits = 1'000;
 
 class InlineBudget : public testing::Test {
 protected:
-    /// The most awaits of `step` that complete while the neighbour waits for its turn.
+    /// Returns the largest number of awaits of `step` that complete between two resumptions of the neighbour.
     int longest_run(std::function<task<>()> step) {
         int since = 0, longest = 0;
         bool is_over = false;
@@ -60,7 +60,8 @@ protected:
     void expect_bounded(std::function<task<>()> step) {
         const int longest = longest_run(std::move(step));
         EXPECT_LE(longest, static_cast<int>(scheduler::inline_max) + 1);
-        EXPECT_GE(longest, static_cast<int>(scheduler::inline_max) / 2) << "completes inline while it may";
+        EXPECT_GE(longest, static_cast<int>(scheduler::inline_max) / 2)
+            << "completes inline within the budget";
     }
 
     manual_scheduler loop_;
@@ -132,7 +133,7 @@ TEST_F(InlineBudget, IsSharedThroughAdapters) {
     expect_bounded([&]() -> task<> { co_await shield(as_tuple(set.wait())); });
 }
 
-TEST_F(InlineBudget, ACompletedOneShotTakesATurnEach) {
+TEST_F(InlineBudget, CompletedOneShotAlwaysSuspends) {
     const int longest = longest_run([&]() -> task<> {
         one_shot<int> done;
         done.get_completer().set_value(1);
@@ -141,8 +142,9 @@ TEST_F(InlineBudget, ACompletedOneShotTakesATurnEach) {
     EXPECT_LE(longest, 1);
 }
 
-// A next() that found the budget spent runs the body at its turn: a stop that comes before that is in time.
-TEST_F(InlineBudget, AStopReachesADeferredGenerator) {
+// If the budget is spent, next() runs the generator's body in a later resumption. A stop before that still
+// takes effect.
+TEST_F(InlineBudget, StopReachesADeferredGenerator) {
     const auto numbers = []() -> async_generator<int> {
         for (int i = 0;; ++i)
             co_yield i;
@@ -164,7 +166,7 @@ TEST_F(InlineBudget, AStopReachesADeferredGenerator) {
     EXPECT_EQ(loop_.run(next()), static_cast<int>(scheduler::inline_max));
 }
 
-TEST_F(InlineBudget, ADeferredGeneratorIsDestroyed) {
+TEST_F(InlineBudget, DeferredGeneratorMayBeDestroyed) {
     const auto numbers = []() -> async_generator<int> {
         for (int i = 0;; ++i)
             co_yield i;

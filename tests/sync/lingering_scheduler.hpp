@@ -13,8 +13,9 @@
 
 namespace coil::test {
 
-/// A scheduler whose post() takes its time to return once the node is out of its hands: as an io_context's does, which has
-/// to wake its loop then. Who destroys this while a thread is in there is found by the sanitizers.
+/// A scheduler whose post() keeps running after the loop can see the node, as that of an io_context does
+/// while it wakes its loop. The sanitizers report if the scheduler is destroyed while a thread is inside
+/// post().
 class lingering_scheduler final : public scheduler {
 public:
     lingering_scheduler() noexcept = default;
@@ -31,7 +32,7 @@ public:
     void work_finished() noexcept override {}
     void report(const task_failure&) noexcept override {}
 
-    /// Runs a task to its end, or until `given_up()`; then it is destroyed.
+    /// Runs a task until it ends or `given_up()` returns true, and destroys it.
     template <class Condition>
     void run(task<> what, Condition given_up) {
         const root started = drive(*this, std::move(what));
@@ -46,7 +47,7 @@ public:
     void run(task<> what) {
         run(std::move(what), [] { return false; });
     }
-    /// Runs what was posted for nobody.
+    /// Runs the nodes that are left over.
     void run() {
         for (inbox_.drain(ready_); !ready_.empty();)
             resume(ready_.pop_front());
@@ -86,7 +87,7 @@ private:
 
     intrusive_list<node> ready_;
     inbox inbox_;
-    int wakes_ = 0;  // plain on purpose
+    int wakes_ = 0;  // not atomic on purpose, for the sanitizers
 };
 
 }  // namespace coil::test

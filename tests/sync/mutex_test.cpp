@@ -24,7 +24,7 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
-// What holds for every wait of this room is in every_wait_test.cpp.
+// Properties of all waits in sync are tested in every_wait_test.cpp.
 
 namespace coil::test {
 namespace {
@@ -37,7 +37,7 @@ static_assert(!std::is_aggregate_v<mutex_lock>);
 
 using names = std::vector<std::string>;
 
-/// Holds the mutex until its next turn.
+/// Holds the mutex until its next resumption.
 task<> hold(mutex& what, std::string name, names& log) {
     const auto lock = co_await what.lock();
     log.push_back(name + " in");
@@ -45,7 +45,7 @@ task<> hold(mutex& what, std::string name, names& log) {
     log.push_back(name + " out");
 }
 
-TEST(Mutex, KeepsTheNextOneOutUntilTheLockIsDestroyed) {
+TEST(Mutex, ExcludesUntilTheLockIsDestroyed) {
     manual_scheduler loop;
     mutex door;
     names log;
@@ -56,7 +56,7 @@ TEST(Mutex, KeepsTheNextOneOutUntilTheLockIsDestroyed) {
     EXPECT_FALSE(door.is_locked());
 }
 
-TEST(Mutex, IsFreedByAnException) {
+TEST(Mutex, IsUnlockedByAnException) {
     manual_scheduler loop;
     mutex door;
     const auto fail = [&]() -> task<> {
@@ -67,7 +67,7 @@ TEST(Mutex, IsFreedByAnException) {
     EXPECT_FALSE(door.is_locked());
 }
 
-TEST(Mutex, TriedWhileItIsTakenGivesAnEmptyLock) {
+TEST(Mutex, TryLockWhileHeldReturnsAnEmptyLock) {
     mutex door;
     auto lock = door.try_lock();
     EXPECT_TRUE(lock);
@@ -82,7 +82,7 @@ TEST(Mutex, TriedWhileItIsTakenGivesAnEmptyLock) {
     EXPECT_TRUE(door.try_lock());
 }
 
-TEST(Mutex, IsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
+TEST(Mutex, UnlockHandsTheMutexToTheWaiter) {
     manual_scheduler loop;
     mutex door;
     names log;
@@ -90,14 +90,14 @@ TEST(Mutex, IsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
     auto waiter = loop.start(hold(door, "waiter", log));
     loop.run();
     held.unlock();
-    EXPECT_TRUE(door.is_locked()) << "it is the waiter's, although his turn is still to come";
+    EXPECT_TRUE(door.is_locked()) << "the waiter owns it before it is resumed";
     EXPECT_FALSE(door.try_lock().owns_lock());
     auto later = loop.start(hold(door, "later", log));
     loop.run();
     EXPECT_EQ(log, (names{"waiter in", "waiter out", "later in", "later out"}));
 }
 
-TEST(Mutex, HandedToATaskThatIsDestroyedGoesToTheNext) {
+TEST(Mutex, HandoverSkipsADestroyedWaiter) {
     manual_scheduler loop;
     mutex door;
     names log;
@@ -112,7 +112,7 @@ TEST(Mutex, HandedToATaskThatIsDestroyedGoesToTheNext) {
     EXPECT_FALSE(door.is_locked());
 }
 
-TEST(Mutex, HandedToTheLastTaskThatIsDestroyedIsFree) {
+TEST(Mutex, IsFreeIfTheLastWaiterIsDestroyed) {
     manual_scheduler loop;
     mutex door;
     names log;
@@ -124,16 +124,16 @@ TEST(Mutex, HandedToTheLastTaskThatIsDestroyedIsFree) {
     EXPECT_FALSE(door.is_locked());
 }
 
-TEST(Mutex, IsFreedByATaskThatIsDestroyedWhileItHoldsIt) {
+TEST(Mutex, IsUnlockedIfItsHolderIsDestroyed) {
     manual_scheduler loop;
     mutex door;
     gate closed;
-    const auto hold_for_ever = [&]() -> task<> {
+    const auto hold_forever = [&]() -> task<> {
         const auto lock = co_await door.lock();
         co_await closed.wait();
     };
     names log;
-    auto first = loop.start(hold_for_ever());
+    auto first = loop.start(hold_forever());
     auto second = loop.start(hold(door, "second", log));
     loop.run();
     EXPECT_EQ(log, names());
@@ -142,7 +142,7 @@ TEST(Mutex, IsFreedByATaskThatIsDestroyedWhileItHoldsIt) {
     EXPECT_EQ(log, (names{"second in", "second out"}));
 }
 
-TEST(Mutex, ALockMayBeMoved) {
+TEST(Mutex, LockIsMovable) {
     mutex door;
     mutex other;
     auto first = door.try_lock();
@@ -151,14 +151,14 @@ TEST(Mutex, ALockMayBeMoved) {
     EXPECT_TRUE(second);
     first = other.try_lock();
     first = std::move(second);
-    EXPECT_FALSE(other.is_locked()) << "assignment unlocks what was held";
+    EXPECT_FALSE(other.is_locked()) << "assignment unlocks the previous mutex";
     EXPECT_TRUE(door.is_locked());
     auto& self = first;
     first = std::move(self);
     EXPECT_TRUE(first);
 }
 
-TEST(Mutex, GivesALockInAnOutcomeEmptyBesideAnError) {
+TEST(Mutex, AsTupleReturnsAnEmptyLockOnError) {
     manual_scheduler loop;
     mutex door;
     const auto story = [&]() -> task<> {
@@ -176,7 +176,7 @@ TEST(Mutex, GivesALockInAnOutcomeEmptyBesideAnError) {
     loop.run(story());
 }
 
-TEST(MutexDeathTest, DestroyedWhileLockedStops) {
+TEST(MutexDeathTest, DestroyedWhileLockedAborts) {
     EXPECT_DEATH(
         {
             std::optional<mutex> door(std::in_place);
@@ -186,8 +186,8 @@ TEST(MutexDeathTest, DestroyedWhileLockedStops) {
         "mutex: destroyed while locked; declare it before");
 }
 
-// It used to wait for itself in silence.
-TEST(Mutex, RefusesATaskThatLocksTwice) {
+// Regression: a task that locked twice waited for itself, without an error.
+TEST(Mutex, RefusesASecondLockByTheSameTask) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         mutex door;
@@ -209,7 +209,8 @@ TEST(Mutex, RefusesATaskThatLocksTwice) {
     loop.run(story());
 }
 
-// A deadline around the second lock() made of the mistake a timeout, and one around the function that locks a wait without end.
+// Regression: a timeout around the second lock() failed with timed_out instead of already_locked, and a
+// timeout around a function that locks waited forever.
 TEST(Mutex, RefusesASecondLockInsideScopes) {
     scripted_context context;
     inplace_stop_source source;
@@ -235,8 +236,8 @@ TEST(Mutex, RefusesASecondLockInsideScopes) {
     });
 }
 
-// Branches and children are lines of execution of their own: one waits until another unlocks.
-TEST(Mutex, LetsBranchesAndChildrenWaitForEachOther) {
+// Branches and children are separate lines of execution, so one may wait until another unlocks.
+TEST(Mutex, BranchesAndChildrenMayWait) {
     scripted_context context;
     mutex door;
     int locked = 0;
@@ -264,8 +265,8 @@ TEST(Mutex, LetsBranchesAndChildrenWaitForEachOther) {
     EXPECT_EQ(locked, 6);
 }
 
-// The holder of a moved lock may be another task, which unlocks later.
-TEST(Mutex, LetsATaskWaitForALockItGaveAway) {
+// A moved lock may be held by another task, which unlocks later.
+TEST(Mutex, TaskMayWaitForALockItMovedAway) {
     manual_scheduler loop;
     mutex door;
     mutex_lock kept;
@@ -283,7 +284,7 @@ TEST(Mutex, LetsATaskWaitForALockItGaveAway) {
     root.result();
 }
 
-TEST(Mutex, HandedOverKnowsItsNewHolder) {
+TEST(Mutex, HandoverUpdatesTheHolder) {
     manual_scheduler loop;
     mutex door;
     names log;
@@ -301,12 +302,12 @@ TEST(Mutex, HandedOverKnowsItsNewHolder) {
     EXPECT_EQ(log, (names{"first", "second"}));
 }
 
-TEST(Mutex, OnARealContextKeepsTheLinesOfTwoWritersWhole) {
-    mutex turn;
+TEST(Mutex, OnARealContextSerializesTwoWriters) {
+    mutex writing;
     std::string written;
     real_context context;
     const auto write_word = [&](std::string word) -> task<> {
-        const auto lock = co_await turn.lock();
+        const auto lock = co_await writing.lock();
         for (const char letter: word) {
             written += letter;
             co_await yield();
@@ -321,24 +322,24 @@ TEST(Mutex, OnARealContextKeepsTheLinesOfTwoWritersWhole) {
     EXPECT_EQ(written, "hello world");
 }
 
-TEST(Mutex, OnARealContextIsLeftFreeByTasksThatAreDestroyedWithIt) {
+TEST(Mutex, IsFreeAfterItsTasksAreDestroyed) {
     mutex door;
     mutex never;
     const auto held = never.try_lock();
     {
         real_context context;
-        const auto come_late = [&]() -> task<> {
+        const auto lock_later = [&]() -> task<> {
             co_await yield();
             const auto lock = co_await door.lock();
         };
-        const auto hold_for_ever = [&]() -> task<> {
+        const auto hold_forever = [&]() -> task<> {
             const auto lock = co_await door.lock();
             co_await never.lock();
         };
-        // The newest is destroyed first: it hands the mutex to one that is about to go, too.
-        context.spawn(come_late).detach();
-        context.spawn(come_late).detach();
-        context.spawn(hold_for_ever).detach();
+        // The newest task is destroyed first, and hands the mutex to a task that is destroyed next.
+        context.spawn(lock_later).detach();
+        context.spawn(lock_later).detach();
+        context.spawn(hold_forever).detach();
         context.poll();
         EXPECT_TRUE(door.is_locked());
     }

@@ -31,8 +31,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A function that runs until it is let go.
-class stay {
+/// A function that runs until finish() is called.
+class blocking_function {
 public:
     int operator()() {
         began_.release();
@@ -41,8 +41,8 @@ public:
         return 17;
     }
 
-    void has_begun() { began_.acquire(); }
-    void let_go() { may_end_.release(); }
+    void wait_until_begun() { began_.acquire(); }
+    void finish() { may_end_.release(); }
     [[nodiscard]] bool has_ended() const { return ended_; }
 
 private:
@@ -55,8 +55,8 @@ int add(int a, int b) { return a + b; }
 
 class Offload : public testing::Test {
 protected:
-    task<int> run(stay& function) { co_return co_await offload(pool_, std::ref(function)); }
-    task<std::error_code> error_of(stay& function) {
+    task<int> run(blocking_function& function) { co_return co_await offload(pool_, std::ref(function)); }
+    task<std::error_code> error_of(blocking_function& function) {
         const auto outcome = co_await as_tuple(offload(pool_, std::ref(function)));
         co_return outcome.error();
     }
@@ -72,9 +72,9 @@ protected:
     thread_pool pool_{1};
 };
 
-// ---- completion ------------------------------------------------------------------------------------------------------
+// ---- completion -------------------------------------------------------------------------------------------
 
-TEST_F(Offload, RunsAFunctionOnAnotherThreadAndGoesOnOnItsOwn) {
+TEST_F(Offload, RunsElsewhereAndResumesOnItsThread) {
     const auto here = std::this_thread::get_id();
     const auto story = [&]() -> task<int> {
         const auto there = co_await offload(pool_, [] { return std::this_thread::get_id(); });
@@ -86,27 +86,27 @@ TEST_F(Offload, RunsAFunctionOnAnotherThreadAndGoesOnOnItsOwn) {
     EXPECT_EQ(loop_.run_with_threads(story()), 7);
 }
 
-TEST_F(Offload, LetsTheOtherTasksGoOn) {
-    stay function;
+TEST_F(Offload, DoesNotBlockOtherTasks) {
+    blocking_function function;
     auto root = loop_.start(run(function));
     loop_.run();
-    function.has_begun();
-    bool went_on = false;
+    function.wait_until_begun();
+    bool other_ran = false;
     const auto other = [&]() -> task<> {
         co_await yield();
-        went_on = true;
+        other_ran = true;
     };
     loop_.run(other());
-    EXPECT_TRUE(went_on);
+    EXPECT_TRUE(other_ran);
     EXPECT_FALSE(root.done());
     ASSERT_NE(root.env().awaiting(), nullptr);
     EXPECT_EQ(root.env().awaiting()->describe(), "offload");
-    function.let_go();
+    function.finish();
     finish(root);
     EXPECT_EQ(root.result(), 17);
 }
 
-TEST_F(Offload, GivesVoidReferencesAndWhatCanOnlyBeMoved) {
+TEST_F(Offload, ReturnsVoidReferencesAndMoveOnly) {
     static int object;
     object = 1;
     const auto story = [&]() -> task<> {
@@ -154,7 +154,7 @@ TEST_F(Offload, KeepsFunctionAndArguments) {
     loop_.run_with_threads(story());
 }
 
-TEST_F(Offload, AnExceptionGoesToTheAwaiterAndAsTupleReturnsTheErrorOfASystemError) {
+TEST_F(Offload, PropagatesExceptions) {
     const auto bug = []() -> int { throw std::runtime_error("a bug"); };
     const auto world = []() -> int { throw std::system_error(std::make_error_code(std::errc::io_error)); };
     const auto story = [&]() -> task<> {
@@ -167,7 +167,7 @@ TEST_F(Offload, AnExceptionGoesToTheAwaiterAndAsTupleReturnsTheErrorOfASystemErr
     loop_.run_with_threads(story());
 }
 
-TEST_F(Offload, WakesAnIoContextThatSleeps) {
+TEST_F(Offload, WakesASleepingIoContext) {
     io_context context;
     int sum = 0;
     const auto story = [&]() -> task<> {
@@ -181,7 +181,7 @@ TEST_F(Offload, WakesAnIoContextThatSleeps) {
     EXPECT_EQ(sum, 100 * 101 / 2);
 }
 
-TEST_F(Offload, OfManyTasksGivesToEachItsOwn) {
+TEST_F(Offload, ReturnsEachTaskItsOwnResult) {
     thread_pool several(4);
     io_context context;
     int right = 0;
@@ -197,10 +197,10 @@ TEST_F(Offload, OfManyTasksGivesToEachItsOwn) {
     EXPECT_EQ(right, 1000);
 }
 
-// ---- stop ------------------------------------------------------------------------------------------------------------
+// ---- stop -------------------------------------------------------------------------------------------------
 
-TEST_F(Offload, InAStoppedScopeIsRefused) {
-    stay function;
+TEST_F(Offload, IsRefusedInAStoppedScope) {
+    blocking_function function;
     auto root = loop_.start(error_of(function));
     root.env().request_stop();
     loop_.run();
@@ -208,47 +208,47 @@ TEST_F(Offload, InAStoppedScopeIsRefused) {
     EXPECT_EQ(pool_.metrics().threads, 0u);
 }
 
-TEST_F(Offload, StoppedBeforeItHasBegunItNeverDoes) {
-    stay first;
-    stay second;
+TEST_F(Offload, NeverStartsIfStoppedInTheQueue) {
+    blocking_function first;
+    blocking_function second;
     auto running = loop_.start(run(first));
     loop_.run();
-    first.has_begun();
+    first.wait_until_begun();
     auto queued = loop_.start(error_of(second));
     loop_.run();
     EXPECT_EQ(pool_.metrics().queued, 1u);
     queued.env().request_stop();
     queued.env().request_stop();
     EXPECT_EQ(pool_.metrics().queued, 0u);
-    EXPECT_FALSE(queued.done()) << "it ends on its own turn, not inside request_stop()";
+    EXPECT_FALSE(queued.done()) << "it ends in its own resumption, not inside request_stop()";
     loop_.run();
     EXPECT_EQ(queued.result(), error::operation_aborted);
-    first.let_go();
+    first.finish();
     finish(running);
     EXPECT_EQ(running.result(), 17);
     EXPECT_FALSE(second.has_ended());
 }
 
-TEST_F(Offload, StoppedWhileItRunsItIsWaitedForAndItsResultIsTheResult) {
-    stay function;
+TEST_F(Offload, StopWhileRunningKeepsTheResult) {
+    blocking_function function;
     auto root = loop_.start(run(function));
     loop_.run();
-    function.has_begun();
+    function.wait_until_begun();
     root.env().request_stop();
     root.env().request_stop();
     EXPECT_EQ(loop_.run(), 0u);
     EXPECT_FALSE(root.done());
-    function.let_go();
+    function.finish();
     finish(root);
     EXPECT_EQ(root.result(), 17);
 }
 
-TEST_F(Offload, StoppedAfterItHasReturnedItKeepsItsResult) {
-    stay function;
+TEST_F(Offload, StopAfterReturnKeepsTheResult) {
+    blocking_function function;
     auto root = loop_.start(run(function));
     loop_.run();
-    function.has_begun();
-    function.let_go();
+    function.wait_until_begun();
+    function.finish();
     while (pool_.metrics().running > 0)
         std::this_thread::yield();
     root.env().request_stop();
@@ -256,7 +256,7 @@ TEST_F(Offload, StoppedAfterItHasReturnedItKeepsItsResult) {
     EXPECT_EQ(root.result(), 17);
 }
 
-TEST_F(Offload, AFunctionThatTakesAStopTokenIsTold) {
+TEST_F(Offload, StopTokenReportsTheStop) {
     std::binary_semaphore began{0};
     const auto count = [&began](inplace_stop_token stop, int steps) {
         began.release();
@@ -275,7 +275,7 @@ TEST_F(Offload, AFunctionThatTakesAStopTokenIsTold) {
     EXPECT_GE(root.result(), 1000);
 }
 
-TEST_F(Offload, ADeadlineThatPassesTellsTheFunctionAndGivesItsResult) {
+TEST_F(Offload, DeadlineStopsTheFunctionViaItsToken) {
     std::binary_semaphore began{0};
     const auto until_stopped = [&](inplace_stop_token stop) {
         began.release();
@@ -286,56 +286,56 @@ TEST_F(Offload, ADeadlineThatPassesTellsTheFunctionAndGivesItsResult) {
     io_context context;
     int result = 0;
     const auto story = [&]() -> task<> { result = co_await timeout(offload(pool_, until_stopped), 1ms); };
-    const auto hold_the_loop_until_it_has_begun = [&]() -> task<> {
+    const auto block_loop_until_begun = [&]() -> task<> {
         began.acquire();
         co_return;
     };
     co_spawn(context, story(), detached);
-    co_spawn(context, hold_the_loop_until_it_has_begun(), detached);
+    co_spawn(context, block_loop_until_begun(), detached);
     context.run_for(30s);
     EXPECT_EQ(result, 5);
 }
 
-// ---- lifetime --------------------------------------------------------------------------------------------------------
+// ---- lifetime ---------------------------------------------------------------------------------------------
 
-TEST_F(Offload, DestroyedBeforeItHasBegunItNeverDoes) {
-    stay first;
-    stay second;
+TEST_F(Offload, NeverStartsIfDestroyedInTheQueue) {
+    blocking_function first;
+    blocking_function second;
     auto running = loop_.start(run(first));
     loop_.run();
-    first.has_begun();
+    first.wait_until_begun();
     {
         auto queued = loop_.start(run(second));
         loop_.run();
     }
     EXPECT_EQ(pool_.metrics().queued, 0u);
-    first.let_go();
+    first.finish();
     finish(running);
     EXPECT_FALSE(second.has_ended());
 }
 
-TEST_F(Offload, DestroyedWhileItRunsItHoldsTheThreadUntilItHasReturned) {
-    stay function;
+TEST_F(Offload, DestructorWaitsForTheFunction) {
+    blocking_function function;
     std::thread other;
     {
         auto root = loop_.start(run(function));
         loop_.run();
-        function.has_begun();
-        other = std::thread([&] { function.let_go(); });
+        function.wait_until_begun();
+        other = std::thread([&] { function.finish(); });
     }
     EXPECT_TRUE(function.has_ended());
     other.join();
     loop_.run();
 }
 
-TEST_F(Offload, DestroyedWhileItRunsItTellsTheFunctionToStop) {
+TEST_F(Offload, DestructorStopsTheFunctionViaItsToken) {
     std::binary_semaphore began{0};
-    std::atomic<bool> told{false};
+    std::atomic<bool> saw_stop{false};
     const auto until_stopped = [&](inplace_stop_token stop) {
         began.release();
         while (!stop.stop_requested())
             std::this_thread::yield();
-        told = true;
+        saw_stop = true;
     };
     const auto story = [&]() -> task<> { co_await offload(pool_, until_stopped); };
     {
@@ -343,24 +343,24 @@ TEST_F(Offload, DestroyedWhileItRunsItTellsTheFunctionToStop) {
         loop_.run();
         began.acquire();
     }
-    EXPECT_TRUE(told);
+    EXPECT_TRUE(saw_stop);
     loop_.run();
 }
 
-TEST_F(Offload, DestroyedWhileItsTurnIsOnTheWayIsForgotten) {
-    stay function;
+TEST_F(Offload, DestroyedBeforeResumptionIsDropped) {
+    blocking_function function;
     {
         auto root = loop_.start(run(function));
         loop_.run();
-        function.has_begun();
-        function.let_go();
+        function.wait_until_begun();
+        function.finish();
         while (pool_.metrics().running > 0)
             std::this_thread::yield();
     }
     loop_.run();
 }
 
-TEST_F(Offload, AContextThatIsDestroyedWaitsForWhatRunsAndDropsTheRest) {
+TEST_F(Offload, ContextsEndWaitsForRunningFunctions) {
     std::binary_semaphore began{0};
     std::atomic<int> ended{0};
     const auto until_stopped = [&](inplace_stop_token stop) {
@@ -381,17 +381,17 @@ TEST_F(Offload, AContextThatIsDestroyedWaitsForWhatRunsAndDropsTheRest) {
     EXPECT_EQ(pool_.metrics().queued, 0u);
 }
 
-TEST_F(Offload, ThatIsNeverAwaitedNeverRuns) {
+TEST_F(Offload, NeverRunsIfNotAwaited) {
     const auto held = std::make_shared<int>(1);
     const auto function = [held] { ADD_FAILURE() << "it ran"; };
     static_cast<void>(offload(pool_, function));
     EXPECT_EQ(held.use_count(), 2);
 }
 
-TEST_F(Offload, AllocatesNothingOnceItIsWarm) {
+TEST_F(Offload, AllocatesNothingWhenWarm) {
     const auto story = [&]() -> task<std::size_t> {
         std::size_t allocated = 0;
-        for (int i = 0; i < 1500; ++i) {  // the first ones fill a test build's quarantine
+        for (int i = 0; i < 1500; ++i) {  // the first rounds fill the quarantine of test builds
             if (i == 500)
                 allocated = frame_statistics_of_thread().allocated;
             const int got = co_await offload(pool_, add, i, 1);
@@ -402,10 +402,10 @@ TEST_F(Offload, AllocatesNothingOnceItIsWarm) {
     EXPECT_EQ(loop_.run_with_threads(story()), 0u);
 }
 
-// ---- races -----------------------------------------------------------------------------------------------------------
+// ---- races ------------------------------------------------------------------------------------------------
 
-// A different while in each round, so that now this one comes first and now the other.
-void dawdle(int round) {
+// Delays for a different time in each round, so that each side of the race comes first in some rounds.
+void delay(int round) {
     if (round % 2)
         std::this_thread::yield();
     std::atomic<int> left = round % 256 * 20;
@@ -425,7 +425,7 @@ TEST_F(Offload, RacesAStop) {
         };
         auto root = loop_.start(story());
         loop_.run();
-        dawdle(i);
+        delay(i);
         root.env().request_stop();
         finish(root);
         const auto error = root.result();
@@ -435,7 +435,7 @@ TEST_F(Offload, RacesAStop) {
     RecordProperty("aborted", aborted);
 }
 
-TEST_F(Offload, RacesTheEndOfItsTaskAndLoop) {
+TEST_F(Offload, RacesTheEndOfTaskAndLoop) {
     for (int i = 0; i < rounds; ++i) {
         const auto loop = std::make_unique<manual_scheduler>();
         int local = i;
@@ -443,15 +443,15 @@ TEST_F(Offload, RacesTheEndOfItsTaskAndLoop) {
         {
             auto root = loop->start(story());
             loop->run();
-            dawdle(i);
+            delay(i);
         }
         EXPECT_TRUE(local == i || local == i + 1);
         loop->run();
     }
 }
 
-// The task has its value, and the pool's thread may still be waking the loop.
-TEST_F(Offload, TheLoopMayEndAsSoonAsTheValueIsThere) {
+// The task has its value while the pool's thread may still be waking the loop.
+TEST_F(Offload, LoopMayEndOnceTheValueIsThere) {
     for (int i = 0; i < rounds / 10; ++i) {
         const auto loop = std::make_unique<lingering_scheduler>();
         const auto story = [&]() -> task<> { EXPECT_EQ(co_await offload(pool_, add, i, 1), i + 1); };

@@ -35,9 +35,9 @@ task<std::error_code> error_of(one_shot<int>& answer) {
     co_return outcome.error();
 }
 
-// ---- completion ------------------------------------------------------------------------------------------------------
+// ---- completion -------------------------------------------------------------------------------------------
 
-TEST(OneShot, GivesWhatWasSuppliedBeforeTheWait) {
+TEST(OneShot, ReturnsAValueSetBeforeTheWait) {
     manual_scheduler loop;
     one_shot<int> answer;
     EXPECT_FALSE(answer.done());
@@ -46,7 +46,7 @@ TEST(OneShot, GivesWhatWasSuppliedBeforeTheWait) {
     EXPECT_EQ(loop.run(value_of(answer)), 42);
 }
 
-TEST(OneShot, GivesWhatIsSuppliedDuringTheWaitOnTheNextTurn) {
+TEST(OneShot, ReturnsAValueSetDuringTheWait) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -60,7 +60,7 @@ TEST(OneShot, GivesWhatIsSuppliedDuringTheWaitOnTheNextTurn) {
     EXPECT_EQ(root.result(), 42);
 }
 
-TEST(OneShot, ACallbackOfCGetsTheCompleterAsAPointer) {
+TEST(OneShot, CCallbackTakesTheCompleterAsPointer) {
     struct library {
         void (*callback)(int, void*);
         void* user;
@@ -78,7 +78,7 @@ TEST(OneShot, ACallbackOfCGetsTheCompleterAsAPointer) {
     EXPECT_EQ(root.result(), 7);
 }
 
-TEST(OneShot, ComesFromAnotherThread) {
+TEST(OneShot, MayBeCompletedByAnotherThread) {
     manual_scheduler loop;
     one_shot<std::string> answer;
     std::thread other([completer = answer.get_completer()]() mutable { completer.set_value("from afar"); });
@@ -87,7 +87,7 @@ TEST(OneShot, ComesFromAnotherThread) {
     other.join();
 }
 
-TEST(OneShot, WakesAnIoContextThatSleeps) {
+TEST(OneShot, WakesASleepingIoContext) {
     io_context context;
     courier courier;
     int sum = 0;
@@ -103,7 +103,7 @@ TEST(OneShot, WakesAnIoContextThatSleeps) {
     EXPECT_EQ(sum, 99 * 100 / 2);
 }
 
-TEST(OneShot, OfVoidOnlyTellsThatItHappened) {
+TEST(OneShot, VoidSignalsCompletion) {
     manual_scheduler loop;
     one_shot<> event;
     auto completer = event.get_completer();
@@ -121,7 +121,7 @@ TEST(OneShot, OfVoidOnlyTellsThatItHappened) {
     EXPECT_TRUE(happened);
 }
 
-TEST(OneShot, OfAReferenceGivesThatVeryObject) {
+TEST(OneShot, ReferenceReturnsTheSameObject) {
     manual_scheduler loop;
     int object = 5;
     one_shot<int&> answer;
@@ -130,7 +130,7 @@ TEST(OneShot, OfAReferenceGivesThatVeryObject) {
     EXPECT_EQ(&loop.run(story()), &object);
 }
 
-TEST(OneShot, TakesWhatCanOnlyBeMoved) {
+TEST(OneShot, AcceptsMoveOnlyValues) {
     manual_scheduler loop;
     one_shot<std::unique_ptr<int>> answer;
     answer.get_completer().set_value(std::make_unique<int>(9));
@@ -138,7 +138,7 @@ TEST(OneShot, TakesWhatCanOnlyBeMoved) {
     EXPECT_EQ(*loop.run(story()), 9);
 }
 
-TEST(OneShot, TakesWhatHasNoDefault) {
+TEST(OneShot, NeedsNoDefaultConstructor) {
     struct no_default {
         explicit no_default(int given) : value(given) {}
         int value;
@@ -150,7 +150,7 @@ TEST(OneShot, TakesWhatHasNoDefault) {
     EXPECT_EQ(loop.run(story()), 9);
 }
 
-TEST(OneShot, AWaitTellsWhatItIs) {
+TEST(OneShot, WaitDescribesItself) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto root = loop.start(value_of(answer));
@@ -159,9 +159,9 @@ TEST(OneShot, AWaitTellsWhatItIs) {
     EXPECT_EQ(root.env().awaiting()->describe(), "one_shot");
 }
 
-// ---- failure ---------------------------------------------------------------------------------------------------------
+// ---- failure ----------------------------------------------------------------------------------------------
 
-TEST(OneShot, AnErrorIsThrownWithATextOrReturned) {
+TEST(OneShot, ThrowsOrReturnsAnError) {
     manual_scheduler loop;
     one_shot<int> thrown;
     thrown.get_completer().set_error(std::make_error_code(std::errc::io_error));
@@ -177,7 +177,7 @@ TEST(OneShot, AnErrorIsThrownWithATextOrReturned) {
     EXPECT_EQ(loop.run(error_of(returned)), std::errc::io_error);
 }
 
-TEST(OneShot, AnExceptionIsThrownAndAsTupleReturnsTheErrorOfASystemError) {
+TEST(OneShot, PropagatesExceptions) {
     manual_scheduler loop;
     one_shot<int> bug;
     bug.get_completer().set_exception(std::make_exception_ptr(std::runtime_error("a bug")));
@@ -188,7 +188,7 @@ TEST(OneShot, AnExceptionIsThrownAndAsTupleReturnsTheErrorOfASystemError) {
     EXPECT_EQ(loop.run(error_of(world)), std::errc::io_error);
 }
 
-TEST(OneShot, ACompleterThatIsDroppedBreaksItsPromise) {
+TEST(OneShot, DroppedCompleterBreaksThePromise) {
     manual_scheduler loop;
     one_shot<int> before;
     static_cast<void>(before.get_completer());
@@ -201,10 +201,11 @@ TEST(OneShot, ACompleterThatIsDroppedBreaksItsPromise) {
     completer.reset();
     loop.run();
     EXPECT_EQ(root.result(), error::broken_promise);
-    EXPECT_EQ(make_error_code(error::broken_promise).message(), "whoever had promised a value is gone");
+    EXPECT_EQ(make_error_code(error::broken_promise).message(),
+              "broken promise (its completer was destroyed)");
 }
 
-TEST(OneShot, AValueThatCanNotBeMadeLeavesTheCompleterAsItWas) {
+TEST(OneShot, ThrowingConversionKeepsTheCompleter) {
     struct choosy {
         choosy(int value) {
             if (value < 0)
@@ -221,7 +222,7 @@ TEST(OneShot, AValueThatCanNotBeMadeLeavesTheCompleterAsItWas) {
     loop.run(story());
 }
 
-TEST(OneShot, ASecondWaitAtTheSameTimeIsRefused) {
+TEST(OneShot, ConcurrentSecondWaitIsRefused) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -234,7 +235,7 @@ TEST(OneShot, ASecondWaitAtTheSameTimeIsRefused) {
     EXPECT_EQ(first.result(), 1);
 }
 
-TEST(OneShot, AWaitForWhatWasTakenFails) {
+TEST(OneShot, WaitAfterTheValueWasTakenFails) {
     manual_scheduler loop;
     one_shot<int> answer;
     answer.get_completer().set_value(1);
@@ -242,9 +243,9 @@ TEST(OneShot, AWaitForWhatWasTakenFails) {
     EXPECT_EQ(loop.run(error_of(answer)), error::broken_promise);
 }
 
-// ---- stop ------------------------------------------------------------------------------------------------------------
+// ---- stop -------------------------------------------------------------------------------------------------
 
-TEST(OneShot, InAStoppedScopeIsRefusedAlsoWhenItIsComplete) {
+TEST(OneShot, IsRefusedInAStoppedScope) {
     manual_scheduler loop;
     one_shot<int> answer;
     answer.get_completer().set_value(1);
@@ -252,10 +253,10 @@ TEST(OneShot, InAStoppedScopeIsRefusedAlsoWhenItIsComplete) {
     root.env().request_stop();
     loop.run();
     EXPECT_EQ(root.result(), error::operation_aborted);
-    EXPECT_EQ(loop.run(value_of(answer)), 1) << "it is still there";
+    EXPECT_EQ(loop.run(value_of(answer)), 1) << "the value is kept";
 }
 
-TEST(OneShot, AStopEndsTheWaitAndOneMayWaitAgain) {
+TEST(OneShot, StopEndsTheWaitWhichMayBeRepeated) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -274,7 +275,7 @@ TEST(OneShot, AStopEndsTheWaitAndOneMayWaitAgain) {
     EXPECT_EQ(again.result(), 3);
 }
 
-TEST(OneShot, WhatWasCompletedAfterAStopIsThereForTheNextWait) {
+TEST(OneShot, ValueSetAfterAStopIsKept) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -287,7 +288,7 @@ TEST(OneShot, WhatWasCompletedAfterAStopIsThereForTheNextWait) {
     EXPECT_EQ(loop.run(value_of(answer)), 3);
 }
 
-TEST(OneShot, ACompletionThatCameBeforeTheStopWins) {
+TEST(OneShot, CompletionBeforeTheStopWins) {
     manual_scheduler loop;
     one_shot<int> during;
     auto completer = during.get_completer();
@@ -301,13 +302,13 @@ TEST(OneShot, ACompletionThatCameBeforeTheStopWins) {
     one_shot<int> before;
     before.get_completer().set_value(5);
     auto ready = loop.start(value_of(before));
-    loop.run_one();  // it waits for its turn
+    loop.run_one();  // it is in the ready list
     ready.env().request_stop();
     loop.run();
     EXPECT_EQ(ready.result(), 5);
 }
 
-TEST(OneShot, ADeadlineEndsTheWaitAndOneMayWaitAgain) {
+TEST(OneShot, TimeoutEndsTheWaitWhichMayBeRepeated) {
     io_context context;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -323,9 +324,9 @@ TEST(OneShot, ADeadlineEndsTheWaitAndOneMayWaitAgain) {
     EXPECT_EQ(value, 3);
 }
 
-// ---- lifetime --------------------------------------------------------------------------------------------------------
+// ---- lifetime ---------------------------------------------------------------------------------------------
 
-TEST(OneShot, AWaitThatIsDestroyedIsForgotten) {
+TEST(OneShot, DestroyedWaitIsNotResumed) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -333,11 +334,11 @@ TEST(OneShot, AWaitThatIsDestroyedIsForgotten) {
     loop.run();
     root.destroy();
     completer.set_value(6);
-    EXPECT_EQ(loop.run(), 0u) << "nothing is posted for nobody";
+    EXPECT_EQ(loop.run(), 0u) << "nothing is posted without a waiter";
     EXPECT_EQ(loop.run(value_of(answer)), 6);
 }
 
-TEST(OneShot, AWaitThatIsDestroyedWhileItsTurnIsOnTheWayIsForgotten) {
+TEST(OneShot, DestroyedWaitLeavesTheValue) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -350,16 +351,16 @@ TEST(OneShot, AWaitThatIsDestroyedWhileItsTurnIsOnTheWayIsForgotten) {
     EXPECT_EQ(next.result(), 6);
 }
 
-TEST(OneShot, TheCompleterMayOutliveTheOneShot) {
+TEST(OneShot, CompleterMayOutliveTheOneShot) {
     auto value = std::make_shared<int>(1);
     std::optional<one_shot<std::shared_ptr<int>>> answer(std::in_place);
     auto completer = answer->get_completer();
     answer.reset();
     completer.set_value(value);
-    EXPECT_EQ(value.use_count(), 1) << "nobody will want it";
+    EXPECT_EQ(value.use_count(), 1) << "the value is destroyed";
 }
 
-TEST(OneShot, DestroyedBeforeItsWaitItEndsThatWithOperationAborted) {
+TEST(OneShot, DestructorAbortsTheWait) {
     manual_scheduler loop;
     std::optional<one_shot<int>> answer(std::in_place);
     auto completer = answer->get_completer();
@@ -371,7 +372,7 @@ TEST(OneShot, DestroyedBeforeItsWaitItEndsThatWithOperationAborted) {
     EXPECT_EQ(root.result(), error::operation_aborted);
 }
 
-TEST(OneShot, DestroyedOnceItIsCompleteItLeavesTheWaitItsValue) {
+TEST(OneShot, DestructorKeepsAValueForTheWait) {
     manual_scheduler loop;
     std::optional<one_shot<int>> answer(std::in_place);
     auto root = loop.start(value_of(*answer));
@@ -382,7 +383,7 @@ TEST(OneShot, DestroyedOnceItIsCompleteItLeavesTheWaitItsValue) {
     EXPECT_EQ(root.result(), 8);
 }
 
-TEST(OneShot, DestroyedOnceItIsCompleteItLeavesTheValueToAWaitThatIsDestroyedToo) {
+TEST(OneShot, DestroyedWaitDestroysItsValue) {
     manual_scheduler loop;
     auto value = std::make_shared<int>(1);
     std::optional<one_shot<std::shared_ptr<int>>> answer(std::in_place);
@@ -396,7 +397,7 @@ TEST(OneShot, DestroyedOnceItIsCompleteItLeavesTheValueToAWaitThatIsDestroyedToo
     EXPECT_EQ(value.use_count(), 1);
 }
 
-TEST(OneShot, MayBeMovedWhileSomebodyWaits) {
+TEST(OneShot, MayBeMovedDuringAWait) {
     manual_scheduler loop;
     one_shot<int> answer;
     auto completer = answer.get_completer();
@@ -413,7 +414,7 @@ TEST(OneShot, MayBeMovedWhileSomebodyWaits) {
     EXPECT_EQ(loop.run(error_of(moved)), error::broken_promise);
 }
 
-TEST(OneShot, DestroysWhatAContextThatEndsNeverTook) {
+TEST(OneShot, DestroysAValueThatWasNotTaken) {
     auto value = std::make_shared<int>(1);
     one_shot<std::shared_ptr<int>> answer;
     {
@@ -429,12 +430,12 @@ TEST(OneShot, DestroysWhatAContextThatEndsNeverTook) {
     EXPECT_EQ(value.use_count(), 1);
 }
 
-TEST(OneShot, AllocatesNothingOnceItIsWarm) {
+TEST(OneShot, AllocatesNothingWhenWarm) {
     manual_scheduler loop;
     courier courier;
     const auto story = [&](bool from_elsewhere) -> task<std::size_t> {
         std::size_t allocated = 0;
-        for (int i = 0; i < 1500; ++i) {  // the first ones fill a test build's quarantine
+        for (int i = 0; i < 1500; ++i) {  // the first rounds fill the quarantine of test builds
             if (i == 500)
                 allocated = frame_statistics_of_thread().allocated;
             one_shot<int> answer;
@@ -450,7 +451,7 @@ TEST(OneShot, AllocatesNothingOnceItIsWarm) {
     EXPECT_EQ(loop.run_with_threads(story(true)), 0u);
 }
 
-TEST(OneShotDeathTest, CompletingTwiceStops) {
+TEST(OneShotDeathTest, CompletingTwiceAborts) {
     one_shot<int> answer;
     auto completer = answer.get_completer();
     completer.set_value(1);
@@ -459,12 +460,12 @@ TEST(OneShotDeathTest, CompletingTwiceStops) {
     EXPECT_DEATH(static_cast<void>(answer.get_completer()), "one_shot: get_completer\\(\\) called twice");
 }
 
-// ---- races -----------------------------------------------------------------------------------------------------------
+// ---- races ------------------------------------------------------------------------------------------------
 
-// A different while in each round, so that now this one comes first and now the other.
-void dawdle(courier& other, int round) {
+// Delays for a different time in each round, so that each side of the race comes first in some rounds.
+void delay(courier& other, int round) {
     if (round % 2)
-        other.call();
+        other.wake();
     std::atomic<int> left = round % 128;
     while (left.fetch_sub(1, std::memory_order_relaxed) > 0)
         ;
@@ -472,7 +473,7 @@ void dawdle(courier& other, int round) {
 
 constexpr int rounds = 10'000;
 
-TEST(OneShotRace, OfACompletionAndAStopEitherIsTheResult) {
+TEST(OneShotRace, CompletionAndStop) {
     manual_scheduler loop;
     courier courier;
     int completed = 0;
@@ -481,10 +482,10 @@ TEST(OneShotRace, OfACompletionAndAStopEitherIsTheResult) {
         auto completer = answer.get_completer();
         auto root = loop.start(error_of(answer));
         loop.run();
-        courier.leave(std::move(completer));
-        dawdle(courier, i);
+        courier.enqueue(std::move(completer));
+        delay(courier, i);
         root.env().request_stop();
-        // Where the stop came too late, the turn is on its way.
+        // If the stop came too late, the completion is still on its way.
         for (loop.run(); !root.done(); loop.run())
             std::this_thread::yield();
         const auto error = root.result();
@@ -494,30 +495,30 @@ TEST(OneShotRace, OfACompletionAndAStopEitherIsTheResult) {
     RecordProperty("completed", completed);
 }
 
-// After the destruction nobody may post: the loop is gone.
-TEST(OneShotRace, OfACompletionAndTheEndOfTheTaskAndItsLoop) {
+// After the task is destroyed the other thread must not post: the loop may be gone.
+TEST(OneShotRace, CompletionAndEndOfTaskAndLoop) {
     courier courier;
     for (int i = 0; i < rounds; ++i) {
         const auto loop = std::make_unique<manual_scheduler>();
         one_shot<int> answer;
         auto root = loop->start(value_of(answer));
         loop->run();
-        courier.leave(answer.get_completer());
-        dawdle(courier, i);
+        courier.enqueue(answer.get_completer());
+        delay(courier, i);
         root.destroy();
         loop->run();
     }
 }
 
-TEST(OneShotRace, OfACompletionAndTheEndOfTheOneShotUnderItsWait) {
+TEST(OneShotRace, CompletionAndEndOfTheOneShot) {
     manual_scheduler loop;
     courier courier;
     for (int i = 0; i < rounds; ++i) {
         std::optional<one_shot<int>> answer(std::in_place);
         auto root = loop.start(error_of(*answer));
         loop.run();
-        courier.leave(answer->get_completer());
-        dawdle(courier, i);
+        courier.enqueue(answer->get_completer());
+        delay(courier, i);
         answer.reset();
         for (loop.run(); !root.done(); loop.run())
             std::this_thread::yield();
@@ -526,8 +527,8 @@ TEST(OneShotRace, OfACompletionAndTheEndOfTheOneShotUnderItsWait) {
     }
 }
 
-// The task has its value, and the other thread may still be waking the loop.
-TEST(OneShotRace, TheLoopMayEndAsSoonAsTheValueIsThere) {
+// The task has its value while the other thread may still be waking the loop.
+TEST(OneShotRace, LoopMayEndOnceTheValueIsThere) {
     courier courier;
     for (int i = 0; i < rounds / 50; ++i) {
         const auto loop = std::make_unique<lingering_scheduler>();
@@ -538,7 +539,7 @@ TEST(OneShotRace, TheLoopMayEndAsSoonAsTheValueIsThere) {
     }
 }
 
-TEST(OneShotRace, TheLoopMayEndAsSoonAsTheWaitIsDestroyed) {
+TEST(OneShotRace, LoopMayEndOnceTheWaitIsDestroyed) {
     courier courier;
     for (int i = 0; i < rounds / 50; ++i) {
         const auto loop = std::make_unique<lingering_scheduler>();
@@ -553,16 +554,16 @@ TEST(OneShotRace, TheLoopMayEndAsSoonAsTheWaitIsDestroyed) {
     }
 }
 
-TEST(OneShotRace, OfACompletionAndTheEndOfAnIoContext) {
+TEST(OneShotRace, CompletionAndEndOfAnIoContext) {
     courier courier;
     for (int i = 0; i < 300; ++i) {
         one_shot<int> answer;
         const auto context = std::make_unique<io_context>(test::small_rings);
         co_spawn(*context, value_of(answer), detached);
         context->poll();
-        courier.leave(answer.get_completer());
+        courier.enqueue(answer.get_completer());
         if (i % 2) {
-            courier.call();
+            courier.wake();
             context->run_one();
         }
     }

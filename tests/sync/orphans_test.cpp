@@ -26,8 +26,9 @@
 #include "support/scripted_context.hpp"
 #include "support/small_rings.hpp"
 
-// Some contexts end and leave the frames of their tasks: exit() in a task, and an operation that the kernel does not
-// let go of. Objects that these tasks wait for or hold, and that outlive the context as documented, end in silence.
+// A context ends without destroying the frames of its tasks if a task calls exit(), or if the kernel never
+// releases an operation. Objects that these tasks wait for or hold may outlive the context, and are destroyed
+// without a message.
 
 namespace coil::test {
 namespace {
@@ -58,7 +59,7 @@ struct objects {
     std::array<char, 4> bytes{};
 };
 
-/// What a task waits for, and what a program does to it afterwards.
+/// An object that a task waits for or holds, and what the program does with it after the end of the context.
 struct use {
     const char* name;
     task<> (*waits)(objects&);
@@ -102,7 +103,7 @@ const use uses[] = {
      }},
     {"channel with a message handed over",
      [](objects& all) -> task<> {
-         // The post comes last before the end, so the receiver has no turn any more.
+         // The message is sent just before exit(), so the receiver is not resumed.
          static_cast<void>(co_await all.empty.receive());
      },
      nullptr},
@@ -129,7 +130,7 @@ const use uses[] = {
      [](objects& all) { all.gate.set_value(); }},
 };
 
-/// Where the objects end.
+/// When the objects are destroyed.
 enum class order { after_the_context, before_the_context, context_does_not_end };
 
 struct process {
@@ -139,7 +140,7 @@ struct process {
     bool touches = false;
 };
 
-// exit() destroys it in the order that a case asks for, as it does static objects.
+// exit() destroys the members in the order of the case, as it would static objects.
 process here;
 
 void end_objects() {
@@ -156,7 +157,7 @@ int exit_in_a_task(const use& used, order wanted, bool touches, bool in_a_child)
     here.used = &used;
     here.touches = touches;
     const bool hands_over = !used.touches;
-    std::atexit([] { ::_exit(testing::Test::HasFailure() ? 1 : ends_well); });  // before leaks are looked for
+    std::atexit([] { ::_exit(testing::Test::HasFailure() ? 1 : ends_well); });  // skips LeakSanitizer
     if (wanted == order::after_the_context)
         std::atexit(end_objects);
     if (wanted != order::context_does_not_end)
@@ -180,7 +181,7 @@ int exit_in_a_task(const use& used, order wanted, bool touches, bool in_a_child)
     return status;
 }
 
-// The objects resumed tasks on a context that had ended, and aborted programs that were right.
+// Regression: the objects resumed tasks of an ended context, and aborted correct programs.
 TEST(Orphans, ExitInATaskIsSilentForAllObjects) {
     for (const use& each: uses) {
         for (const order wanted:
@@ -204,7 +205,7 @@ TEST(Orphans, ExitInAChildOfATaskIsSilent) {
     }
 }
 
-// The next context found the waiters of the former one.
+// Regression: the next context found the waiters of the previous one.
 TEST(Orphans, ObjectsServeTheNextContext) {
     for (const use& each: uses) {
         SCOPED_TRACE(each.name);
@@ -216,7 +217,7 @@ TEST(Orphans, ObjectsServeTheNextContext) {
             const auto recv = [&]() -> task<> { co_await socket.recv(byte); };
             co_spawn(former->io(), recv(), detached);
             co_spawn(former->io(), each.waits(*all), detached);
-            // The thread that may cancel the operation is not the one that destroys the context.
+            // The context is destroyed on a thread that may not cancel the operation.
             std::promise<void> polled;
             std::promise<void> destroyed;
             std::thread owner([&] {
@@ -227,8 +228,8 @@ TEST(Orphans, ObjectsServeTheNextContext) {
                 destroyed.get_future().wait();
             });
             polled.get_future().wait();
-            former->script().never_let_go();
-            ::close(STDERR_FILENO);  // the operation is reported
+            former->script().never_release();
+            ::close(STDERR_FILENO);  // suppresses the report of the operation
             former->destroy();
 
             scripted_context next;

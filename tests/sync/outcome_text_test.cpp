@@ -24,8 +24,8 @@
 
 #include "support/scripted_context.hpp"
 
-// value() of an outcome throws what the await would have thrown: the exception itself, with its class and its
-// text. A race used to throw a new std::system_error with the code alone: ": Connection refused".
+// value() of an outcome throws the exception that the await would have thrown, with its class and text.
+// Regression: a race threw a new std::system_error with the code alone: ": Connection refused".
 
 namespace coil::test {
 namespace {
@@ -44,7 +44,7 @@ task<int> fail() {
     throw protocol_error(broken, "line 7");
 }
 
-/// What ends `attempt`: the class and the text.
+/// Returns class and text of the exception that `attempt` throws.
 std::string what_ends(const std::function<void()>& attempt) {
     try {
         attempt();
@@ -62,7 +62,7 @@ auto never() { return sleep_for(24h); }
 
 class OutcomeText : public testing::Test {
 protected:
-    /// An outcome that tells of `what`, out of everything that makes one.
+    /// Checks the exception in the outcomes of all adapters and combinators of `make`.
     template <class Make>
     task<> expect_everywhere(Make make, std::string expected) {
         const auto check = [&](const char* how, auto& outcome) {
@@ -99,7 +99,7 @@ protected:
     channel<int> empty_{1};
 };
 
-TEST_F(OutcomeText, OfATaskIsItsException) {
+TEST_F(OutcomeText, KeepsTheExceptionOfATask) {
     context_.run([&]() -> task<> {
         co_await expect_everywhere(fail, "protocol_error line 7: Broken pipe");
         auto in_group = co_await as_tuple(with_group([](task_group&) { return fail(); }));
@@ -113,7 +113,7 @@ TEST_F(OutcomeText, OfATaskIsItsException) {
     });
 }
 
-TEST_F(OutcomeText, OfAnOperationNamesItAndItsPeer) {
+TEST_F(OutcomeText, NamesTheOperationAndItsPeer) {
     const tcp::endpoint peer(ip::address_v4({192, 0, 2, 1}), 80);
     context_.script().answer_every(IORING_OP_CONNECT, -ECONNREFUSED);
     std::deque<tcp::socket> sockets;
@@ -123,8 +123,8 @@ TEST_F(OutcomeText, OfAnOperationNamesItAndItsPeer) {
     });
 }
 
-// The tutorial's server: a race of the server's task against a signal.
-TEST_F(OutcomeText, OfATasksOperationNamesItAndItsPeer) {
+// As in the server of the tutorial, whose task races against a signal.
+TEST_F(OutcomeText, NamesOperationAndPeerWithinATask) {
     const tcp::endpoint peer(ip::address_v4({192, 0, 2, 1}), 80);
     context_.answer_next(-ECONNREFUSED);
     const auto serve = [&]() -> task<> {
@@ -138,7 +138,7 @@ TEST_F(OutcomeText, OfATasksOperationNamesItAndItsPeer) {
     });
 }
 
-TEST_F(OutcomeText, OfATransferHasTheClassToo) {
+TEST_F(OutcomeText, KeepsTransferError) {
     auto socket = context_.connected_socket();
     context_.script().answer_every(IORING_OP_RECV, -ECONNRESET);
     context_.run([&]() -> task<> {
@@ -149,9 +149,9 @@ TEST_F(OutcomeText, OfATransferHasTheClassToo) {
     });
 }
 
-// A deadline that fired replaced whatever the task failed with afterwards by a bare system_error of the same
-// code.
-TEST_F(OutcomeText, AFiredDeadlineKeepsTheTasksException) {
+// Regression: if a task failed after its deadline had fired, its exception was replaced by a plain
+// system_error with the same code.
+TEST_F(OutcomeText, FiredDeadlineKeepsTheException) {
     const auto late = []() -> task<> {
         std::ignore = co_await as_tuple(sleep_for(24h));
         throw protocol_error(broken, "line 7");
@@ -169,7 +169,7 @@ TEST_F(OutcomeText, AFiredDeadlineKeepsTheTasksException) {
     });
 }
 
-TEST_F(OutcomeText, OfADeadlineNamesWhatItEnded) {
+TEST_F(OutcomeText, DeadlineNamesTheOperation) {
     context_.run([&]() -> task<> {
         auto race = co_await when_any(timeout(empty_.receive(), 1ms), empty_.receive());
         EXPECT_EQ(what_ends([&] { std::ignore = race.get<0>().value(); }),
@@ -177,7 +177,7 @@ TEST_F(OutcomeText, OfADeadlineNamesWhatItEnded) {
     });
 }
 
-TEST_F(OutcomeText, OfADeadlineInATupleIsNotAllocated) {
+TEST_F(OutcomeText, DeadlineInATupleAllocatesNothing) {
     context_.run([&]() -> task<> {
         auto outcome = co_await as_tuple(timeout(empty_.receive(), 1ms));
         EXPECT_EQ(outcome.error(), error::timed_out);
@@ -185,15 +185,16 @@ TEST_F(OutcomeText, OfADeadlineInATupleIsNotAllocated) {
     });
 }
 
-TEST(Outcome, WithoutATextIsTheMessageAlone) {
+TEST(Outcome, WithoutATextHasOnlyTheMessage) {
     const outcome<std::size_t> transfer(broken, 5);
     EXPECT_EQ(what_ends([&] { std::ignore = transfer.value(); }), "transfer_error Broken pipe");
     const outcome<void> other(broken);
     EXPECT_EQ(what_ends([&] { other.value(); }), "system_error Broken pipe");
 }
 
-// A structured binding can't reach value(). Some compilers skip the destructor behind it.
-TEST(Outcome, ABoundTemporaryDropsTheException) {
+// A structured binding can't call value(), so it drops the exception when it moves the value out: some
+// compilers skip the destructor of the bound temporary.
+TEST(Outcome, BoundTemporaryDropsTheException) {
     const auto thrown = std::make_exception_ptr(protocol_error(broken, "line 7"));
     outcome<int> failed(broken, 0, thrown);
     std::ignore = get<0>(std::move(failed));

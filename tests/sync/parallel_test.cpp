@@ -26,11 +26,12 @@ const auto broken = std::make_error_code(std::errc::broken_pipe);
 
 constexpr std::size_t many = 2'000;
 
-/// An operation over many gates that counts how often it looks at a branch.
+/// An operation over many gates that counts the accesses to its branches.
 template <class Base>
 class counting final : public Base {
 public:
-    counting(std::vector<gate>& gates, std::size_t& looks, environment& task) : Base(task), looks_(&looks) {
+    counting(std::vector<gate>& gates, std::size_t& accesses, environment& task)
+        : Base(task), accesses_(&accesses) {
         for (gate& each: gates)
             branches_.emplace_back(
                 detail::branch_seed<gate::description>{*this, branches_.size(), each.wait()});
@@ -42,45 +43,45 @@ public:
 private:
     std::size_t count() const noexcept override { return branches_.size(); }
     branch_base& at(std::size_t index) const noexcept override {
-        ++*looks_;
+        ++*accesses_;
         return branches_[index];
     }
 
     mutable std::deque<branch<gate::description>> branches_;
-    std::size_t* looks_;
+    std::size_t* accesses_;
 };
 
 template <class Base>
 struct counting_description {
     std::vector<gate>* gates;
-    std::size_t* looks;
+    std::size_t* accesses;
 
-    counting<Base> operation_in(environment& task) const { return {*gates, *looks, task}; }
+    counting<Base> operation_in(environment& task) const { return {*gates, *accesses, task}; }
 };
 
 template <class Base>
 class ParallelWork : public testing::Test {
 protected:
-    /// Starts them all, and counts from there on.
+    /// Starts all branches, and resets the counter.
     started<void> start() {
         auto root = loop_.start(await_all());
         loop_.run();
-        looks_ = 0;
+        accesses_ = 0;
         return root;
     }
 
     manual_scheduler loop_;
     std::vector<gate> gates_{many};
-    std::size_t looks_ = 0;
+    std::size_t accesses_ = 0;
 
 private:
-    task<> await_all() { co_await counting_description<Base>{&gates_, &looks_}; }
+    task<> await_all() { co_await counting_description<Base>{&gates_, &accesses_}; }
 };
 
 using kinds = testing::Types<when_all_operation, when_any_operation, first_success_operation>;
 TYPED_TEST_SUITE(ParallelWork, kinds);
 
-// 80,000 branches took 103 s to stop: each branch that the stop ended stopped all the others again.
+// Regression: 80,000 branches took 103 s to stop, because each branch that ended stopped all others again.
 TYPED_TEST(ParallelWork, IsLinearWhenOneFails) {
     auto root = this->start();
     this->gates_[many / 2].fail(broken);
@@ -88,7 +89,7 @@ TYPED_TEST(ParallelWork, IsLinearWhenOneFails) {
     root.env().request_stop();  // first_success waits for the others
     this->loop_.run();
     EXPECT_TRUE(root.done());
-    EXPECT_LE(this->looks_, 10 * many);
+    EXPECT_LE(this->accesses_, 10 * many);
 }
 
 TYPED_TEST(ParallelWork, IsLinearWhenTheTaskIsStopped) {
@@ -96,7 +97,7 @@ TYPED_TEST(ParallelWork, IsLinearWhenTheTaskIsStopped) {
     root.env().request_stop();
     this->loop_.run();
     EXPECT_THROW(root.result(), std::system_error);
-    EXPECT_LE(this->looks_, 10 * many);
+    EXPECT_LE(this->accesses_, 10 * many);
 }
 
 TYPED_TEST(ParallelWork, IsLinearWhenManySucceed) {
@@ -105,25 +106,25 @@ TYPED_TEST(ParallelWork, IsLinearWhenManySucceed) {
         each.open();
     this->loop_.run();
     root.result();
-    EXPECT_LE(this->looks_, 10 * many);
+    EXPECT_LE(this->accesses_, 10 * many);
 }
 
 TYPED_TEST(ParallelWork, NamesABoundedNumberOfBranches) {
     auto root = this->start();
     const std::string text = root.env().awaiting()->describe();
     EXPECT_TRUE(text == "a gate, a gate, a gate, a gate and 1996 more") << text.size() << " bytes";
-    EXPECT_LE(this->looks_, 10u);
+    EXPECT_LE(this->accesses_, 10u);
 }
 
-// A branch is constructed with its siblings, and may be stopped by one of them before it starts. A scope inside it took
-// over the stop in its constructor, and so never saw this one.
-TEST(Parallel, ABranchStoppedBeforeItsStartIsRefused) {
+// Branches are constructed together, and a branch may be stopped by another before it starts. Regression: a
+// scope inside a branch copied the stop state in its constructor, and so missed this stop.
+TEST(Parallel, BranchStoppedBeforeItsStartIsRefused) {
     manual_scheduler loop;
     gate never;
     inplace_stop_source source;
-    const auto at_once = [] { return completed("nothing"); };
+    const auto immediate = [] { return completed("nothing"); };
     const auto story = [&]() -> task<> {
-        auto race = co_await when_any(at_once(), stop_when(never.wait(), source.get_token()));
+        auto race = co_await when_any(immediate(), stop_when(never.wait(), source.get_token()));
         EXPECT_EQ(race.index(), 0u);
         EXPECT_EQ(race.get<1>().error(), error::operation_aborted);
     };

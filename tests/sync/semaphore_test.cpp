@@ -17,7 +17,7 @@
 #include "support/mistake.hpp"
 #include "support/real_context.hpp"
 
-// What holds for every wait of this room is in every_wait_test.cpp.
+// Properties of all waits in sync are tested in every_wait_test.cpp.
 
 namespace coil::test {
 namespace {
@@ -31,7 +31,7 @@ task<> acquire_and_note(semaphore& from, std::string name, names& log) {
     log.push_back(name);
 }
 
-TEST(Semaphore, LetsSoManyInAtATime) {
+TEST(Semaphore, BoundsConcurrency) {
     manual_scheduler loop;
     semaphore places(2);
     int inside = 0;
@@ -53,8 +53,8 @@ TEST(Semaphore, LetsSoManyInAtATime) {
     EXPECT_EQ(places.available(), 2u);
 }
 
-// A permit taken by acquire() is lost when the work fails before its release().
-TEST(Semaphore, APermitGoesBackWhenTheWorkFails) {
+// A permit from acquire() is lost if the work fails before release(). A semaphore_permit returns it.
+TEST(Semaphore, PermitIsReturnedIfTheWorkFails) {
     manual_scheduler loop;
     semaphore places(1);
     gate work;
@@ -70,12 +70,12 @@ TEST(Semaphore, APermitGoesBackWhenTheWorkFails) {
     work.fail(std::make_error_code(std::errc::broken_pipe));
     loop.run();
     EXPECT_THROW(first.result(), std::system_error);
-    EXPECT_TRUE(work.somebody_waits()) << "the second has the permit";
+    EXPECT_TRUE(work.has_waiter()) << "the second has the permit";
     second.destroy();
     EXPECT_EQ(places.available(), 1u);
 }
 
-TEST(Semaphore, APermitGoesBackOnce) {
+TEST(Semaphore, PermitIsReturnedOnce) {
     manual_scheduler loop;
     semaphore places(2);
     const auto story = [&]() -> task<> {
@@ -102,7 +102,7 @@ TEST(Semaphore, APermitGoesBackOnce) {
     EXPECT_EQ(places.available(), 1u);
 }
 
-TEST(Semaphore, TriedGivesWhatThereIs) {
+TEST(Semaphore, TryAcquireTakesAnAvailablePermit) {
     semaphore places(1);
     EXPECT_EQ(places.available(), 1u);
     EXPECT_TRUE(places.try_acquire());
@@ -111,7 +111,7 @@ TEST(Semaphore, TriedGivesWhatThereIs) {
     EXPECT_TRUE(places.try_acquire());
 }
 
-TEST(Semaphore, SeveralPermitsGoToThoseWhoWaitAndTheRestIsKept) {
+TEST(Semaphore, ReleaseServesWaitersAndKeepsTheRest) {
     manual_scheduler loop;
     semaphore places(0);
     names log;
@@ -126,7 +126,7 @@ TEST(Semaphore, SeveralPermitsGoToThoseWhoWaitAndTheRestIsKept) {
     EXPECT_EQ(places.available(), 3u);
 }
 
-TEST(Semaphore, APermitIsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
+TEST(Semaphore, ReleaseHandsThePermitToTheWaiter) {
     manual_scheduler loop;
     semaphore places(0);
     names log;
@@ -139,7 +139,7 @@ TEST(Semaphore, APermitIsHandedOverSoThatNobodyOvertakesTheOneWhoWaited) {
     EXPECT_EQ(log, names{"waiter"});
 }
 
-TEST(Semaphore, APermitOfATaskThatIsDestroyedGoesToTheNext) {
+TEST(Semaphore, PermitOfADestroyedTaskGoesToTheNext) {
     manual_scheduler loop;
     semaphore places(0);
     names log;
@@ -153,7 +153,7 @@ TEST(Semaphore, APermitOfATaskThatIsDestroyedGoesToTheNext) {
     EXPECT_EQ(places.available(), 0u);
 }
 
-TEST(Semaphore, APermitOfTheLastTaskThatIsDestroyedIsKept) {
+TEST(Semaphore, PermitOfTheLastDestroyedTaskIsKept) {
     manual_scheduler loop;
     semaphore places(0);
     names log;
@@ -164,8 +164,8 @@ TEST(Semaphore, APermitOfTheLastTaskThatIsDestroyedIsKept) {
     EXPECT_EQ(places.available(), 1u);
 }
 
-// Without assertions the waiter used to wait without end.
-TEST(SemaphoreDeathTest, DestroyedBeforeItsWaitersEndsThem) {
+// Regression: without assertions the waiter waited forever.
+TEST(SemaphoreDeathTest, DestructorEndsItsWaiters) {
     const auto story = [] {
         manual_scheduler loop;
         std::optional<semaphore> places(std::in_place, 0u);
@@ -182,7 +182,7 @@ TEST(SemaphoreDeathTest, DestroyedBeforeItsWaitersEndsThem) {
         "semaphore: destroyed while tasks wait for it.*the first of them at .*semaphore_test.cpp:[0-9]+");
 }
 
-TEST(Semaphore, OnARealContextBoundsHowManyTasksAreAtWork) {
+TEST(Semaphore, OnARealContextBoundsConcurrency) {
     semaphore places(3);
     int inside = 0;
     int inside_max = 0;

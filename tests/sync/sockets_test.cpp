@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What composes operations, over operations of a kernel: nothing that the kernel has done is lost.
+// Combinators over kernel operations: no result from the kernel is lost.
 
 #include <array>
 #include <chrono>
@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 class Composed : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     std::string_view first(std::size_t n) const { return {one_.data(), n}; }
@@ -47,8 +47,8 @@ protected:
     std::array<char, 16> other_{};
 };
 
-TEST_F(Composed, TheLoserIsCancelledInTheKernel) {
-    tell([&]() -> task<> {
+TEST_F(Composed, LoserIsCancelledInTheKernel) {
+    run([&]() -> task<> {
         context_.then([&] { context_.answer(IORING_OP_RECV, "hello"); });
         auto race = co_await when_any(a_.recv(one_), b_.recv(other_));
         EXPECT_EQ(race.index(), 0u);
@@ -58,8 +58,8 @@ TEST_F(Composed, TheLoserIsCancelledInTheKernel) {
     });
 }
 
-TEST_F(Composed, WhatCompletesInTheSameBatchIsAllThere) {
-    tell([&]() -> task<> {
+TEST_F(Composed, ResultsOfTheSameBatchAreKept) {
+    run([&]() -> task<> {
         context_.answer_next("hello");
         context_.answer_next("world");
         auto race = co_await when_any(a_.recv(one_), b_.recv(other_));
@@ -69,9 +69,9 @@ TEST_F(Composed, WhatCompletesInTheSameBatchIsAllThere) {
     });
 }
 
-TEST_F(Composed, ALoserWhoseCancelComesTooLateHasItsBytes) {
+TEST_F(Composed, LateCancelKeepsTheLosersBytes) {
     for (const bool later: {false, true}) {
-        tell([&]() -> task<> {
+        run([&]() -> task<> {
             context_.answer_next("hello");
             if (later)
                 context_.script().when_cancelled_later("world");
@@ -84,9 +84,9 @@ TEST_F(Composed, ALoserWhoseCancelComesTooLateHasItsBytes) {
     }
 }
 
-TEST_F(Composed, AConnectionThatComesWithTheWinnerIsInTheRace) {
+TEST_F(Composed, ConnectionWithTheWinnerIsKept) {
     auto acceptor = context_.acceptor();
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         context_.answer_next("hello");
         context_.answer_next(reply::connection());
         auto race = co_await when_any(a_.recv(one_), acceptor.accept());
@@ -96,9 +96,9 @@ TEST_F(Composed, AConnectionThatComesWithTheWinnerIsInTheRace) {
     });
 }
 
-TEST_F(Composed, AConnectionBeforeTheCancelIsInTheRace) {
+TEST_F(Composed, ConnectionBeforeTheCancelIsKept) {
     auto acceptor = context_.acceptor();
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         context_.answer_next("hello");
         context_.script().when_cancelled(reply::connection());
         auto race = co_await when_any(a_.recv(one_), acceptor.accept());
@@ -108,9 +108,9 @@ TEST_F(Composed, AConnectionBeforeTheCancelIsInTheRace) {
     });
 }
 
-TEST_F(Composed, AConnectionThatComesAfterTheAcceptHasLostIsTheNextOnes) {
+TEST_F(Composed, LaterConnectionGoesToTheNextAccept) {
     auto acceptor = context_.acceptor();
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         context_.answer_next("hello");
         auto race = co_await when_any(a_.recv(one_), acceptor.accept());
         EXPECT_EQ(race.get<1>().error(), error::operation_aborted);
@@ -121,8 +121,8 @@ TEST_F(Composed, AConnectionThatComesAfterTheAcceptHasLostIsTheNextOnes) {
     });
 }
 
-TEST_F(Composed, AFailureCancelsTheOthersInTheKernelAndNamesItsOperation) {
-    tell([&]() -> task<> {
+TEST_F(Composed, FailureCancelsOthersAndNamesItself) {
+    run([&]() -> task<> {
         context_.then([&] { context_.answer(IORING_OP_RECV, -ECONNRESET); });
         try {
             static_cast<void>(co_await when_all(a_.recv(one_), b_.recv(other_), sleep_for(1h)));
@@ -135,8 +135,8 @@ TEST_F(Composed, AFailureCancelsTheOthersInTheKernelAndNamesItsOperation) {
     });
 }
 
-TEST_F(Composed, ADeadlineAroundARaceIsATimeout) {
-    tell([&]() -> task<> {
+TEST_F(Composed, DeadlineAroundARaceIsATimeout) {
+    run([&]() -> task<> {
         auto r = co_await as_tuple(timeout(when_any(a_.recv(one_), b_.recv(other_)), 5s));
         EXPECT_EQ(r.error(), error::timed_out);
         try {
@@ -160,8 +160,8 @@ TEST_F(Composed, ADeadlineAroundARaceIsATimeout) {
     });
 }
 
-TEST_F(Composed, ARaceThatEndedBeforeItsDeadlineKeepsWhatItGot) {
-    tell([&]() -> task<> {
+TEST_F(Composed, RaceKeepsResultsBeforeItsDeadline) {
+    run([&]() -> task<> {
         context_.after(5s, [&] { context_.answer(IORING_OP_RECV, "hello"); });
         auto r = co_await as_tuple(timeout(when_any(a_.recv(one_), b_.recv(other_)), 5s));
         EXPECT_EQ(r.error(), std::error_code());
@@ -170,7 +170,7 @@ TEST_F(Composed, ARaceThatEndedBeforeItsDeadlineKeepsWhatItGot) {
 }
 
 TEST_F(Composed, DeadlinesInsideARaceAreCompletions) {
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto race =
             co_await when_any(timeout(a_.recv(one_), 2s), timeout(b_.recv(other_), 1s), sleep_for(3s));
         EXPECT_EQ(race.index(), 1u);
@@ -179,16 +179,16 @@ TEST_F(Composed, DeadlinesInsideARaceAreCompletions) {
     });
 }
 
-TEST_F(Composed, AStoppedTaskSaysGoodbyeUnderAShieldAndADeadline) {
+TEST_F(Composed, StoppedTaskMayWriteUnderAShield) {
     const auto polite = [&]() -> task<> {
         auto [ec, n] = co_await as_tuple(a_.recv(one_));
         EXPECT_EQ(ec, error::operation_aborted);
         auto [failed, sent] = co_await as_tuple(shield(timeout(write(a_, "bye"), 1s)));
         EXPECT_FALSE(failed);
-        auto [late, none] = co_await as_tuple(shield(timeout(write(b_, "nobody takes this"), 1s)));
+        auto [late, none] = co_await as_tuple(shield(timeout(write(b_, "never sent"), 1s)));
         EXPECT_EQ(late, error::timed_out);
     };
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto worker = co_spawn(context_.io(), polite);
         co_await yield();
         context_.then([&] { context_.answer(IORING_OP_SEND, reply::all()); });
@@ -198,8 +198,9 @@ TEST_F(Composed, AStoppedTaskSaysGoodbyeUnderAShieldAndADeadline) {
     EXPECT_EQ(context_.script().sent(a_.native_handle()), "bye");
 }
 
-// A deadline asked what it wraps whether it was ready before its own scope knew of the stop: a stopped task took messages.
-TEST_F(Composed, WhatIsReadyIsRefusedInAStoppedTaskAlsoUnderADeadline) {
+// Regression: a timeout checked if its operation was ready before its own scope had seen the stop, so a
+// stopped task took messages.
+TEST_F(Composed, StoppedTaskTakesNoReadyResult) {
     event ready;
     ready.set();
     const inplace_stop_source unstopped;
@@ -214,13 +215,13 @@ TEST_F(Composed, WhatIsReadyIsRefusedInAStoppedTaskAlsoUnderADeadline) {
             EXPECT_EQ(each, error::operation_aborted);
         EXPECT_FALSE(shielded);
     };
-    tell([&]() -> task<> {
+    run([&]() -> task<> {
         auto worker = co_spawn(context_.io(), stopped);
         co_await worker.join();
     });
 }
 
-TEST_F(Composed, AContextIsDestroyedWithRacesAndGroupsInFlight) {
+TEST_F(Composed, ContextMayEndWithRacesInFlight) {
     const auto children = [](tcp::socket& one, tcp::socket& other) -> task<> {
         co_await with_group([&](task_group& group) -> task<> {
             group.start(
@@ -240,9 +241,9 @@ TEST_F(Composed, AContextIsDestroyedWithRacesAndGroupsInFlight) {
     EXPECT_FALSE(worker);
 }
 
-// ---- the real kernel -------------------------------------------------------------------------------------------------
+// ---- the real kernel --------------------------------------------------------------------------------------
 
-TEST(ComposedReal, ARaceOfReceivesLosesNoByte) {
+TEST(ComposedReal, RaceOfReceivesLosesNoByte) {
     real_context context;
     auto one = context.connection();
     auto other = context.connection();
@@ -269,7 +270,7 @@ TEST(ComposedReal, ARaceOfReceivesLosesNoByte) {
     });
 }
 
-TEST(ComposedReal, AnotherThreadsStopReachesAReceive) {
+TEST(ComposedReal, StopOfAnotherThreadEndsAReceive) {
     real_context context;
     auto [socket, peer] = context.connection();
     for (int round = 0; round < 50; ++round) {

@@ -49,7 +49,7 @@ protected:
     std::string log_;
 };
 
-TEST_F(TaskGroup, EndsWhenTheBodyAndAllChildrenHave) {
+TEST_F(TaskGroup, EndsAfterTheBodyAndAllChildren) {
     const auto story = [&]() -> task<> {
         const int value = co_await with_group([&](task_group& group) -> task<int> {
             group.start(wait(a_));
@@ -71,7 +71,7 @@ TEST_F(TaskGroup, EndsWhenTheBodyAndAllChildrenHave) {
     EXPECT_EQ(log_, "ww.");
 }
 
-TEST_F(TaskGroup, ChildrenStartOnTheNextTurnInOrder) {
+TEST_F(TaskGroup, StartsChildrenInTheNextIteration) {
     struct speaker {
         TaskGroup* test;
         task<> say(std::string what) { return test->say(std::move(what)); }
@@ -91,7 +91,7 @@ TEST_F(TaskGroup, ChildrenStartOnTheNextTurnInOrder) {
     EXPECT_EQ(log_, "0123");
 }
 
-TEST_F(TaskGroup, KeepsFunctionsAndArgumentsAsLongAsTheyRun) {
+TEST_F(TaskGroup, KeepsFunctionsAndArguments) {
     const auto owned = std::make_shared<int>(5);
     const auto child = [](std::shared_ptr<int> kept, gate& at) -> task<> {
         co_await at.wait();
@@ -112,14 +112,14 @@ TEST_F(TaskGroup, KeepsFunctionsAndArgumentsAsLongAsTheyRun) {
     EXPECT_EQ(owned.use_count(), 1);
 }
 
-TEST_F(TaskGroup, AnErrorInAChildStopsTheOthersAndComesOut) {
+TEST_F(TaskGroup, ChildErrorStopsAllAndIsThrown) {
     const auto story = [&]() -> task<> {
         try {
             co_await with_group([&](task_group& group) -> task<> {
                 group.start(wait(a_));
                 group.start(until_stopped());
                 co_await never_.wait();  // the body is stopped too
-                ADD_FAILURE() << "the body went on";
+                ADD_FAILURE() << "the body continued";
             });
             ADD_FAILURE() << "nothing was thrown";
         } catch (const std::system_error& failure) {
@@ -135,7 +135,7 @@ TEST_F(TaskGroup, AnErrorInAChildStopsTheOthersAndComesOut) {
     root.result();
 }
 
-TEST_F(TaskGroup, AnErrorInTheBodyStopsTheChildrenAndComesOut) {
+TEST_F(TaskGroup, BodyErrorStopsAllAndIsThrown) {
     const auto story = [&]() -> task<> {
         auto [ec] = co_await as_tuple(with_group([&](task_group& group) -> task<> {
             group.start(until_stopped());
@@ -151,7 +151,7 @@ TEST_F(TaskGroup, AnErrorInTheBodyStopsTheChildrenAndComesOut) {
     EXPECT_EQ(log_, "s");
 }
 
-TEST_F(TaskGroup, OfSeveralErrorsTheFirstComesOutButABugBeforeAnyOfTheWorld) {
+TEST_F(TaskGroup, ThrowsTheFirstErrorUnlessOneIsABug) {
     const auto buggy = [&]() -> task<> {
         static_cast<void>(co_await as_tuple(never_.wait()));
         throw std::out_of_range("a bug");
@@ -183,8 +183,8 @@ TEST_F(TaskGroup, OfSeveralErrorsTheFirstComesOutButABugBeforeAnyOfTheWorld) {
     root.result();
 }
 
-// A server's clients: one whose connection breaks is nothing to the others.
-TEST_F(TaskGroup, ThatReportsErrorsGoesOnWithoutTheChild) {
+// If the connection of one client breaks, the server's other clients continue.
+TEST_F(TaskGroup, ReportErrorsContinuesWithoutTheChild) {
     const auto fail = [&](std::error_code ec) -> task<> {
         co_await a_.wait();
         throw_failure(ec, "recv (peer 192.0.2.1:80)");
@@ -213,8 +213,8 @@ TEST_F(TaskGroup, ThatReportsErrorsGoesOnWithoutTheChild) {
     EXPECT_EQ(log_, "wlater");
 }
 
-// A parser that throws std::runtime_error for one client's input ended the server for all clients.
-TEST_F(TaskGroup, ThatReportsErrorsContainsAnyException) {
+// Regression: a parser that threw std::runtime_error for the input of one client ended the server for all.
+TEST_F(TaskGroup, ReportErrorsContainsAnyException) {
     const auto runtime = []() -> task<> {
         co_await yield();
         throw std::runtime_error("cannot parse 'x'");
@@ -245,7 +245,7 @@ TEST_F(TaskGroup, ThatReportsErrorsContainsAnyException) {
     EXPECT_EQ(log_, "w");
 }
 
-TEST_F(TaskGroup, ThatReportsErrorsStillEndsByItsBody) {
+TEST_F(TaskGroup, ReportErrorsStillThrowsTheBodysError) {
     const auto story = [&]() -> task<> {
         co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
             group.start(until_stopped());
@@ -269,7 +269,7 @@ TEST_F(TaskGroup, CancelStopsAllAndIsNoError) {
             EXPECT_TRUE(group.is_cancelled());
             group.start(until_stopped());  // stopped from its start
             co_await never_.wait();        // and so is the body
-            ADD_FAILURE() << "the body went on";
+            ADD_FAILURE() << "the body continued";
         });
         EXPECT_EQ(log_, "sss");
         log_ += ".";
@@ -280,7 +280,7 @@ TEST_F(TaskGroup, CancelStopsAllAndIsNoError) {
     EXPECT_EQ(log_, "sss.");
 }
 
-TEST_F(TaskGroup, AChildMayCancelToo) {
+TEST_F(TaskGroup, ChildMayCancelTheGroup) {
     const auto story = [&]() -> task<> {
         co_await with_group([&](task_group& group) -> task<> {
             const auto watch = [&]() -> task<> {
@@ -300,7 +300,7 @@ TEST_F(TaskGroup, AChildMayCancelToo) {
     EXPECT_EQ(log_, "s");
 }
 
-TEST_F(TaskGroup, CancelledBeforeTheBodyHasMadeItsValueItIsAborted) {
+TEST_F(TaskGroup, CancelBeforeTheBodysValueAborts) {
     const auto story = [&]() -> task<> {
         auto [ec, value] = co_await as_tuple(with_group([&](task_group& group) -> task<int> {
             group.cancel();
@@ -311,8 +311,8 @@ TEST_F(TaskGroup, CancelledBeforeTheBodyHasMadeItsValueItIsAborted) {
     loop_.run(story());
 }
 
-// The body of a group is a function that gives a task: it may cancel the group before there is a task to stop.
-TEST_F(TaskGroup, CancelledBeforeItsBodyExistsItIsStopped) {
+// The body is a function that returns a task, so it may cancel the group before that task exists.
+TEST_F(TaskGroup, CancelBeforeTheBodyExistsStopsIt) {
     const auto cancelled_body = [&](task_group& group) -> task<> {
         group.start(until_stopped());
         group.cancel();
@@ -328,7 +328,7 @@ TEST_F(TaskGroup, CancelledBeforeItsBodyExistsItIsStopped) {
 TEST_F(TaskGroup, JoinWaitsForTheChildren) {
     const auto story = [&]() -> task<> {
         co_await with_group([&](task_group& group) -> task<> {
-            co_await group.join();  // there is none
+            co_await group.join();  // no children yet
             for (int round = 0; round < 3; ++round) {
                 group.start(say("1"));
                 group.start(wait(a_));
@@ -348,7 +348,7 @@ TEST_F(TaskGroup, JoinWaitsForTheChildren) {
     EXPECT_EQ(log_, "1w.1w.1w.");
 }
 
-TEST_F(TaskGroup, AtMostSoManyRunAtOnce) {
+TEST_F(TaskGroup, RunningMaxBoundsConcurrency) {
     int running = 0, most = 0, ran = 0;
     const auto child = [&]() -> task<> {
         most = std::max(most, ++running);
@@ -370,7 +370,7 @@ TEST_F(TaskGroup, AtMostSoManyRunAtOnce) {
     EXPECT_EQ(ran, 20);
 }
 
-TEST_F(TaskGroup, VacancyHoldsTheOneWhoStarts) {
+TEST_F(TaskGroup, VacancyBlocksUntilAChildEnds) {
     std::size_t most = 0;
     const auto story = [&]() -> task<> {
         co_await with_group({.running_max = 2}, [&](task_group& group) -> task<> {
@@ -388,7 +388,7 @@ TEST_F(TaskGroup, VacancyHoldsTheOneWhoStarts) {
     EXPECT_EQ(most, 2u);
 }
 
-TEST_F(TaskGroup, NoneThatCouldRunIsRefused) {
+TEST_F(TaskGroup, RunningMaxOfZeroIsRefused) {
     const auto story = [&]() -> task<> {
         try {
             co_await with_group({.running_max = 0}, [](task_group&) -> task<> { co_return; });
@@ -401,8 +401,8 @@ TEST_F(TaskGroup, NoneThatCouldRunIsRefused) {
     loop_.run(story());
 }
 
-TEST_F(TaskGroup, StoppedAtAnyTimeEndsAll) {
-    for (int turn = 0; turn < 8; ++turn) {
+TEST_F(TaskGroup, StopAtAnyStepEndsAll) {
+    for (int steps = 0; steps < 8; ++steps) {
         int ended = 0;
         const auto child = [&](bool waits) -> task<> {
             if (waits)
@@ -423,20 +423,20 @@ TEST_F(TaskGroup, StoppedAtAnyTimeEndsAll) {
             seen = ec;
         };
         auto root = loop_.start(story());
-        for (int i = 0; i < turn; ++i)
+        for (int i = 0; i < steps; ++i)
             loop_.run_one();
         root.env().request_stop();
         root.env().request_stop();
         loop_.run();
-        ASSERT_TRUE(root.done()) << "turn " << turn;
+        ASSERT_TRUE(root.done()) << "steps " << steps;
         EXPECT_EQ(seen, error::operation_aborted);
         EXPECT_FALSE(joined);
-        EXPECT_EQ(ended, 4) << "turn " << turn;
+        EXPECT_EQ(ended, 4) << "steps " << steps;
     }
 }
 
-TEST_F(TaskGroup, DestroyedAtAnyTimeTakesTheChildrenAlongBeforeTheBody) {
-    for (int turn = 0; turn < 7; ++turn) {
+TEST_F(TaskGroup, DestroysTheChildrenBeforeTheBody) {
+    for (int steps = 0; steps < 7; ++steps) {
         auto held = std::make_shared<int>(0);
         struct local {
             std::shared_ptr<int> kept;
@@ -452,16 +452,16 @@ TEST_F(TaskGroup, DestroyedAtAnyTimeTakesTheChildrenAlongBeforeTheBody) {
             });
         };
         auto root = loop_.start(story());
-        for (int i = 0; i < turn; ++i)
+        for (int i = 0; i < steps; ++i)
             loop_.run_one();
         root.destroy();
         loop_.run();
         EXPECT_EQ(held.use_count(), 1);
-        EXPECT_FALSE(a_.somebody_waits() || never_.somebody_waits());
+        EXPECT_FALSE(a_.has_waiter() || never_.has_waiter());
     }
 }
 
-TEST_F(TaskGroup, WhatIsStartedWhileItIsDestroyedIsDropped) {
+TEST_F(TaskGroup, StartDuringDestructionIsDropped) {
     struct starter {
         task_group* group;
         int* ran;
@@ -489,7 +489,7 @@ TEST_F(TaskGroup, WhatIsStartedWhileItIsDestroyedIsDropped) {
     EXPECT_EQ(ran, 0);
 }
 
-// A child that joins its group used to wait for itself in silence.
+// Regression: a child that joined its group waited for itself, without an error.
 TEST_F(TaskGroup, RefusesAChildThatJoinsIt) {
     std::error_code error;
     const auto child = [&](task_group& group) -> task<> {

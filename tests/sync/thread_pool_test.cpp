@@ -24,7 +24,7 @@ namespace {
 
 class ThreadPool : public testing::Test {
 protected:
-    // Functions that run until they are let go.
+    // Offloads a function that runs until may_end_ is released.
     task<std::error_code> stay(thread_pool& pool) {
         const auto outcome = co_await as_tuple(offload(pool, [this] {
             began_.release();
@@ -53,7 +53,7 @@ TEST_F(ThreadPool, StartsAThreadOnlyWhenNoneIsIdle) {
     thread_pool pool(3);
     EXPECT_EQ(pool.metrics().threads, 0u);
     for (int i = 0; i < 5; ++i) {
-        while (pool.metrics().running > 0)  // the one before may not have come back yet
+        while (pool.metrics().running > 0)  // the previous thread may not be idle yet
             std::this_thread::yield();
         may_end_.release();
         auto root = start(pool);
@@ -63,7 +63,7 @@ TEST_F(ThreadPool, StartsAThreadOnlyWhenNoneIsIdle) {
     }
 }
 
-TEST_F(ThreadPool, RunsAtMostSoManyAtATimeAndTheRestInOrder) {
+TEST_F(ThreadPool, BoundsConcurrencyAndQueuesInOrder) {
     thread_pool pool(2);
     std::vector<started<std::error_code>> roots;
     for (int i = 0; i < 2; ++i)
@@ -82,7 +82,7 @@ TEST_F(ThreadPool, RunsAtMostSoManyAtATimeAndTheRestInOrder) {
     EXPECT_EQ(now.threads, 2u);
     EXPECT_EQ(now.running, 2u);
     EXPECT_EQ(now.queued, 5u);
-    may_end_.release();  // one of the two, so that one at a time goes through
+    may_end_.release();  // frees one thread, which runs the queue one by one
     finish(roots.back());
     EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4}));
     may_end_.release();
@@ -90,7 +90,7 @@ TEST_F(ThreadPool, RunsAtMostSoManyAtATimeAndTheRestInOrder) {
         finish(root);
 }
 
-TEST_F(ThreadPool, RefusesWhatItsQueueHasNoPlaceFor) {
+TEST_F(ThreadPool, RefusesIfTheQueueIsFull) {
     thread_pool pool(thread_pool::options{1, 1});
     auto running = start(pool);
     began_.acquire();
@@ -111,7 +111,7 @@ TEST_F(ThreadPool, RefusesWhatItsQueueHasNoPlaceFor) {
     EXPECT_FALSE(later.result());
 }
 
-TEST_F(ThreadPool, WithoutAQueueUsesItsThreadsAllTheSame) {
+TEST_F(ThreadPool, WithoutAQueueStillUsesItsThreads) {
     thread_pool pool(thread_pool::options{2, 0});
     auto first = start(pool);
     auto second = start(pool);
@@ -123,7 +123,7 @@ TEST_F(ThreadPool, WithoutAQueueUsesItsThreadsAllTheSame) {
     finish(second);
 }
 
-TEST_F(ThreadPool, DestroyedLetsFinishWhatRunsAndDropsTheRest) {
+TEST_F(ThreadPool, DestructorWaitsForRunningFunctions) {
     std::optional<thread_pool> pool(1u);
     auto running = start(*pool);
     began_.acquire();
@@ -138,7 +138,7 @@ TEST_F(ThreadPool, DestroyedLetsFinishWhatRunsAndDropsTheRest) {
     EXPECT_FALSE(running.result());
 }
 
-TEST_F(ThreadPool, MayBeDestroyedByATaskOfTheLoopThatWaitsForIt) {
+TEST_F(ThreadPool, MayBeDestroyedOnTheLoopThatWaits) {
     std::optional<thread_pool> pool(1u);
     auto running = start(*pool);
     began_.acquire();
@@ -147,7 +147,8 @@ TEST_F(ThreadPool, MayBeDestroyedByATaskOfTheLoopThatWaitsForIt) {
     pool.reset();
     loop_.run();
     EXPECT_FALSE(running.result());
-    // Whether the thread took it before the end is a race; it may not begin after.
+    // The thread may or may not have started the function before the pool ended. It must not start it
+    // afterwards.
     const auto error = dropped.done() ? dropped.result() : std::error_code();
     EXPECT_TRUE(!error || error == error::operation_aborted);
 }
@@ -172,7 +173,7 @@ TEST_F(ThreadPool, BlocksSignalsOnItsThreads) {
         EXPECT_EQ(sigismember(&before, number), sigismember(&after, number)) << number;
 }
 
-TEST_F(ThreadPool, OfTheProcessIsOneForAll) {
+TEST_F(ThreadPool, DefaultPoolIsShared) {
     EXPECT_EQ(&default_pool(), &default_pool());
     const auto story = []() -> task<int> { co_return co_await offload([] { return 3; }); };
     EXPECT_EQ(loop_.run_with_threads(story()), 3);

@@ -33,7 +33,7 @@ protected:
     gate a_, b_, c_;
 };
 
-TEST_F(WhenAll, GivesTheValuesInOrderHoweverTheyCome) {
+TEST_F(WhenAll, ReturnsTheValuesInBranchOrder) {
     const auto story = [&]() -> task<> {
         auto [one, two, three] = co_await when_all(a_.wait(), number(b_), c_.wait());
         EXPECT_EQ(one, 1);
@@ -52,7 +52,7 @@ TEST_F(WhenAll, GivesTheValuesInOrderHoweverTheyCome) {
     root.result();
 }
 
-TEST_F(WhenAll, OperationsBeginInTheCallAndTasksOnTheNextTurnInOrder) {
+TEST_F(WhenAll, StartsOperationsInlineAndTasksLater) {
     std::string log;
     const auto say = [&](const char* what) -> task<> {
         log += what;
@@ -61,7 +61,7 @@ TEST_F(WhenAll, OperationsBeginInTheCallAndTasksOnTheNextTurnInOrder) {
     const auto story = [&]() -> task<> { co_await when_all(say("1"), a_.wait(), say("2"), say("3")); };
     auto root = loop_.start(story());
     loop_.run_one();
-    EXPECT_TRUE(a_.somebody_waits());
+    EXPECT_TRUE(a_.has_waiter());
     EXPECT_EQ(log, "");
     loop_.run();
     EXPECT_EQ(log, "123");
@@ -70,7 +70,7 @@ TEST_F(WhenAll, OperationsBeginInTheCallAndTasksOnTheNextTurnInOrder) {
     root.result();
 }
 
-TEST_F(WhenAll, OfVoidsIsVoidAndAmongOthersIsNothing) {
+TEST_F(WhenAll, VoidBranchesReturnVoidOrNothing) {
     const auto story = [&]() -> task<> {
         static_assert(std::is_void_v<result_of<decltype(when_all(nothing_of(a_), yield()))>>);
         co_await when_all(nothing_of(a_), yield());
@@ -88,7 +88,7 @@ TEST_F(WhenAll, OfVoidsIsVoidAndAmongOthersIsNothing) {
     root.result();
 }
 
-TEST_F(WhenAll, GivesAReferenceAsAPointerAndWhatCanOnlyBeMoved) {
+TEST_F(WhenAll, ReturnsReferencesAsPointers) {
     int value = 5;
     const auto reference = [&]() -> task<int&> { co_return value; };
     const auto owner = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(6); };
@@ -100,7 +100,7 @@ TEST_F(WhenAll, GivesAReferenceAsAPointerAndWhatCanOnlyBeMoved) {
     loop_.run(story());
 }
 
-TEST_F(WhenAll, TheFirstFailureStopsTheOthersAndIsThrown) {
+TEST_F(WhenAll, FirstFailureStopsOthersAndIsThrown) {
     const auto story = [&]() -> task<> {
         try {
             co_await when_all(a_.wait(), b_.wait(), nothing_of(c_));
@@ -116,21 +116,21 @@ TEST_F(WhenAll, TheFirstFailureStopsTheOthersAndIsThrown) {
     b_.fail(broken);
     loop_.run();
     root.result();
-    EXPECT_FALSE(a_.somebody_waits());
-    EXPECT_FALSE(c_.somebody_waits());
+    EXPECT_FALSE(a_.has_waiter());
+    EXPECT_FALSE(c_.has_waiter());
 }
 
-TEST_F(WhenAll, ThrowsATasksExceptionAsItWasThrown) {
+TEST_F(WhenAll, KeepsTheExceptionOfATask) {
     const auto failing = [&]() -> task<int> {
         co_await b_.wait();
-        throw std::system_error(broken, "in so many words");
+        throw std::system_error(broken, "text of the task");
     };
     const auto story = [&]() -> task<> {
         try {
             co_await when_all(a_.wait(), shield(failing()));
             ADD_FAILURE() << "nothing was thrown";
         } catch (const std::system_error& failure) {
-            EXPECT_NE(std::string(failure.what()).find("in so many words"), std::string::npos);
+            EXPECT_NE(std::string(failure.what()).find("text of the task"), std::string::npos);
         }
     };
     auto root = loop_.start(story());
@@ -140,7 +140,7 @@ TEST_F(WhenAll, ThrowsATasksExceptionAsItWasThrown) {
     root.result();
 }
 
-TEST_F(WhenAll, WaitsForTheOthersHoweverLongTheyTakeToStop) {
+TEST_F(WhenAll, WaitsForBranchesThatStopSlowly) {
     const auto slow = [&]() -> task<> {
         auto [ec, value] = co_await as_tuple(a_.wait());
         EXPECT_EQ(ec, error::operation_aborted);
@@ -160,7 +160,7 @@ TEST_F(WhenAll, WaitsForTheOthersHoweverLongTheyTakeToStop) {
     root.result();
 }
 
-TEST_F(WhenAll, AnExceptionOfAnotherKindGoesBeforeAFailureOfTheWorld) {
+TEST_F(WhenAll, BugTakesPrecedenceOverASystemError) {
     const auto buggy = [&]() -> task<> {
         static_cast<void>(co_await as_tuple(a_.wait()));
         throw std::out_of_range("a bug");
@@ -178,7 +178,7 @@ TEST_F(WhenAll, AnExceptionOfAnotherKindGoesBeforeAFailureOfTheWorld) {
     root.result();
 }
 
-TEST_F(WhenAll, WithAsTupleAroundEachKeepsEveryOutcome) {
+TEST_F(WhenAll, AsTuplePerBranchKeepsAllOutcomes) {
     const auto story = [&]() -> task<> {
         auto [one, two] = co_await when_all(as_tuple(a_.wait()), as_tuple(number(b_)));
         EXPECT_EQ(one.error(), broken);
@@ -200,7 +200,7 @@ TEST_F(WhenAll, WithAsTupleAroundEachKeepsEveryOutcome) {
     root.result();
 }
 
-TEST_F(WhenAll, OfARangeGivesAVector) {
+TEST_F(WhenAll, RangeReturnsAVector) {
     const auto story = [&]() -> task<> {
         std::vector<task<std::string>> tasks;
         for (gate* each: {&a_, &b_, &c_})
@@ -224,8 +224,8 @@ TEST_F(WhenAll, OfARangeGivesAVector) {
     root.result();
 }
 
-TEST_F(WhenAll, StoppedAtAnyTimeEndsAllAndSaysSo) {
-    for (int turn = 0; turn < 12; ++turn) {
+TEST_F(WhenAll, StopAtAnyStepEndsAll) {
+    for (int steps = 0; steps < 12; ++steps) {
         int ended = 0;
         const auto worker = [&](gate& at) -> task<> {
             static_cast<void>(co_await as_tuple(at.wait()));
@@ -239,7 +239,7 @@ TEST_F(WhenAll, StoppedAtAnyTimeEndsAllAndSaysSo) {
             completed = !ec;
         };
         auto root = loop_.start(story());
-        for (int i = 0; i < turn; ++i) {
+        for (int i = 0; i < steps; ++i) {
             if (i == 6)
                 for (gate* each: {&a_, &b_, &c_})
                     each->open();
@@ -249,14 +249,14 @@ TEST_F(WhenAll, StoppedAtAnyTimeEndsAllAndSaysSo) {
         root.env().request_stop();
         root.env().request_stop();
         loop_.run();
-        ASSERT_TRUE(root.done()) << "turn " << turn;
+        ASSERT_TRUE(root.done()) << "steps " << steps;
         EXPECT_NE(stopped, completed);
-        EXPECT_TRUE(ended == 3) << "turn " << turn;
+        EXPECT_TRUE(ended == 3) << "steps " << steps;
     }
 }
 
-TEST_F(WhenAll, DestroyedAtAnyTimeTakesAllAlong) {
-    for (int turn = 0; turn < 5; ++turn) {
+TEST_F(WhenAll, DestructionAtAnyStepEndsAll) {
+    for (int steps = 0; steps < 5; ++steps) {
         auto held = std::make_shared<int>(0);
         const auto worker = [&](gate& at, std::shared_ptr<int> kept) -> task<> {
             co_await at.wait();
@@ -266,16 +266,16 @@ TEST_F(WhenAll, DestroyedAtAnyTimeTakesAllAlong) {
             co_await when_all(worker(a_, held), b_.wait(), worker(c_, held));
         };
         auto root = loop_.start(story());
-        for (int i = 0; i < turn; ++i)
+        for (int i = 0; i < steps; ++i)
             loop_.run_one();
         root.destroy();
         loop_.run();
         EXPECT_EQ(held.use_count(), 1);
-        EXPECT_FALSE(a_.somebody_waits() || b_.somebody_waits() || c_.somebody_waits());
+        EXPECT_FALSE(a_.has_waiter() || b_.has_waiter() || c_.has_waiter());
     }
 }
 
-TEST_F(WhenAll, NestsAndCompletesAtOnce) {
+TEST_F(WhenAll, NestsAndCompletesWithoutWaiting) {
     const auto now = [](int value) -> task<int> { co_return value; };
     const auto story = [&]() -> task<> {
         int sum = 0;
@@ -289,7 +289,7 @@ TEST_F(WhenAll, NestsAndCompletesAtOnce) {
     loop_.run(story());
 }
 
-TEST_F(WhenAll, TellsWhatItWaitsFor) {
+TEST_F(WhenAll, DescribesItsBranches) {
     const auto story = [&]() -> task<> { co_await when_all(a_.wait(), number(b_)); };
     auto root = loop_.start(story());
     loop_.run();

@@ -33,7 +33,7 @@ protected:
     gate a_, b_, c_;
 };
 
-TEST_F(WhenAny, TheFirstCompletionWinsAndTheOthersAreStopped) {
+TEST_F(WhenAny, FirstCompletionWinsAndStopsTheOthers) {
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(a_.wait(), number(b_), c_.wait());
         EXPECT_EQ(race.index(), 1u);
@@ -47,10 +47,10 @@ TEST_F(WhenAny, TheFirstCompletionWinsAndTheOthersAreStopped) {
     b_.open(2);
     loop_.run();
     root.result();
-    EXPECT_FALSE(a_.somebody_waits() || c_.somebody_waits());
+    EXPECT_FALSE(a_.has_waiter() || c_.has_waiter());
 }
 
-TEST_F(WhenAny, AnErrorIsACompletionToo) {
+TEST_F(WhenAny, ErrorIsACompletion) {
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(a_.wait(), b_.wait());
         EXPECT_EQ(race.index(), 0u);
@@ -64,7 +64,7 @@ TEST_F(WhenAny, AnErrorIsACompletionToo) {
     root.result();
 }
 
-TEST_F(WhenAny, WhatALoserHadCompletedIsInTheRace) {
+TEST_F(WhenAny, ReturnsResultsOfCompletedLosers) {
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(a_.wait(), b_.wait(), c_.wait());
         EXPECT_EQ(race.index(), 1u);
@@ -80,7 +80,7 @@ TEST_F(WhenAny, WhatALoserHadCompletedIsInTheRace) {
     root.result();
 }
 
-TEST_F(WhenAny, ACancelThatIsNoStopIsACompletion) {
+TEST_F(WhenAny, CancelWithoutAStopIsACompletion) {
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(a_.wait(), b_.wait());
         EXPECT_EQ(race.index(), 1u);
@@ -93,7 +93,7 @@ TEST_F(WhenAny, ACancelThatIsNoStopIsACompletion) {
     root.result();
 }
 
-TEST_F(WhenAny, OneThatIsDoneAtOnceBeatsThoseAfterIt) {
+TEST_F(WhenAny, InlineCompletionBeatsLaterBranches) {
     const auto now = []() -> task<int> { co_return 1; };
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(now(), a_.wait());
@@ -103,10 +103,10 @@ TEST_F(WhenAny, OneThatIsDoneAtOnceBeatsThoseAfterIt) {
         EXPECT_EQ(second.get<1>().error(), error::operation_aborted);
     };
     loop_.run(story());
-    EXPECT_FALSE(a_.somebody_waits());
+    EXPECT_FALSE(a_.has_waiter());
 }
 
-TEST_F(WhenAny, StoppedItselfItIsAborted) {
+TEST_F(WhenAny, IsAbortedIfStopped) {
     const auto story = [&]() -> task<> {
         auto r = co_await as_tuple(when_any(a_.wait(), number(b_)));
         EXPECT_EQ(r.error(), error::operation_aborted);
@@ -124,7 +124,7 @@ TEST_F(WhenAny, StoppedItselfItIsAborted) {
     root.result();
 }
 
-TEST_F(WhenAny, ACompletionThatCameBeforeTheStopIsDelivered) {
+TEST_F(WhenAny, CompletionBeforeTheStopIsReturned) {
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(a_.wait(), b_.wait());
         EXPECT_EQ(race.index(), 1u);
@@ -138,7 +138,7 @@ TEST_F(WhenAny, ACompletionThatCameBeforeTheStopIsDelivered) {
     root.result();
 }
 
-TEST_F(WhenAny, ABugComesOut) {
+TEST_F(WhenAny, PropagatesBugs) {
     const auto buggy = [&]() -> task<> {
         co_await a_.wait();
         throw std::out_of_range("a bug");
@@ -157,7 +157,7 @@ TEST_F(WhenAny, ABugComesOut) {
     root.result();
 }
 
-TEST_F(WhenAny, OfARangeGivesTheOutcomesByIndex) {
+TEST_F(WhenAny, RangeReturnsOutcomesByIndex) {
     const auto story = [&]() -> task<> {
         std::vector<task<std::string>> tasks;
         for (gate* each: {&a_, &b_, &c_})
@@ -169,8 +169,8 @@ TEST_F(WhenAny, OfARangeGivesTheOutcomesByIndex) {
         EXPECT_EQ(race[0].error(), error::operation_aborted);
         auto none = co_await as_tuple(when_any(std::vector<task<int>>()));
         EXPECT_EQ(none.error(), error::not_found);
-        auto nobody = co_await as_tuple(first_success(std::vector<task<int>>()));
-        EXPECT_EQ(nobody.error(), error::not_found);
+        auto no_success = co_await as_tuple(first_success(std::vector<task<int>>()));
+        EXPECT_EQ(no_success.error(), error::not_found);
     };
     auto root = loop_.start(story());
     loop_.run();
@@ -179,9 +179,9 @@ TEST_F(WhenAny, OfARangeGivesTheOutcomesByIndex) {
     root.result();
 }
 
-TEST_F(WhenAny, StoppedOrDestroyedAtAnyTimeLeavesNobodyWaiting) {
+TEST_F(WhenAny, LeavesNoWaitersIfStoppedOrDestroyed) {
     for (const bool destroyed: {false, true}) {
-        for (int turn = 0; turn < 7; ++turn) {
+        for (int steps = 0; steps < 7; ++steps) {
             auto held = std::make_shared<int>(0);
             const auto worker = [&](gate& at, std::shared_ptr<int> kept) -> task<int> {
                 auto [ec, value] = co_await as_tuple(at.wait());
@@ -194,7 +194,7 @@ TEST_F(WhenAny, StoppedOrDestroyedAtAnyTimeLeavesNobodyWaiting) {
                 EXPECT_FALSE(r.error());
             };
             auto root = loop_.start(story());
-            for (int i = 0; i < turn; ++i) {
+            for (int i = 0; i < steps; ++i) {
                 if (i == 3)
                     b_.open();
                 loop_.run_one();
@@ -207,14 +207,14 @@ TEST_F(WhenAny, StoppedOrDestroyedAtAnyTimeLeavesNobodyWaiting) {
             if (!destroyed)
                 root.result();
             EXPECT_EQ(held.use_count(), 1);
-            EXPECT_FALSE(a_.somebody_waits() || b_.somebody_waits() || c_.somebody_waits());
+            EXPECT_FALSE(a_.has_waiter() || b_.has_waiter() || c_.has_waiter());
         }
     }
 }
 
-// ---- first_success -------------------------------------------------------------------------------------------------
+// ---- first_success ----------------------------------------------------------------------------------------
 
-TEST_F(WhenAny, FirstSuccessWaitsFailuresOut) {
+TEST_F(WhenAny, FirstSuccessIgnoresFailures) {
     const auto story = [&]() -> task<> {
         auto race = co_await first_success(a_.wait(), number(b_), c_.wait());
         EXPECT_EQ(race.index(), 2u);
@@ -232,7 +232,7 @@ TEST_F(WhenAny, FirstSuccessWaitsFailuresOut) {
     root.result();
 }
 
-TEST_F(WhenAny, FirstSuccessWithoutOneThrowsTheLatestFailure) {
+TEST_F(WhenAny, FirstSuccessThrowsTheLatestFailure) {
     const auto story = [&]() -> task<> {
         try {
             static_cast<void>(co_await first_success(a_.wait(), b_.wait()));
@@ -254,7 +254,7 @@ TEST_F(WhenAny, FirstSuccessWithoutOneThrowsTheLatestFailure) {
     root.result();
 }
 
-TEST_F(WhenAny, FirstSuccessStoppedItselfIsAborted) {
+TEST_F(WhenAny, FirstSuccessIsAbortedIfStopped) {
     const auto story = [&]() -> task<> {
         auto r = co_await as_tuple(first_success(a_.wait(), b_.wait()));
         EXPECT_EQ(r.error(), error::operation_aborted);

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// What a stream_pair does beyond what every stream answers: it is exact, so that users' tests can be.
+// stream_pair, beyond the conformance suite of streams: it transfers exact sizes, so that users' tests can be
+// exact.
 
 #include <coil/test/stream_pair.hpp>
 
@@ -22,7 +23,7 @@ namespace {
 class StreamPair : public testing::Test {
 protected:
     template <class F>
-    void tell(F&& story) {
+    void run(F&& story) {
         context_.run(story);
     }
     io_context& io() { return context_; }
@@ -32,8 +33,8 @@ private:
     scripted_context context_;
 };
 
-TEST_F(StreamPair, ASendTakesAsMuchAsThereIsRoomFor) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, SendTakesWhatFits) {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 5});
         EXPECT_EQ(co_await pair.first.send("abc"), 3u);
         EXPECT_EQ(co_await pair.first.send("defg"), 2u);
@@ -43,8 +44,8 @@ TEST_F(StreamPair, ASendTakesAsMuchAsThereIsRoomFor) {
     });
 }
 
-TEST_F(StreamPair, ASendWithoutRoomWaitsForARecv) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, SendWithoutRoomWaitsForRecv) {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 3});
         co_await pair.first.send("abc");
         auto sender = co_spawn(io(), [&]() -> task<> { EXPECT_EQ(co_await pair.first.send("defgh"), 2u); });
@@ -57,8 +58,8 @@ TEST_F(StreamPair, ASendWithoutRoomWaitsForARecv) {
     });
 }
 
-TEST_F(StreamPair, NoTransferMovesMoreThanItIsAllowed) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, LimitsTransferSize) {
+    run([&]() -> task<> {
         stream_pair pair({.capacity = 100, .transfer_max = 3});
         EXPECT_EQ(co_await pair.first.send("abcdefgh"), 3u);
         const std::array<const_buffer, 2> pieces{"de", "fgh"};
@@ -74,8 +75,8 @@ TEST_F(StreamPair, NoTransferMovesMoreThanItIsAllowed) {
     });
 }
 
-TEST_F(StreamPair, AsksNoKernel) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, SubmitsNothing) {
+    run([&]() -> task<> {
         stream_pair pair;
         co_await write(pair.first, "hello");
         std::array<char, 5> buffer;
@@ -84,8 +85,8 @@ TEST_F(StreamPair, AsksNoKernel) {
     EXPECT_TRUE(context().script().history().empty());
 }
 
-TEST_F(StreamPair, AResetLosesWhatWasUnderWayAndIsSeenAtBothEnds) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, ResetDropsDataAndFailsBothEnds) {
+    run([&]() -> task<> {
         stream_pair pair;
         co_await write(pair.first, "lost");
         pair.first.reset();
@@ -99,8 +100,8 @@ TEST_F(StreamPair, AResetLosesWhatWasUnderWayAndIsSeenAtBothEnds) {
     });
 }
 
-TEST_F(StreamPair, TheDestructionOfAnEndIsItsClose) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, DestructorClosesEnd) {
+    run([&]() -> task<> {
         stream_pair pair;
         {
             const auto first = std::move(pair.first);
@@ -114,8 +115,8 @@ TEST_F(StreamPair, TheDestructionOfAnEndIsItsClose) {
     });
 }
 
-TEST_F(StreamPair, OperationsMayOutliveTheEndThatTheyWereBegunOn) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, OperationsMayOutliveTheirEnd) {
+    run([&]() -> task<> {
         auto pair = std::make_unique<stream_pair>();
         std::array<char, 5> buffer{};
         auto reader = co_spawn(io(), [&]() -> task<> {
@@ -129,7 +130,7 @@ TEST_F(StreamPair, OperationsMayOutliveTheEndThatTheyWereBegunOn) {
     });
 }
 
-// The documentation's example, with a function that is written for any stream.
+// The example of the documentation: a function for any stream type.
 template <class Stream>
 task<std::string> greet(Stream peer) {
     co_await write(peer, "hello\n");
@@ -138,13 +139,13 @@ task<std::string> greet(Stream peer) {
     co_return answer;
 }
 
-TEST_F(StreamPair, TestsWhatIsWrittenForAnyStream) {
-    tell([&]() -> task<> {
+TEST_F(StreamPair, TestsGenericStreamCode) {
+    run([&]() -> task<> {
         stream_pair pair;
         auto greeter = co_spawn(io(), greet(std::move(pair.first)));
-        std::array<char, 6> heard;
-        co_await read(pair.second, heard);
-        EXPECT_EQ(std::string_view(heard.data(), 6), "hello\n");
+        std::array<char, 6> received;
+        co_await read(pair.second, received);
+        EXPECT_EQ(std::string_view(received.data(), 6), "hello\n");
         co_await write(pair.second, "hi!");
         EXPECT_EQ(co_await greeter.join(), "hi!");
     });

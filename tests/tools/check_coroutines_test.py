@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: MIT
 """usage: check_coroutines_test.py SOURCE_DIR EXTRACTED_DIR
 
-tools/check_coroutines finds what the samples mark with `// finds: KIND`, and nothing else; its text has what stands
-behind `// hint: `. It finds nothing in coil's own sources, nor in the code of the documentation but for the example of
-the fault itself.
+Checks that tools/check_coroutines reports exactly the lines of the samples that `// finds: KIND` marks, with
+a text that contains the words after `// hint: `. It must report nothing in coil's own sources, and in the
+code of the documentation only the example of the fault itself.
 """
 import json
 import os
@@ -211,7 +211,7 @@ def expect_marked(tool, folder, text, *options):
     for number, line in enumerate(text.split('\n'), 1):
         if hint := re.search(r'// hint: (.+)', line):
             expect(hint.group(1) in texts[number],
-                   f'line {number} has another hint than {hint.group(1)}: {texts[number]}')
+                   f'line {number} lacks the hint "{hint.group(1)}": {texts[number]}')
 
 
 def main(source_dir, extracted):
@@ -243,7 +243,7 @@ def main(source_dir, extracted):
     _, output, _ = run(tool, *pages)
     lines = output.splitlines()
     expect(len(lines) == 1 and 'compilers' in lines[0] and 'plain-condition' in lines[0],
-           f'the example in compilers.md alone is wrong on purpose\n{output}')
+           f'expected one finding, the example in compilers.md\n{output}')
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@
 namespace doctor {
 namespace {
 
-/// A folder that stands where `/` is.
+/// A temporary folder that stands in for `/`.
 class machine {
 public:
     machine() {
@@ -38,7 +38,7 @@ private:
     std::string root_;
 };
 
-TEST(DoctorFacts, AreReadAsTheKernelWritesThem) {
+TEST(DoctorFacts, ReadsFormatsOfTheKernel) {
     const machine here;
     here.write("/proc/sys/kernel/io_uring_group", "-1\n");
     here.write("/proc/sys/net/core/somaxconn", "4096\n");
@@ -60,7 +60,7 @@ TEST(DoctorFacts, AreReadAsTheKernelWritesThem) {
     EXPECT_EQ(found.memory_max, number());
 }
 
-TEST(DoctorFacts, WhatIsNotThereOrNoNumberIsNone) {
+TEST(DoctorFacts, MissingOrInvalidFilesGiveNoNumber) {
     const machine here;
     here.write("/proc/sys/net/core/somaxconn", "many\n");
     here.write("/proc/sys/net/ipv4/ip_local_port_range", "32768\n");
@@ -70,7 +70,7 @@ TEST(DoctorFacts, WhatIsNotThereOrNoNumberIsNone) {
     EXPECT_EQ(found.last_port, number());
 }
 
-TEST(DoctorFacts, AContainerLeavesItsMark) {
+TEST(DoctorFacts, RecognizesContainers) {
     const machine in_docker;
     in_docker.write("/.dockerenv", "");
     EXPECT_EQ(in_docker.read().container, "docker");
@@ -82,7 +82,7 @@ TEST(DoctorFacts, AContainerLeavesItsMark) {
     EXPECT_EQ(in_nspawn.read().container, "systemd-nspawn");
 }
 
-TEST(DoctorFacts, TheTightestMemoryCgroupCounts) {
+TEST(DoctorFacts, UsesTightestMemoryCgroup) {
     const machine here;
     here.write("/proc/self/cgroup", "0::/system.slice/server.service\n");
     here.write("/sys/fs/cgroup/system.slice/server.service/memory.max", "max\n");
@@ -93,21 +93,21 @@ TEST(DoctorFacts, TheTightestMemoryCgroupCounts) {
     EXPECT_EQ(here.read().memory_max, 64 << 20);
 }
 
-TEST(DoctorFacts, AContainersCgroupIsItsRoot) {
+TEST(DoctorFacts, ReadsRootCgroupInContainer) {
     const machine here;
     here.write("/proc/self/cgroup", "9:name=systemd:/\n0::/\n");
     here.write("/sys/fs/cgroup/memory.max", "33554432\n");
     EXPECT_EQ(here.read().memory_max, 32 << 20);
 }
 
-TEST(DoctorFacts, CgroupsOfVersion1AreNotLookedAt) {
+TEST(DoctorFacts, IgnoresCgroupsOfVersion1) {
     const machine here;
     here.write("/proc/self/cgroup", "4:memory:/server\n1:cpu:/\n");
     here.write("/sys/fs/cgroup/memory.max", "33554432\n");
     EXPECT_EQ(here.read().memory_max, number());
 }
 
-TEST(DoctorFacts, ThisMachineHasThem) {
+TEST(DoctorFacts, SurveysThisMachine) {
     const facts found = survey();
     EXPECT_NE(found.process.release, "");
     EXPECT_GT(found.descriptors, 0u);

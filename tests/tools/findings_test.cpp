@@ -16,7 +16,7 @@ namespace {
 const std::string filtered = "Name:\tserver\nSeccomp:\t2\nSeccomp_filters:\t1\n";
 const std::string unfiltered = "Name:\tserver\nSeccomp:\t0\nSeccomp_filters:\t0\n";
 
-// A new kernel that has everything, on a machine where nobody has turned anything.
+// A recent kernel with all features, on a machine with default settings.
 facts healthy() {
     facts here;
     here.process = {"6.18.4", unfiltered, 0, 8 << 20};
@@ -38,11 +38,11 @@ finding finding_of(const facts& here, const std::string& what) {
     const auto findings = examine(here);
     const auto at = std::find_if(findings.begin(), findings.end(),
                                  [&](const finding& each) { return each.what == what; });
-    EXPECT_NE(at, findings.end()) << what << " is not looked at";
+    EXPECT_NE(at, findings.end()) << what << " is not reported";
     return at == findings.end() ? finding{"", what, "", "", weight::well} : *at;
 }
 
-bool is_looked_at(const facts& here, const std::string& what) {
+bool is_reported(const facts& here, const std::string& what) {
     const auto findings = examine(here);
     return std::any_of(findings.begin(), findings.end(),
                        [&](const finding& each) { return each.what == what; });
@@ -56,13 +56,13 @@ void expect(const finding& each, weight how, const std::string& found, const std
     EXPECT_NE(each.meaning.find(meaning), std::string::npos) << each.what << ": " << each.meaning;
 }
 
-TEST(DoctorFindings, AMachineAsItComesIsWell) {
+TEST(DoctorFindings, DefaultMachineIsWell) {
     for (const finding& each: examine(healthy()))
         EXPECT_EQ(each.how, weight::well) << each.what;
     EXPECT_EQ(heaviest(healthy()), weight::well);
 }
 
-TEST(DoctorFindings, EachIsOneLineAndBelongsToAGroup) {
+TEST(DoctorFindings, EachHasGroupAndOneLine) {
     facts bad = healthy();
     bad.ring.set_up = EPERM;
     bad.descriptors = 64;
@@ -74,15 +74,15 @@ TEST(DoctorFindings, EachIsOneLineAndBelongsToAGroup) {
         }
 }
 
-// ---- kernel --------------------------------------------------------------------------------------------------------
+// ---- kernel -----------------------------------------------------------------------------------------------
 
-TEST(DoctorFindings, ARefusalIsExplained) {
+TEST(DoctorFindings, ExplainsRefusal) {
     facts here = healthy();
     here.ring = {};
     here.ring.set_up = EPERM;
     here.process.disabled = 2;
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "kernel.io_uring_disabled is 2");
-    EXPECT_FALSE(is_looked_at(here, "multishot recv"));
+    EXPECT_FALSE(is_reported(here, "multishot recv"));
 
     here.process = {"6.1.0-18-amd64", filtered, -1, 0};
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "a seccomp profile forbids it");
@@ -93,7 +93,7 @@ TEST(DoctorFindings, ARefusalIsExplained) {
     EXPECT_EQ(heaviest(here), weight::fatal);
 }
 
-TEST(DoctorFindings, ARingThatCannotBeEnabledIsNone) {
+TEST(DoctorFindings, RingThatCannotBeEnabledIsFatal) {
     facts here = healthy();
     here.process.status = filtered;
     here.ring = {};
@@ -102,7 +102,7 @@ TEST(DoctorFindings, ARingThatCannotBeEnabledIsNone) {
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "io_uring_register: a seccomp profile");
 }
 
-TEST(DoctorFindings, WhoIsKilledForAskingIsToldByWhom) {
+TEST(DoctorFindings, NamesSignalThatKilledProbe) {
     facts here = healthy();
     here.ring = {};
     here.ring.killed = SIGSYS;
@@ -111,13 +111,13 @@ TEST(DoctorFindings, WhoIsKilledForAskingIsToldByWhom) {
     expect(finding_of(here, "io_uring"), weight::fatal, "killed", "did not answer");
     here.ring.killed = SIGSEGV;
     expect(finding_of(here, "io_uring"), weight::fatal, "killed", "signal 11");
-    // Also when it comes late.
+    // The signal is fatal even if it comes late.
     here = healthy();
     here.ring.killed = SIGSYS;
     EXPECT_EQ(heaviest(here), weight::fatal);
 }
 
-TEST(DoctorFindings, AnOldKernelIsTooOld) {
+TEST(DoctorFindings, OldKernelIsFatal) {
     facts here = healthy();
     here.process.release = "5.10.0-30-amd64";
     here.ring = {};
@@ -126,20 +126,20 @@ TEST(DoctorFindings, AnOldKernelIsTooOld) {
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "too old");
 }
 
-TEST(DoctorFindings, AnOldNumberWithANewIoUringIsOnlyUntested) {
+TEST(DoctorFindings, OldReleaseWithNewRingWarns) {
     facts here = healthy();
     here.process.release = "5.14.0-570.el9.x86_64";
-    expect(finding_of(here, "Linux"), weight::bites, "5.14.0-570.el9.x86_64", "not tested");
-    EXPECT_EQ(heaviest(here), weight::bites);
+    expect(finding_of(here, "Linux"), weight::warns, "5.14.0-570.el9.x86_64", "not tested");
+    EXPECT_EQ(heaviest(here), weight::warns);
 }
 
-TEST(DoctorFindings, ALinuxWithoutAReleaseIsNotBlamed) {
+TEST(DoctorFindings, UnknownReleaseIsWell) {
     facts here = healthy();
     here.process.release = "";
     expect(finding_of(here, "Linux"), weight::well, "unknown", "6.1");
 }
 
-TEST(DoctorFindings, WhatCameAfter6_1MayBeMissing) {
+TEST(DoctorFindings, FeaturesAfter6_1AreOptional) {
     facts here = healthy();
     here.ring.no_index_array = here.ring.no_iowait = here.ring.incremental_buffers = EINVAL;
     here.ring.registered_ring = EMFILE;
@@ -150,7 +150,7 @@ TEST(DoctorFindings, WhatCameAfter6_1MayBeMissing) {
     EXPECT_EQ(heaviest(here), weight::well);
 }
 
-TEST(DoctorFindings, WhatCoilCannotDoWithoutMayNot) {
+TEST(DoctorFindings, MissingRequiredFeatureIsFatal) {
     const auto refuse = [](int ring_answers::* answer, const char* what) {
         facts here = healthy();
         here.ring.*answer = EINVAL;
@@ -162,55 +162,55 @@ TEST(DoctorFindings, WhatCoilCannotDoWithoutMayNot) {
     refuse(&ring_answers::multishot_recvmsg, "multishot recvmsg");
 }
 
-// ---- permission ----------------------------------------------------------------------------------------------------
+// ---- permission -------------------------------------------------------------------------------------------
 
-TEST(DoctorFindings, TheSysctlSaysWhoMay) {
+TEST(DoctorFindings, ExplainsSysctl) {
     const std::string what = "kernel.io_uring_disabled";
     facts here = healthy();
-    expect(finding_of(here, what), weight::well, "0", "everybody may");
+    expect(finding_of(here, what), weight::well, "0", "all users may");
     here.process.disabled = 1;
     expect(finding_of(here, what), weight::well, "1", "only root may");
     here.io_uring_group = 998;
     expect(finding_of(here, what), weight::well, "1", "only members of group 998");
     here.process.disabled = 2;
-    expect(finding_of(here, what), weight::well, "2", "nobody may");
+    expect(finding_of(here, what), weight::well, "2", "disabled for all users");
     here.process.disabled = -1;  // before 6.6
-    EXPECT_FALSE(is_looked_at(here, what));
+    EXPECT_FALSE(is_reported(here, what));
 }
 
-TEST(DoctorFindings, AProfileThatLetsIoUringThroughIsWell) {
+TEST(DoctorFindings, PermissiveSeccompProfileIsWell) {
     facts here = healthy();
     expect(finding_of(here, "seccomp"), weight::well, "none", "no profile");
     here.process.status = filtered;
-    expect(finding_of(here, "seccomp"), weight::well, "filter", "lets io_uring through");
+    expect(finding_of(here, "seccomp"), weight::well, "filter", "allows io_uring");
     EXPECT_EQ(heaviest(here), weight::well);
     here.ring.enable = EPERM;
-    expect(finding_of(here, "seccomp"), weight::well, "filter", "decides which");
+    expect(finding_of(here, "seccomp"), weight::well, "filter", "restricts");
 }
 
-TEST(DoctorFindings, AContainerIsNamed) {
+TEST(DoctorFindings, NamesContainer) {
     facts here = healthy();
     expect(finding_of(here, "container"), weight::well, "none seen", "this machine's");
     here.container = "podman";
-    expect(finding_of(here, "container"), weight::well, "podman", "where it is started");
+    expect(finding_of(here, "container"), weight::well, "podman", "where the container is started");
 }
 
-// ---- limits --------------------------------------------------------------------------------------------------------
+// ---- limits -----------------------------------------------------------------------------------------------
 
-TEST(DoctorFindings, FewDescriptorsBite) {
+TEST(DoctorFindings, FewDescriptorsWarn) {
     const std::string what = "RLIMIT_NOFILE";
     facts here = healthy();
     here.descriptors = 999;
-    expect(finding_of(here, what), weight::bites, "999 of 524288", "ulimit -n 524288");
+    expect(finding_of(here, what), weight::warns, "999 of 524288", "ulimit -n 524288");
     here.descriptors_hard = 999;
-    expect(finding_of(here, what), weight::bites, "999 of 999", "only root can raise the hard limit");
+    expect(finding_of(here, what), weight::warns, "999 of 999", "only root can raise the hard limit");
     here.descriptors = here.descriptors_hard = 1000;
     expect(finding_of(here, what), weight::well, "1000 of 1000", "a connection takes one");
     here.descriptors = here.descriptors_hard = coil::ring::unlimited;
     expect(finding_of(here, what), weight::well, "unlimited of unlimited", "a connection takes one");
 }
 
-TEST(DoctorFindings, LockedMemoryBitesWhereRingsCount) {
+TEST(DoctorFindings, LowMemlockWarnsIfRingsCount) {
     const std::string what = "RLIMIT_MEMLOCK";
     facts here = healthy();
     here.process.memlock = 0;
@@ -221,62 +221,62 @@ TEST(DoctorFindings, LockedMemoryBitesWhereRingsCount) {
     here.process.memlock = 8 << 20;
     expect(finding_of(here, what), weight::well, "8 MiB", "together: 93");
     here.process.memlock = 1 << 20;
-    expect(finding_of(here, what), weight::bites, "1 MiB", "together: 11; ulimit -l");
-    // Where there is no ring at all.
+    expect(finding_of(here, what), weight::warns, "1 MiB", "together: 11; ulimit -l");
+    // Without any ring.
     here.ring = {};
     here.ring.set_up = ENOMEM;
     here.process.memlock = 64 * 1024;
-    expect(finding_of(here, what), weight::bites, "64 KiB", "together: 0; ulimit -l");
+    expect(finding_of(here, what), weight::warns, "64 KiB", "together: 0; ulimit -l");
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "the limit of locked memory is 64 KiB");
 }
 
-TEST(DoctorFindings, LittleMemoryBites) {
+TEST(DoctorFindings, LittleMemoryWarns) {
     facts here = healthy();
-    EXPECT_FALSE(is_looked_at(here, "memory.max"));
+    EXPECT_FALSE(is_reported(here, "memory.max"));
     here.memory_max = 32 << 20;
-    expect(finding_of(here, "memory.max"), weight::bites, "32 MiB", "raise it");
+    expect(finding_of(here, "memory.max"), weight::warns, "32 MiB", "raise it");
     here.memory_max = 64 << 20;
     expect(finding_of(here, "memory.max"), weight::well, "64 MiB", "socket buffers count, too");
 }
 
-TEST(DoctorFindings, AShortQueueOfConnectionsBites) {
+TEST(DoctorFindings, ShortAcceptQueueWarns) {
     facts here = healthy();
     here.somaxconn = 128;
-    expect(finding_of(here, "net.core.somaxconn"), weight::bites, "128", "sysctl -w net.core.somaxconn=4096");
+    expect(finding_of(here, "net.core.somaxconn"), weight::warns, "128", "sysctl -w net.core.somaxconn=4096");
     here.somaxconn = 1000;
     expect(finding_of(here, "net.core.somaxconn"), weight::well, "1000", "wait for accept()");
 }
 
-TEST(DoctorFindings, AShortQueueOfHalfOpenConnectionsBitesWithoutCookies) {
+TEST(DoctorFindings, ShortSynQueueWarnsWithoutCookies) {
     const std::string what = "net.ipv4.tcp_max_syn_backlog";
     facts here = healthy();
     expect(finding_of(here, what), weight::well, "128", "SYN cookies");
     here.syn_cookies = 0;
-    expect(finding_of(here, what), weight::bites, "128", "sysctl -w net.ipv4.tcp_syncookies=1");
+    expect(finding_of(here, what), weight::warns, "128", "sysctl -w net.ipv4.tcp_syncookies=1");
     here.syn_backlog = 1000;
     expect(finding_of(here, what), weight::well, "1000", "half open");
 }
 
-TEST(DoctorFindings, SmallSocketBuffersBite) {
+TEST(DoctorFindings, SmallSocketBuffersWarn) {
     facts here = healthy();
     expect(finding_of(here, "net.core.rmem_max"), weight::well, "208 KiB", "receive_buffer_size");
     expect(finding_of(here, "net.core.wmem_max"), weight::well, "208 KiB", "send_buffer_size");
     here.receive_buffer_max = here.send_buffer_max = 65'536;
-    expect(finding_of(here, "net.core.rmem_max"), weight::bites, "64 KiB",
+    expect(finding_of(here, "net.core.rmem_max"), weight::warns, "64 KiB",
            "sysctl -w net.core.rmem_max=4194304");
-    expect(finding_of(here, "net.core.wmem_max"), weight::bites, "64 KiB",
+    expect(finding_of(here, "net.core.wmem_max"), weight::warns, "64 KiB",
            "sysctl -w net.core.wmem_max=4194304");
 }
 
-TEST(DoctorFindings, FewPortsBite) {
+TEST(DoctorFindings, FewPortsWarn) {
     const std::string what = "net.ipv4.ip_local_port_range";
     facts here = healthy();
     expect(finding_of(here, what), weight::well, "32768 to 60999", "at most 28232 connections");
     here.last_port = here.first_port.value() + 998;
-    expect(finding_of(here, what), weight::bites, "32768 to 33766", "at most 999 connections");
+    expect(finding_of(here, what), weight::warns, "32768 to 33766", "at most 999 connections");
 }
 
-TEST(DoctorFindings, WhatIsNotShownHereIsLeftOut) {
+TEST(DoctorFindings, OmitsUnknownValues) {
     facts here = healthy();
     here.somaxconn = here.syn_backlog = here.syn_cookies = here.receive_buffer_max = here.send_buffer_max =
         here.first_port = here.last_port = here.io_uring_group = number();

@@ -13,7 +13,7 @@
 namespace doctor {
 namespace {
 
-void expect_what_coil_needs(const ring_answers& answers) {
+void expect_required_features(const ring_answers& answers) {
     EXPECT_EQ(answers.killed, 0);
     EXPECT_EQ(answers.set_up, 0);
     EXPECT_EQ(answers.enable, 0);
@@ -23,27 +23,27 @@ void expect_what_coil_needs(const ring_answers& answers) {
     EXPECT_EQ(answers.multishot_recvmsg, 0);
 }
 
-TEST(DoctorRingProbe, ThisKernelHasWhatCoilNeeds) {
+TEST(DoctorRingProbe, ThisKernelHasRequiredFeatures) {
     const ring_answers answers = probe_ring();
-    expect_what_coil_needs(answers);
+    expect_required_features(answers);
     EXPECT_EQ(answers.registered_ring, 0);
     EXPECT_TRUE(answers.without_memlock == 0 || answers.without_memlock == ENOMEM) << answers.without_memlock;
     for (const int answer: {answers.no_index_array, answers.no_iowait, answers.incremental_buffers})
         EXPECT_TRUE(answer == 0 || answer == EINVAL) << answer;
 }
 
-TEST(DoctorRingProbe, AsOnLinux6_1TheNewerIsRefused) {
+TEST(DoctorRingProbe, Linux6_1RefusesNewerFeatures) {
     coil::ring::uring_kernel::pretend_6_1(true);
     const ring_answers answers = probe_ring();
     coil::ring::uring_kernel::pretend_6_1(std::getenv("COIL_TEST_KERNEL") != nullptr);
-    expect_what_coil_needs(answers);
+    expect_required_features(answers);
     EXPECT_EQ(answers.no_index_array, EINVAL);
     EXPECT_EQ(answers.no_iowait, EINVAL);
     EXPECT_EQ(answers.incremental_buffers, EINVAL);
 }
 
-// The child's limit is its parent's: so this one has it for a moment.
-TEST(DoctorRingProbe, WithoutDescriptorsItIsRefused) {
+// The child of the probe inherits the limit of this process.
+TEST(DoctorRingProbe, ReportsMissingDescriptors) {
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
     const rlimit none{0, before.rlim_max};

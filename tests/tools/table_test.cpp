@@ -7,10 +7,10 @@
 namespace doctor {
 namespace {
 
-TEST(DoctorTable, HasAColumnForEach) {
+TEST(DoctorTable, AlignsColumns) {
     EXPECT_EQ(table({{"kernel", "Linux", "6.18.4", "coil needs 6.1"},
                      {"kernel", "io_uring", "refused", "too old", weight::fatal},
-                     {"limits", "RLIMIT_NOFILE", "64", "ulimit -n", weight::bites}},
+                     {"limits", "RLIMIT_NOFILE", "64", "ulimit -n", weight::warns}},
                     0),
               "  what           found    meaning or remedy\n"
               "kernel\n"
@@ -20,7 +20,7 @@ TEST(DoctorTable, HasAColumnForEach) {
               "! RLIMIT_NOFILE  64       ulimit -n\n");
 }
 
-TEST(DoctorTable, WhatIsTooLongGoesOnInItsColumn) {
+TEST(DoctorTable, WrapsLongTextInItsColumn) {
     EXPECT_EQ(table({{"kernel", "Linux", "6.18.4", "one two three four five six seven eight"}}, 41),
               "  what   found   meaning or remedy\n"
               "kernel\n"
@@ -28,7 +28,7 @@ TEST(DoctorTable, WhatIsTooLongGoesOnInItsColumn) {
               "                 six seven eight\n");
 }
 
-TEST(DoctorTable, AWordIsNotBroken) {
+TEST(DoctorTable, DoesNotBreakWords) {
     EXPECT_EQ(table({{"kernel", "Linux", "6.18.4", "a_word_of_more_than_24_letters it is"}}, 41),
               "  what   found   meaning or remedy\n"
               "kernel\n"
@@ -36,14 +36,14 @@ TEST(DoctorTable, AWordIsNotBroken) {
               "                 it is\n");
 }
 
-TEST(DoctorTable, WhereThereIsNoRoomForAColumnLinesAreLong) {
+TEST(DoctorTable, KeepsLongLinesIfTooNarrow) {
     EXPECT_EQ(table({{"kernel", "Linux", "6.18.4", "one two three four five six seven eight"}}, 40),
               "  what   found   meaning or remedy\n"
               "kernel\n"
               "  Linux  6.18.4  one two three four five six seven eight\n");
 }
 
-TEST(DoctorTable, OfNothingIsNothing) { EXPECT_EQ(table({}, 80), ""); }
+TEST(DoctorTable, EmptyTableIsEmptyText) { EXPECT_EQ(table({}, 80), ""); }
 
 }  // namespace
 }  // namespace doctor

@@ -32,7 +32,7 @@ std::string container(const std::string& root) {
     return kind;
 }
 
-// A group's memory is bounded by what holds it, too. Only of version 2: where it is mounted is known.
+// The limits of parent groups also apply. Supports only cgroup version 2, whose mount point is known.
 number memory_max(const std::string& root) {
     std::ifstream groups(root + "/proc/self/cgroup");
     std::string line;
@@ -44,7 +44,7 @@ number memory_max(const std::string& root) {
     for (std::string group = line.substr(3);;) {
         std::string path = root;
         path.append("/sys/fs/cgroup").append(group).append("/memory.max");
-        const number here = number_in(path);  // or "max", which is none
+        const number here = number_in(path);  // "max" is not a number and means no limit
         if (here)
             least = std::min(*here, least.value_or(*here));
         if (group.empty())

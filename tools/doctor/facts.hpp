@@ -10,32 +10,34 @@
 
 namespace doctor {
 
-/// What a number in a file of the kernel says; none where there is no such file: an older kernel, or a container.
+/// A number read from a kernel file, or nothing if the file does not exist, as on an older kernel or in a
+/// container.
 using number = std::optional<long long>;
 
-/// What was found on this machine. What it means is for `examine`.
+/// The facts about this machine. `examine` evaluates them.
 struct facts {
     coil::ring::circumstances process;
     ring_answers ring;
-    std::string container;  // its kind, or nothing
-    number io_uring_group;  // -1: nobody's
+    std::string container;  // the kind of container; empty if none was detected
+    number io_uring_group;  // -1 if no group is set
 
     unsigned long long descriptors = 0;  // RLIMIT_NOFILE
     unsigned long long descriptors_hard = 0;
     number somaxconn;
     number syn_backlog;
     number syn_cookies;
-    number receive_buffer_max;  // bytes, of any socket
+    number receive_buffer_max;  // bytes per socket
     number send_buffer_max;
-    number first_port;  // of those that connect() chooses from
+    number first_port;  // the range from which connect() chooses a port
     number last_port;
-    number memory_max;  // bytes: the least of the memory cgroups that this is in
+    number memory_max;  // in bytes: the lowest limit of this process's memory cgroups
 };
 
-/// Looks at this process and this kernel.
+/// Collects the facts about this process and this kernel.
 [[nodiscard]] facts survey();
 
-/// The part of it that is in files. `root` goes before their names, so that tests can write them.
+/// Reads the facts that are in files. Puts `root` in front of their paths, so that tests can provide
+/// the files.
 void read_files(facts& found, const std::string& root);
 
 }  // namespace doctor

@@ -15,12 +15,12 @@ using coil::ring::is_before_6_1;
 using coil::ring::is_filtered;
 using coil::ring::unlimited;
 
-// What limits are measured against: so many connections should be possible.
+// The number of connections that the limits should allow.
 constexpr long long connections = 1000;
-constexpr long long buffer_default = 212'992;  // of rmem_max and wmem_max, for many years
+constexpr long long buffer_default = 212'992;  // the kernel's default for rmem_max and wmem_max
 constexpr long long MiB = 1 << 20;
 constexpr long long memory_little = 64 * MiB;
-// A context's with default options, and its pool's: what the kernel counts for both.
+// The memory that a context with default options locks for its ring and its pool's buffer ring.
 constexpr unsigned long long ring_size = 88 * 1024;
 constexpr unsigned long long contexts_few = 16;
 
@@ -35,7 +35,7 @@ std::string limit_text(unsigned long long limit) {
     return limit == unlimited ? "unlimited" : std::to_string(limit);
 }
 
-/// The lines, in the order in which they are written.
+/// The findings, in the order in which they are printed.
 class report {
 public:
     void begin(const char* group) { group_ = group; }
@@ -43,8 +43,8 @@ public:
     void well(std::string what, std::string found, std::string meaning) {
         add(std::move(what), std::move(found), std::move(meaning), weight::well);
     }
-    void bites(std::string what, std::string found, std::string meaning) {
-        add(std::move(what), std::move(found), std::move(meaning), weight::bites);
+    void warns(std::string what, std::string found, std::string meaning) {
+        add(std::move(what), std::move(found), std::move(meaning), weight::warns);
     }
     void fatal(std::string what, std::string found, std::string meaning) {
         add(std::move(what), std::move(found), std::move(meaning), weight::fatal);
@@ -61,31 +61,33 @@ private:
     std::vector<finding> all_;
 };
 
-// ---- kernel --------------------------------------------------------------------------------------------------------
+// ---- kernel ----------------------------------------------------------------------------------------------
 
-/// What coil does with something that the kernel has, or has not.
+/// A kernel feature, and what coil does with it and without it.
 struct feature {
     const char* what;
     int ring_answers::* answer;
     const char* with;
-    const char* without;  // null: it can't do without
+    const char* without;  // null if coil needs the feature
 };
 
 constexpr feature features[] = {
-    {"ring without index array", &ring_answers::no_index_array, "an SQE's place is its turn",
-     "since 6.6; coil goes through the index array: a little more memory to read"},
-    {"registered ring", &ring_answers::registered_ring, "run() enters by it: 50 ns less a turn",
-     "run() enters by the ring's descriptor: 50 ns more a turn"},
-    {"sleep is not I/O wait", &ring_answers::no_iowait, "a loop that sleeps counts as idle",
-     "since 6.15; a loop that sleeps is shown as I/O wait, which costs nothing"},
-    {"provided buffers", &ring_answers::buffers, "the pool: the kernel takes one when bytes come", nullptr},
-    {"incremental buffers", &ring_answers::incremental_buffers,
-     "the pool has buffers of 256 KiB, filled bit by bit",
-     "since 6.12; the pool has buffers of 16 KiB, each for one receive"},
-    {"multishot poll", &ring_answers::multishot_poll, "other threads wake the loop by it", nullptr},
-    {"multishot recv", &ring_answers::multishot_recv, "a recv_stream asks once for all bytes", nullptr},
-    {"multishot recvmsg", &ring_answers::multishot_recvmsg, "a recvfrom_stream asks once for all datagrams",
+    {"ring without index array", &ring_answers::no_index_array, "the kernel takes SQEs in ring order",
+     "since 6.6; coil uses the index array: a little more memory to read"},
+    {"registered ring", &ring_answers::registered_ring, "run() enters through it: saves 50 ns per iteration",
+     "run() enters through the ring's descriptor: 50 ns more per iteration"},
+    {"sleep is not I/O wait", &ring_answers::no_iowait, "a sleeping loop counts as idle",
+     "since 6.15; a sleeping loop is shown as I/O wait, which costs nothing"},
+    {"provided buffers", &ring_answers::buffers, "the pool: the kernel picks a buffer when data arrives",
      nullptr},
+    {"incremental buffers", &ring_answers::incremental_buffers,
+     "the pool has buffers of 256 KiB, filled incrementally",
+     "since 6.12; the pool has buffers of 16 KiB, each for one receive"},
+    {"multishot poll", &ring_answers::multishot_poll, "other threads wake the loop through it", nullptr},
+    {"multishot recv", &ring_answers::multishot_recv, "a recv_stream submits one receive for all bytes",
+     nullptr},
+    {"multishot recvmsg", &ring_answers::multishot_recvmsg,
+     "a recvfrom_stream submits one receive for all datagrams", nullptr},
 };
 
 std::string refusal_text(int error) {
@@ -103,8 +105,8 @@ void examine_release(const facts& here, report& lines) {
     if (!is_before_6_1(here.process))
         lines.well("Linux", release, "coil needs 6.1 or newer");
     else if (works(here.ring))
-        lines.bites("Linux", release,
-                    "older than 6.1 by its number, yet it has what coil asks for; coil is not tested there");
+        lines.warns("Linux", release,
+                    "older than 6.1, but it has the features that coil needs; coil is not tested there");
     else
         lines.fatal("Linux", release, "too old: coil needs 6.1 or newer");
 }
@@ -112,10 +114,10 @@ void examine_release(const facts& here, report& lines) {
 std::string death_text(int signal) {
     switch (signal) {
     case SIGSYS:
-        return "a seccomp profile kills whoever asks for it; allow io_uring_setup, io_uring_enter and "
+        return "a seccomp profile kills processes that use it; allow io_uring_setup, io_uring_enter and "
                "io_uring_register in the container's profile";
     case SIGALRM: return "the kernel did not answer within seconds";
-    default: return "whoever asks for it is killed by signal " + std::to_string(signal);
+    default: return "a process that uses it is killed by signal " + std::to_string(signal);
     }
 }
 
@@ -129,7 +131,7 @@ void examine_ring(const facts& here, report& lines) {
         lines.fatal("io_uring", "refused",
                     "io_uring_register: " + cause_and_remedy(ring.enable, here.process));
     else
-        lines.well("io_uring", "yes", "a ring as an io_context asks for it: SINGLE_ISSUER, DEFER_TASKRUN");
+        lines.well("io_uring", "yes", "a ring with the flags of an io_context: SINGLE_ISSUER, DEFER_TASKRUN");
 
     for (const feature& each: features) {
         const int answer = ring.*each.answer;
@@ -150,17 +152,17 @@ void examine_kernel(const facts& here, report& lines) {
     examine_ring(here, lines);
 }
 
-// ---- permission ----------------------------------------------------------------------------------------------------
+// ---- permission ------------------------------------------------------------------------------------------
 
 std::string disabled_text(int disabled, const number& group) {
     switch (disabled) {
-    case 0: return "everybody may use io_uring";
+    case 0: return "all users may use io_uring";
     case 1:
         if (group && *group >= 0)
             return "only members of group " + std::to_string(*group) +
-                   " (kernel.io_uring_group) and root may: ask as the user that the server runs as";
-        return "only root may, as no group is set (kernel.io_uring_group)";
-    default: return "nobody may use io_uring; sysctl -w kernel.io_uring_disabled=0";
+                   " (kernel.io_uring_group) and root may: run coil_doctor as the user of the server";
+        return "only root may, because no group is set (kernel.io_uring_group)";
+    default: return "io_uring is disabled for all users; sysctl -w kernel.io_uring_disabled=0";
     }
 }
 
@@ -172,28 +174,28 @@ void examine_permission(const facts& here, report& lines) {
     if (!is_filtered(here.process))
         lines.well("seccomp", "none", "no profile filters system calls");
     else if (works(here.ring))
-        lines.well("seccomp", "filter", "the profile lets io_uring through");
+        lines.well("seccomp", "filter", "the profile allows io_uring");
     else
-        lines.well("seccomp", "filter", "a profile decides which system calls there are");
+        lines.well("seccomp", "filter", "a profile restricts the system calls");
     if (here.container.empty())
         lines.well("container", "none seen", "limits and sysctls are this machine's");
     else
         lines.well("container", here.container,
-                   "limits, sysctls and the seccomp profile are set where it is started");
+                   "limits, sysctls and the seccomp profile are set where the container is started");
 }
 
-// ---- limits --------------------------------------------------------------------------------------------------------
+// ---- limits ----------------------------------------------------------------------------------------------
 
 void examine_descriptors(const facts& here, report& lines) {
     const std::string found = limit_text(here.descriptors) + " of " + limit_text(here.descriptors_hard);
     if (here.descriptors >= connections)
         lines.well("RLIMIT_NOFILE", found, "a connection takes one descriptor, a context three");
     else if (here.descriptors_hard >= connections)
-        lines.bites("RLIMIT_NOFILE", found,
+        lines.warns("RLIMIT_NOFILE", found,
                     "further connections have to wait; ulimit -n " + limit_text(here.descriptors_hard) +
                         ", or LimitNOFILE= of the service");
     else
-        lines.bites(
+        lines.warns(
             "RLIMIT_NOFILE", found,
             "further connections have to wait; only root can raise the hard limit: LimitNOFILE= of the "
             "service, docker run --ulimit nofile=");
@@ -201,23 +203,23 @@ void examine_descriptors(const facts& here, report& lines) {
 
 void examine_backlogs(const facts& here, report& lines) {
     if (here.somaxconn && *here.somaxconn < connections)
-        lines.bites("net.core.somaxconn", std::to_string(*here.somaxconn),
-                    "of more connections at once some are dropped, and tried again after a second; "
+        lines.warns("net.core.somaxconn", std::to_string(*here.somaxconn),
+                    "in larger bursts connections are dropped, and retried after a second; "
                     "sysctl -w net.core.somaxconn=4096");
     else if (here.somaxconn)
         lines.well("net.core.somaxconn", std::to_string(*here.somaxconn),
-                   "so many connections may wait for accept()");
+                   "connections that may wait for accept()");
 
     if (!here.syn_backlog)
         return;
     const std::string found = std::to_string(*here.syn_backlog);
     if (here.syn_cookies.value_or(1) != 0)
-        lines.well("net.ipv4.tcp_max_syn_backlog", found, "beyond it there are SYN cookies");
+        lines.well("net.ipv4.tcp_max_syn_backlog", found, "beyond it the kernel sends SYN cookies");
     else if (*here.syn_backlog < connections)
-        lines.bites("net.ipv4.tcp_max_syn_backlog", found,
-                    "more half-open connections are dropped; sysctl -w net.ipv4.tcp_syncookies=1");
+        lines.warns("net.ipv4.tcp_max_syn_backlog", found,
+                    "further half-open connections are dropped; sysctl -w net.ipv4.tcp_syncookies=1");
     else
-        lines.well("net.ipv4.tcp_max_syn_backlog", found, "so many connections may be half open");
+        lines.well("net.ipv4.tcp_max_syn_backlog", found, "connections that may be half open");
 }
 
 void examine_buffer(const char* what, const number& size, const char* kind, report& lines) {
@@ -225,11 +227,11 @@ void examine_buffer(const char* what, const number& size, const char* kind, repo
         return;
     const std::string found = size_text(static_cast<unsigned long long>(*size));
     if (*size < buffer_default)
-        lines.bites(what, found,
-                    std::string("less than is usual: bursts of datagrams don't fit; sysctl -w ") + what +
+        lines.warns(what, found,
+                    std::string("below the usual default: bursts of datagrams don't fit; sysctl -w ") + what +
                         "=4194304");
     else
-        lines.well(what, found, std::string("the most that set_option(") + kind + ") gives");
+        lines.well(what, found, std::string("the maximum of set_option(") + kind + ")");
 }
 
 void examine_ports(const facts& here, report& lines) {
@@ -238,7 +240,7 @@ void examine_ports(const facts& here, report& lines) {
     const long long count = std::max(*here.last_port - *here.first_port + 1, 0LL);
     const std::string found = std::to_string(*here.first_port) + " to " + std::to_string(*here.last_port);
     if (count < connections)
-        lines.bites("net.ipv4.ip_local_port_range", found,
+        lines.warns("net.ipv4.ip_local_port_range", found,
                     "a client has at most " + std::to_string(count) +
                         " connections to one server; sysctl -w net.ipv4.ip_local_port_range=\"32768 60999\"");
     else
@@ -246,19 +248,19 @@ void examine_ports(const facts& here, report& lines) {
                    "a client has at most " + std::to_string(count) + " connections to one server");
 }
 
-// Before 5.12 rings counted against it, then they didn't, and by 6.18 they do again; those of root never. So the kernel is asked.
+// Before Linux 5.12, rings counted against RLIMIT_MEMLOCK. Later they did not, and on 6.18 they do again,
+// except for root. For this reason, coil_doctor probes the kernel instead of comparing versions.
 void examine_locked_memory(const facts& here, report& lines) {
     const unsigned long long limit = here.process.memlock;
     const std::string found = size_text(limit);
     const unsigned long long contexts = limit / ring_size;
     if (here.ring.without_memlock == 0 || limit == unlimited) {
-        lines.well("RLIMIT_MEMLOCK", found, "any number of contexts: it doesn't bound their rings");
+        lines.well("RLIMIT_MEMLOCK", found, "any number of contexts: their rings don't count against it");
         return;
     }
-    const std::string text =
-        "so many contexts in all processes of this user together: " + std::to_string(contexts);
+    const std::string text = "contexts in all processes of this user together: " + std::to_string(contexts);
     if (contexts < contexts_few)
-        lines.bites("RLIMIT_MEMLOCK", found, text + "; ulimit -l, or LimitMEMLOCK= of the service");
+        lines.warns("RLIMIT_MEMLOCK", found, text + "; ulimit -l, or LimitMEMLOCK= of the service");
     else
         lines.well("RLIMIT_MEMLOCK", found, text);
 }
@@ -267,9 +269,9 @@ void examine_memory(const facts& here, report& lines) {
     if (!here.memory_max)
         return;
     const std::string found = size_text(static_cast<unsigned long long>(*here.memory_max));
-    const std::string text = "a context's pools are 4 MiB each, three at most; socket buffers count, too";
+    const std::string text = "a context has up to three pools of 4 MiB; socket buffers count, too";
     if (*here.memory_max < memory_little)
-        lines.bites("memory.max", found, text + ": raise it (MemoryMax=, docker run --memory)");
+        lines.warns("memory.max", found, text + ": raise it (MemoryMax=, docker run --memory)");
     else
         lines.well("memory.max", found, text);
 }

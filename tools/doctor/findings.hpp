@@ -9,8 +9,8 @@
 
 namespace doctor {
 
-/// How much a finding matters. The heaviest is the exit status.
-enum class weight { well = 0, bites = 1, fatal = 2 };
+/// The severity of a finding. The highest severity becomes the exit status.
+enum class weight { well = 0, warns = 1, fatal = 2 };
 
 /// One line of the table.
 struct finding {
@@ -21,7 +21,7 @@ struct finding {
     weight how = weight::well;
 };
 
-/// What the facts mean for coil. Depends on nothing but its argument.
+/// Evaluates the facts about this machine for coil. The result depends only on the argument.
 [[nodiscard]] std::vector<finding> examine(const facts& here);
 
 [[nodiscard]] weight heaviest_of(const std::vector<finding>& findings) noexcept;

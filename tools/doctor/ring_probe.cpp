@@ -32,13 +32,13 @@ using coil::ring::buffer_ring;
 using coil::ring::uring_kernel;
 using std::chrono::seconds;
 
-constexpr seconds patience{1};         // for an answer that is there at once
-constexpr unsigned patience_all = 10;  // seconds, for all of them together
+constexpr seconds reply_timeout{1};     // for an operation that completes immediately
+constexpr unsigned probe_timeout = 10;  // seconds, for the whole probe
 
-// What a call says that returns a negative errno.
-int answer_of(int returned) noexcept { return returned < 0 ? -returned : 0; }
+// Returns the errno of a call whose result is a negative errno on failure; 0 on success.
+int error_of(int returned) noexcept { return returned < 0 ? -returned : 0; }
 
-// The same of the C library's.
+// Returns the result of a C library call. Throws if the call failed.
 int checked(int returned, const char* what) {
     if (returned < 0)
         throw std::system_error(errno, std::system_category(), what);
@@ -54,23 +54,23 @@ int register_descriptor(const io_uring& memory) noexcept {
     return done == 1 ? 0 : done < 0 ? -done : EMFILE;
 }
 
-/// Multishot operations on a ring, each asked when it has something to say already.
+/// Submits multishot operations to a ring. Each of them can complete immediately.
 class trial {
 public:
     trial(uring_kernel& kernel, io_uring& memory) noexcept : kernel_(kernel), memory_(memory) {}
 
-    /// 0 where it says so and stays armed.
+    /// Returns 0 if the operation completes and stays armed, otherwise an errno.
     template <class Prepare>
-    int ask(Prepare prepare) {
+    int submit(Prepare prepare) {
         const unsigned tail = *memory_.sq.ktail;
         io_uring_sqe& sqe = memory_.sq.sqes[tail & *memory_.sq.kring_mask];
         sqe = {};
         prepare(sqe);
-        sqe.user_data = ++asked_;
-        // Release: the kernel sees the SQE as it was filled.
+        sqe.user_data = ++submitted_;
+        // Release order, so that the kernel sees the filled SQE.
         __atomic_store_n(memory_.sq.ktail, tail + 1, __ATOMIC_RELEASE);
 
-        const auto deadline = kernel_.now() + patience;
+        const auto deadline = kernel_.now() + reply_timeout;
         for (unsigned to_submit = 1; kernel_.now() < deadline;) {
             const int taken = kernel_.enter(memory_, to_submit, 1, deadline);
             if (taken < 0 && taken != -ETIME && taken != -EINTR)
@@ -84,13 +84,14 @@ public:
     }
 
 private:
-    // What is there of an answer to the last question.
+    // Consumes the completions. Returns the result of the operation submitted last, or not_asked if it
+    // has not completed yet.
     int collect() noexcept {
         int answer = ring_answers::not_asked;
         unsigned head = *memory_.cq.khead;
         for (; head != __atomic_load_n(memory_.cq.ktail, __ATOMIC_ACQUIRE); ++head) {
             const io_uring_cqe& cqe = memory_.cq.cqes[head & *memory_.cq.kring_mask];
-            if (cqe.user_data == asked_ && answer == ring_answers::not_asked)
+            if (cqe.user_data == submitted_ && answer == ring_answers::not_asked)
                 answer = cqe.flags & IORING_CQE_F_MORE ? 0 : cqe.res < 0 ? -cqe.res : EOPNOTSUPP;
         }
         __atomic_store_n(memory_.cq.khead, head, __ATOMIC_RELEASE);
@@ -99,14 +100,14 @@ private:
 
     uring_kernel& kernel_;
     io_uring& memory_;
-    std::uint64_t asked_ = 0;
+    std::uint64_t submitted_ = 0;
 };
 
-// What is opened here ends with the process.
+// The descriptors opened below are closed when the process ends.
 
 int readable_event() { return checked(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"); }
 
-// A socket whose peer has sent a byte.
+// Returns a socket whose peer has sent a byte.
 int written_socket(int type) {
     int ends[2];
     checked(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "socketpair");
@@ -117,36 +118,38 @@ int written_socket(int type) {
 
 constexpr std::uint16_t group = 0;
 
-void ask_for_operations(ring_answers& answers, trial on_ring) {
-    answers.multishot_poll =
-        on_ring.ask([](io_uring_sqe& sqe) { io_uring_prep_poll_multishot(&sqe, readable_event(), POLLIN); });
-    answers.multishot_recv = on_ring.ask([](io_uring_sqe& sqe) {
+void probe_operations(ring_answers& answers, trial on_ring) {
+    answers.multishot_poll = on_ring.submit(
+        [](io_uring_sqe& sqe) { io_uring_prep_poll_multishot(&sqe, readable_event(), POLLIN); });
+    answers.multishot_recv = on_ring.submit([](io_uring_sqe& sqe) {
         io_uring_prep_recv_multishot(&sqe, written_socket(SOCK_STREAM), nullptr, 0, 0);
         sqe.flags |= IOSQE_BUFFER_SELECT;
         sqe.buf_group = group;
     });
     msghdr message{};
-    answers.multishot_recvmsg = on_ring.ask([&](io_uring_sqe& sqe) {
+    answers.multishot_recvmsg = on_ring.submit([&](io_uring_sqe& sqe) {
         io_uring_prep_recvmsg_multishot(&sqe, written_socket(SOCK_DGRAM), &message, 0);
         sqe.flags |= IOSQE_BUFFER_SELECT;
         sqe.buf_group = group;
     });
 }
 
-// Whether a ring needs memory that may be locked. It must be the last question.
-int ask_for_ring_without_memlock() {
+// Checks whether a ring needs locked memory. This lowers the limit, so it must be the last probe.
+int probe_without_memlock() {
     rlimit none{};
     checked(::getrlimit(RLIMIT_MEMLOCK, &none), "getrlimit");
     none.rlim_cur = 0;
     checked(::setrlimit(RLIMIT_MEMLOCK, &none), "setrlimit");
     uring_kernel kernel;
     io_uring memory{};
-    return answer_of(kernel.set_up(memory, {}));
+    return error_of(kernel.set_up(memory, {}));
 }
 
-// All with one ring: a second one may not fit beside it.
-void ask_for_ring(ring_answers& answers) {
-    // What the kernel writes to goes after the ring.
+// Probes all features with a single ring, because a second one may exceed the limits. Only the probe for
+// locked memory uses another ring.
+void probe_features(ring_answers& answers) {
+    // Declared before the ring, so that the memory into which the kernel receives is destroyed after
+    // the ring.
     std::array<std::array<std::byte, 512>, 4> bytes{};
     buffer_ring plain(bytes.size());
     const buffer_ring incremental(bytes.size());
@@ -155,33 +158,32 @@ void ask_for_ring(ring_answers& answers) {
 
     uring_kernel kernel;
     io_uring memory{};
-    answers.set_up = answer_of(kernel.set_up(memory, {}));
+    answers.set_up = error_of(kernel.set_up(memory, {}));
     if (answers.set_up != 0)
         return;
     answers.no_index_array = memory.flags & abi::setup_no_sqarray ? 0 : EINVAL;
     answers.no_iowait = memory.features & abi::feature_no_iowait ? 0 : EINVAL;
-    answers.enable = answer_of(kernel.enable(memory));
+    answers.enable = error_of(kernel.enable(memory));
     if (answers.enable == 0) {
         answers.registered_ring = register_descriptor(memory);
-        answers.buffers = answer_of(kernel.register_buffers(memory, plain, group, false));
-        answers.incremental_buffers =
-            answer_of(kernel.register_buffers(memory, incremental, group + 1, true));
+        answers.buffers = error_of(kernel.register_buffers(memory, plain, group, false));
+        answers.incremental_buffers = error_of(kernel.register_buffers(memory, incremental, group + 1, true));
     }
     if (answers.buffers == 0) {
         std::uint16_t number = 0;
         for (auto& each: bytes)
             plain.provide(each.data(), each.size(), number++);
-        ask_for_operations(answers, trial(kernel, memory));
-        answers.without_memlock = ask_for_ring_without_memlock();
+        probe_operations(answers, trial(kernel, memory));
+        answers.without_memlock = probe_without_memlock();
     }
     kernel.tear_down(memory, false, kernel.now());
 }
 
-void ask(ring_answers& answers) noexcept {
+void run_probe(ring_answers& answers) noexcept {
     try {
-        ask_for_ring(answers);
+        probe_features(answers);
     } catch (const std::system_error& failure) {
-        // Not an answer about io_uring, but nothing can be asked without it: a descriptor, memory.
+        // This is not a refusal of io_uring, but without a descriptor or memory nothing can be probed.
         answers.set_up = failure.code().value();
     } catch (const std::bad_alloc&) {
         answers.set_up = ENOMEM;
@@ -191,25 +193,25 @@ void ask(ring_answers& answers) noexcept {
 }  // namespace
 
 ring_answers probe_ring() {
-    // Shared with the child, so that what it heard before it was killed is known.
+    // Shared with the child process, so that its results are available even if it is killed.
     void* memory =
         ::mmap(nullptr, sizeof(ring_answers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         throw std::system_error(errno, std::system_category(), "mmap");
-    auto* heard = new (memory) ring_answers;
+    auto* shared = new (memory) ring_answers;
 
     const pid_t child = checked(::fork(), "fork");
     if (child == 0) {
-        ::alarm(patience_all);
-        ask(*heard);
+        ::alarm(probe_timeout);
+        run_probe(*shared);
         ::_exit(0);
     }
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        heard->killed = WTERMSIG(status);
-    const ring_answers answers = *heard;
+        shared->killed = WTERMSIG(status);
+    const ring_answers answers = *shared;
     ::munmap(memory, sizeof(ring_answers));
     return answers;
 }

@@ -4,8 +4,9 @@
 
 namespace doctor {
 
-/// What the kernel answered when it was asked for a ring as an io_context asks for it, and for what that does with it.
-/// Each is 0 for yes, an errno for a refusal, or `not_asked`, since something before it was refused.
+/// The results of probing a ring with an io_context's options, and the features that an io_context uses. Each
+/// result is 0 if the kernel supports the feature, the errno of a refusal, or `not_asked` if a precondition
+/// was refused.
 struct ring_answers {
     static constexpr int not_asked = -1;
 
@@ -19,12 +20,13 @@ struct ring_answers {
     int multishot_poll = not_asked;
     int multishot_recv = not_asked;
     int multishot_recvmsg = not_asked;
-    int without_memlock = not_asked;  // a further ring, with RLIMIT_MEMLOCK 0
+    int without_memlock = not_asked;  // set-up of another ring with RLIMIT_MEMLOCK 0
 
-    int killed = 0;  // the signal that ended the asking
+    int killed = 0;  // the signal that ended the probe
 };
 
-/// Asks. In a child process: a seccomp profile may kill whoever does. Throws a std::system_error where there can't be one.
+/// Probes in a child process, because a seccomp profile may kill the process. Throws std::system_error if no
+/// child process can be started.
 [[nodiscard]] ring_answers probe_ring();
 
 }  // namespace doctor

@@ -9,12 +9,12 @@ namespace doctor {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t narrowest = 24;  // of the last column: below that, lines are as long as they are
+constexpr std::size_t narrowest = 24;  // text is not wrapped if the last column would be narrower
 
 const char* mark_of(weight how) noexcept {
     switch (how) {
     case weight::well: return "  ";
-    case weight::bites: return "! ";
+    case weight::warns: return "! ";
     case weight::fatal: break;
     }
     return "x ";
@@ -25,7 +25,7 @@ std::string padded(std::string text, std::size_t width) {
     return text;
 }
 
-// Breaks at spaces; what is below begins at column `left`.
+// Breaks lines at spaces. Continuation lines begin at column `left`.
 std::string wrapped(std::string_view text, std::size_t left, std::size_t width) {
     if (width < left + narrowest)
         return std::string(text);

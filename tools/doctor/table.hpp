@@ -10,13 +10,13 @@
 
 namespace doctor {
 
-/// The findings as text, aligned; nothing where there are none.
+/// Returns the findings as aligned text, which is empty if there are none.
 ///
 ///       what              found      meaning or remedy
 ///     limits
 ///     ! RLIMIT_NOFILE     64 of 64   further connections have to wait; ...
 ///
-/// What is longer than `width` goes on below, in its column. 0: a line is a finding.
+/// Text beyond `width` is wrapped within its column. With width 0, each finding is one line.
 [[nodiscard]] std::string table(const std::vector<finding>& findings, std::size_t width);
 
 }  // namespace doctor

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The same with Boost.Asio.
+// A minimal echo server that uses Boost.Asio. Its compile time is compared with that of coil_echo.cpp.
 
 #include <array>
 #include <cstddef>

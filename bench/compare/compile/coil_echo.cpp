@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A minimal echo server with no more headers than it needs: what it takes to compile one.
+// A minimal echo server for measuring compile time. It includes only the headers that it needs.
 
 #include <utility>
 

@@ -17,11 +17,12 @@
 namespace compare {
 namespace {
 
-// So many dialogues at once as there are connections. Each is one chain of linked operations: connect, send, receive the
-// echo, shut down, receive the end. We shut down first: so the port that has to rest for a minute is one of ours.
-class dialogues {
+// Opens short connections, plan.connections of them at a time. Each connection is one chain of linked
+// operations: connect, send, receive the echo, shut down, receive the end of the stream. The load shuts down
+// first, so the TIME_WAIT state is on the load's side.
+class short_connections {
 public:
-    explicit dialogues(const plan& plan)
+    explicit short_connections(const plan& plan)
         : plan_(plan),
           server_(loopback(plan.port)),
           network_(std::random_device()()),
@@ -59,24 +60,24 @@ private:
     };
 
     driven drive(std::int64_t duration) {
-        watchdog::expects("dialogues to end, " + std::to_string(slots_.size()) + " at once");
+        watchdog::expects(std::to_string(slots_.size()) + " concurrent short connections to end");
         done_ = 0;
-        goes_on_ = true;
+        keeps_going_ = true;
         const std::int64_t begin = now_ = now();
         for (std::size_t i = 0; i < slots_.size(); ++i)
             start(i);
         while (now_ < begin + duration)
-            turn();
+            iterate();
         const std::int64_t window = now_ - begin;
         const std::uint64_t in_window = done_;
-        goes_on_ = false;
+        keeps_going_ = false;
         while (running_ > 0)
-            turn();
+            iterate();
         return {window, in_window, done_};
     }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) { dispatch(answer); });
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) { dispatch(cqe); });
         now_ = now();
     }
 
@@ -94,7 +95,7 @@ private:
             sqe->user_data = number * steps + which;
             sqe->flags |= static_cast<__u8>(flags);
         };
-        // Of what goes well we want to hear the end alone.
+        // If all operations succeed, only the last one in the chain posts a completion.
         constexpr unsigned linked = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
         io_uring_sqe* sqe = ring_.next();
         io_uring_prep_connect(sqe, fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_);
@@ -111,15 +112,15 @@ private:
         link(sqe, ended, 0);
     }
 
-    void dispatch(const io_uring_cqe& answer) {
+    void dispatch(const io_uring_cqe& cqe) {
         static constexpr const char* names[] = {"connect", "send", "recv", "shutdown", "recv of the end"};
-        const auto number = static_cast<std::size_t>(answer.user_data / steps);
-        const auto which = answer.user_data % steps;
-        check_answer(answer.res, names[which]);
+        const auto number = static_cast<std::size_t>(cqe.user_data / steps);
+        const auto which = cqe.user_data % steps;
+        check_result(cqe.res, names[which]);
         if (which != ended)
             throw std::runtime_error(std::string(names[which]) + " ended early");
         slot& over = slots_[number];
-        if (answer.res > 0)
+        if (cqe.res > 0)
             throw std::runtime_error("the server sent more than the echo");
         if (plan_.verify)
             over.bytes.check(over.echo, 0);
@@ -127,11 +128,12 @@ private:
         over.socket = descriptor();
         --running_;
         ++done_;
-        if (goes_on_ && !plan_.verify)
+        if (keeps_going_ && !plan_.verify)
             start(number);
     }
 
-    // One address has 28,000 ports for one server, and a minute's rest for each: so we are many.
+    // Uses many local addresses. A single local address has only 28,000 ports per server address, and
+    // TIME_WAIT blocks each port for a minute.
     descriptor next_socket() {
         descriptor made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         check(made.get() >= 0, "socket");
@@ -157,13 +159,13 @@ private:
     std::int64_t now_ = 0;
     std::uint64_t done_ = 0;
     std::size_t running_ = 0;
-    bool goes_on_ = false;
+    bool keeps_going_ = false;
 };
 
 }  // namespace
 
 void connecting(const plan& plan) {
-    dialogues load(plan);
+    short_connections load(plan);
     if (plan.verify)
         load.verify();
     else

@@ -10,8 +10,8 @@
 
 namespace compare {
 
-/// How often which duration occurred: quantiles with a relative error of less than 1/128, whatever the range.
-/// Below 256 ns each nanosecond has a bucket; above, each power of two has 128.
+/// A histogram of durations. Quantiles have a relative error of less than 1/128 over the whole range, because
+/// each nanosecond below 256 ns has its own bucket, and each power of two above that has 128 buckets.
 class histogram {
 public:
     void record(std::int64_t nanoseconds) noexcept {
@@ -24,7 +24,8 @@ public:
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
 
-    /// The least duration that this part of all, 0 to 1, did not exceed: as the end of its bucket. 0 if nothing was recorded.
+    /// Returns the smallest duration that is not exceeded by the fraction `part` (0 to 1) of all durations,
+    /// rounded up to the end of its bucket. Returns 0 if nothing has been recorded.
     [[nodiscard]] std::uint64_t quantile(double part) const noexcept {
         const auto rank = static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count_)));
         std::uint64_t seen = 0;

@@ -14,8 +14,8 @@
 namespace compare {
 namespace {
 
-// A message there and back, which shows that the server knows the connection.
-void speak_once(int socket, std::uint64_t seed) {
+// Sends a message and reads the echo, to make sure that the server has accepted the connection.
+void exchange_once(int socket, std::uint64_t seed) {
     const pattern bytes(seed);
     std::array<std::byte, 64> message, echo;
     bytes.fill(message, 0);
@@ -30,7 +30,7 @@ void speak_once(int socket, std::uint64_t seed) {
 }  // namespace
 
 void idle(const plan& plan) {
-    (void)plan.process.cpu_at_rest();  // it may still be starting
+    (void)plan.process.cpu_at_rest();  // waits until the server has started
     const std::int64_t allocated_before = allocated_bytes(plan.malloc_count);
     const std::int64_t resident_before = plan.process.resident();
 
@@ -38,7 +38,7 @@ void idle(const plan& plan) {
     for (std::size_t i = 0; i < plan.connections; ++i) {
         watchdog::expects("the echo on connection " + std::to_string(i));
         sockets.push_back(connected_socket(SOCK_STREAM, plan.port));
-        speak_once(sockets.back().get(), plan.seed + i);
+        exchange_once(sockets.back().get(), plan.seed + i);
     }
     (void)plan.process.cpu_at_rest();
 
@@ -51,7 +51,7 @@ void idle(const plan& plan) {
     std::printf("\"resident_bytes\": %.1f}\n", static_cast<double>(resident) / connections);
 
     for (std::size_t i = 0; plan.verify && i < sockets.size(); ++i)
-        speak_once(sockets[i].get(), plan.seed + plan.connections + i);
+        exchange_once(sockets[i].get(), plan.seed + plan.connections + i);
 }
 
 }  // namespace compare

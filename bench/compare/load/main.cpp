@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The load: compare_load WORKLOAD --port N [...]. It talks to a server on this machine, and prints what it saw as one
-// line of JSON. One thread, on a ring of its own.
+// The load generator. Usage: compare_load WORKLOAD --port N [...]. It connects to a server on this machine
+// and prints its measurement as one line of JSON. It runs on one thread, with its own ring.
 
 #include <cinttypes>
 #include <cstdio>
@@ -30,7 +30,7 @@ const named_workload& find(std::string_view name) {
     for (const named_workload& each: workloads)
         if (each.name == name)
             return each;
-    std::string message = "no workload \"" + std::string(name) + "\"; there are:";
+    std::string message = "unknown workload '" + std::string(name) + "'; known workloads:";
     for (const named_workload& each: workloads)
         message += " " + std::string(each.name);
     throw std::invalid_argument(message);
@@ -38,18 +38,18 @@ const named_workload& find(std::string_view name) {
 
 arguments given(const std::vector<std::string_view>& words) {
     return {words,
-            {{"--port", "0", "the server's, on 127.0.0.1"},
-             {"--pid", "0", "the server's, for its CPU time and memory"},
-             {"--connections", "1", "how many; with UDP, sockets"},
-             {"--size", "64", "bytes of a message"},
-             {"--in-flight", "1", "messages, on each connection, before the first is answered"},
-             {"--rate", "0", "messages a second, sent whether answered or not; 0: as they are answered"},
-             {"--seconds", "0.4", "to measure"},
-             {"--warm-up", "0.05", "seconds, before"},
-             {"--patience", "20", "seconds more, before it gives up"},
+            {{"--port", "0", "port of the server, on 127.0.0.1"},
+             {"--pid", "0", "process of the server, for its CPU time and memory"},
+             {"--connections", "1", "number of connections; with UDP, of sockets"},
+             {"--size", "64", "bytes per message"},
+             {"--in-flight", "1", "messages in flight per connection"},
+             {"--rate", "0", "messages per second (open loop); 0: send as replies arrive (closed loop)"},
+             {"--seconds", "0.4", "duration of the measurement"},
+             {"--warm-up", "0.05", "seconds before the measurement"},
+             {"--patience", "20", "additional seconds until the load gives up"},
              {"--verify", "no", "check every byte, measure nothing"},
-             {"--seed", "1", "of the bytes"},
-             {"--malloc-count", "", "file where the server's allocations are counted"}}};
+             {"--seed", "1", "seed of the bytes"},
+             {"--malloc-count", "", "file with the count of the server's allocated bytes"}}};
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ std::vector<descriptor> connected_sockets(const plan& plan) {
     return sockets;
 }
 
-// Bytes in one direction on all connections, the next piece when the last one is through.
+// Moves bytes in one direction on all connections. Whenever a transfer completes, the next one starts.
 class stream_load {
 public:
     enum class direction { down, up };
@@ -31,7 +31,8 @@ public:
     stream_load(const plan& plan, direction way)
         : plan_(plan), way_(way), piece_(piece_size), sockets_(connected_sockets(plan)) {}
 
-    // From rest to rest: a source rests when all buffers are full, a sink when they are empty.
+    // The server is idle before and after the measurement. A server that sends becomes idle when all socket
+    // buffers are full, and a server that receives becomes idle when they are empty.
     void run() {
         drive(plan_.warm_up);
         measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
@@ -43,31 +44,31 @@ private:
     driven drive(std::int64_t duration) {
         watchdog::expects("bytes to move on " + std::to_string(sockets_.size()) + " connections");
         bytes_ = 0;
-        goes_on_ = true;
+        keeps_going_ = true;
         for (std::size_t i = 0; i < sockets_.size(); ++i)
             next_piece(i);
         const std::int64_t begin = now();
         std::int64_t time = begin;
         while (time < begin + duration) {
-            turn();
+            iterate();
             time = now();
         }
         const std::uint64_t in_window = bytes_;
-        goes_on_ = false;
+        keeps_going_ = false;
         while (moving_ > 0)
-            turn();
+            iterate();
         return {time - begin, in_window / 1024, bytes_ / 1024};
     }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) {
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) {
             --moving_;
-            const int moved = check_answer(answer.res, way_ == direction::down ? "recv" : "send");
+            const int moved = check_result(cqe.res, way_ == direction::down ? "recv" : "send");
             if (moved == 0)
-                throw std::runtime_error("the server closed connection " + std::to_string(answer.user_data));
+                throw std::runtime_error("the server closed connection " + std::to_string(cqe.user_data));
             bytes_ += static_cast<std::size_t>(moved);
-            if (goes_on_)
-                next_piece(static_cast<std::size_t>(answer.user_data));
+            if (keeps_going_)
+                next_piece(static_cast<std::size_t>(cqe.user_data));
         });
     }
 
@@ -78,7 +79,7 @@ private:
             prepare_send(ring_, socket, piece_.data(), piece_.size(), number);
             return;
         }
-        // MSG_TRUNC: TCP forgets the bytes without copying them to us.
+        // With MSG_TRUNC, TCP discards the bytes without copying them to user space.
         io_uring_sqe* sqe = ring_.next();
         io_uring_prep_recv(sqe, socket, piece_.data(), piece_.size(), MSG_TRUNC);
         sqe->user_data = number;
@@ -91,12 +92,12 @@ private:
     bare_ring ring_;
     std::uint64_t bytes_ = 0;
     std::size_t moving_ = 0;
-    bool goes_on_ = false;
+    bool keeps_going_ = false;
 };
 
 constexpr std::size_t verified_size = std::size_t{2} << 20;
 
-// The first bytes of each connection are the character generator's.
+// Checks that the first bytes on each connection match the character generator protocol.
 void verify_download(const plan& plan) {
     const std::vector<descriptor> sockets = connected_sockets(plan);
     const std::size_t each = verified_size / plan.connections;
@@ -107,17 +108,18 @@ void verify_download(const plan& plan) {
               "recv");
         for (std::size_t position = 0; position < each; ++position)
             if (piece[position] != chargen_byte(position))
-                throw std::runtime_error("byte " + std::to_string(position) + " is not the generator's");
+                throw std::runtime_error("byte " + std::to_string(position) + " differs from chargen");
     }
     std::printf("{\"verified_bytes\": %zu}\n", each * sockets.size());
 }
 
-// What a sink did with the bytes can't be seen: only that it takes them all, answers nothing, and ends when we do.
+// Checks that a discard server accepts all bytes, sends nothing, and closes the connection after the load has
+// shut down its own side. The load cannot check what the server does with the bytes.
 void verify_upload(const plan& plan) {
     const std::vector<descriptor> sockets = connected_sockets(plan);
     const std::vector<std::byte> piece(verified_size / plan.connections);
     for (std::size_t i = 0; i < sockets.size(); ++i) {
-        watchdog::expects("connection " + std::to_string(i) + " to take bytes");
+        watchdog::expects("connection " + std::to_string(i) + " to accept bytes");
         const auto sent = ::send(sockets[i].get(), piece.data(), piece.size(), MSG_NOSIGNAL);
         check(sent == static_cast<ssize_t>(piece.size()), "send");
         check(::shutdown(sockets[i].get(), SHUT_WR) == 0, "shutdown");
@@ -128,7 +130,7 @@ void verify_upload(const plan& plan) {
         const auto received = ::recv(sockets[i].get(), &unexpected, 1, 0);
         check(received >= 0, "recv");
         if (received > 0)
-            throw std::runtime_error("a server that should only receive sent something");
+            throw std::runtime_error("the discard server sent data");
     }
     std::printf("{\"verified_bytes\": %zu}\n", piece.size() * sockets.size());
 }

@@ -10,8 +10,8 @@
 
 namespace compare {
 
-/// An endless sequence of bytes, different for each seed, any piece of which can be made again from its position.
-/// So a byte that is lost, doubled, late or another connection's is found.
+/// An endless sequence of bytes that is different for each seed. Each byte depends on its position, so
+/// check() detects lost, duplicated and reordered bytes, and bytes from another connection.
 class pattern {
 public:
     explicit pattern(std::uint64_t seed) noexcept : seed_(seed), begin_(mixed(seed + 1)) {}
@@ -25,12 +25,12 @@ public:
             each = at(position++);
     }
 
-    /// Throws if these are not the bytes at that position.
+    /// Throws if `bytes` differ from the sequence at `position`.
     void check(std::span<const std::byte> bytes, std::uint64_t position) const {
         for (const std::byte each: bytes) {
             if (each != at(position))
                 throw std::runtime_error("byte " + std::to_string(position) + " of seed " +
-                                         std::to_string(seed_) + " came back as another one");
+                                         std::to_string(seed_) + " came back changed");
             ++position;
         }
     }

@@ -21,7 +21,7 @@ void expect(bool holds, const std::string& what) {
         throw std::runtime_error("self check: " + what);
 }
 
-// Quantiles beside those of the sorted values, over all magnitudes.
+// Compares the histogram's quantiles with exact quantiles of the sorted values, over all orders of magnitude.
 void histogram_is_within_its_error() {
     std::mt19937_64 random(1);
     histogram counted;
@@ -53,8 +53,8 @@ void histogram_is_right_at_its_edges() {
                "a single value of " + std::to_string(value) + " is not its own median");
     }
     histogram negative;
-    negative.record(-1);  // a clock that was read twice
-    expect(negative.quantile(1) == 0, "a negative duration is not taken for 0");
+    negative.record(-1);  // as if the clock had gone backwards
+    expect(negative.quantile(1) == 0, "a negative duration is not recorded as 0");
 }
 
 bool finds(const pattern& bytes, std::span<const std::byte> received, std::uint64_t position) {
@@ -70,8 +70,8 @@ void pattern_finds_every_kind_of_damage() {
     const pattern ours(1), another(2);
     std::array<std::byte, 64> bytes;
     ours.fill(bytes, 1000);
-    expect(!finds(ours, bytes, 1000), "its own bytes are not found right");
-    expect(finds(another, bytes, 1000), "another connection's bytes pass");
+    expect(!finds(ours, bytes, 1000), "its own bytes are rejected");
+    expect(finds(another, bytes, 1000), "bytes of another connection pass");
     for (const std::uint64_t position: {999u, 1001u, 1008u, 1064u, 936u})
         expect(finds(ours, bytes, position), "bytes from another position pass");
     for (std::size_t i = 0; i < bytes.size(); ++i) {

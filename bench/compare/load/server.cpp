@@ -24,13 +24,13 @@ std::string folder_of(pid_t process) { return "/proc/" + std::to_string(process)
 
 }  // namespace
 
-server::state server::look() const {
+server::state server::sample() const {
     state found;
     for (const auto& thread: std::filesystem::directory_iterator(folder_of(process_) + "/task")) {
         std::int64_t cpu = 0;
         std::ifstream(thread.path() / "schedstat") >> cpu;
         found.cpu += cpu;
-        // PID (NAME) STATE ...; a name may hold anything.
+        // The format is `PID (NAME) STATE ...`, and NAME may contain any character.
         std::string stat;
         std::getline(std::ifstream(thread.path() / "stat"), stat);
         const auto end_of_name = stat.rfind(") ");
@@ -42,15 +42,15 @@ server::state server::look() const {
 std::int64_t server::cpu_at_rest() const {
     if (process_ == 0)
         return 0;
-    state before = look();
+    state before = sample();
     for (long waited = 0; waited < patience_milliseconds; ++waited) {
         pause_for_a_millisecond();
-        const state after = look();
+        const state after = sample();
         if (!after.running && after.cpu == before.cpu)
             return after.cpu;
         before = after;
     }
-    throw std::runtime_error("the server does not come to rest");
+    throw std::runtime_error("the server does not become idle within 5 s");
 }
 
 std::int64_t server::resident() const {
@@ -66,7 +66,7 @@ std::int64_t allocated_bytes(const std::string& file) {
         return -1;
     std::int64_t bytes = 0;
     if (!std::ifstream(file, std::ios::binary).read(reinterpret_cast<char*>(&bytes), sizeof bytes))
-        throw std::runtime_error("no count of allocated bytes in " + file);
+        throw std::runtime_error("cannot read the count of allocated bytes from " + file);
     return bytes;
 }
 

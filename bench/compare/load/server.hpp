@@ -9,17 +9,18 @@
 
 namespace compare {
 
-/// The process under test, seen from outside, through /proc.
+/// The server process under test. It is observed from outside, through /proc.
 class server {
 public:
-    /// 0: there is none to be seen, and everything is 0.
+    /// If `process` is 0, there is no server to observe, and all functions return 0.
     explicit server(pid_t process) : process_(process) {}
 
-    /// The CPU time of all its threads so far, in nanoseconds, once it rests. The scheduler's books are exact only then: for a
-    /// running thread they are as old as its last tick. Throws if it finds no rest.
+    /// Waits until the process is idle and returns the CPU time of all its threads, in nanoseconds. The wait
+    /// is necessary because the scheduler's accounting is exact only for idle threads; for a running thread,
+    /// the value dates from the last tick. Throws if the process does not become idle.
     [[nodiscard]] std::int64_t cpu_at_rest() const;
 
-    /// The physical memory that it uses, in bytes.
+    /// Returns the resident memory in bytes.
     [[nodiscard]] std::int64_t resident() const;
 
 private:
@@ -27,13 +28,13 @@ private:
         std::int64_t cpu = 0;
         bool running = false;
     };
-    [[nodiscard]] state look() const;
+    [[nodiscard]] state sample() const;
 
     pid_t process_;
 };
 
-/// What `libcompare_malloc_count.so`, preloaded into the server, writes into this file: the bytes that it holds from malloc.
-/// -1 without a file.
+/// Returns the number of malloc(3) bytes that the server holds. A preloaded `libcompare_malloc_count.so`
+/// writes this number to the file named `file`. Returns -1 if `file` is empty.
 std::int64_t allocated_bytes(const std::string& file);
 
 }  // namespace compare

@@ -15,8 +15,9 @@
 namespace compare {
 namespace {
 
-// Sends messages and counts what comes back. As the server's CPU is what we want to fill, this does less than a server must:
-// no message is looked at, nor even copied out of the kernel (MSG_TRUNC), and those due at once go out in one piece.
+// Sends messages and counts the echoed bytes. The server must be the bottleneck, so the load does less work
+// than a server. It neither reads the data nor copies it out of the kernel (MSG_TRUNC), and it sends messages
+// that are due at the same time with a single send.
 class echo_load {
 public:
     explicit echo_load(const plan& plan)
@@ -39,16 +40,16 @@ public:
 private:
     struct connection {
         descriptor socket;
-        std::deque<std::int64_t> sent_at = {};  // of each message that is not yet answered
-        std::size_t received = 0;               // bytes of the next answer
+        std::deque<std::int64_t> sent_at = {};  // one entry for each message whose echo has not arrived
+        std::size_t received = 0;               // number of bytes of the next echo that have arrived
     };
 
-    // A tag is the connection's number; this bit tells a send.
+    // A tag is the number of a connection. If this bit is set, the operation is a send.
     static constexpr std::uint64_t is_send = std::uint64_t{1} << 63;
 
-    // Until the time is up, and all is answered.
+    // Runs until the time is up and the echoes of all messages have arrived.
     driven drive(std::int64_t duration) {
-        watchdog::expects("the answers of " + std::to_string(plan_.connections) + " connections");
+        watchdog::expects("the echoes on " + std::to_string(plan_.connections) + " connections");
         answered_ = unanswered_ = 0;
         now_ = now();
         const std::int64_t begin = now_;
@@ -60,21 +61,22 @@ private:
         const std::int64_t window = now_ - begin;
         const std::uint64_t in_window = answered_;
         while (unanswered_ > 0)
-            turn();
+            iterate();
         return {window, in_window, answered_};
     }
 
-    // Closed loop: each answer is followed by the next message.
+    // Runs a closed loop, in which the arrival of an echo triggers the next message.
     void send_when_answered(std::int64_t end) {
         answering_ = true;
         for (std::size_t i = 0; i < connections_.size(); ++i)
             send(i, plan_.in_flight, now_);
         while (now_ < end)
-            turn();
+            iterate();
         answering_ = false;
     }
 
-    // Open loop: messages have their times. If we or the server come late the message counts from when it was due.
+    // Runs an open loop, in which messages are sent at fixed times. Latency is measured from the time at
+    // which a message was due, even if the load or the server is late.
     void send_at_a_rate(std::int64_t begin, std::int64_t end) {
         const double interval = 1e9 / plan_.rate;
         for (std::uint64_t number = 0; now_ < end;) {
@@ -84,34 +86,34 @@ private:
                     break;
                 send(number % connections_.size(), 1, due);
             }
-            ring_.poll([this](const io_uring_cqe& answer) { dispatch(answer); });
-            turned();
+            ring_.poll([this](const io_uring_cqe& cqe) { dispatch(cqe); });
+            end_iteration();
         }
     }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) { dispatch(answer); });
-        turned();
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) { dispatch(cqe); });
+        end_iteration();
     }
 
-    // What a turn brought came together: its time is read once, with the first answer.
-    std::int64_t time_of_turn() {
+    // All completions in an iteration share one timestamp. The clock is read when it is first needed.
+    std::int64_t time_of_iteration() {
         if (!time_is_read_)
             now_ = now();
         time_is_read_ = true;
         return now_;
     }
 
-    void turned() {
-        time_of_turn();
+    void end_iteration() {
+        time_of_iteration();
         time_is_read_ = false;
     }
 
-    void dispatch(const io_uring_cqe& answer) {
-        if (answer.user_data & is_send)
-            check_answer(answer.res, "send");  // only what fails is answered
+    void dispatch(const io_uring_cqe& cqe) {
+        if (cqe.user_data & is_send)
+            check_result(cqe.res, "send");  // only failed sends post a completion
         else
-            received(static_cast<std::size_t>(answer.user_data), answer);
+            received(static_cast<std::size_t>(cqe.user_data), cqe);
     }
 
     void send(std::size_t number, std::size_t messages, std::int64_t due) {
@@ -127,16 +129,16 @@ private:
         prepare_receive(ring_, connections_[number].socket.get(), number, pool_, MSG_TRUNC);
     }
 
-    void received(std::size_t number, const io_uring_cqe& answer) {
-        if (answer.flags & IORING_CQE_F_BUFFER)
-            pool_.give_back(pool_.take(answer));
-        if (answer.res == 0)
+    void received(std::size_t number, const io_uring_cqe& cqe) {
+        if (cqe.flags & IORING_CQE_F_BUFFER)
+            pool_.give_back(pool_.take(cqe));
+        if (cqe.res == 0)
             throw std::runtime_error("the server closed connection " + std::to_string(number));
-        if (answer.res > 0)
-            count(number, static_cast<std::size_t>(answer.res));
-        else if (answer.res != -ENOBUFS)
-            check_answer(answer.res, "recv");
-        if (!(answer.flags & IORING_CQE_F_MORE))
+        if (cqe.res > 0)
+            count(number, static_cast<std::size_t>(cqe.res));
+        else if (cqe.res != -ENOBUFS)
+            check_result(cqe.res, "recv");
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             receive(number);
     }
 
@@ -146,10 +148,10 @@ private:
         const std::size_t messages = from.received / plan_.size;
         from.received %= plan_.size;
         if (messages > from.sent_at.size())
-            throw std::runtime_error("connection " + std::to_string(number) + " got more than it sent");
+            throw std::runtime_error("connection " + std::to_string(number) + " received more than it sent");
         if (messages == 0)
             return;
-        const std::int64_t arrived = time_of_turn();
+        const std::int64_t arrived = time_of_iteration();
         for (std::size_t i = 0; i < messages; ++i) {
             latencies_.record(arrived - from.sent_at.front());
             from.sent_at.pop_front();

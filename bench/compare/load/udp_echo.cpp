@@ -15,16 +15,17 @@
 namespace compare {
 namespace {
 
-// A datagram that isn't answered for so long is lost, and sent again.
+// If the echo of a datagram has not arrived after this many nanoseconds, the datagram counts as lost and is
+// sent again.
 constexpr std::int64_t patience = 200'000'000;
 
 std::size_t size_of_datagrams(const plan& plan) {
     if (plan.size < sizeof(std::uint64_t) || plan.size > 16384)
-        throw std::invalid_argument("--size wants a number from 8 to 16384 for datagrams");
+        throw std::invalid_argument("--size must be a number from 8 to 16384 for datagrams");
     return plan.size;
 }
 
-// Each socket is a client with one datagram in flight, which begins with its number.
+// Each socket is a client with one datagram in flight. A datagram starts with its sequence number.
 class datagram_load {
 public:
     explicit datagram_load(const plan& plan) : plan_(plan), clients_(plan.connections) {
@@ -51,7 +52,7 @@ private:
         descriptor socket;
         std::vector<std::byte> datagram = {};
         std::uint64_t number = 0;
-        std::int64_t sent_at = 0;  // 0: nothing is in flight
+        std::int64_t sent_at = 0;  // 0 if no datagram is in flight
     };
 
     static constexpr std::uint64_t is_send = std::uint64_t{1} << 63;
@@ -59,29 +60,29 @@ private:
     driven drive(std::int64_t duration) {
         watchdog::expects("echoes for " + std::to_string(clients_.size()) + " clients");
         answered_ = 0;
-        goes_on_ = true;
-        const std::int64_t begin = now_ = next_look_ = now();
+        keeps_going_ = true;
+        const std::int64_t begin = now_ = next_check_ = now();
         for (std::size_t i = 0; i < clients_.size(); ++i)
             send_next(i);
         while (now_ < begin + duration)
-            turn();
+            iterate();
         const std::int64_t window = now_ - begin;
         const std::uint64_t in_window = answered_;
-        goes_on_ = false;
+        keeps_going_ = false;
         while (in_flight_ > 0)
-            turn();
+            iterate();
         return {window, in_window, answered_};
     }
 
-    void turn() {
-        ring_.turn_for(patience / 2, [this](const io_uring_cqe& answer) { dispatch(answer); });
+    void iterate() {
+        ring_.iterate_for(patience / 2, [this](const io_uring_cqe& cqe) { dispatch(cqe); });
         now_ = now();
-        if (now_ > next_look_)
+        if (now_ > next_check_)
             send_again();
     }
 
     void send_again() {
-        next_look_ = now_ + patience / 2;
+        next_check_ = now_ + patience / 2;
         for (std::size_t i = 0; i < clients_.size(); ++i)
             if (clients_[i].sent_at != 0 && clients_[i].sent_at + patience < now_) {
                 ++lost_;
@@ -107,36 +108,36 @@ private:
 
     void receive(std::size_t number) { prepare_receive(ring_, clients_[number].socket.get(), number, pool_); }
 
-    void dispatch(const io_uring_cqe& answer) {
-        if (answer.user_data & is_send) {
-            check_answer(answer.res, "send");
+    void dispatch(const io_uring_cqe& cqe) {
+        if (cqe.user_data & is_send) {
+            check_result(cqe.res, "send");
             return;
         }
-        const auto number = static_cast<std::size_t>(answer.user_data);
-        if (answer.flags & IORING_CQE_F_BUFFER) {
-            const auto chunk = pool_.take(answer);
+        const auto number = static_cast<std::size_t>(cqe.user_data);
+        if (cqe.flags & IORING_CQE_F_BUFFER) {
+            const auto chunk = pool_.take(cqe);
             received(number, chunk);
             pool_.give_back(chunk);
-        } else if (answer.res != -ENOBUFS) {
-            check_answer(answer.res, "recv");
+        } else if (cqe.res != -ENOBUFS) {
+            check_result(cqe.res, "recv");
         }
-        if (!(answer.flags & IORING_CQE_F_MORE))
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             receive(number);
     }
 
     void received(std::size_t number, const buffer_pool::chunk& chunk) {
         client& to = clients_[number];
         if (chunk.size != to.datagram.size())
-            throw std::runtime_error("an echo of another size: " + std::to_string(chunk.size));
+            throw std::runtime_error("an echo has the wrong size: " + std::to_string(chunk.size));
         std::uint64_t echoed;
         std::memcpy(&echoed, chunk.data, sizeof echoed);
         if (to.sent_at == 0 || echoed != to.number)
-            return;  // the late echo of a datagram that was sent again
+            return;  // this is the late echo of a datagram that has been sent again
         latencies_.record(now() - to.sent_at);
         to.sent_at = 0;
         ++answered_;
         --in_flight_;
-        if (goes_on_)
+        if (keeps_going_)
             send_next(number);
     }
 
@@ -146,21 +147,23 @@ private:
     std::vector<client> clients_;
     histogram latencies_;
     std::int64_t now_ = 0;
-    std::int64_t next_look_ = 0;
+    std::int64_t next_check_ = 0;
     std::uint64_t answered_ = 0;
     std::uint64_t lost_ = 0;
     std::size_t in_flight_ = 0;
-    bool goes_on_ = false;
+    bool keeps_going_ = false;
 };
 
-// All clients send, then each receives: so each echo has to find its own sender among all.
+// In each round, all clients send before any client receives, so the server must return each echo to the
+// correct client.
 class verified_datagrams {
 public:
     explicit verified_datagrams(const plan& plan) : plan_(plan), echo_(size_of_datagrams(plan) + 1) {
-        const timeval a_second{1, 0};
+        const timeval one_second{1, 0};
         for (std::size_t i = 0; i < plan.connections; ++i) {
             sockets_.push_back(connected_socket(SOCK_DGRAM, plan.port));
-            check(::setsockopt(sockets_[i].get(), SOL_SOCKET, SO_RCVTIMEO, &a_second, sizeof a_second) == 0,
+            check(::setsockopt(sockets_[i].get(), SOL_SOCKET, SO_RCVTIMEO, &one_second, sizeof one_second) ==
+                      0,
                   "SO_RCVTIMEO");
         }
     }
@@ -194,9 +197,9 @@ private:
                 return pattern(plan_.seed + client)
                     .check(std::span(echo_).first(plan_.size), round * plan_.size);
             if (size >= 0)
-                throw std::runtime_error("an echo of another size: " + std::to_string(size));
+                throw std::runtime_error("an echo has the wrong size: " + std::to_string(size));
             check(errno == EAGAIN, "recv");
-            send(client, round);  // it may get lost
+            send(client, round);  // the datagram may have been lost
         }
         throw std::runtime_error("client " + std::to_string(client) + " gets no echo");
     }

@@ -21,17 +21,19 @@ namespace compare {
 namespace {
 
 constexpr std::size_t train_length = 32;
-// A train of which some is missing for so long has lost it, and another is sent instead.
+// If a train still has missing datagrams after this many nanoseconds, they count as lost, and a new train
+// replaces it.
 constexpr std::int64_t patience = 200'000'000;
 
-// Each datagram begins with a number. A whole train has to fit into 65507 bytes.
+// Each datagram starts with a number. A whole train must fit into 65507 bytes.
 std::size_t size_of_datagrams(const plan& plan) {
     if (plan.size < 2 * sizeof(std::uint64_t) || plan.size > 65507 / train_length)
-        throw std::invalid_argument("--size wants a number from 16 to 2047 for trains of datagrams");
+        throw std::invalid_argument("--size must be a number from 16 to 2047 for trains of datagrams");
     return plan.size;
 }
 
-// What is sent is cut into datagrams, and what comes back together is received together.
+// Opens a socket on which the kernel splits each send into datagrams (UDP_SEGMENT) and coalesces received
+// datagrams (UDP_GRO).
 descriptor train_socket(const plan& plan) {
     descriptor made = connected_socket(SOCK_DGRAM, plan.port);
     const int size = static_cast<int>(size_of_datagrams(plan));
@@ -44,12 +46,12 @@ descriptor train_socket(const plan& plan) {
 std::uint64_t number_of(std::span<const std::byte> datagram) {
     std::uint64_t number;
     if (datagram.size() < sizeof number)
-        throw std::runtime_error("an echo of another size: " + std::to_string(datagram.size()));
+        throw std::runtime_error("an echo has the wrong size: " + std::to_string(datagram.size()));
     std::memcpy(&number, datagram.data(), sizeof number);
     return number;
 }
 
-/// Calls for each datagram of what came together.
+/// Calls `call` for each datagram in a coalesced train.
 template <class F>
 void for_each_datagram(std::span<const std::byte> train, std::size_t size, F&& call) {
     while (train.size() > size) {
@@ -59,7 +61,7 @@ void for_each_datagram(std::span<const std::byte> train, std::size_t size, F&& c
     call(train);
 }
 
-// One client with some trains in flight. All datagrams of a train begin with its number.
+// A single client with several trains in flight. Each datagram starts with the number of its train.
 class train_load {
 public:
     explicit train_load(const plan& plan)
@@ -83,8 +85,8 @@ public:
 private:
     struct train {
         std::vector<std::byte> bytes = {};
-        std::uint64_t number = 0;  // of the train, modulo their count: its place among those in flight
-        std::size_t missing = 0;   // datagrams
+        std::uint64_t number = 0;  // modulo the number of trains, this is the index in trains_
+        std::size_t missing = 0;   // number of datagrams that have not come back
         std::int64_t sent_at = 0;
     };
 
@@ -93,29 +95,29 @@ private:
     driven drive(std::int64_t duration) {
         watchdog::expects("trains of datagrams to come back");
         answered_ = 0;
-        goes_on_ = true;
-        const std::int64_t begin = now_ = next_look_ = now();
+        keeps_going_ = true;
+        const std::int64_t begin = now_ = next_check_ = now();
         for (train& each: trains_)
             send_next(each);
         while (now_ < begin + duration)
-            turn();
+            iterate();
         const std::int64_t window = now_ - begin;
         const std::uint64_t in_window = answered_;
-        goes_on_ = false;
+        keeps_going_ = false;
         while (std::ranges::any_of(trains_, [](const train& each) { return each.missing > 0; }))
-            turn();
+            iterate();
         return {window, in_window, answered_};
     }
 
-    void turn() {
-        ring_.turn_for(patience / 2, [this](const io_uring_cqe& answer) { dispatch(answer); });
+    void iterate() {
+        ring_.iterate_for(patience / 2, [this](const io_uring_cqe& cqe) { dispatch(cqe); });
         now_ = now();
-        if (now_ > next_look_)
+        if (now_ > next_check_)
             send_instead();
     }
 
     void send_instead() {
-        next_look_ = now_ + patience / 2;
+        next_check_ = now_ + patience / 2;
         for (train& each: trains_)
             if (each.missing > 0 && each.sent_at + patience < now_) {
                 lost_ += each.missing;
@@ -123,7 +125,7 @@ private:
             }
     }
 
-    // Under a new number, so that a late datagram of the one before counts for nothing.
+    // Sends the train with a new number, so that late datagrams with the previous number are ignored.
     void send_next(train& next) {
         next.number += trains_.size();
         next.missing = train_length;
@@ -134,32 +136,32 @@ private:
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     }
 
-    void dispatch(const io_uring_cqe& answer) {
-        if (answer.user_data == is_send) {
-            check_answer(answer.res, "send");
+    void dispatch(const io_uring_cqe& cqe) {
+        if (cqe.user_data == is_send) {
+            check_result(cqe.res, "send");
             return;
         }
-        if (answer.flags & IORING_CQE_F_BUFFER) {
-            const auto chunk = pool_.take(answer);
+        if (cqe.flags & IORING_CQE_F_BUFFER) {
+            const auto chunk = pool_.take(cqe);
             received({chunk.data, chunk.size});
             pool_.give_back(chunk);
-        } else if (answer.res != -ENOBUFS) {
-            check_answer(answer.res, "recv");
+        } else if (cqe.res != -ENOBUFS) {
+            check_result(cqe.res, "recv");
         }
-        if (!(answer.flags & IORING_CQE_F_MORE))
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             prepare_receive(ring_, socket_.get(), 0, pool_);
     }
 
     void received(std::span<const std::byte> together) {
         if (together.size() % plan_.size != 0)
-            throw std::runtime_error("an echo of another size: " + std::to_string(together.size()));
+            throw std::runtime_error("an echo has the wrong size: " + std::to_string(together.size()));
         for_each_datagram(together, plan_.size, [this](auto datagram) {
             const std::uint64_t number = number_of(datagram);
             train& from = trains_[number % trains_.size()];
             if (number != from.number || from.missing == 0)
                 return;
             ++answered_;
-            if (--from.missing == 0 && goes_on_)
+            if (--from.missing == 0 && keeps_going_)
                 send_next(from);
         });
     }
@@ -170,14 +172,14 @@ private:
     descriptor socket_;
     std::vector<train> trains_;
     std::int64_t now_ = 0;
-    std::int64_t next_look_ = 0;
+    std::int64_t next_check_ = 0;
     std::uint64_t answered_ = 0;
     std::uint64_t lost_ = 0;
-    bool goes_on_ = false;
+    bool keeps_going_ = false;
 };
 
-// Rounds of as many trains as are in flight; the last datagram of each second one is shorter. Each datagram begins with its
-// number among all, and the rest of its bytes are those of its place.
+// Each round sends plan.in_flight trains. The last datagram of every second train is shorter than the others.
+// Each datagram starts with its own number, and its remaining bytes depend on its position.
 class verified_trains {
 public:
     explicit verified_trains(const plan& plan)
@@ -186,8 +188,8 @@ public:
           socket_(train_socket(plan)),
           missing_(plan.in_flight * train_length),
           buffer_(65536) {
-        const timeval a_second{1, 0};
-        check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &a_second, sizeof a_second) == 0,
+        const timeval one_second{1, 0};
+        check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &one_second, sizeof one_second) == 0,
               "SO_RCVTIMEO");
     }
 
@@ -202,7 +204,7 @@ private:
     static constexpr std::size_t rounds = 16;
     static constexpr int attempts = 5;
 
-    // Datagrams may get lost: then all of them are sent again.
+    // Sends one round and waits for its datagrams. If any datagrams are lost, sends the whole round again.
     void exchange() {
         missing_.assign(missing_.size(), true);
         count_ = missing_.size();
@@ -215,7 +217,7 @@ private:
                 return;
             }
         }
-        throw std::runtime_error(std::to_string(count_) + " datagrams don't come back");
+        throw std::runtime_error(std::to_string(count_) + " datagrams did not come back");
     }
 
     [[nodiscard]] std::size_t size_of(std::uint64_t number) const {
@@ -247,10 +249,10 @@ private:
         if (received < 0)
             return false;
         const auto size = static_cast<std::size_t>(received);
-        int segment = 0;  // no train
-        const cmsghdr* said = CMSG_FIRSTHDR(&message);
-        if (said && said->cmsg_level == IPPROTO_UDP && said->cmsg_type == UDP_GRO)
-            std::memcpy(&segment, CMSG_DATA(said), sizeof segment);
+        int segment = 0;  // 0 means that the kernel has returned a single datagram
+        const cmsghdr* header = CMSG_FIRSTHDR(&message);
+        if (header && header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO)
+            std::memcpy(&segment, CMSG_DATA(header), sizeof segment);
         for_each_datagram(std::span(buffer_).first(size),
                           segment > 0 ? static_cast<std::size_t>(segment) : size,
                           [this](auto datagram) { verify(datagram); });
@@ -260,12 +262,12 @@ private:
     void verify(std::span<const std::byte> datagram) {
         const std::uint64_t number = number_of(datagram);
         if (number >= first_ + missing_.size())
-            throw std::runtime_error("datagram " + std::to_string(number) + " came back and wasn't sent");
+            throw std::runtime_error("datagram " + std::to_string(number) + " came back but was not sent");
         if (datagram.size() != size_of(number))
-            throw std::runtime_error("an echo of another size: " + std::to_string(datagram.size()));
+            throw std::runtime_error("an echo has the wrong size: " + std::to_string(datagram.size()));
         bytes_.check(datagram.subspan(sizeof number), number * plan_.size + sizeof number);
         if (number < first_ || !missing_[number - first_])
-            return;  // it was sent again, and both came
+            return;  // a duplicate, because the datagram was sent again and both copies came back
         missing_[number - first_] = false;
         --count_;
         verified_ += datagram.size();
@@ -274,9 +276,9 @@ private:
     const plan& plan_;
     const pattern bytes_;
     descriptor socket_;
-    std::vector<bool> missing_;  // of this round
-    std::size_t count_ = 0;      // of those
-    std::uint64_t first_ = 0;    // the round's first number
+    std::vector<bool> missing_;  // one entry per datagram in this round
+    std::size_t count_ = 0;      // how many datagrams are missing
+    std::uint64_t first_ = 0;    // the number of the first datagram in this round
     std::size_t verified_ = 0;
     std::vector<std::byte> buffer_;
 };

@@ -53,7 +53,7 @@ private:
         bool finished = false;
     };
 
-    // Some hundred KiB on a single connection, less on each of many.
+    // Several hundred KiB for a single connection, and less per connection if there are many connections.
     static std::size_t messages_of(const plan& plan) {
         const std::size_t bytes = (std::size_t{4} << 20) / (plan.connections + 7);
         return std::clamp<std::size_t>(bytes / plan.size, 2 * plan.in_flight, 1000);
@@ -89,7 +89,7 @@ private:
             throw std::runtime_error("the server closed after " + std::to_string(peer.received) + " of " +
                                      std::to_string(total_) + " bytes");
         if (peer.received + size > peer.sent)
-            throw std::runtime_error("more came back than was sent");
+            throw std::runtime_error("the server echoed more than was sent");
         peer.bytes.check(std::span(buffer_).first(size), peer.received);
         peer.received += size;
         if (size == 0) {

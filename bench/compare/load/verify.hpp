@@ -6,8 +6,9 @@
 
 namespace compare {
 
-/// Some messages on each connection, as many in flight as planned, and every byte of the echo checked: by plain epoll, so
-/// that it shares nothing with what measures. The connections end as they should: after our last byte, with the server's.
+/// Sends some messages on each connection, with the planned number of messages in flight, and checks every
+/// byte of the echo. Also checks that the server closes each connection after the load has shut down its own
+/// side. Uses plain epoll, so that it shares no code with the load that measures.
 void verify_tcp_echo(const plan& plan);
 
 }  // namespace compare

@@ -12,28 +12,30 @@
 
 namespace compare {
 
-/// Ends the program, with status 3, if it isn't done within some seconds; says what it was waiting for.
+/// If the program has not finished in time, prints what the program was waiting for and ends it with status
+/// 3.
 class watchdog {
 public:
     explicit watchdog(unsigned seconds) {
         expects("the server");
-        std::signal(SIGALRM, [](int) { bite(); });
+        std::signal(SIGALRM, [](int) { expire(); });
         ::alarm(seconds);
     }
     watchdog(const watchdog&) = delete;
     watchdog& operator=(const watchdog&) = delete;
     ~watchdog() { ::alarm(0); }
 
-    /// What it waits for from now on.
+    /// Sets the text that describes what the program is waiting for from now on.
     static void expects(std::string_view what) {
-        // The handler may come in between: it finds no more than a mixture of two texts.
+        // The signal handler may interrupt this function. In the worst case, it prints a mixture of two
+        // texts.
         size = 0;
         const std::string text = "gave up waiting for " + std::string(what) + "\n";
         size = text.copy(message, sizeof message);
     }
 
 private:
-    static void bite() {
+    static void expire() {
         constexpr std::string_view name = "compare_load: ";
         [[maybe_unused]] auto written = ::write(STDERR_FILENO, name.data(), name.size());
         written = ::write(STDERR_FILENO, message, size);

@@ -11,27 +11,28 @@
 
 namespace compare {
 
-/// What all workloads are told.
+/// The parameters of all workloads.
 struct plan {
     explicit plan(const arguments& given);
 
     std::uint16_t port;
     server process;
     std::size_t connections;
-    std::size_t size;       // of a message
-    std::size_t in_flight;  // messages, on each connection; closed loop
-    double rate;            // messages a second, all connections together; 0: closed loop
-    std::int64_t duration;  // nanoseconds, as all times here
+    std::size_t size;       // bytes per message
+    std::size_t in_flight;  // messages per connection, for a closed loop
+    double rate;            // messages per second on all connections together; 0 means a closed loop
+    std::int64_t duration;  // in nanoseconds, like all times in this program
     std::int64_t warm_up;
     bool verify;
     std::uint64_t seed;
     std::string malloc_count;
 };
 
-/// What a workload measured. Throughput is that of the window; CPU time is counted from rest to rest, over all messages.
+/// The result of a workload. Throughput covers only the measurement window. CPU time covers all messages,
+/// because it is read while the server is idle, before the first message and after the last message.
 struct measurement {
     const char* unit = "message";
-    double window = 0;  // seconds
+    double window = 0;  // length of the measurement window, in seconds
     std::uint64_t in_window = 0;
     std::uint64_t all = 0;
     std::int64_t cpu = 0;
@@ -39,14 +40,16 @@ struct measurement {
     const histogram* latencies = nullptr;
 };
 
-/// What one drive moved: until the window closed, and all until nothing was in flight any more.
+/// The number of units that one call of `drive` has moved within the window, and in total until no more units
+/// were in flight.
 struct driven {
     std::int64_t window;
     std::uint64_t in_window;
     std::uint64_t all;
 };
 
-/// Drives for the plan's duration, from rest to rest. `drive(duration)` tells what it has moved.
+/// Waits until the server is idle, calls `drive` for the plan's duration, and waits until the server is idle
+/// again. `drive(duration)` returns the number of units that it has moved.
 template <class Drive>
 measurement measure(const plan& plan, Drive&& drive) {
     const std::int64_t cpu_before = plan.process.cpu_at_rest();
@@ -57,20 +60,20 @@ measurement measure(const plan& plan, Drive&& drive) {
             .cpu = plan.process.cpu_at_rest() - cpu_before};
 }
 
-/// One line of JSON.
+/// Prints a measurement as one line of JSON.
 void print(const measurement& measured);
 
-/// Each of these connects, exchanges, prints and ends. With plan.verify nothing is measured: a bounded exchange of which
-/// every byte is checked.
-void tcp_echo(const plan& plan);    // a message and its echo, on connections that stay
-void download(const plan& plan);    // what the server sends without end
-void upload(const plan& plan);      // what the server receives and forgets
-void connecting(const plan& plan);  // connect, a message and its echo, close
+/// Each workload connects, exchanges data, prints the result and ends. If plan.verify is set, it measures
+/// nothing, but exchanges a limited number of bytes and checks each one.
+void tcp_echo(const plan& plan);    // messages and their echoes, on persistent connections
+void download(const plan& plan);    // the server sends endlessly
+void upload(const plan& plan);      // the server receives and discards
+void connecting(const plan& plan);  // short connections with one message and its echo
 void udp_echo(const plan& plan);
-void udp_trains(const plan& plan);  // datagrams by the train, from one socket; so many trains are in flight
-void idle(const plan& plan);        // what the server's memory grows by for connections that have spoken once
+void udp_trains(const plan& plan);  // trains of datagrams from one socket, plan.in_flight trains at a time
+void idle(const plan& plan);        // growth of the server's memory per idle connection
 
-/// Checks the parts that decide on results: throws if one is wrong.
+/// Checks the components that the results depend on. Throws if one of them does not work correctly.
 void self_check();
 
 inline std::int64_t now() noexcept {

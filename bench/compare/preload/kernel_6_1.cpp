@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Preloaded into a server, has it find the io_uring of Linux 6.1 on a newer kernel: no incremental buffers, no ring without
-// an SQ array, no feature bits that came later. It stands between the server and liburing, for coil and for its rivals.
+// When this library is preloaded into a server, it hides the io_uring features that are newer than Linux 6.1,
+// such as incremental buffers, rings without an SQ array, and later feature bits. It interposes liburing
+// functions, so it works for both coil and its rivals.
 
 #include <cerrno>
 #include <cstddef>
@@ -16,17 +17,17 @@
 namespace {
 
 constexpr unsigned no_sqarray = 1u << 16;           // IORING_SETUP_NO_SQARRAY, since 6.6
-constexpr unsigned features = (1u << 13) - 1;       // up to IORING_FEAT_LINKED_FILE
-constexpr std::uint16_t incremental_or_mapped = 3;  // IOU_PBUF_RING_MMAP, since 6.4, and _INC, since 6.12
+constexpr unsigned features = (1u << 13) - 1;       // all features up to IORING_FEAT_LINKED_FILE
+constexpr std::uint16_t incremental_or_mapped = 3;  // IOU_PBUF_RING_MMAP (since 6.4) and _INC (since 6.12)
 
 int result_of(long returned) { return returned < 0 ? -errno : static_cast<int>(returned); }
 
 int call_register(unsigned descriptor, unsigned opcode, const void* what, unsigned count) {
-    // IORING_REGISTER_USE_REGISTERED_RING came with 6.3.
+    // Refuses IORING_REGISTER_USE_REGISTERED_RING, which has existed only since 6.3.
     if (opcode & (1u << 31))
         return -EINVAL;
     if (opcode == IORING_REGISTER_PBUF_RING) {
-        // The field after bgid: `pad` in liburing 2.3, `flags` since 2.4.
+        // Reads the field after bgid, which is called `pad` in liburing 2.3 and `flags` since 2.4.
         std::uint16_t flags = 0;
         std::memcpy(&flags,
                     static_cast<const char*>(what) + offsetof(io_uring_buf_reg, bgid) + sizeof(std::uint16_t),

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Preloaded into a server, counts the bytes that it holds from malloc, and keeps the sum in the file that
-// COMPARE_MALLOC_COUNT names, where it can be read while the server runs.
+// When this library is preloaded into a server, it counts the malloc(3) bytes that the server holds. The sum
+// is stored in a shared mapping of the file named by COMPARE_MALLOC_COUNT, so that it can be read while the
+// server is running.
 
 #include <atomic>
 #include <cerrno>
@@ -15,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-// glibc's own, under names that a program may not take from it.
+// glibc's implementation. A program cannot interpose these names.
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
@@ -28,8 +29,8 @@ namespace {
 
 using counter = std::atomic<std::int64_t>;
 
-counter before_the_file;  // until the file is there
-counter* held = &before_the_file;
+counter before_file;  // used until the file has been mapped
+counter* held = &before_file;
 
 void* counted(void* memory) {
     if (memory != nullptr)
@@ -37,7 +38,7 @@ void* counted(void* memory) {
     return memory;
 }
 
-void forget(void* memory) {
+void uncount(void* memory) {
     if (memory != nullptr)
         held->fetch_sub(static_cast<std::int64_t>(malloc_usable_size(memory)), std::memory_order_relaxed);
 }
@@ -52,7 +53,7 @@ void forget(void* memory) {
     if (mapped == MAP_FAILED)
         return;
     held = static_cast<counter*>(mapped);
-    held->store(before_the_file.load());
+    held->store(before_file.load());
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 }
 
 void free(void* memory) {
-    forget(memory);
+    uncount(memory);
     __libc_free(memory);
 }
 

@@ -14,8 +14,9 @@
 #include "support/arguments.hpp"
 #include "support/failure.hpp"
 
-/// Boost.Asio in its best configuration: one thread, and it is told so; the executor's type is known to the sockets and
-/// coroutines; errors are returned. On epoll, or on io_uring where the build says so.
+/// The Boost.Asio servers use Asio's fastest configuration: one thread with a concurrency hint of 1, a
+/// concrete executor type in sockets and coroutines, and errors as return values. Asio uses epoll, or
+/// io_uring if the build selects that.
 namespace compare {
 
 namespace asio = boost::asio;
@@ -26,7 +27,7 @@ using tcp_acceptor = asio::basic_socket_acceptor<asio::ip::tcp, executor>;
 using udp_socket = asio::basic_datagram_socket<asio::ip::udp, executor>;
 using task = asio::awaitable<void, executor>;
 
-/// The result of an await is a tuple, error first.
+/// Makes an await return a tuple whose first element is the error.
 inline constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable_t<executor>());
 
 template <class Socket>
@@ -35,11 +36,12 @@ void announce(const Socket& socket) {
     std::fflush(stdout);
 }
 
-/// Serves TCP for ever: each client by a coroutine, or by callbacks.
+/// A TCP server that runs until it is killed. It serves each client with a coroutine or with callbacks.
 ///
 ///     serve_tcp(given, coroutine, start_callbacks);
 ///
-/// `coroutine(socket, buffer_size)` gives a task, `start_callbacks(socket, buffer_size)` begins.
+/// `coroutine(socket, buffer_size)` returns a task, and `start_callbacks(socket, buffer_size)` starts the
+/// first callback.
 template <class Coroutine, class StartCallbacks>
 class tcp_server {
 public:
@@ -50,7 +52,7 @@ public:
           start_callbacks_(start_callbacks),
           context_(1),
           acceptor_(context_, {asio::ip::address_v4::loopback(), given.port()}) {
-        acceptor_.set_option(asio::ip::tcp::no_delay(true));  // its connections inherit it
+        acceptor_.set_option(asio::ip::tcp::no_delay(true));  // connections inherit this option
     }
 
     void run() {
@@ -91,9 +93,9 @@ private:
 inline arguments asio_arguments(int argc, char** argv, const char* buffer_size = "16384") {
     return {argc,
             argv,
-            {{"--port", "0", "listen on it; 0: any free one"},
-             {"--callbacks", "no", "instead of coroutines"},
-             {"--buffer", buffer_size, "bytes of each connection's buffer"}}};
+            {{"--port", "0", "port to listen on; 0: any free port"},
+             {"--callbacks", "no", "use callbacks instead of coroutines"},
+             {"--buffer", buffer_size, "bytes of the buffer of each connection"}}};
 }
 
 }  // namespace compare

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server on Boost.Asio that sends without end: one large write after the other, of bytes that all connections share.
+// A TCP server on Boost.Asio that sends endlessly. Each connection does one large write after another, from a
+// buffer that all connections share.
 
 #include <vector>
 

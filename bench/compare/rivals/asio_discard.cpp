@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server on Boost.Asio that receives and forgets.
+// A TCP server on Boost.Asio that discards everything it receives.
 
 #include <vector>
 

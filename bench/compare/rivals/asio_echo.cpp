@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP echo server on Boost.Asio: by coroutines or by callbacks, each connection with a buffer of its own.
+// A TCP echo server on Boost.Asio that uses coroutines or callbacks. Each connection has its own buffer.
 
 #include <vector>
 

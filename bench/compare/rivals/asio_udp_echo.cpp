@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A UDP echo server on Boost.Asio: by a coroutine or by callbacks.
+// A UDP echo server on Boost.Asio that uses a coroutine or callbacks.
 
 #include <array>
 

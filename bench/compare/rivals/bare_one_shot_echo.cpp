@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP echo server on bare liburing, the plain one: each connection has a buffer, receives into it, sends it back.
+// A simple TCP echo server on bare liburing. Each connection has a buffer that it receives into and sends
+// from.
 
 #include <array>
 #include <cstdint>
@@ -17,23 +18,23 @@ class echo_server {
 public:
     explicit echo_server(int listener) : listener_(listener) { accept(); }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) { dispatch(answer); });
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) { dispatch(cqe); });
     }
 
 private:
     struct connection {
         int fd;
         bool sending = false;
-        unsigned begin = 0, end = 0;  // what of the buffer is still to be sent
+        unsigned begin = 0, end = 0;  // the range of the buffer that has not been sent yet
         std::array<std::byte, 16384> buffer;
     };
 
-    void dispatch(const io_uring_cqe& answer) {
-        if (answer.user_data == 0)
-            return accepted(answer);
-        auto& peer = *reinterpret_cast<connection*>(answer.user_data);
-        const bool ended = peer.sending ? answer.res < 0 : answer.res <= 0;
+    void dispatch(const io_uring_cqe& cqe) {
+        if (cqe.user_data == 0)
+            return accepted(cqe);
+        auto& peer = *reinterpret_cast<connection*>(cqe.user_data);
+        const bool ended = peer.sending ? cqe.res < 0 : cqe.res <= 0;
         if (ended) {
             ::close(peer.fd);
             delete &peer;
@@ -41,9 +42,9 @@ private:
         }
         if (!peer.sending) {
             peer.begin = 0;
-            peer.end = static_cast<unsigned>(answer.res);
+            peer.end = static_cast<unsigned>(cqe.res);
         } else {
-            peer.begin += static_cast<unsigned>(answer.res);
+            peer.begin += static_cast<unsigned>(cqe.res);
         }
         if (peer.begin < peer.end)
             send(peer);
@@ -53,13 +54,13 @@ private:
 
     void accept() { prepare_accept(ring_, listener_, 0); }
 
-    void accepted(const io_uring_cqe& answer) {
-        if (answer.res >= 0) {
+    void accepted(const io_uring_cqe& cqe) {
+        if (cqe.res >= 0) {
             auto* peer = new connection;
-            peer->fd = answer.res;
+            peer->fd = cqe.res;
             receive(*peer);
         }
-        if (!(answer.flags & IORING_CQE_F_MORE))
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             accept();
     }
 

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server on bare liburing that sends without end: on each connection one large send after the other, of bytes that
-// all connections share.
+// A TCP server on bare liburing that sends endlessly. Each connection does one large send after another, from
+// a buffer that all connections share.
 
 #include <cstdint>
 #include <vector>
@@ -19,25 +19,25 @@ class chargen_server {
 public:
     explicit chargen_server(int listener) : listener_(listener), bytes_(chargen_bytes()) { accept(); }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) {
-            if (answer.user_data == accepts)
-                accepted(answer);
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) {
+            if (cqe.user_data == accepts)
+                accepted(cqe);
             else
-                sent(static_cast<int>(answer.user_data), answer.res);
+                sent(static_cast<int>(cqe.user_data), cqe.res);
         });
     }
 
 private:
-    // Any other tag is the connection's descriptor.
+    // Any other tag is a connection's descriptor.
     static constexpr std::uint64_t accepts = ~std::uint64_t{0};
 
     void accept() { prepare_accept(ring_, listener_, accepts); }
 
-    void accepted(const io_uring_cqe& answer) {
-        if (answer.res >= 0)
-            send(answer.res);
-        if (!(answer.flags & IORING_CQE_F_MORE))
+    void accepted(const io_uring_cqe& cqe) {
+        if (cqe.res >= 0)
+            send(cqe.res);
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             accept();
     }
 
@@ -49,7 +49,7 @@ private:
         if (size == static_cast<int>(bytes_.size()))
             send(peer);
         else
-            ::close(peer);  // a send is short only if the peer has gone
+            ::close(peer);  // a send is short only if the connection breaks
     }
 
     int listener_;

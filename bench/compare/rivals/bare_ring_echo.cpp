@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP echo server on bare liburing, the best that we know to write: multishot accept, multishot receives into a pool
-// that all connections share, and sends that are direct where few connections talk and go through the ring where many do.
-// Before 6.12, where each answer takes an entry of the pool, there is a second one of large entries, for those who have more
-// in flight than a common one takes.
+// The fastest TCP echo server on bare liburing that we know how to write. It uses multishot accept, and
+// multishot receives into a pool that all connections share. It sends directly while few connections are
+// active, and through the ring while many are. On kernels before 6.12, each completion uses up a pool entry.
+// There, a second pool with large entries serves connections that have more bytes in flight than a small
+// entry holds.
 
 #include <cstdint>
 #include <optional>
@@ -26,9 +27,9 @@ public:
         accept();
     }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) { dispatch(answer); });
-        if (entry_came_back_)
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) { dispatch(cqe); });
+        if (entry_returned_)
             receive_again();
     }
 
@@ -41,30 +42,30 @@ private:
         int fd;
         buffer_pool* pool;
         bool receiving = false;
-        bool changing = false;  // the pool: the receive is being cancelled
-        unsigned small_ones = 0;
+        bool changing = false;  // true while the receive is being cancelled in order to change the pool
+        unsigned small_chunks = 0;
         bool sending = false;
-        bool finished = false;            // the peer sends no more
-        std::vector<chunk> to_send = {};  // the first one is being sent
+        bool finished = false;            // the peer has stopped sending
+        std::vector<chunk> to_send = {};  // the first chunk is being sent
     };
 
-    // An answer's tag is the connection's address; the lowest bit tells a send from a receive.
+    // A tag is the address of a connection. If the lowest bit is set, the operation is a send.
     static constexpr std::uint64_t accepts = 0;
     static constexpr std::uint64_t is_send = 1;
     static constexpr std::uint64_t is_cancel = ~std::uint64_t{0};
-    static constexpr unsigned small_ones_max = 8;
+    static constexpr unsigned small_chunks_max = 8;
     static std::uint64_t tag_of(const connection& peer) { return reinterpret_cast<std::uintptr_t>(&peer); }
 
-    void dispatch(const io_uring_cqe& answer) {
-        if (answer.user_data == accepts)
-            return accepted(answer);
-        if (answer.user_data == is_cancel)
+    void dispatch(const io_uring_cqe& cqe) {
+        if (cqe.user_data == accepts)
+            return accepted(cqe);
+        if (cqe.user_data == is_cancel)
             return;
-        auto& peer = *reinterpret_cast<connection*>(answer.user_data & ~is_send);
-        if (answer.user_data & is_send)
-            sent(peer, answer);
+        auto& peer = *reinterpret_cast<connection*>(cqe.user_data & ~is_send);
+        if (cqe.user_data & is_send)
+            sent(peer, cqe);
         else
-            received(peer, answer);
+            received(peer, cqe);
         if (peer.finished && !peer.sending && !peer.receiving) {
             ::close(peer.fd);
             delete &peer;
@@ -73,10 +74,10 @@ private:
 
     void accept() { prepare_accept(ring_, listener_, accepts); }
 
-    void accepted(const io_uring_cqe& answer) {
-        if (answer.res >= 0)
-            receive(*new connection{answer.res, &pool_});
-        if (!(answer.flags & IORING_CQE_F_MORE))
+    void accepted(const io_uring_cqe& cqe) {
+        if (cqe.res >= 0)
+            receive(*new connection{cqe.res, &pool_});
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             accept();
     }
 
@@ -85,26 +86,27 @@ private:
         peer.receiving = true;
     }
 
-    void received(connection& peer, const io_uring_cqe& answer) {
-        peer.receiving = answer.flags & IORING_CQE_F_MORE;
-        if (answer.flags & IORING_CQE_F_BUFFER) {
-            const chunk piece{peer.pool->take(answer), peer.pool};
+    void received(connection& peer, const io_uring_cqe& cqe) {
+        peer.receiving = cqe.flags & IORING_CQE_F_MORE;
+        if (cqe.flags & IORING_CQE_F_BUFFER) {
+            const chunk piece{peer.pool->take(cqe), peer.pool};
             if (bulk_ && peer.receiving && !peer.changing)
                 choose_pool(peer, piece.size);
-            if (answer.res > 0 && !peer.finished)
+            if (cqe.res > 0 && !peer.finished)
                 echo(peer, piece);
             else
                 give_back(piece);
         }
         const bool ended = !peer.receiving;
-        // However it ended: the pool may have been empty before the cancel came.
+        // Change the pool no matter why the receive has ended. The pool may have become empty before the
+        // cancel took effect.
         const bool changes = ended && std::exchange(peer.changing, false);
         if (changes)
             peer.pool = peer.pool == &pool_ ? &*bulk_ : &pool_;
-        if (answer.res == -ENOBUFS && !peer.finished) {
-            peer.receiving = true;  // it will be, when the pool has an entry again
-            starved_.push_back(&peer);
-        } else if (answer.res <= 0 && !(changes && answer.res == -ECANCELED)) {
+        if (cqe.res == -ENOBUFS && !peer.finished) {
+            peer.receiving = true;  // receive_again() restarts the receive when the pool has an entry
+            waiting_.push_back(&peer);
+        } else if (cqe.res <= 0 && !(changes && cqe.res == -ECANCELED)) {
             peer.finished = true;
         } else if (ended && !peer.finished) {
             receive(peer);
@@ -116,18 +118,20 @@ private:
         if (peer.pool == &pool_)
             peer.changing = size == pool_.entry_size() && peer.to_send.size() >= 2;
         else
-            peer.changing = (peer.small_ones = small ? peer.small_ones + 1 : 0) >= small_ones_max;
+            peer.changing = (peer.small_chunks = small ? peer.small_chunks + 1 : 0) >= small_chunks_max;
         if (!peer.changing)
             return;
-        peer.small_ones = 0;
+        peer.small_chunks = 0;
         io_uring_sqe* sqe = ring_.next();
         io_uring_prep_cancel64(sqe, tag_of(peer), 0);
         sqe->user_data = is_cancel;
     }
 
     void echo(connection& peer, chunk piece) {
-        // Among few answers a send through the ring costs a system call more than a direct one, among many it costs less.
-        if (ring_.answers() <= 2 && !peer.sending) {
+        // If an iteration has few completions, a direct send is cheaper, because it saves an extra iteration
+        // of the ring. If there are many, sending through the ring is cheaper, because all of these sends
+        // share one system call.
+        if (ring_.batch_size() <= 2 && !peer.sending) {
             const auto sent = ::send(peer.fd, piece.data, piece.size, MSG_DONTWAIT | MSG_NOSIGNAL);
             if (sent > 0) {
                 piece.data += sent;
@@ -147,14 +151,14 @@ private:
         peer.sending = true;
     }
 
-    void sent(connection& peer, const io_uring_cqe& answer) {
+    void sent(connection& peer, const io_uring_cqe& cqe) {
         peer.sending = false;
         chunk& first = peer.to_send.front();
-        if (answer.res < 0) {
+        if (cqe.res < 0) {
             abandon(peer);
-        } else if (static_cast<unsigned>(answer.res) < first.size) {
-            first.data += answer.res;
-            first.size -= static_cast<unsigned>(answer.res);
+        } else if (static_cast<unsigned>(cqe.res) < first.size) {
+            first.data += cqe.res;
+            first.size -= static_cast<unsigned>(cqe.res);
         } else {
             give_back(first);
             peer.to_send.erase(peer.to_send.begin());
@@ -163,7 +167,7 @@ private:
             send(peer);
     }
 
-    // The peer takes no more: nor do we.
+    // Stops receiving from the peer as well, because it no longer accepts data.
     void abandon(connection& peer) {
         for (const chunk& each: peer.to_send)
             give_back(each);
@@ -172,20 +176,20 @@ private:
         ::shutdown(peer.fd, SHUT_RDWR);  // ends the receive
     }
 
-    void give_back(const chunk& piece) { entry_came_back_ |= piece.pool->give_back(piece); }
+    void give_back(const chunk& piece) { entry_returned_ |= piece.pool->give_back(piece); }
 
     void receive_again() {
-        entry_came_back_ = false;
-        for (connection* each: std::exchange(starved_, {}))
+        entry_returned_ = false;
+        for (connection* each: std::exchange(waiting_, {}))
             receive(*each);
     }
 
     int listener_;
     bare_ring ring_;
     buffer_pool pool_{ring_};
-    std::optional<buffer_pool> bulk_;   // where entries are not filled piece by piece
-    std::vector<connection*> starved_;  // those that found the pool empty
-    bool entry_came_back_ = false;
+    std::optional<buffer_pool> bulk_;   // used only if pool_ is not incremental
+    std::vector<connection*> waiting_;  // connections that found the pool empty
+    bool entry_returned_ = false;
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A UDP echo server on bare liburing: one multishot recvmsg into a pool; sends that are direct where few datagrams came,
-// and go through the ring where many did.
+// A UDP echo server on bare liburing. It uses one multishot recvmsg into a pool. If an iteration brings only
+// a few datagrams, it sends the replies directly; otherwise, it sends them through the ring.
 
 #include <cstdint>
 #include <vector>
@@ -21,12 +21,12 @@ public:
         receive();
     }
 
-    void turn() {
-        ring_.turn([this](const io_uring_cqe& answer) {
-            if (answer.user_data == receives)
-                received(answer);
+    void iterate() {
+        ring_.iterate([this](const io_uring_cqe& cqe) {
+            if (cqe.user_data == receives)
+                received(cqe);
             else
-                sent(answer);
+                sent(cqe);
         });
     }
 
@@ -41,16 +41,17 @@ private:
         sqe->user_data = receives;
     }
 
-    void received(const io_uring_cqe& answer) {
-        if (answer.flags & IORING_CQE_F_BUFFER)
-            echo(pool_.take(answer));
-        // Out of buffers: those being sent come back in a moment, and this turn has submitted them.
-        if (!(answer.flags & IORING_CQE_F_MORE))
+    void received(const io_uring_cqe& cqe) {
+        if (cqe.flags & IORING_CQE_F_BUFFER)
+            echo(pool_.take(cqe));
+        // The receive may have ended because the pool is empty. In this case, the buffers that are being sent
+        // are returned soon, because their sends are submitted before the new receive.
+        if (!(cqe.flags & IORING_CQE_F_MORE))
             receive();
     }
 
     void echo(buffer_pool::chunk piece) {
-        // A buffer holds a header, the sender's address, and the datagram.
+        // A buffer contains a header, the sender's address and the datagram.
         auto* header = io_uring_recvmsg_validate(const_cast<std::byte*>(piece.data),
                                                  static_cast<int>(piece.size), &layout_);
         if (header == nullptr || header->namelen > layout_.msg_namelen || (header->flags & MSG_TRUNC)) {
@@ -61,7 +62,7 @@ private:
         const void* data = io_uring_recvmsg_payload(header, &layout_);
         const std::size_t size =
             io_uring_recvmsg_payload_length(header, static_cast<int>(piece.size), &layout_);
-        if (ring_.answers() <= 2 &&
+        if (ring_.batch_size() <= 2 &&
             (::sendto(socket_, data, size, MSG_DONTWAIT, from, header->namelen) >= 0 || errno != EAGAIN)) {
             pool_.give_back(piece);
             return;
@@ -72,9 +73,9 @@ private:
         sqe->user_data = place_of(piece);
     }
 
-    void sent(const io_uring_cqe& answer) {  // or not: that is a datagram's risk
-        pool_.give_back(sending_[answer.user_data]);
-        free_.push_back(answer.user_data);
+    void sent(const io_uring_cqe& cqe) {  // if the send has failed, the datagram is lost
+        pool_.give_back(sending_[cqe.user_data]);
+        free_.push_back(cqe.user_data);
     }
 
     std::uint64_t place_of(const buffer_pool::chunk& piece) {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server on epoll that sends without end, as much at a time as the socket takes.
+// A TCP server on epoll that sends endlessly. Each send transfers as much as the socket accepts.
 
 #include <vector>
 
@@ -18,7 +18,7 @@ public:
         epoll_.add(listener, EPOLLIN, nullptr);
     }
 
-    void turn() {
+    void iterate() {
         for (const epoll_event& each: epoll_.wait()) {
             if (each.data.ptr == nullptr)
                 accept();

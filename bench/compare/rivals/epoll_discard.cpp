@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP server on epoll that receives and forgets, 256 KiB at a time.
+// A TCP server on epoll that discards everything it receives. It reads up to 256 KiB at a time.
 
 #include <vector>
 
@@ -17,7 +17,7 @@ public:
         epoll_.add(listener, EPOLLIN, tag_of(listener));
     }
 
-    void turn() {
+    void iterate() {
         for (const epoll_event& each: epoll_.wait()) {
             const int fd = static_cast<int>(each.data.u64);
             if (fd == listener_)

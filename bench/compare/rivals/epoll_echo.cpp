@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A TCP echo server on epoll, recv and send. All connections share one buffer; what one doesn't take at once is kept
-// for it, and until it takes that, nothing more is received from it.
+// A TCP echo server on epoll that uses recv and send. All connections share one buffer. After a partial send,
+// the connection keeps the unsent bytes, and the server receives nothing more from that connection until they
+// have been sent.
 
 #include <array>
 #include <vector>
@@ -17,7 +18,7 @@ class echo_server {
 public:
     explicit echo_server(int listener) : listener_(listener) { epoll_.add(listener, EPOLLIN, nullptr); }
 
-    void turn() {
+    void iterate() {
         for (const epoll_event& each: epoll_.wait()) {
             if (each.data.ptr == nullptr)
                 accept();
@@ -43,7 +44,7 @@ private:
         }
     }
 
-    // False if the connection has ended.
+    // Continues with this connection. Returns false if the connection has ended.
     bool advance(connection& peer) { return peer.kept.empty() ? echo(peer) : send_kept(peer); }
 
     bool echo(connection& peer) {

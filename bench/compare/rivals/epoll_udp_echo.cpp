@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// A UDP echo server on epoll: recvmmsg takes what is there, sendmmsg sends it all back.
+// A UDP echo server on epoll. It receives all available datagrams with recvmmsg and sends them back with
+// sendmmsg.
 
 #include <array>
 
@@ -23,7 +24,7 @@ public:
         }
     }
 
-    void turn() {
+    void iterate() {
         epoll_.wait();
         for (std::size_t i = 0; i < messages_.size(); ++i) {
             messages_[i].msg_hdr.msg_namelen = sizeof senders_[i];
@@ -36,19 +37,19 @@ public:
         for (int sent = 0; sent < received;) {
             const int more = ::sendmmsg(socket_, &messages_[static_cast<std::size_t>(sent)],
                                         static_cast<unsigned>(received - sent), 0);
-            sent += more > 0 ? more : 1;  // one that can't be sent is lost
+            sent += more > 0 ? more : 1;  // skips a datagram that cannot be sent
         }
     }
 
 private:
-    static constexpr std::size_t at_once = 64;
+    static constexpr std::size_t batch_max = 64;
 
     int socket_;
     epoll epoll_;
-    std::array<mmsghdr, at_once> messages_{};
-    std::array<sockaddr_in, at_once> senders_;
-    std::array<iovec, at_once> buffers_;
-    std::array<std::array<std::byte, 16384>, at_once> bytes_;
+    std::array<mmsghdr, batch_max> messages_{};
+    std::array<sockaddr_in, batch_max> senders_;
+    std::array<iovec, batch_max> buffers_;
+    std::array<std::array<std::byte, 16384>, batch_max> bytes_;
 };
 
 }  // namespace

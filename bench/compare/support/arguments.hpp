@@ -15,17 +15,19 @@
 
 namespace compare {
 
-/// `--name`, and what it is if it isn't given. One that is "no" at first takes no value: given, it is "yes".
+/// A command-line argument `--name` and its default value. If the default is "no", the argument is a flag
+/// without a value on the command line, and its presence sets the value to "yes".
 struct argument {
     std::string_view name;
     std::string value;
     const char* meaning;
 };
 
-/// The arguments of a program, read strictly: what is wrong throws, and says what was expected.
+/// A program's command-line arguments. Parsing is strict: an invalid argument throws an exception whose text
+/// says what is wrong.
 class arguments {
 public:
-    /// `words` are those after the program's name.
+    /// `words` contains the arguments after the program name.
     arguments(const std::vector<std::string_view>& words, std::vector<argument> known)
         : known_(std::move(known)) {
         for (std::size_t i = 0; i < words.size(); ++i) {
@@ -37,7 +39,7 @@ public:
             else if (++i < words.size())
                 found.value = words[i];
             else
-                throw std::invalid_argument(std::string(words[i - 1]) + " wants a value");
+                throw std::invalid_argument(std::string(words[i - 1]) + " needs a value");
         }
     }
     arguments(int argc, char** argv, std::vector<argument> known)
@@ -60,8 +62,9 @@ public:
         const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
         if (error != std::errc() || end != value.data() + value.size() ||
             !(number >= least && number <= most))
-            throw std::invalid_argument(std::string(name) + " wants a number from " + std::to_string(least) +
-                                        " to " + std::to_string(most) + ", not \"" + value + "\"");
+            throw std::invalid_argument(std::string(name) + " must be a number from " +
+                                        std::to_string(least) + " to " + std::to_string(most) + ", not \"" +
+                                        value + "\"");
         return number;
     }
 

@@ -12,18 +12,19 @@
 
 namespace compare {
 
-/// Memory that the kernel fills for multishot receives: a provided-buffer ring, of 4 MiB where nothing else is said.
+/// Memory that the kernel fills for multishot receives. It is a provided-buffer ring of 4 MiB (1 MiB for the
+/// bulk kind). The four kinds are:
 ///
-///     incremental    16 entries of 256 KiB, each filled piece by piece: since 6.12
-///     classic        256 entries of 16 KiB, one for each answer: before that, and for datagrams
-///     bulk           8 entries of 128 KiB, 1 MiB, one for each answer: before that, for those who send more than 16 KiB
-///                    at a time
-///     trains         64 entries of 64 KiB, one for each answer: for trains of datagrams
+///     incremental    16 entries of 256 KiB, consumed incrementally; since 6.12
+///     classic        256 entries of 16 KiB, one per completion; before 6.12, and for datagrams
+///     bulk           8 entries of 128 KiB, one per completion; before 6.12, for connections that send more
+///                    than 16 KiB at a time
+///     trains         64 entries of 64 KiB, one per completion; for trains of datagrams
 class buffer_pool {
 public:
     enum class kind { incremental_if_possible, classic, bulk, trains };
 
-    /// A piece of an entry, which is the holder's until he gives it back.
+    /// A range of bytes in one entry. The caller of take() owns these bytes until it calls give_back().
     struct chunk {
         const std::byte* data;
         unsigned size;
@@ -42,7 +43,7 @@ public:
         if (wanted != kind::incremental_if_possible || register_with(ring, entries_, incremental) != 0) {
             incremental_ = false;
             entries_ = entries_of(wanted);
-            check_answer(register_with(ring, entries_, 0), "io_uring_register_buf_ring");
+            check_result(register_with(ring, entries_, 0), "io_uring_register_buf_ring");
         }
         entry_size_ = static_cast<unsigned>(size_ / entries_);
         for (unsigned entry = 0; entry < entries_; ++entry)
@@ -59,19 +60,20 @@ public:
     [[nodiscard]] bool is_incremental() const noexcept { return incremental_; }
     [[nodiscard]] unsigned entry_size() const noexcept { return entry_size_; }
 
-    /// What this answer brought. For every answer that names an entry, whatever its result.
-    chunk take(const io_uring_cqe& answer) noexcept {
-        const auto entry = static_cast<unsigned short>(answer.flags >> IORING_CQE_BUFFER_SHIFT);
-        const auto bytes = static_cast<unsigned>(answer.res > 0 ? answer.res : 0);
+    /// Returns the chunk that a completion describes. Call this function for every completion that names an
+    /// entry, whatever its result is.
+    chunk take(const io_uring_cqe& cqe) noexcept {
+        const auto entry = static_cast<unsigned short>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+        const auto bytes = static_cast<unsigned>(cqe.res > 0 ? cqe.res : 0);
         state& taken = states_[entry];
         const chunk piece{begin_of(entry) + taken.filled, bytes, entry};
         taken.filled += bytes;
-        taken.full = !incremental_ || !(answer.flags & more_in_this_entry);
+        taken.full = !incremental_ || !(cqe.flags & more_in_this_entry);
         ++taken.holders;
         return piece;
     }
 
-    /// True if the kernel has an entry more now.
+    /// Releases a chunk. Returns true if this has returned an entry to the kernel.
     bool give_back(const chunk& piece) noexcept {
         state& given = states_[piece.entry];
         if (--given.holders > 0 || !given.full)
@@ -112,7 +114,7 @@ private:
         wanted.ring_addr = reinterpret_cast<std::uintptr_t>(ring_);
         wanted.ring_entries = entries;
         wanted.bgid = group_;
-        // The field after bgid: `pad` in liburing 2.3, `flags` since 2.4.
+        // Writes the field after bgid, which is called `pad` in liburing 2.3 and `flags` since 2.4.
         constexpr std::size_t place = offsetof(io_uring_buf_reg, bgid) + sizeof wanted.bgid;
         std::memcpy(reinterpret_cast<char*>(&wanted) + place, &flags, sizeof flags);
         return io_uring_register_buf_ring(&ring.native(), &wanted, 0);
@@ -139,7 +141,7 @@ private:
     state states_[entries_max];
 };
 
-/// A multishot receive into this pool.
+/// Prepares a multishot receive into the pool `into`.
 inline void prepare_receive(bare_ring& ring, int socket, std::uint64_t tag, const buffer_pool& into,
                             int flags = 0) {
     io_uring_sqe* sqe = ring.next();

@@ -8,8 +8,8 @@
 
 namespace compare {
 
-/// The character generator's bytes, RFC 864: lines of 72 printable characters, each line beginning one further on.
-/// After 95 lines they repeat.
+/// The bytes of the character generator protocol (RFC 864) form lines of 72 printable characters. Each line
+/// starts one character later than the previous line, and the sequence repeats after 95 lines.
 inline constexpr std::size_t chargen_period = std::size_t{95} * 74;
 
 inline std::byte chargen_byte(std::size_t position) noexcept {
@@ -19,7 +19,8 @@ inline std::byte chargen_byte(std::size_t position) noexcept {
     return static_cast<std::byte>(' ' + (line + column) % 95);
 }
 
-/// Sent again and again: whole periods, a good 256 KiB of them.
+/// Returns the buffer that a server sends repeatedly. It contains whole periods and is slightly larger than
+/// 256 KiB.
 inline std::vector<std::byte> chargen_bytes() {
     std::vector<std::byte> bytes(38 * chargen_period);
     for (std::size_t i = 0; i < bytes.size(); ++i)

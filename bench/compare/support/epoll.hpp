@@ -12,7 +12,7 @@
 
 namespace compare {
 
-/// epoll(7), level-triggered.
+/// A level-triggered epoll(7) instance.
 class epoll {
 public:
     epoll() : fd_(::epoll_create1(EPOLL_CLOEXEC)) { check(fd_.get() >= 0, "epoll_create1"); }
@@ -20,7 +20,8 @@ public:
     void add(int fd, std::uint32_t events, void* tag) { control(EPOLL_CTL_ADD, fd, events, tag); }
     void modify(int fd, std::uint32_t events, void* tag) { control(EPOLL_CTL_MOD, fd, events, tag); }
 
-    /// Those that are ready; waits for one.
+    /// Waits until at least one event is ready, and returns all ready events. The result is empty if the time
+    /// is up or a signal interrupts the wait.
     std::span<const epoll_event> wait(int milliseconds = -1) {
         const int ready =
             ::epoll_wait(fd_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds);
@@ -40,7 +41,7 @@ private:
     std::array<epoll_event, 1024> events_;
 };
 
-/// What a non-blocking call says when it would have to wait.
+/// Returns true if a non-blocking call has failed because it would have had to wait, or because of a signal.
 inline bool would_block() { return errno == EAGAIN || errno == EINTR; }
 
 }  // namespace compare

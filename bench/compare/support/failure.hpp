@@ -7,23 +7,24 @@
 #include <exception>
 #include <system_error>
 
-/// What the load and the rivals of the comparison share. Nothing here knows coil.
+/// Helper functions for the load generator and the rivals. Nothing in this namespace depends on coil.
 namespace compare {
 
-/// Throws what errno says, after `what`, unless this holds.
+/// If `holds` is false, throws a std::system_error with errno and `what`.
 inline void check(bool holds, const char* what) {
     if (!holds)
         throw std::system_error(errno, std::system_category(), what);
 }
 
-/// The same for what io_uring answers: a negative errno.
-inline int check_answer(int answer, const char* what) {
-    if (answer < 0)
-        throw std::system_error(-answer, std::system_category(), what);
-    return answer;
+/// Throws a std::system_error if the io_uring result `result` is a negative errno.
+inline int check_result(int result, const char* what) {
+    if (result < 0)
+        throw std::system_error(-result, std::system_category(), what);
+    return result;
 }
 
-/// For main's `catch (...)`: one line on stderr, and the exit status.
+/// Prints the current exception as one line on stderr and returns the exit status. main() calls this function
+/// in its `catch (...)`.
 [[nodiscard]] inline int explain_failure() noexcept {
     try {
         throw;

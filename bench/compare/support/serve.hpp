@@ -10,27 +10,27 @@
 
 namespace compare {
 
-/// The whole main() of a server that takes one turn after the other: opens its socket, says where it listens, and goes on until
-/// it is killed.
+/// The main() function for a server with a loop. Opens the server's socket, prints its port, and iterates
+/// until the process is killed.
 template <class Server, class Open>
 int serve(int argc, char** argv, Open open) noexcept try {
-    const arguments given(argc, argv, {{"--port", "0", "listen on it; 0: any free one"}});
+    const arguments given(argc, argv, {{"--port", "0", "port to listen on; 0: any free port"}});
     const descriptor socket = open(given.port());
     const auto server = std::make_unique<Server>(socket.get());
     announce(socket.get());
     for (;;)
-        server->turn();
+        server->iterate();
 } catch (...) {
     return explain_failure();
 }
 
-/// On TCP.
+/// The main() function for a TCP server.
 template <class Server>
 int serve_tcp(int argc, char** argv, int type_flags = 0) noexcept {
     return serve<Server>(argc, argv, [=](auto port) { return listener(port, type_flags); });
 }
 
-/// On UDP.
+/// The main() function for a UDP server.
 template <class Server>
 int serve_udp(int argc, char** argv) noexcept {
     return serve<Server>(argc, argv, [](auto port) { return bound_socket(SOCK_DGRAM, port); });

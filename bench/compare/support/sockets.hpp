@@ -15,7 +15,7 @@
 
 namespace compare {
 
-/// A descriptor of one's own, closed at the end.
+/// An owning file descriptor (RAII).
 class descriptor {
 public:
     descriptor() noexcept = default;
@@ -44,7 +44,7 @@ inline sockaddr_in loopback(std::uint16_t port) {
     return address;
 }
 
-/// SOCK_STREAM or SOCK_DGRAM, perhaps with SOCK_NONBLOCK, on 127.0.0.1.
+/// Returns a socket bound to 127.0.0.1. `type` is SOCK_STREAM or SOCK_DGRAM, optionally with SOCK_NONBLOCK.
 inline descriptor bound_socket(int type, std::uint16_t port) {
     descriptor made(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
     check(made.get() >= 0, "socket");
@@ -58,7 +58,7 @@ inline void set_no_delay(int socket) {
     check(::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "TCP_NODELAY");
 }
 
-/// Its connections inherit TCP_NODELAY.
+/// Returns a listening TCP socket. Its connections inherit TCP_NODELAY.
 inline descriptor listener(std::uint16_t port, int type_flags = 0) {
     descriptor made = bound_socket(SOCK_STREAM | type_flags, port);
     set_no_delay(made.get());
@@ -76,7 +76,7 @@ inline descriptor connected_socket(int type, std::uint16_t port) {
     return made;
 }
 
-/// A server's first line.
+/// Prints the server's address, which is the first line of its output.
 inline void announce(int socket) {
     sockaddr_in local{};
     socklen_t size = sizeof local;

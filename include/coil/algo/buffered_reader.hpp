@@ -29,29 +29,35 @@ template <class Stream>
 class filling_operation;
 }
 
-/// Reads lines, and whatever else has an end, from a stream. It receives more than it is asked for, and keeps the rest.
-/// For bytes whose number is known from the start, `read` does without a buffer.
+/// Reads lines and other delimited data from a stream. The reader reads ahead and buffers the bytes that it
+/// has not returned yet. To read a known number of bytes, use `read`, which needs no buffer.
 ///
 ///     coil::buffered_reader reader(std::move(socket), {.limit = 8192});
-///     while (auto line = co_await reader.read_line())                  // empty: the peer has finished sending
+///     while (auto line = co_await reader.read_line())       // empty: the peer has finished sending
 ///         co_await coil::write(reader.stream(), answer_to(*line));
 ///
-/// It owns the stream and all that was received, so that nothing is lost between two ways of reading: what one has
-/// received too much of, the next one gets. `buffered_reader reader(socket)`, of a named stream, borrows it: then nobody
-/// else may receive from that while there is something in `leftover()`.
+/// The reader owns the stream and the bytes received from it. Because it keeps what it has read ahead,
+/// read_line(), read_exactly() and the other functions can be mixed freely. `buffered_reader reader(socket)`
+/// borrows a named stream instead of owning it. While `leftover()` of a borrowing reader is not empty,
+/// nothing else may receive from the stream.
 ///
-/// Views:    a result stays valid until the next read, consume() or release(), or the reader's end. Moving the reader does
-///           no harm.
-/// Limit:    at most `limit` bytes are held. What is longer fails with error::limit_exceeded. Memory is had when the first
-///           byte is waited for, and grows as needed.
-/// Cancel:   operation_aborted, by a stop, a timeout or the stream's cancel(). What has arrived stays in the reader, and the
-///           next read goes on with it. The same after every other error.
-/// Overlap:  one read at a time; a second is refused with error::operation_in_progress. Others may send on the stream meanwhile.
-/// Fairness: a read that finds what it wants in the buffer does not suspend, within the budget of 64 operations per resumption
-///           that all kinds of operations share. The next one lets all other tasks that are ready go first.
-/// Moves:    also with a read pending, if the stream can. Its end aborts a pending read. What a read function gives points to the
-///           reader until its await begins: await it before the reader is moved or destroyed.
-/// Cost:     none of the stream's operations while the bytes are there, else mostly one. No allocation, but for the buffer.
+/// Views:    a result stays valid until the next read, consume() or release(), or until the reader is
+///           destroyed. Moving the reader does not invalidate the result.
+/// Limit:    the buffer holds at most `limit` bytes. Reads of longer data fail with error::limit_exceeded.
+///           The buffer is allocated when a read first has to wait, and grows as needed.
+/// Cancel:   after a stop, a timeout or the stream's cancel(), a read ends with operation_aborted. Bytes
+///           received so far stay in the reader, and the next read continues with them. All other errors also
+///           keep the bytes.
+/// Overlap:  one read at a time; a second one fails with error::operation_in_progress. Another task may send
+///           on the stream while a read is pending.
+/// Fairness: a read that finds its data in the buffer completes inline. All kinds of operations share a
+///           budget of 64 inline completions per resumption. An operation beyond this budget lets all other
+///           ready tasks run first.
+/// Moves:    allowed, even while a read is pending, if the stream allows it. The destructor aborts a pending
+///           read. Each read function returns a description that points to the reader until the await begins,
+///           so await it before moving or destroying the reader.
+/// Cost:     no operation on the stream if the data is in the buffer, otherwise usually one. No allocation
+///           except the buffer.
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 class buffered_reader : private detail::read_buffer {
@@ -62,35 +68,43 @@ public:
     explicit buffered_reader(Stream&& stream, const buffered_reader_options& chosen = {})
         : detail::read_buffer(chosen), stream_(std::forward<Stream>(stream)) {}
 
-    /// The bytes up to the next "\n", without that, and without a "\r" before it.
-    /// Completes: with the line; with nothing where the stream ends behind a line.
-    /// Errors:    error::eof where it ends in the middle of one, limit_exceeded, and the stream's own. The part that came
-    ///            is in leftover().
+    /// Reads a line, that is, the bytes up to the next "\n". The result contains neither the "\n" nor a "\r"
+    /// before it.
+    /// Completes: with the line, or with an empty optional if the stream ends after a complete line.
+    /// Errors:    error::eof if the stream ends within a line, limit_exceeded, and the stream's own errors.
+    ///            The incomplete line stays in leftover().
     [[nodiscard("co_await it")]] buffered_read_description<Stream, record> read_line() noexcept;
-    /// The same up to a delimiter of one byte or more, without it. The delimiter must live until the await is over.
+    /// Reads up to a delimiter of at least one byte. The result does not include the delimiter. The delimiter
+    /// string must live until the await ends.
     [[nodiscard("co_await it")]] buffered_read_description<Stream, record> read_until(
         std::string_view delimiter) noexcept;
 
-    /// The next `size` bytes.
-    /// Errors: error::eof where the stream ends before, limit_exceeded, and the stream's own.
+    /// Reads the next `size` bytes.
+    /// Errors: error::eof if the stream ends first, limit_exceeded, and the stream's own errors.
     [[nodiscard("co_await it")]] buffered_read_description<Stream, std::string_view> read_exactly(
         std::size_t size) noexcept;
-    /// Fills the caller's buffer, as `read` does: also with more than the limit. What isn't here yet goes there directly,
-    /// unless it is so little that receiving more for later is worth a copy.
-    /// Errors: transfer_error, whose bytes_transferred() says how much is in the buffer: error::eof, the stream's own.
+    /// Fills the caller's buffer, like `read`; `limit` does not apply. If at least `initial` bytes are still
+    /// missing, they are received directly into the caller's buffer. If fewer are missing, the reader fills
+    /// its own buffer and copies from there.
+    /// Errors: transfer_error with error::eof or the stream's own code. Its bytes_transferred() is the number
+    ///         of bytes in `into`.
     [[nodiscard("co_await it")]] auto read_exactly(mutable_buffer into) noexcept { return read(*this, into); }
 
-    /// What comes next, at least `size` bytes of it, which stay unread.
-    /// Completes: with all of leftover(); with nothing where the stream has ended and there is none.
-    /// Errors:    error::eof where some bytes come, but fewer; limit_exceeded, and the stream's own.
+    /// Waits until at least `size` bytes are buffered, without consuming them.
+    /// Completes: with all of leftover(), or with an empty optional if the stream has ended and leftover()
+    ///            is empty.
+    /// Errors:    error::eof if the stream ends while leftover() holds some bytes, but fewer than `size`;
+    ///            limit_exceeded; the stream's own errors.
     [[nodiscard("co_await it")]] buffered_read_description<Stream, record> peek(std::size_t size) noexcept;
 
-    /// What was received and is not read.
+    /// Returns the bytes that have been received but not read yet.
     [[nodiscard]] std::string_view leftover() const noexcept { return bytes(); }
-    /// Done with the first `size` bytes of leftover().
+    /// Discards the first `size` bytes of leftover().
     void consume(std::size_t size) noexcept { detail::read_buffer::consume(size); }
 
-    /// As the stream's: what is there, 0 at the end. With it the reader is a stream itself, for `read` and others.
+    /// Like the stream's recv: receives the available bytes and returns their number, or 0 at the end of
+    /// the stream. This function makes the reader itself a stream, so that `read` and similar functions
+    /// accept it.
     [[nodiscard("co_await it")]] buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
     [[nodiscard("co_await it")]] buffered_recv_description<Stream> recv(mutable_buffers into) noexcept;
     template <class... Buffers>
@@ -100,17 +114,17 @@ public:
             {this, {}, {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
 
-    /// The stream: to send on, to close. To receive from it passes by what is in leftover().
+    /// Returns the stream, for sending and closing. Receiving directly from it bypasses leftover().
     [[nodiscard]] stream_type& stream() noexcept { return stream_; }
-    /// The stream's context, if it knows one.
+    /// Returns the stream's context, if the stream has one.
     [[nodiscard]] auto& context() const noexcept
         requires requires(const stream_type& stream) { stream.context(); }
     {
         return stream_.context();
     }
 
-    /// The stream, and a copy of leftover(). Afterwards the reader is as if moved from.
-    /// Throws error::operation_in_progress while a read is pending.
+    /// Returns the stream and a copy of leftover(). Afterwards, the reader is in the moved-from state. Throws
+    /// error::operation_in_progress while a read is pending.
     [[nodiscard]] std::pair<Stream, std::string> release();
 
 private:
@@ -126,7 +140,7 @@ buffered_reader(Stream&&, const buffered_reader_options& = {}) -> buffered_reade
 
 namespace detail {
 
-/// What all reads have in common: they receive until they are settled.
+/// Base class of all reads. Receives until settle() returns true.
 template <class Stream>
 class filling_operation : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
@@ -141,7 +155,7 @@ protected:
         : buffered_operation(reader, task) {}
     ~filling_operation() = default;
 
-    /// Where the next bytes are to go. Empty: there is no memory.
+    /// Returns the memory for the next bytes, or an empty buffer if out of memory.
     virtual mutable_buffer target() noexcept = 0;
     virtual void received(std::size_t n) noexcept = 0;
     virtual void stream_ended() noexcept = 0;
@@ -169,20 +183,20 @@ private:
 
     void drop_step() noexcept final { step_.reset(); }
 
-    // A step has ended. Returns who is to be resumed: nobody, while there is more to do.
+    // Called when a step has ended. Returns the coroutine to resume, or null if another step has started.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
         if (n > 0)
             received(n);
         if (n > 0 && settle())
-            return run();  // also where the stop came with the bytes
+            return run();  // even if a stop arrived with the bytes
         if (!outcome)
             fail(outcome.error());
         else if (n == 0)
             stream_ended();
         else if (was_cancelled())
-            fail(error::operation_aborted);  // the rest is not wanted
+            fail(error::operation_aborted);  // receive no more
         else if (start_step(waiter))
             return nullptr;
         return run();
@@ -193,7 +207,7 @@ private:
 
 }  // namespace detail
 
-/// A read that yields a view of the reader's bytes.
+/// A read that returns a view of the reader's bytes.
 template <class Stream, class Value>
 class [[nodiscard("co_await it")]] buffered_read_operation final : public detail::filling_operation<Stream> {
 public:
@@ -215,7 +229,8 @@ public:
     [[nodiscard]] std::string describe() const override { return this->describe_as(what_.name()); }
 
 private:
-    // The bytes are consumed when the result is taken: one that is destroyed before that leaves them where they are.
+    // Consumes the bytes only when the result is taken, so that an operation destroyed before that leaves
+    // them in the buffer.
     void take() noexcept {
         if (detail::byte_buffer* left = this->leave(); left && found_) {
             view_ = left->bytes().substr(0, found_->size);
@@ -249,7 +264,8 @@ private:
     std::string_view view_;
 };
 
-/// A recv from the reader: what it has, or else what the stream gives next.
+/// A recv from the reader. It returns the buffered bytes or, if the buffer is empty, the next bytes from
+/// the stream.
 template <class Stream>
 class [[nodiscard("co_await it")]] buffered_recv_operation : public detail::filling_operation<Stream> {
 public:
@@ -281,7 +297,7 @@ private:
     bool settle() noexcept override {
         return this->bytes().size() > 0 || moved_ > 0 || (buffer_.empty() && total_size(buffers_) == 0);
     }
-    // Where there is much room it goes there directly.
+    // Receives directly into the caller's buffer if it is large.
     mutable_buffer target() noexcept override {
         mutable_buffer first = buffer_;
         for (auto rest = buffers_; first.empty() && !rest.empty(); rest = rest.subspan(1))

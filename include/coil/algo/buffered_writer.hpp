@@ -28,30 +28,36 @@ template <class Stream, std::size_t N>
 class emptying_operation;
 }
 
-/// Collects small writes, and sends them together. To send at once, use `write`.
+/// Collects small writes and sends them together. To send immediately, use `write`.
 ///
 ///     coil::buffered_reader reader(std::move(socket));
 ///     coil::buffered_writer writer(reader.stream());
 ///     while (auto line = co_await reader.read_line()) {
 ///         co_await writer.write("you said: ", *line, "\n");
 ///         if (reader.leftover().empty())
-///             co_await writer.flush();                  // nobody waits for an answer that stays here
+///             co_await writer.flush();                  // the client may be waiting for the reply
 ///     }
 ///
-/// It owns the stream if that is moved in, and borrows one that is named: then nobody else may send on it while there is
-/// something in `buffered()`. Others may receive meanwhile.
+/// The writer owns a stream that is moved into it, and borrows a stream that is passed by name. While
+/// `buffered()` of a borrowing writer is not 0, nothing else may send on the stream. Other tasks may receive
+/// from the stream at any time.
 ///
-/// Sending:  what fits into the buffer is copied there. The write that doesn't fit sends all, what is there and its own,
-///           from where they lie, and waits until it is taken: so back-pressure reaches whoever writes. Nothing is sent
-///           otherwise, except by flush(). The destructor sends nothing: what is not flushed is lost.
-/// Cancel:   operation_aborted, by a stop, a timeout or the stream's cancel(). What was sent is gone from the buffer and
-///           the rest stays, so that a flush afterwards repeats no byte. The same after every other error.
-/// Overlap:  one write or flush at a time; a second is refused with error::operation_in_progress.
-/// Fairness: a write that fits does not suspend, within the budget of 64 operations per resumption that all kinds of operations
-///           share. The next one lets all other tasks that are ready go first.
-/// Moves:    also with a write pending, if the stream can. Its end aborts a pending write. What write() gives points to the writer
-///           until its await begins: await it before the writer is moved or destroyed.
-/// Cost:     a copy; or one of the stream's operations. No allocation, but for the buffer, at the first write.
+/// Sending:  a write that fits into the buffer is copied there. A write that does not fit sends the buffer
+///           and then its own bytes, without copying them. It waits until the stream has accepted all bytes,
+///           so back-pressure reaches the caller. Apart from that, only flush() sends. The destructor
+///           sends nothing, so unflushed bytes are lost.
+/// Cancel:   after a stop, a timeout or the stream's cancel(), a write ends with operation_aborted. Bytes
+///           already sent leave the buffer and the others stay, so a later flush sends no byte twice. This
+///           also applies to all other errors.
+/// Overlap:  one write or flush at a time; a second one fails with error::operation_in_progress.
+/// Fairness: a write that fits completes inline. All kinds of operations share a budget of 64 inline
+///           completions per resumption. An operation beyond this budget lets all other ready tasks
+///           run first.
+/// Moves:    allowed, even while a write is pending, if the stream allows it. The destructor aborts a pending
+///           write. write() returns a description that points to the writer until the await begins, so await
+///           it before moving or destroying the writer.
+/// Cost:     a copy, or one operation on the stream. The only allocation is the buffer, when it is
+///           first used.
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 class buffered_writer : private detail::write_buffer {
@@ -61,11 +67,11 @@ public:
     explicit buffered_writer(Stream&& stream, const buffered_writer_options& chosen = {})
         : detail::write_buffer(chosen), stream_(std::forward<Stream>(stream)) {}
 
-    /// Takes all of the buffers, one after the other.
-    /// Completes: with their size, when they are copied or sent.
-    /// Errors:    transfer_error, whose bytes_transferred() says how many of them were taken, not counting what was in the
-    ///            buffer before; the stream's own code.
-    /// Buffers:   the caller's; they must live until the await is over.
+    /// Writes all buffers, in order.
+    /// Completes: with their total size, when they have been copied or sent.
+    /// Errors:    transfer_error with the stream's code. Its bytes_transferred() counts the bytes of this
+    ///            write that were sent, but not the bytes that were already in the buffer.
+    /// Buffers:   the caller's; must live until the await ends.
     [[nodiscard("co_await it")]] buffered_write_description<Stream, 1> write(const_buffer bytes) noexcept;
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
@@ -73,26 +79,27 @@ public:
         Buffers&&... bytes) noexcept {
         return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }
-    /// The same of the caller's array of them, which must live as long as they do.
+    /// Writes an array of buffers. The array must also live until the await ends.
     [[nodiscard("co_await it")]] buffered_write_description<Stream, 7> write(const_buffers bytes) noexcept;
 
-    /// Sends what is in the buffer.
-    /// Completes: with how much that was. An empty buffer: at once, with 0. Errors: transfer_error, and the stream's own code.
+    /// Sends the buffered bytes.
+    /// Completes: with the number of bytes sent. If the buffer is empty, completes inline with 0.
+    /// Errors:    transfer_error with the stream's code.
     [[nodiscard("co_await it")]] buffered_write_description<Stream, 0> flush() noexcept;
 
-    /// How many bytes are written and not yet sent.
+    /// Returns the number of bytes that have been written but not sent yet.
     [[nodiscard]] std::size_t buffered() const noexcept { return size(); }
 
-    /// The stream: to receive from, to close. What is sent on it directly goes before what is in the buffer.
+    /// Returns the stream, for receiving and closing. Bytes sent directly on it overtake the buffered bytes.
     [[nodiscard]] stream_type& stream() noexcept { return stream_; }
-    /// The stream's context, if it knows one.
+    /// Returns the stream's context, if the stream has one.
     [[nodiscard]] auto& context() const noexcept
         requires requires(const stream_type& stream) { stream.context(); }
     {
         return stream_.context();
     }
 
-    /// The stream, and a copy of what is not sent. Afterwards the writer is as if moved from.
+    /// Returns the stream and a copy of the unsent bytes. Afterwards, the writer is in the moved-from state.
     /// Throws error::operation_in_progress while a write is pending.
     [[nodiscard]] std::pair<Stream, std::string> release();
 
@@ -110,7 +117,7 @@ buffered_writer(Stream&&, const buffered_writer_options& = {}) -> buffered_write
 
 namespace detail {
 
-/// A write of N buffers, or N at a time of the caller's array; a flush is one of none.
+/// Writes N buffers, or the buffers of the caller's array, N at a time. A flush is a write of 0 buffers.
 template <class Stream, std::size_t N>
 class [[nodiscard("co_await it")]] emptying_operation final : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
@@ -178,14 +185,14 @@ private:
         auto& writer = static_cast<buffered_writer<Stream>&>(buffer());
         pieces_[0] = bytes().bytes();
         if (!more_.empty())
-            take_more();
+            load_pieces();
         step_.emplace(send(writer.stream_, pieces_), env(), *this);
         step_->await_suspend(waiter);
         return true;
     }
 
-    // Those of the array whose turn it is, once the ones before are sent.
-    void take_more() noexcept {
+    // Loads the next buffers of the array if the previous ones have been sent.
+    void load_pieces() noexcept {
         if (total_size(const_buffers(pieces_).subspan(1)) > 0)
             return;
         for (std::size_t i = 1; i <= N && !more_.empty();) {
@@ -198,18 +205,18 @@ private:
 
     void drop_step() noexcept override { step_.reset(); }
 
-    // A step has ended. Returns who is to be resumed: nobody, while there is more to do.
+    // Called when a step has ended. Returns the coroutine to resume, or null if another step has started.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
         const auto outcome = step_->await_outcome();
         count(outcome.bytes_transferred());
         if (bytes().size() == 0 && left() == 0)
-            return run();  // also where the stop came with the last bytes
+            return run();  // even if a stop arrived with the last bytes
         if (!outcome)
             fail(outcome.error());
         else if (outcome.bytes_transferred() == 0)
             fail(writing::nothing_moved());
         else if (is_cancelled(*step_))
-            fail(error::operation_aborted);  // the rest is not wanted
+            fail(error::operation_aborted);  // send no more
         else if (start_step(waiter))
             return nullptr;
         return run();
@@ -225,9 +232,9 @@ private:
         }
     }
 
-    std::array<const_buffer, N + 1> pieces_;  // first what is in the buffer
+    std::array<const_buffer, N + 1> pieces_;  // [0] holds the buffered bytes
     const_buffers more_;
-    std::size_t more_size_;  // counted once: there may be very many of them
+    std::size_t more_size_;  // computed once, because the array may be long
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };

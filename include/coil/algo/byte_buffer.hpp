@@ -13,41 +13,42 @@
 
 #include <coil/coro/environment.hpp>
 
-/// What `buffered_reader` and `buffered_writer` have in common: bytes between a stream and its user, and who is at work on
-/// them.
+/// Code shared by `buffered_reader` and `buffered_writer`: a buffer between a stream and its user, and the
+/// base class of the operations that use this buffer.
 
 namespace coil::COIL_ABI::detail {
 
 class byte_buffer;
 
-/// An operation on a buffer. It ends at once where the bytes at hand, or the room for more, will do. Otherwise it takes
-/// steps, which are the stream's own operations. No coroutine is needed for it.
+/// Base class of the operations that use a buffer. An operation completes inline if the buffer holds enough
+/// bytes for a read, or has enough free space for a write. Otherwise it performs steps, which are operations
+/// on the stream. It needs no coroutine frame of its own.
 ///
-///     new --await_ready----> ended                     nothing to wait for
-///         --await_suspend--> its turn --> ended        refused; or others have to go first
-///         --await_suspend--> step --> step --> ended   each step's turn starts the next one, or wakes who waits
+///     new --await_ready----> ended                     inline
+///         --await_suspend--> queued --> ended          refused, or other tasks must run first
+///         --await_suspend--> step --> step --> ended   each step starts the next, or resumes the waiter
 class buffered_operation : public awaited {
 public:
     [[nodiscard]] bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> waiter);
 
-    void stop() noexcept override {}  // a step is what a stop finds; without one, its turn comes anyway
+    void stop() noexcept override {}  // a stop ends the step; without a step, this is already queued
 
 protected:
     buffered_operation(byte_buffer& buffer, environment& task) noexcept : awaited(task), buffer_(&buffer) {}
     ~buffered_operation() { leave(); }
 
-    /// Whether it ends with what is at hand: with its result, or an error.
+    /// Returns true if the operation has ended, with a result or an error, and needs no further step.
     [[nodiscard]] virtual bool settle() noexcept = 0;
-    /// Starts a step. False: there is none, it has ended with an error.
+    /// Starts a step. Returns false if the operation has ended with an error instead.
     [[nodiscard]] virtual bool start_step(std::coroutine_handle<> waiter) = 0;
     virtual void drop_step() noexcept = 0;
 
     void fail(std::error_code error) noexcept { error_ = error; }
     [[nodiscard]] const std::error_code& failure() const noexcept { return error_; }
-    /// The buffer, while this is at work on it.
+    /// Returns the buffer. Valid only while this operation is using the buffer.
     [[nodiscard]] byte_buffer& buffer() const noexcept { return *buffer_; }
-    /// Makes way for the next. Gives the buffer if this was at work on it.
+    /// Stops using the buffer. Returns the buffer, or null if this operation was not using it.
     byte_buffer* leave() noexcept;
 
 private:
@@ -58,13 +59,13 @@ private:
 
     byte_buffer* buffer_;
     std::error_code error_;
-    bool is_at_work_ = false;  // the buffer knows this; if not, the buffer may be gone
+    bool is_at_work_ = false;  // true while the buffer points to this; otherwise the buffer may be gone
 };
 
-/// Bytes in the order in which they came, in memory that is had when it is first needed.
+/// A FIFO of bytes. Its memory is allocated when it is first needed.
 ///
-///     |  used  |  bytes  |  room  |
-///     0        begin_    end_     capacity_
+///     |  consumed  |  bytes  |  room()  |
+///     0            begin_    end_       capacity_
 class byte_buffer {
 public:
     byte_buffer() noexcept = default;
@@ -79,13 +80,13 @@ public:
     [[nodiscard]] char* end() noexcept { return memory_.get() + end_; }
     [[nodiscard]] bool is_in_use() const noexcept { return user_ != nullptr; }
 
-    /// `n` bytes were put into the room.
+    /// Adds `n` bytes, which the caller has written at end().
     void grow(std::size_t n) noexcept { end_ += n; }
-    /// The first `n` bytes are done with.
+    /// Removes the first `n` bytes.
     void shrink(std::size_t n) noexcept;
-    /// Makes all that is free room.
+    /// Moves the bytes to the front, so that all free memory follows them.
     void compact() noexcept;
-    /// Moves into larger memory. False where there is none.
+    /// Moves the bytes into a new block of `capacity` bytes. Returns false if out of memory.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept;
 
 private:

@@ -31,15 +31,17 @@
 namespace coil::COIL_ABI {
 
 struct connect_options {
-    /// How long an attempt may take before the next one begins beside it. RFC 8305 recommends 250 ms, and no less than 10.
+    /// The delay before the next attempt begins in parallel. RFC 8305 recommends 250 ms and forbids less than
+    /// 10 ms.
     steady_clock::duration attempt_delay = std::chrono::milliseconds(250);
 };
 
-/// Attempts to connect, one beside the other, of which one is wanted. The derived class knows the sockets. At most eight are under
-/// way at a time, and a text names at most eight endpoints: a name may have thousands of addresses of which none answers.
+/// Runs connection attempts in parallel; the first to succeed wins. The derived class owns the sockets. A
+/// name may have thousands of addresses that do not answer. For this reason, at most eight attempts run at
+/// the same time, and an error text lists at most eight endpoints.
 ///
-///     not begun --its turn--> under way --connected--> the winner; no more begin, the others are stopped
-///                                       --failed-----> the next begins at once
+///     not begun --delay--> in progress --connected--> winner: stops the others, and no more attempts begin
+///                                      --failed-----> the next attempt begins immediately
 class connect_race : public parallel_operation {
 public:
     void await_suspend(std::coroutine_handle<> waiter);
@@ -47,19 +49,20 @@ public:
     std::string describe() const override;
 
 protected:
-    /// The families will take turns (RFC 8305, section 4).
+    /// Interleaves the address families (RFC 8305, section 4).
     connect_race(const std::vector<ip::endpoint>& endpoints, const connect_options& chosen,
                  environment& task);
     ~connect_race() = default;
 
-    /// A socket for this endpoint, and the branch that will connect it.
+    /// Creates a socket for this endpoint, and the branch that connects the socket.
     virtual branch_base& make_attempt(std::size_t index, const ip::endpoint& peer) = 0;
-    /// It is connected, and one too many.
+    /// Closes a socket that connected after the winner.
     virtual void drop(std::size_t index) noexcept = 0;
 
     [[nodiscard]] std::size_t count() const noexcept final { return entries_.size(); }
     [[nodiscard]] branch_base& at(std::size_t index) const noexcept final { return *entries_[index].attempt; }
-    /// Why there is no winner. A bug, of the function that sets options, is thrown.
+    /// Returns the reason why no attempt has succeeded, or no error if one has. If an attempt threw an
+    /// exception other than std::system_error while it was being started, throws that exception.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
 
@@ -87,16 +90,16 @@ private:
 
     struct entry {
         ip::endpoint peer;
-        branch_base* attempt;  // null where none has begun
+        branch_base* attempt;  // null until it begins
         std::error_code failure;
     };
-    std::vector<entry> entries_;  // in the order in which they begin
+    std::vector<entry> entries_;  // in the order in which the attempts begin
     steady_clock::duration attempt_delay_;
     alarm alarm_;
-    std::size_t next_ = 0;       // the first that has not begun
-    std::size_t under_way_ = 0;  // that have not ended
-    std::size_t winner_ = nobody;
-    std::error_code error_;  // the most telling failure
+    std::size_t next_ = 0;       // the first attempt that has not begun
+    std::size_t under_way_ = 0;  // attempts in progress
+    std::size_t winner_ = no_branch;
+    std::error_code error_;  // the most informative failure
     std::exception_ptr bug_;
 };
 
@@ -108,7 +111,7 @@ template <class Range>
 concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint> &&
                              requires { typename endpoint_in<Range>::protocol_type::socket; };
 
-/// Where no options are to be set: connecting opens the socket.
+/// Used if `prepare` was not given. There are no options to set, so connect() opens the socket itself.
 struct no_socket_options {};
 
 }  // namespace detail
@@ -139,7 +142,7 @@ public:
     }
 
 private:
-    // Destroyed from below: the branch before the socket that it connects.
+    // Members are destroyed in reverse order, so the branch is destroyed before the socket that it connects.
     class attempt {
     public:
         explicit attempt(io_context& context) noexcept : socket(context) {}
@@ -197,35 +200,42 @@ private:
     [[no_unique_address]] F prepare_;
 };
 
-/// Connects to whichever of several endpoints answers first: what a resolver has found for a name, of both families.
-/// For one endpoint see `socket.connect`.
+/// Given several endpoints, such as the IPv4 and IPv6 addresses of a name, connects to the one that answers
+/// first. For a single endpoint, use `socket.connect`.
 ///
 ///     tcp::resolver resolver(context);
 ///     auto found = co_await resolver.resolve("www.example.org", "https");
 ///     tcp::socket socket = co_await coil::timeout(coil::connect(context, found), 5s);
 ///
-/// "Happy Eyeballs" (RFC 8305): the families take turns, beginning with that of the first endpoint, in the order given besides. A
-/// next attempt begins when one has failed, or has taken `attempt_delay`; those under way go on, eight at most. The first connection
-/// wins; the others are cancelled and closed before this returns.
+/// The algorithm is "Happy Eyeballs" (RFC 8305). Address families alternate, beginning with the first
+/// endpoint's family; within a family, the given order is kept. The next attempt begins when an attempt has
+/// failed, or after `attempt_delay`, while earlier attempts continue. At most eight attempts run at the same
+/// time. The first connection wins. The other attempts are cancelled, and their sockets are closed, before
+/// connect() completes.
 ///
-/// `prepare` is called with each socket, opened, before it connects: to set options, or bind. A `std::system_error` that it throws
-/// is that endpoint's failure; anything else ends the race, and is thrown.
+/// `prepare` is called with each open socket before the socket connects, to set options or to bind. If
+/// `prepare` throws a `std::system_error`, only this endpoint's attempt fails. Any other exception ends all
+/// attempts and propagates.
 ///
-///     co_await coil::connect(context, found, [](tcp::socket& socket) { socket.set_option(tcp::no_delay(true)); });
+///     co_await coil::connect(context, found,
+///                            [](tcp::socket& socket) { socket.set_option(tcp::no_delay(true)); });
 ///
-/// Completes: with the connected socket; the peer is its remote_endpoint().
-/// Errors:    if none is to be connected: the latest failure, but one of those that have not left this machine
-///            (network_unreachable, EADDRNOTAVAIL, EAFNOSUPPORT) only if there is no other. The exception's text has each
-///            endpoint with its reason, eight at most. An empty range: error::not_found.
-/// Cancel:    operation_aborted, and all attempts are closed; a connection that was made first is the result.
-/// Buffer:    the endpoints are copied; the range need not live until the await.
-/// Cost:      for each attempt that begins one SQE, socket(2) and two recycled blocks; three allocations; a timer.
+/// Completes: with the connected socket. Its remote_endpoint() is the endpoint that answered.
+/// Errors:    if all attempts fail, the latest failure. Local failures (network_unreachable, EADDRNOTAVAIL,
+///            EAFNOSUPPORT) are less informative, so they are returned only if all failures are local. The
+///            exception's text lists at most eight endpoints, each with the reason. If the range is empty,
+///            error::not_found.
+/// Cancel:    operation_aborted, and all sockets are closed. If a socket has already connected, connect()
+///            returns that socket instead.
+/// Buffer:    the endpoints are copied, so the range need not live until the await.
+/// Cost:      one SQE, one socket(2) call and two recycled memory blocks for each attempt. In addition, three
+///            allocations and one timer.
 template <detail::range_of_endpoints Range, class F = detail::no_socket_options>
 auto connect(io_context& context, const Range& endpoints, const connect_options& chosen, F&& prepare = F()) {
     using protocol = typename detail::endpoint_in<Range>::protocol_type;
     static_assert(std::is_same_v<F, detail::no_socket_options> ||
                       std::invocable<std::decay_t<F>&, typename protocol::socket&>,
-                  "what prepares a socket is called with it: [](tcp::socket& socket) { ... }");
+                  "the function that prepares a socket takes it: [](tcp::socket& socket) { ... }");
     static_assert(
         detail::is_safe_closure<F>(),
         "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "

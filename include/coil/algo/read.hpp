@@ -11,22 +11,24 @@
 
 namespace coil::COIL_ABI {
 
-/// Fills the buffer: receives until it is full.
+/// Receives until a buffer is full.
 ///
 ///     std::array<std::byte, 16> header;
 ///     co_await coil::read(peer, header);
 ///
-/// Completes: with buffer.size(). An empty buffer: at once, with 0.
-/// Errors:    transfer_error, whose bytes_transferred() says how much came: error::eof if the stream ended first, and the
-///            stream's own.
-/// Cancel:    operation_aborted; what came until then is in the buffer, and counted.
-/// Buffer:    the caller's; it and the stream must live until the await is over. No other reader meanwhile.
-/// Cost:      as many of the stream's operations as needed: on TCP mostly one. No allocation.
+/// Completes: with buffer.size(). If the buffer is empty, completes inline with 0.
+/// Errors:    transfer_error with error::eof if the stream ends first, or with the stream's own code. Its
+///            bytes_transferred() is the number of bytes in the buffer.
+/// Cancel:    operation_aborted. The bytes received so far are in the buffer, and bytes_transferred()
+///            counts them.
+/// Buffer:    the caller's. The buffer and the stream must live until the await ends. No other task may read
+///            from the stream during this time.
+/// Cost:      as many operations on the stream as needed, usually one on TCP. No allocation.
 template <readable_stream Stream>
 detail::whole_of_one<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffer buffer) {
     return {&from, buffer};
 }
-/// Fills several buffers, one after the other. The array must live as long as they do.
+/// Fills several buffers, in order. The array must also live until the await ends.
 template <readable_stream Stream>
 detail::whole_of_many<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffers buffers) {
     return {&from, buffers};

@@ -17,15 +17,15 @@
 namespace coil::COIL_ABI {
 
 struct buffered_reader_options {
-    std::size_t initial = 4096;  ///< bytes of memory to begin with
-    std::size_t limit = 65536;   ///< bytes that are held at most: the longest line, with its end
+    std::size_t initial = 4096;  ///< initial size of the buffer in bytes
+    std::size_t limit = 65536;   ///< maximum size in bytes; a line and its end must fit
 };
 
 }  // namespace coil::COIL_ABI
 
 namespace coil::COIL_ABI::detail {
 
-/// What a read of a `buffered_reader` is to find.
+/// The data that a read on a `buffered_reader` is waiting for.
 struct wanted {
     enum class kind : std::uint8_t { line, until, exactly, peek };
 
@@ -39,16 +39,16 @@ struct wanted {
     std::string_view delimiter;
 };
 
-/// Where it is: at the beginning of the buffer.
+/// The extent of the wanted data, counted from the beginning of the buffer.
 struct found {
-    std::size_t size = 0;      // what it yields
-    std::size_t consumed = 0;  // that, and what goes with it
+    std::size_t size = 0;      // bytes in the result
+    std::size_t consumed = 0;  // bytes in the result and in its delimiter
 };
 
-/// The bytes that were received and are not yet read.
+/// The bytes that have been received but not read yet.
 ///
-/// What was searched for the end of a line, or for another short delimiter, isn't searched again, also when the search was
-/// cancelled and a later call goes on with it.
+/// A search for the end of a line, or for another short delimiter, continues where the previous search
+/// stopped, even if the previous read was cancelled.
 class read_buffer : public byte_buffer {
 public:
     explicit read_buffer(const buffered_reader_options& chosen) noexcept;
@@ -56,21 +56,23 @@ public:
     read_buffer& operator=(read_buffer&& other) noexcept;
     ~read_buffer() = default;
 
-    /// Looks for it among the bytes. `error` where it can't come any more: it would exceed the limit. `without` is the
-    /// operation's own: so many bytes are known not to hold the delimiter.
+    /// Looks for the wanted data in the buffer. Sets `error` if the data would exceed the limit, or if the
+    /// delimiter is empty. Between calls, the caller keeps `without`, the number of leading bytes that do not
+    /// contain the delimiter.
     [[nodiscard]] std::optional<found> look(const wanted& what, std::size_t& without,
                                             std::error_code& error) noexcept;
-    /// Room for more bytes: at least one, and so many that there can be `size` in all. Empty where there is no memory.
+    /// Makes space for at least one more byte, and for `size` bytes in total, including the buffered bytes.
+    /// Returns the free space, which is empty if out of memory.
     [[nodiscard]] mutable_buffer make_room(std::size_t size) noexcept;
-    /// `n` bytes were received there.
+    /// Adds `n` bytes, which have been received into the free space.
     void received(std::size_t n) noexcept;
-    /// The first `n` bytes were read.
+    /// Removes the first `n` bytes.
     void consume(std::size_t n) noexcept;
-    /// Copies the first bytes to where they are wanted, and consumes them.
+    /// Copies the first bytes into the caller's buffer and removes them. Returns their number.
     std::size_t take(mutable_buffer into) noexcept;
 
     [[nodiscard]] std::size_t initial() const noexcept { return options_.initial; }
-    /// How many bytes all searches have looked at.
+    /// Returns the number of bytes that all searches have examined.
     [[nodiscard]] std::size_t searched() const noexcept { return searched_; }
 
 private:
@@ -80,10 +82,11 @@ private:
     static constexpr std::size_t remembered_max = 15;
 
     buffered_reader_options options_;
-    std::size_t without_ = 0;                       // so many bytes are known not to hold
-    std::array<char, remembered_max> delimiter_{};  // this, which was looked for in vain
+    // The last search did not find `delimiter_`, and the first `without_` bytes do not contain it.
+    std::size_t without_ = 0;
+    std::array<char, remembered_max> delimiter_{};
     std::uint8_t delimiter_size_ = 0;
-    bool was_filled_ = false;  // the latest bytes took all the room: there may be many more
+    bool was_filled_ = false;  // the last receive filled the free space, so more may be pending
     std::size_t searched_ = 0;
 };
 

@@ -10,8 +10,9 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// One step of something larger on a stream: the stream's own operation, whose turn goes to the whole. That either starts
-/// the next step, which destroys this one, or gives back who is to be resumed.
+/// One step of a larger operation on a stream. A step is the stream's own operation, which on completion
+/// calls `Whole::advance` instead of resuming the waiter. `advance` either starts the next step, which
+/// destroys this one, or returns the coroutine to resume.
 template <class Operation, class Whole>
 class step_of final : public Operation {
 public:
@@ -21,15 +22,15 @@ public:
 
     std::coroutine_handle<> run() noexcept override {
         const auto waiter = Operation::run();
-        return waiter ? whole_.advance(waiter) : waiter;  // destroys this
+        return waiter ? whole_.advance(waiter) : waiter;  // may destroy this
     }
 
 private:
     Whole& whole_;
 };
 
-/// Whether a step was cancelled, here or before its turn came, though it may have moved a part all the same: where its
-/// stream can tell.
+/// Returns whether a step was cancelled before its waiter was resumed, even if the step moved some bytes.
+/// Returns false if the stream's operations do not provide this information.
 template <class Step>
 [[nodiscard]] bool is_cancelled(const Step& step) noexcept {
     if constexpr (requires { step.was_cancelled(); })

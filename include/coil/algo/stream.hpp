@@ -12,9 +12,10 @@
 
 namespace coil::COIL_ABI {
 
-/// Something that bytes can be received from: `recv(buffer)` is an awaitable of coil whose result is how many came, 0 at
-/// the end; `recv(buffers)` the same into several. The operation that the awaitable makes is an `awaited`, and can be
-/// constructed of the awaitable and an environment, so that `read` can derive its steps from it.
+/// A source of bytes. `recv(buffer)` returns a coil awaitable whose result is the number of bytes received,
+/// or 0 at the end of the stream. `recv(buffers)` scatters the bytes over several buffers. The class of the
+/// awaitable's operation must derive from `awaited` and have a constructor that takes the awaitable and an
+/// environment, because `read` derives its steps from that class.
 template <class S>
 concept readable_stream = requires(S& stream, mutable_buffer buffer, mutable_buffers buffers) {
     { stream.recv(buffer) } -> description;
@@ -24,7 +25,8 @@ concept readable_stream = requires(S& stream, mutable_buffer buffer, mutable_buf
     operation_of<decltype(stream.recv(buffer))>(stream.recv(buffer), std::declval<environment&>());
 };
 
-/// Something that bytes can be sent to: `send(buffer)` is an awaitable of coil whose result is how many were taken.
+/// A sink for bytes. `send(buffer)` returns a coil awaitable whose result is the number of bytes sent.
+/// `send(buffers)` gathers the bytes from several buffers.
 template <class S>
 concept writable_stream = requires(S& stream, const_buffer buffer, const_buffers buffers) {
     { stream.send(buffer) } -> description;
@@ -34,7 +36,7 @@ concept writable_stream = requires(S& stream, const_buffer buffer, const_buffers
     operation_of<decltype(stream.send(buffer))>(stream.send(buffer), std::declval<environment&>());
 };
 
-/// Both: a `tcp::socket`, one end of a `test::stream_pair`, and whatever else answers to these verbs.
+/// A class that can both receive and send, such as `tcp::socket` or one end of a `test::stream_pair`.
 template <class S>
 concept stream = readable_stream<S> && writable_stream<S>;
 

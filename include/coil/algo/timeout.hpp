@@ -30,7 +30,7 @@ inline constexpr bool is_shielded<shield_description<D>> = true;
 
 }  // namespace detail
 
-/// An operation with a deadline: its scope is stopped when that passes.
+/// An operation with a deadline. When the deadline passes, the operation's scope is stopped.
 template <description D>
 class [[nodiscard("co_await it")]] timeout_operation final : public scoped_operation<D> {
 public:
@@ -44,7 +44,7 @@ public:
 
     void await_suspend(std::coroutine_handle<> waiter) {
         io_context& context = io_context::of(this->env());
-        context.check_thread(*this);  // in the scope inside, who waits is no longer to be told
+        context.check_thread(*this);  // the inner operation's own check does not see a foreign waiter
         this->begin(waiter);
         if (deadline_ != time_point::max())
             context.arm(alarm_, deadline_);
@@ -65,13 +65,13 @@ public:
             return this->inner().await_resume();
         auto outcome = await_outcome();
         if (outcome.exception())
-            std::rethrow_exception(outcome.exception());  // not the deadline's
+            std::rethrow_exception(outcome.exception());  // not caused by the deadline
         if (!outcome)
             throw_failure(outcome.error(), this->describe(), std::is_same_v<result_of<D>, std::size_t>,
                           outcome.bytes_transferred());
         using result = decltype(this->inner().await_resume());
         if constexpr (std::is_lvalue_reference_v<result>)
-            return static_cast<result>(**outcome);  // an outcome holds a pointer in its stead
+            return static_cast<result>(**outcome);  // an outcome holds a pointer instead of a reference
         else if constexpr (!std::is_void_v<result>)
             return static_cast<result>(*std::move(outcome));
     }
@@ -143,32 +143,33 @@ namespace detail {
 template <class D>
 consteval void check_timeout() {
     static_assert(description<D>,
-                  "timeout takes what can be stopped: an awaitable of coil or a task, as an rvalue");
+                  "timeout takes an operation that can be stopped: an awaitable of coil, or a task "
+                  "as an rvalue");
     static_assert(!returns_its_error<D>,
                   "the deadline would be swallowed: write as_tuple(timeout(x, 5s)), with the "
                   "adapter outside");
     static_assert(!is_shielded<D>,
-                  "the deadline would not reach what is shielded: write shield(timeout(x, 5s))");
+                  "the deadline would not reach the shielded operation: write shield(timeout(x, 5s))");
 }
 
 }  // namespace detail
 
-/// Gives an operation, or a whole task, so much time from the await on.
+/// Limits the duration of an operation or of a whole task. The time starts at the await.
 ///
 ///     std::size_t n = co_await coil::timeout(socket.recv(buffer), 5s);
 ///
-/// Completes: as `what` does. Nothing is lost: what completed before the deadline, or while it was being cancelled, is the
-///            result.
-/// Errors:    error::timed_out if the deadline ended it (with the bytes moved until then), else those of `what`.
-///            Nested, the deadline that fired reports.
-/// Cost:      a timer in user space: no SQE, no system call, no allocation.
+/// Completes: as `what` does. No data is lost: if `what` completes before the deadline or while it is being
+///            cancelled, timeout() returns its result.
+/// Errors:    error::timed_out if the deadline ended the operation, with the number of bytes moved so far;
+///            otherwise the errors of `what`. With nested timeouts, the deadline that fired is reported.
+/// Cost:      a timer in user space; no SQE, no system call, no allocation.
 template <class D, class Rep, class Period>
 auto timeout(D what, std::chrono::duration<Rep, Period> duration) {
     detail::check_timeout<D>();
     return timeout_description<D>(std::move(what), deadline_after(time_point(), duration) - time_point());
 }
 
-/// The same, until a point in time.
+/// Like timeout(), but with an absolute deadline.
 template <class D>
 auto timeout_at(D what, time_point deadline) {
     detail::check_timeout<D>();

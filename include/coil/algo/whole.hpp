@@ -16,12 +16,13 @@
 #include <coil/base/message_flags.hpp>
 #include <coil/base/outcome.hpp>
 
-/// What `read` and `write` have in common: an operation on a stream, repeated until all is moved. No coroutine is needed
-/// for it: each step is the stream's own operation, and its turn either starts the next step or wakes who waits.
+/// Code shared by `read` and `write`: it repeats an operation on a stream until all bytes have been moved. It
+/// needs no coroutine frame, because each step is the stream's own operation, which on completion starts the
+/// next step or resumes the waiter.
 
 namespace coil::COIL_ABI::detail {
 
-/// What is still to be moved of one buffer.
+/// The bytes of one buffer that have not been moved yet.
 template <class Buffer>
 class one_cursor {
 public:
@@ -36,14 +37,15 @@ private:
     Buffer rest_;
 };
 
-/// What is still to be moved of several. A buffer that was moved in part goes first, alone, so that the caller's array
-/// need not be copied.
+/// The bytes of several buffers that have not been moved yet. If a step moves only the beginning of a buffer,
+/// the next step moves only the remainder of that buffer. This way, the caller's array need not be copied.
 template <class Buffer>
 class many_cursor {
 public:
     explicit many_cursor(std::span<const Buffer> buffers) noexcept : rest_(buffers) { skip_empty(); }
 
-    // As many as the kernel takes at once: each step costs what it moves, however many are left.
+    // Returns at most IOV_MAX buffers, the kernel's limit for one call. The cost of a step therefore does not
+    // grow with the length of the array.
     [[nodiscard]] std::span<const Buffer> next() const noexcept {
         constexpr std::size_t most = 1024;  // IOV_MAX
         return part_.empty() ? rest_.first(rest_.size() < most ? rest_.size() : most)
@@ -83,8 +85,9 @@ struct reading {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        // Not with MSG_WAITALL: what ends such a recv half way, a reset for one, is lost in the kernel behind the count of
-        // what had come, and the next recv sees a clean end. It isn't faster, either.
+        // Does not use MSG_WAITALL. If an error such as a reset ends a receive with MSG_WAITALL early, the
+        // kernel returns the byte count and loses the error, so the next recv sees a clean end of the stream.
+        // MSG_WAITALL is not faster either.
         return stream.recv(buffers);
     }
 };
@@ -95,7 +98,8 @@ struct writing {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        // Not with wait_all: this loop goes on anyway, and what is little is then sent by a system call of its own.
+        // Does not use wait_all, because this class repeats the send in any case, and each step can take the
+        // fast path of a direct send(2).
         return stream.send(buffers);
     }
 };
@@ -116,7 +120,7 @@ public:
     whole_operation(const whole_operation&) = delete;
     whole_operation& operator=(const whole_operation&) = delete;
 
-    bool await_ready() { return is_over() || advance_at_once(); }
+    bool await_ready() { return is_over() || advance_inline(); }
     void await_suspend(std::coroutine_handle<> waiter) { step_->await_suspend(waiter); }
 
     outcome<std::size_t> await_outcome() noexcept {
@@ -142,17 +146,19 @@ private:
         step_.emplace(Direction::step(*stream_, cursor_.next()), task, *this);
     }
 
-    // Goes on with steps that need not wait. False: the last one, which has not begun, has to.
-    bool advance_at_once() {
-        for (bool may_go_on = true; may_go_on && step_->await_ready(); make_step(step_->env())) {
-            may_go_on = take_step();
+    // Performs steps as long as they complete inline. Returns false if the last step, which has not begun,
+    // must wait.
+    bool advance_inline() {
+        for (bool may_continue = true; may_continue && step_->await_ready(); make_step(step_->env())) {
+            may_continue = take_step();
             if (is_over())
                 return true;
         }
         return false;
     }
 
-    // What a step has come to. Returns whether it moved as much as it could have: if not, the next one had better wait.
+    // Collects the result of a step. Returns false if the step moved fewer bytes than it could have; the next
+    // step should then wait.
     bool take_step() noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
@@ -166,16 +172,16 @@ private:
         return is_full;
     }
 
-    // A step has ended. Returns who is to be resumed: nobody, while there is more to do.
+    // Called when a step has ended. Returns the coroutine to resume, or null if another step has started.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
         const bool cancelled = is_cancelled(*step_);
         take_step();
         if (!is_over() && cancelled)
-            error_ = error::operation_aborted;  // the rest was not wanted
+            error_ = error::operation_aborted;  // move no more
         if (is_over())
             return waiter;
         make_step(step_->env());
-        if (advance_at_once())
+        if (advance_inline())
             return waiter;
         step_->await_suspend(waiter);
         return nullptr;
@@ -188,7 +194,7 @@ private:
     std::optional<step> step_;
 };
 
-/// The whole of one buffer, or of the caller's array of several.
+/// A read or write of one buffer, or of the caller's array of buffers.
 template <class Direction, class Stream, class Cursor, class Buffers>
 struct [[nodiscard("co_await it")]] whole_description {
     Stream* stream;

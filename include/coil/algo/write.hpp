@@ -11,21 +11,24 @@
 
 namespace coil::COIL_ABI {
 
-/// Sends all of the buffer.
+/// Sends a whole buffer.
 ///
 ///     co_await coil::write(peer, "HTTP/1.1 204 No Content\r\n\r\n");
 ///     co_await coil::write(peer, header, body);
 ///
-/// Completes: with buffer.size(), when the kernel has taken all. An empty buffer: at once, with 0.
-/// Errors:    transfer_error, whose bytes_transferred() says how much was taken, and the stream's own code.
-/// Cancel:    operation_aborted; what was taken until then is counted, and on its way to the peer.
-/// Buffer:    the caller's; it and the stream must live until the await is over. No other writer meanwhile.
-/// Cost:      as many of the stream's operations as needed: on TCP mostly one. No allocation.
+/// Completes: with buffer.size(), when the kernel has accepted all bytes. If the buffer is empty, completes
+///            inline with 0.
+/// Errors:    transfer_error with the stream's code. Its bytes_transferred() is the number of bytes sent.
+/// Cancel:    operation_aborted. bytes_transferred() counts the bytes sent so far, which are on their way to
+///            the peer.
+/// Buffer:    the caller's. The buffer and the stream must live until the await ends. No other task may write
+///            to the stream during this time.
+/// Cost:      as many operations on the stream as needed, usually one on TCP. No allocation.
 template <writable_stream Stream>
 detail::whole_of_one<detail::writing, Stream, const_buffer> write(Stream& to, const_buffer buffer) {
     return {&to, buffer};
 }
-/// Sends all of several buffers, one after the other. The array must live as long as they do.
+/// Sends several whole buffers, in order. The array must also live until the await ends.
 template <writable_stream Stream>
 detail::whole_of_many<detail::writing, Stream, const_buffer> write(Stream& to, const_buffers buffers) {
     return {&to, buffers};

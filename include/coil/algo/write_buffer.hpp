@@ -12,27 +12,28 @@
 namespace coil::COIL_ABI {
 
 struct buffered_writer_options {
-    std::size_t capacity = 16384;  ///< bytes that are held before they are sent
+    std::size_t capacity = 16384;  ///< size of the buffer in bytes
 };
 
 }  // namespace coil::COIL_ABI
 
 namespace coil::COIL_ABI::detail {
 
-/// The bytes that were written and are not yet sent.
+/// The bytes that have been written but not sent yet.
 class write_buffer : public byte_buffer {
 public:
     explicit write_buffer(const buffered_writer_options& chosen) noexcept : options_(chosen) {}
 
-    /// Whether so many more fit.
+    /// Returns whether `size` more bytes fit.
     [[nodiscard]] bool fits(std::size_t size) const noexcept {
         return size <= options_.capacity - this->size();
     }
-    /// Makes room for so many, which fit. False where there is no memory.
+    /// Makes space for `size` bytes, which must fit. Returns false if out of memory.
     [[nodiscard]] bool make_room(std::size_t size) noexcept;
-    /// Copies them behind what is there. There is room.
+    /// Appends bytes. There must be enough space for them.
     void append(const_buffer bytes) noexcept;
-    /// Of `n` bytes that were sent, these come first. Returns how many weren't of these.
+    /// Called when `n` bytes have been sent, beginning with the buffered bytes. Removes the sent bytes from
+    /// the buffer. Returns how many of the `n` bytes were not from the buffer.
     std::size_t sent(std::size_t n) noexcept;
 
 private:

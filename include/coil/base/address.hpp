@@ -15,19 +15,19 @@
 
 namespace coil::COIL_ABI::ip {
 
-/// An IPv4 address: four bytes. For either family use `address`, with a port `endpoint`.
+/// An IPv4 address. Use `address` for an address of either family, and `endpoint` for an address with a port.
 ///
 ///     address_v4 here = address_v4::loopback();             // 127.0.0.1
 ///     address_v4 there = make_address_v4("192.0.2.1");
 ///
-/// Order: numerical. Cost: a value of 4 bytes; only to_string() allocates.
+/// Order: numerical. Cost: a 4-byte value; only to_string() allocates.
 class address_v4 {
 public:
     using bytes_type = std::array<unsigned char, 4>;
     using uint_type = std::uint32_t;
 
     constexpr address_v4() noexcept = default;                        // 0.0.0.0
-    constexpr explicit address_v4(const bytes_type& bytes) noexcept;  // as on the wire: {127, 0, 0, 1}
+    constexpr explicit address_v4(const bytes_type& bytes) noexcept;  // network order: {127, 0, 0, 1}
     constexpr explicit address_v4(uint_type number) noexcept;         // host order: 0x7f000001
 
     static constexpr address_v4 any() noexcept { return address_v4(); }
@@ -52,17 +52,18 @@ private:
     bytes_type bytes_{};
 };
 
-/// An IPv6 address: sixteen bytes, and a scope, the number of the network interface that a link-local
-/// address belongs to (0: none). For either family use `address`, with a port `endpoint`.
+/// An IPv6 address with its scope. The scope is the index of the network interface to which a link-local
+/// address belongs, or 0 for no scope. Use `address` for an address of either family, and `endpoint` for an
+/// address with a port.
 ///
 ///     address_v6 neighbour = make_address_v6("fe80::1%eth0");    // or %3
 ///     neighbour.to_string();                                    // "fe80::1%eth0"
 ///
-/// The is_...() functions follow RFC 4291 to the letter, so a mapped 127.0.0.1 is mapped, and not loopback:
-/// ask `address::unmapped()` when the peer of a dual-stack socket is in question.
+/// The is_...() functions follow RFC 4291 strictly, so ::ffff:127.0.0.1 is a mapped address and not a
+/// loopback address. Before testing the peer address of a dual-stack socket, call `address::unmapped()`.
 ///
-/// Order: by bytes, then by scope. Cost: a value of 20 bytes; only to_string() allocates. With a scope it
-/// also asks the kernel for the interface's name.
+/// Order: by bytes, then by scope. Cost: a 20-byte value; only to_string() allocates. If the address has a
+/// scope, to_string() also makes a system call for the interface's name.
 class address_v6 {
 public:
     using bytes_type = std::array<unsigned char, 16>;
@@ -78,7 +79,7 @@ public:
     constexpr bytes_type to_bytes() const noexcept { return bytes_; }
     constexpr scope_id_type scope_id() const noexcept { return scope_; }
     constexpr void scope_id(scope_id_type scope) noexcept { scope_ = scope; }
-    address_v4 to_v4() const;  // the address inside a mapped one; throws std::system_error for any other
+    address_v4 to_v4() const;  // the IPv4 address inside a mapped address; otherwise throws std::system_error
     std::string to_string() const;
 
     constexpr bool is_unspecified() const noexcept { return bytes_ == bytes_type{}; }
@@ -95,12 +96,13 @@ private:
     scope_id_type scope_ = 0;
 };
 
-/// An IPv4 or an IPv6 address. Both convert to it. With a port it is an `endpoint`.
+/// An IPv4 or IPv6 address. address_v4 and address_v6 convert to it implicitly. Use `endpoint` for an address
+/// with a port.
 ///
 ///     address peer = make_address("2001:db8::1");
 ///     if (peer.unmapped().is_loopback()) ...
 ///
-/// Order: IPv4 before IPv6. Cost: a value of 24 bytes; only to_string() allocates.
+/// Order: IPv4 before IPv6. Cost: a 24-byte value; only to_string() allocates.
 class address {
 public:
     constexpr address() noexcept = default;  // 0.0.0.0
@@ -110,9 +112,9 @@ public:
     constexpr bool is_v4() const noexcept { return !v6_; }
     constexpr bool is_v6() const noexcept { return v6_; }
 
-    address_v4 to_v4() const;                     // also out of a mapped one; else throws std::system_error
+    address_v4 to_v4() const;                     // accepts mapped IPv6; otherwise throws std::system_error
     constexpr address_v6 to_v6() const noexcept;  // an IPv4 address becomes a mapped one
-    constexpr address unmapped() const noexcept;  // a mapped one becomes IPv4, others stay what they are
+    constexpr address unmapped() const noexcept;  // a mapped address becomes IPv4; others are unchanged
     std::string to_string() const;                // RFC 5952: 192.0.2.1, 2001:db8::1, fe80::1%eth0
 
     constexpr bool is_unspecified() const noexcept { return bytes_ == address_v6::bytes_type{}; }
@@ -136,20 +138,20 @@ private:
     constexpr address_v4 v4() const noexcept;
     constexpr address_v6 v6() const noexcept { return address_v6(bytes_, scope_); }
 
-    address_v6::bytes_type bytes_{};  // IPv4: the first four
+    address_v6::bytes_type bytes_{};  // IPv4 uses the first four bytes
     std::uint32_t scope_ = 0;
     bool v6_ = false;
 };
 
-/// Reads an address as inet_pton(3) does, and for IPv6 a scope after '%': the name of an interface
-/// (if_nametoindex(3)), or a number. The whole text must be the address: no space, no port, no brackets.
-/// Names of hosts are for the resolver, "address:port" is for make_endpoint().
+/// Parses an address as inet_pton(3) does. An IPv6 address may end with '%' and a scope, which is either the
+/// name of an interface (if_nametoindex(3)) or a number. The text must not contain anything else, such as
+/// spaces, a port or brackets. For host names, use the resolver; for "address:port", use make_endpoint().
 ///
-/// Errors: std::errc::invalid_argument if the text isn't an address, no_such_device if it names an interface
-/// that isn't there, resource_unavailable_try_again if no descriptor is left to look it up. Without an
-/// error_code these throw a std::system_error that quotes the text and says what was expected; with one they
-/// return an unspecified address.
-/// Cost:   no allocation; a scope that is a name asks the kernel.
+/// Errors: std::errc::invalid_argument if the text is not an address, no_such_device if no interface has that
+/// name, resource_unavailable_try_again if no descriptor is free for the lookup. The overloads without an
+/// error_code parameter throw a std::system_error that quotes the text and says what was expected. The
+/// overloads with an error_code parameter return an unspecified address.
+/// Cost:   no allocation; looking up an interface name takes system calls.
 address make_address(std::string_view text);
 address make_address(std::string_view text, std::error_code& error) noexcept;
 address_v4 make_address_v4(std::string_view text);
@@ -157,7 +159,7 @@ address_v4 make_address_v4(std::string_view text, std::error_code& error) noexce
 address_v6 make_address_v6(std::string_view text);
 address_v6 make_address_v6(std::string_view text, std::error_code& error) noexcept;
 
-/// Writes to_string(): `std::cout << peer`. Include <ostream> where you use it.
+/// Writes to_string() to a stream: `std::cout << peer`. Include <ostream> where you use this operator.
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const address& value) {
     return out << value.to_string();

@@ -4,28 +4,31 @@
 
 #include <coil/version.hpp>
 
-/// Checks that abort. They are for bugs only: everything that the world can do is a returned error (`outcome`).
+/// Checks that abort the program. They are for bugs only. Anything that can go wrong in a correct program is
+/// a returned error (`outcome`) instead.
 ///
-///     COIL_PRECONDITION(!locked_, "mutex: destroyed while locked; declare it before its users");  // the caller's bug
-///     COIL_CHECK(in_kernel_ > 0);     // broken bookkeeping, which is our bug; always on
+///     // the caller's bug:
+///     COIL_PRECONDITION(!locked_, "mutex: destroyed while locked; declare it before its users");
+///     COIL_CHECK(in_kernel_ > 0);     // our bug, broken bookkeeping; always on
 ///     COIL_ASSERT(n <= size());       // our bug; on if the library was built without NDEBUG
 ///
-/// COIL_PRECONDITION is always on. Its text says what the caller did, on which object, and the remedy: a user who reads
-/// the line must not need our sources.
-/// COIL_ASSERT stands only in the library's own sources (lib/), so that no public inline function depends on NDEBUG.
+/// COIL_PRECONDITION is always on. Its text names the object, the mistake and the remedy, so that a user can
+/// understand it without the library's sources. Use COIL_ASSERT only in the library's own sources (lib/),
+/// because public inline functions must not depend on NDEBUG.
 
 namespace coil::COIL_ABI {
 
-/// Prints what does not hold and where, and aborts. Async-signal-safe.
+/// Prints the failed condition and its location, then aborts. Async-signal-safe.
 [[noreturn]] void check_failed(const char* what, const char* file, int line) noexcept;
 
-/// Prints "coil: <mistake>" and, if there is one, ": <detail>", and aborts. Async-signal-safe.
+/// Prints "coil: <mistake>", followed by ": <detail>" if there is a detail, then aborts. Async-signal-safe.
 [[noreturn]] void precondition_failed(const char* mistake, const char* detail = nullptr) noexcept;
 
-/// Prints the same. Aborts only if the library was built with its assertions: for mistakes that a program survives.
+/// Prints the same text as precondition_failed(), but aborts only if the library was built with assertions.
+/// Use it for mistakes that a program can survive.
 void report_mistake(const char* mistake, const char* detail = nullptr) noexcept;
 
-/// Whether the library that this program is linked with was built with its assertions.
+/// Returns true if the library that this program is linked with was built with assertions.
 [[nodiscard]] bool asserts_enabled() noexcept;
 
 }  // namespace coil::COIL_ABI

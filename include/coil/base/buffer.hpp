@@ -26,23 +26,24 @@ concept bytes_range = requires(std::remove_reference_t<R>& range) {
     std::size(range);
 } && byte_like<element_of<std::remove_reference_t<R>>>;
 
-/// Lvalues, and views such as span and string_view, which do not own what they show.
+/// Satisfied by lvalues, and by views such as span and string_view, because views do not own their bytes.
 template <class R>
 concept outlives_call =
     std::is_lvalue_reference_v<R> || std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>;
 
-// Parameters of deleted functions: the compiler prints their names in the first line of its error.
+// Parameter types of deleted functions. The compiler prints their names in the first line of its error.
 struct receive_into_a_named_buffer {};
-struct receive_into_what_is_not_const {};
+struct receive_into_a_non_const_buffer {};
 
 }  // namespace detail
 
-/// Memory that an operation fills: an address and a size in bytes. It owns nothing: the bytes are the caller's, and must
-/// live until the operation's await is over, also when it is cancelled.
+/// The address and size of memory for an operation to fill. Non-owning, so the caller must keep the memory
+/// valid until the await has completed, even if the await is cancelled.
 ///
-/// Made implicitly from contiguous ranges of char, unsigned char or std::byte: arrays, std::array, vector, string, span.
-/// A temporary container does not compile: its bytes would be gone before they arrive.
-/// Has the layout of an iovec(3type), so that an array of buffers goes to the kernel as it is.
+/// Contiguous ranges of char, unsigned char or std::byte convert implicitly: arrays, std::array, vector,
+/// string, span. A temporary container does not compile, because it would be destroyed before the bytes
+/// arrive. A mutable_buffer has the layout of an iovec(3type), so an array of buffers is passed to the kernel
+/// unchanged.
 class mutable_buffer {
 public:
     constexpr mutable_buffer() noexcept = default;
@@ -51,19 +52,19 @@ public:
     template <detail::bytes_range R>
         requires(!std::is_const_v<detail::element_of<std::remove_reference_t<R>>> && detail::outlives_call<R>)
     constexpr mutable_buffer(R&& range) noexcept : data_(std::data(range)), size_(std::size(range)) {}
+    // A temporary container would be destroyed before the bytes arrive.
     template <detail::bytes_range R>
         requires(!detail::outlives_call<R>)
-    mutable_buffer(R&&, detail::receive_into_a_named_buffer = {}) =
-        delete;  // its bytes would be gone when they arrive
+    mutable_buffer(R&&, detail::receive_into_a_named_buffer = {}) = delete;
     template <detail::bytes_range R>
         requires(std::is_const_v<detail::element_of<std::remove_reference_t<R>>> && detail::outlives_call<R>)
-    mutable_buffer(R&&, detail::receive_into_what_is_not_const = {}) = delete;
+    mutable_buffer(R&&, detail::receive_into_a_non_const_buffer = {}) = delete;
 
     [[nodiscard]] constexpr void* data() const noexcept { return data_; }
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
 
-    /// Without the first `n` bytes, or empty where there are fewer.
+    /// Removes the first `n` bytes, or all bytes if there are fewer.
     constexpr mutable_buffer& operator+=(std::size_t n) noexcept {
         const std::size_t skipped = n < size_ ? n : size_;
         data_ = static_cast<std::byte*>(data_) + skipped;
@@ -74,7 +75,7 @@ public:
         return b += n;
     }
 
-    /// The first `n` bytes, or all where there are fewer.
+    /// Returns the first `n` bytes, or all bytes if there are fewer.
     [[nodiscard]] constexpr mutable_buffer first(std::size_t n) const noexcept {
         return {data_, n < size_ ? n : size_};
     }
@@ -84,9 +85,11 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Memory that an operation reads. As `mutable_buffer`; also made from one, from string_view, and from an array of const char:
-/// a string literal, or a named array such as `const char magic[4]`. The last byte of such an array is left out if it is NUL.
-/// To send a NUL at the end, use a `std::string_view` or an array of unsigned char or std::byte.
+/// The address and size of memory for an operation to read. Non-owning, like `mutable_buffer`. The same
+/// ranges convert to a const_buffer, as do a mutable_buffer, a string_view, and an array of const char such
+/// as a string literal or `const char magic[4]`. If an array of const char ends with a NUL, the buffer
+/// excludes that NUL. To send a trailing NUL, use a `std::string_view`, or an array of unsigned char or
+/// std::byte.
 class const_buffer {
 public:
     constexpr const_buffer() noexcept = default;
@@ -97,7 +100,8 @@ public:
     constexpr const_buffer(const char (&text)[N]) noexcept
         : data_(text), size_(N - (text[N - 1] == '\0' ? 1 : 0)) {}
 
-    /// Temporary containers are taken too: sending one lives as long as the await in whose expression it stands.
+    /// Also accepts temporary containers, because they live until the end of the full expression that awaits
+    /// the send.
     template <detail::bytes_range R>
         requires(!std::is_array_v<std::remove_reference_t<R>> ||
                  !std::same_as<detail::element_of<R>, const char>)
@@ -126,7 +130,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// A buffer of the bytes at an address. In the manner of Asio, for those who like the word; the conversions do the same.
+/// Makes a buffer from a pointer and a size, or from a range, as Asio's buffer() does. The overloads for
+/// ranges do the same as the implicit conversions.
 [[nodiscard]] constexpr mutable_buffer buffer(void* data, std::size_t size) noexcept { return {data, size}; }
 [[nodiscard]] constexpr const_buffer buffer(const void* data, std::size_t size) noexcept {
     return {data, size};
@@ -142,7 +147,7 @@ template <class R>
     return const_buffer(range);
 }
 
-/// How many bytes several buffers hold together.
+/// Returns the total number of bytes in `buffers`.
 template <class Buffer>
 [[nodiscard]] constexpr std::size_t total_size(std::span<const Buffer> buffers) noexcept {
     std::size_t total = 0;
@@ -151,18 +156,20 @@ template <class Buffer>
     return total;
 }
 
-/// Several buffers: the caller's array of them, made at run time, which must live as long as the bytes.
+/// An array of buffers whose length is known only at run time. Non-owning, so the caller must keep both the
+/// array and the bytes valid until the await has completed.
 using mutable_buffers = std::span<const mutable_buffer>;
 using const_buffers = std::span<const const_buffer>;
 
 namespace detail {
 
-/// Buffers given one by one: `recv(head, body)`.
+/// Two or more buffers passed as separate arguments: `recv(head, body)`.
 template <class Buffer, class... Buffers>
 concept several = sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, Buffer> && ...);
 
-/// The arguments of recv(2) and send(2): bytes and a size, then flags or an address. A container with a size alone is none: there the
-/// size stands where flags belong, and `message_flags` says so.
+/// Recognizes a call with the arguments of recv(2) or send(2): bytes and a size, then flags or an address. A
+/// container followed only by a size is not recognized here. In that call, the size is passed as the flags,
+/// and `message_flags` rejects it.
 template <class... Arguments>
 inline constexpr bool is_c_call = false;
 template <class Bytes, class Size, class... More>
@@ -173,7 +180,8 @@ inline constexpr bool is_c_call<Bytes, Size, More...> =
 template <class... Arguments>
 concept c_call = is_c_call<Arguments...>;
 
-/// In the body of an overload for a c_call: does not compile, and says what to write.
+/// Called in the body of each overload for c_call. Fails to compile, with a message that says what to write
+/// instead.
 template <class... Arguments>
 consteval void refuse_c_call() {
     static_assert(!is_c_call<Arguments...>,

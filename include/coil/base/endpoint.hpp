@@ -24,28 +24,28 @@ struct write_make_address {};  // the compiler prints this name in its error
 
 namespace coil::COIL_ABI::ip {
 
-/// What the kernel calls an address: the memory behind a `sockaddr*` for either family.
-/// Pass `&any` to it. An `endpoint` is what the rest of the library works with.
+/// A sockaddr of either family, for system calls that take a `sockaddr*`. Pass `&any` to them.
+/// Everything else in the library uses `endpoint`.
 union socket_address {
     sockaddr any;
     sockaddr_in v4;
     sockaddr_in6 v6;
 };
 
-/// An address and a port, of no particular protocol: what the rooms of the library hand each other.
-/// Applications write `tcp::endpoint` or `udp::endpoint`, which are this and the protocol's name.
+/// An address and a port without a protocol. The library uses this class internally. Applications use
+/// `tcp::endpoint` or `udp::endpoint`, whose types also name the protocol.
 ///
 ///     endpoint peer = make_endpoint("[2001:db8::1]:443");
 ///     peer.address();       // 2001:db8::1
 ///     peer.port();          // 443
 ///     peer.to_string();     // "[2001:db8::1]:443"
 ///
-/// Order: by address, then by port. Cost: a value of 24 bytes; only to_string() allocates.
-/// The flow label of IPv6 (sin6_flowinfo) is not kept.
+/// Order: by address, then by port. Cost: a 24-byte value; only to_string() allocates.
+/// The IPv6 flow label (sin6_flowinfo) is not kept.
 class endpoint {
 public:
-    using plain_type = endpoint;           // without the name of a protocol
-    using sockaddr_type = socket_address;  // what the kernel calls it
+    using plain_type = endpoint;           // the type that does not name a protocol
+    using sockaddr_type = socket_address;  // the type that the kernel uses
 
     constexpr endpoint() noexcept = default;  // 0.0.0.0:0
     constexpr endpoint(const ip::address& address, std::uint16_t port) noexcept;
@@ -57,11 +57,11 @@ public:
     constexpr int family() const noexcept { return v6_ ? AF_INET6 : AF_INET; }
     std::string to_string() const;  // 192.0.2.1:80, [2001:db8::1]:80, [fe80::1%eth0]:80
 
-    /// Fills all of the family's sockaddr in `target`, and returns its size, as bind(2) wants it.
+    /// Fills all fields of the family's sockaddr in `target`, and returns its size, as bind(2) expects.
     socklen_t to_sockaddr(socket_address& target) const noexcept;
 
-    /// What the kernel wrote, and how much of it. `source` may be unaligned: it is copied.
-    /// A family that isn't ours, or one that is cut short, gives an unspecified endpoint.
+    /// Converts a sockaddr of `size` bytes that the kernel wrote. `source` may be unaligned, because it is
+    /// copied. An unknown family, or a sockaddr that is too short, gives an unspecified endpoint.
     static endpoint from_sockaddr(const socket_address& source, socklen_t size) noexcept;
     static endpoint from_sockaddr(const void* source, socklen_t size) noexcept;
 
@@ -73,16 +73,16 @@ public:
     }
 
 private:
-    // Not an ip::address and a port: that would be 28 bytes.
-    address_v6::bytes_type bytes_{};  // IPv4: the first four
+    // Not stored as an ip::address and a port, because that would take 28 bytes.
+    address_v6::bytes_type bytes_{};  // IPv4 uses the first four bytes
     std::uint32_t scope_ = 0;
     std::uint16_t port_ = 0;
     bool v6_ = false;
 };
 
-/// An endpoint of one protocol, such as `tcp::endpoint`. It adds no data, so it passes for an `endpoint`.
+/// An endpoint for one protocol, such as `tcp::endpoint`. It converts to `endpoint` and adds no data.
 ///
-///     tcp::endpoint everywhere(tcp::v6(), 7777);           // any address of that family
+///     tcp::endpoint everywhere(tcp::v6(), 7777);           // any IPv6 address
 ///     tcp::endpoint here(address_v4::loopback(), 0);
 ///     tcp::endpoint there(make_endpoint("192.0.2.1:80"));
 template <class Protocol>
@@ -102,17 +102,17 @@ public:
     }
 };
 
-/// Reads "address:port": 192.0.2.1:80, [2001:db8::1]:80, [fe80::1%eth0]:80. The port is a number from 0 to
-/// 65535. The whole text must be the endpoint. Names of hosts and services are for the resolver.
+/// Parses an endpoint such as 192.0.2.1:80, [2001:db8::1]:80 or [fe80::1%eth0]:80. The port is a number from
+/// 0 to 65535. The text must not contain anything else. For host and service names, use the resolver.
 ///
-/// Errors: those of make_address(), and std::errc::invalid_argument for the port. Without an error_code it
-/// throws a std::system_error that quotes the text and says what is wrong and what was expected; with one it
-/// returns an unspecified endpoint.
-/// Cost:   no allocation; a scope that is a name asks the kernel.
+/// Errors: those of make_address(), and std::errc::invalid_argument for an invalid port. The overload without
+/// an error_code parameter throws a std::system_error that quotes the text and says what is wrong and what
+/// was expected. The overload with an error_code parameter returns an unspecified endpoint.
+/// Cost:   no allocation; looking up an interface name takes system calls.
 endpoint make_endpoint(std::string_view text);
 endpoint make_endpoint(std::string_view text, std::error_code& error) noexcept;
 
-/// Writes to_string(): `std::cout << peer`. Include <ostream> where you use it.
+/// Writes to_string() to a stream: `std::cout << peer`. Include <ostream> where you use this operator.
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const endpoint& value) {
     return out << value.to_string();

@@ -16,41 +16,42 @@
 
 namespace coil::COIL_ABI::generic {
 
-/// An address of any family, as the kernel has it: the bytes of its sockaddr. For IPv4 and IPv6 `ip::endpoint` says more, for
-/// UNIX domain sockets `local::endpoint`; both convert to it.
+/// An address of any family, stored as the bytes of its sockaddr. Prefer `ip::endpoint` for IPv4 and IPv6,
+/// and `local::endpoint` for UNIX domain sockets; both convert to this class.
 ///
 ///     sockaddr_nl address{};
 ///     address.nl_family = AF_NETLINK;
 ///     generic::endpoint kernel(&address, sizeof address);
 ///
-/// Order: by bytes. Cost: a value of 132 bytes; to_string() allocates.
+/// Order: by bytes. Cost: a 132-byte value; to_string() allocates.
 class endpoint {
 public:
-    using plain_type = endpoint;             // without the name of a protocol
-    using sockaddr_type = sockaddr_storage;  // what the kernel calls it
+    using plain_type = endpoint;             // the type that does not name a protocol
+    using sockaddr_type = sockaddr_storage;  // the type that the kernel uses
 
     static constexpr std::size_t size_max = sizeof(sockaddr_storage);
 
-    constexpr endpoint() noexcept = default;  // of no family: AF_UNSPEC
-    /// A sockaddr of any kind, which begins with its family.
-    /// Throws std::system_error (invalid_argument) for more than size_max bytes, or fewer than a family takes.
+    constexpr endpoint() noexcept = default;  // the family is AF_UNSPEC
+    /// Copies a sockaddr of any family. Throws std::system_error (invalid_argument) if the sockaddr has more
+    /// than size_max bytes or is shorter than a sa_family_t.
     endpoint(const void* address, std::size_t size);
-    /// An endpoint of another kind, such as a `tcp::endpoint`.
+    /// Converts an endpoint of another kind, such as a `tcp::endpoint`.
     template <class Endpoint>
         requires(requires { typename Endpoint::sockaddr_type; } &&
                  !std::is_same_v<typename Endpoint::plain_type, endpoint>)
     endpoint(const Endpoint& other) noexcept;
 
     [[nodiscard]] int family() const noexcept;
-    /// The sockaddr.
+    /// Returns the bytes of the sockaddr.
     [[nodiscard]] const void* data() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// As the endpoint of that family writes it; of others the number of the family, and the bytes that follow in hexadecimal:
+    /// For IP and UNIX domain addresses, returns the same text as the family's own endpoint type. For other
+    /// families, the text has the family's number and the remaining bytes in hexadecimal, such as
     /// "family 16: 00002a00...".
     [[nodiscard]] std::string to_string() const;
 
     socklen_t to_sockaddr(sockaddr_storage& target) const noexcept;
-    /// What the kernel wrote, and how much of it. `source` may be unaligned: it is copied.
+    /// Copies a sockaddr of `size` bytes that the kernel wrote. `source` may be unaligned.
     static endpoint from_sockaddr(const void* source, socklen_t size) noexcept;
 
     friend bool operator==(const endpoint& left, const endpoint& right) noexcept {
@@ -69,7 +70,7 @@ private:
     unsigned size_ = 0;
 };
 
-/// A generic endpoint of one protocol.
+/// A generic endpoint for one protocol.
 template <class Protocol>
 class basic_endpoint : public endpoint {
 public:
@@ -79,11 +80,11 @@ public:
     basic_endpoint() noexcept = default;
     explicit basic_endpoint(const endpoint& other) noexcept : endpoint(other) {}
 
-    /// Of the address's family, and the number 0, which stands for the usual one.
+    /// Returns the protocol with this endpoint's family and number 0, the default protocol.
     [[nodiscard]] Protocol protocol() const noexcept { return Protocol(family(), 0); }
 };
 
-/// Writes to_string(): `std::cout << peer`. Include <ostream> where you use it.
+/// Writes to_string() to a stream: `std::cout << peer`. Include <ostream> where you use this operator.
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const endpoint& value) {
     return out << value.to_string();

@@ -8,7 +8,8 @@
 
 namespace coil::COIL_ABI {
 
-/// What an object needs to stand in an `intrusive_list`: in one at a time. It leaves the list when it is destroyed.
+/// The base class of objects in an `intrusive_list`; it holds the links. An object can be in only one list at
+/// a time. The destructor removes the object from that list.
 class list_hook {
 public:
     list_hook() noexcept = default;
@@ -17,7 +18,7 @@ public:
 
     [[nodiscard]] bool is_linked() const noexcept { return next_ != nullptr; }
 
-    /// Leaves its list, if it is in one; the list need not be known.
+    /// Removes the object from its list, if it is in one. Does not need a reference to the list.
     void unlink() noexcept {
         if (!is_linked())
             return;
@@ -29,7 +30,8 @@ public:
 protected:
     ~list_hook() { unlink(); }
 
-    /// For a list of another kind, while it stands in none of these: the place of one of its links.
+    /// Returns one of the two links. While the object is not in an intrusive_list, another kind of list may
+    /// use this link.
     [[nodiscard]] list_hook*& spare_link() noexcept { return previous_; }
 
 private:
@@ -40,7 +42,7 @@ private:
     list_hook* previous_ = nullptr;
 };
 
-/// A first-in first-out list of objects that carry their own links. It owns nothing and allocates nothing.
+/// A FIFO list of objects that contain their own links. Owns nothing and allocates nothing.
 template <class T>
 class intrusive_list {
 public:
@@ -66,12 +68,12 @@ public:
         return first;
     }
 
-    /// Takes all of `other`, behind what is here. At a fixed cost.
+    /// Moves all items of `other` to the end of this list. O(1).
     void splice_back(intrusive_list& other) noexcept { splice_before(head_, other); }
-    /// Takes all of `other`, ahead of what is here.
+    /// Moves all items of `other` to the front of this list. O(1).
     void splice_front(intrusive_list& other) noexcept { splice_before(*head_.next_, other); }
 
-    /// The one behind `item`, or null at the end.
+    /// Returns the item after `item`, or null at the end.
     [[nodiscard]] T* next(T& item) noexcept {
         list_hook* following = static_cast<list_hook&>(item).next_;
         return following == &head_ ? nullptr : static_cast<T*>(following);

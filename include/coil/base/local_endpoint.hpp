@@ -16,46 +16,50 @@
 
 namespace coil::COIL_ABI::local {
 
-/// The address of a UNIX domain socket, unix(7), of no particular protocol: a path, an abstract name, or nothing at all.
-/// Applications write `local::stream_protocol::endpoint` and its like, which are this and the protocol's name.
+/// The address of a UNIX domain socket (unix(7)) without a protocol. It is a path, an abstract name, or
+/// unnamed. Applications use types such as `local::stream_protocol::endpoint`, which also name the protocol.
 ///
-///     endpoint in_the_file_system("/run/app/control.sock");
-///     endpoint in_no_file_system = endpoint::abstract("app");      // visible in this network namespace, gone with its socket
-///     endpoint nobody;                                             // most clients: they are not bound
+///     endpoint file("/run/app/control.sock");
+///     endpoint no_file = endpoint::abstract("app");  // per network namespace; ends with its socket
+///     endpoint unnamed;                              // most clients, which are not bound
 ///
-/// A path is one of the file system: bind() makes the file, which stays until somebody removes it, and who may connect is who
-/// may write it. Relative ones are looked up when they are used.
+/// bind() to a path creates the socket file. The file stays until it is unlinked, and connecting to it
+/// requires write permission. bind() and connect() resolve relative paths.
 ///
-/// Order: by bytes. Cost: a value of 112 bytes; to_string() may allocate.
+/// Order: by bytes. Cost: a 112-byte value; to_string() may allocate.
 class endpoint {
 public:
-    using plain_type = endpoint;        // without the name of a protocol
-    using sockaddr_type = sockaddr_un;  // what the kernel calls it
+    using plain_type = endpoint;        // the type that does not name a protocol
+    using sockaddr_type = sockaddr_un;  // the type that the kernel uses
 
-    /// The longest path, or abstract name, in bytes.
+    /// The maximum length of a path or an abstract name, in bytes.
     static constexpr std::size_t path_max = sizeof(sockaddr_un::sun_path) - 1;
 
     constexpr endpoint() noexcept = default;  // unnamed
-    /// A path; one that begins with a NUL is an abstract name, as in the kernel's interface.
-    /// Throws std::system_error: filename_too_long for more than path_max bytes, invalid_argument for a path with a NUL in it.
+    /// Makes an endpoint from a path, or from an abstract name if `path` begins with a NUL, as in the
+    /// kernel's interface. Throws std::system_error: filename_too_long for more than path_max bytes (not
+    /// counting the leading NUL), invalid_argument for a path that contains a NUL.
     endpoint(std::string_view path);
     endpoint(const char* path) : endpoint(std::string_view(path)) {}
     endpoint(const std::string& path) : endpoint(std::string_view(path)) {}
-    /// Any bytes, at most path_max of them. Throws std::system_error: filename_too_long.
+    /// Makes an abstract name from at most path_max bytes of any value. Throws std::system_error
+    /// (filename_too_long) if there are more.
     static endpoint abstract(std::string_view name);
 
     [[nodiscard]] constexpr bool is_unnamed() const noexcept { return size_ == 0; }
     [[nodiscard]] constexpr bool is_abstract() const noexcept { return size_ > 0 && name_[0] == '\0'; }
-    /// As the constructor takes it: an abstract name with its NUL before it. Empty if unnamed.
+    /// Returns the text in the form that the constructor accepts: an abstract name begins with a NUL. Returns
+    /// an empty text if the endpoint is unnamed.
     [[nodiscard]] constexpr std::string_view path() const noexcept { return {name_, size_}; }
     [[nodiscard]] constexpr int family() const noexcept { return AF_UNIX; }
-    /// /run/app.sock, @name (abstract), (unnamed). Bytes that don't print are written in hexadecimal.
+    /// Returns a text such as "/run/app.sock", "@name" if abstract, or "(unnamed)". Unprintable bytes are
+    /// written in hexadecimal.
     [[nodiscard]] std::string to_string() const;
 
-    /// Fills `target`, and returns the size of what is in it, as bind(2) wants it.
+    /// Fills `target` and returns the number of bytes used, as bind(2) expects.
     socklen_t to_sockaddr(sockaddr_un& target) const noexcept;
-    /// What the kernel wrote, and how much of it. `source` may be unaligned: it is copied.
-    /// A family that isn't this one gives an unnamed endpoint.
+    /// Converts a sockaddr of `size` bytes that the kernel wrote. `source` may be unaligned, because it is
+    /// copied. Any family other than AF_UNIX gives an unnamed endpoint.
     static endpoint from_sockaddr(const void* source, socklen_t size) noexcept;
 
     friend constexpr bool operator==(const endpoint& left, const endpoint& right) noexcept {
@@ -72,7 +76,7 @@ private:
     unsigned char size_ = 0;
 };
 
-/// A local endpoint of one protocol, such as `local::stream_protocol::endpoint`. It adds no data.
+/// A local endpoint for one protocol, such as `local::stream_protocol::endpoint`. It adds no data.
 template <class Protocol>
 class basic_endpoint : public endpoint {
 public:
@@ -86,7 +90,7 @@ public:
     [[nodiscard]] constexpr Protocol protocol() const noexcept { return {}; }
 };
 
-/// Writes to_string(): `std::cout << peer`. Include <ostream> where you use it.
+/// Writes to_string() to a stream: `std::cout << peer`. Include <ostream> where you use this operator.
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const endpoint& value) {
     return out << value.to_string();

@@ -12,38 +12,41 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-// The compiler prints this name in the first line of its error. A number may be meant as a size or as flags.
+// The compiler prints this name in the first line of its error. The name suggests two remedies, because the
+// number may have been meant as a size or as flags.
 struct write_coil_buffer_p_n_or_message_flags_peek {};
 
 }  // namespace detail
 
-/// The flags of a send or a receive, as a bitmask: the MSG_... of send(2) and recv(2).
-/// Each kind of socket says which of them it takes.
+/// The flags of a send or receive operation: a bitmask of the MSG_... values of send(2) and recv(2).
+/// Each socket type documents which flags it accepts.
 ///
 ///     co_await socket.recv(buffer, coil::message_flags::peek);
 ///     co_await socket.recv(buffer, coil::message_flags::peek | coil::message_flags::dont_wait);
-///     co_await socket.send(buffer, coil::message_flags(MSG_EOR));   // one that has no name here
+///     co_await socket.send(buffer, coil::message_flags(MSG_EOR));   // a flag that has no name here
 ///
-/// No number converts to it implicitly, so a size can't be taken for flags: `recv(buffer, sizeof buffer)` does not compile.
+/// Numbers do not convert implicitly, so a size cannot be mistaken for flags. For example,
+/// `recv(buffer, sizeof buffer)` does not compile.
 class message_flags {
 public:
     static const message_flags none;
     static const message_flags peek;          ///< MSG_PEEK: leaves the bytes in the socket
-    static const message_flags wait_all;      ///< MSG_WAITALL: waits for all of the buffer
+    static const message_flags wait_all;      ///< MSG_WAITALL: waits until the buffer is full
     static const message_flags dont_wait;     ///< MSG_DONTWAIT: fails instead of waiting
-    static const message_flags out_of_band;   ///< MSG_OOB: the urgent byte
-    static const message_flags more;          ///< MSG_MORE: more is about to be sent
-    static const message_flags do_not_route;  ///< MSG_DONTROUTE: to hosts on the local network only
-    static const message_flags confirm;       ///< MSG_CONFIRM: the peer has answered, which saves ARP a probe
+    static const message_flags out_of_band;   ///< MSG_OOB: sends or receives the urgent byte
+    static const message_flags more;          ///< MSG_MORE: more data follows shortly
+    static const message_flags do_not_route;  ///< MSG_DONTROUTE: sends only to hosts on the local network
+    static const message_flags confirm;       ///< MSG_CONFIRM: the peer has replied; saves an ARP probe
 
     constexpr message_flags() noexcept = default;
     constexpr explicit message_flags(int kernel) noexcept : kernel_(kernel) {}
     template <std::integral Size>
     message_flags(Size, detail::write_coil_buffer_p_n_or_message_flags_peek = {}) = delete;
-    // For the enumerators MSG_...; message_flags(MSG_EOR) prefers the promotion to int.
+    // Rejects implicit conversion of the MSG_... enumerators. An explicit message_flags(MSG_EOR) still works,
+    // because the promotion to int is the better match.
     message_flags(long long, detail::write_coil_buffer_p_n_or_message_flags_peek = {}) = delete;
 
-    /// The kernel's number.
+    /// Returns the flags as the kernel's integer.
     [[nodiscard]] constexpr int value() const noexcept { return kernel_; }
     [[nodiscard]] constexpr bool has(message_flags all) const noexcept {
         return (kernel_ & all.kernel_) == all.kernel_;

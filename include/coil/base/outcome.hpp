@@ -22,22 +22,23 @@ namespace detail {
 
 }  // namespace detail
 
-/// What became of an operation: an error code, a value, and how many bytes were moved before it ended.
-/// Every awaitable of coil can be asked for one (`await_outcome`), so that no path has to throw to tell.
+/// The result of an operation: an error code, a value, and the number of bytes transferred before the
+/// operation ended. Every coil awaitable can return an outcome (`await_outcome`) instead of throwing.
 ///
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
-/// Without an error, `value()` is the value; with one, `value()` throws what the await would have thrown: the
-/// exception of a task itself, or an operation's error with its name and peer. The tuple protocol gives the
-/// error and the value. Beside an error stands a default value, except that an `outcome<std::size_t>` gives
-/// the bytes moved.
+/// If there is no error, `value()` returns the value. Otherwise `value()` throws what the await would have
+/// thrown: a task's own exception, or an exception that names the operation, its peer and the error. A
+/// structured binding gives the error and the value. When there is an error, the value is default
+/// constructed, except in an `outcome<std::size_t>`, where it is the number of bytes transferred.
 ///
-/// Cost: no allocation without an error. With one, `as_tuple` and a race allocate the exception (best effort:
-///       without memory value() throws the code alone). None for operation_aborted, nor in `as_tuple` for timed_out.
+/// Cost: no allocation if there is no error. For an error, `as_tuple` and races try to allocate the
+///       exception; if that fails, value() throws only the code. operation_aborted never allocates, and
+///       timed_out does not allocate in `as_tuple`.
 template <class T>
-class [[nodiscard("look at it: it may hold an error")]] outcome {
+class [[nodiscard("check it: it may hold an error")]] outcome {
     static_assert(std::default_initializable<T>,
-                  "a result that can stand beside an error code must be default constructible");
+                  "outcome<T> needs a default constructible T: the value next to an error");
 
 public:
     using value_type = T;
@@ -63,16 +64,17 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
     [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
-    /// What value() throws, where it is more than the code. Null without an error.
+    /// The exception that value() throws, if it says more than the code. Null if there is no error.
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
-    /// The value; throws a `std::system_error`, or `transfer_error` where bytes were moved.
+    /// Returns the value. If there is an error, throws exception(); if that is null, throws the error as a
+    /// `std::system_error`, or as a `transfer_error` if T is std::size_t or bytes were transferred.
     [[nodiscard]] T& value() & { return check(), value_; }
     [[nodiscard]] const T& value() const& { return check(), value_; }
     [[nodiscard]] T value() && { return check(), std::move(value_); }
 
-    /// The value, whether or not there is an error.
+    /// The value, even if there is an error.
     [[nodiscard]] T& operator*() & noexcept { return value_; }
     [[nodiscard]] const T& operator*() const& noexcept { return value_; }
     [[nodiscard]] T&& operator*() && noexcept { return std::move(value_); }
@@ -90,9 +92,9 @@ private:
     T value_{};
 };
 
-/// The outcome of what has no value.
+/// The outcome of an operation without a value.
 template <>
-class [[nodiscard("look at it: it may hold an error")]] outcome<void> {
+class [[nodiscard("check it: it may hold an error")]] outcome<void> {
 public:
     using value_type = void;
 
@@ -124,8 +126,9 @@ private:
 
 namespace detail {
 
-/// Gives a failure that has no exception yet one with the operation's text, for value(). Best effort. Not for
-/// operation_aborted: a stop ends many operations at a time, and its text says nothing.
+/// If the outcome has an error but no exception, stores an exception with the operation's text for value() to
+/// throw. Best effort. Skips operation_aborted, because a stop ends many operations at the same time and
+/// their texts would add nothing.
 template <class T, class Operation>
 void name_failure(outcome<T>& of, const Operation& operation) noexcept {
     if (!of.error() || of.exception() || of.error() == error::operation_aborted) [[likely]]
@@ -140,8 +143,9 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
 
 }  // namespace detail
 
-// A structured binding of a named outcome refers to its value, and does not move it. A structured binding of a
-// temporary can't reach value(), so it drops the exception: g++ 15 and 16 may skip the temporary's destructor.
+// A structured binding to a named outcome refers to the outcome's value and does not move it. With a
+// structured binding to a temporary, the program cannot call value(), so get() drops the exception. It does
+// so explicitly because g++ 15 and 16 may skip the temporary's destructor.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0)

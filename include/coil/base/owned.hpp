@@ -10,15 +10,16 @@
 
 namespace coil::COIL_ABI {
 
-/// An object on the heap, and its one owner: a std::unique_ptr without <memory>, which is a fifth of all that the compiler
-/// reads for a small server. For what the headers of every program hold; elsewhere it is std::unique_ptr.
+/// A replacement for std::unique_ptr that does not need <memory>, because that header is a fifth of all the
+/// code that the compiler reads for a small server. Use `owned` only in headers that every program includes,
+/// and std::unique_ptr elsewhere.
 template <class T>
 class owned {
 public:
     constexpr owned() noexcept = default;
     constexpr owned(std::nullptr_t) noexcept {}
     explicit owned(T* object) noexcept : object_(object) {}
-    /// From another owner: a std::unique_ptr, an `owned` of a derived class.
+    /// Takes ownership from a std::unique_ptr, or from an `owned` of a derived class.
     template <class Owner>
         requires requires(Owner owner) {
             { owner.release() } -> std::convertible_to<T*>;
@@ -30,7 +31,7 @@ public:
         return *this;
     }
     ~owned() {
-        static_assert(requires { sizeof(T); }, "its class is to be known here");
+        static_assert(requires { sizeof(T); }, "owned<T> needs a complete type");
         delete object_;
     }
 

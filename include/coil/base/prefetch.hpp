@@ -9,8 +9,9 @@
 
 namespace coil::COIL_ABI {
 
-/// Has the processor fetch this memory into its cache while we do something else. A hint: any address will do.
-/// Always inline: to g++ a function that does nothing but this does nothing, and it drops the calls.
+/// Prefetches memory into the cache. This is only a hint, so any address is valid. The function is always
+/// inlined. Otherwise, g++ would assume that a function that only prefetches has no effect, and would drop
+/// the calls.
 [[gnu::always_inline]] inline void prefetch(const void* memory, std::size_t bytes) noexcept {
     constexpr std::uintptr_t line = 64;
     const auto begin = reinterpret_cast<std::uintptr_t>(memory);

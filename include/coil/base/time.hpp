@@ -4,8 +4,8 @@
 
 #include <coil/version.hpp>
 
-// Durations, points in time and clocks, without <chrono>'s calendar, time zones and streams: four thousand lines for every file
-// that can do without.
+// Includes durations, time points and clocks, but not the calendar, time zones and stream operators of
+// <chrono>, which would add 4,000 lines to every translation unit.
 #if __has_include(<bits/chrono.h>)  // libstdc++, since 12
 #include <bits/chrono.h>
 #else
@@ -17,9 +17,10 @@ namespace coil::COIL_ABI {
 using steady_clock = std::chrono::steady_clock;
 using time_point = steady_clock::time_point;
 
-/// How long it takes from `now` to `deadline`; zero if the deadline has passed. Saturates: every two points in time have a
-/// result, also time_point::min() and max(), which stand for "passed" and "never". Use it for every wait: `deadline - now`
-/// overflows with these, and a passed deadline becomes a wait of 292 years.
+/// Returns the time from `now` to `deadline`, or zero if the deadline has passed. The result saturates, so
+/// any two time points are valid, even time_point::min() ("already passed") and max() ("never"). Use this
+/// function for every wait, because `deadline - now` overflows with these values: a deadline that has passed
+/// would become a wait of 292 years.
 [[nodiscard]] constexpr time_point::duration time_until(time_point deadline, time_point now) noexcept {
     if (deadline <= now)
         return time_point::duration::zero();

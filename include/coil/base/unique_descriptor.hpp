@@ -8,8 +8,8 @@
 
 namespace coil::COIL_ABI {
 
-/// Owns an open descriptor that belongs to no context, such as one that another process has passed: close(2)s it when it is
-/// destroyed. To send and receive with it, give it to a socket's assign().
+/// Owns an open descriptor that does not belong to a context, such as a descriptor received from another
+/// process. The destructor calls close(2). To send and receive, pass the descriptor to a socket's assign().
 ///
 ///     unique_descriptor passed(receive_descriptor());
 ///     socket.assign(tcp::v4(), std::move(passed));
@@ -24,13 +24,13 @@ public:
     }
     ~unique_descriptor() { reset(); }
 
-    /// -1 if there is none.
+    /// Returns the descriptor, or -1 if there is none.
     [[nodiscard]] int get() const noexcept { return number_; }
     [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
-    /// Hands it out: it is the caller's to close.
+    /// Gives up ownership. The caller must close the descriptor.
     [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
-    /// Closes what there is, and owns `number` from now on.
+    /// Closes the descriptor, if there is one, and takes ownership of `number`.
     void reset(int number = -1) noexcept;
 
 private:

@@ -6,14 +6,15 @@
 
 namespace coil::COIL_ABI {
 
-/// What a descriptor may be ready for, as a bitmask: the names that sockets and foreign descriptors share.
+/// The kinds of readiness to wait for on a descriptor, as a bitmask. Sockets and stream descriptors inherit
+/// the names, so that programs can write `tcp::socket::wait_read`.
 class wait_base {
 public:
     enum wait_type : unsigned {
-        wait_none = 0,   ///< nothing; who waits for that hears of errors and hang-ups alone
-        wait_read = 1,   ///< receiving or accepting would not wait: something is there, an end, or an error
-        wait_write = 2,  ///< sending would not wait
-        wait_error = 4,  ///< out-of-band data, an error, or nobody at the other end any more
+        wait_none = 0,   ///< only an error or a hang-up completes such a wait
+        wait_read = 1,   ///< receiving or accepting would not block: data, a connection, the end or an error
+        wait_write = 2,  ///< sending would not block
+        wait_error = 4,  ///< out-of-band data, an error or a hang-up
     };
     friend constexpr wait_type operator|(wait_type a, wait_type b) noexcept {
         return static_cast<wait_type>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -12,46 +12,50 @@
 
 namespace coil::COIL_ABI {
 
-/// The scheduler that an object belongs to, and with it the thread that may use the object. An object that is made
-/// without a scheduler, as an `event` is, belongs to the scheduler of the task that awaits it first. Idle, it may change
-/// to another scheduler of the same thread, or when its scheduler or that one's thread has ended.
+/// Records the scheduler that an object belongs to, and therefore the thread that may use the object. An
+/// object constructed without a scheduler, such as an `event`, belongs to the scheduler of the first task
+/// that awaits it. An idle object may move to another scheduler of the same thread. If no thread owns its
+/// current scheduler, it may move to any scheduler.
 ///
-/// Lifetime: it may outlive the scheduler: an object whose scheduler has ended is free again. Tasks that still wait for it
-///           then are orphans: exit() in a task, or a stuck operation, has left their frames as they are, and the object
-///           must neither resume nor report them.
-/// Cost:     a load and a compare, each.
+/// Lifetime: an object may outlive its scheduler, and the next awaiter then binds it again. Any tasks still
+///           waiting for the object at that time are orphans, whose frames were left behind by exit() in a
+///           task or by a stuck operation. The object must neither resume nor report them.
+/// Cost:     each check is a load and a compare.
 class affinity {
 public:
     affinity() noexcept = default;
     explicit affinity(const scheduler& of) noexcept : owner_(&of.owner()), id_(of.id()) {}
 
-    /// Whether a task of `task` may await the object. `is_in_use()`: whether a task waits for it, or holds it; asked only of
-    /// an object that does not belong to `task`.
+    /// Returns true if a task of scheduler `task` may await the object. If so, binds the object to `task`.
+    /// `is_in_use()` says whether a task is waiting for the object or holds it. It is called only if the
+    /// object does not belong to `task` yet.
     template <class IsInUse>
     [[nodiscard]] bool admits(const scheduler& task, IsInUse&& is_in_use) noexcept {
         return id_ == task.id() || take_over(task, is_in_use());
     }
-    /// Whether a task of `task` may await an object that never changes its scheduler.
+    /// Returns true if a task of scheduler `task` may await the object. Use it for objects that cannot move
+    /// to another scheduler.
     [[nodiscard]] bool admits(const scheduler& task) noexcept {
         return id_ == task.id() || take_over(task, true);
     }
-    /// Throws error::wrong_context: `waiting` is of another scheduler.
+    /// Throws error::wrong_context because `waiting` belongs to another scheduler.
     [[noreturn]] void refuse(const awaited& waiting) const;
 
-    /// Ends the program with words if the calling thread may not use the object. `call` says what the caller did:
-    /// "event: set()". For functions that cannot throw.
+    /// Prints a message and aborts if the calling thread may not use the object. `call` says what the caller
+    /// did, such as "event: set()". For functions that cannot throw.
     void require_thread(const char* call) const noexcept {
         if (owner_)
             check_owner(call);
     }
 
-    /// Throws error::wrong_thread if the calling thread may not use the object. `call` names the function: "channel::try_send".
+    /// Throws error::wrong_thread if the calling thread may not use the object. `call` is the name of the
+    /// function, such as "channel::try_send".
     void check_thread(const char* call) const {
         if (owner_)
             check_owner_or_throw(call);
     }
 
-    /// Whether it belonged to a scheduler that has ended, or that exit() in one of its tasks has given up.
+    /// Returns true if the object's scheduler has ended or was abandoned by exit() in one of its tasks.
     [[nodiscard]] bool has_ended() const noexcept { return owner_ && !is_bound(); }
 
 private:
@@ -66,11 +70,12 @@ private:
     std::uint64_t id_ = 0;
 };
 
-/// Throws error::wrong_context. `what` is awaited by a task of `waiting`, and belongs to the scheduler of `object`.
+/// Throws error::wrong_context because a task in `waiting` awaits `what`, which belongs to another scheduler.
+/// `object` is the record of that other scheduler.
 [[noreturn]] void throw_wrong_context(const std::string& what, const environment& waiting,
                                       const scheduler_owner& object);
 
-/// Throws error::wrong_thread. The text names `call`, the thread of the scheduler and the calling thread.
+/// Throws error::wrong_thread. The text names `call`, the scheduler's thread and the calling thread.
 [[noreturn]] void throw_wrong_thread(const std::string& call, const scheduler_owner& owner);
 
 }  // namespace coil::COIL_ABI

@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI {
 
-/// An operation whose failure is returned, not thrown.
+/// Runs another operation and returns its error instead of throwing it.
 template <description D>
 class [[nodiscard("co_await it")]] as_tuple_operation {
 public:
@@ -25,7 +25,7 @@ public:
     void await_suspend(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
     auto await_outcome() {
         auto outcome = inner_.await_outcome();
-        // A deadline that passes is an ordinary event: no allocation for a text that is rarely read.
+        // A timeout is an ordinary event, so do not allocate an error text for it.
         if (outcome.error() != error::timed_out)
             detail::name_failure(outcome, inner_);
         return outcome;
@@ -53,20 +53,22 @@ private:
     D what_;
 };
 
-/// Has the error returned beside the value, instead of thrown. Nothing is thrown inside, either.
+/// Returns the error together with the value instead of throwing the error. Operations do not throw
+/// internally either.
 ///
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
-/// A task's `std::system_error` is returned as its code; other exceptions leave the await. The outcome also has
-/// the exception: its value() throws that, with its text. Results that own something are better
-/// bound to a name first (`auto r = co_await ...; auto& [ec, peer] = r;`), for some compilers' sake.
+/// If a task throws a `std::system_error`, its code is returned; other exceptions propagate. The outcome
+/// keeps the exception, so that value() throws it with its text. If the result owns a resource, bind it to a
+/// name first (`auto r = co_await ...; auto& [ec, peer] = r;`), because some compilers do not destroy a
+/// temporary outcome correctly in a structured binding.
 template <class D>
     requires description<D>
 as_tuple_description<D> as_tuple(D what) {
     return as_tuple_description<D>(std::move(what));
 }
 
-/// An operation whose failure goes to an error code of the caller.
+/// Runs another operation and stores its error in the caller's error code.
 template <description D>
 class [[nodiscard("co_await it")]] redirect_error_operation {
 public:
@@ -112,7 +114,7 @@ private:
     std::error_code* target_;
 };
 
-/// Has the error stored in `target` (cleared on success), and yields the value alone.
+/// Stores the error in `target`, or clears `target` on success, and returns only the value.
 ///
 ///     std::size_t n = co_await coil::redirect_error(socket.recv(buffer), ec);
 template <class D>
@@ -126,7 +128,8 @@ inline constexpr bool is_as_tuple = false;
 template <class D>
 inline constexpr bool is_as_tuple<as_tuple_description<D>> = true;
 
-/// Whether awaiting a description returns its failure, by one of these two, instead of throwing it.
+/// True if awaiting a description returns its error, through as_tuple or redirect_error, instead of throwing
+/// it.
 template <class D>
 inline constexpr bool returns_its_error = is_as_tuple<D>;
 template <class D>

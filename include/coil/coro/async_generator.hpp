@@ -23,8 +23,9 @@ namespace detail {
 struct co_await_its_next {};  // the compiler prints this name in its error
 }  // namespace detail
 
-/// A coroutine that yields a T again and again, and may await in between. It runs only while somebody awaits the next
-/// value. For one value use a `task`; to pass values between tasks that both run, a `channel`.
+/// A coroutine that yields any number of T values and may use `co_await` between them. It runs only while a
+/// task awaits the next value. For a single value, use a `task`. To pass values between tasks that run
+/// concurrently, use a `channel`.
 ///
 ///     coil::async_generator<std::string> lines(tcp::socket peer) {
 ///         ...
@@ -36,18 +37,21 @@ struct co_await_its_next {};  // the compiler prints this name in its error
 ///     while (auto line = co_await incoming.next())
 ///         log(*line);
 ///
-/// T:        moves; needs neither copies nor a default constructor. On g++ 12 an aggregate that owns something is named
-///           first, and moved: `co_yield message{...}` would destroy it twice (docs/compilers.md).
-/// Awaits:   in the scope of whoever awaits next(): his stop and his timeout end what the body awaits.
-/// Lifetime: as a task's: parameters live in the frame, references stay references. Destroyed half way, it destroys its
-///           locals. It moves, except while its next() is awaited.
-/// Cost:     one frame from a recycling allocator for all values; a value costs no trip through the ready
-///           list, but for one in `scheduler::inline_max` that come without a wait.
+/// T:        must be movable, but need not be copyable or default constructible. On g++ 12, give an aggregate
+///           that owns a resource a name and move it, because `co_yield message{...}` would destroy the
+///           aggregate twice (docs/compilers.md).
+/// Awaits:   the body awaits in the scope of the task that awaits next(), so a stop or a timeout of that task
+///           also ends what the body is awaiting.
+/// Lifetime: parameters live in the frame and references stay references, as in a task. Destroying a
+///           generator before its body has ended destroys the body's locals. A generator can be moved, except
+///           while a task is awaiting its next().
+/// Cost:     one frame from a recycling allocator, however many values there are. A value goes through the
+///           ready list only when the budget of inline completions (`scheduler::inline_max`) is used up.
 template <class T>
 class [[nodiscard("co_await its next()")]] async_generator {
 public:
     static_assert(std::is_object_v<T> && std::is_move_constructible_v<T>,
-                  "an async_generator yields values: to lend what it refers to, let it yield pointers");
+                  "an async_generator yields movable values: to yield references, yield pointers");
 
     class promise_type;
     class next_operation;
@@ -63,19 +67,22 @@ public:
     }
     ~async_generator() { destroy(); }
 
-    /// Whether there is a coroutine in it: false once it was moved from, or a wait for its next value was destroyed.
+    /// Returns true if the generator owns a coroutine. It no longer owns one after it has been moved from, or
+    /// after a pending next() operation has been destroyed.
     [[nodiscard]] explicit operator bool() const& noexcept { return frame_ != nullptr; }
     template <class = detail::co_await_its_next>
     explicit operator bool() const&& = delete;
 
-    /// The next value: a std::optional<T>, empty once the body has ended, and ever after.
+    /// Awaits the next value. The result is a std::optional<T>, which is empty after the body has ended.
     ///
-    /// Completes: when the body has reached its next `co_yield`, or its end.
-    /// Errors:    those of the body, once; with them it has ended. operation_aborted in a stopped scope: the body was not
-    ///            resumed. A cancel meets what the body awaits, which throws there: so it usually ends the body.
-    ///            Destroyed while it waits, it destroys the body, where that stands.
-    /// Overlap:   none: error::operation_in_progress.
-    /// Moves:     what it gives points to this generator until its await begins: await it before the generator is moved.
+    /// Completes: when the body reaches its next `co_yield` or its end.
+    /// Errors:    the exception that ended the body, which is thrown only once; operation_aborted in a
+    ///            stopped scope, in which case the body is not resumed.
+    /// Cancel:    cancels the operation that the body is awaiting. That operation throws in the body, which
+    ///            usually ends the body. Destroying a pending next() destroys the body.
+    /// Overlap:   none; a second next() fails with error::operation_in_progress.
+    /// Moves:     the returned description points to this generator, so do not move the generator before the
+    ///            await has begun.
     next_description next() noexcept;
 
 private:
@@ -84,7 +91,7 @@ private:
     explicit async_generator(handle frame) noexcept : frame_(frame) {}
 
     handle release() noexcept {
-        // While its next value is awaited it stays where it is.
+        // An operation that is waiting for the next value points to this object.
         COIL_PRECONDITION(
             !frame_ || !frame_.promise().is_running(),
             "async_generator: moved, assigned to or destroyed while a task awaits its next value; "
@@ -93,7 +100,7 @@ private:
     }
     void destroy() noexcept {
         if (const handle frame = release()) {
-            frame.promise().is_being_destroyed();
+            frame.promise().set_destroyed();
             frame.destroy();
         }
     }
@@ -124,24 +131,27 @@ public:
             detail::destructor_threw();
         exception_ = std::current_exception();
     }
-    void is_being_destroyed() noexcept { is_destroyed_ = true; }
+    void set_destroyed() noexcept { is_destroyed_ = true; }
 
-    /// Goes on, on behalf of this wait: in its environment, until the next value or the end; then its waiter does.
-    void run_for(const next_operation& asking, std::coroutine_handle<> waiter) noexcept {
-        asking_ = &asking;
-        set_environment(asking.env());
+    /// Resumes the body in the environment of `wait` until the body yields a value or ends, then resumes the
+    /// waiter.
+    void run_for(const next_operation& wait, std::coroutine_handle<> waiter) noexcept {
+        running_for_ = &wait;
+        set_environment(wait.env());
         set_continuation(waiter);
         environment_->scheduler().transfer(own_handle());
     }
-    /// Runs for this wait later, through the ready list: the budget of inline completions is spent.
-    void reserve_for(const next_operation& asking) noexcept { asking_ = &asking; }
-    void end_reservation() noexcept { asking_ = nullptr; }
-    [[nodiscard]] bool is_running() noexcept { return asking_ != nullptr && !own_handle().done(); }
-    [[nodiscard]] bool is_running_for(const next_operation& asking) noexcept {
-        return asking_ == &asking && is_running();
+    /// Called when the budget of inline completions is used up. Reserves the body for `wait` until the ready
+    /// list runs `wait`.
+    void reserve_for(const next_operation& wait) noexcept { running_for_ = &wait; }
+    void end_reservation() noexcept { running_for_ = nullptr; }
+    [[nodiscard]] bool is_running() noexcept { return running_for_ != nullptr && !own_handle().done(); }
+    [[nodiscard]] bool is_running_for(const next_operation& wait) noexcept {
+        return running_for_ == &wait && is_running();
     }
 
-    /// Whether there is something to take without running: what nobody took before, or the end.
+    /// Returns true if take() can be called without resuming the body first, because the body has yielded a
+    /// value or has ended.
     [[nodiscard]] bool has_next() noexcept { return value_ || own_handle().done(); }
     std::optional<T> take() {
         if (exception_) [[unlikely]]
@@ -155,13 +165,13 @@ private:
     [[nodiscard]] handle own_handle() noexcept { return handle::from_promise(*this); }
 
     void pause() noexcept {
-        asking_ = nullptr;
+        running_for_ = nullptr;
         environment_->scheduler().transfer(continuation_);
     }
 
     std::optional<T> value_;
     std::exception_ptr exception_;
-    const next_operation* asking_ = nullptr;  // for whom it runs
+    const next_operation* running_for_ = nullptr;  // the operation that is waiting for the next value
     bool is_destroyed_ = false;
 };
 
@@ -172,9 +182,9 @@ public:
     next_operation(const next_operation&) = delete;
     next_operation& operator=(const next_operation&) = delete;
     ~next_operation() {
-        // The body stands in an await of our environment, which it must not outlive.
+        // The body may be suspended in an operation that uses our environment, so it must not outlive us.
         if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this)) {
-            generator_->frame_.promise().is_being_destroyed();
+            generator_->frame_.promise().set_destroyed();
             std::exchange(generator_->frame_, nullptr).destroy();
         }
     }
@@ -216,7 +226,7 @@ public:
         return generator_->frame_ ? generator_->frame_.promise().take() : std::nullopt;
     }
 
-    void stop() noexcept override {}  // what the body awaits is told
+    void stop() noexcept override {}  // the environment stops the operation that the body awaits
     std::string describe() const override { return "next of a generator"; }
 
 private:

@@ -10,11 +10,13 @@
 
 #include <coil/coro/task.hpp>
 
-/// How functions that give tasks are called: with their arguments, which live beside them in some frame.
+/// Helpers for calling functions that return tasks. Such a function is called with copies of the arguments,
+/// which live in the frame of the coroutine that awaits the task.
 
 namespace coil::COIL_ABI::detail {
 
-/// Calls anything callable, a member function with its object (or a pointer or reference wrapper to one) too.
+/// Calls any callable, like std::invoke. For a member function, the first argument is the object, or a
+/// pointer or std::reference_wrapper to it.
 template <class F, class... Args>
 decltype(auto) call(F& function, Args&&... args) {
     if constexpr (std::is_member_function_pointer_v<F>)
@@ -48,10 +50,10 @@ inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<task<T>> = true;
 
-/// Why a function can't be started with these arguments, which are copied beside it.
+/// The reason why a function cannot be called with copies of the arguments.
 enum class call_mistake { none, wants_reference, other_arguments, no_task };
 
-/// The function would take the caller's own objects, but not the copies of them.
+/// True if the function accepts the caller's own objects but not copies of them.
 template <class F, class... Args>
 inline constexpr bool wants_references = !std::invocable<std::decay_t<F>&, std::decay_t<Args>...> &&
                                          std::invocable<std::decay_t<F>&, std::remove_reference_t<Args>&...>;

@@ -13,8 +13,9 @@
 
 namespace coil::COIL_ABI {
 
-/// The awaitable of something that was done when it was called, as close() and shutdown() are. Awaiting it never suspends
-/// and throws the error, if there was one; dropping it is fine. A stop does not reach it.
+/// The awaitable returned by functions that finish their work before they return, such as close() and
+/// shutdown(). Awaiting it never suspends, and throws the error if the function failed. It need not be
+/// awaited. A stop has no effect on it.
 class completed {
 public:
     explicit completed(const char* name, std::error_code error = {}) noexcept : name_(name), error_(error) {}

@@ -27,17 +27,20 @@ class awaited_task;
 
 }  // namespace detail
 
-/// What the tasks of one line of execution share: the scheduler that resumes them, the stop that was asked of them, and
-/// what they are suspended on. A spawned task owns one; the tasks that it awaits point to it; a `timeout` or a branch of
-/// a race has one of its own inside its parent's. So a stop costs an operation one store, and no registration.
+/// The state shared by the tasks of one line of execution: the scheduler that resumes them, the stop request,
+/// and the operation on which they are suspended. A spawned task owns an environment, and the tasks that it
+/// awaits use the same one. A `timeout` or a branch of a race has its own environment, nested in its
+/// parent's. An environment points to its current operation, so making an operation stoppable costs one store
+/// and needs no registration.
 ///
-/// Threads: its scheduler's owner only.
+/// Threads: only the thread that owns the scheduler.
 class environment {
 public:
     explicit environment(coil::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
-    /// A scope inside `outer`, of the same line of execution. (The lines of coroutines that are not tasks
-    /// share one.)
+    /// Makes a scope nested in `outer`, in the same line of execution. (Coroutines that are not tasks are an
+    /// exception: all those of one context share one environment, so each of their scopes is a separate
+    /// line.)
     explicit environment(environment& outer) noexcept
         : scheduler_(outer.scheduler_),
           innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),
@@ -47,32 +50,33 @@ public:
 
     [[nodiscard]] coil::scheduler& scheduler() const noexcept { return *scheduler_; }
 
-    /// Whether a stop was asked for. It stays so.
+    /// Returns true if a stop has been requested. A stop request is never withdrawn.
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.stop_requested(); }
-    /// To look at it, or have a function called, from any thread.
+    /// Returns a token that any thread may poll or register callbacks with.
     [[nodiscard]] inplace_stop_token stop_token() noexcept {
         is_watched_ = true;
         return stop_.get_token();
     }
 
-    /// Asks what runs here to stop: what it awaits now, and whatever it awaits from now on, ends with operation_aborted.
+    /// Requests a stop. The current await and all later ones end with operation_aborted.
     void request_stop() noexcept;
 
-    /// Whether a task that ended with this exception has only done what it was asked to: it was stopped, and ended with
-    /// operation_aborted.
+    /// Returns true if a task that ended with `exception` ended only because of a stop, that is, if a stop
+    /// was requested and the exception is operation_aborted.
     [[nodiscard]] bool ended_stopped(const std::exception_ptr& exception) const noexcept;
 
-    /// What is awaited now, for those who ask what the tasks of a context are doing. Null while running.
+    /// Returns the operation that is currently awaited, for diagnostics. Null while a task is running.
     [[nodiscard]] const awaited* awaiting() const noexcept { return awaiting_; }
-    /// Where the latest `co_await` of these tasks stands.
+    /// Returns the source location of these tasks' most recent `co_await`.
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
     void at(const std::source_location& where) noexcept { where_ = where; }
 
-    /// The innermost of the tasks that await each other here.
+    /// Returns the innermost task in this line's chain of tasks that await each other.
     [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
 
-    /// Identifies the line of execution: equal in a spawned task and in its scopes (timeout, stop_when, shield). A branch of a
-    /// race and a child of a group are lines of their own. To compare, never to dereference.
+    /// Identifies the line of execution. A spawned task and its scopes (timeout, stop_when, shield) are in
+    /// the same line. A branch of a race or a child of a group has its own line. The pointer is only for
+    /// comparison; never dereference it.
     [[nodiscard]] const void* line() const noexcept { return static_cast<const void*>(innermost_task_); }
 
 private:
@@ -81,21 +85,22 @@ private:
     coil::scheduler* scheduler_;
     awaited* awaiting_ = nullptr;
     detail::awaited_task* own_tasks_ = nullptr;
-    detail::awaited_task** innermost_task_ =
-        &own_tasks_;  // scopes share the chain of the line that they belong to
+    // Scopes in the same line share one chain.
+    detail::awaited_task** innermost_task_ = &own_tasks_;
     std::source_location where_;
     inplace_stop_source stop_;
-    unsigned aborts_ = 0;      // awaits refused since the stop
-    bool is_watched_ = false;  // somebody has a token
-    const bool counts_work_;   // for coroutines that are not tasks: each wait is work of its own
+    unsigned aborts_ = 0;      // number of awaits refused since the stop
+    bool is_watched_ = false;  // a stop token has been handed out
+    const bool counts_work_;   // true for coroutines that are not tasks; each of their waits counts as work
 };
 
-/// What a coroutine is suspended on: the base of everything that coil lets one await and that takes time.
-/// A description makes it inside the awaiting coroutine, with its environment; it never moves.
+/// The base class of operations that suspend a coroutine themselves. (Tasks and adapters such as as_tuple
+/// forward to another operation instead.) A description constructs the operation in the awaiting coroutine's
+/// frame, with that coroutine's environment. The operation is never moved.
 ///
-///     waiting  --run-->  resumed            its turn came
-///     waiting  --stop--> waiting or ready   its environment was asked to stop
-///     waiting  --destroyed                  the frame around it is destroyed: it takes itself out of everything
+///     waiting  --run-->      resumed            the scheduler has run the operation
+///     waiting  --stop-->     waiting or ready   a stop of the operation's environment was requested
+///     waiting  --destroy-->  gone               its frame is destroyed; it removes itself from all lists
 class awaited : public node {
 public:
     explicit awaited(environment& task) noexcept : environment_(&task) {}
@@ -103,15 +108,16 @@ public:
     [[nodiscard]] environment& env() const noexcept { return *environment_; }
     [[nodiscard]] bool is_suspended() const noexcept { return waiter_ != nullptr; }
 
-    /// Its environment was asked to stop while this is what it awaits.
+    /// Called if a stop is requested while the environment awaits this operation.
     virtual void stop() noexcept = 0;
 
-    /// What it is and of whom, for error texts: "recv from 127.0.0.1:7777".
+    /// Describes the operation and its object for error messages, as in "recv from 127.0.0.1:7777".
     [[nodiscard]] virtual std::string describe() const = 0;
 
     std::coroutine_handle<> run() noexcept override { return wake(); }
 
-    /// Its turn will come soon: has the memory fetched that this will need, the environment and much of a coroutine's frame.
+    /// Prefetches the memory that resuming the waiter will access: the environment, and the start of the
+    /// waiting coroutine's frame.
     [[gnu::always_inline]] void prefetch_waiter() const noexcept {
         prefetch(environment_, sizeof *environment_);
         prefetch(waiter_.address(), 512);
@@ -123,7 +129,7 @@ protected:
             wake();
     }
 
-    /// Remembers who waits. First in every await_suspend.
+    /// Stores the waiting coroutine. Call this first in every await_suspend().
     void suspend(std::coroutine_handle<> waiter) noexcept {
         waiter_ = waiter;
         environment_->awaiting_ = this;
@@ -131,7 +137,7 @@ protected:
             environment_->scheduler().work_started();
     }
 
-    /// Forgets who waits, and returns him. Last in every run().
+    /// Clears and returns the waiting coroutine. Call this last in every run().
     std::coroutine_handle<> wake() noexcept {
         if (environment_->awaiting_ == this)
             environment_->awaiting_ = nullptr;
@@ -140,9 +146,9 @@ protected:
         return std::exchange(waiter_, nullptr);
     }
 
-    /// Whether this await is refused because its environment was stopped. A task that catches the refusal and tries again
-    /// without end would keep a core busy: after a thousand refusals a line on stderr names it, once. A library that was built
-    /// with assertions then aborts.
+    /// Returns true if this await is refused because its environment has been stopped. A task that keeps
+    /// catching the refusal and awaiting again would keep a core busy. Therefore, after 1,000 refusals, a
+    /// line on stderr says where the task awaits, and a library built with assertions aborts.
     [[nodiscard]] bool is_refused() noexcept { return environment_->stop_requested() && refuse(); }
 
 private:
@@ -152,29 +158,31 @@ private:
     std::coroutine_handle<> waiter_;
 };
 
-/// What `co_await` takes in a task, without a frame of its own: it makes the operation, inside the awaiting coroutine,
-/// when it is given the environment. All of coil's awaitables are these. They are small values; adapters pass them on,
-/// and use the operation's `await_outcome`; which isn't asked for here, because a task may yield what no `outcome` can hold.
+/// A coil awaitable. A description is a small value that constructs its operation inside the awaiting
+/// coroutine, using the coroutine's environment and no frame of its own. Adapters take descriptions by value
+/// and call the operation's `await_outcome`. The concept does not require await_outcome, because a task may
+/// return a type that an `outcome` cannot hold.
 template <class D>
 concept description = requires(D&& what, environment& task) { std::forward<D>(what).operation_in(task); };
 
-/// A description that can say whose loop it concerns, and so be awaited by coroutines that are not tasks.
+/// A description that knows its io_context, so that coroutines that are not tasks can await it.
 template <class D>
 concept context_bound = requires(const D& what) {
     { what.foreign_environment() } -> std::same_as<environment&>;
 };
 
-/// The operation that a description makes.
+/// The type of a description's operation.
 template <description D>
 using operation_of = decltype(std::declval<D>().operation_in(std::declval<environment&>()));
 
-/// What becomes of an awaited description: an `outcome<T>`, and its T.
+/// For a description: `outcome_of` is the `outcome<T>` that awaiting it gives, and `result_of` is T.
 template <description D>
 using outcome_of = decltype(std::declval<operation_of<D>&>().await_outcome());
 template <description D>
 using result_of = typename outcome_of<D>::value_type;
 
-/// For coroutines that are not tasks: each such wait keeps the context running, and none can be stopped by a scope.
+/// Lets coroutines that are not tasks await a description. Each such wait keeps the context running, and no
+/// scope can stop it.
 template <class D>
     requires(description<D> && context_bound<std::remove_cvref_t<D>>)
 auto operator co_await(D&& what) {

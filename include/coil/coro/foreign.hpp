@@ -16,12 +16,13 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/result_slot.hpp>
 
-/// How a task awaits what is not coil's: a small coroutine awaits it in the task's stead. Whoever resumes that one, on
-/// any thread and however deep in whatever stack, only posts the task to its own loop.
+/// Lets a task await an awaitable that does not belong to coil. A small bridge coroutine awaits it for the
+/// task. The bridge may be resumed on any thread and with any stack, because it does not resume the task
+/// itself but posts the task to the task's own scheduler.
 
 namespace coil::COIL_ABI::detail {
 
-/// What `co_await what` would suspend on.
+/// Returns the awaiter that `co_await what` would use.
 template <class A>
 decltype(auto) awaiter_of(A&& what) {
     if constexpr (requires { std::forward<A>(what).operator co_await(); })
@@ -38,7 +39,7 @@ concept foreign_awaitable = requires(A&& what) {
     awaiter_of(std::forward<A>(what)).await_resume();
 };
 
-/// The coroutine in the middle. It is over when it reaches its end; then it posts `over`.
+/// The bridge coroutine. At its end, it posts the task's operation `over` to the task's scheduler.
 class foreign_bridge {
 public:
     class promise_type {
@@ -57,7 +58,7 @@ public:
         struct final_awaiter {
             awaited* over;
             bool await_ready() const noexcept { return false; }
-            // From here on the task may run, and destroy this frame, at any time and on another thread.
+            // After the post, the task may run on another thread at any time and destroy this frame.
             void await_suspend(std::coroutine_handle<>) const noexcept {
                 over->env().scheduler().post(*over);
             }
@@ -66,7 +67,7 @@ public:
         final_awaiter final_suspend() const noexcept { return {over_}; }
 
         void return_void() const noexcept {}
-        void unhandled_exception() const noexcept { std::terminate(); }  // the body lets none out
+        void unhandled_exception() const noexcept { std::terminate(); }  // the body catches all exceptions
 
     private:
         awaited* over_;
@@ -101,11 +102,13 @@ foreign_bridge cross(A&& what, Slot& slot, awaited&) {
     }
 }
 
-/// A task's wait for a foreign awaitable. A stop doesn't reach it: the foreign thing knows nothing of us.
-/// A task must not be destroyed while another thread is about to complete what it awaits here.
+/// The operation of a task that waits for a foreign awaitable. A stop has no effect on it, because coil has
+/// no way to cancel a foreign awaitable. Do not destroy the task while another thread is about to complete
+/// the awaitable.
 template <class A>
 class [[nodiscard("co_await it")]] foreign_operation final : public awaited {
-    // What it would lend as an rvalue, out of an awaiter that is gone when the task goes on, is kept here.
+    // If the awaiter returns an rvalue reference, store the value. The reference might point into the
+    // awaiter, which is destroyed before the task resumes.
     using given = decltype(awaiter_of(std::declval<A>()).await_resume());
     using result =
         std::conditional_t<std::is_rvalue_reference_v<given>, std::remove_reference_t<given>, given>;

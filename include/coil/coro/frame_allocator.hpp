@@ -8,19 +8,22 @@
 
 namespace coil::COIL_ABI {
 
-/// Where coroutine frames come from: free lists by size, one set a thread, so that in steady state a task costs no
-/// allocation. A frame may be freed on any thread; it joins that thread's lists.
+/// Allocates coroutine frames from thread-local free lists, one per size class, so that tasks need no heap
+/// allocation in steady state. A frame may be freed on any thread, and then goes to that thread's lists.
 ///
-/// These are functions of the library, never inline, so that all of a program agrees with it about the heap.
-/// Under AddressSanitizer a free frame is poisoned. Built with COIL_FRAME_QUARANTINE, the library fills each freed frame
-/// with a pattern and keeps it from reuse for a while: a write after the end, by the kernel too, is found and stops.
+/// These functions are never inline, so that the whole program uses the same heap layout. Under
+/// AddressSanitizer, free frames are poisoned. If the library is built with COIL_FRAME_QUARANTINE, it fills
+/// each freed frame with a pattern and delays its reuse. It then detects any write to a freed frame, even by
+/// the kernel, and aborts.
 [[nodiscard]] void* frame_allocate(std::size_t size);
 void frame_deallocate(void* frame, std::size_t size) noexcept;
 
-/// Looks at every frame in this thread's quarantine. Returns how many were looked at; stops where one was written to.
+/// Checks every frame in this thread's quarantine and returns the number of frames. Aborts if any of them was
+/// written to.
 std::size_t frame_quarantine_check() noexcept;
 
-/// How many frames this thread has taken from its lists, and how many from the heap.
+/// Counts the frames that this thread took from its free lists (`recycled`) and from the heap (`allocated`).
+/// Frames larger than the largest size class are not counted.
 struct frame_statistics {
     std::size_t recycled = 0;
     std::size_t allocated = 0;

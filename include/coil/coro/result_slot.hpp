@@ -17,8 +17,8 @@ namespace coil::COIL_ABI::detail {
 inline constexpr const char* ended_without_value =
     "task: a task<T> ended without co_return, so it has no value; let every path co_return one or throw";
 
-/// Holds what a coroutine ends with, a value or an exception, until its awaiter takes it: the part of a promise that
-/// depends on the type of the result.
+/// Holds a coroutine's result, which is a value or an exception, until the awaiter takes it. A promise
+/// derives from this class, which contains everything that depends on the result type.
 template <class T>
 class result_slot {
 public:

@@ -9,8 +9,9 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// On g++ before 13 a closure in an expression that awaits is destroyed twice. It can't be told from here whether the
-/// expression awaits, so closures that own something are refused there altogether.
+/// Before version 13, g++ destroys a temporary closure twice if the expression that contains it awaits. This
+/// function cannot detect the await, so with these compilers it rejects every temporary closure that has a
+/// non-trivial destructor.
 template <class F>
 consteval bool is_safe_closure() {
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13

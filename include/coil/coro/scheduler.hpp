@@ -16,14 +16,15 @@ namespace coil::COIL_ABI {
 class inbox;
 struct task_failure;
 
-/// Something that a scheduler runs when its turn comes: a task to resume, or a small step of an operation.
-/// It carries its own links, so making it ready never allocates. Destroyed while it is ready, it is not run.
+/// An item in a scheduler's ready list: a task to resume, or a small step of an operation. It contains its
+/// own links, so adding it to the list never allocates. An item that is destroyed while in the list does not
+/// run.
 class node : public list_hook {
 public:
-    /// Takes its turn. Returns the coroutine to resume, or null where there is none.
+    /// Runs the item. Returns the coroutine to resume, or null.
     virtual std::coroutine_handle<> run() noexcept = 0;
 
-    /// Called instead of run() when the scheduler goes away with this still in its inbox.
+    /// Called instead of run() if the scheduler is destroyed while this item is in its inbox.
     virtual void abandon() noexcept {}
 
 protected:
@@ -34,46 +35,51 @@ private:
     friend class inbox;
 };
 
-/// The thread that a scheduler belongs to. A process recycles these and frees none, so an object that outlives its
-/// scheduler can still read the owner that it remembers (see `affinity`).
+/// Records which thread owns a scheduler. These records are recycled and never freed, so that an object that
+/// outlives its scheduler can still read the scheduler's record (see `affinity`).
 struct scheduler_owner {
-    std::atomic<const void*> thread{
-        nullptr};  ///< null: none yet, or none any more; any may use the scheduler
-    std::atomic<std::uint64_t> id{
-        0};  ///< of the scheduler that uses this now; 0: none does, or exit() has ended it
+    // Null if no thread owns the scheduler yet, or if the owner has left. Any thread may then use the
+    // scheduler.
+    std::atomic<const void*> thread{nullptr};
+    // The id of the scheduler that uses this record. 0 if there is none, or if exit() has ended the
+    // scheduler.
+    std::atomic<std::uint64_t> id{0};
     std::atomic<int> thread_number{0};            ///< gettid(2) of `thread`, for messages
     std::atomic<const void*> scheduler{nullptr};  ///< for messages only
-    scheduler_owner* next = nullptr;              ///< the next free one
+    scheduler_owner* next = nullptr;              ///< links the free records
 };
 
-/// The door from the language to a loop: who resumes tasks, and when. `io_context` is one.
+/// The interface through which coroutines use the event loop that resumes them. Implemented by `io_context`.
 class scheduler {
 public:
-    /// Runs `item` on the owner's next turn, in order. Owner's thread only.
+    /// Runs `item` in the loop's next iteration, in FIFO order. Call this only on the owner's thread.
     virtual void schedule(node& item) noexcept = 0;
 
-    /// Runs `item` on the owner's thread, soon. From any thread; `item` stays put until it has run.
+    /// Runs `item` on the owner's thread as soon as possible. Thread-safe. `item` must not be moved or
+    /// destroyed before it has run.
     virtual void post(node& item) noexcept = 0;
 
-    /// Foreign coroutines that wait here keep the loop running, as tasks do.
+    /// Called when a coroutine that is not a task starts or finishes a wait. These waits keep the loop
+    /// running, as tasks do.
     virtual void work_started() noexcept = 0;
     virtual void work_finished() noexcept = 0;
 
-    /// Takes the failure of a task that ended alone: nobody waits for it, or those who do go on without it.
+    /// Reports the failure of a task that no other task waits for, or whose group continues without it.
     virtual void report(const task_failure& failure) noexcept = 0;
 
-    /// Has `next` resumed as soon as the coroutine that runs now has suspended. Only the loop resumes: a chain of a
-    /// million tasks that complete at once leaves the stack where it was, on every compiler and in every build.
+    /// Resumes `next` after the running coroutine has suspended. Because only the loop resumes coroutines, a
+    /// chain of a million tasks that complete inline does not grow the stack, with any compiler or build
+    /// type.
     void transfer(std::coroutine_handle<> next) noexcept { next_ = next; }
-    /// What the coroutine that runs now would have resumed, if it isn't to be at once. Null where there is nothing.
+    /// Clears and returns the coroutine that was passed to transfer(), or null if there is none.
     [[nodiscard]] std::coroutine_handle<> take_transfer() noexcept { return std::exchange(next_, nullptr); }
 
-    /// Operations that may complete inline, without a suspension, in one resumption. The limit is shared by
-    /// all kinds of operations, so a task whose awaits never wait delays the others by this many operations
-    /// and no more.
+    /// The maximum number of operations that may complete inline, without suspending, in one resumption. All
+    /// kinds of operations share this limit. Even a task whose operations are always ready must therefore let
+    /// other tasks run after this many operations.
     static constexpr unsigned inline_max = 64;
-    /// For await_ready, once the result is there: takes one from that budget. False: the operation completes
-    /// through the ready list.
+    /// Call this in await_ready() if the result is available. It consumes one unit of the inline_max budget.
+    /// If it returns false, complete the operation through the ready list.
     [[nodiscard]] bool may_complete_inline() noexcept {
         if (inline_left_ == 0) [[unlikely]]
             return false;
@@ -81,13 +87,13 @@ public:
         return true;
     }
 
-    /// Whether the calling thread is the owner, or there is none yet.
+    /// Returns true if the calling thread is the owner, or if there is no owner.
     [[nodiscard]] bool is_mine() const noexcept;
-    /// Ends the program with words if the calling thread is not the owner. `call` says what the caller did:
+    /// Prints a message and aborts unless is_mine(). `call` says what the caller did, such as
     /// "socket: cancel()". For functions that cannot throw.
     void require_thread(const char* call) const noexcept;
     [[nodiscard]] const scheduler_owner& owner() const noexcept { return *owner_record_; }
-    /// A number that no other scheduler of the process has, or has had.
+    /// Returns an id that no other scheduler in this process has or has had.
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
 
 protected:
@@ -98,7 +104,7 @@ protected:
 
     [[nodiscard]] scheduler_owner& owner_record() noexcept { return *owner_record_; }
 
-    /// Gives `item` its turn: the one place where coroutines are resumed.
+    /// Runs `item` and resumes the coroutines that follow from it. No other function resumes tasks.
     void resume(node& item) {
         inline_left_ = inline_max;
         for (auto next = item.run(); next; next = take_transfer())

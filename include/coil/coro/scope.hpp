@@ -12,9 +12,9 @@
 
 namespace coil::COIL_ABI {
 
-/// An operation that runs another in a stop scope of its own, inside the scope of the task: what `timeout`, `shield` and
-/// `stop_when` have in common. A stop of the task reaches the inner scope, unless the derived class decides otherwise.
-/// The inner operation resumes the awaiting coroutine itself; there is no frame between the two.
+/// The base class of `timeout`, `shield` and `stop_when`, which run an inner operation in a nested stop
+/// scope. A stop of the task also stops the inner scope, unless the derived class overrides stop(). The inner
+/// operation resumes the awaiting coroutine directly, without a frame in between.
 template <description D>
 class scoped_operation : public awaited {
 public:
@@ -31,20 +31,21 @@ protected:
         : awaited(task), scope_(task), inner_(std::forward<D>(what).operation_in(scope_)) {}
     ~scoped_operation() = default;
 
-    /// First in await_ready: what the task would refuse, the scope refuses too, also if it could complete inline. The
-    /// constructor is too early: a branch of a race is constructed first, and may be stopped before it starts.
+    /// Call this first in await_ready(). If the task has been stopped, this function also stops the scope, so
+    /// that the inner operation is refused even if it could complete inline. The constructor would be too
+    /// early, because a branch of a race may be stopped after its construction but before its start.
     void inherit_stop() noexcept {
         if (env().stop_requested())
             scope_.request_stop();
     }
-    /// In await_suspend: the scope takes the task's place.
+    /// Call this in await_suspend(). It records that the task is waiting for this operation.
     void begin(std::coroutine_handle<> waiter) noexcept {
         suspend(waiter);
         scope_.at(env().where());
     }
     void start_inner(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
 
-    /// First when the await is over.
+    /// Call this first when the await has ended.
     void finish() noexcept {
         if (is_suspended())
             wake();

@@ -12,7 +12,7 @@
 
 namespace coil::COIL_ABI {
 
-/// An operation that no stop of the task around it reaches.
+/// Runs an inner operation that a stop of the enclosing task does not affect.
 template <description D>
 class [[nodiscard("co_await it")]] shield_operation final : public scoped_operation<D> {
 public:
@@ -45,14 +45,16 @@ private:
     D what_;
 };
 
-/// Hides a stop from an operation or a task, so that a task which is being stopped can clean up: say goodbye, roll back.
-/// Such a task's other awaits are refused, or cancelled where they stand. Give what you shield a deadline:
+/// Protects an operation or a task from a stop of the enclosing task. A stopped task can use it to clean up,
+/// for example to send a farewell or to roll back a transaction. All other awaits in a stopped task are
+/// refused or cancelled. Give every shielded operation a deadline:
 ///
 ///     co_await coil::shield(coil::timeout(coil::write(peer, "bye\r\n"), 1s));
 ///
-/// Completes: as `what` does. The stop stays asked for, and meets the next await that isn't shielded.
-/// Errors:    those of `what`. It may still have its own: cancel() and close() of what it uses, a `timeout` inside.
-/// Cost:      nothing beyond `what`.
+/// Completes: when `what` completes. The stop stays in effect and ends the next unshielded await.
+/// Errors:    those of `what`, which can still be cancelled by other means: by cancel(), by close(), or by a
+///            `timeout` inside the shield.
+/// Cost:      nothing beyond the cost of `what`.
 template <class D>
 auto shield(D what) {
     static_assert(description<D>, "shield takes an awaitable of coil or a task, as an rvalue");

@@ -9,11 +9,12 @@
 #include <coil/coro/stop_token.hpp>
 #include <coil/coro/stop_when.hpp>
 
-/// Bridges between coil's stops and the standard's. In a header of its own: <stop_token> is a large one.
+/// Bridges between coil's stop tokens and those of the standard library. This is a separate header because
+/// <stop_token> is large.
 
 namespace coil::COIL_ABI {
 
-/// From: `stop_when(what, token)` takes a `std::stop_token` as well.
+/// Makes `stop_when(what, token)` accept a `std::stop_token`.
 ///
 ///     coil::task<> serve_until(std::stop_token token) { co_await coil::stop_when(serve(), token); }
 ///
@@ -23,13 +24,14 @@ struct stop_callback_for<std::stop_token, F> {
     using type = std::stop_callback<F>;
 };
 
-/// To: a `std::stop_source` that is asked to stop when an inplace_stop_token is.
+/// Forwards a stop to standard code: a `std::stop_source` that is stopped when an inplace_stop_token is
+/// stopped.
 ///
 ///     coil::std_stop_bridge bridge(co_await coil::this_coro::stop_token);
 ///     start_something_standard(bridge.get_token());
 ///
-/// Lifetime: while it lives, it forwards; the tokens that it gave stay good for ever.
-/// Cost:     one allocation, the std::stop_source's.
+/// Lifetime: a stop is forwarded only while the bridge exists. The bridge's tokens stay valid afterwards.
+/// Cost:     one allocation, made by the std::stop_source.
 class std_stop_bridge {
 public:
     explicit std_stop_bridge(inplace_stop_token from) : callback_(from, forward{&source_}) {}

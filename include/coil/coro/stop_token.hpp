@@ -18,17 +18,17 @@ class inplace_stop_token;
 template <class F>
 class inplace_stop_callback;
 
-/// Something that can be asked to stop, once, from any thread. Whoever holds a token of it can look whether that has
-/// happened, or have a function called when it does. The standard's class of this name (C++26), for C++20.
-/// What lets a whole task be stopped is `stop_when`; for `std::stop_token` see <coil/coro/std_stop_token.hpp>.
+/// A stop flag that can be set once, from any thread. The holders of its tokens can poll the flag or register
+/// callbacks. This is a C++20 version of the class of the same name in C++26. To stop a whole task, use
+/// `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
 ///
 ///     coil::inplace_stop_source source;
 ///     std::thread watchdog([&] { wait_for_a_reason(); source.request_stop(); });
 ///     co_await coil::stop_when(serve(), source.get_token());
 ///
-/// Threads:  any, for all of it.
-/// Lifetime: outlives its tokens' use and its callbacks (checked).
-/// Cost:     no allocation; asking whether a stop was requested is one plain load.
+/// Threads:  thread-safe.
+/// Lifetime: must outlive its callbacks (checked) and every use of its tokens.
+/// Cost:     no allocation; stop_requested() is one load.
 class inplace_stop_source {
 public:
     inplace_stop_source() noexcept = default;
@@ -36,10 +36,11 @@ public:
     inplace_stop_source& operator=(const inplace_stop_source&) = delete;
     ~inplace_stop_source();
 
-    /// Asks, and calls the callbacks, on this thread, before it returns. False if it was asked before.
+    /// Sets the flag and calls the callbacks on this thread before returning. Returns false if the flag was
+    /// already set.
     bool request_stop() noexcept;
 
-    // Acquire: who sees the request sees what was written before it was made.
+    // Acquire, so that a thread that sees the request also sees everything written before the request.
     [[nodiscard]] bool stop_requested() const noexcept {
         return state_.load(std::memory_order_acquire) & requested;
     }
@@ -50,13 +51,14 @@ private:
     friend class environment;
     friend class inplace_stop_callback_base;
 
-    // Asks where there is no token yet, and so nobody to call: one plain store.
+    // Sets the flag with a single store. Only for a source that never handed out a token and so has no
+    // callbacks.
     void request_unwatched() noexcept { unlock(requested); }
 
     static constexpr std::uint8_t requested = 1;
-    static constexpr std::uint8_t locked = 2;  // whoever sets it may touch the list
+    static constexpr std::uint8_t locked = 2;  // the thread that sets this bit may access the list
 
-    // False if a stop was requested: the list isn't locked then, and nothing more is added to it.
+    // Returns false if a stop was already requested, because the list then accepts no more callbacks.
     bool add(inplace_stop_callback_base& callback) const noexcept;
     void remove(inplace_stop_callback_base& callback) const noexcept;
     std::uint8_t lock() const noexcept;
@@ -64,10 +66,10 @@ private:
 
     mutable std::atomic<std::uint8_t> state_{0};
     mutable inplace_stop_callback_base* callbacks_ = nullptr;
-    const void* notifier_ = nullptr;  // the thread that calls them
+    const void* notifier_ = nullptr;  // the thread that calls the callbacks
 };
 
-/// A view of a source; an empty one is never stopped.
+/// A non-owning view of a source. A default-constructed token is never stopped.
 class inplace_stop_token {
 public:
     template <class F>
@@ -93,7 +95,7 @@ inline inplace_stop_token inplace_stop_source::get_token() const noexcept {
     return inplace_stop_token(*this);
 }
 
-/// What all callbacks have in common: a place in the source's list.
+/// The type-independent base class of a callback. It holds the links of the source's list of callbacks.
 class inplace_stop_callback_base {
 public:
     inplace_stop_callback_base(const inplace_stop_callback_base&) = delete;
@@ -104,14 +106,15 @@ protected:
         : source_(token.source_), call_(call) {}
     ~inplace_stop_callback_base() = default;
 
-    /// Last in the constructor: calls at once if the stop was requested.
+    /// Call this last in the constructor. It calls the function immediately if a stop was already requested.
     void enlist() noexcept {
         if (source_ && !source_->add(*this)) {
             source_ = nullptr;
             call_(*this);
         }
     }
-    /// First in the destructor: waits for a call that another thread is in.
+    /// Call this first in the destructor. If another thread is running the function, it waits for that
+    /// thread.
     void delist() noexcept {
         if (source_)
             source_->remove(*this);
@@ -123,15 +126,16 @@ private:
     const inplace_stop_source* source_;
     void (*call_)(inplace_stop_callback_base&);
     inplace_stop_callback_base* next_ = nullptr;
-    inplace_stop_callback_base** link_ = nullptr;  // what points here; null if this is not in the list
-    bool* destroyed_ = nullptr;                    // where to tell the notifier so, in the midst of the call
+    inplace_stop_callback_base** link_ = nullptr;  // the list's pointer to this object; null if not listed
+    bool* destroyed_ = nullptr;                    // tells the notifier that the call destroyed this object
     std::atomic<bool> over_{false};                // the call has returned
 };
 
-/// A function that is called when a stop is requested: on the thread that requests it, or in this constructor if that has
-/// happened before. Once destroyed it isn't called, and is not being called, any more.
+/// Calls a function when a stop is requested. The call is made on the thread that requests the stop, or in
+/// this constructor if a stop was requested earlier. After the destructor has returned, the function is not
+/// running and will not be called.
 template <class F>
-class [[nodiscard("keep it: it is removed when it is dropped")]] inplace_stop_callback
+class [[nodiscard("keep it: its destructor removes the callback")]] inplace_stop_callback
     : private inplace_stop_callback_base {
 public:
     using callback_type = F;
@@ -156,7 +160,7 @@ private:
 template <class F>
 inplace_stop_callback(inplace_stop_token, F) -> inplace_stop_callback<F>;
 
-/// The callback type of a kind of token: C++26's name.
+/// The callback type for a token type. The name comes from C++26.
 template <class Token, class F>
 struct stop_callback_for {
     using type = typename Token::template callback_type<F>;

@@ -15,19 +15,19 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// Carries a stop from whatever thread asks for it to the thread of the task: a node for the scheduler's inbox. It may
-/// still be in there when the task has gone on, so it is not in the task's frame.
+/// A node for the scheduler's inbox that carries a stop request from any thread to the task's thread. It may
+/// still be in the inbox after the task has continued, so it is not stored in the task's frame.
 ///
-///     owner:       make ---------------------> forget: frees it, or if it is on its way, run() will
-///     any thread:         ask, once: posts it
+///     owner:       make ---------------------> release (frees it; if it is in the inbox, run() frees it)
+///     any thread:         request (posts it; called at most once)
 class remote_stop final : public node {
 public:
     static remote_stop* make(environment& scope);
 
-    /// From any thread, at most once, before forget().
-    void ask() noexcept;
-    /// The scope is over. Nobody is in ask(), or will be.
-    void forget() noexcept;
+    /// Posts the stop request. Thread-safe. Call it at most once, and before release().
+    void request() noexcept;
+    /// Call this when the scope has ended. No thread may be in request() or call it later.
+    void release() noexcept;
 
     std::coroutine_handle<> run() noexcept override;
     void abandon() noexcept override;
@@ -37,17 +37,17 @@ private:
     void free() noexcept;
 
     environment* scope_;
-    bool asked_ = false;  // whoever calls ask() is ordered before forget() by the callback's destructor
+    bool posted_ = false;  // the callback's destructor orders this before release()
 };
 
-struct ask_remote_stop {
+struct request_remote_stop {
     remote_stop* stop;
-    void operator()() const noexcept { stop->ask(); }
+    void operator()() const noexcept { stop->request(); }
 };
 
 }  // namespace detail
 
-/// An operation that is stopped with its task, and with a token as well.
+/// Runs an inner operation that both the task and a token can stop.
 template <description D, class Token>
 class [[nodiscard("co_await it")]] stop_when_operation final : public scoped_operation<D> {
 public:
@@ -77,16 +77,16 @@ public:
     }
 
 private:
-    using callback = stop_callback_for_t<Token, detail::ask_remote_stop>;
+    using callback = stop_callback_for_t<Token, detail::request_remote_stop>;
 
     void link_token() {
         remote_ = detail::remote_stop::make(this->scope());
-        callback_.emplace(token_, detail::ask_remote_stop{remote_});
+        callback_.emplace(token_, detail::request_remote_stop{remote_});
     }
     void unlink_token() noexcept {
-        callback_.reset();  // waits for one that is being called
+        callback_.reset();  // waits for a call in progress
         if (remote_)
-            std::exchange(remote_, nullptr)->forget();
+            std::exchange(remote_, nullptr)->release();
     }
     void finish() noexcept {
         unlink_token();
@@ -112,17 +112,18 @@ private:
     Token token_;
 };
 
-/// Has an operation, or a whole task, stopped when a token is: the way from a stop that another thread, or another part
-/// of the program, requests.
+/// Stops an operation or a whole task when a token is stopped by another thread or by another component of
+/// the program.
 ///
 ///     coil::inplace_stop_source source;                          // another thread: source.request_stop();
 ///     co_await coil::stop_when(serve(), source.get_token());
 ///
-/// Completes: as `what` does; what completed before the stop arrived is the result.
-/// Errors:    those of `what`: error::operation_aborted where it was stopped.
-/// Threads:   the stop may be requested on any; it takes effect on the task's own, on its next turn.
-/// Lifetime:  the source of an inplace_stop_token outlives the await.
-/// Cost:      a recycled block, and the token's own price of a callback.
+/// Completes: when `what` completes. If that is before the stop arrives, the result is kept.
+/// Errors:    those of `what`; error::operation_aborted if `what` was stopped.
+/// Threads:   the stop may be requested on any thread. It takes effect on the task's thread, in the loop's
+///            next iteration.
+/// Lifetime:  the source of an inplace_stop_token must outlive the await.
+/// Cost:      one block from a recycling allocator, and the cost of registering a callback with the token.
 template <class D, class Token>
     requires requires(const Token& token) { token.stop_requested(); }
 auto stop_when(D what, Token token) {

@@ -19,9 +19,8 @@
 
 namespace coil::COIL_ABI {
 
-/// A coroutine that yields a T, later: the unit in which programs for coil are written.
-/// It starts when it is awaited, on the awaiting task's thread, and its result or exception goes to the awaiter. To start
-/// one that nobody awaits, see `co_spawn`.
+/// A coroutine that returns a T. It starts when it is awaited, on the awaiting task's thread, and passes its
+/// result or exception to the awaiter. To start a task without awaiting it, use `co_spawn`.
 ///
 ///     coil::task<std::size_t> count(tcp::socket peer) {
 ///         std::array<std::byte, 4096> buffer;
@@ -31,11 +30,11 @@ namespace coil::COIL_ABI {
 ///         co_return total;
 ///     }
 ///
-/// Awaits:   anything of coil; another task; anything else that C++ can await, resumed on whatever thread: the task itself
-///           always goes on on its context's.
-/// Lifetime: parameters are copied or moved into the frame, but references stay references. A task that is dropped
-///           before it was awaited never runs.
-/// Cost:     a frame from a recycling allocator: none from the heap in steady state.
+/// Awaits:   coil's awaitables, other tasks, and any other C++ awaitable. Whatever thread such an awaitable
+///           resumes on, the task itself always continues on its context's thread.
+/// Lifetime: parameters are copied or moved into the frame, but references stay references. A task that is
+///           destroyed before it is awaited never runs.
+/// Cost:     one frame from a recycling allocator, so no heap allocation in steady state.
 template <class T = void>
 class task;
 
@@ -43,7 +42,7 @@ namespace detail {
 
 struct co_await_the_task {};  // the compiler prints this name in its error
 
-/// What the promises of all tasks have in common.
+/// The base class of the promises of all tasks and generators.
 class promise_base {
 public:
     static void* operator new(std::size_t size) { return frame_allocate(size); }
@@ -62,7 +61,7 @@ public:
     };
     final_awaiter final_suspend() const noexcept { return {}; }
 
-    /// Makes the operation of a description, here, in this coroutine's frame.
+    /// Constructs a description's operation in this coroutine's frame.
     template <class D>
         requires description<D>
     auto await_transform(D&& what, std::source_location where = std::source_location::current()) {
@@ -70,7 +69,7 @@ public:
         return std::forward<D>(what).operation_in(*environment_);
     }
 
-    /// Anything else that can be awaited.
+    /// Lets the task await an awaitable that does not belong to coil.
     template <class A>
         requires(!description<A>)
     auto await_transform(A&& what, std::source_location where = std::source_location::current()) {
@@ -89,9 +88,10 @@ protected:
     std::coroutine_handle<> continuation_;
 };
 
-/// An awaited task, in the frame of the one that awaits it: a link in the chain of tasks that await each
-/// other. Destroying a frame in the middle first destroys those inside, innermost first, one after the other:
-/// a chain of a million tasks needs no more stack than one, and locals still go before their caller's.
+/// A link in the chain of tasks that await each other. It owns the frame of an awaited task and lives in the
+/// frame of the awaiting task. Destroying a frame in the middle of the chain first destroys the frames
+/// further in, starting with the innermost frame. This is done in a loop, so that a chain of a million tasks
+/// needs no more stack than a single task. A task's locals are still destroyed before its caller's locals.
 ///
 ///     root <-outer- task <-outer- task <-outer- task <- environment.innermost_task()
 class awaited_task {
@@ -135,14 +135,17 @@ private:
     bool is_linked_ = false;
 };
 
-/// For the exception of a task. A destructor of one of its locals that throws while the task is destroyed ends here too, because
-/// the compiler counts it to the body: the frame would never be freed. A task that runs is the innermost one.
+/// Call this when an exception leaves a task's body. It aborts if the task is being destroyed. In that case,
+/// the compiler treats an exception from the destructor of a local like an exception from the body, and would
+/// never free the frame. A running task is the innermost task of its chain; a task that is being destroyed is
+/// not.
 void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
 
-/// Aborts: a destructor has thrown while its coroutine was destroyed.
+/// Aborts because a destructor threw while its coroutine was being destroyed.
 [[noreturn]] void destructor_threw() noexcept;
 
-/// What `take` gives, or the `std::system_error` that it throws, as an outcome. A reference is held as a pointer.
+/// Calls `take` and returns an outcome with its result, or with the error if `take` throws a
+/// `std::system_error`. A reference is stored as a pointer.
 template <class T, class Take>
 auto outcome_from(Take&& take) {
     using value = std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>;
@@ -193,15 +196,16 @@ public:
 
     void swap(task& other) noexcept { std::swap(frame_, other.frame_); }
 
-    /// Whether there is a coroutine in it: false once it was moved from or awaited. Only of a name: a temporary does not
-    /// compile, because `if (is_allowed(user))` without a co_await would always be true.
+    /// Returns true if the task owns a coroutine. A task that has been moved from or awaited does not own
+    /// one. The conversion does not compile for a temporary, because `if (is_allowed(user))` without a
+    /// co_await would always be true.
     [[nodiscard]] explicit operator bool() const& noexcept { return frame_ != nullptr; }
     template <class = detail::co_await_the_task>
     explicit operator bool() const&& = delete;
 
     class operation;
 
-    /// Starts the task inside the awaiting coroutine. Only of an rvalue: a task is awaited once.
+    /// Makes the operation that runs the task. Only for rvalues, because a task can be awaited only once.
     operation operation_in(environment& env) &&;
 
 private:
@@ -210,7 +214,7 @@ private:
     std::coroutine_handle<promise_type> frame_;
 };
 
-/// An awaited task: it owns the child's frame until the await is over.
+/// The operation of awaiting a task. It owns the child's frame until the await has ended.
 template <class T>
 class [[nodiscard("co_await it")]] task<T>::operation : private detail::awaited_task {
 public:
@@ -233,7 +237,7 @@ public:
         return promise().take();
     }
 
-    /// A `std::system_error` becomes the outcome's error; any other exception passes.
+    /// A `std::system_error` becomes the outcome's error; any other exception propagates.
     auto await_outcome() {
         return detail::outcome_from<T>([this]() -> T { return await_resume(); });
     }

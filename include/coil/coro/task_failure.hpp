@@ -14,20 +14,23 @@ namespace coil::COIL_ABI {
 
 class environment;
 
-/// What ended a task that nobody waits for, or whose group goes on without it.
+/// Describes the error that ended a task that no other task was waiting for, or whose group continues without
+/// it.
 struct task_failure {
     std::exception_ptr exception;
-    std::error_code code;             ///< of a std::system_error; none for other exceptions
-    std::source_location spawned_at;  ///< the co_spawn, or the co_await of the group
-    std::source_location awaited_at;  ///< the task's latest co_await
-    std::string text;                 ///< all of it in one line; empty if there is no memory for it
-    /// A group goes on without the task: by default the report is a line on stderr.
+    std::error_code code;             ///< the code of a std::system_error; empty for other exceptions
+    std::source_location spawned_at;  ///< where co_spawn was called, or where the group was awaited
+    std::source_location awaited_at;  ///< where the task's most recent co_await is
+    std::string text;                 ///< all of this information in one line; empty if memory ran out
+    /// True if the task's group continues without the task. By default, such a failure is only printed on
+    /// stderr.
     bool is_contained = false;
 };
 
 namespace detail {
 
-/// Tells of a task that ended with `exception` in `task`. `which` begins the line: "a task spawned at".
+/// Describes the failure of a task in environment `task` that ended with `exception`. The line begins with
+/// `which`, such as "a task spawned at".
 task_failure describe_failure(std::exception_ptr exception, std::string_view which,
                               const std::source_location& spawned_at, const environment& task) noexcept;
 

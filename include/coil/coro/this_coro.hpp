@@ -11,11 +11,12 @@
 #include <coil/coro/environment.hpp>
 #include <coil/coro/stop_token.hpp>
 
-/// What a task knows of itself. Asking never suspends. See <coil/loop/this_coro.hpp> for its io_context.
+/// Queries that a task can make about itself. They never suspend. For the task's io_context, see
+/// <coil/loop/this_coro.hpp>.
 
 namespace coil::COIL_ABI::this_coro {
 
-/// The answer to a question that a task asks about itself.
+/// The operation of a this_coro query. Holds the answer.
 template <class T>
 class [[nodiscard("co_await it")]] answer_operation {
 public:
@@ -37,8 +38,9 @@ struct [[nodiscard("co_await it")]] stop_requested_description {
     }
 };
 
-/// `co_await coil::this_coro::stop_requested()`: whether this task's scope was asked to stop. For loops that await
-/// nothing which would tell; any other await of a stopped task ends with operation_aborted.
+/// `co_await coil::this_coro::stop_requested()` returns true if a stop of this task's scope was requested.
+/// Use it in loops that do not await anything else. In a stopped task, any other await ends with
+/// operation_aborted.
 inline stop_requested_description stop_requested() noexcept { return {}; }
 
 struct [[nodiscard("co_await it")]] stop_token_description {
@@ -47,9 +49,9 @@ struct [[nodiscard("co_await it")]] stop_token_description {
     }
 };
 
-/// `co_await coil::this_coro::stop_token` is the token of this task's scope, for others to look at, on any thread.
-/// Lifetime: it is good as long as the scope: for a spawned task until it ends; inside a `timeout`, a `shield`, a
-///           `stop_when` or a branch of a race, until that ends.
+/// `co_await coil::this_coro::stop_token` returns the token of this task's scope, for use on any thread.
+/// Lifetime: valid until the scope ends. The scope of a spawned task ends with the task. The scope inside a
+///           `timeout`, a `shield`, a `stop_when` or a branch of a race ends with that operation.
 inline constexpr stop_token_description stop_token{};
 
 }  // namespace coil::COIL_ABI::this_coro

@@ -12,7 +12,7 @@
 
 namespace coil::COIL_ABI {
 
-/// The wait until everything else that is ready has had its turn.
+/// Waits until everything that is ready now has run.
 class [[nodiscard("co_await it")]] yield_operation final : public awaited {
 public:
     using awaited::awaited;
@@ -28,7 +28,7 @@ public:
     }
     void await_resume() const { await_outcome().value(); }
 
-    void stop() noexcept override {}  // its turn comes anyway
+    void stop() noexcept override {}  // completes soon anyway
     std::string describe() const override { return "yield"; }
 
 private:
@@ -39,10 +39,10 @@ struct [[nodiscard("co_await it")]] yield_description {
     yield_operation operation_in(environment& task) const noexcept { return yield_operation(task); }
 };
 
-/// Lets every other task that is ready go first, and completions be collected: for long computations.
+/// Lets all other ready tasks run, and collects completions. Use it in long computations.
 ///
-/// Completes: on the loop's next turn. Errors: operation_aborted in a stopped scope.
-/// Cost:      one trip through the ready list; no system call unless something waits to be submitted or collected.
+/// Completes: in the loop's next iteration. Errors: operation_aborted in a stopped scope.
+/// Cost:      one trip through the ready list; no system call unless there is something to submit or collect.
 inline yield_description yield() noexcept { return {}; }
 
 }  // namespace coil::COIL_ABI

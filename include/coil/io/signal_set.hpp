@@ -17,19 +17,23 @@ namespace detail {
 struct signal_subscription;
 }
 
-/// Signals that are awaited instead of handled. In the manner of Asio.
+/// A set of signals that tasks can wait for, as a replacement for signal handlers. Modelled on Asio's
+/// signal_set.
 ///
 ///     coil::signal_set ending(context, SIGINT, SIGTERM);
 ///     int number = co_await ending.wait();
 ///
-/// While a set holds a signal, the process's action for it (signal(7)) is a handler of the library, which only notes it and
-/// writes an eventfd. Several sets, of any contexts, may hold the same signal: each gets it. Signals that arrive while
-/// nobody waits are kept for the next wait, each as often as it arrived.
+/// While a signal is in a set, coil's own handler is installed as the process's action for that signal
+/// (signal(7)). The handler only counts the signal and writes to an eventfd. Several sets, even in different
+/// contexts, may contain the same signal, and each set receives it. Signals that arrive while no task is
+/// waiting are counted, and later waits return them one by one.
 ///
-/// Threads:  its context's. Signals may arrive on any.
-/// Moves:    also while a task waits.
-/// Lifetime: its destructor ends all waits with operation_aborted; the last set with a signal restores the former action.
-/// Errors:   the constructor and add() throw invalid_argument for a number that is none, and for SIGKILL and SIGSTOP.
+/// Threads:  the context's thread only. Signals may arrive on any thread.
+/// Moves:    allowed, even while a task is waiting.
+/// Lifetime: the destructor ends all waits with operation_aborted. When the last set that contains a signal
+///           drops it, the previous action is restored.
+/// Errors:   the constructor and add() throw invalid_argument for an invalid signal number, SIGKILL or
+///           SIGSTOP.
 class signal_set {
 public:
     explicit signal_set(io_context& context);
@@ -48,14 +52,16 @@ public:
     void remove(int number);
     void clear();
 
-    /// Ends all waits with operation_aborted. The set stays usable.
+    /// Ends all waits with operation_aborted. The set remains usable.
     void cancel() noexcept { handle_.cancel(); }
 
     class wait_operation;
     struct wait_description;
 
-    /// Waits for a signal of the set, and gives its number. Several may wait; they are served in order.
-    /// Errors: operation_aborted when cancelled. Cost: an SQE and a read(2), no allocation.
+    /// Waits for a signal in the set and returns its number. Several tasks may wait; they are served in
+    /// FIFO order.
+    /// Errors: operation_aborted if the wait is cancelled.
+    /// Cost:   one SQE and one read(2); no allocation.
     wait_description wait();
 
 private:
@@ -63,7 +69,7 @@ private:
     detail::signal_subscription* subscription_ = nullptr;
 };
 
-/// Polls the eventfd (IORING_OP_POLL_ADD) until a signal has been noted.
+/// Polls the eventfd (IORING_OP_POLL_ADD) until a signal is pending.
 class [[nodiscard("co_await it")]] signal_set::wait_operation final : public operation {
 public:
     wait_operation(const descriptor_use& target, detail::signal_subscription& subscription,

@@ -15,14 +15,15 @@
 
 namespace coil::COIL_ABI {
 
-/// A wait for a point in time. Nothing but the waiting coroutine's frame is needed for it.
+/// A wait for a point in time. The operation lives in the waiting coroutine's frame and needs no
+/// other memory.
 class [[nodiscard("co_await it")]] sleep_operation : public awaited, private timer_entry {
 public:
-    /// A deadline for which there is no need to look at the clock.
+    /// A deadline known to have passed, so there is no need to read the clock.
     static constexpr time_point long_ago = time_point::min();
 
     sleep_operation(time_point deadline, environment& task) noexcept : awaited(task), deadline_(deadline) {}
-    /// The same, if the deadline has passed.
+    /// Returns `long_ago` if the deadline has passed, otherwise the deadline.
     static time_point seen_from(time_point deadline, environment& task) noexcept {
         return deadline <= io_context::of(task).now() ? long_ago : deadline;
     }
@@ -38,7 +39,7 @@ public:
     }
 
     void stop() noexcept override { abort(); }
-    /// Ends the wait. False if its time had come.
+    /// Ends the wait early. Returns false if the deadline has already been reached.
     bool abort() noexcept;
     std::string describe() const override { return "sleep"; }
     std::coroutine_handle<> run() noexcept final;
@@ -68,11 +69,13 @@ struct [[nodiscard("co_await it")]] sleep_for_description {
     }
 };
 
-/// Waits until the deadline has passed; one that has, until the next turn.
-/// Errors: operation_aborted in a stopped scope. Cost: no system call, no SQE, no allocation.
+/// Waits until the deadline. If the deadline has already passed, the wait completes in the next iteration of
+/// the loop.
+/// Errors: operation_aborted if the scope is stopped.
+/// Cost:   no system call, no SQE, no allocation.
 inline sleep_until_description sleep_until(time_point deadline) noexcept { return {deadline}; }
 
-/// Waits for this long, from the await on.
+/// Waits for the given duration, which starts at the await.
 template <class Rep, class Period>
 sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
     return {deadline_after(time_point(), duration) - time_point()};

@@ -14,20 +14,21 @@
 
 namespace coil::COIL_ABI {
 
-/// A point in time that several tasks may wait for, and that may be moved while they do. In the manner of Asio.
-/// For one task that waits for itself, use `sleep_for`; for the deadline of an operation, `timeout`.
+/// A timer that several tasks can wait for. Changing its expiry cancels the current waits. Modelled on Asio's
+/// steady_timer. To suspend a single task, use `sleep_for`; to limit the duration of an operation, use
+/// `timeout`.
 ///
 ///     coil::steady_timer idle(context);
 ///     idle.expires_after(30s);
 ///     co_await idle.wait();
 ///
-/// Threads:  its context's.
-/// Moves:    also while tasks wait.
-/// Lifetime: its destructor ends all waits with operation_aborted. It may outlive its context.
+/// Threads:  the context's thread only.
+/// Moves:    allowed, even while tasks are waiting.
+/// Lifetime: the destructor ends all waits with operation_aborted. The timer may outlive its context.
 /// Cost:     no system call, no SQE, no allocation.
 class steady_timer {
 public:
-    /// Expired from the beginning.
+    /// Creates a timer that has already expired.
     explicit steady_timer(io_context& context) noexcept : context_(context), affinity_(context) {}
     steady_timer(io_context& context, time_point expiry) noexcept
         : context_(context), affinity_(context), expiry_(expiry) {}
@@ -37,7 +38,7 @@ public:
         expires_after(duration);
     }
     steady_timer(steady_timer&& other) noexcept
-        // The other timer stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
+        // The moved-from timer stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
         : context_(other.context_), affinity_(other.affinity_), expiry_(other.expiry_) {
         waits_.splice_back(other.waits_);
     }
@@ -56,7 +57,7 @@ public:
     [[nodiscard]] io_context& context() const noexcept { return *context_; }
     [[nodiscard]] time_point expiry() const noexcept { return expiry_; }
 
-    /// Sets the point in time. Those who wait for the former one are cancelled: returns how many.
+    /// Sets the expiry and cancels all waits for the previous expiry. Returns the number of cancelled waits.
     std::size_t expires_at(time_point expiry) noexcept {
         const std::size_t cancelled = cancel();
         expiry_ = expiry;
@@ -67,15 +68,19 @@ public:
         return expires_at(deadline_after(now(), duration));
     }
 
-    /// Ends all waits with operation_aborted, except those whose time had come. Returns how many.
+    /// Ends all waits with operation_aborted, except those that have already expired. Returns the number of
+    /// cancelled waits.
     std::size_t cancel() noexcept;
 
     class wait_operation;
     struct wait_description;
 
-    /// Waits until the timer expires. One that has expired completes on the next turn.
-    /// Errors: operation_aborted when cancelled, set anew or destroyed, and in a stopped scope; wrong_context.
-    /// What it gives points to this timer until the await begins: await it before the timer is moved or destroyed.
+    /// Waits until the timer expires. If the timer has already expired, the wait completes in the next
+    /// iteration of the loop.
+    /// Errors: operation_aborted if the timer is cancelled, set to another time or destroyed, or if the scope
+    ///         is stopped; wrong_context.
+    /// The returned description points to this timer until the await begins, so await it before moving or
+    /// destroying the timer.
     wait_description wait() noexcept;
 
 private:
@@ -97,7 +102,7 @@ public:
         if (!timer_->affinity_.admits(env().scheduler())) [[unlikely]]
             timer_->affinity_.refuse(*this);
         io_context::of(env()).check_thread(*this);
-        // In the timer's list until it ends; being made ready takes it out.
+        // The wait stays in the timer's list until schedule() or run() unlinks it.
         timer_->waits_.push_back(*this);
         sleep_operation::await_suspend(waiter);
     }

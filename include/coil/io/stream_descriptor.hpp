@@ -18,74 +18,85 @@
 
 namespace coil::COIL_ABI::posix {
 
-/// A descriptor that came from elsewhere: a pipe, a terminal, an eventfd, inotify, a C library's socket. Asio's noun.
-/// It is a `coil::stream`: `read`, `write`, `buffered_reader` take it. For sockets of one's own use `tcp::socket` and its
-/// neighbours.
+/// Wraps a descriptor opened outside coil, such as a pipe, a terminal, an eventfd, an inotify instance or a C
+/// library's socket. Modelled on Asio's posix::stream_descriptor. It satisfies `coil::stream`, so `read`,
+/// `write` and `buffered_reader` accept it. For sockets that the program opens itself, use `tcp::socket` and
+/// its siblings.
 ///
 ///     posix::stream_descriptor events(context, ::eventfd(0, EFD_CLOEXEC));
 ///     std::uint64_t count;
 ///     co_await coil::read(events, mutable_buffer(&count, sizeof count));
 ///
-/// What somebody else owns and will close is borrowed: destroyed or closed, this ends its operations, and leaves it open. Be
-/// done with it before its owner closes it.
+/// Use borrow() for a descriptor that another owner will close. Destroying or closing the borrowing object
+/// ends its operations but leaves the descriptor open. Do this before the owner closes the descriptor.
 ///
 ///     auto input = posix::stream_descriptor::borrow(context, STDIN_FILENO);
 ///     co_await input.wait(input.wait_read);
 ///
-/// One task may read while another writes; a second reader, or a second writer, is refused with
-/// error::operation_in_progress. Waits overlap with everything.
+/// One task may read while another writes. A second reader or a second writer fails with
+/// error::operation_in_progress. Waits may overlap with all other operations.
 ///
-/// O_NONBLOCK changes nothing: what would block waits, in either case, and nobody's thread. A regular file is never waited
-/// for: it is read and written at its own position, each time as if it were ready.
+/// O_NONBLOCK has no effect, because operations wait without blocking the thread in any case. A regular file
+/// is always ready, so operations on it never wait. They use the file's own position.
 ///
-/// Threads, moves, lifetime: as those of a socket.
+/// The rules for threads, moves and lifetime are the same as for sockets.
 class stream_descriptor : public wait_base {
 public:
-    /// Of no context, to be assigned to.
+    /// Creates an object without a context, as a target for move assignment.
     stream_descriptor() noexcept = default;
     explicit stream_descriptor(io_context& context) noexcept : handle_(context) {}
-    /// Takes an open descriptor, which is this object's to close from now on.
+    /// Takes ownership of an open descriptor.
     stream_descriptor(io_context& context, int descriptor) : handle_(context) { assign(descriptor); }
-    /// Uses one that stays its owner's.
+    /// Uses a descriptor without owning it. The owner closes the descriptor.
     [[nodiscard]] static stream_descriptor borrow(io_context& context, int descriptor);
 
-    /// Not for one that was default constructed.
+    /// Undefined for a default-constructed object.
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
-    /// -1 while closed.
+    /// Returns -1 while closed.
     [[nodiscard]] int native_handle() const noexcept { return handle_.number(); }
 
-    /// Takes an open descriptor. Throws error::already_open, or bad_descriptor for a negative number.
+    /// Takes ownership of an open descriptor. Throws error::already_open if this object is already open, and
+    /// bad_descriptor if the number is negative.
     void assign(int descriptor);
-    /// Ends all operations with operation_aborted, and hands the open descriptor out: it is the caller's to close.
+    /// Ends all operations with operation_aborted and returns the open descriptor, which now belongs to
+    /// the caller.
     [[nodiscard]] int release() noexcept { return handle_.release(); }
-    /// Asks all pending operations to end with operation_aborted. Those that have completed keep their result.
+    /// Requests that all pending operations end with operation_aborted. Operations that have already
+    /// completed keep their results.
     void cancel() noexcept { handle_.cancel(); }
-    /// Ends all operations with operation_aborted, and closes the descriptor unless it is borrowed, now. The result may be
-    /// awaited or dropped.
+    /// Ends all operations with operation_aborted and closes the descriptor immediately, unless it is
+    /// borrowed. The result may be awaited or ignored.
     completed close() noexcept {
         handle_.close();
         return completed("close");
     }
 
-    /// Waits until it is ready for one of `kinds`, and tells for which, as a socket's `wait` does. A C library that does its
-    /// own reading and writing needs nothing else.
-    /// Errors: bad_descriptor; invalid_argument on a regular file that is waited for with wait_error alone ...
-    /// Cancel: operation_aborted. Overlap: any number. Cost: one SQE, no allocation.
+    /// Waits until the descriptor is ready for at least one of `kinds`, and returns the kinds that are ready,
+    /// like a socket's `wait`. A C library that does its own reads and writes needs nothing else.
+    /// Errors:  bad_descriptor; invalid_argument for wait_error alone on a regular file ...
+    /// Cancel:  operation_aborted.
+    /// Overlap: any number of waits.
+    /// Cost:    one SQE, no allocation.
     [[nodiscard("co_await it")]] op::wait_description wait(wait_type kinds) {
         return {handle_.use(static_cast<int>(kinds))};
     }
 
-    /// read(2): waits until there is something, and takes it.
-    /// Completes: with 1 to buffer.size() bytes; with 0 at the end: no writer is left, or no file. An empty buffer: at once.
-    /// Errors:    transfer_error: bad_descriptor, invalid_argument (a buffer too small for an eventfd or inotify) ...
-    /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
-    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
-    /// Cost:      one SQE, no allocation. Terminals, inotify and regular files may take a worker thread of the kernel's.
+    /// read(2): waits until bytes are available and reads them.
+    /// Completes: with 1 to buffer.size() bytes, or with 0 if no writer is left or the end of the file has
+    ///            been reached. If the buffer is empty, completes inline with 0.
+    /// Errors:    transfer_error: bad_descriptor, invalid_argument (a buffer too small for an eventfd or
+    ///            inotify) ...
+    /// Cancel:    operation_aborted. If bytes were read first, the read completes with them, so no byte
+    ///            is lost.
+    /// Buffer:    the caller's; must live until the await ends, even if the read is cancelled.
+    /// Cost:      one SQE, no allocation. Reading from a terminal, inotify or a regular file may occupy a
+    ///            kernel worker thread.
     [[nodiscard("co_await it")]] op::read_some_description recv(mutable_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
-    /// readv(2): the same into several buffers, one after the other. The array must live as long as they do.
+    /// readv(2): scatters the bytes over several buffers, in order. The array must also live until the
+    /// await ends.
     [[nodiscard("co_await it")]] op::readv_some_description recv(mutable_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
@@ -95,7 +106,8 @@ public:
         return op::holding_description<op::readv_some_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
-    /// The arguments of the C function do not compile: says what to write.
+    /// A call with the C function's arguments does not compile; the error message shows what to write
+    /// instead.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::read_some_description recv(const Arguments&...) {
@@ -103,19 +115,20 @@ public:
         return recv(mutable_buffer());
     }
 
-    /// write(2): waits until there is room, and hands bytes to the kernel; it may take fewer than all. For all of them see
-    /// `coil::write`.
-    /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.
-    /// Errors:    transfer_error: broken_pipe (never the signal), bad_descriptor ...
-    /// Cancel:    operation_aborted, or the bytes that were taken.
-    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
-    /// Cost:      one SQE, no allocation. While a write is with the kernel, each enter of the loop is four system calls: the
-    ///            others hold SIGPIPE back, in this thread only. One that the program has blocked, awaits or was sent is left
-    ///            to it.
+    /// write(2): waits until the kernel can accept bytes and writes as many as it accepts. These may be fewer
+    /// than requested (a partial write). To write a whole buffer, use `coil::write`.
+    /// Completes: with 1 to buffer.size() bytes. If the buffer is empty, completes inline with 0.
+    /// Errors:    transfer_error: broken_pipe (SIGPIPE is never raised), bad_descriptor ...
+    /// Cancel:    operation_aborted. If bytes were written first, the write completes with their number.
+    /// Buffer:    the caller's; must live until the await ends, even if the write is cancelled.
+    /// Cost:      one SQE, no allocation. While a write is in flight, the loop makes three more system calls
+    ///            each time it enters the kernel, to suppress SIGPIPE in this thread. A SIGPIPE sent by
+    ///            another process, or already blocked and pending, is not lost.
     [[nodiscard("co_await it")]] op::write_some_description send(const_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
-    /// writev(2): the same from several buffers, one after the other. The array must live as long as they do.
+    /// writev(2): gathers the bytes from several buffers, in order. The array must also live until the
+    /// await ends.
     [[nodiscard("co_await it")]] op::writev_some_description send(const_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
@@ -125,7 +138,8 @@ public:
         return op::holding_description<op::writev_some_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
-    /// The arguments of the C function do not compile: says what to write.
+    /// A call with the C function's arguments does not compile; the error message shows what to write
+    /// instead.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::write_some_description send(const Arguments&...) {

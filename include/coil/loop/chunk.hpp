@@ -13,16 +13,17 @@ namespace coil::COIL_ABI {
 
 class buffer_pool;
 
-/// Bytes that the kernel has put into a buffer of the context's pool. Its owner may read them as long as he likes; when it
-/// is destroyed the memory goes back to the pool.
+/// Bytes that the kernel has put into a buffer of the context's pool. They stay readable while the chunk
+/// exists; its destructor returns the memory to the pool.
 ///
 ///     while (auto chunk = co_await incoming.next())
 ///         co_await coil::write(peer, *chunk);          // borrows the bytes
 ///
-/// A chunk may hold up far more of the pool than its own size: one that is kept for long is better `detach`ed.
+/// A chunk may pin far more of the pool than its own size. To keep the bytes for a long time, `detach` the
+/// chunk.
 ///
 /// Threads:  its context's.
-/// Lifetime: destroyed, or detached, before its context (checked).
+/// Lifetime: destroy or detach it before its context ends (checked).
 class chunk {
 public:
     chunk() noexcept = default;
@@ -41,17 +42,17 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const std::byte* begin() const noexcept { return data_; }
     [[nodiscard]] const std::byte* end() const noexcept { return data_ + size_; }
-    /// The bytes, as text.
+    /// The bytes as text.
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(data_), size_};
     }
 
-    /// Takes bytes off its front: they were dealt with.
+    /// Drops the first `n` bytes. A chunk that becomes empty releases its memory.
     void remove_prefix(std::size_t n) noexcept;
-    /// Copies the bytes into memory of their own, and gives the pool's back. Throws std::bad_alloc; error::wrong_thread on
-    /// another thread than that of its context.
+    /// Copies the bytes to the heap and returns the buffer to the pool. Throws std::bad_alloc, or
+    /// error::wrong_thread on a thread other than the context's.
     void detach();
-    /// Gives the bytes back; it is empty then.
+    /// Releases the memory. The chunk is empty afterwards.
     void reset() noexcept {
         if (data_)
             release();
@@ -71,10 +72,10 @@ private:
         place_ = std::exchange(other.place_, 0);
     }
 
-    buffer_pool* pool_ = nullptr;  // null: the bytes are a block of their own
+    buffer_pool* pool_ = nullptr;  // null: the bytes are in a heap block
     std::byte* data_ = nullptr;
     std::uint32_t size_ = 0;
-    std::uint32_t place_ = 0;  // the pool's entry; or how many bytes of its own block were taken off
+    std::uint32_t place_ = 0;  // index of the pool entry; in a heap block, the number of bytes dropped
 };
 
 }  // namespace coil::COIL_ABI

@@ -27,12 +27,12 @@ namespace detail {
 struct co_await_its_join {};  // the compiler prints this name in its error
 }  // namespace detail
 
-/// To say that nobody waits for the task: `co_spawn(context, serve(), coil::detached)`. What goes wrong in it goes to
+/// Tag for a task that is never joined: `co_spawn(context, serve(), coil::detached)`. Its exceptions go to
 /// the context's on_task_error.
 struct detached_t {};
 inline constexpr detached_t detached{};
 
-/// The context to spawn on, and the line that spawns.
+/// The context to spawn on, and the source location of the spawn.
 struct spawn_place {
     spawn_place(io_context& on, std::source_location where = std::source_location::current()) noexcept
         : context(&on), spawned_at(where) {}
@@ -43,20 +43,22 @@ struct spawn_place {
 
 class join_operation_base;
 
-/// A task at the root of a line of execution: what the context keeps of a spawned task, inside the task's own frame.
+/// The root of a line of execution: what the context keeps for a spawned task, inside the task's own frame.
 class root_task : public node {
 public:
-    std::coroutine_handle<> run() noexcept override { return frame_; }  // its first turn
+    std::coroutine_handle<> run() noexcept override { return frame_; }  // starts the task
 
     [[nodiscard]] environment& env() noexcept { return environment_; }
     [[nodiscard]] bool is_finished() const noexcept { return finished_; }
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
 
-    /// After its end, from the loop: gives the result to who waits, or reports and destroys itself.
+    /// Called by the loop after the task has ended: resumes the joiner if there is one, keeps the result
+    /// while a handle exists, and otherwise reports and destroys the task.
     void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
-    /// The context ends, and this frame stays: handles and joins of it stand for no task from now on.
-    void part() noexcept;
+    /// Clears the pointers that the handle and the joiner have to this task. Called by the destructor, and if
+    /// the context ends while the frame has to stay allocated.
+    void disconnect() noexcept;
 
 protected:
     root_task(const spawn_place& place, std::coroutine_handle<> frame) noexcept;
@@ -96,7 +98,7 @@ protected:
     join_operation_base(root_task* task, environment& waiting) noexcept : awaited(waiting), task_(task) {}
     ~join_operation_base();
 
-    /// The finished task; null where the wait was given up.
+    /// The finished task; null if the wait was refused or cancelled.
     [[nodiscard]] root_task* finished() noexcept;
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
@@ -107,7 +109,7 @@ private:
     std::error_code error_ = error::operation_aborted;
 };
 
-/// What all join handles have in common.
+/// Common part of all join handles.
 class join_handle_base {
 public:
     join_handle_base(join_handle_base&& other) noexcept { take(other); }
@@ -120,20 +122,20 @@ public:
     }
     ~join_handle_base() { detach(); }
 
-    /// Whether it stands for a task.
+    /// Whether the handle refers to a task.
     [[nodiscard]] explicit operator bool() const& noexcept { return task_ != nullptr; }
     template <class = detail::co_await_its_join>
     explicit operator bool() const&& = delete;
     /// Whether the task has ended.
     [[nodiscard]] bool done() const noexcept { return !task_ || task_->is_finished(); }
 
-    /// Asks the task to stop: what it awaits ends with operation_aborted. Owner's thread only.
+    /// Requests a stop: what the task awaits ends with operation_aborted. Owner's thread only.
     void request_stop() noexcept {
         if (task_)
             task_->env().request_stop();
     }
 
-    /// Lets the task go on alone.
+    /// Detaches the task, which runs on without a handle.
     void detach() noexcept;
 
 protected:
@@ -153,7 +155,8 @@ private:
 
 namespace detail {
 
-/// The coroutine around a spawned task: it holds the function and its arguments, awaits the task, keeps the result.
+/// The coroutine around a spawned task: holds the function and its arguments, awaits the task, keeps the
+/// result.
 template <class T>
 class root {
 public:
@@ -192,10 +195,12 @@ root<T> run_root_of(const spawn_place&, F function, Args... args) {
     co_return co_await call(function, std::move(args)...);
 }
 
-/// Throws error::wrong_thread where the context is another thread's. False: it is being destroyed, spawn nothing.
+/// Throws error::wrong_thread if the context belongs to another thread. Returns false if the context is being
+/// destroyed: then spawn nothing.
 [[nodiscard]] bool may_spawn(const spawn_place& place);
 
-/// Says in the compiler's first line what to write instead. True: it can be spawned.
+/// Reports misuse, and how to fix it, in the first line of the compiler's error. Returns true if the task can
+/// be spawned.
 template <class F, class... Args>
 consteval bool check_spawn() {
     constexpr call_mistake mistake = mistake_in_call<F, Args...>();
@@ -203,11 +208,11 @@ consteval bool check_spawn() {
                   "co_spawn copies the arguments into the task: to pass a reference, write std::ref(x)");
     static_assert(
         mistake != call_mistake::no_task,
-        "co_spawn takes a task, or a function with its arguments that gives a task: write -> coil::task<> "
-        "behind the parameters of a lambda");
+        "co_spawn takes a task, or a function that returns a task, with its arguments: write -> coil::task<> "
+        "after the parameters of a lambda");
     static_assert(mistake != call_mistake::other_arguments,
-                  "co_spawn takes a task, or a function with its arguments that gives a task: "
-                  "this one can't be called with these arguments");
+                  "co_spawn takes a task, or a function that returns a task, with its arguments: "
+                  "this function can't be called with these arguments");
     return mistake == call_mistake::none;
 }
 
@@ -233,18 +238,19 @@ class join_operation;
 template <class T>
 struct join_description;
 
-/// A spawned task that somebody may wait for. Dropping it detaches the task; see `join`.
+/// A handle to a spawned task, to wait for the task with `join`. Dropping the handle detaches the task.
 template <class T>
 class [[nodiscard("keep it, or pass coil::detached: dropping it detaches the task")]] join_handle
     : public join_handle_base {
 public:
     explicit join_handle(typename detail::root<T>::promise_type* task) noexcept : join_handle_base(task) {}
 
-    /// Waits for the task, and gives its result or throws its exception. Once; from a task of the same context.
-    /// A cancel ends the wait, not the task.
+    /// Waits for the task, and returns its result or throws its exception. Call it once, from a task of the
+    /// same context. A cancel ends the wait, not the task.
     /// Errors: wrong_context from a task of another context; error::joins_itself, which equals
-    ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, also inside a timeout,
-    ///         stop_when or shield. A branch of a race or a child of a group that joins its parent's task is not detected.
+    ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, even inside
+    ///         a timeout, stop_when or shield. A branch of a race or a child of a group that joins its
+    ///         parent's task is not detected.
     join_description<T> join() noexcept;
 };
 
@@ -284,17 +290,18 @@ join_description<T> join_handle<T>::join() noexcept {
     return {task()};
 }
 
-/// Starts a task, or a function that gives one, on a context. It queues: the task starts on the loop's next turn, in
-/// order, never inside this call.
+/// Starts a task, or a function that returns one, on a context. The task is queued: it starts in the next
+/// iteration of the loop, in FIFO order, never inside this call.
 ///
-///     coil::co_spawn(context, echo(std::move(peer)), coil::detached);        // nobody waits
-///     auto worker = coil::co_spawn(context, work, std::move(queue), 17);     // function and arguments live in the frame
+///     coil::co_spawn(context, echo(std::move(peer)), coil::detached);        // never joined
+///     auto worker = coil::co_spawn(context, work, std::move(queue), 17);     // stored in the frame
 ///     int result = co_await worker.join();
 ///
-/// Errors:   of a detached task go to the context's on_task_error, of a joined one to who joins. Called on another thread
-///           than the context's it throws error::wrong_thread: post() a function that spawns.
+/// Errors:   exceptions of a detached task go to the context's on_task_error, those of a joined task to the
+///           joiner. Throws error::wrong_thread on a thread other than the context's: post() a function that
+///           spawns instead.
 /// Lifetime: the function and its arguments are copied or moved into the frame, and live as long as the task.
-/// Cost:     one recycled frame beside the task's own.
+/// Cost:     one recycled frame besides the task's own.
 template <class T>
 void co_spawn(spawn_place place, task<T> child, detached_t) {
     if (detail::may_spawn(place))
@@ -317,7 +324,7 @@ auto co_spawn(spawn_place place, F&& function, Args&&... args) {
     }
 }
 
-/// A trailing `detached` is always the token.
+/// A trailing `detached` argument is always the tag, never an argument of the function.
 template <class F, class... Args>
     requires(sizeof...(Args) > 0 &&
              std::same_as<std::remove_cvref_t<std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>>,

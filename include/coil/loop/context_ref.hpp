@@ -14,14 +14,15 @@ namespace detail {
 class context_life;
 }
 
-/// A reference to an io_context that may end first: what sockets, timers, resolvers and work guards hold.
+/// A reference to an io_context that may end before the reference does. Sockets, timers, resolvers and work
+/// guards hold one.
 /// Cost: a copy is one locked instruction.
 class context_ref {
 public:
     /// Refers to no context.
     context_ref() noexcept = default;
     explicit context_ref(io_context& context) noexcept;
-    /// Takes over a reference.
+    /// Adopts a reference.
     explicit context_ref(detail::context_life* life) noexcept : life_(life) {}
     context_ref(const context_ref& other) noexcept;
     context_ref(context_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
@@ -33,9 +34,9 @@ public:
 
     /// Null if it refers to no context, or to one that has ended.
     [[nodiscard]] io_context* get() const noexcept;
-    /// Aborts with a message where get() is null.
+    /// Aborts with a message if get() is null.
     [[nodiscard]] io_context& operator*() const noexcept;
-    /// Whether it refers to a context, also to one that has ended.
+    /// Whether it refers to a context, even to one that has ended.
     [[nodiscard]] explicit operator bool() const noexcept { return life_ != nullptr; }
     [[nodiscard]] detail::context_life* life() const noexcept { return life_; }
 

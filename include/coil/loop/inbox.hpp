@@ -10,16 +10,18 @@
 
 namespace coil::COIL_ABI {
 
-/// Where other threads leave nodes for the owner of a loop: a lock-free stack that is taken as a whole.
+/// The nodes that other threads post to the owner of a loop: a lock-free LIFO stack, which the owner takes as
+/// a whole.
 ///
-///     any thread:  push, and wake the owner if it was empty
-///     the owner:   drain, when it isn't empty
+///     any thread:  push, and wake the owner if the stack was empty
+///     the owner:   drain, if the stack isn't empty
 ///
-/// Whoever finds it empty wakes: so of many posts between two drains one pays for a wake, none is lost, and the owner pays
-/// for no locked instruction before it sleeps. Nobody can unlink from it: before a node in it dies, its owner drains.
+/// Only the push that finds the stack empty wakes the owner: one wake-up per batch. No wake-up is lost, and
+/// the owner executes no locked instruction before it sleeps. A node can't be unlinked: drain the inbox
+/// before destroying a node.
 class inbox {
 public:
-    /// From any thread. Whether it was empty, and the owner may be asleep.
+    /// Thread-safe. Returns whether the stack was empty: the owner may be asleep.
     [[nodiscard]] bool push(node& item) noexcept {
         node* before = latest_.load(std::memory_order_relaxed);
         do
@@ -31,9 +33,10 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return latest_.load(std::memory_order_relaxed) == nullptr; }
 
-    /// Moves everything to `target`, in the order of posting. Owner only.
+    /// Moves all nodes to `target`, in the order of posting. Owner only.
     void drain(intrusive_list<node>& target) noexcept {
-        // Acquire: pairs with the release in push; what a poster wrote before it posted is seen.
+        // Acquire: pairs with the release in push(). Everything that a poster wrote before its push is
+        // visible.
         node* item = latest_.exchange(nullptr, std::memory_order_acquire);
         node* in_order = nullptr;
         while (item) {

@@ -45,138 +45,146 @@ class descriptor_table;
 class operation;
 class root_task;
 
-/// The loop: one thread, one ring, and the tasks that run on it.
+/// The event loop: one thread, one ring, and the tasks that run on it.
 ///
 ///     coil::io_context context;
 ///     coil::co_spawn(context, serve(context), coil::detached);
 ///     context.run();                                            // until no task is left
 ///
-/// Threads:  a context belongs to the thread that first runs or polls it; run() on a second one throws
-///           error::wrong_thread, until the first has ended. post(), stop() and work guards are for any thread, stop()
-///           for signal handlers too. For more cores, use a context per thread.
-/// Processes: a child of fork() may run a context that its parent has made and never run. One that the parent has run is the
-///           parent's: run() throws error::wrong_process in the child, and destroying it there closes the child's
-///           descriptors and leaves the parent alone.
-/// Lifetime: destroying it ends every task: destructors of their locals run, code after their awaits does not. Sockets
-///           are closed, and their ports free, when the destructor returns. Handles that outlive it are closed. The context
-///           must exist when post() or stop() is called; the destructor waits until such calls have returned.
-///           Destroying it while run() is active, in one of its tasks or on another thread, aborts with a message.
+/// Threads:  a context belongs to the thread that first runs or polls it, until that thread ends: run() on
+///           another thread throws error::wrong_thread. post(), stop() and work guards are thread-safe;
+///           stop() may also be called in a signal handler. To use more cores, run one context per thread.
+/// Fork:     a child of fork() may run a context that its parent has created but never run. A context that
+///           the parent has run belongs to the parent: in the child, run() throws error::wrong_process, and
+///           the destructor closes the child's descriptors without affecting the parent.
+/// Lifetime: the destructor ends every task: destructors of their locals run, code after their awaits does
+///           not. Sockets are closed, and their ports are free, when it returns. Handles that outlive the
+///           context are closed. The context must exist when post() or stop() is called; the destructor waits
+///           until such calls have returned. Destroying a context while run() is active, in one of its tasks
+///           or on another thread, aborts with a message.
 /// Errors:   the constructor throws a std::system_error that says why io_uring is refused, and what to do.
 /// Since:    Linux 6.1.
 class io_context final : public scheduler {
 public:
     struct options {
-        unsigned entries = 256;  ///< operations submitted with one system call, at most (16 to 32768)
-        unsigned completions =
-            4096;  ///< completions that may wait to be collected; more come late, none is lost
-        std::size_t pool_size = 4 << 20;  ///< bytes of the pool of buffers that the kernel fills
-        std::size_t ahead_max =
-            256 << 10;  ///< bytes that a stream receives ahead; at most a quarter of the pool
-        std::size_t held_max =
-            16 << 20;  ///< bytes that all streams together hold beside the pool: from then on each gets one
-                       ///< small piece at a time, and an unread byte stops it. The same again for all
-                       ///< `recvfrom_stream`s, of which an unread datagram stops each
-        std::size_t datagram_max =
-            2048;  ///< bytes of the largest datagram that a `recvfrom_stream` receives whole
-        bool spin =
-            false;  ///< never sleep: for a thread that has a core to itself; waits are shorter, and cost all of it
+        /// The maximum number of operations that one system call submits (16 to 32768).
+        unsigned entries = 256;
+        /// Size of the completion ring. Further completions are delivered late; none is lost.
+        unsigned completions = 4096;
+        /// Bytes of the pool of buffers that the kernel fills.
+        std::size_t pool_size = 4 << 20;
+        /// Bytes that a stream receives ahead; at most a quarter of the pool.
+        std::size_t ahead_max = 256 << 10;
+        /// Bytes that all streams together hold outside the pool. From there on a stream gets one small piece
+        /// at a time, and an unread byte stops it. A separate limit of the same size applies to all
+        /// `recvfrom_stream`s: from there on an unread datagram stops its stream.
+        std::size_t held_max = 16 << 20;
+        /// Bytes of the largest datagram that a `recvfrom_stream` receives whole.
+        std::size_t datagram_max = 2048;
+        /// Never sleep, for a thread that has a core to itself: lower latency, at the cost of the whole core.
+        bool spin = false;
     };
 
     io_context();
     explicit io_context(const options& chosen);
-    /// On another kernel than the real one: for tests.
+    /// Runs on a kernel other than the real one: for tests.
     explicit io_context(owned<ring::kernel> kernel);
     io_context(owned<ring::kernel> kernel, const options& chosen);
     ~io_context();
 
-    /// Runs until no work is left, or stop(). Work is an unfinished task, a post, a guard. Returns how many turns were
-    /// given to tasks and posts. An exception that is nobody's leaves through here; run() may be called again.
-    /// Afterwards the context is stopped: to run it once more, restart() it.
-    /// Not reentrant: run() or poll() inside a task or posted function of the same context throws error::already_running.
-    /// In the destructor of something that ends with the context they return 0.
+    /// Runs until no work is left, or until stop(). Work is an unfinished task, a posted function or a work
+    /// guard. Returns the number of resumptions and of posted functions called. Unhandled exceptions
+    /// propagate; run() may be called again after one. When run() returns, the context is stopped: call
+    /// restart() to run it once more.
+    /// Not reentrant: run() or poll() inside a task or posted function of the same context throws
+    /// error::already_running.
+    /// In a destructor that is called while the context is destroyed, they return 0.
     std::size_t run();
-    /// The same, until one turn was given.
+    /// Like run(), but returns after one resumption or posted function.
     std::size_t run_one();
-    /// The same, for at most this long.
+    /// Like run(), but returns after `duration` at the latest.
     template <class Rep, class Period>
     std::size_t run_for(std::chrono::duration<Rep, Period> duration) {
         return run_until(deadline_after(now(), duration));
     }
     std::size_t run_until(time_point deadline);
-    /// Runs what is ready, without waiting.
+    /// Like run(), but never waits: returns when nothing is ready.
     std::size_t poll();
-    /// The same, but at most one turn.
+    /// Like poll(), but returns after one resumption or posted function.
     std::size_t poll_one();
 
-    /// Makes run() return soon, on any thread, also from a signal handler. What is ready stays, for a later run().
+    /// Makes run() return soon. Thread-safe and async-signal-safe. Ready tasks and posted functions stay
+    /// queued for a later run().
     void stop() noexcept;
-    /// stopped() and restart() are for any thread as well. A restart() before run() has seen a stop() cancels that stop: call it
-    /// between two runs.
+    /// stopped() and restart() are thread-safe too. A restart() before run() has seen a stop() cancels that
+    /// stop: call it between two runs.
     [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
     void restart() noexcept { stopped_.store(false, std::memory_order_release); }
 
-    /// Calls `function` on the context's thread, soon and in order. From any thread. Costs one recycled block; an
-    /// exception that it throws leaves through run(). A context that is being destroyed drops it.
+    /// Calls `function` on the context's thread, soon and in FIFO order. Thread-safe. Costs one recycled
+    /// block. Exceptions that the function throws propagate from run(). A context that is being destroyed
+    /// drops the function.
     template <class F>
         requires std::invocable<std::decay_t<F>&>
     void post(F&& function);
 
     /// Calls `handler(const task_failure&)` for each exception that ends a detached task, or a child of a
-    /// group with `report_errors`. Without a handler, a std::system_error is a line on stderr, at most ten a
-    /// second, and so is any exception of such a child; any other exception of a detached task (a bug) leaves
-    /// through run(). What the handler throws leaves through run() as well.
-    /// A handler may install another one. Errors that no task took before the context ends are lines on stderr; the
-    /// handler, whose captures may be gone by then, does not get them.
-    /// On another thread than the owner's it throws error::wrong_thread.
+    /// group with `report_errors`. Without a handler, these exceptions are printed on stderr, at most ten a
+    /// second; but an exception of a detached task that is not a std::system_error indicates a bug, and
+    /// propagates from run(). Exceptions that the handler throws propagate from run() too.
+    /// A handler may install another one. Errors that no task has taken when the context ends are printed on
+    /// stderr; the handler does not get them, because what it captures may no longer exist.
+    /// Throws error::wrong_thread on a thread other than the owner's.
     template <class Handler>
         requires std::invocable<std::decay_t<Handler>&, const task_failure&>
     void on_task_error(Handler&& handler);
 
-    /// The buffers that the kernel fills, for `socket.recv(context.pool())` and `socket.recv_stream()`. Made by its first
-    /// use. Throws std::bad_alloc, or what the kernel says.
+    /// The buffers that the kernel fills, for `socket.recv(context.pool())` and `socket.recv_stream()`. The
+    /// first use creates the pool. Throws std::bad_alloc, or a std::system_error if the kernel refuses it.
     [[nodiscard]] buffer_pool& pool();
-    /// The same for `socket.recvfrom_stream()`: entries for a datagram each, or for the trains of sockets with
-    /// `udp::receive_offload`.
+    /// The pool for `socket.recvfrom_stream()`: an entry holds one datagram or, with `trains`, one train of
+    /// datagrams of a socket with `udp::receive_offload`. The first use creates it; throws as pool() does.
     [[nodiscard]] buffer_pool& datagram_pool(bool trains = false);
-    /// A second one, a quarter of its size, for streams that bring more at a time than an entry of pool() takes. There is
-    /// none where those entries are large (since 6.12), or no memory is left.
+    /// A second pool, a quarter of the size of pool(), for streams that receive more at a time than an entry
+    /// of pool() holds. Null if those entries are large (kernel 6.12 and later), or if the pool could not be
+    /// created.
     [[nodiscard]] buffer_pool* bulk_pool();
-    /// Small entries for streams that have waited for one of pool() too long. What comes into them is copied out when it
-    /// arrives, so they never run out. Made with pool().
+    /// Small entries for streams that have waited too long for an entry of pool(). Their bytes are copied out
+    /// on arrival, so the entries never run out. Created with pool().
     [[nodiscard]] buffer_pool& reserve_pool() noexcept { return *pools_[pools_count - 1]; }
-    /// A pool that exists, by its `pool_group`, without the check of the thread: for operations, on their loop.
+    /// An existing pool by its `pool_group`. Does not check the thread: for operations, on their loop.
     [[nodiscard]] buffer_pool& made_pool(std::uint16_t group) const noexcept { return *pools_[group]; }
 
-    /// The monotonic clock of all deadlines.
+    /// The current time of the monotonic clock that all deadlines use.
     [[nodiscard]] time_point now() const noexcept;
 
-    /// Counts since the context was made: always on, a plain increment each. metrics() on another thread than
-    /// the owner's throws error::wrong_thread.
+    /// Counters since the context was created. They are always on; each costs a plain increment. metrics()
+    /// throws error::wrong_thread on a thread other than the owner's.
     struct counters {
         // The loop.
         unsigned long long enters = 0;       ///< system calls of the loop: io_uring_enter(2)
-        unsigned long long submissions = 0;  ///< SQEs, cancels included
+        unsigned long long submissions = 0;  ///< SQEs, including cancels
         unsigned long long completions = 0;  ///< CQEs collected
         unsigned long long overflows = 0;    ///< enters that found the ring full: some completions came late
-        unsigned long long resumptions = 0;  ///< turns given
-        unsigned long long ready_max = 0;    ///< the most that were given in one turn of the loop
-        unsigned long long busy_max = 0;     ///< ns: the longest that the tasks of one turn took
-        unsigned long long cancels = 0;      ///< operations that the kernel was asked to give up
+        unsigned long long resumptions = 0;  ///< tasks resumed and posted functions called
+        unsigned long long ready_max = 0;    ///< the most resumptions in one iteration of the loop
+        unsigned long long busy_max = 0;     ///< ns: the longest time that one iteration spent on tasks
+        unsigned long long cancels = 0;      ///< cancels submitted to the kernel, including repeated ones
         // Sends.
-        unsigned long long sends_direct = 0;  ///< by a system call of their own
+        unsigned long long sends_direct = 0;  ///< direct system calls
         unsigned long long sends_ring = 0;    ///< through the ring
-        unsigned long long sends_short = 0;   ///< of either: the kernel took less than all
+        unsigned long long sends_short = 0;   ///< direct or not: partial writes
         // Received ahead, and the pool.
-        unsigned long long ahead_stops = 0;  ///< streams that had received as much ahead as they may
+        unsigned long long ahead_stops = 0;  ///< times that a stream stopped at its receive-ahead limit
         unsigned long long starved = 0;      ///< receives that found the pool empty (ENOBUFS)
-        unsigned long long copied = 0;       ///< chunks that were copied out, as the pool was low
+        unsigned long long copied = 0;       ///< chunks that were copied out because the pool was low
         unsigned long long held = 0;         ///< bytes of memory that these copies take now
-        unsigned long long pinned = 0;       ///< entries of the pool that chunks hold now
-        unsigned long long pinned_max = 0;   ///< the most there ever were
+        unsigned long long pinned = 0;       ///< entries of the pools that chunks hold now
+        unsigned long long pinned_max = 0;   ///< the maximum of `pinned` for each pool, added up
     };
     [[nodiscard]] counters metrics() const;
 
-    // ---- scheduler -------------------------------------------------------------------------------------------------
+    // ---- scheduler ----------------------------------------------------------------------------------------
 
     void schedule(node& item) noexcept override { ready_.push_back(item); }
     void post(node& item) noexcept override;
@@ -184,21 +192,21 @@ public:
     void work_finished() noexcept override { --work_; }
     void report(const task_failure& failure) noexcept override;
 
-    // ---- for the rooms above: operations, handles, tasks, timers -----------------------------------------------------
+    // ---- for the rooms above: operations, handles, tasks, timers ------------------------------------------
 
     /// The context that a task with this environment runs on.
     static io_context& of(const environment& task) noexcept {
         return static_cast<io_context&>(task.scheduler());
     }
-    /// Shared by all coroutines that are not tasks. Never stopped.
+    /// The environment that all coroutines that are not tasks share. It is never stopped.
     [[nodiscard]] environment& foreign_environment() noexcept { return foreign_; }
     [[nodiscard]] ring::kernel& kernel() const noexcept;
     [[nodiscard]] descriptor_table& descriptors() const noexcept { return *descriptors_; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     /// Whether the calling thread is the owner.
     [[nodiscard]] bool is_owner() const noexcept;
-    /// Throws error::wrong_thread where another thread than the owner would wait. A task runs on its context's thread by
-    /// construction; any other coroutine may come from anywhere.
+    /// Throws error::wrong_thread if the waiting coroutine is on a thread other than the owner's. A task
+    /// always runs on its context's thread; only other coroutines need the check.
     void check_thread(const awaited& waiting) const {
         if (&waiting.env() == &foreign_ && !is_mine()) [[unlikely]]
             throw_wrong_thread(waiting.describe(), owner());
@@ -208,19 +216,19 @@ public:
             throw_wrong_thread(call, owner());
     }
 
-    /// Whether the last iteration brought so few completions that a system call of its own is cheaper than a
-    /// place in the ring: with one or two in flight a ring saves nothing, and the wait for the next iteration
-    /// is latency. An iteration that sends to many, as a broadcast does, is not quiet either.
+    /// True if a direct system call beats a ring slot: the last iteration brought few completions. With one
+    /// or two operations in flight a ring saves nothing, and waiting for the next iteration adds latency.
+    /// False in an iteration that has already sent to many peers, as in a broadcast.
     [[nodiscard]] bool is_quiet() const noexcept {
         return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
     }
-    // What operations count, for metrics().
+    // Counters for metrics(), which operations increment.
     void count_direct_send() noexcept {
         ++counts_.sends_direct;
         ++sent_directly_;
     }
-    /// Before a send opens a second socket to look for room at its receiver. There are few of these: receivers that do not read must
-    /// not cost a context its descriptors.
+    /// Called before a send opens a probe, a second socket to poll its receiver for room. Returns false if
+    /// too many are open: receivers that do not read must not exhaust the descriptors.
     [[nodiscard]] bool acquire_probe() noexcept {
         if (probes_ >= probes_max)
             return false;
@@ -232,53 +240,54 @@ public:
     void count_short_send() noexcept { ++counts_.sends_short; }
     void count_ahead_stop() noexcept { ++counts_.ahead_stops; }
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
-    /// Bytes that a stream may hold unread.
+    /// Bytes that a stream may receive ahead.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
     /// Counts the memory of chunks that were copied out of a pool, until they are destroyed or detached.
-    /// Streams and datagrams have a budget each: a flood of datagrams does not slow the streams down.
+    /// Streams and datagrams have separate budgets: a flood of datagrams does not slow down streams.
     void hold(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] += bytes; }
-    void hold_no_longer(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] -= bytes; }
+    void release_held(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] -= bytes; }
     [[nodiscard]] std::size_t held() const noexcept { return held_[0] + held_[1]; }
     [[nodiscard]] bool may_hold_more(bool datagrams) const noexcept {
         return held_[datagrams] < options_.held_max;
     }
-    /// A pool has nothing left for the kernel: those who starve are to be served.
+    /// A pool has no free entry, or streams wait for one: the loop calls serve_waiting_streams() before its
+    /// next enter.
     void pool_is_exhausted() noexcept { is_pool_exhausted_ = true; }
-    /// Shares buffers with the kernel. Throws what it says.
+    /// Registers buffers with the kernel. Throws a std::system_error if it refuses them.
     void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
-    void submit(operation& asked) noexcept;
-    void cancel(operation& asked) noexcept;
+    void submit(operation& request) noexcept;
+    void cancel(operation& request) noexcept;
     void cancel_deferred(descriptor& record) noexcept;
-    /// Keeps an operation that is between two steps, until its retry_timer expires.
-    void pause(operation& asked) noexcept;
-    /// Marks those of the record's operations that stand in lists of the context: our own shutdown ends them.
+    /// Keeps an operation that is between two steps until its retry_timer expires.
+    void pause(operation& request) noexcept;
+    /// Marks those of the record's operations that are in lists of the context: our own shutdown ends them.
     void interrupt(descriptor& record) noexcept;
-    /// Cancels, and waits until the kernel has let go: its memory must not be freed before. Reports on stderr what it
-    /// waits for when that takes more than 2 s.
-    void retire(operation& asked) noexcept;
-    /// Collects what the kernel has completed by now, for operations that must not wait.
+    /// Cancels the operation, and blocks until the kernel has completed it: its memory must not be freed
+    /// until then. Reports on stderr what it waits for if that takes more than 2 s.
+    void retire(operation& request) noexcept;
+    /// Collects what the kernel has completed so far, for operations that must not wait.
     void collect_now() noexcept;
-    /// Submits all, and waits until every operation of this record has completed, but at most 2 s: reports on stderr what
-    /// has not.
+    /// Submits everything, and blocks until every operation of this record has completed, but for at most
+    /// 2 s. Reports the operations that are left on stderr.
     void retire(descriptor& record) noexcept;
 
     void task_started(root_task& task) noexcept;
     void task_finished(root_task& task) noexcept;
     void task_gone(root_task& task) noexcept;
-    /// Has an exception leave through run().
+    /// Makes run() throw the exception.
     void rethrow_in_run(std::exception_ptr exception) noexcept;
 
-    /// What handles and work guards refer to.
+    /// The reference that handles and work guards copy.
     [[nodiscard]] const context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
-    /// Inside context_life::enter().
+    /// Call it inside context_life::enter().
     void guard_released() noexcept;
 
 private:
-    class attendance;
+    class run_scope;
     class ownership;
     friend class ownership;
 
@@ -290,8 +299,8 @@ private:
         owned<error_handler> replaced;  // the handler before this one, if that is still being called
     };
 
-    std::size_t run_turns(time_point deadline, std::size_t limit, bool may_wait, const char* call);
-    std::size_t turn(time_point deadline, std::size_t limit, bool may_wait, const char* call);
+    std::size_t run_iterations(time_point deadline, std::size_t limit, bool may_wait, const char* call);
+    std::size_t iterate(time_point deadline, std::size_t limit, bool may_wait, const char* call);
     std::size_t resume_ready(std::size_t limit);
     void reap_finished();
     void enter(unsigned wait, time_point deadline);
@@ -300,13 +309,13 @@ private:
     unsigned collect() noexcept;
     void dispatch(const io_uring_cqe& cqe) noexcept;
     void fetch_portion() noexcept;
-    void serve_starved() noexcept;
+    void serve_waiting_streams() noexcept;
     void submit_deferred() noexcept;
     void submit_cancels() noexcept;
     void repeat_cancels() noexcept;
-    bool try_submit(operation& asked) noexcept;
+    bool try_submit(operation& request) noexcept;
     [[nodiscard]] io_uring_sqe* slot() noexcept;
-    bool ask_to_cancel(operation& asked) noexcept;
+    bool submit_cancel(operation& request) noexcept;
     template <class IsOver>
     bool enter_until(const IsOver& is_over, time_point deadline) noexcept;
     void enter_for_cancels(time_point deadline) noexcept;
@@ -322,8 +331,8 @@ private:
     bool settle(time_point deadline) noexcept;
     void abort_in_kernel() noexcept;
     void leave_stuck() noexcept;
-    void part_from_frames() noexcept;
-    void give_up(operation& asked) noexcept;
+    void disconnect_frames() noexcept;
+    void abandon_stuck(operation& request) noexcept;
     [[nodiscard]] std::size_t count_stuck(const descriptor& record) noexcept;
     void report_in_flight() noexcept;
     void report_by_default(const task_failure& failure) noexcept;
@@ -331,41 +340,41 @@ private:
     void report_untaken() noexcept;
     void install(owned<error_handler> handler) noexcept;
 
-    context_ref self_;  // destroyed last: destructors of members may post, or use handles
+    context_ref self_;  // destroyed last: destructors of members may post or use handles
     intrusive_list<node> ready_;
-    intrusive_list<node> batch_;  // what is being resumed in this turn
+    intrusive_list<node> batch_;  // being resumed in this iteration
     std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
-    std::size_t in_kernel_ = 0;   // operations whose last completion is still to come
+    std::size_t in_kernel_ = 0;   // operations that the kernel has not completed
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned sent_directly_max = 64;
     static constexpr unsigned probes_max = 16;
     unsigned probes_ = 0;
-    unsigned collected_ = 0;      // by the last turn
-    counters counts_;             // but for what the ring and the pool count
+    unsigned collected_ = 0;      // by the last iteration
+    counters counts_;             // except for what the ring and the pools count
     std::uint64_t busy_max_ = 0;  // in ticks
-    std::uint64_t first_tick_;    // when the context was made, by the one clock
-    steady_clock::time_point first_time_ = steady_clock::now();  // and by the other
+    std::uint64_t first_tick_;    // at construction
+    steady_clock::time_point first_time_ = steady_clock::now();  // the time of first_tick_
     unsigned sent_directly_ = 0;                                 // in this iteration
     owned<ring::ring> ring_;
     static constexpr std::size_t pools_count = 5;
-    std::size_t held_[2] = {};               // of streams, of datagrams
-    owned<buffer_pool> pools_[pools_count];  // by group; what records have received is in them
+    std::size_t held_[2] = {};               // by streams, by datagrams
+    owned<buffer_pool> pools_[pools_count];  // by group; destroyed after the records that hold chunks
     owned<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
-    std::atomic<const void*>& owner_ =
-        owner_record().thread;            // the thread that may enter; changes under the lock of `ownership`
-    intrusive_list<operation> deferred_;  // found no slot
-    intrusive_list<operation> cancels_;   // to be cancelled, found no slot
-    intrusive_list<operation> paused_;    // their next step waits for a timer
-    intrusive_list<operation> stuck_;     // a former ring has not let go of them
-    intrusive_list<operation> cancelling_;  // the kernel was asked to cancel them, and has not ended them yet
-    time_point cancel_retry_at_ = time_point::max();  // when the cancels of these are repeated, at the latest
-    std::chrono::milliseconds cancel_pause_{1};       // until then, the next time
-    time_point wake_retry_at_ = time_point::max();    // when a poll for wakes that was refused is armed again
+    // The thread that may enter. Changes under the lock of `ownership`.
+    std::atomic<const void*>& owner_ = owner_record().thread;
+    intrusive_list<operation> deferred_;    // found no free slot
+    intrusive_list<operation> cancels_;     // their cancel is not submitted yet
+    intrusive_list<operation> paused_;      // a timer submits their next step
+    intrusive_list<operation> stuck_;       // a former ring has not released them
+    intrusive_list<operation> cancelling_;  // their cancel is submitted, and they have not ended yet
+    time_point cancel_retry_at_ = time_point::max();  // when their cancels are repeated, at the latest
+    std::chrono::milliseconds cancel_pause_{1};       // before the next repetition
+    time_point wake_retry_at_ = time_point::max();    // when a refused wake-up poll is submitted again
     std::chrono::milliseconds wake_pause_{1};
-    unsigned refusals_ = 0;          // enters that were refused one after the other
+    unsigned refusals_ = 0;          // consecutive refused enters
     intrusive_list<node> finished_;  // tasks to be destroyed
     root_task* newest_ = nullptr;
     environment foreign_{*this, true};
@@ -377,11 +386,11 @@ private:
     unsigned handler_depth_ = 0;           // calls of on_error_ that have not returned
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool closing_ = false;
-    bool is_leaving_ = false;  // its thread ends, and settles it; under the lock of `ownership`
-    bool is_stuck_ = false;  // a former ring has not let go of some operations: their frames are never freed
-    bool settling_ = true;   // nothing new goes to the kernel: there is no owner, or it is leaving
-    bool is_pool_exhausted_ = false;  // one of its pools
-    bool bulk_pool_wanted_ = false;   // once; there may be none
+    bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
+    bool is_stuck_ = false;    // a former ring has not released some operations: their frames are never freed
+    bool settling_ = true;     // nothing new is submitted: there is no owner, or the owner is leaving
+    bool is_pool_exhausted_ = false;  // one of the pools
+    bool bulk_pool_wanted_ = false;   // bulk_pool() was called; there may be none
     bool wake_armed_ = false;
     bool cancel_missed_ = false;  // the kernel did not find the target of a cancel, or could not end it
     options options_;
@@ -419,7 +428,7 @@ public:
         return nullptr;
     }
 
-    // A destructor that throws is reported as an exception of the function.
+    // An exception from the destructor is reported like one from the function.
     void abandon() noexcept override {
         io_context& context = *context_;
         try {
@@ -465,9 +474,9 @@ void io_context::on_task_error(Handler&& handler) {
     install(make_owned<holder>(std::forward<Handler>(handler)));
 }
 
-/// Keeps run() running while there is no task, until it is destroyed or reset. From any thread.
-/// A post that comes before the reset, on the same thread, runs before run() returns.
-/// Lifetime: may outlive its context; reset() is a no-op then.
+/// Keeps run() running while there is no task, until the guard is destroyed or reset, on any thread.
+/// A function that the same thread has posted before the reset runs before run() returns.
+/// Lifetime: may outlive its context; reset() is then a no-op.
 class [[nodiscard("keep it: the work ends when it is dropped")]] work_guard {
 public:
     explicit work_guard(io_context& context) noexcept : context_(context) { context.guard_acquired(); }

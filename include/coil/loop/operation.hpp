@@ -21,50 +21,53 @@ namespace coil::COIL_ABI {
 
 class retry_timer;
 
-/// What the kernel said: a CQE's result and flags.
+/// A completion: the result and the flags of a CQE.
 struct answer {
     std::int32_t result = 0;
     std::uint32_t flags = 0;
 };
 
-/// Who else may be at work on the same descriptor.
+/// How operations on one descriptor may overlap.
 enum class lane : std::uint8_t {
-    any,         ///< operations of this kind may overlap
-    read,        ///< one at a time; a second is refused
-    write,       ///< one at a time; a second is refused
-    queue,       ///< several may wait; the kernel gets them one by one, in order
-    send_queue,  ///< the same for sends, of a descriptor without a source
+    any,         ///< no limit: operations may overlap
+    read,        ///< one reader at a time; a second one is refused
+    write,       ///< one writer at a time; a second one is refused
+    queue,       ///< FIFO: several may wait, and the kernel gets one at a time
+    send_queue,  ///< FIFO of sends, on a descriptor without a source
 };
 
-/// One operation of the kernel, from the question to the answer. It lives in the frame of the coroutine that awaits it.
+/// One kernel operation, from its submission to its completion. It lives in the frame of the coroutine that
+/// awaits it.
 ///
-///     idle ----start----> submitted ----CQE----> done ----its turn----> the coroutine goes on
+///     idle ----start----> submitted ----CQE----> done ----resumption----> the coroutine continues
 ///                |            ^                   ^
-///                |            | its turn, a slot  | refused; or cancelled before the kernel had it
+///                |            | lane, slot free   | refused; or cancelled before the kernel had it
 ///                +-> waiting, deferred -----------+
 ///
-/// Some operations take several steps, such as a poll and then the transfer: `next_step` looks at an answer and submits the
-/// next step, at once or after a pause. Meanwhile the operation stays where it is in its lane.
+/// Some operations take several steps, such as a poll and then the transfer: `next_step` examines a
+/// completion and submits the next step, immediately or after a pause. The operation keeps its lane in
+/// between.
 ///
-/// A multishot operation has any number of answers before the last, and stays submitted until that: `more`.
+/// A multishot operation has any number of completions before its last one, and stays submitted until then:
+/// see `more`.
 ///
-/// A cancel is a question to the kernel too: the answer to the operation is delivered as it comes, with the bytes that it
-/// moved. A cancel that misses its target is repeated until the operation has ended. Destroyed while the kernel has it, it
-/// is cancelled, and its destructor waits until the kernel lets go.
+/// A cancel is a request to the kernel. The operation still ends with whatever the kernel reports, including
+/// bytes that it has moved. A cancel that misses its target is repeated until the operation has ended. The
+/// destructor cancels an operation that is in the kernel, and blocks until the kernel has completed it.
 ///
-/// A kind of operation is two functions side by side: `prepare`, what we ask of the kernel, and `await_outcome`, what the
-/// answer means.
+/// Each kind of operation implements two functions: `prepare` fills the SQE, `await_outcome` interprets the
+/// completion.
 class operation : public awaited {
 public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> caller) { start(caller); }
 
     void stop() noexcept final;
-    /// Whether it was asked to end, or its descriptor was cancelled or closed, before its turn came. What it moved all the
-    /// same is its result.
+    /// Whether the operation or its descriptor was cancelled, or the descriptor closed, before the task was
+    /// resumed. If the operation has moved bytes nevertheless, they are its result.
     [[nodiscard]] bool was_cancelled() const noexcept {
-        return cancel_asked_ || (attached_ && (descriptor_->generation_ != generation_ ||
-                                               descriptor_->cancels_ != cancels_before_));
+        return cancel_requested_ || (attached_ && (descriptor_->generation_ != generation_ ||
+                                                   descriptor_->cancels_ != cancels_before_));
     }
     [[nodiscard]] std::string describe() const override;
 
@@ -73,103 +76,109 @@ protected:
         : awaited(task), descriptor_(target.record), generation_(target.generation), lane_(lane) {}
     ~operation();
 
-    /// Fills in the SQE: what we ask. What it points to lives in this object, or is the caller's buffer.
+    /// Fills in the SQE. What the SQE points to is in this object, or is the caller's buffer.
     virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
-    /// An answer that isn't the last, or one that brings a buffer of the pool. Nobody is resumed here: the loop collects.
+    /// Called for a completion that isn't the last, and for one that names a pool buffer. Must not resume a
+    /// coroutine: the loop is collecting.
     virtual void more(const coil::answer& given) noexcept;
-    /// The record was watched, and has received something ahead, which whoever asks for it gets at once. Nobody is resumed
-    /// here.
-    virtual void source_has_news() noexcept {}
-    /// An answer that may not be the end: a failure, or any last answer if `takes_steps` was called. Returns true if the
-    /// operation goes on: it has called `submit_again` or `pause`, and has kept its lane, so that no other operation gets ahead
-    /// of it. The loop calls this while it collects: resume nothing.
+    /// Called if the record is watched, when data has been received ahead that a reader would get inline.
+    /// Must not resume a coroutine.
+    virtual void source_has_data() noexcept {}
+    /// Called for a completion that may not be the end: a failure, or any last completion after
+    /// takes_steps(true). Returns true if the operation continues: it has called `submit_again` or `pause`.
+    /// It keeps its lane, so no other operation overtakes it. Must not resume a coroutine: the loop is
+    /// collecting.
     [[nodiscard]] virtual bool next_step() noexcept;
-    /// In the words of the socket interface: "recv".
+    /// The name of the call in the socket interface: "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 
-    /// Remembers who waits, and asks the kernel, if the way is free.
+    /// Calls begin() and, if that returned true, submit().
     void start(std::coroutine_handle<> caller);
-    /// The first half of it: false where the operation has ended already.
+    /// Suspends the caller and attaches to the record. Returns false if the operation has already finished,
+    /// with an error.
     [[nodiscard]] bool begin(std::coroutine_handle<> caller);
-    /// The second half.
+    /// Claims the lane and submits the operation to the ring.
     void submit() noexcept;
-    /// Which is two steps: takes its place among those at work on the descriptor; false where it has to wait, or has ended.
+    /// Takes the operation's place in its lane. Returns false if it has to wait there, or has finished with
+    /// an error.
     [[nodiscard]] bool claim_lane() noexcept;
-    /// And asks the kernel.
+    /// Submits an operation whose lane is claimed.
     void submit_claimed() noexcept;
-    /// Ends it with an answer that isn't the kernel's. Its turn comes on the next turn of the loop.
+    /// Completes with `result`, which isn't the kernel's. The task is resumed in the next iteration of the
+    /// loop.
     void finish(std::int32_t result) noexcept;
-    /// For await_ready, where the answer is there already: begins without a suspension. False: it has to go the long way,
-    /// because a stop or a close is in the way, or so that a task which never waits lets the others have their turn.
-    [[nodiscard]] bool begin_at_once() noexcept;
-    /// The beginning, without the question whether it may.
+    /// Fast path for await_ready, if the result is already known: attaches without a suspension. Returns
+    /// false if the operation has to suspend: it was stopped, the descriptor was closed, the lane is
+    /// occupied, or the task has used up its budget of inline completions.
+    [[nodiscard]] bool begin_inline() noexcept;
+    /// Attaches to the record, without any check.
     void attach() noexcept;
-    /// The end of what began so.
-    void finish_at_once(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
-    /// Whether what begins so may, now.
-    [[nodiscard]] bool may_end_at_once() noexcept;
-    /// Has next_step() called for successes as well.
+    /// Completes inline with `result`, after begin_inline() or attach().
+    void finish_inline(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
+    /// Whether the operation may complete inline now. Takes one from the task's budget of inline completions.
+    [[nodiscard]] bool may_complete_inline() noexcept;
+    /// Makes the loop call next_step() for successes too.
     void takes_steps(bool does) noexcept { takes_steps_ = does; }
-    /// For next_step(): submits the operation anew.
+    /// For next_step(): submits the operation again.
     void submit_again() noexcept;
-    /// For next_step(): submits the operation anew when `timer` expires. A cancel ends it before that.
+    /// For next_step(): submits the operation again when `timer` expires. A cancel ends it earlier.
     void pause(retry_timer& timer, time_point::duration length) noexcept;
-    /// For next_step(): whether the operation was cancelled or stopped. Then no further step begins.
-    [[nodiscard]] bool is_asked_to_end() const noexcept { return was_cancelled() || env().stop_requested(); }
-    /// For next_step(): the operation ends with this result instead of the kernel's. Returns false, as next_step() then does.
+    /// For next_step(): whether the operation was cancelled or stopped. If so, no further step may begin.
+    [[nodiscard]] bool should_stop() const noexcept { return was_cancelled() || env().stop_requested(); }
+    /// For next_step(): replaces the kernel's result. Returns false, for next_step() to return.
     bool end_with(std::int32_t result) noexcept {
         answer_ = {result, 0};
         return false;
     }
     bool end_aborted() noexcept { return end_with(-ECANCELED); }
-    /// Stands in line in the record's list, for somebody who will finish it.
+    /// Appends the operation to the record's list of waiting operations. The source finishes it.
     void wait_in(coil::descriptor& record) noexcept;
-    /// The answer was handed on: whoever destroys this need not look after it.
+    /// The result was passed on: the destructor has nothing to release.
     void finish_taken() noexcept { answer_.result = 0, state_ = state::taken; }
-    /// Cancels, and returns when the kernel has let go.
+    /// Cancels the operation, and blocks until the kernel has completed it.
     void retire() noexcept;
 
     [[nodiscard]] coil::answer answer() const noexcept { return answer_; }
-    /// Whether nobody has the place that its lane gives to one at a time.
+    /// Whether the lane's only place is free. Always true for lanes without such a place.
     [[nodiscard]] bool lane_is_free() const noexcept;
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
     [[nodiscard]] bool is_taken() const noexcept { return state_ == state::taken; }
     [[nodiscard]] coil::lane lane() const noexcept { return lane_; }
-    /// Whether the record it is meant for still stands for the same descriptor.
+    /// Whether the record still stands for the descriptor that the operation was made for.
     [[nodiscard]] bool is_current() const noexcept {
         return descriptor_ && descriptor_->generation() == generation_;
     }
-    /// What fills that record, if there is such a thing.
+    /// The source of that record, if it has one.
     [[nodiscard]] descriptor_source* source() const noexcept {
         return is_current() ? descriptor_->source() : nullptr;
     }
-    /// The record; only of an operation that has begun, which it can't without one.
+    /// The record. Only for an operation that has begun.
     [[nodiscard]] coil::descriptor& target() const noexcept { return *descriptor_; }
     [[nodiscard]] bool has_begun() const noexcept { return attached_; }
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
-    /// Whether our own shutdown ended it.
+    /// Whether our own shutdown ended the operation.
     [[nodiscard]] bool was_interrupted() const noexcept { return interrupted_; }
 
-    /// The error that the answer stands for; none where it is a success.
+    /// The error that the result stands for; none if the operation succeeded.
     [[nodiscard]] std::error_code failure() const noexcept;
-    /// Throws that error, with this operation's name and peer in the text.
+    /// Throws `error`, with this operation's name and peer in the text.
     [[noreturn]] void fail(std::error_code error, bool is_transfer = false, std::size_t bytes = 0) const;
 
-    /// For an operation that is used again: as if newly made.
+    /// Makes a finished operation reusable, as if newly constructed.
     void reset() noexcept;
 
-    // Answers that are ours, beyond the kernel's range of -4095 to -1.
+    // Results of our own, outside the kernel's range of -4095 to -1.
     static constexpr std::int32_t refused_second = -5001;  // error::operation_in_progress
     static constexpr std::int32_t refused_size = -5002;    // too many buffers for one datagram: message_size
-    static constexpr std::int32_t refused_flags = -5003;   // that can't be combined: operation_not_supported
+    static constexpr std::int32_t refused_flags = -5003;   // incompatible flags: operation_not_supported
 
 private:
     friend class io_context;
     friend class descriptor;
     friend class retry_timer;
 
-    /// `stuck`: a former ring of the context has it, and has not let go of it.
+    /// `stuck`: submitted to a former ring of the context, which has not released it.
     enum class state : std::uint8_t { idle, waiting, deferred, paused, submitted, stuck, done, taken };
 
     void complete() noexcept;
@@ -181,12 +190,12 @@ private:
     coil::answer answer_;
     std::uint32_t generation_;
     coil::lane lane_ : 3;
-    bool cancel_asked_ : 1 = false;
+    bool cancel_requested_ : 1 = false;
     bool interrupted_ : 1 = false;
     bool attached_ : 1 = false;
     bool takes_steps_ : 1 = false;
     state state_ : 4 = state::idle;
-    std::uint8_t cancels_repeated_ : 2 = 0;  // without a pause, since the first one
+    std::uint8_t cancels_repeated_ : 2 = 0;  // without a pause
     std::uint16_t cancels_before_ = 0;
 };
 

@@ -16,11 +16,11 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// The io_context of a sync_wait, and the task that it is for.
+/// The io_context of one sync_wait, and whether its task has finished.
 class waited_run {
 public:
     [[nodiscard]] io_context& context() noexcept { return context_; }
-    /// Runs until finish(). Throws operation_aborted where something else has stopped the context.
+    /// Runs until finish(). Throws operation_aborted if the context was stopped in any other way.
     void run();
     void finish() noexcept {
         finished_ = true;
@@ -47,8 +47,9 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 
 }  // namespace detail
 
-/// Runs a task to its end, on this thread, in an io_context of its own; gives its result, or throws its exception. For
-/// main() and for tests. In a task, co_await the other one instead: this would hold the whole thread, with all tasks on it.
+/// Runs a task to completion on this thread, in an io_context of its own. Returns its result or throws its
+/// exception. For main() and for tests. Inside a task, co_await the other task instead: sync_wait would block
+/// the thread, with all tasks on it.
 ///
 ///     int main() { return coil::sync_wait(serve()); }           // coil::task<int> serve()
 ///
@@ -57,11 +58,13 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 ///         tcp::acceptor acceptor(context, {tcp::v6(), 7777});
 ///         ...
 ///
-/// Completes: when the task does. What it has spawned and not waited for is destroyed then, with the context, before this
-///            returns.
-/// Errors:    the task's; those of making an io_context; operation_aborted if the context was stopped before the task's end.
-///            What is wrong with a task that nobody waits for is treated as in any io_context: a bug in it leaves here.
-/// Threads:   any, and several at a time. Also one that runs a context already: that context stands still meanwhile.
+/// Completes: when the task does. Tasks that it has spawned and not joined are destroyed then, with the
+///            context, before this returns.
+/// Errors:    the task's; those of the io_context's constructor; operation_aborted if the context was stopped
+///            before the task's end. Exceptions of detached tasks are handled as in any io_context: sync_wait
+///            throws those that are bugs.
+/// Threads:   any, and several at a time. On a thread that already runs a context, that context blocks
+///            meanwhile.
 /// Cost:      an io_context: a few system calls, and memory shared with the kernel.
 template <class T>
 T sync_wait(task<T> what) {
@@ -72,8 +75,8 @@ T sync_wait(task<T> what) {
     return result.take();
 }
 
-/// The same with a function that gives the task: `sync_wait(serve, 7777)`. The function and its arguments are not copied;
-/// they are the caller's, until this returns.
+/// Overload for a function that returns the task: `sync_wait(serve, 7777)`. The function and its arguments
+/// are not copied; they must stay valid until this returns.
 template <class F, class... Args>
 auto sync_wait(F&& function, Args&&... args) ->
     typename detail::task_value<std::invoke_result_t<F&, Args...>>::type {

@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI::this_coro {
 
-/// The answer, as a reference.
+/// Returns the context, always inline.
 struct context_operation {
     io_context* context;
 

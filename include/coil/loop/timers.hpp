@@ -12,15 +12,15 @@
 
 namespace coil::COIL_ABI {
 
-/// The clock of all deadlines: CLOCK_MONOTONIC. Nothing here looks at the time of day.
-/// `now + duration`, or time_point::max() if that overflows. Negative durations and NaN count as zero.
+/// Returns `now + duration`, or time_point::max() if that overflows. Negative durations and NaN count as
+/// zero. All deadlines use CLOCK_MONOTONIC; changes of the time of day do not affect them.
 template <class Rep, class Period>
 [[nodiscard]] constexpr time_point deadline_after(time_point now,
                                                   std::chrono::duration<Rep, Period> duration) noexcept {
-    // The comparison is in double, whose steps are 2 us at the end of the range: the margin covers the rounding.
+    // Compares in double, whose resolution is 2 us at the end of the range: the margin covers the rounding.
     using seconds = std::chrono::duration<double>;
     constexpr std::chrono::milliseconds margin(1);
-    if (!(duration > duration.zero()))  // NaN as well
+    if (!(duration > duration.zero()))  // also true for NaN
         return now;
     if constexpr (std::chrono::treat_as_floating_point_v<Rep> && sizeof(Rep) < sizeof(double))
         return deadline_after(now, std::chrono::duration<double, Period>(duration));
@@ -29,14 +29,14 @@ template <class Rep, class Period>
     return now + std::chrono::ceil<steady_clock::duration>(duration);
 }
 
-/// Something with a deadline. While it is armed it stands in a `timer_queue`; when the deadline has passed it becomes
-/// ready, and is run. Destroyed while armed, it is forgotten.
+/// Base class of everything with a deadline. While armed, an entry is in a `timer_queue`. When the deadline
+/// has passed, it moves to the ready list, and the loop runs it. The destructor disarms it.
 class timer_entry : public node {
 public:
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] bool is_armed() const noexcept { return queue_ != nullptr; }
 
-    /// Takes it out of the queue, or of the ready list if it had become ready: it is not run.
+    /// Removes it from the queue, or from the ready list if the deadline has passed: it does not run.
     void disarm() noexcept;
 
 protected:
@@ -52,14 +52,16 @@ private:
     std::uint8_t slot_ = 0;
 };
 
-/// The armed timers of a context: a hierarchical timing wheel in user space. To arm or disarm one costs no system call
-/// and no SQE, and the same whether ten are armed or a million; the whole queue is one deadline of the loop's `enter`.
+/// The armed timers of a context: a hierarchical timing wheel in user space. Arming or disarming a timer
+/// costs no system call and no SQE, and the cost does not depend on the number of timers. The whole queue is
+/// one deadline of the loop's `enter`.
 ///
-///     level 0    64 slots of 1 tick       ticks are 1024 ns: a timer is never early, and at most one tick late
+///     level 0    64 slots of 1 tick       a tick is 1024 ns: a timer is never early, at most one tick late
 ///     level 1    64 slots of 64 ticks
-///     ...        each level is as wide as one slot of the next; its timers move down when time reaches their slot
+///     ...        one slot spans the whole level below; its timers move down when time reaches the slot
 ///
-/// Timers with the same deadline, or with deadlines in the same tick, expire in the order in which they were armed.
+/// Timers with equal deadlines, or with deadlines in the same tick, expire in the order in which they were
+/// armed.
 class timer_queue {
 public:
     explicit timer_queue(time_point now) noexcept : tick_(tick_before(now)) {}
@@ -72,8 +74,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// When to look again: no timer expires earlier. The clock's epoch, which has passed, if a timer is overdue;
-    /// time_point::max() if there is none.
+    /// The time until which the loop may sleep: no timer expires before it. The clock's epoch if a timer is
+    /// overdue, time_point::max() if no timer is armed.
     [[nodiscard]] time_point next() noexcept;
 
     /// Moves every timer whose deadline has passed to `ready`.
@@ -99,9 +101,9 @@ private:
     void remove(timer_entry& timer) noexcept;
     [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;
 
-    tick tick_;  // how far time has come: every armed timer is later, or overdue
+    tick tick_;  // the time reached so far: every armed timer is later, or overdue
     std::size_t size_ = 0;
-    intrusive_list<node> overdue_;  // armed with a deadline that had passed
+    intrusive_list<node> overdue_;  // deadline already passed: the next expire() moves them to the ready list
     std::uint64_t occupied_[levels] = {};
     intrusive_list<node> slots_[levels][slots];
 };

@@ -11,8 +11,9 @@
 #include <coil/net/seq_packet_socket.hpp>
 #include <coil/net/stream_socket.hpp>
 
-/// Sockets of any family and protocol that the kernel knows, with addresses as it has them: netlink(7), vsock(7), packet(7), can.
-/// For those of IPv4, IPv6 and UNIX there are `ip::` and `local::`.
+/// Sockets for any address family and protocol that the kernel supports, such as netlink(7), vsock(7),
+/// packet(7) and CAN. Addresses are raw sockaddr structures. For IPv4, IPv6 and UNIX domain sockets, use
+/// `ip::` and `local::`.
 ///
 ///     generic::raw_protocol route(AF_NETLINK, NETLINK_ROUTE);
 ///     generic::raw_protocol::socket socket(context, route);
@@ -20,7 +21,7 @@
 
 namespace coil::COIL_ABI::generic {
 
-/// A family and a number of a protocol in it, 0 for the usual one.
+/// An address family and a protocol number. The number 0 means the family's default protocol.
 class basic_protocol {
 public:
     [[nodiscard]] constexpr int family() const noexcept { return family_; }
@@ -36,7 +37,8 @@ private:
     int protocol_;
 };
 
-/// SOCK_STREAM. connect() of a socket that is closed opens one of the address's family and its usual protocol.
+/// The protocol of SOCK_STREAM sockets. connect() on a closed socket opens the socket with the address's
+/// family and that family's default protocol.
 class stream_protocol : public basic_protocol {
 public:
     using endpoint = basic_endpoint<stream_protocol>;
@@ -47,7 +49,7 @@ public:
     [[nodiscard]] constexpr int type() const noexcept { return SOCK_STREAM; }
 };
 
-/// SOCK_DGRAM.
+/// The protocol of SOCK_DGRAM sockets.
 class datagram_protocol : public basic_protocol {
 public:
     using endpoint = basic_endpoint<datagram_protocol>;
@@ -57,7 +59,7 @@ public:
     [[nodiscard]] constexpr int type() const noexcept { return SOCK_DGRAM; }
 };
 
-/// SOCK_RAW. Most families want the capability CAP_NET_RAW for it, netlink doesn't.
+/// The protocol of SOCK_RAW sockets. Most families require the capability CAP_NET_RAW, but netlink does not.
 class raw_protocol : public basic_protocol {
 public:
     using endpoint = basic_endpoint<raw_protocol>;
@@ -67,7 +69,7 @@ public:
     [[nodiscard]] constexpr int type() const noexcept { return SOCK_RAW; }
 };
 
-/// SOCK_SEQPACKET.
+/// The protocol of SOCK_SEQPACKET sockets.
 class seq_packet_protocol : public basic_protocol {
 public:
     using endpoint = basic_endpoint<seq_packet_protocol>;

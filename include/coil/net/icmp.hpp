@@ -13,23 +13,26 @@
 
 namespace coil::COIL_ABI::ip {
 
-/// ICMP of IPv4 and of IPv6 by raw sockets: raw(7), icmp(7), RFC 792, RFC 4443. It needs the capability CAP_NET_RAW: without it,
-/// open() throws a std::system_error that says so. To send echo requests, `ping` does without.
+/// Raw sockets for ICMP over IPv4 and IPv6 (raw(7), icmp(7), RFC 792, RFC 4443). They need the capability
+/// CAP_NET_RAW. Without it, open() throws a std::system_error that says so. To send echo requests without
+/// that capability, use `ping`.
 ///
 ///     icmp::socket socket(context, icmp::v4());
 ///     co_await socket.sendto(packet, icmp::endpoint(make_address("192.0.2.1"), 0));
 ///
-/// Endpoints have the port 0. Such a socket receives all ICMP packets of its family that come to this machine, replies to others,
-/// too. Of IPv4 they begin with the IP header (its length: 4 * (byte 0 & 15)), and the checksum is the sender's to compute; of
-/// IPv6 neither (its checksum is the kernel's). Which kinds are received: the options `icmp_filter`, `icmp6_filter`.
+/// Endpoints have port 0. The socket receives all ICMP packets of its address family that reach this
+/// machine, including replies to other programs. Received IPv4 packets start with the IP header, whose
+/// length in bytes is 4 * (byte 0 & 15). For IPv4, the sender must compute the ICMP checksum. IPv6 packets
+/// have no IP header, and the kernel computes the checksum. The options `icmp_filter` and `icmp6_filter`
+/// select the message types.
 class icmp {
 public:
     using endpoint = basic_endpoint<icmp>;
     using socket = datagram_socket<icmp>;
 
-    /// ICMP_FILTER, raw(7): a bit for each type of message that is not to be received. IPv4.
+    /// ICMP_FILTER of raw(7), for IPv4. Each set bit drops one message type.
     using icmp_filter = option<SOL_RAW, 1, unsigned>;
-    /// ICMP6_FILTER, RFC 3542: the same for IPv6, 256 bits.
+    /// ICMP6_FILTER of RFC 3542, for IPv6. It has 256 bits, and each set bit drops one message type.
     template <class Filter>
     using icmp6_filter = option<IPPROTO_ICMPV6, 1, Filter>;
 
@@ -50,14 +53,16 @@ private:
     int family_;
 };
 
-/// Echo requests and their replies alone, without privileges: icmp(7), "ping sockets". The kernel sets the identifier (the socket's
-/// port, see local_endpoint()), computes the checksum, and gives the socket the replies to its own requests, without IP header.
+/// Unprivileged sockets for ICMP echo requests and replies, the "ping sockets" of icmp(7). The kernel sets
+/// the checksum and the identifier, which is the socket's port (see local_endpoint()). The socket receives
+/// only the replies to its own requests, without the IP header.
 ///
 ///     ping::socket socket(context, ping::v4());
 ///     co_await socket.sendto(request, ping::endpoint(make_address("192.0.2.1"), 0));
 ///
-/// For users whose group is in the sysctl net.ipv4.ping_group_range, which is for both families, and everybody's in most
-/// distributions. Of others, open() throws a std::system_error that says so.
+/// The sysctl net.ipv4.ping_group_range says which groups may use ping sockets, for both IPv4 and IPv6. Most
+/// distributions allow all groups. For users outside these groups, open() throws a std::system_error that
+/// says so.
 class ping {
 public:
     using endpoint = basic_endpoint<ping>;

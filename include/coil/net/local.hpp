@@ -14,31 +14,35 @@
 #include <coil/net/datagram_socket.hpp>
 #include <coil/net/seq_packet_socket.hpp>
 #include <coil/net/stream_socket.hpp>
-#include <coil/op/patient.hpp>
 #include <coil/op/recv_descriptors.hpp>
+#include <coil/op/retry_when_writable.hpp>
 #include <coil/op/send_descriptors.hpp>
 
-/// UNIX domain sockets, unix(7): between processes of one machine, by a path or an abstract name.
+/// UNIX domain sockets (unix(7)) connect processes on one machine. Their addresses are paths or abstract
+/// names.
 ///
 ///     local::stream_protocol::acceptor acceptor(context, "/run/app/control.sock");
 ///     local::stream_protocol::socket peer = co_await acceptor.accept();
 ///
-///     socket_base::peer_credentials who;        // who connected: process, user, group
-///     peer.get_option(who);
-///     if (who.value().uid != ::getuid()) ...
+///     socket_base::peer_credentials client;        // process, user and group
+///     peer.get_option(client);
+///     if (client.value().uid != ::getuid()) ...
 ///
-/// A socket's file stays when the socket is closed, also when its process dies; the next bind to it is refused with
-/// address_in_use. To tell a stale one from a server that runs, connect: connection_refused means that nobody listens, and it
-/// may be removed. A server that is the only one of its path by other means, such as a unit of systemd, removes it at once:
+/// A socket's file remains after the socket has been closed, even if the process dies, and the next bind
+/// to the same path fails with address_in_use. To tell a stale file from a running server, try to connect.
+/// The error connection_refused means that no socket is listening, so the file may be removed. If only one
+/// server can use the path, for example because a systemd unit guarantees it, the server may simply remove
+/// the file before it binds:
 ///
 ///     ::unlink("/run/app/control.sock");
 ///
-/// An abstract name (`endpoint::abstract("app")`) leaves nothing behind; but any user of the machine may connect to it, or have
-/// taken it before.
+/// An abstract name (`endpoint::abstract("app")`) leaves no file, but any user of the machine may connect to
+/// the name, or bind it first.
 
 namespace coil::COIL_ABI::local {
 
-/// Streams of bytes, SOCK_STREAM: everything that a `tcp::socket` does, `recv_stream` too.
+/// Byte streams (SOCK_STREAM). Their sockets have all the operations of a `tcp::socket`, including
+/// `recv_stream`.
 class stream_protocol {
 public:
     using endpoint = basic_endpoint<stream_protocol>;
@@ -50,9 +54,11 @@ public:
     [[nodiscard]] constexpr int protocol() const noexcept { return 0; }
 };
 
-/// Datagrams, SOCK_DGRAM: as UDP's, but none is lost, and those that a receiver has are in the order in which they were sent. Of two
-/// sends that overlap the later one may be sent first, if the earlier one waits for room. A send waits while the receiver has too many unread (the sysctl
-/// net.unix.max_dgram_qlen), and fails with connection_refused where nobody is. To be answered, a sender must be bound.
+/// Datagrams (SOCK_DGRAM). Unlike with UDP, no datagram is lost, and datagrams arrive in the order in which
+/// they were sent. A send waits while the receiver has too many unread datagrams (sysctl
+/// net.unix.max_dgram_qlen). If two sends overlap and the first one waits, the second may be sent first. A
+/// send fails with connection_refused if no socket receives at the address. A sender must be bound to get
+/// replies.
 class datagram_protocol {
 public:
     using endpoint = basic_endpoint<datagram_protocol>;
@@ -63,7 +69,7 @@ public:
     [[nodiscard]] constexpr int protocol() const noexcept { return 0; }
 };
 
-/// Connections that keep the bounds of messages, SOCK_SEQPACKET.
+/// Connections that preserve message boundaries (SOCK_SEQPACKET).
 class seq_packet_protocol {
 public:
     using endpoint = basic_endpoint<seq_packet_protocol>;
@@ -75,7 +81,7 @@ public:
     [[nodiscard]] constexpr int protocol() const noexcept { return 0; }
 };
 
-/// A UNIX domain socket of any of these protocols.
+/// A UNIX domain socket with any of the three protocols.
 template <class Socket>
 concept any_socket = requires { typename Socket::endpoint_type::plain_type; } &&
                      std::same_as<typename Socket::endpoint_type::plain_type, endpoint>;
@@ -88,7 +94,7 @@ template <class Protocol>
 using receiving_descriptors =
     op::recv_descriptors_description<Protocol().type() == SOCK_STREAM ? lane::read : lane::queue>;
 
-// Of these three only datagrams need patience.
+// Only datagram sends have to poll until the receiver has space; see op::retry_when_writable.
 template <class Protocol>
 struct sending_descriptors {
     using type =
@@ -96,17 +102,18 @@ struct sending_descriptors {
 };
 template <>
 struct sending_descriptors<datagram_protocol> {
-    using type = op::patient_description<op::send_descriptors_description<lane::any>, lane::any>;
+    using type = op::retry_when_writable_description<op::send_descriptors_description<lane::any>, lane::any>;
 };
 
 }  // namespace detail
 
-/// socketpair(2): two sockets that are connected to each other, unnamed. They may be of two contexts.
+/// socketpair(2): connects two unnamed sockets to each other. They may belong to different contexts.
 ///
 ///     local::stream_protocol::socket here(context), there(context);
 ///     local::connect_pair(here, there);
 ///
-/// Throws std::system_error: error::already_open if one of them is open, bad_descriptor if one has no context, too_many_files_open ...
+/// Throws std::system_error: error::already_open if a socket is already open, bad_descriptor if a socket has
+/// no context, too_many_files_open ...
 template <any_socket Socket>
 void connect_pair(Socket& one, Socket& other) {
     using protocol = typename Socket::protocol_type;
@@ -118,17 +125,21 @@ void connect_pair(Socket& one, Socket& other) {
     other.assign(protocol(), std::move(ends[1]));
 }
 
-/// A send(2) with open descriptors, which the receiver gets copies of, as by dup(2) (SCM_RIGHTS, unix(7)). The sender's own stay
-/// open, and may be closed when this has completed.
+/// Sends bytes together with open descriptors (SCM_RIGHTS in unix(7)). The receiver gets duplicates of the
+/// descriptors, as with dup(2). The sender's descriptors stay open, and may be closed after the await has
+/// ended.
 ///
 ///     co_await local::send_descriptors(peer, "a file", std::array{file.get()});
 ///
-/// Completes: with the bytes that were sent: on a stream maybe not all of them. All descriptors go with the first one.
-/// Errors:    invalid_argument (more than 253 descriptors, or no byte on a stream), bad_descriptor (one of them, too),
-///            ETOOMANYREFS (too many were sent that nobody has received); those of `send`.
-/// Cancel:    operation_aborted, or the bytes, and all descriptors, if they were sent.
-/// Buffers:   both are the caller's, and must live until the await is over.
-/// Cost:      one SQE, no allocation in steady state.
+/// Completes: with the number of bytes sent, which on a stream may be fewer than requested. All descriptors
+///            are sent with the first byte.
+/// Errors:    invalid_argument (more than 253 descriptors, or an empty buffer on a stream), bad_descriptor
+///            (the socket or one of the descriptors is not open), ETOOMANYREFS (too many descriptors have
+///            been sent but not yet received), and the errors of `send`.
+/// Cancel:    operation_aborted, or the number of bytes if bytes and descriptors were sent first.
+/// Buffers:   the bytes and the array of descriptors are owned by the caller, and must stay valid until the
+///            await ends.
+/// Cost:      one SQE, or a direct sendmsg(2) while the loop is quiet; no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] auto send_descriptors(Socket& socket, const_buffer buffer,
                                                    std::span<const int> descriptors,
@@ -138,18 +149,22 @@ template <any_socket Socket>
     return description{{what}};
 }
 
-/// A recv(2) that takes descriptors as well: those that come with the bytes, with close-on-exec set as they arrive.
+/// Receives bytes together with descriptors. The descriptors arrive with close-on-exec set.
 ///
 ///     std::array<unique_descriptor, 4> files;
 ///     auto [size, truncated, count, dropped] = co_await local::recv_descriptors(peer, buffer, files);
 ///
-/// Completes: as recv. What lay in the places that are filled in is closed. Of more descriptors than there are places, those that
-///            are left over are closed, and `dropped` says so; so do those that there was no number for (the limit NOFILE).
-///            A stream's recv ends where descriptors begin, so those of two sends never come together.
-/// Errors:    those of `recv`, and of the socket's kind.
-/// Cancel:    operation_aborted, or what came first. What nobody takes is closed.
-/// Buffers:   both are the caller's, and must live until the await is over, also when cancelled.
-/// Not with:  a `recv_stream` of the same socket: that, as any other receive, closes the descriptors that come.
+/// Completes: like recv. Each received descriptor is stored in `descriptors`, and replaces and closes the
+///            previous one. If more descriptors arrive than fit there, or than RLIMIT_NOFILE allows, the
+///            excess is closed and `dropped` is set. A recv on a stream stops where descriptors begin, so
+///            descriptors from two sends never arrive together.
+/// Errors:    the errors of the socket's `recv`.
+/// Cancel:    operation_aborted, or the data if it arrived first. Descriptors that the caller does not
+///            receive are closed.
+/// Buffers:   the buffer and the array of descriptors are owned by the caller, and must stay valid until the
+///            await ends, even after a cancel.
+/// Not with:  a `recv_stream` on the same socket, because it closes arriving descriptors, as all other
+///            receives do.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] detail::receiving_descriptors<typename Socket::protocol_type> recv_descriptors(

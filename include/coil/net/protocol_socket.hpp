@@ -13,18 +13,18 @@
 
 namespace coil::COIL_ABI {
 
-/// What the sockets of a protocol have in common that can have a peer: `stream_socket`, `datagram_socket`, `seq_packet_socket`.
+/// The base class of sockets that can have a peer: `stream_socket`, `datagram_socket`, `seq_packet_socket`.
 template <class Protocol>
 class protocol_socket : public basic_socket {
 public:
     using protocol_type = Protocol;
     using endpoint_type = typename Protocol::endpoint;
 
-    /// A socket of no context, to be assigned to.
+    /// Creates a socket without a context, as a target for move assignment.
     protocol_socket() noexcept = default;
     explicit protocol_socket(io_context& context) noexcept : basic_socket(context) {}
     protocol_socket(io_context& context, const Protocol& protocol) : basic_socket(context) { open(protocol); }
-    /// Opened, and bound to an address of this machine. An IPv6 endpoint is for IPv4 as well.
+    /// Opens the socket and binds it to a local address. An IPv6 socket also serves IPv4 (dual-stack).
     protocol_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
         open(local.protocol());
         bind(local);
@@ -33,9 +33,9 @@ public:
     void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
     }
-    /// Takes an open descriptor, which is the socket's to close from now on. If it throws, the descriptor is still the caller's; a
-    /// unique_descriptor closes it then.
-    /// Cost:      a getpeername(2): error texts name the peer.
+    /// Takes ownership of an open descriptor. If assign() throws, an int descriptor still belongs to the
+    /// caller, and a unique_descriptor is closed.
+    /// Cost:      one getpeername(2), so that error texts can name the peer.
     void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
     void assign(const Protocol&, unique_descriptor descriptor) {
         basic_socket::assign(std::move(descriptor));
@@ -48,8 +48,9 @@ public:
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
         return basic_socket::local_endpoint<endpoint_type>(error);
     }
-    /// The peer, also after it has reset the connection. IPv4 and IPv6: no system call for a socket that connect() or accept()
-    /// connected, or that was connected when assign() took it. Otherwise getpeername(2).
+    /// Returns the peer's address, even after the peer has reset the connection. For IPv4 and IPv6 this
+    /// needs no system call if the socket was connected by connect() or accept(), or before it was passed to
+    /// assign(). Otherwise it calls getpeername(2).
     [[nodiscard]] endpoint_type remote_endpoint() const {
         return basic_socket::remote_endpoint<endpoint_type>();
     }
@@ -58,32 +59,36 @@ public:
     }
 
     /// connect(2). Opens the socket if it is closed.
-    /// Completes: when connected, or refused. Errors: connection_refused, timed_out of the kernel, network_unreachable ...
+    /// Completes: when the socket is connected.
+    /// Errors:    connection_refused, timed_out (the kernel's timeout), network_unreachable ...
+    ///            After an error, a connection-oriented socket is closed. Its other operations end with
+    ///            operation_aborted, its options are lost, and the next connect opens a new socket. The
+    ///            socket stays open only after errors that do not concern this attempt: already_connected,
+    ///            connection_already_in_progress, operation_in_progress, wrong_context, and operation_aborted
+    ///            in a scope that was already stopped. A datagram socket stays open after every error.
     /// Cancel:    operation_aborted.
-    /// After an error a socket of a protocol with connections is closed, its other operations end with operation_aborted, and its
-    ///            options are gone; the next connect opens a new one. It stays open after an error that says nothing about
-    ///            this attempt: already_connected, connection_already_in_progress, operation_in_progress, wrong_context, and
-    ///            operation_aborted in a scope that had been stopped before. A datagram socket stays open after every error.
-    /// Cost:      one SQE, no allocation; socket(2) if it was closed.
+    /// Cost:      one SQE, no allocation; also a socket(2) call if the socket was closed.
     [[nodiscard("co_await it")]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
         const auto used = handle_.use();
         return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
                  static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};
     }
 
-    /// Texts and numbers are no endpoint: does not compile, and says what to write.
+    /// Rejects a string or a number in place of an endpoint at compile time. The error message shows what to
+    /// write.
     template <class Address, class... Port>
         requires(sizeof...(Port) > 0 || !std::convertible_to<const Address&, endpoint_type>)
     op::connect_description<endpoint_type> connect(const Address&, const Port&...) {
-        static_assert(
-            sizeof(Address) == 0,
-            "connect takes an endpoint of its protocol: of a text "
-            "tcp::endpoint(coil::ip::make_endpoint(\"127.0.0.1:80\")), of a name a resolver and coil::connect");
+        static_assert(sizeof(Address) == 0,
+                      "connect takes an endpoint of its protocol: for an address use "
+                      "tcp::endpoint(coil::ip::make_endpoint(\"127.0.0.1:80\")), for a name a resolver and "
+                      "coil::connect");
         return connect(endpoint_type());
     }
 
-    /// shutdown(2), now: shutdown_send lets the peer of a connection see its end, shutdown_receive ends our pending receives with
-    /// operation_aborted. The result may be awaited or dropped.
+    /// Calls shutdown(2) immediately. shutdown_send closes the sending direction of a connection
+    /// (half-close), so that the peer reads the end of the stream. shutdown_receive ends pending receives
+    /// with operation_aborted. The result may be awaited or ignored.
     completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
 
 protected:

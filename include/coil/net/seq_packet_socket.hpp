@@ -19,33 +19,38 @@ namespace coil::COIL_ABI {
 template <class Protocol>
 class accept_operation;
 
-/// A connection that keeps the bounds of messages (SOCK_SEQPACKET), such as a `local::seq_packet_protocol::socket`: each is sent
-/// and received whole, in order, and none is lost.
+/// A connection that preserves message boundaries (SOCK_SEQPACKET), such as a
+/// `local::seq_packet_protocol::socket`. Messages are sent and received whole and in order, and no message is
+/// lost.
 ///
 ///     co_await peer.send("hello");
 ///     auto [size, truncated] = co_await peer.recv(buffer);
 ///
-/// Sends may overlap, and so may receives: both are served in order. A send with MSG_DONTWAIT does not wait in line.
+/// Several sends and several receives may be pending at a time. Both are served in FIFO order, but a send
+/// with MSG_DONTWAIT bypasses the queue.
 template <class Protocol>
 class seq_packet_socket : public protocol_socket<Protocol> {
 public:
-    /// A socket of no context, to be assigned to.
+    /// Creates a socket without a context, as a target for move assignment.
     seq_packet_socket() noexcept = default;
     using protocol_socket<Protocol>::protocol_socket;
 
-    /// recv(2): takes the next message.
-    /// Completes: with its size and whether it was cut to the buffer's; the rest of it is lost. With 0 bytes when the peer has
-    ///            closed, or has sent an empty message, which nobody can tell apart: peers should send none.
-    /// Errors:    connection_reset (the peer has closed, and messages of ours were unread), not_connected ...
-    /// Cancel:    operation_aborted, or the message if it came first.
+    /// recv(2): receives the next message.
+    /// Completes: with the number of bytes stored in the buffer, and whether the message was truncated to
+    ///            fit. The remainder of a truncated message is lost. Completes with 0 bytes if the peer has
+    ///            closed the connection or has sent an empty message. A receiver cannot tell these cases
+    ///            apart, so peers should not send empty messages.
+    /// Errors:    connection_reset (the peer closed before reading all our messages), not_connected ...
+    /// Cancel:    operation_aborted, or the message if it arrived first.
     /// Flags:     `message_flags::peek`, `dont_wait`.
-    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
+    /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, no allocation.
     [[nodiscard("co_await it")]] op::recv_datagram_description recv(mutable_buffer buffer,
                                                                     message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// The same into several buffers, one after the other; more than IOV_MAX (1024) are refused with message_size.
+    /// Scatters the message over several buffers, in order. More than IOV_MAX (1024) buffers fail with
+    /// message_size.
     [[nodiscard("co_await it")]] op::recvmsg_datagram_description recv(mutable_buffers buffers,
                                                                        message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -56,7 +61,7 @@ public:
         return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
-    /// The arguments of the C function do not compile: says what to write.
+    /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::recv_datagram_description recv(const Arguments&...) {
@@ -64,16 +69,18 @@ public:
         return recv(mutable_buffer());
     }
 
-    /// send(2): one message, whole. It waits while the peer has too many unread.
-    /// Completes: with its size. Errors: message_size (larger than send_buffer_size allows), broken_pipe (never the signal) ...
-    /// Cancel:    operation_aborted, or all of it.
-    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
-    /// Cost:      one SQE, no allocation.
+    /// send(2): sends one whole message. Waits while the peer has too many unread messages.
+    /// Completes: with the message's size.
+    /// Errors:    message_size (larger than send_buffer_size allows), broken_pipe (SIGPIPE is never raised)
+    ///            ...
+    /// Cancel:    operation_aborted, or the size if the message was sent first.
+    /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
+    /// Cost:      one SQE, or a direct send(2) while the loop is quiet; no allocation.
     [[nodiscard("co_await it")]] op::send_packet_description send(const_buffer buffer,
                                                                   message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// The same, gathered from several buffers; more than IOV_MAX (1024) are refused with message_size.
+    /// Gathers the message from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
     [[nodiscard("co_await it")]] op::sendmsg_packet_description send(const_buffers buffers,
                                                                      message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -84,7 +91,7 @@ public:
         return op::holding_description<op::sendmsg_packet_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
-    /// The arguments of the C function do not compile: says what to write.
+    /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::send_packet_description send(const Arguments&...) {

@@ -18,61 +18,77 @@
 
 namespace coil::COIL_ABI {
 
-/// What all sockets have in common, whatever their protocol. Users hold a `tcp::socket`, `tcp::acceptor`, `udp::socket`.
+/// The base class of all sockets. Programs use a derived class, such as `tcp::socket`, `tcp::acceptor` or
+/// `udp::socket`.
 ///
-/// Threads:  its context's. Distinct sockets of one context need no care: they are on one thread.
-/// Moves:    also with operations pending, which go on. Moved from, it is closed, on the same context.
-/// Lifetime: its destructor closes it, which ends all its operations with operation_aborted before it returns. One that
-///           outlives its context is closed.
-/// Errors:   functions that are no awaitables throw std::system_error, with the function and its address in the text.
+/// Threads:  the context's thread only. Sockets of one context need no locks, because they share that thread.
+/// Moves:    allowed even while operations are pending; the operations continue. A moved-from socket is
+///           closed and keeps its context.
+/// Lifetime: the destructor closes the socket. When it returns, all operations on the socket have ended with
+///           operation_aborted. If the socket outlives its context, the context closes it.
+/// Errors:   functions that do not return an awaitable throw std::system_error. The text names the failed
+///           call, and the address or option.
 class basic_socket : public socket_base {
 public:
-    /// Where the socket lives. Not for one that was default constructed.
+    /// The socket's context. Do not call this on a default-constructed socket.
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
 
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
-    /// The descriptor, for calls that are not here. -1 while closed. The socket keeps it, and closing asks for SO_LINGER.
+    /// The descriptor, for system calls that coil does not wrap, or -1 if the socket is closed. The socket
+    /// still owns the descriptor. After this call, close() queries SO_LINGER, because the caller may have
+    /// set it.
     [[nodiscard]] int native_handle() const noexcept { return handle_.lend_number(); }
 
-    /// Ends all operations with operation_aborted, and hands the open descriptor out: it is the caller's to close.
-    /// Throws error::wrong_thread on another thread than its context's, and error::unread_bytes if a `recv_stream` has received bytes, or an error, that no receive has returned yet; the socket stays
-    /// open then.
+    /// Ends all operations with operation_aborted and returns the open descriptor, which the caller then
+    /// owns. Throws error::wrong_thread on a thread other than the context's. Throws error::unread_bytes if
+    /// a `recv_stream` has received bytes or an error that no receive has returned yet. After an exception,
+    /// the socket stays open.
     [[nodiscard]] int release();
 
-    /// Asks all pending operations to end with operation_aborted. Those that have completed keep their result; the socket
-    /// stays usable.
+    /// Requests that all pending operations end with operation_aborted. Operations that have already
+    /// completed keep their results. The socket stays usable.
     void cancel() noexcept { handle_.cancel(); }
 
-    /// Waits until it is ready for one of `kinds`, and tells for which: `wait(wait_read | wait_write)`. Moves no bytes.
-    /// Completes: with a bitmask. wait_read: a recv or an accept would not wait; there is something, or the end. What was
-    ///            received ahead counts, as long as it is unread. wait_write: a send would not wait. wait_error: out-of-band
-    ///            data, if that was asked for; an error or a hang-up always, and then what was asked for is in it, too.
-    ///            Another task may be faster: it says what was so, and keeps nothing for you.
-    /// Errors:    bad_descriptor. That of a connection is none here: the recv or send that follows has it.
+    /// Waits until the socket is ready for at least one of `kinds`, for example `wait_read | wait_write`.
+    /// Transfers no bytes.
+    /// Completes: with a bitmask of the kinds that are ready. wait_read means that a recv or accept would
+    ///            not block, because there is data, a connection or the end of the stream. Data received
+    ///            ahead counts until it is read. wait_write means that a send would not block. wait_error,
+    ///            if requested, means that there is out-of-band data. An error or a hang-up sets all
+    ///            requested bits, and wait_error even if it was not requested. The result is a snapshot, so
+    ///            another task may consume the data first.
+    /// Errors:    bad_descriptor. If the connection has failed, wait() succeeds, and the next recv or send
+    ///            fails.
     /// Cancel:    operation_aborted.
-    /// Overlap:   any number, beside whatever else is going on.
-    /// Cost:      one SQE, no allocation; at once where wait_read finds what was received ahead. With wait_error one more, and
-    ///            a poll(2), whenever something arrives. To receive, don't wait first: a recv waits by itself, and a
-    ///            `recv_stream` holds no buffer meanwhile.
+    /// Overlap:   allowed with any number of waits and with all other operations.
+    /// Cost:      one SQE, no allocation. wait(wait_read) completes inline if data has been received ahead.
+    ///            wait_error costs one more SQE and a poll(2) whenever something arrives. There is no need
+    ///            to wait before a receive, because recv waits by itself, and a `recv_stream` holds no
+    ///            buffer while it waits.
     [[nodiscard("co_await it")]] op::wait_description wait(wait_type kinds) {
         return {handle_.use(static_cast<int>(kinds))};
     }
 
-    /// Ends all operations with operation_aborted and closes the descriptor, now: the peer sees the end when this returns.
-    /// The result may be awaited or dropped. Closing twice is fine.
-    /// With SO_LINGER set to some seconds, close does not wait: the kernel sends the rest in the background. No thread of the kernel
-    /// waits either, so that a peer that reads nothing costs none. Duplicates of the descriptor lose the option, too (docs/options.md).
+    /// Ends all operations with operation_aborted and closes the descriptor before it returns. The result
+    /// may be awaited or ignored. Closing twice is a no-op.
+    ///
+    /// close() does not wait, even if SO_LINGER is set to a number of seconds. It clears that option, and
+    /// the kernel sends the remaining bytes in the background. No kernel thread waits either, so a peer that
+    /// does not read does not occupy one. Duplicates of the descriptor also lose the option
+    /// (docs/options.md).
     completed close() noexcept {
         handle_.close();
         return completed("close");
     }
 
-    /// socket(7). Sets or gets an option, such as `tcp::no_delay`, `socket_base::keep_alive`.
+    /// Set or get an option, such as `tcp::no_delay` or `socket_base::keep_alive`, with setsockopt(2) or
+    /// getsockopt(2).
     template <settable_option Option>
     void set_option(const Option& option) {
         set_option(option.level(), option.name(), option.data(), option.size());
     }
-    /// The same of an option that is negotiated, such as `socket_base::receive_buffer_size`. Gives what the kernel has granted.
+    /// Sets a negotiated option, such as `socket_base::receive_buffer_size`. Returns the value that the
+    /// kernel has granted.
     template <settable_option Option>
         requires requires { typename Option::granted_type; }
     typename Option::granted_type set_option(const Option& option) {
@@ -87,13 +103,15 @@ public:
         get_option(option.level(), option.name(), option.data(), size);
         if (!option.resize(size))
             throw_failure(std::make_error_code(std::errc::invalid_argument),
-                          "getsockopt: an option of another size");
+                          "getsockopt: the kernel's value has another size than the option");
     }
 
-    /// fcntl(2). Whether calls of others on the descriptor return at once (O_NONBLOCK). Operations of coil wait in either case.
+    /// The O_NONBLOCK flag of fcntl(2). If it is set, the program's own system calls on this descriptor fail
+    /// instead of blocking. It has no effect on coil's operations, which wait in either case.
     void native_non_blocking(bool on);
     [[nodiscard]] bool native_non_blocking() const;
-    /// Whether a program that is executed doesn't get the descriptor (FD_CLOEXEC). On, of all that coil opens.
+    /// The FD_CLOEXEC flag of fcntl(2). If it is set, execve(2) closes the descriptor. coil sets it on all
+    /// descriptors that it opens.
     void close_on_exec(bool on);
     template <class Flag>
         requires(!std::same_as<Flag, bool>)
@@ -103,7 +121,7 @@ public:
     void close_on_exec(Flag, detail::a_flag_is_a_bool = {}) = delete;
     [[nodiscard]] bool close_on_exec() const;
 
-    // For functions beside the classes.
+    // For use by free functions that take a socket.
     [[nodiscard]] descriptor_use use(int flags = 0) { return handle_.use(flags); }
 
 protected:
@@ -174,7 +192,7 @@ private:
     }
 
     void bind(const void* address, socklen_t size);
-    /// Store the name, at most `room` bytes of it, and give its size; 0 with an error.
+    /// Store at most `room` bytes of the address, and return the address's size, or 0 if there is an error.
     socklen_t get_local(void* address, socklen_t room, std::error_code& error) const noexcept;
     socklen_t get_remote(void* address, socklen_t room, std::error_code& error) const noexcept;
     void set_option(int level, int name, const void* value, std::size_t size);

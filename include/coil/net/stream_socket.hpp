@@ -19,39 +19,43 @@
 
 namespace coil::COIL_ABI {
 
-/// A connected stream of bytes, such as a `tcp::socket`.
+/// A connected byte stream, such as a `tcp::socket`.
 ///
 ///     tcp::socket peer(context);
 ///     co_await peer.connect({ip::address_v4::loopback(), 7777});
 ///     co_await coil::write(peer, "hello");
 ///     std::size_t n = co_await peer.recv(buffer);
 ///
-/// One task may receive while another sends; a second reader, or a second writer, is refused with
+/// One task may receive while another sends. A second concurrent reader or writer fails with
 /// error::operation_in_progress.
 template <class Protocol>
 class stream_socket : public protocol_socket<Protocol> {
 public:
-    /// A socket of no context, to be assigned to.
+    /// Creates a socket without a context, as a target for move assignment.
     stream_socket() noexcept = default;
     using protocol_socket<Protocol>::protocol_socket;
 
-    /// recv(2): waits for bytes, and takes what is there.
-    /// Completes: with 1 to buffer.size() bytes; with 0 when the peer has finished sending. An empty buffer: at once, with 0.
+    /// recv(2): waits until bytes are available, and receives them (short read).
+    /// Completes: with 1 to buffer.size() bytes, or with 0 at the end of the stream, when the peer has
+    ///            finished sending. A recv into an empty buffer completes inline with 0.
     /// Errors:    transfer_error: connection_reset, bad_descriptor ...
-    /// Cancel:    operation_aborted, or the bytes if they came first: none is lost.
-    /// Flags:     recv(2)'s, also when bytes were received ahead: `message_flags::peek`, `dont_wait`. `wait_all` fills the
-    ///            buffer, or gives what arrived before an end or a cancel; an error half way comes with the count. With
-    ///            `peek` it is refused: operation_not_supported.
-    ///            `out_of_band` takes the urgent byte of tcp(7), past all that came before it. One that was announced is waited
-    ///            for; without any, or with out_of_band_inline, invalid_argument at once. A recv that is waiting when it
-    ///            comes goes past it, and so does a `recv_stream`: then it is lost. Who wants it waits with
-    ///            `wait(wait_read | wait_error)`, and receives what is there.
-    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
-    /// Cost:      one SQE, no allocation.
+    /// Cancel:    operation_aborted, or the bytes if they arrived first. No byte is lost.
+    /// Flags:     `message_flags::peek` and `dont_wait` work as in recv(2), even for bytes received ahead.
+    ///            `wait_all` fills the buffer. At the end of the stream, or when cancelled, it returns the
+    ///            number of bytes received so far, and an error reports that number. `wait_all` with `peek`
+    ///            fails with operation_not_supported. `out_of_band` receives the urgent byte of tcp(7) ahead
+    ///            of the bytes that precede it. It waits for the byte if urgent data has been announced.
+    ///            Otherwise, or with out_of_band_inline, it fails immediately with invalid_argument. If the
+    ///            urgent byte arrives while a recv or a `recv_stream` is waiting, the byte is skipped and
+    ///            lost. To receive it, first wait with `wait(wait_read | wait_error)`, and then receive what
+    ///            is ready.
+    /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
+    /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
     [[nodiscard("co_await it")]] op::recv_description recv(mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// recvmsg(2): the same into several buffers, one after the other. The array must live as long as they do.
+    /// recvmsg(2): scatters the bytes over several buffers, in order. The array of buffers must also stay
+    /// valid until the await ends.
     [[nodiscard("co_await it")]] op::recvmsg_description recv(mutable_buffers buffers,
                                                               message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -62,7 +66,7 @@ public:
         return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
     }
-    /// The arguments of the C function do not compile: says what to write.
+    /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::recv_description recv(const Arguments&...) {
@@ -70,25 +74,30 @@ public:
         return recv(mutable_buffer());
     }
 
-    /// The same into a buffer of the context's pool, which is taken when bytes come: a socket that waits holds none.
-    /// Completes: with what is there, up to pool.entry_size() bytes; with an empty chunk when the peer has finished sending.
-    /// Cost:      one SQE, no allocation.
+    /// Receives into a buffer from the context's pool. The buffer is taken from the pool only when bytes
+    /// arrive, so a waiting socket holds no buffer.
+    /// Completes: with the available bytes, at most pool.entry_size(), or with an empty chunk at the end of
+    ///            the stream.
+    /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
     [[nodiscard("co_await it")]] op::recv_chunk_description recv(buffer_pool&) { return {handle_.use()}; }
-    /// What the peer sends, chunk by chunk, received ahead: see there.
+    /// Returns a stream of the incoming bytes as chunks, which are received ahead; see `coil::recv_stream`.
     [[nodiscard]] coil::recv_stream recv_stream() { return coil::recv_stream(handle_.use()); }
 
-    /// send(2): hands bytes to the kernel; it may take fewer than all. For all of them see `write`.
-    /// Completes: with 1 to buffer.size() bytes. An empty buffer: at once, with 0.
-    /// Errors:    transfer_error: connection_reset, broken_pipe (never the signal) ...
-    /// Cancel:    operation_aborted, or the bytes that were taken.
-    /// Flags:     `message_flags::more`, `out_of_band` (the last byte is the urgent one), `dont_wait`, `wait_all` (goes on
-    ///            until all is sent; cancelled half way it gives what was taken, an error comes with the count).
-    /// Buffer:    the caller's; must live until the await is over, also when cancelled.
-    /// Cost:      one SQE, no allocation.
+    /// send(2): passes bytes to the kernel, which may accept only some of them (partial write). To send all
+    /// bytes, use `write`.
+    /// Completes: with 1 to buffer.size() bytes. A send from an empty buffer completes inline with 0.
+    /// Errors:    transfer_error: connection_reset, broken_pipe (SIGPIPE is never raised) ...
+    /// Cancel:    operation_aborted, or the number of bytes if some were sent first.
+    /// Flags:     `message_flags::more`, `dont_wait`, `out_of_band` (the last byte becomes the urgent byte),
+    ///            and `wait_all` (repeats until all bytes have been sent). When cancelled, a send with
+    ///            `wait_all` returns the number of bytes sent so far, and an error reports that number.
+    /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
+    /// Cost:      one SQE, or a direct send(2) of at most 16 KiB while the loop is quiet; no allocation.
     [[nodiscard("co_await it")]] op::send_description send(const_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// sendmsg(2): the same from several buffers, one after the other. The array must live as long as they do.
+    /// sendmsg(2): gathers the bytes from several buffers, in order. The array of buffers must also stay
+    /// valid until the await ends.
     [[nodiscard("co_await it")]] op::sendmsg_description send(const_buffers buffers,
                                                               message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -99,7 +108,7 @@ public:
         return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
             {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
     }
-    /// The arguments of the C function do not compile: says what to write.
+    /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::send_description send(const Arguments&...) {
@@ -107,9 +116,10 @@ public:
         return send(const_buffer());
     }
 
-    /// sockatmark(3): whether the next byte is the first behind the urgent one, or that one with out_of_band_inline. A recv
-    /// ends there, and doesn't go past it. Not with a `recv_stream`, which takes bytes from both sides of it: false while it
-    /// has some that are unread.
+    /// sockatmark(3): returns whether the next byte is the first byte after the urgent byte or, with
+    /// out_of_band_inline, the urgent byte itself. A recv stops at this mark. Do not use at_mark() with a
+    /// `recv_stream`, because the stream receives across the mark. While the stream has unread bytes,
+    /// at_mark() returns false.
     [[nodiscard]] bool at_mark() const { return basic_socket::at_mark(); }
     [[nodiscard]] bool at_mark(std::error_code& error) const noexcept { return basic_socket::at_mark(error); }
 
@@ -122,7 +132,7 @@ private:
     explicit stream_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
 };
 
-/// An accept that gives a socket.
+/// An accept operation that returns a socket.
 template <class Protocol>
 class [[nodiscard("co_await it")]] accept_operation final : public op::accept {
 public:
@@ -159,12 +169,12 @@ struct [[nodiscard("co_await it")]] accept_description : descriptor_use {
 };
 
 namespace detail {
-struct write_an_endpoint_as_in_tcp_v6_and_port {};  // the compiler prints this name in its error
+struct write_an_endpoint_as_in_tcp_v6_and_port {};  // this name appears in the compiler's error message
 }  // namespace detail
 
 /// A listening socket, such as a `tcp::acceptor`.
 ///
-///     tcp::acceptor acceptor(context, {tcp::v6(), 7777});     // IPv4 too
+///     tcp::acceptor acceptor(context, {tcp::v6(), 7777});     // also accepts IPv4
 ///     for (;;)
 ///         coil::co_spawn(context, serve(co_await acceptor.accept()), coil::detached);
 template <class Protocol>
@@ -174,10 +184,11 @@ public:
     using endpoint_type = typename Protocol::endpoint;
     using socket_type = typename Protocol::socket;
 
-    /// An acceptor of no context, to be assigned to.
+    /// Creates an acceptor without a context, as a target for move assignment.
     basic_acceptor() noexcept = default;
     explicit basic_acceptor(io_context& context) noexcept : basic_socket(context) {}
-    /// Opens, sets reuse_address, binds and listens. An IPv6 endpoint takes IPv4 connections as well.
+    /// Opens the socket, sets reuse_address, binds and listens. With an IPv6 endpoint, it also accepts IPv4
+    /// connections.
     basic_acceptor(io_context& context, const endpoint_type& local) : basic_socket(context) {
         open(local.protocol());
         set_option(reuse_address(true));
@@ -190,14 +201,14 @@ public:
     void open(const Protocol& protocol = usual<Protocol>()) {
         basic_socket::open(protocol.family(), protocol.type(), protocol.protocol());
     }
-    /// Takes an open descriptor, which is the acceptor's to close from now on. If it throws, the descriptor is still the caller's;
-    /// a unique_descriptor closes it then.
+    /// Takes ownership of an open descriptor. If assign() throws, an int descriptor still belongs to the
+    /// caller, and a unique_descriptor is closed.
     void assign(const Protocol&, int descriptor) { basic_socket::assign(descriptor); }
     void assign(const Protocol&, unique_descriptor descriptor) {
         basic_socket::assign(std::move(descriptor));
     }
     void bind(const endpoint_type& local) { basic_socket::bind(local); }
-    /// listen(2). The kernel cuts the backlog to the sysctl net.core.somaxconn.
+    /// listen(2). The kernel limits the backlog to the value of the sysctl net.core.somaxconn.
     void listen(int backlog = max_listen_connections) { basic_socket::listen(backlog); }
 
     [[nodiscard]] endpoint_type local_endpoint() const {
@@ -207,30 +218,33 @@ public:
         return basic_socket::local_endpoint<endpoint_type>(error);
     }
 
-    /// accept(2): the next connection, as a socket on this acceptor's context.
-    /// Completes: with a connection. Several may wait; they are served in order, one in each iteration of the loop. While no
-    ///            accept() waits, nothing is accepted: connections stay in the listener's backlog, for a later accept() or for
-    ///            another process that shares the listener.
-    /// Errors:    operation_aborted, bad_descriptor, invalid_argument if listen() is missing. Errors of single connections are
-    ///            skipped. If the kernel is out of descriptors or memory, or after 16 errors of single connections in a row,
-    ///            accept retries ten times a second. std::bad_alloc (as_tuple: not_enough_memory) before the kernel is asked, if
-    ///            there is no memory for the connection's record: no connection is lost.
-    /// Cancel:    operation_aborted, or the connection if it came first.
-    /// Cost:      one SQE; no allocation but for the connection's record, which later connections reuse.
+    /// accept(2): accepts the next connection and returns it as a socket on this acceptor's context.
+    /// Completes: with a connection. Several accepts may wait. They are served in FIFO order, one per loop
+    ///            iteration. While no accept() is waiting, connections stay in the listener's backlog, for a
+    ///            later accept() or for another process that shares the listener.
+    /// Errors:    operation_aborted; bad_descriptor; invalid_argument if listen() has not been called.
+    ///            Errors that concern only one connection are skipped. After 16 such errors in a row, or if
+    ///            the kernel is out of descriptors or memory, accept backs off and retries ten times a
+    ///            second. Throws std::bad_alloc (as_tuple: not_enough_memory) if there is no memory for the
+    ///            connection's record. The record is allocated before the kernel accepts, so no connection
+    ///            is lost.
+    /// Cancel:    operation_aborted, or the connection if it arrived first.
+    /// Cost:      one SQE, and one allocation for the connection's record, which later connections reuse.
     [[nodiscard("co_await it")]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
-    /// The same, and stores the peer's address. `peer` must live until the await is over.
-    /// Cost:      no more for IPv4 and IPv6: the kernel returns the address with the connection. Other families: getpeername(2).
+    /// Also stores the peer's address in `peer`, which must stay valid until the await ends.
+    /// Cost:      nothing extra for IPv4 and IPv6, because the kernel returns the address with the
+    ///            connection. Other address families need a getpeername(2).
     [[nodiscard("co_await it")]] accept_description<Protocol> accept(endpoint_type& peer) {
         return {handle_.use(), &peer};
     }
-    /// There is no socket to accept into: does not compile, and says what to write.
+    /// Rejects other arguments, such as a socket, at compile time. The error message shows what to write.
     template <class Other, class... More>
         requires(sizeof...(More) > 0 || !std::same_as<Other, endpoint_type&>)
     accept_description<Protocol> accept(Other&&, More&&...) {
         static_assert(
             sizeof(Other) == 0,
-            "accept() gives the socket: auto peer = co_await acceptor.accept(); accept(endpoint) stores the "
-            "address of the peer in an endpoint_type of the caller");
+            "accept() returns the socket: auto peer = co_await acceptor.accept(); accept(endpoint) stores "
+            "the address of the peer in an endpoint_type of the caller");
         return accept();
     }
 };

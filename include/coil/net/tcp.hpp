@@ -16,13 +16,13 @@ namespace coil::COIL_ABI::ip {
 template <class Protocol>
 class basic_resolver;
 
-/// TCP, over IPv4 or IPv6: tcp(7). Its options, such as `tcp::no_delay`, are members.
+/// TCP over IPv4 or IPv6 (tcp(7)). The TCP options, such as `tcp::no_delay`, are members of this class.
 class tcp : public tcp_option {
 public:
     using endpoint = basic_endpoint<tcp>;
     using socket = stream_socket<tcp>;
     using acceptor = basic_acceptor<tcp>;
-    using resolver = basic_resolver<tcp>;  ///< in <coil/resolver/resolver.hpp>
+    using resolver = basic_resolver<tcp>;  ///< defined in <coil/resolver/resolver.hpp>
 
     [[nodiscard]] static constexpr tcp v4() noexcept { return tcp(AF_INET); }
     [[nodiscard]] static constexpr tcp v6() noexcept { return tcp(AF_INET6); }

@@ -16,12 +16,12 @@ namespace coil::COIL_ABI::ip {
 template <class Protocol>
 class basic_resolver;
 
-/// UDP, over IPv4 or IPv6: udp(7). Its options are members.
+/// UDP over IPv4 or IPv6 (udp(7)). The UDP options, such as `udp::cork`, are members of this class.
 class udp : public udp_option {
 public:
     using endpoint = basic_endpoint<udp>;
     using socket = datagram_socket<udp>;
-    using resolver = basic_resolver<udp>;  ///< in <coil/resolver/resolver.hpp>
+    using resolver = basic_resolver<udp>;  ///< defined in <coil/resolver/resolver.hpp>
 
     [[nodiscard]] static constexpr udp v4() noexcept { return udp(AF_INET); }
     [[nodiscard]] static constexpr udp v6() noexcept { return udp(AF_INET6); }

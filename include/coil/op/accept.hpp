@@ -14,19 +14,20 @@
 
 namespace coil::COIL_ABI::op {
 
-/// One accept(2), carried out by the kernel (IORING_OP_ACCEPT, one-shot). Several may wait; the kernel gets them one by one,
-/// in order. Nothing is accepted while no accept() waits: the other connections stay in the listener's backlog.
+/// One accept(2) (IORING_OP_ACCEPT, one-shot). Several may wait: FIFO, and the kernel gets one at a time.
+/// Nothing is accepted while no accept() waits: the other connections stay in the listener's backlog.
 ///
 ///     in the kernel ----connection------------------------> done
 ///         ^     |
-///         |     +--- error of one connection ----> asked again at once, 16 times in a row
+///         |     +--- error of one connection ----> submitted again immediately, up to 16 times in a row
 ///         |     +--- no descriptors, no memory,
 ///         |          or the 17th such error ----> paused
 ///         +---------------- 100 ms -------------------+
 ///
-/// The record of the new connection is allocated before the kernel is asked, and the descriptor is adopted when its completion
-/// is collected: a connection is always owned. Without memory for the record the accept fails, and the connection stays in the
-/// backlog. A connection whose accept is destroyed before it resumes is closed.
+/// The record of the new connection is allocated before the accept is submitted, and adopts the descriptor
+/// when the completion is collected: a connection always has an owner. Without memory for the record the
+/// accept fails, and the connection stays in the backlog. If an accept is destroyed before it resumes, its
+/// connection is closed.
 class [[nodiscard("co_await it")]] accept : public operation {
 public:
     accept(const descriptor_use& target, environment& task) noexcept
@@ -34,11 +35,11 @@ public:
     ~accept();
 
     void await_suspend(std::coroutine_handle<> caller);
-    outcome<descriptor_handle> await_outcome() noexcept;  // up: what its answer means
+    outcome<descriptor_handle> await_outcome() noexcept;  // up: what the completion means
     descriptor_handle await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     [[nodiscard]] bool next_step() noexcept override;
     const char* name() const noexcept override { return "accept"; }
 
@@ -46,9 +47,9 @@ private:
     [[nodiscard]] bool make_record() noexcept;
 
     descriptor_handle connection_;
-    ip::socket_address peer_;  // large enough for IPv4 and IPv6; of a longer address only the family counts
+    ip::socket_address peer_;  // fits IPv4 and IPv6; for other families only sa_family is used
     socklen_t peer_size_ = 0;
-    std::uint8_t skipped_ = 0;  // errors in a row that concern one connection
+    std::uint8_t skipped_ = 0;  // consecutive per-connection errors
     retry_timer back_off_;
 };
 

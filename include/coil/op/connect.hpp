@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Whom to connect to, and with what sort of socket if none is open.
+/// The destination, and the type of the socket to open if none is open.
 template <class Endpoint>
 struct connect_request {
     descriptor* record = nullptr;
@@ -28,14 +28,14 @@ struct connect_request {
     }
 };
 
-/// One connect(2), carried out by the kernel (IORING_OP_CONNECT). Opens the socket if it is closed.
-/// A socket with connections whose connect failed or was cancelled is closed: the kernel may go on connecting it behind our
-/// back. The next connect opens a new one.
-/// The address is with those who know its family: `basic_connect`.
+/// One connect(2) (IORING_OP_CONNECT). Opens the socket if it is closed. If the connect of a
+/// connection-oriented socket fails or is cancelled, the socket is closed, because the kernel may continue to
+/// connect it. The next connect opens a new one. The derived class, `basic_connect`, holds the address,
+/// because it knows the address family.
 class [[nodiscard("co_await it")]] connect : public operation {
 public:
     void await_suspend(std::coroutine_handle<> caller);
-    outcome<void> await_outcome() noexcept;  // up: what its answer means
+    outcome<void> await_outcome() noexcept;  // up: what the completion means
     void await_resume();
 
     std::string describe() const override;
@@ -52,7 +52,7 @@ protected:
     void set_size(socklen_t size) noexcept { size_ = size; }
     void settle() noexcept;
 
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     const char* name() const noexcept override { return "connect"; }
 
 private:
@@ -82,7 +82,7 @@ struct [[nodiscard("co_await it")]] connect_description : connect_request<Endpoi
     basic_connect<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-// Coroutines that are not tasks look for it in the namespace of what they await.
+// Makes operator co_await visible to ADL, for coroutines that are not tasks.
 using coil::operator co_await;
 
 static_assert(sizeof(basic_connect<ip::endpoint>) <= 128 && sizeof(connect_description<ip::endpoint>) <= 40);

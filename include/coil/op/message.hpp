@@ -17,33 +17,33 @@
 #include <coil/op/recvfrom.hpp>
 #include <coil/op/send.hpp>
 
-/// Operations on several buffers at once: scatter and gather.
+/// Operations on several buffers (scatter/gather I/O).
 
 namespace coil::COIL_ABI::op {
 
-/// Buffers to receive into, an array of the caller's.
+/// The buffers to receive into: an array that the caller owns.
 struct recvmsg_request : descriptor_use {
     mutable_buffers buffers;
 };
 
-/// Buffers to send.
+/// The buffers to send: an array that the caller owns.
 struct sendmsg_request : descriptor_use {
     const_buffers buffers;
 };
 
-/// Buffers to send, and where to. The endpoint is read when the operation starts.
+/// The buffers to send, and the destination. The endpoint is read when the operation starts.
 template <class Endpoint>
 struct sendmsg_to_request : sendmsg_request {
     const Endpoint* to = nullptr;
 };
 
-/// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers one after the other.
+/// One recvmsg(2) on a stream (IORING_OP_RECVMSG): fills the buffers in order.
 class [[nodiscard("co_await it")]] recvmsg : public stream_reader {
 public:
     recvmsg(const recvmsg_request& what, environment& task) noexcept
         : stream_reader(what, task), buffers_(what.buffers) {}
 
-    bool await_ready() noexcept { return total_size(buffers_) == 0 || serve_at_once(); }
+    bool await_ready() noexcept { return total_size(buffers_) == 0 || serve_inline(); }
     void await_suspend(std::coroutine_handle<> caller) { receive(caller); }
     outcome<std::size_t> await_outcome() noexcept;
     std::size_t await_resume();
@@ -55,7 +55,7 @@ protected:
     const char* name() const noexcept override { return "recv"; }
 
 private:
-    /// What to fill now: a buffer that was filled in part comes first, alone.
+    /// The buffers to fill next: the rest of a partly filled buffer, alone; otherwise the remaining buffers.
     [[nodiscard]] mutable_buffers next() const noexcept {
         return part_.empty() ? buffers_ : mutable_buffers(&part_, 1);
     }
@@ -65,7 +65,8 @@ private:
     msghdr message_;
 };
 
-/// One recvmsg(2) of a datagram, scattered. More buffers than IOV_MAX (1024) are refused with message_size.
+/// One recvmsg(2) of a datagram into several buffers. More than IOV_MAX (1024) buffers are refused with
+/// message_size.
 class [[nodiscard("co_await it")]] recvmsg_from : public sender_reader {
 public:
     bool await_ready() noexcept;
@@ -87,7 +88,7 @@ private:
 template <class Endpoint>
 using basic_recvmsg_from = with_sender<recvmsg_from, Endpoint>;
 
-/// The same of a connected socket: nobody asks whose it is.
+/// A recvmsg_from of a connected socket: the sender's address is not requested.
 class [[nodiscard("co_await it")]] recvmsg_datagram final : public recvmsg_from {
 public:
     recvmsg_datagram(const recvmsg_request& what, environment& task) noexcept
@@ -100,8 +101,9 @@ protected:
     const char* name() const noexcept override { return "recv"; }
 };
 
-/// One sendmsg(2) (IORING_OP_SENDMSG): the bytes of the buffers, one after the other. It never raises SIGPIPE.
-/// On a stream it may be short. A datagram goes out whole; for it more buffers than IOV_MAX are refused with message_size.
+/// One sendmsg(2) (IORING_OP_SENDMSG, or a direct system call while the loop is quiet): sends the bytes of
+/// the buffers in order. It never raises SIGPIPE. On a stream it may be short (partial write). A datagram is
+/// sent whole; more than IOV_MAX buffers are refused with message_size.
 class [[nodiscard("co_await it")]] sendmsg : public whole_sender {
 public:
     sendmsg(const sendmsg_request& what, environment& task, coil::lane lane = lane::write) noexcept
@@ -129,7 +131,7 @@ protected:
 
 private:
     void fill_message() noexcept;
-    /// What to send now: the rest of a buffer that was sent in part comes first, alone.
+    /// The buffers to send next: the rest of a partly sent buffer, alone; otherwise the remaining buffers.
     [[nodiscard]] const_buffers next() const noexcept {
         return part_.empty() ? buffers_ : const_buffers(&part_, 1);
     }
@@ -156,7 +158,7 @@ private:
     typename Endpoint::sockaddr_type address_;
 };
 
-// The descriptions, over an array of the caller's.
+// Descriptions over an array that the caller owns.
 
 struct [[nodiscard("co_await it")]] recvmsg_description : recvmsg_request {
     recvmsg operation_in(environment& task) const noexcept { return {*this, task}; }
@@ -190,7 +192,7 @@ struct [[nodiscard("co_await it")]] sendmsg_to_description : sendmsg_to_request<
 
 static_assert(sizeof(recvmsg_description) <= 40 && sizeof(sendmsg_to_description<ip::endpoint>) <= 40);
 
-// The descriptions that hold the array themselves, of as many buffers as the call was given.
+// Descriptions that hold the array of buffers themselves.
 
 /// An operation on buffers that it holds itself.
 template <class Operation, class Buffer, std::size_t N>
@@ -212,7 +214,7 @@ private:
     Operation operation_;
 };
 
-/// `Description` over an array of its own.
+/// A `Description` that holds its array of buffers itself.
 template <class Description, class Buffer, std::size_t N>
 struct [[nodiscard("co_await it")]] holding_description : Description {
     std::array<Buffer, N> held;

@@ -9,16 +9,16 @@
 
 namespace coil::COIL_ABI::op {
 
-/// One trip to the kernel and back that asks for nothing (IORING_OP_NOP): what any operation costs at least.
+/// A round trip through the kernel without any work (IORING_OP_NOP): the minimum cost of an operation.
 class [[nodiscard("co_await it")]] nop final : public operation {
 public:
     explicit nop(environment& task);
 
-    outcome<void> await_outcome() noexcept;  // up: what its answer means
+    outcome<void> await_outcome() noexcept;  // up: what the completion means
     void await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     const char* name() const noexcept override { return "nop"; }
 };
 

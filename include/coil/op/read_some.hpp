@@ -14,14 +14,14 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What read(2) and write(2) on a descriptor of any kind have in common. If the descriptor is non-blocking the kernel may answer
-/// -EAGAIN; then a poll follows, and the transfer is submitted again. The operation keeps its lane in between: no other reader
-/// or writer gets ahead of it.
+/// Common part of read(2) and write(2) on a descriptor of any kind. If the descriptor is non-blocking the
+/// kernel may return -EAGAIN; a poll follows then, and the transfer is submitted again. The operation keeps
+/// its lane in between: no other reader or writer overtakes it.
 ///
 ///     transfer ----EAGAIN----> poll ----ready----> transfer
 class descriptor_transfer : public operation {
 public:
-    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
+    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
     std::size_t await_resume();
 
 protected:
@@ -29,7 +29,7 @@ protected:
 
     void prepare(io_uring_sqe& sqe) noexcept override;
     [[nodiscard]] bool next_step() noexcept override;
-    /// The transfer itself; the other step is a poll for these events.
+    /// Prepares the transfer. The other step is a poll for events().
     virtual void prepare_transfer(io_uring_sqe& sqe) noexcept = 0;
     [[nodiscard]] virtual unsigned events() const noexcept = 0;
 
@@ -37,14 +37,14 @@ private:
     bool polls_ = false;
 };
 
-/// One read(2) of what is there (IORING_OP_READ, or READV into several buffers), at the descriptor's own position.
-/// For sockets use `recv`.
+/// One read(2) of the available bytes (IORING_OP_READ, or READV into several buffers), at the descriptor's
+/// own position. For sockets use `recv`.
 class [[nodiscard("co_await it")]] read_some : public descriptor_transfer {
 public:
     read_some(const recv_request& what, environment& task) noexcept
         : descriptor_transfer(what, task, lane::read), buffer_(what.buffer) {}
 
-    bool await_ready() const noexcept { return buffer_.empty(); }  // nothing to ask
+    bool await_ready() const noexcept { return buffer_.empty(); }  // needs no system call
 
 protected:
     void prepare_transfer(io_uring_sqe& sqe) noexcept override;

@@ -16,20 +16,20 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Where to put bytes, and the descriptors that come with them.
+/// The buffer for the bytes, and the places for the descriptors that come with them.
 struct recv_descriptors_request : recv_request {
     std::span<unique_descriptor> descriptors;
 };
 
-/// What came.
+/// The result of recv_descriptors.
 struct received_descriptors {
     std::size_t size = 0;         ///< bytes in the buffer
-    bool truncated = false;       ///< the datagram was larger, and the rest is lost
-    std::size_t descriptors = 0;  ///< how many of them were filled in, from the first on
-    bool dropped = false;         ///< more came than there was room for: those are closed
+    bool truncated = false;       ///< the datagram was larger; the rest is lost
+    std::size_t descriptors = 0;  ///< how many places were filled, from the first on
+    bool dropped = false;         ///< more descriptors came than there are places; the others are closed
 };
 
-/// One recvmsg(2) with room for descriptors (SCM_RIGHTS, unix(7)), which get close-on-exec as they arrive.
+/// One recvmsg(2) that receives descriptors (SCM_RIGHTS, unix(7)). They arrive with close-on-exec set.
 class [[nodiscard("co_await it")]] recv_descriptors final : public queue_reader {
 public:
     recv_descriptors(const recv_descriptors_request& what, environment& task, coil::lane lane) noexcept
@@ -39,13 +39,13 @@ public:
           descriptors_(what.descriptors) {}
     ~recv_descriptors();
 
-    bool await_ready() noexcept { return source() && serve_at_once(); }
+    bool await_ready() noexcept { return source() && serve_inline(); }
     void await_suspend(std::coroutine_handle<> caller);
-    outcome<received_descriptors> await_outcome() noexcept;  // up: what its answer means
+    outcome<received_descriptors> await_outcome() noexcept;  // up: what the completion means
     received_descriptors await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     std::int32_t take_from(recv_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recv_descriptors"; }
 
@@ -54,7 +54,7 @@ private:
     [[nodiscard]] std::size_t control_size() const noexcept;
 
     int flags_;
-    bool from_kernel_ = false;  // which has written the message
+    bool from_kernel_ = false;  // the kernel has written message_
     mutable_buffer buffer_;
     std::span<unique_descriptor> descriptors_;
     void* control_ = nullptr;  // a recycled block

@@ -15,7 +15,7 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What a datagram socket received, and from whom.
+/// A datagram that a socket has received, and its sender.
 template <class Endpoint>
 struct basic_received_from {
     std::size_t size = 0;    ///< bytes in the buffer, or in all the buffers
@@ -25,30 +25,31 @@ struct basic_received_from {
 
 using received_from = basic_received_from<ip::endpoint>;
 
-/// What recvfrom and its form for several buffers have in common: where the kernel writes who it was, unless nobody asks.
+/// Common part of recvfrom and recvmsg_from: room for the sender's address, unless it is not requested.
 class [[nodiscard("co_await it")]] sender_reader : public datagram_reader {
 protected:
     sender_reader(const descriptor_use& from, void* sender, socklen_t room, environment& task) noexcept
         : datagram_reader(from, task), room_(room), sender_(sender) {}
 
-    void ask_of(io_uring_sqe& sqe, const mutable_buffer* buffers, std::size_t count) noexcept;
+    void prepare_recvmsg(io_uring_sqe& sqe, const mutable_buffer* buffers, std::size_t count) noexcept;
     [[nodiscard]] std::int32_t take_into(recvfrom_queue& queue, mutable_buffers buffers) noexcept;
 
-    /// What the answer means: the datagram, where there was room for `room` bytes of it.
+    /// The outcome, if the buffers have room for `room` bytes.
     [[nodiscard]] outcome<received> received_in(std::size_t room) noexcept;
     [[nodiscard]] socklen_t sender_size() const noexcept { return message_.msg_namelen; }
 
     const char* name() const noexcept override { return "recvfrom"; }
 
 private:
-    bool cut_before_ = false;  // one that was received ahead, and cut then
+    bool cut_before_ = false;  // the datagram was received ahead, and truncated then
     socklen_t room_;
     void* sender_;
     msghdr message_;
 };
 
-/// One recvfrom(2) (IORING_OP_RECVMSG). An empty buffer takes a datagram, too. Several may wait: they are served in order.
-/// Whom it is from is with those who know the address's family: `basic_recvfrom`.
+/// One recvfrom(2) (IORING_OP_RECVMSG). An empty buffer takes a datagram too. Several may wait, in FIFO
+/// order. The derived class, `basic_recvfrom`, holds the sender's address, because it knows the address
+/// family.
 class [[nodiscard("co_await it")]] recvfrom : public sender_reader {
 protected:
     recvfrom(const recv_request& what, void* sender, socklen_t room, environment& task) noexcept
@@ -56,14 +57,14 @@ protected:
 
     [[nodiscard]] outcome<received> received_datagram() noexcept { return received_in(buffer_.size()); }
 
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     std::int32_t take_from(recvfrom_queue& queue) noexcept override;
 
 private:
     mutable_buffer buffer_;
 };
 
-/// `Operation`, and room for the address of a sender of this endpoint's family.
+/// `Operation`, with room for the address of a sender of this endpoint's family.
 template <class Operation, class Endpoint>
 class [[nodiscard("co_await it")]] with_sender final : public Operation {
 public:
@@ -73,7 +74,7 @@ public:
     with_sender(const Request& what, environment& task) noexcept
         : Operation(what, &address_, sizeof address_, task) {}
 
-    outcome<result_type> await_outcome() noexcept {  // up: what its answer means
+    outcome<result_type> await_outcome() noexcept {  // up: what the completion means
         const auto outcome = Operation::received_datagram();
         if (!outcome)
             return outcome.error();

@@ -16,28 +16,28 @@
 
 namespace coil::COIL_ABI {
 
-/// One datagram, in a buffer of the context's pool, and whose it is. It may be empty.
+/// One datagram, in a buffer of the context's pool, and its sender. It may be empty.
 ///
-/// Lifetime: destroyed, or detached, before its context (checked).
+/// Lifetime: destroy or detach it before its context ends (checked).
 class datagram : public chunk {
 public:
     ip::endpoint from;
-    bool truncated = false;  ///< it was larger than `io_context::options::datagram_max`, and the rest is lost
+    bool truncated = false;  ///< it was larger than `io_context::options::datagram_max`; the rest is lost
 };
 
-/// Datagrams of one sender that lie one after the other in one buffer, all of one size but for the last, which may be shorter.
-/// A datagram that came alone is a train of one. It goes on as it came:
+/// Datagrams of one sender that are contiguous in one buffer, all of the same size except the last one, which
+/// may be shorter. A datagram that arrived alone is a train of one. A train can be forwarded as it is:
 ///
 ///     co_await socket.sendto(train.segments(), train.from);
 ///
-/// Lifetime: destroyed, or detached, before its context (checked).
+/// Lifetime: destroy or detach it before its context ends (checked).
 class datagram_train : public chunk {
 public:
-    std::size_t segment_size = 0;  ///< of one datagram; 0 only where there is one, which is empty
+    std::size_t segment_size = 0;  ///< of one datagram; 0 only for a train of one empty datagram
     ip::endpoint from;
-    bool truncated = false;  ///< of the last one: as of a `datagram`
+    bool truncated = false;  ///< the last datagram was too large, as in `datagram`
 
-    /// To send them; the bytes stay here.
+    /// The datagrams as a send takes them. The bytes stay in the train.
     [[nodiscard]] coil::segments segments() const noexcept {
         return {*this, segment_size > 0 ? segment_size : 1};
     }
@@ -63,7 +63,7 @@ protected:
 
 private:
     bool received_ = false;
-    std::uint32_t place_ = 0;  // of the first one, among those that came
+    std::uint32_t place_ = 0;  // of the first datagram, in the order of arrival
     What what_;
 };
 
@@ -84,20 +84,23 @@ static_assert(sizeof(next_datagram) <= 144 && sizeof(next_train) <= 152);
 
 }  // namespace op
 
-/// What a datagram socket receives, in memory of the context's pool: the fastest way to receive, and one that needs no buffer.
+/// The datagrams that a socket receives, in memory of the context's pool: the fastest way to receive, without
+/// a buffer of the caller's.
 ///
 ///     auto incoming = socket.recvfrom_stream();
 ///     while (auto datagram = co_await incoming.next())
 ///         co_await socket.sendto(*datagram, datagram->from);
 ///
-/// While it lives datagrams are received ahead of `next()`: up to `io_context::options::ahead_max`, then the kernel keeps
-/// what it has room for. They belong to the socket: if this is dropped, the next `recvfrom`, or the next stream, gets them
-/// first. Several may wait for the next datagram: they are served in order.
+/// While the stream exists, datagrams are received ahead of `next()`, up to `io_context::options::ahead_max`.
+/// After that the kernel keeps what its socket buffer holds. Unread datagrams belong to the socket: if the
+/// stream is dropped, the next `recvfrom` or the next stream gets them first. Several readers may wait for
+/// the next datagram, in FIFO order.
 ///
-/// With `udp::receive_offload`, set before, the kernel hands over whole trains of datagrams of one sender. `next()` gives them
-/// one by one; those of one train hold its buffer together. `next_train()` gives them together.
+/// If `udp::receive_offload` was set before, the kernel delivers whole trains of datagrams from one sender.
+/// `next()` returns their datagrams one by one; they share the train's buffer. `next_train()` returns them
+/// together.
 ///
-/// Lifetime: it may outlive the socket and the context; next() fails then.
+/// Lifetime: it may outlive the socket and the context; next() then fails.
 class recvfrom_stream : public list_hook {
 public:
     explicit recvfrom_stream(const descriptor_use& from);
@@ -105,20 +108,21 @@ public:
     recvfrom_stream& operator=(recvfrom_stream&& other) noexcept;
     ~recvfrom_stream();
 
-    /// Completes: with a datagram, at once if one is there. With nothing only after our own shutdown_receive.
-    /// Errors:    connection_refused (a datagram of ours found nobody) ..., after which one may go on; bad_descriptor if the
-    ///            socket was closed.
-    /// Cancel:    operation_aborted: this stops waiting, and no datagram is lost.
-    /// Cost:      one SQE for any number of datagrams (multishot); none of it allocates while the reader keeps up.
+    /// Completes: with a datagram, inline if one is unread. With nothing only after our own shutdown_receive.
+    /// Errors:    connection_refused (a datagram that we sent found no receiver) and others, after which the
+    ///            stream can still be used; bad_descriptor if the socket was closed.
+    /// Cancel:    operation_aborted; no datagram is lost.
+    /// Cost:      one SQE for any number of datagrams (multishot); no allocation while the reader keeps up.
     [[nodiscard("co_await it")]] op::next_datagram_description next() const noexcept {
         return {is_linked() ? from_ : descriptor_use{}};
     }
 
-    /// The same for as many datagrams as lie one behind the other in one buffer, 64 at most (`segments::count_max`).
-    /// Completes: with a train, at once if a datagram is there; it never waits for more of them. Where the kernel hands over
-    ///            single datagrams, or a pool that is low had them copied, each is a train of one. With nothing as next().
+    /// Returns the datagrams that are contiguous in one buffer, at most 64 (`segments::count_max`).
+    /// Completes: with a train, inline if a datagram is unread; it never waits for more of them. If the
+    ///            kernel delivers single datagrams, or they were copied because the pool was low, each is a
+    ///            train of one. With nothing only after our own shutdown_receive.
     /// Errors:    as next().
-    /// Cancel:    operation_aborted: this stops waiting, and no datagram is lost.
+    /// Cancel:    operation_aborted; no datagram is lost.
     /// Cost:      as next(); nothing is copied.
     [[nodiscard("co_await it")]] op::next_train_description next_train() const noexcept {
         return {is_linked() ? from_ : descriptor_use{}};

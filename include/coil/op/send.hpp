@@ -14,39 +14,41 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What to send.
+/// The buffer to send.
 struct send_request : descriptor_use {
     const_buffer buffer;
 };
 
-/// What the kinds of send have in common: while little is going on they are a system call of their own.
+/// Common part of all sends: the fast path, which is a direct system call while the loop is quiet.
 class sender : public operation {
 protected:
     using operation::operation;
 
-    /// For await_ready: whether that is cheaper now than a place in the ring. It is while a turn brings hardly more than one
-    /// completion: there is nothing to share the turn's call with. Not of much on a stream.
+    /// For await_ready: true if a direct send(2) beats a ring slot. That is so with few completions per
+    /// iteration and, on a stream, for at most 16 KiB.
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
-    /// The end of what was sent so. False: it would have to wait, and goes through the ring.
+    /// Completes a direct send inline. Returns false if it would block: the operation then goes through the
+    /// ring.
     [[nodiscard]] bool finish_directly(std::int32_t result) noexcept;
-    /// A sendmsg(2) so, and its end. False, as above.
+    /// Calls sendmsg(2) directly and completes inline. Returns false if it would block.
     [[nodiscard]] bool sendmsg_directly(const msghdr& message, int flags) noexcept;
     /// A sendmsg(2) through the ring.
     void prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message, int flags) noexcept;
-    /// Whom it is for, if that isn't who the socket is connected to.
+    /// The destination, if it isn't the connected peer.
     [[nodiscard]] const sockaddr* receiver() const noexcept { return nullptr; }
     [[nodiscard]] socklen_t receiver_size() const noexcept { return 0; }
 
-    /// Of one that goes through the ring.
+    /// Counts a send that goes through the ring.
     void count() noexcept;
-    /// What became of the bytes, of which there were `size`.
+    /// The outcome of a send of `size` bytes.
     [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
-    /// A sendmsg(2) that does not wait: its result.
+    /// Calls sendmsg(2) without blocking, and returns its result.
     [[nodiscard]] std::int32_t try_sendmsg(const msghdr& message, int flags) noexcept;
 };
 
-/// A send of the caller's buffers. On a stream it is repeated, with MSG_WAITALL, until all is sent: the kernel's own way of
-/// doing that in a ring may lose a cancel, keeps one of its threads for a slow peer, and hides the error that ended it.
+/// A send of the caller's buffers. On a stream with MSG_WAITALL it is repeated here until everything is sent.
+/// The kernel's own repetition in a ring may lose a cancel, occupies a kernel worker for a slow peer, and
+/// hides the error that ended it.
 class whole_sender : public sender {
 protected:
     using sender::sender;
@@ -54,21 +56,21 @@ protected:
     [[nodiscard]] bool is_whole(int flags) const noexcept {
         return (flags & MSG_WAITALL) && !(flags & MSG_DONTWAIT) && lane() == lane::write;
     }
-    /// For next_step(): sends what is left after a step, if `skip(n)` says that anything is.
+    /// For next_step(): drops what a step has sent, with `skip(n)`, and submits the rest, if there is any.
     template <class Skip>
     [[nodiscard]] bool send_rest(const Skip& skip) noexcept {
         const std::int32_t sent = answer().result;
         if (sent <= 0)
             return operation::next_step();
-        if (is_asked_to_end() || !skip(static_cast<std::size_t>(sent)))
+        if (should_stop() || !skip(static_cast<std::size_t>(sent)))
             return false;
         count_part(sent);
         submit_again();
         return true;
     }
-    /// What became of the bytes, of which there were `size` to be sent by the last step.
+    /// The outcome of all steps. `size` is the number of bytes that the last step had to send.
     [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
-    /// The end of a direct send with MSG_WAITALL. False: there is a rest, which goes through the ring.
+    /// Completes a direct send with MSG_WAITALL inline. Returns false if a rest has to go through the ring.
     template <class Skip>
     [[nodiscard]] bool finish_whole_directly(std::int32_t result, const Skip& skip) noexcept {
         if (result <= 0 || !skip(static_cast<std::size_t>(result)))
@@ -85,10 +87,9 @@ private:
     std::size_t moved_ = 0;  // by earlier steps
 };
 
-/// One send(2), carried out by the kernel (IORING_OP_SEND), or by a call of its own while little is going on. It never raises
-/// SIGPIPE.
-/// A stream has one writer at a time, and an empty buffer asks nothing; datagrams may overlap, each goes out whole, and an
-/// empty one is a datagram.
+/// One send(2): through the ring (IORING_OP_SEND) or, while the loop is quiet, as a direct system call. It
+/// never raises SIGPIPE. A stream has one writer at a time, and an empty buffer completes inline. Datagrams
+/// may overlap; each is sent whole, and an empty buffer is an empty datagram.
 class [[nodiscard("co_await it")]] send : public whole_sender {
 public:
     send(const send_request& what, environment& task, coil::lane lane = lane::write) noexcept
@@ -97,11 +98,11 @@ public:
     }
 
     bool await_ready() noexcept;
-    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
+    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
     std::size_t await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     bool next_step() noexcept override;
     const char* name() const noexcept override { return "send"; }
 
@@ -112,17 +113,18 @@ private:
     const_buffer buffer_;
 };
 
-/// On a stream.
+/// A send on a stream.
 struct [[nodiscard("co_await it")]] send_description : send_request {
     send operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-/// A datagram on a connected socket.
+/// A send of a datagram on a connected socket.
 struct [[nodiscard("co_await it")]] send_datagram_description : send_request {
     send operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
 };
 
-/// The lane of packets that one peer receives in order: a send that waits for room is ahead of those that begin later.
+/// The lane of packets that one peer receives in order. FIFO: later sends queue behind one that waits for
+/// room.
 [[nodiscard]] inline coil::lane packet_lane(int flags) noexcept {
     return flags & MSG_DONTWAIT ? lane::any : lane::send_queue;
 }

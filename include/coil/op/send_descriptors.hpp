@@ -15,13 +15,13 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Bytes, and open descriptors that go with them.
+/// Bytes, and open descriptors to pass with them.
 struct send_descriptors_request : send_request {
     std::span<const int> descriptors;
 };
 
-/// One sendmsg(2) with descriptors in it (SCM_RIGHTS, unix(7)). They are passed when the operation starts to be carried out;
-/// the sender's own stay open.
+/// One sendmsg(2) that passes descriptors (SCM_RIGHTS, unix(7)). The kernel duplicates them when it starts
+/// the operation; the sender's own stay open.
 class [[nodiscard("co_await it")]] send_descriptors : public sender {
 public:
     send_descriptors(const send_descriptors_request& what, environment& task, coil::lane lane) noexcept
@@ -33,11 +33,11 @@ public:
 
     bool await_ready();
     void await_suspend(std::coroutine_handle<> caller);
-    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
+    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
     std::size_t await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     const char* name() const noexcept override { return "send_descriptors"; }
 
 private:

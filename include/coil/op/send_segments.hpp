@@ -18,7 +18,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Datagrams that lie one after the other in memory, all of one size but for the last, which may be shorter.
+/// Datagrams that are contiguous in memory, all of the same size except the last one, which may be shorter.
 ///
 ///     co_await socket.sendto(segments(bytes, 1200), peer);
 class segments {
@@ -26,7 +26,7 @@ public:
     constexpr segments(const_buffer bytes, std::size_t size) noexcept : bytes_(bytes), size_(size) {}
 
     [[nodiscard]] constexpr const_buffer bytes() const noexcept { return bytes_; }
-    /// Of one datagram.
+    /// The size of one datagram.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
 
     static constexpr std::size_t count_max = 64;
@@ -39,8 +39,8 @@ private:
 
 namespace op {
 
-/// One sendmsg(2) that the kernel cuts into datagrams (UDP_SEGMENT, since 4.18). What fits into one datagram is sent as one,
-/// also when it is empty.
+/// One sendmsg(2) that the kernel splits into datagrams (UDP_SEGMENT, since 4.18). If all bytes fit into one
+/// datagram, it sends a single datagram, which may be empty.
 class [[nodiscard("co_await it")]] send_segments : public sender {
 public:
     send_segments(const descriptor_use& from, const segments& what, const ip::endpoint* to,

@@ -16,18 +16,18 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What to send, and where to. The endpoint is read when the operation starts.
+/// The buffer to send, and the destination. The endpoint is read when the operation starts.
 template <class Endpoint>
 struct sendto_request : send_request {
     const Endpoint* to = nullptr;
 };
 
-/// One sendto(2) of a datagram (IORING_OP_SEND with an address, since 6.1). It goes out whole, and several may overlap.
-/// The address is with those who know its family: `basic_sendto`.
+/// One sendto(2) of a datagram (IORING_OP_SEND with an address, since 6.1). It is sent whole, and several may
+/// overlap. The derived class, `basic_sendto`, holds the address, because it knows the address family.
 class [[nodiscard("co_await it")]] sendto : public sender {
 public:
     bool await_ready() noexcept;
-    outcome<std::size_t> await_outcome() noexcept;  // up: what its answer means
+    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
     std::size_t await_resume();
 
     std::string describe() const override;
@@ -43,7 +43,7 @@ protected:
     [[nodiscard]] socklen_t receiver_size() const noexcept { return size_; }
     void set_size(socklen_t size) noexcept { size_ = size; }
 
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     const char* name() const noexcept override { return "sendto"; }
 
 private:

@@ -10,16 +10,18 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Waits until a descriptor is ready (IORING_OP_POLL_ADD), and moves no bytes. What was received ahead counts: while it is
-/// unread the kernel's socket may be empty. Any number may wait, beside whatever else is going on.
+/// Waits until a descriptor is ready (IORING_OP_POLL_ADD); moves no bytes. Unread data that was received
+/// ahead counts as readable, even if the kernel's socket is empty. Any number may wait, alongside other
+/// operations.
 ///
-///     submitted ----the kernel's events-----------------------------------> done
+///     submitted ----poll events-----------------------------> done
 ///         |
-///         +----told that something was received ahead ----its cancel----> done, and ready to be read
+///         +----data was received ahead----> cancelled ------> done, readable
 ///
-/// For out-of-band data alone the ring's poll never wakes: that event it leaves out when it looks at what woke it (6.1 to 6.18).
-/// So it is asked for a neighbour as well, which a socket names in the same breath, and which is never so. That wakes it for
-/// whatever arrives; what is so is then asked of poll(2), and if it is nothing, the wait goes on.
+/// A poll for POLLPRI alone is never woken: io_uring masks POLLPRI out of the wake-up (6.1 to 6.18). So we
+/// add POLLRDBAND, which sockets signal together with POLLPRI and which never reads as ready. The poll then
+/// completes for any arrival; poll(2) says which events are present, and if there are none, the wait
+/// continues.
 class [[nodiscard("co_await it")]] wait final : public operation {
 public:
     wait(const descriptor_use& what, environment& task) noexcept
@@ -28,24 +30,24 @@ public:
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
     std::coroutine_handle<> run() noexcept override;
-    outcome<wait_type> await_outcome() noexcept;  // up: what its answer means
+    outcome<wait_type> await_outcome() noexcept;  // up: what the completion means
     wait_type await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we ask of the kernel
-    void source_has_news() noexcept override;
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void source_has_data() noexcept override;
     const char* name() const noexcept override { return "wait"; }
 
 private:
-    [[nodiscard]] bool can_be_told() const noexcept;
+    [[nodiscard]] bool source_is_readable() const noexcept;
     [[nodiscard]] unsigned events_now() const noexcept;
 
     wait_type wanted_;
     unsigned events_ = 0;
-    bool told_ = false;
+    bool source_ready_ = false;
 };
 
-/// Its flags are what to wait for.
+/// The flags hold the wait_type.
 struct [[nodiscard("co_await it")]] wait_description : descriptor_use {
     wait operation_in(environment& task) const noexcept { return {*this, task}; }
 };

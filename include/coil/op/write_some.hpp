@@ -13,8 +13,8 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A write that never raises SIGPIPE. For that there is a flag on sockets only, before 6.18: so while the kernel has it, the
-/// signal is held back around each enter of the loop.
+/// A write that never raises SIGPIPE. Before 6.18 only sockets have a flag for that: while the kernel has the
+/// write, the loop blocks the signal around each enter.
 class descriptor_write : public descriptor_transfer {
 public:
     ~descriptor_write();
@@ -29,19 +29,19 @@ protected:
     const char* name() const noexcept override { return "write"; }
 
 private:
-    void let_sigpipe_go() noexcept;
+    void release_sigpipe() noexcept;
 
     bool holds_sigpipe_ = false;
 };
 
-/// One write(2) (IORING_OP_WRITE, or WRITEV of several buffers), at the descriptor's own position. It may be short.
-/// For sockets use `send`.
+/// One write(2) (IORING_OP_WRITE, or WRITEV of several buffers), at the descriptor's own position. It may be
+/// short. For sockets use `send`.
 class [[nodiscard("co_await it")]] write_some : public descriptor_write {
 public:
     write_some(const send_request& what, environment& task) noexcept
         : descriptor_write(what, task), buffer_(what.buffer) {}
 
-    bool await_ready() const noexcept { return buffer_.empty(); }  // nothing to ask
+    bool await_ready() const noexcept { return buffer_.empty(); }  // needs no system call
 
 protected:
     void prepare_transfer(io_uring_sqe& sqe) noexcept override;

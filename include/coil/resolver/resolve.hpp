@@ -18,13 +18,14 @@
 #include <coil/coro/environment.hpp>
 #include <coil/loop/context_ref.hpp>
 
-/// What the resolvers of all protocols have in common: a question for the C library, and whoever waits for its answer.
+/// Code shared by the resolvers of all protocols: a query for the C library, and the operation that waits for
+/// its result.
 
 namespace coil::COIL_ABI::detail {
 
 class look_up;
 
-/// What the C library has found.
+/// The result of a lookup.
 struct names_found {
     std::vector<ip::endpoint> endpoints;
     std::string canonical_name;
@@ -32,26 +33,27 @@ struct names_found {
     std::string service_name;
 };
 
-/// What is to be looked up, as long as nobody has asked.
+/// Deletes a query that was never submitted, by dropping both references to it.
 struct look_up_discard {
-    void operator()(look_up* question) const noexcept;
+    void operator()(look_up* query) const noexcept;
 };
-using unasked_look_up = std::unique_ptr<look_up, look_up_discard>;
+using unsubmitted_look_up = std::unique_ptr<look_up, look_up_discard>;
 
-/// Which endpoints are wanted: getaddrinfo(3)'s hints.
+/// Restricts a lookup to certain endpoints, like getaddrinfo(3)'s hints.
 struct look_up_hints {
     int flags;
-    int family;  // AF_UNSPEC: any
+    int family;  // AF_UNSPEC for any family
     int type;
     int protocol;
 };
-[[nodiscard]] unasked_look_up make_look_up(std::string_view host, std::string_view service,
-                                           const look_up_hints& hints);
-[[nodiscard]] unasked_look_up make_look_up(const ip::endpoint& endpoint, int type, int flags);
+[[nodiscard]] unsubmitted_look_up make_look_up(std::string_view host, std::string_view service,
+                                               const look_up_hints& hints);
+[[nodiscard]] unsubmitted_look_up make_look_up(const ip::endpoint& endpoint, int type, int flags);
 
 class resolve_operation_base;
 
-/// A resolver's list of those who wait with it. Their own links are the scheduler's.
+/// Links an operation into its resolver's list of waiting operations. The operation's own links belong to the
+/// scheduler.
 class resolve_place : public list_hook {
 public:
     explicit resolve_place(resolve_operation_base& waiter) noexcept : waiter_(&waiter) {}
@@ -61,8 +63,8 @@ private:
     resolve_operation_base* waiter_;
 };
 
-/// What a resolver shares with its questions, also with those that are not awaited yet: it stays where it is when the resolver
-/// moves.
+/// The state that a resolver shares with its operations and descriptions. Its address does not change when
+/// the resolver is moved.
 struct resolver_waits {
     resolver_waits(context_ref of, const affinity& owned_by) noexcept
         : context(std::move(of)), owner(owned_by) {}
@@ -70,51 +72,52 @@ struct resolver_waits {
     context_ref context;
     affinity owner;
     intrusive_list<resolve_place> waiting;
-    bool is_over = false;  // the resolver is gone, so what is awaited now ends with operation_aborted
+    bool is_over = false;  // the resolver has been destroyed; a later await ends with operation_aborted
 };
 
 /// Throws operation_aborted if the context has ended.
 [[nodiscard]] environment& foreign_environment_of(const resolver_waits& waits);
 
-/// A question's way to the threads that ask the C library, and back.
+/// Base class of lookups. Passes a query to the threads that call the C library, and waits for the result.
 ///
-///     new --await--> answered at once (a number, or plainly wrong)
-///     new --await--> queued --a thread takes it--> asked --answer--> over
-///                    queued --stop, cancel, destroyed--> over, never asked
-///                    asked  --stop, cancel, destroyed--> over; the thread frees what it finds
+///     new --await--> completed inline (numeric, or with invalid arguments)
+///     new --await--> queued --a thread takes it--> running --result--> over
+///                    queued  --stop, cancel, destroyed--> over, never run
+///                    running --stop, cancel, destroyed--> over; the thread frees the result
 ///
-/// What the thread works on is a block of its own, which both sides hold: it never touches this.
+/// The thread works on a separate block, to which both sides hold a reference. The thread never touches
+/// this object.
 class resolve_operation_base : public awaited {
 public:
     [[nodiscard]] bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> waiter);
     void stop() noexcept override { abort(); }
-    /// Ends the wait. Whoever looks for the answer is let go.
+    /// Ends the wait. If the query is running, abandons it.
     void abort() noexcept;
     std::string describe() const override;
 
 protected:
-    resolve_operation_base(std::shared_ptr<resolver_waits> waits, unasked_look_up question,
+    resolve_operation_base(std::shared_ptr<resolver_waits> waits, unsubmitted_look_up query,
                            environment& task) noexcept;
     ~resolve_operation_base();
 
-    /// First in await_resume and await_outcome.
+    /// Ends the wait and returns its error, if any. Call this first in await_resume and await_outcome.
     [[nodiscard]] std::error_code finish() noexcept;
-    /// What was found, where finish() has told of no error.
+    /// Returns the result. Valid only if finish() has returned no error.
     [[nodiscard]] names_found& found() const noexcept;
     [[nodiscard]] const std::string& host() const noexcept;
     [[nodiscard]] const std::string& service() const noexcept;
 
 private:
     void give_up(std::error_code why) noexcept;
-    void let_go() noexcept;
+    void abandon() noexcept;
 
-    look_up* question_;
+    look_up* query_;
     std::shared_ptr<resolver_waits> waits_;
     resolve_place place_;
     std::error_code error_;
-    bool answers_later_ = false;  // the budget of inline completions is spent
-    bool given_ = false;          // the threads have a reference to the question, and answer it
+    bool completes_later_ = false;  // the budget of inline completions is used up
+    bool is_submitted_ = false;     // the pool holds a reference to the query and will complete it
 };
 
 }  // namespace coil::COIL_ABI::detail

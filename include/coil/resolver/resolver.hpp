@@ -23,12 +23,12 @@
 #include <coil/resolver/resolve.hpp>
 
 namespace coil::COIL_ABI::detail {
-struct write_the_port_as_a_text {};  // the compiler prints this name in its error
+struct write_the_port_as_a_text {};  // this name appears in the compiler's error message
 }  // namespace coil::COIL_ABI::detail
 
 namespace coil::COIL_ABI::ip {
 
-/// What a name stands for: a range of endpoints, in the order in which they are to be tried (RFC 6724).
+/// A name's endpoints, in the order in which to try them (RFC 6724).
 template <class Protocol>
 class [[nodiscard("look at it")]] resolver_results {
 public:
@@ -54,10 +54,10 @@ public:
     [[nodiscard]] const value_type& front() const noexcept { return endpoints_.front(); }
     [[nodiscard]] const value_type& operator[](std::size_t i) const noexcept { return endpoints_[i]; }
 
-    /// What was asked for.
+    /// The host and the service that were looked up.
     [[nodiscard]] const std::string& host_name() const noexcept { return host_name_; }
     [[nodiscard]] const std::string& service_name() const noexcept { return service_name_; }
-    /// What the host is called where its addresses are: with AI_CANONNAME, else empty.
+    /// The host's canonical name if AI_CANONNAME was set, otherwise empty.
     [[nodiscard]] const std::string& canonical_name() const noexcept { return canonical_name_; }
 
 private:
@@ -67,7 +67,7 @@ private:
     std::string canonical_name_;
 };
 
-/// What an endpoint is called.
+/// The host name and the service name of an endpoint.
 class [[nodiscard("look at it")]] endpoint_name {
 public:
     endpoint_name() noexcept = default;
@@ -82,51 +82,52 @@ private:
     std::string service_name_;
 };
 
-/// What all resolvers have in common. Users hold a `tcp::resolver` or a `udp::resolver`.
+/// Base class of all resolvers. Programs use `tcp::resolver` or `udp::resolver`.
 class resolver_base {
 public:
-    // getaddrinfo(3)'s flags, by Asio's names. Those of <netdb.h> will do as well.
-    static constexpr int passive = 0x01;         ///< AI_PASSIVE: to listen on; without a host, any address
+    // The flags of getaddrinfo(3), with Asio's names. The names from <netdb.h> also work.
+    static constexpr int passive = 0x01;         ///< AI_PASSIVE: addresses to listen on; no host: any address
     static constexpr int canonical_name = 0x02;  ///< AI_CANONNAME
-    static constexpr int numeric_host = 0x04;    ///< AI_NUMERICHOST: it is an address, and nobody is asked
-    static constexpr int v4_mapped = 0x08;       ///< AI_V4MAPPED: where IPv6 is wanted, and there is none
-    static constexpr int all_matching = 0x10;    ///< AI_ALL: with v4_mapped, these as well
-    static constexpr int address_configured = 0x20;  ///< AI_ADDRCONFIG: only families that this machine has
-    static constexpr int numeric_service = 0x400;    ///< AI_NUMERICSERV: it is a port's number
+    static constexpr int numeric_host = 0x04;    ///< AI_NUMERICHOST: the host is an address; no lookup
+    static constexpr int v4_mapped = 0x08;       ///< AI_V4MAPPED: mapped IPv4 if there is no IPv6 address
+    static constexpr int all_matching = 0x10;    ///< AI_ALL: with v4_mapped, both IPv6 and mapped IPv4
+    static constexpr int address_configured = 0x20;  ///< AI_ADDRCONFIG: only families with a local address
+    static constexpr int numeric_service = 0x400;    ///< AI_NUMERICSERV: the service is a port number
 
-    /// Of the threads that look names up: one pool for the process.
+    /// Limits for the lookup threads. The process has one pool of these threads.
     struct limits {
-        unsigned threads = 4;  ///< at most so many look for what somebody waits for
-        /// And so many for what nobody waits for any more: the C library can't be interrupted.
+        unsigned threads = 4;  ///< maximum number of threads that serve pending lookups
+        /// Maximum number of threads that are stuck in abandoned lookups. The C library cannot be
+        /// interrupted.
         unsigned abandoned_max = 16;
-        std::size_t queue_max = 1024;  ///< so many may wait for a thread: one more is refused
+        std::size_t queue_max = 1024;  ///< lookups that may wait for a thread; further ones fail
     };
-    /// From now on, from any thread.
+    /// Takes effect immediately. Thread-safe.
     static void set_limits(const limits& chosen);
 
-    /// At this moment.
+    /// A snapshot of the pool's counters.
     struct counters {
-        unsigned threads = 0;    ///< that there are: none before the first name
-        unsigned running = 0;    ///< of these, at work for somebody who waits
-        unsigned abandoned = 0;  ///< at work for nobody
-        std::size_t queued = 0;  ///< questions that wait for a thread
+        unsigned threads = 0;    ///< all threads; 0 before the first lookup
+        unsigned running = 0;    ///< threads serving a pending lookup
+        unsigned abandoned = 0;  ///< threads stuck in an abandoned lookup
+        std::size_t queued = 0;  ///< lookups waiting for a thread
     };
     [[nodiscard]] static counters metrics();
 
     [[nodiscard]] io_context& context() const noexcept { return *context_; }
 
-    /// Ends all that is being looked up with operation_aborted, at once. The resolver stays usable.
+    /// Immediately ends all pending lookups with operation_aborted. The resolver stays usable.
     void cancel() noexcept;
 
 protected:
     explicit resolver_base(io_context& context) noexcept : context_(context), affinity_(context) {}
     resolver_base(resolver_base&& other) noexcept
-        // The other resolver stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
+        // The moved-from resolver stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
         : context_(other.context_), affinity_(other.affinity_), waits_(std::move(other.waits_)) {}
     resolver_base& operator=(resolver_base&& other) noexcept;
     ~resolver_base() { end(); }
 
-    /// For a description. The block exists from the first question on.
+    /// Returns the state for a description. The first lookup allocates this state.
     [[nodiscard]] const std::shared_ptr<coil::detail::resolver_waits>& waits() {
         if (!waits_)
             waits_ = std::make_shared<coil::detail::resolver_waits>(context_, affinity_);
@@ -146,9 +147,9 @@ class [[nodiscard("co_await it")]] resolve_operation final : public detail::reso
 public:
     using results = resolver_results<Protocol>;
 
-    resolve_operation(std::shared_ptr<detail::resolver_waits> waits, detail::unasked_look_up question,
+    resolve_operation(std::shared_ptr<detail::resolver_waits> waits, detail::unsubmitted_look_up query,
                       environment& task) noexcept
-        : resolve_operation_base(std::move(waits), std::move(question), task) {}
+        : resolve_operation_base(std::move(waits), std::move(query), task) {}
 
     outcome<results> await_outcome() {
         if (const std::error_code error = finish())
@@ -170,8 +171,8 @@ private:
 class [[nodiscard("co_await it")]] resolve_endpoint_operation final : public detail::resolve_operation_base {
 public:
     resolve_endpoint_operation(std::shared_ptr<detail::resolver_waits> waits,
-                               detail::unasked_look_up question, environment& task) noexcept
-        : resolve_operation_base(std::move(waits), std::move(question), task) {}
+                               detail::unsubmitted_look_up query, environment& task) noexcept
+        : resolve_operation_base(std::move(waits), std::move(query), task) {}
 
     outcome<endpoint_name> await_outcome() {
         if (const std::error_code error = finish())
@@ -190,42 +191,46 @@ private:
     }
 };
 
-/// It holds the names, and what it shares with its resolver. So it is awaited once, need not be at once, and the resolver may move
-/// before. If the resolver is destroyed before, the await ends with operation_aborted.
+/// The awaitable that resolve() returns. It holds the query and the state shared with the resolver. It can be
+/// awaited once, at any later time, even after the resolver has been moved. If the resolver is destroyed
+/// first, the await ends with operation_aborted.
 template <class Operation>
 class [[nodiscard("co_await it")]] resolve_description {
 public:
     resolve_description(std::shared_ptr<detail::resolver_waits> waits,
-                        detail::unasked_look_up question) noexcept
-        : waits_(std::move(waits)), question_(std::move(question)) {}
+                        detail::unsubmitted_look_up query) noexcept
+        : waits_(std::move(waits)), query_(std::move(query)) {}
 
-    Operation operation_in(environment& task) && { return {std::move(waits_), std::move(question_), task}; }
+    Operation operation_in(environment& task) && { return {std::move(waits_), std::move(query_), task}; }
     environment& foreign_environment() const { return detail::foreign_environment_of(*waits_); }
 
 private:
     std::shared_ptr<detail::resolver_waits> waits_;
-    detail::unasked_look_up question_;
+    detail::unsubmitted_look_up query_;
 };
 
-/// Looks up names: getaddrinfo(3), and getnameinfo(3) the other way. In the manner of Asio; users write `tcp::resolver`.
+/// Looks up the addresses of a name with getaddrinfo(3), and the name of an address with getnameinfo(3).
+/// Modelled on Asio's resolver. Programs use it as `tcp::resolver` or `udp::resolver`.
 ///
 ///     tcp::resolver resolver(context);
 ///     auto found = co_await resolver.resolve("www.example.org", "https");
 ///     tcp::socket socket = co_await coil::connect(context, found);
 ///
-/// All that the machine is configured for counts (/etc/hosts, nsswitch.conf, resolv.conf), because it is the C library that
-/// looks; it blocks, so it does on threads of its own, of which the process has a few (`limits`). A thread is started when it
-/// is first needed, and blocks all signals. A numeric address with a numeric port is answered at once, without them.
+/// The C library does the lookup, so the machine's whole configuration applies (/etc/hosts, nsswitch.conf,
+/// resolv.conf). Because the C library blocks, lookups run on a few threads, which the whole process shares
+/// (see `limits`). These threads start on demand and block all signals. A lookup of a numeric address and a
+/// numeric port completes inline, without a thread.
 ///
-/// The C library can't be interrupted. Whoever stops waiting leaves its thread behind, until the name servers have answered or
-/// resolv.conf's timeout has passed; that thread no longer counts among `threads`, so others go on, unless there are
-/// `abandoned_max` of these as well. Then look-ups wait, as long as those who asked do, up to `queue_max`; one more fails with
-/// error::resolver_busy.
+/// The C library cannot be interrupted. If a wait is cancelled, the thread that runs the lookup therefore
+/// continues until the name servers answer or the timeout in resolv.conf has passed. Such an abandoned thread
+/// no longer counts against `threads`, and up to `abandoned_max` abandoned threads are replaced by new ones.
+/// Lookups that find no free thread are queued. If `queue_max` lookups are already queued, further ones fail
+/// with error::resolver_busy.
 ///
-/// Threads:  its context's.
-/// Moves:    also while names are looked up, and between resolve() and its await.
-/// Lifetime: its destructor ends what is being looked up with operation_aborted. Neither that, nor the context's, nor the
-///           process' end waits for a name server.
+/// Threads:  the context's thread only.
+/// Moves:    allowed, even during a lookup, and between resolve() and its await.
+/// Lifetime: the destructor ends all pending lookups with operation_aborted. The resolver's destructor, the
+///           context's destructor and process exit never wait for a name server.
 template <class Protocol>
 class basic_resolver : public resolver_base {
 public:
@@ -235,36 +240,41 @@ public:
 
     explicit basic_resolver(io_context& context) noexcept : resolver_base(context) {}
 
-    /// The endpoints of a service (a name, as "http", or a port's number; empty: 0) on a host (a name or an address). Both are
-    /// copied. With AI_PASSIVE, and no host, the addresses to listen on.
-    /// Completes: with one endpoint or more.
-    /// Errors:    of error::resolver_category(): host_not_found, host_not_found_try_again, service_not_found, no_host, no_port,
-    ///            resolver_busy ...; std::system_category's where the system fails; a first thread that can't be had.
-    /// Cancel:    operation_aborted, at once: nobody waits for the name servers.
-    /// Flags:     getaddrinfo(3)'s AI_...
-    /// Cost:      two or three allocations; two hand-overs between threads, and whatever the C library does there.
+    /// Looks up the endpoints of a service on a host. The host is a name or an address. The service is a name
+    /// such as "http" or a port number; an empty service means port 0. Both strings are copied. With
+    /// AI_PASSIVE and an empty host, returns the addresses to listen on.
+    /// Completes: with at least one endpoint.
+    /// Errors:    in error::resolver_category(): host_not_found, host_not_found_try_again, service_not_found,
+    ///            no_host, no_port, resolver_busy ... In std::system_category, if a system call fails or the
+    ///            first thread cannot be started.
+    /// Cancel:    operation_aborted, immediately, without waiting for the name servers.
+    /// Flags:     the AI_... flags of getaddrinfo(3).
+    /// Cost:      two or three allocations, two hand-overs between threads, and the cost of the C library.
     [[nodiscard("co_await it")]] auto resolve(std::string_view host, std::string_view service,
                                               int flags = 0) {
         return forward(host, service, flags, AF_UNSPEC);
     }
-    /// Of one family only.
+    /// Looks up endpoints of one address family only.
     [[nodiscard("co_await it")]] auto resolve(const Protocol& protocol, std::string_view host,
                                               std::string_view service, int flags = 0) {
         return forward(host, service, flags, protocol.family());
     }
 
-    // A literal 0 would be a null pointer, and so a text.
+    // Without these overloads, a literal 0 would convert to a null pointer, and the null pointer to a string.
     template <std::integral Port>
     void resolve(std::string_view host, Port, coil::detail::write_the_port_as_a_text = {}) = delete;
     template <std::integral Port>
     void resolve(const Protocol&, std::string_view, Port,
                  coil::detail::write_the_port_as_a_text = {}) = delete;
 
-    /// What an endpoint is called: an `endpoint_name`. Where nobody knows, the numbers are its name.
-    /// Completes, cancel: as above.
-    /// Errors:    with NI_NAMEREQD, host_not_found; host_not_found_try_again, which without it may be told as numbers, too.
-    /// Flags:     getnameinfo(3)'s NI_...; with NI_NUMERICHOST and NI_NUMERICSERV nobody is asked. A udp::resolver adds
-    ///            NI_DGRAM itself.
+    /// Looks up an endpoint's host name and service name. If there is no name, the number is returned
+    /// as text.
+    /// Completes: with an `endpoint_name`.
+    /// Errors:    host_not_found (only with NI_NAMEREQD), host_not_found_try_again. Without NI_NAMEREQD, the
+    ///            C library may return the numbers instead of host_not_found_try_again.
+    /// Cancel:    operation_aborted, immediately.
+    /// Flags:     the NI_... flags of getnameinfo(3). With NI_NUMERICHOST and NI_NUMERICSERV, the lookup
+    ///            completes inline. A udp::resolver adds NI_DGRAM.
     [[nodiscard("co_await it")]] resolve_description<resolve_endpoint_operation> resolve(
         const endpoint_type& endpoint, int flags = 0) {
         return {waits(), detail::make_look_up(endpoint, endpoint.protocol().type(), flags)};
@@ -278,7 +288,7 @@ private:
     }
 };
 
-// Coroutines that are not tasks look for it in the namespace of what they await.
+// For ADL: coroutines other than coil's tasks look up operator co_await in the awaitable's namespace.
 using coil::operator co_await;
 
 static_assert(!std::is_aggregate_v<endpoint_name>);

@@ -20,14 +20,15 @@
 
 namespace coil::COIL_ABI {
 
-/// What channels of all types have in common.
+/// The base class of `channel`, with everything that does not depend on the message type.
 class channel_base {
 public:
     channel_base(const channel_base&) = delete;
     channel_base& operator=(const channel_base&) = delete;
 
-    /// Nothing more is sent. Who waits to send fails with error::channel_closed; what is in the channel can still be
-    /// received; who waits to receive, and found nothing, gets the end.
+    /// Closes the channel. Waiting and later sends fail with error::channel_closed. Buffered messages can
+    /// still be received. When the last one has been received, receive() returns an empty optional, and so
+    /// do the receives that are already waiting.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
@@ -37,52 +38,57 @@ protected:
     ~channel_base();
 
     [[nodiscard]] bool is_in_use() noexcept {
-        forget_orphans();
+        drop_orphans();
         return !senders_.empty() || !receivers_.empty();
     }
-    void forget_orphans() noexcept;
+    void drop_orphans() noexcept;
 
     affinity affinity_;
-    queued_operation::line senders_;    // nobody, unless the channel is full
-    queued_operation::line receivers_;  // nobody, unless the channel is empty, of senders too
-    std::size_t handed_over_ = 0;       // messages that are in a receiver, whose turn is still to come
+    queued_operation::queue senders_;    // empty unless the channel is full
+    queued_operation::queue receivers_;  // empty if there is a message or a waiting sender
+    std::size_t handed_over_ = 0;        // messages in receivers that have not resumed yet
     bool closed_ = false;
 
 private:
     const std::size_t capacity_;
 };
 
-/// Passes values from tasks to tasks of one context, in order, each to one receiver.
-/// For a mere signal use an `event`; from other threads, `io_context::post` a function that sends.
+/// A FIFO queue that passes values between tasks of one context. Each value goes to exactly one receiver.
+/// To signal without a value, use an `event`. To send from another thread, use `io_context::post` with a
+/// function that sends.
 ///
 ///     channel<std::string> lines(16);
 ///     co_await lines.send("hello");                       // waits while the channel is full
-///     while (auto line = co_await lines.receive())        // empty: closed, and everything was received
+///     while (auto line = co_await lines.receive())        // ends when closed and drained
 ///         log(*line);
 ///
-/// With capacity 0 sender and receiver meet: a send is done when somebody has received. `channel<T>::unbounded` never
-/// makes a sender wait. Any number may send and receive, first come, first served on both sides.
+/// send() provides back-pressure: it waits while `capacity` messages are buffered. With a capacity of 0, a
+/// send completes when a receiver takes the message (rendezvous). With `channel<T>::unbounded`, senders never
+/// wait. Any number of tasks may send and receive, and both sides are served in FIFO order.
 ///
-/// Nothing is lost: a send that was stopped has not sent, and one that completed has. What was handed to a receiver that is
-/// stopped is received; one that is destroyed before its turn leaves its message to the next, or at the head of the channel.
+/// No message is lost. A stopped send has not sent its message, and a completed send has. Once a message has
+/// been handed over to a receiver, stopping that receiver no longer has an effect. If the receiver is
+/// destroyed before it resumes, the message goes to the next receiver, or back to the head of the queue.
 ///
-/// T:        moves without throwing; needs neither copies nor a default constructor. On g++ 12 an aggregate that owns
-///           something is named first, and moved: `send(message{...})` would destroy it twice (docs/compilers.md).
+/// T:        must be movable without throwing; need not be copyable or default-constructible. With g++ 12,
+///           do not send a temporary aggregate that owns resources, because `send(message{...})` would
+///           destroy it twice. Move a named object instead (docs/compilers.md).
 /// Threads:  one context.
-/// Lifetime: outlives its waiters: declare it ahead of the context on which they run. If it does not, a line on stderr
-///           says so and they end with operation_aborted (builds with assertions stop there). Every build stops where a
-///           message was handed over to a task that has not resumed. It doesn't move.
-///           Messages that nobody received are destroyed with it.
-/// Cost:     waiters and their messages live in the waiting coroutine's frame. One block for the messages is allocated with
-///           the channel; it grows for an unbounded one, and where more receivers than `capacity` are woken at a time.
+/// Lifetime: must outlive its waiters, so declare it before the io_context that runs them. Otherwise the
+///           destructor reports the mistake on stderr, and the waiters fail with operation_aborted (builds
+///           with assertions abort instead). Every build aborts if a message has been handed over to a task
+///           that has not resumed yet. Unreceived messages are destroyed with the channel. Not movable.
+/// Cost:     waiters and their messages live in the waiting coroutine's frame. The constructor of a bounded
+///           channel allocates one block for the messages, which grows only if more than `capacity` receivers
+///           are resumed in one loop iteration. The block of an unbounded channel grows as needed.
 template <class T>
 class channel : public channel_base {
 public:
     static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::is_nothrow_move_constructible_v<T>,
-                  "a channel's messages are moved about, where nobody could be told that it failed: a type "
-                  "that can't be moved without throwing goes into a std::unique_ptr");
+                  "channel<T> needs an object type that is not const and moves without throwing: wrap other "
+                  "types in a std::unique_ptr");
 
-    /// A capacity without end.
+    /// The capacity of a channel that never makes a sender wait.
     static constexpr std::size_t unbounded = SIZE_MAX;
 
     explicit channel(std::size_t capacity);
@@ -92,40 +98,46 @@ public:
     class receive_operation;
     class receive_description;
 
-    /// Sends a message. It is the operation's own until it is sent.
+    /// Sends a message. The operation owns the message until it has been sent.
     ///
-    /// Completes: at once if there is room or a receiver waits, else on the next turn after a receiver made room.
-    /// Errors:    error::channel_closed; operation_aborted in a stopped scope; wrong_context. Then the message was not sent, and is
-    ///            destroyed with the operation. A cancel that comes after it was sent comes too late.
-    ///            Throws std::bad_alloc where the channel would have to grow and can't.
+    /// Completes: inline if the channel has free space or a receiver is waiting, otherwise in the loop
+    ///            iteration after a receiver has taken a message.
+    /// Errors:    error::channel_closed; operation_aborted in a stopped scope; wrong_context. After an error
+    ///            the message has not been sent, and is destroyed with the operation. A cancel has no effect
+    ///            once the message has been sent. Throws std::bad_alloc if the channel cannot allocate space
+    ///            for the message.
     send_description send(T message);
 
-    /// Receives a message: a std::optional<T>, empty at the end only, when the channel is closed and has none left.
+    /// Receives a message as a std::optional<T>. The optional is empty only if the channel is closed and
+    /// drained.
     ///
-    /// Completes: at once if there is a message or somebody waits to send one, else on the next turn after it was handed
-    ///            over. The end is told on the next turn.
-    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait; one that comes after a message was
-    ///            handed over comes too late.
+    /// Completes: inline if there is a message or a waiting sender, otherwise in the loop iteration after a
+    ///            message has been handed over. A receive from a closed and drained channel completes in the
+    ///            next iteration.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait, and has
+    ///            no effect once a message has been handed over.
     receive_description receive() noexcept;
 
-    /// Sends if that needs no wait. False, with the message left as it was: the channel is full or closed.
+    /// Sends the message without waiting. Returns false and leaves the message unchanged if the channel is
+    /// full or closed.
     [[nodiscard]] bool try_send(T&& message) {
         affinity_.check_thread("channel::try_send");
-        forget_orphans();
+        drop_orphans();
         return !closed_ && put(message);
     }
     [[nodiscard]] bool try_send(const T& message)
         requires std::copy_constructible<T>
     {
         affinity_.check_thread("channel::try_send");
-        forget_orphans();
+        drop_orphans();
         return !closed_ && has_room() && try_send(T(message));
     }
 
-    /// Empty if nothing is there to receive without a wait.
+    /// Receives a message without waiting. Returns an empty optional if there is no message.
     [[nodiscard]] std::optional<T> try_receive();
 
-    /// How many messages it holds: without those of waiting senders, and those that were handed over.
+    /// The number of buffered messages. It does not include messages of waiting senders, or messages that
+    /// have already been handed over to a receiver.
     [[nodiscard]] std::size_t size() const noexcept { return messages_.size(); }
     [[nodiscard]] bool empty() const noexcept { return messages_.empty(); }
 
@@ -248,7 +260,7 @@ private:
     }
 
     channel* channel_;
-    std::optional<T> message_;  // granted without one: the end
+    std::optional<T> message_;  // empty after a grant if the channel is closed and drained
 };
 
 template <class T>
@@ -264,7 +276,7 @@ private:
 template <class T>
 channel<T>::channel(std::size_t capacity) : channel_base(capacity) {
     if (capacity != unbounded)
-        messages_.reserve(capacity + 1);  // one for a message that is handed over while the channel is full
+        messages_.reserve(capacity + 1);  // + 1 for a message received from a full channel
 }
 
 template <class T>
@@ -280,13 +292,14 @@ auto channel<T>::receive() noexcept -> receive_description {
 template <class T>
 std::optional<T> channel<T>::try_receive() {
     affinity_.check_thread("channel::try_receive");
-    forget_orphans();
+    drop_orphans();
     std::optional<T> received;
     static_cast<void>(get(received));
     return received;
 }
 
-/// False where it would have to wait; then nothing was touched. Whether the channel is closed, the caller has asked.
+/// Moves the message into the channel or to a receiver. Returns false and changes nothing if the sender has
+/// to wait. The caller must check first that the channel is open.
 template <class T>
 bool channel<T>::put(T& message) {
     if (!has_room())
@@ -314,7 +327,7 @@ bool channel<T>::get(std::optional<T>& target) {
     return true;
 }
 
-/// From a receiver that is gone. There is a place: it was kept.
+/// Takes back the message of a destroyed receiver. make_place() has kept a slot free for it.
 template <class T>
 void channel<T>::put_back(T&& message) noexcept {
     if (receivers_.empty())
@@ -338,7 +351,8 @@ T channel<T>::take_from_sender() noexcept {
     return std::move(sender.message_);
 }
 
-/// For one message more. Those that are handed over have a place too, in which each can be put back without allocating.
+/// Makes sure that the queue has a free slot for one more message. A handed-over message keeps its slot until
+/// the receiver resumes, so that put_back() need not allocate.
 template <class T>
 void channel<T>::make_place() {
     const std::size_t needed = size() + handed_over_ + 1;

@@ -10,9 +10,10 @@
 
 namespace coil::COIL_ABI {
 
-/// The messages in a channel, in order: places in a circle, in one block. It grows when it is told to, and never shrinks.
+/// A ring buffer that holds the messages of a channel in one block of memory. It grows in reserve() and never
+/// shrinks.
 ///
-///     places    [ ][ ][c][d][e][ ]      head_ = 2, size_ = 3
+///     block_    [ ][ ][c][d][e][ ]      places_ = 6, head_ = 2, size_ = 3
 template <class T>
 class channel_queue {
 public:
@@ -29,13 +30,13 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t places() const noexcept { return places_; }
 
-    /// A block of so many places, at least.
+    /// Grows the block to at least `places`.
     void reserve(std::size_t places) {
         if (places > places_)
             move_to_block(places);
     }
 
-    // There has to be a place.
+    // Precondition of push_back() and push_front(): size() < places().
     void push_back(T&& item) noexcept {
         std::construct_at(place(size_), std::move(item));
         ++size_;

@@ -12,15 +12,16 @@
 
 namespace coil::COIL_ABI {
 
-/// A flag that tasks can wait for. Once set it stays set, until it is reset.
-/// To pass values use a `channel`; to let one waiter go at a time, a `semaphore`.
+/// A flag that tasks can wait for. It stays set until reset().
+/// To pass values, use a `channel`. To release one waiter at a time, use a `semaphore`.
 ///
 ///     event ready;
-///     co_await ready.wait();    // returns at once if already set
+///     co_await ready.wait();    // completes inline if already set
 ///
-/// Threads:  one context. Waking happens on the next turn, never inside set().
-/// Lifetime: outlives its waiters: declare it ahead of the context on which they run. If it does not, a line on stderr
-///           says so and they end with operation_aborted (builds with assertions stop there). It doesn't move.
+/// Threads:  one context. set() queues the waiters for the next iteration; it never resumes them itself.
+/// Lifetime: must outlive its waiters, so declare it before the io_context that runs them. Otherwise the
+///           destructor reports the mistake on stderr, and the waiters fail with operation_aborted (builds
+///           with assertions abort instead). Not movable.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class event {
 public:
@@ -29,27 +30,30 @@ public:
     event& operator=(const event&) = delete;
     ~event();
 
-    /// Lets everybody go who waits, and whoever comes while it is set.
+    /// Releases all waiters. Later waits do not block until reset() is called.
     void set() noexcept;
-    /// Has those wait who come from now on. Who was let go stays so, even if his turn is still to come.
+    /// Makes later waits block. Waiters that have already been released stay released, even if they have not
+    /// resumed yet.
     void reset() noexcept;
     [[nodiscard]] bool is_set() const noexcept { return set_; }
 
     class wait_operation;
     class wait_description;
 
-    /// Completes: at once if the event is set, else on the next turn after set().
+    /// Waits until the event is set.
+    ///
+    /// Completes: inline if the event is already set, otherwise in the loop iteration after set().
     /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait.
-    /// Overlap:   any number may wait; they go on in the order in which they came.
+    /// Overlap:   any number of tasks may wait. They are released in FIFO order.
     wait_description wait() noexcept;
 
 private:
     [[nodiscard]] bool is_in_use() noexcept {
-        queued_operation::forget_orphans(waiting_, affinity_);
+        queued_operation::drop_orphans(waiting_, affinity_);
         return !waiting_.empty();
     }
 
-    queued_operation::line waiting_;
+    queued_operation::queue waiting_;
     affinity affinity_;
     bool set_ = false;
 };

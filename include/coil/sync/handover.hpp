@@ -13,71 +13,79 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// One completion that comes from another thread to whoever waits for it on a loop: the meeting point of the two under
-/// `one_shot` and `offload`. Values are their affair.
+/// Delivers one completion from any thread to a waiter on an event loop. `one_shot` and `offload` use it. If
+/// there is a value, the derived class holds it.
 ///
 ///     phase      idle ----expect---> waiting ----complete---> posting ----> over
 ///                     <--withdraw---
 ///                idle ------------------------complete--------------------> over
 ///
-/// It is a block of its own, which both sides hold a reference to: so either may be gone before the other, and what another
-/// thread posts is this, never something in a frame. Whoever is `posting` is inside the waiter's scheduler: nobody leaves
-/// until that is over. So the scheduler may end as soon as all who waited on it have left.
+/// A handover is a reference-counted heap block. Both sides hold a reference, so either side may end first.
+/// The completing thread posts this block to the scheduler, never an object in a coroutine frame. In phase
+/// `posting` the completing thread is inside the waiter's scheduler, so leave() blocks until that phase has
+/// ended. A scheduler may therefore end as soon as all its waiters have left.
 ///
-/// Threads:  complete() and the references: any. The rest: the thread of who waits.
+/// Threads:  complete() and release() may be called on any thread. Call all other functions only on the
+///           waiter's thread.
 class handover : public node {
 public:
     void release() noexcept;
 
-    // ---- who waits -------------------------------------------------------------------------------------------------
+    // ---- waiting side -------------------------------------------------------------------------------------
 
-    /// From now on `waiter` is given its turn when it is complete. False if it is already: its turn is up to the caller.
+    /// Registers `waiter`, so that complete() will resume it. Returns false if the handover is already
+    /// complete; the caller must then resume the waiter itself.
     [[nodiscard]] bool expect(awaited& waiter) noexcept;
-    /// Nobody waits any more. False if it comes too late: it is complete, and the waiter's turn comes.
+    /// Unregisters the waiter. Returns false if the handover is already complete; the waiter will then be
+    /// resumed.
     bool withdraw() noexcept;
-    /// Nobody waits any more, whether or not it is complete. Last in every wait.
+    /// Unregisters the waiter, whether or not the handover is complete. Every wait must call it last. Blocks
+    /// while the completing thread is inside the scheduler.
     void leave() noexcept;
-    /// Whether the loop of the one who waits has ended, and left the waiting frame as it is: it is never resumed.
+    /// Whether the waiter's scheduler has ended and left the waiting frame behind. The waiter then never
+    /// resumes.
     [[nodiscard]] bool is_orphaned() const noexcept { return loop_.has_ended(); }
-    /// Returns when it is complete, and nobody uses the scheduler any more. Holds the thread.
+    /// Blocks the thread until the handover is complete and the completing thread no longer uses the
+    /// scheduler.
     void wait() noexcept;
 
     [[nodiscard]] awaited* waiter() const noexcept { return waiter_; }
-    // Acquire: pairs with complete(); the values are there.
+    // The acquire pairs with complete(), so that the caller sees the values.
     [[nodiscard]] bool is_complete() const noexcept {
         return phase_of(state_.load(std::memory_order_acquire)) >= posting;
     }
 
-    // ---- who completes ---------------------------------------------------------------------------------------------
+    // ---- completing side ----------------------------------------------------------------------------------
 
-    /// Once, when the values are in their place. It takes a reference away, which a post keeps until its turn: so with
-    /// somebody waiting it is the waiting thread that has the last one, and recycles the block.
+    /// Completes the handover. Call it once, after storing the values. Drops the completer's reference. If a
+    /// waiter is registered, the posted block keeps that reference until run(), so that the waiting thread
+    /// drops the last reference and recycles the block.
     void complete() noexcept;
 
-    // ---- the loop --------------------------------------------------------------------------------------------------
+    // ---- the loop -----------------------------------------------------------------------------------------
 
     std::coroutine_handle<> run() noexcept override;
     void abandon() noexcept override;
 
 protected:
-    /// With two references: of who made it, and of who completes it.
+    /// Starts with two references, one for the creator and one for the completer.
     handover() noexcept = default;
     ~handover() = default;
 
-    /// The last reference is gone: destroys this, on whatever thread.
+    /// Destroys this object. Called on whichever thread drops the last reference.
     virtual void discard() noexcept = 0;
 
 private:
     enum phase : unsigned { idle, waiting, posting, over };
-    static constexpr unsigned reference = 4;  // the phase stands below the references
+    static constexpr unsigned reference = 4;  // the phase is stored in the bits below the refcount
 
     static constexpr phase phase_of(unsigned state) noexcept { return static_cast<phase>(state % reference); }
     bool change(phase from, phase to) noexcept;
 
     std::atomic<unsigned> state_{2 * reference + idle};
-    scheduler* scheduler_ = nullptr;  // while waiting or posting
-    affinity loop_;                   // whether that is still there
-    awaited* waiter_ = nullptr;       // the waiting thread's own
+    scheduler* scheduler_ = nullptr;  // valid while waiting or posting
+    affinity loop_;                   // tells whether scheduler_ still exists
+    awaited* waiter_ = nullptr;       // accessed only by the waiting thread
 };
 
 }  // namespace coil::COIL_ABI::detail

@@ -14,13 +14,14 @@
 namespace coil::COIL_ABI {
 
 namespace detail {
-struct name_the_lock_or_it_unlocks_at_once {};  // the compiler prints this name in its error
+struct name_the_lock_or_it_is_unlocked_immediately {};  // this name appears in the compiler's error message
 }  // namespace detail
 
 class mutex;
 
-/// A mutex that is held, until this is destroyed or unlocked. Empty: none is.
-class [[nodiscard("keep it: it unlocks when it is dropped")]] mutex_lock {
+/// Owns a locked mutex, and unlocks it in the destructor or in unlock() (RAII). A default-constructed lock
+/// owns no mutex.
+class [[nodiscard("keep it: its destructor unlocks the mutex")]] mutex_lock {
 public:
     mutex_lock() noexcept = default;
     mutex_lock(mutex_lock&& other) noexcept { take(other); }
@@ -35,10 +36,10 @@ public:
 
     [[nodiscard]] bool owns_lock() const noexcept { return mutex_ != nullptr; }
     [[nodiscard]] explicit operator bool() const& noexcept { return owns_lock(); }
-    template <class = detail::name_the_lock_or_it_unlocks_at_once>
+    template <class = detail::name_the_lock_or_it_is_unlocked_immediately>
     explicit operator bool() const&& = delete;
 
-    /// Lets go early. Of an empty one it does nothing.
+    /// Unlocks the mutex early. A no-op if this lock owns no mutex.
     void unlock() noexcept;
 
 private:
@@ -50,17 +51,19 @@ private:
     mutex* mutex_ = nullptr;
 };
 
-/// Keeps tasks of one context out of each other's way where what one does takes several awaits. Between two awaits no
-/// other task of the context runs, so what needs only that needs no mutex; between threads, use std::mutex.
+/// Mutual exclusion between tasks of one context, for work that spans several awaits. Between two awaits no
+/// other task of the context runs, so work without an await needs no mutex. Between threads, use std::mutex.
 ///
 ///     auto lock = co_await mutex.lock();
 ///     co_await coil::write(peer, header);
-///     co_await coil::write(peer, body);          // nobody's bytes come between
+///     co_await coil::write(peer, body);          // no other task writes in between
 ///
-/// First come, first served: unlocked, it is handed to the one who has waited longest, and nobody overtakes him.
+/// Waiters are served in FIFO order. Unlocking hands the mutex to the task that has been waiting longest, and
+/// no other task can overtake it.
 ///
 /// Threads:  one context.
-/// Lifetime: outlives its waiters and locks (checked): declare it ahead of the context on which they run. It doesn't move.
+/// Lifetime: must outlive its waiters and locks (checked), so declare it before the io_context that runs
+///           them. Not movable.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class mutex {
 public:
@@ -72,19 +75,21 @@ public:
     class lock_operation;
     class lock_description;
 
-    /// Yields a mutex_lock.
+    /// Locks the mutex and returns a mutex_lock.
     ///
-    /// Completes: at once if the mutex is free, else on the next turn after it was handed over.
-    /// Errors:    operation_aborted in a stopped scope; wrong_context. error::already_locked, which equals
-    ///            std::errc::resource_deadlock_would_occur, if the task itself holds the mutex in a lock that was not moved (the
-    ///            holder of a moved lock is not known). A timeout, stop_when or shield around either lock() does not hide that;
-    ///            a branch of a race or a child of a group that waits for a lock of its parent is not detected.
-    /// Cancel:    ends the wait; one that comes after the mutex was handed over comes too late. Handed to a task that is
-    ///            destroyed before its turn, it goes to the next.
-    /// Overlap:   any number may wait.
+    /// Completes: inline if the mutex is free, otherwise in the loop iteration after the mutex has been
+    ///            handed over to this task.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context; error::already_locked, which equals
+    ///            std::errc::resource_deadlock_would_occur, if the task already holds the mutex. This is
+    ///            detected even if either lock() is inside a timeout, stop_when or shield. It is not
+    ///            detected if the lock has been moved, because its owner is then unknown, or if a branch of
+    ///            a race or a child of a group waits for its parent's lock.
+    /// Cancel:    ends the wait, but has no effect once the mutex has been handed over. If the task is
+    ///            destroyed before it resumes, the mutex goes to the next waiter.
+    /// Overlap:   any number of tasks may wait.
     lock_description lock() noexcept;
 
-    /// An empty lock if the mutex is taken.
+    /// Locks the mutex without waiting. Returns an empty lock if the mutex is already locked.
     mutex_lock try_lock() noexcept;
 
     [[nodiscard]] bool is_locked() const noexcept { return locked_; }
@@ -94,15 +99,15 @@ private:
 
     [[nodiscard]] bool acquire() noexcept { return !std::exchange(locked_, true); }
     [[nodiscard]] bool is_in_use() noexcept {
-        queued_operation::forget_orphans(waiting_, affinity_);
+        queued_operation::drop_orphans(waiting_, affinity_);
         return locked_;
     }
     void release() noexcept;
     void hand_on() noexcept;
 
-    queued_operation::line waiting_;  // nobody, unless it is locked
+    queued_operation::queue waiting_;  // empty unless the mutex is locked
     affinity affinity_;
-    const void* holder_ = nullptr;  // environment::line() of an await whose lock has not been moved
+    const void* holder_ = nullptr;  // environment::line() of the holder; null if unknown
     bool locked_ = false;
 };
 
@@ -150,7 +155,7 @@ public:
     std::string describe() const override { return "lock of a mutex"; }
 
 private:
-    // From here on the awaiting task holds the mutex, if it was granted.
+    // Returns the error of the await. If there is none, the awaiting task owns the mutex from here on.
     std::error_code ended() noexcept {
         if (would_deadlock_) [[unlikely]]
             return error::already_locked;

@@ -26,10 +26,11 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// A function's way through a pool. It stands in the pool's queue itself, by the links of its node.
+/// The base class of offload_operation, with everything that does not depend on the function's type. The
+/// operation itself is the item in the pool's queue, and moves through these states:
 ///
 ///     new --await--> queued --a thread takes it--> running --returns--> over
-///                    queued --stop, destroyed, the pool ends--> over, never run
+///                    queued --it is stopped or destroyed, or the pool is destroyed--> over, without running
 class offload_operation_base : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -38,18 +39,22 @@ public:
     std::string describe() const override { return "offload"; }
 
 protected:
-    // No virtual function: a thread of the pool may call it while this one begins to be destroyed.
+    // This is a function pointer instead of a virtual function, because a pool thread may call it after the
+    // destructor has begun.
     using entry = void(offload_operation_base& self) noexcept;
 
     offload_operation_base(thread_pool& pool, entry* call, environment& task);
     ~offload_operation_base();
 
-    /// First in the destructor of the most derived: what runs uses its members. Holds the thread until it has returned.
+    /// Withdraws a function that has not begun, and blocks the thread until a running function has returned.
+    /// Call it first in the destructor of the most derived class, because the running function uses the
+    /// members of that class.
     void retire() noexcept;
-    /// First in await_resume and await_outcome. An error: the function has not run.
+    /// Ends the wait. If it returns an error, the function has not run. Call it first in await_resume and
+    /// await_outcome.
     [[nodiscard]] std::error_code finish() noexcept;
 
-    virtual void ask_to_stop() noexcept = 0;
+    virtual void request_token_stop() noexcept = 0;
 
 private:
     friend class thread_pool_core;
@@ -61,9 +66,9 @@ private:
     handover* handover_;
     entry* call_;
     std::error_code error_;
-    bool given_ = false;    // the pool has a reference to the handover, and completes it
-    bool queued_ = false;   // under the pool's lock
-    unsigned process_ = 0;  // the one that gave it to the pool: see this_process
+    bool given_ = false;    // the pool holds a reference to the handover and will complete it
+    bool queued_ = false;   // guarded by the pool's lock
+    unsigned process_ = 0;  // the process that queued the function; see this_process
 };
 
 template <class F, class... Args>
@@ -79,7 +84,7 @@ struct offload_call<true, F, Args...> {
     using type = std::invoke_result_t<F, inplace_stop_token, Args...>;
 };
 
-/// What a function gives. What it would lend as an rvalue is kept.
+/// The function's result type. An rvalue reference becomes a value, so that it does not dangle.
 template <class Given>
 using kept_result = std::conditional_t<std::is_rvalue_reference_v<Given>, std::remove_cvref_t<Given>, Given>;
 template <class F, class... Args>
@@ -89,7 +94,8 @@ template <class F, class... Args>
 concept offloadable = takes_stop_token<std::decay_t<F>, std::decay_t<Args>...> ||
                       std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
 
-/// Says in the compiler's first line what to write instead. True: it can run in a pool.
+/// Returns true if a pool can run the function. Otherwise the compilation fails with a message that says what
+/// to write instead.
 template <class F, class... Args>
 consteval bool check_offload() {
     static_assert(
@@ -98,7 +104,7 @@ consteval bool check_offload() {
         "capture nothing and pass its state as further arguments of offload");
     static_assert(
         !is_task<std::decay_t<F>>,
-        "offload runs functions, and a task is none: co_await it, or co_spawn it on the context of a thread");
+        "offload runs functions, not tasks: co_await the task, or co_spawn it on another thread's context");
     constexpr bool wants_references =
         std::is_invocable_v<std::decay_t<F>, std::remove_reference_t<Args>&...> ||
         std::is_invocable_v<std::decay_t<F>, inplace_stop_token, std::remove_reference_t<Args>&...>;
@@ -110,21 +116,21 @@ consteval bool check_offload() {
     if constexpr (offloadable<F, Args...>) {
         static_assert(
             !description<offload_result<std::decay_t<F>, std::decay_t<Args>...>>,
-            "offload runs functions: a coroutine would only be made there, and never run. co_await it, or "
-            "co_spawn it on the context of a thread");
+            "offload runs functions: a coroutine would only be created there, and never run. co_await it, or "
+            "co_spawn it on another thread's context");
         return !description<offload_result<std::decay_t<F>, std::decay_t<Args>...>>;
     }
     return false;
 }
 
-/// The stop source of a function that takes no token.
+/// The stop source for a function that takes no token.
 struct no_stop_source {
     void request_stop() const noexcept {}
 };
 
 }  // namespace detail
 
-/// A function that runs on a pool's thread, and whoever waits for it.
+/// Runs a function on a pool thread and waits for the result.
 template <class F, class... Args>
 class [[nodiscard("co_await it")]] offload_operation final : public detail::offload_operation_base {
     using result = detail::offload_result<F, Args...>;
@@ -143,7 +149,7 @@ public:
         return result_.take();
     }
 
-    /// A `std::system_error` becomes the outcome's error; any other exception passes.
+    /// A `std::system_error` becomes the outcome's error; any other exception propagates.
     auto await_outcome() {
         const std::error_code error = finish();
         const auto take = [this]() -> result { return result_.take(); };
@@ -176,7 +182,7 @@ private:
             return std::apply(std::move(function_), std::move(args_));
     }
 
-    void ask_to_stop() noexcept override { source_.request_stop(); }
+    void request_token_stop() noexcept override { source_.request_stop(); }
 
     [[no_unique_address]] F function_;
     [[no_unique_address]] std::tuple<Args...> args_;
@@ -202,25 +208,30 @@ private:
     [[no_unique_address]] std::tuple<Args...> args_;
 };
 
-/// Runs a function on a thread of a pool, while the context goes on with other tasks; this task goes on on its own context
-/// with what the function gives. For what blocks (a C library, getaddrinfo) or computes for long.
+/// Runs a function on a pool thread while the context runs other tasks. The awaiting task then continues on
+/// its own context. Use it for blocking calls (a C library, getaddrinfo) and for long computations.
 ///
 ///     auto digest = co_await coil::offload(sha256, std::move(file));
 ///     auto row = co_await coil::offload(pool, &database::find, &db, key);
 ///
-/// Function and arguments are copied or moved into the await, as std::async does, and lent to the function as rvalues; to
-/// pass a reference, say std::ref. A function that can be called with an `inplace_stop_token` first gets one, which is
-/// triggered when the awaiting scope is asked to stop:
+/// As with std::async, the function and its arguments are copied or moved first and then passed as rvalues.
+/// To pass a reference, use std::ref. If the function can be called with an `inplace_stop_token` as its
+/// first argument, it receives a token that is stopped together with the awaiting scope:
 ///
-///     co_await coil::offload([&](coil::inplace_stop_token stop) { while (!stop.stop_requested() && more()) step(); });
+///     co_await coil::offload([&](coil::inplace_stop_token stop) {
+///         while (!stop.stop_requested() && more())
+///             step();
+///     });
 ///
-/// Completes: when the function has returned, with its value, which may be a reference or void.
-/// Errors:    what the function throws. What has not begun: operation_aborted if the pool ends;
-///            resource_unavailable_try_again if the pool's queue is full, or a first thread can't be had.
-/// Cancel:    what has not begun never does: operation_aborted. What has is waited for, and what it gives is the result.
-/// Lifetime:  the function may use what is the task's. So a task, or a context, that is destroyed meanwhile first triggers
-///            the token and then holds its thread until the function has returned.
-/// Cost:      no allocation in steady state; a round trip between two threads.
+/// Completes: when the function has returned, with the function's result, which may be a reference or void.
+/// Errors:    any exception from the function. If the function has not begun: operation_aborted if the pool
+///            is destroyed; resource_unavailable_try_again if the pool's queue is full, or if the pool
+///            cannot start its first thread.
+/// Cancel:    if the function has not begun, it never runs, and the await fails with operation_aborted. If it
+///            is running, the await waits for it and returns its result.
+/// Lifetime:  the function may use the task's local variables, because destroying the task or its context
+///            stops the token and then blocks the thread until the function has returned.
+/// Cost:      no allocation in steady state; one round trip between two threads.
 template <class F, class... Args>
 auto offload(thread_pool& pool, F&& function, Args&&... args) {
     if constexpr (detail::check_offload<F, Args...>())
@@ -228,7 +239,7 @@ auto offload(thread_pool& pool, F&& function, Args&&... args) {
                                                                            std::forward<Args>(args)...);
 }
 
-/// The same on the process's default_pool().
+/// Runs the function on the process-wide default_pool().
 template <class F, class... Args>
 auto offload(F&& function, Args&&... args) {
     return offload(default_pool(), std::forward<F>(function), std::forward<Args>(args)...);

@@ -31,19 +31,19 @@ struct one_shot_description;
 
 namespace detail {
 
-struct keep_the_completer {};  // the compiler prints this name in its error
+struct keep_the_completer {};  // this name appears in the compiler's error message
 
 class one_shot_waiter;
 
-/// What a one_shot and its completer share. The value is in the derived class.
+/// The state shared by a one_shot and its completer. The derived class holds the value.
 class one_shot_state : public handover {
 public:
-    /// The waiting side: the one_shot is gone.
+    /// Called when the one_shot is destroyed.
     void close() noexcept;
 
-    bool promised = false;  // a completer was given out
-    bool taken = false;     // the value was
-    // Instead of a value. They are the completer's until it has completed.
+    bool promised = false;  // a completer has been handed out
+    bool taken = false;     // the value has been taken
+    // One of these is set if there is no value. Until completion, only the completer accesses them.
     std::error_code error;
     std::exception_ptr exception;
 };
@@ -74,7 +74,7 @@ private:
     }
 };
 
-/// A wait for a one_shot.
+/// An operation that waits for a one_shot.
 class one_shot_waiter : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -86,7 +86,8 @@ protected:
     one_shot_waiter(one_shot_state* from, environment& task) noexcept : awaited(task), state_(from) {}
     ~one_shot_waiter();
 
-    /// The one_shot that is complete, from which the value can be taken now: null where there is an error instead.
+    /// Ends the wait. Returns the completed state, which holds the value or exception, or null if there is an
+    /// error code instead.
     [[nodiscard]] one_shot_state* completion() noexcept;
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
@@ -97,28 +98,30 @@ private:
 
     one_shot_state* state_;
     std::error_code error_;
-    bool owns_ = false;  // the one_shot is gone, and has left its reference here
+    bool owns_ = false;  // the one_shot has been destroyed, and its reference passed to this wait
 };
 
 }  // namespace detail
 
-/// One value that somebody else supplies, once: a C library's callback, or another thread.
-/// To have a thread of a pool compute it, see `offload`; for many values, a `channel`.
+/// A single value that is supplied later, for example by a C library's callback or by another thread.
+/// To compute the value on a pool thread, use `offload`. To pass many values, use a `channel`.
 ///
 ///     coil::one_shot<int> answer;
 ///     start_lookup(name, [](int r, void* user) { coil::one_shot<int>::completer::from(user).set_value(r); },
 ///                  answer.get_completer().release());
 ///     int r = co_await answer.wait();
 ///
-/// T may be void, or a reference.
+/// T may be void or a reference.
 ///
-/// Threads:  one_shot and its waits: one at a time, the waiting task's. The completer: any.
-/// Lifetime: either may end before the other, and the completer outlive the task and its context: what it brings then is
-///           dropped. Where the one_shot ends first, its wait ends with operation_aborted. It may be moved, also with a wait
-///           pending.
-/// Cost:     one recycled block, so no allocation in steady state (it joins the lists of the thread that lets go last:
-///           the waiting one, unless that has given up).
-///           From another thread, as any post: a lock-free push, and one wake if the loop's inbox was empty.
+/// Threads:  use the one_shot and its waits only on the waiting task's thread. The completer may be used on
+///           any thread.
+/// Lifetime: the one_shot and the completer may be destroyed in either order. The completer may even outlive
+///           the task and its context; the value is then dropped. If the one_shot is destroyed first, a
+///           pending wait fails with operation_aborted. Movable, even while a wait is pending.
+/// Cost:     one recycled block, so no allocation in steady state. The block goes to the free lists of the
+///           thread that drops the last reference, which is the waiting thread unless it stopped waiting
+///           first. Completing from another thread costs as much as any post: a lock-free push, and one
+///           wake-up if the loop's inbox was empty.
 template <class T = void>
 class [[nodiscard("keep it")]] one_shot {
 public:
@@ -134,28 +137,33 @@ public:
 
     void swap(one_shot& other) noexcept { std::swap(state_, other.state_); }
 
-    /// The side that completes. Once.
+    /// Returns the completer. May be called only once.
     [[nodiscard("keep it: dropping it breaks the promise")]] completer get_completer() noexcept;
 
-    /// Whether it was completed: a wait ends at once.
+    /// Whether a result has been set, so that wait() would not block.
     [[nodiscard]] bool done() const noexcept { return state_ && state_->is_complete(); }
 
-    /// Waits for the value, and takes it.
+    /// Waits for the value and moves it out.
     ///
-    /// Completes: on the loop's next turn once the value is there, which may be before the wait.
-    /// Errors:    what the completer set; broken_promise if it was dropped instead, or if the value was taken before;
+    /// Completes: in the loop iteration after the value has been set, or in the next iteration if the value
+    ///            was set before the wait.
+    /// Errors:    the error or exception that the completer sets; broken_promise if the completer was
+    ///            destroyed without completing, or if the value has already been taken;
     ///            operation_in_progress if another wait is pending.
-    /// Cancel:    operation_aborted, unless the completion came first. One may wait again.
+    /// Cancel:    operation_aborted, unless the one_shot was completed first. After a cancelled wait, another
+    ///            wait is allowed.
     one_shot_description<T> wait() noexcept;
 
 private:
     detail::one_shot_value<T>* state_;
 };
 
-/// The side of a `one_shot` that completes it. Dropped without that, it ends the wait with error::broken_promise.
+/// Completes a `one_shot`. If the completer is destroyed without completing, the wait fails with
+/// error::broken_promise.
 ///
-/// Threads:  any; one at a time.
-/// Lifetime: its own. A value that nobody waits for any more is destroyed on the thread that lets go last.
+/// Threads:  any, but only one at a time.
+/// Lifetime: independent of the one_shot. A value that is never received is destroyed on the thread that
+///           drops the last reference.
 template <class T>
 class [[nodiscard("keep it: dropping it breaks the promise")]] one_shot_completer {
 public:
@@ -168,23 +176,26 @@ public:
 
     void swap(one_shot_completer& other) noexcept { std::swap(state_, other.state_); }
 
-    /// Whether it can complete something: false once it has, or was moved from.
+    /// Whether this object can still complete a one_shot. It cannot once it has completed one, or after a
+    /// move or release().
     [[nodiscard]] explicit operator bool() const& noexcept { return state_ != nullptr; }
     template <class = detail::keep_the_completer>
     explicit operator bool() const&& = delete;
 
-    /// Completes with a value made of these: one argument, or none for void. If the value can't be made, nothing has
-    /// happened.
+    /// Completes the one_shot with a value constructed from `value`, which is one argument, or none if T is
+    /// void. If the construction throws, nothing changes.
     template <class... Value>
         requires(std::is_void_v<T> ? sizeof...(Value) == 0
                                    : sizeof...(Value) == 1 && (std::convertible_to<Value, T> && ...))
     void set_value(Value&&... value);
-    /// Completes with an error, which the wait throws as a `std::system_error`. It must be one.
+    /// Completes the one_shot with an error code, which the wait throws as a `std::system_error`. `error`
+    /// must not be 0.
     void set_error(std::error_code error) noexcept;
-    /// Completes with an exception, which the wait throws.
+    /// Completes the one_shot with an exception, which the wait throws.
     void set_exception(std::exception_ptr exception) noexcept;
 
-    /// As a pointer for a C callback's user data, and back: `from` once for each `release`.
+    /// Convert the completer to a pointer, for the user data of a C callback, and back. Call `from` exactly
+    /// once for each `release`.
     [[nodiscard]] void* release() noexcept { return std::exchange(state_, nullptr); }
     [[nodiscard]] static one_shot_completer from(void* released) noexcept {
         return one_shot_completer(static_cast<detail::one_shot_value<T>*>(released));
@@ -212,7 +223,7 @@ public:
         return value->take();
     }
 
-    /// A `std::system_error` becomes the outcome's error; any other exception passes.
+    /// A `std::system_error` becomes the outcome's error; any other exception propagates.
     auto await_outcome() {
         auto* value = taken();
         const auto take = [value]() -> T { return value->take(); };
@@ -277,7 +288,7 @@ void one_shot_completer<T>::set_value(Value&&... value) {
 template <class T>
 void one_shot_completer<T>::set_error(std::error_code error) noexcept {
     COIL_PRECONDITION(state_, detail::completed_twice);
-    COIL_PRECONDITION(error, "one_shot: set_error() with an error_code that is no error; use set_value()");
+    COIL_PRECONDITION(error, "one_shot: set_error() with an error_code of 0; use set_value()");
     state_->error = error;
     std::exchange(state_, nullptr)->complete();
 }

@@ -21,15 +21,16 @@
 #include <coil/coro/environment.hpp>
 #include <coil/coro/task.hpp>
 
-/// What `when_all`, `when_any` and `first_success` have in common: several operations at once, each a branch in a stop
-/// scope of its own, and one coroutine that goes on when all of them have ended.
+/// The common implementation of `when_all`, `when_any` and `first_success`. Several operations run
+/// concurrently, each as a branch with its own stop scope. The awaiting coroutine resumes when all branches
+/// have ended.
 
 namespace coil::COIL_ABI {
 
 class parallel_operation;
 
-/// What a branch's operation resumes: not the task that waits for all, but a coroutine that only says that this branch
-/// has ended. It has no body, so its frame is the same small one for all kinds of operations.
+/// A coroutine that a branch's operation resumes instead of the waiting task. It only reports that the branch
+/// has ended. Because its body is empty, all kinds of operations use the same small frame.
 class [[nodiscard("keep it")]] branch_waker {
 public:
     class promise_type;
@@ -53,7 +54,7 @@ private:
     std::coroutine_handle<> frame_;
 };
 
-/// One of several operations, as far as its kind doesn't matter.
+/// The type-independent base class of a branch.
 ///
 ///     idle --start--> running --its operation completes--> ended
 class branch_base : public node {
@@ -65,16 +66,17 @@ public:
     void request_stop() noexcept { scope_.request_stop(); }
 
     [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
-    /// It ended because it was asked to stop, and has nothing to tell.
+    /// Whether the branch ended with operation_aborted because its scope was stopped.
     [[nodiscard]] bool was_stopped() const noexcept { return was_stopped_; }
-    /// It ended with an exception that is no `std::system_error`: not the world's fault but the program's.
+    /// Whether the branch ended with an exception other than `std::system_error`, which counts as a bug in
+    /// the program.
     [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
     [[nodiscard]] virtual std::error_code error() const noexcept = 0;
-    /// The exception that a task failed with.
+    /// The exception that a failed task has thrown.
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
-    /// What rethrow() throws. Null where no memory is left for it.
+    /// The exception that rethrow() throws. Null if it cannot be allocated.
     [[nodiscard]] virtual std::exception_ptr failure() const noexcept = 0;
-    /// Throws what it failed with.
+    /// Throws the failure.
     [[noreturn]] virtual void rethrow() const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
 
@@ -86,7 +88,7 @@ protected:
 
     virtual bool is_ready() = 0;
     virtual void start_inner(std::coroutine_handle<> waiter) = 0;
-    /// Takes what the operation came to.
+    /// Stores the operation's outcome.
     virtual void collect() noexcept = 0;
 
     [[nodiscard]] environment& scope() noexcept { return scope_; }
@@ -104,14 +106,17 @@ private:
     parallel_operation* owner_;
     environment scope_;
     branch_waker waker_;
-    std::coroutine_handle<> first_;  // a task's: it is resumed on the next turn, like all that is started
+    // The coroutine to start if the branch is a task. Like all started tasks, it begins in the next
+    // iteration.
+    std::coroutine_handle<> first_;
     std::size_t index_;
     bool has_failed_ = false;
     bool was_stopped_ = false;
     bool has_bug_ = false;
 };
 
-/// Several operations at once. The derived class decides, each time one ends, whether the others are to go on.
+/// Runs several operations concurrently. When one of them ends, the derived class decides whether the others
+/// continue.
 class parallel_operation : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -121,7 +126,7 @@ public:
     std::string describe() const override;
 
 protected:
-    static constexpr auto nobody = static_cast<std::size_t>(-1);
+    static constexpr auto no_branch = static_cast<std::size_t>(-1);
 
     explicit parallel_operation(environment& task) noexcept : awaited(task) {}
     ~parallel_operation() = default;
@@ -130,16 +135,18 @@ protected:
     [[nodiscard]] virtual branch_base& at(std::size_t index) const noexcept = 0;
     virtual void ended(std::size_t index) noexcept = 0;
 
-    /// Stops every branch, once. Before await_suspend it only records the stop: the derived class may be under construction,
-    /// and its branches then start in a stopped scope.
+    /// Stops every branch. Further calls are no-ops. Before await_suspend it only records the stop, because
+    /// the derived class may still be under construction; the branches later start in a stopped scope.
     void stop_all() noexcept;
-    /// Once all have ended: throws the first bug among them.
+    /// Throws the exception of the first branch that ended with a bug, if there is one. Call it after all
+    /// branches have ended.
     void rethrow_bug() const;
 
-    /// For what runs here without being a branch.
-    void one_more() noexcept { ++running_; }
-    /// Returns the waiting coroutine, to be resumed, if that was the last.
-    [[nodiscard]] std::coroutine_handle<> one_less() noexcept;
+    /// Makes this operation wait for something that is not a branch, such as the child of a group.
+    void add_running() noexcept { ++running_; }
+    /// Call it when a branch, or something counted by add_running(), has ended. If nothing is running any
+    /// more, returns the waiting coroutine, which the caller must resume.
+    [[nodiscard]] std::coroutine_handle<> remove_running() noexcept;
 
 private:
     friend class branch_base;
@@ -154,7 +161,8 @@ private:
 
 namespace detail {
 
-/// What a branch is made of: `std::tuple` and `std::optional` construct it in place from one of these.
+/// The constructor argument of a branch. It is a single object, so that `std::tuple` and `std::optional` can
+/// construct the branch in place.
 template <class D>
 struct branch_seed {
     parallel_operation& owner;
@@ -174,7 +182,7 @@ public:
         : branch_base(seed.owner, seed.index), inner_(std::forward<D>(seed.what).operation_in(scope())) {}
 
     [[nodiscard]] outcome_type& result() noexcept { return *outcome_; }
-    /// The outcome, with an exception that has the failure's text.
+    /// The outcome. A failure contains an exception whose text names the operation.
     [[nodiscard]] outcome_type& named_result() noexcept {
         detail::name_failure(*outcome_, inner_);
         return *outcome_;
@@ -213,7 +221,7 @@ private:
     std::optional<outcome_type> outcome_;
 };
 
-/// Branches of different kinds, side by side in the operation.
+/// A fixed number of branches, which may have different types.
 template <class Base, description... D>
 class fixed_branches : public Base {
 protected:
@@ -239,7 +247,7 @@ private:
     branch_base* pointers_[sizeof...(D)];
 };
 
-/// Branches of one kind, as many as there are.
+/// Branches of the same type, whose number is known only at run time.
 template <class Base, description D>
 class counted_branches : public Base {
 protected:
@@ -263,7 +271,7 @@ private:
     std::unique_ptr<std::optional<branch<D>>[]> branches_;
 };
 
-/// What is to be awaited at once, and the operation that it becomes.
+/// Holds the descriptions that will be awaited concurrently.
 template <class Operation, class What>
 class [[nodiscard("co_await it")]] parallel_description {
 public:
@@ -275,7 +283,7 @@ private:
     What what_;
 };
 
-/// A range whose elements can be awaited, as `std::vector<task<int>>` is: they are moved out of it.
+/// A range of descriptions, such as a `std::vector<task<int>>`. Its elements are moved out.
 template <class R>
 concept range_of_descriptions = requires(R& range) {
     { range.size() } -> std::convertible_to<std::size_t>;

@@ -15,21 +15,21 @@
 
 namespace coil::COIL_ABI {
 
-/// A wait that stands in a line until somebody grants it: what the operations of event, mutex, semaphore and channel
-/// have in common. It carries its own links, so a line allocates nothing.
+/// An operation that waits in a FIFO queue. It is the base class of the operations on event, mutex, semaphore
+/// and channel. Each operation contains its own list links, so a queue never allocates.
 ///
-///     asked    --grant-->    granted           there was no need to wait
-///     asked    --wait_in-->  waiting
-///     waiting  --grant-->    granted           resumed on the next turn; a stop comes too late
+///     initial  --grant-->    granted           completes without waiting
+///     initial  --wait_in-->  waiting
+///     waiting  --grant-->    granted           resumed in the next iteration; a stop no longer has an effect
 ///     waiting  --stop-->     failed            operation_aborted
-///     asked, waiting  --fail-->  failed        refused in a stopped scope, or closed
-///     granted  --take-->     taken             the awaiting coroutine has it
-///     granted  --destroyed                     nobody will take it: the derived class gives it back
+///     initial, waiting  --fail-->  failed      refused in a stopped scope, or channel closed
+///     granted  --take-->     taken             the awaiting coroutine owns the grant
+///     granted  --destroyed                     the derived class gives the untaken grant back
 class queued_operation : public awaited {
 public:
-    using line = intrusive_list<queued_operation>;
+    using queue = intrusive_list<queued_operation>;
 
-    /// What it waited for is its own; it is resumed on the next turn, if it was suspended.
+    /// Grants the operation what it waits for. A suspended operation resumes in the next iteration.
     void grant() noexcept { end(state::granted); }
     void fail(error::code error) noexcept {
         error_ = error;
@@ -40,12 +40,14 @@ public:
             fail(error::operation_aborted);
     }
 
-    /// For the destructor of what they wait for: names the mistake, if any wait, and ends them with operation_aborted.
-    /// `mistake` says what the caller did and the remedy.
-    static void abandon_all(line& waiting, const char* mistake) noexcept;
+    /// Called by the destructor of an event, mutex, semaphore or channel. If any operations are still
+    /// waiting, reports the mistake and fails them with operation_aborted. `mistake` says what the caller
+    /// did wrong and how to fix it.
+    static void abandon_all(queue& waiting, const char* mistake) noexcept;
 
-    /// Takes the orphans out of the line of `object`: no scheduler is left that resumes them.
-    static void forget_orphans(line& waiting, const affinity& object) noexcept {
+    /// Empties the queue if the scheduler of `object` has ended, because the waiters are then orphans and
+    /// never resume.
+    static void drop_orphans(queue& waiting, const affinity& object) noexcept {
         while (object.has_ended() && !waiting.empty()) [[unlikely]]
             waiting.pop_front();
     }
@@ -54,19 +56,21 @@ protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
     ~queued_operation() = default;
 
-    /// Whether it may be granted without a suspension: not in a stopped scope, and a bounded number of times
-    /// per resumption.
+    /// Whether this operation may complete inline. It may not if its scope is stopped, or if the budget for
+    /// inline completions is used up.
     [[nodiscard]] bool may_complete_inline() const noexcept {
         return !env().stop_requested() && env().scheduler().may_complete_inline();
     }
 
-    /// Whether the task may await this object: false for one of another context. Checked before the object is touched.
+    /// Whether the task may await `object`. Returns false if the object belongs to another context. Check
+    /// this before anything else.
     template <class IsInUse>
     [[nodiscard]] bool is_admitted(affinity& object, IsInUse&& is_in_use) noexcept {
         return object.admits(env().scheduler(), is_in_use);
     }
 
-    /// First in await_suspend. False: it was refused. Throws error::wrong_context.
+    /// Call it first in await_suspend. Returns false if the await was refused because the scope is stopped.
+    /// Throws error::wrong_context if the object belongs to another context.
     template <class IsInUse>
     [[nodiscard]] bool enter(std::coroutine_handle<> waiter, affinity& object, IsInUse&& is_in_use) {
         if (!is_admitted(object, is_in_use)) [[unlikely]]
@@ -77,12 +81,12 @@ protected:
         fail(error::operation_aborted);
         return false;
     }
-    void wait_in(line& place) noexcept {
+    void wait_in(queue& place) noexcept {
         state_ = state::waiting;
         place.push_back(*this);
     }
 
-    /// What the await ends with; what was granted is the awaiting coroutine's from here on.
+    /// Returns the error of the await. If there is none, the awaiting coroutine owns the grant from here on.
     [[nodiscard]] std::error_code take() noexcept {
         if (state_ == state::failed)
             return error_;
@@ -92,15 +96,15 @@ protected:
     [[nodiscard]] bool is_untaken() const noexcept { return state_ == state::granted; }
 
 private:
-    enum class state : unsigned char { asked, waiting, granted, failed, taken };
+    enum class state : unsigned char { initial, waiting, granted, failed, taken };
 
     void end(state reached) noexcept {
         state_ = reached;
         if (is_suspended())
-            env().scheduler().schedule(*this);  // leaves the line
+            env().scheduler().schedule(*this);  // also removes the operation from its queue
     }
 
-    state state_ = state::asked;
+    state state_ = state::initial;
     error::code error_{};
 };
 

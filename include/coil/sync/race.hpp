@@ -13,20 +13,21 @@
 
 namespace coil::COIL_ABI {
 
-/// What became of several operations of which one was wanted: who won, and an outcome of each. A loser's is mostly
-/// error::operation_aborted; but one that was done all the same has its value here, so that nothing is lost.
+/// The result of a race between operations. It holds the index of the winner and the outcomes of all
+/// operations. A loser's outcome is usually error::operation_aborted. If the loser completed before it could
+/// be stopped, the outcome holds its value, so that nothing is lost.
 ///
 ///     auto race = co_await coil::when_any(socket.recv(buffer), coil::sleep_for(5s));
 ///     if (race.index() == 0)
 ///         use(*race.get<0>());
 template <class... T>
-class [[nodiscard("look at it: it holds who won, and the errors")]] race {
+class [[nodiscard("check it: it holds the winner and the errors")]] race {
 public:
-    /// One that did not take place: nobody has completed.
+    /// The result of a race that did not take place. Every outcome is operation_aborted.
     race() : outcomes_(outcome<T>(error::operation_aborted)...) {}
     race(std::size_t index, outcome<T>... outcomes) : index_(index), outcomes_(std::move(outcomes)...) {}
 
-    /// Who won, counted from 0.
+    /// The zero-based index of the winner.
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
 
     template <std::size_t I>
@@ -47,9 +48,9 @@ private:
     std::tuple<outcome<T>...> outcomes_;
 };
 
-/// The same, of as many operations of one kind as there were.
+/// The result of a race between operations of the same type, whose number is known only at run time.
 template <class T>
-class [[nodiscard("look at it: it holds who won, and the errors")]] range_race {
+class [[nodiscard("check it: it holds the winner and the errors")]] range_race {
 public:
     range_race() = default;
     range_race(std::size_t index, std::vector<outcome<T>> outcomes) noexcept
@@ -60,7 +61,7 @@ public:
 
     [[nodiscard]] outcome<T>& operator[](std::size_t i) noexcept { return outcomes_[i]; }
     [[nodiscard]] const outcome<T>& operator[](std::size_t i) const noexcept { return outcomes_[i]; }
-    /// The winner's.
+    /// The winner's outcome.
     [[nodiscard]] outcome<T>& winner() noexcept { return outcomes_[index_]; }
     [[nodiscard]] const outcome<T>& winner() const noexcept { return outcomes_[index_]; }
 

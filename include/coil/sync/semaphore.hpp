@@ -16,13 +16,14 @@
 namespace coil::COIL_ABI {
 
 namespace detail {
-struct name_the_permit_or_it_is_given_back_at_once {};  // the compiler prints this name in its error
+struct name_the_permit_or_it_is_released_immediately {};  // this name appears in the compiler's error message
 }  // namespace detail
 
 class semaphore;
 
-/// A permit of a semaphore, which goes back when this is destroyed, or released. Empty: none.
-class [[nodiscard("keep it: it is given back when it is dropped")]] semaphore_permit {
+/// Owns one permit, and gives it back in the destructor or in release() (RAII). A default-constructed object
+/// holds no permit.
+class [[nodiscard("keep it: its destructor gives the permit back")]] semaphore_permit {
 public:
     semaphore_permit() noexcept = default;
     semaphore_permit(semaphore_permit&& other) noexcept
@@ -37,10 +38,10 @@ public:
     ~semaphore_permit() { release(); }
 
     [[nodiscard]] explicit operator bool() const& noexcept { return semaphore_ != nullptr; }
-    template <class = detail::name_the_permit_or_it_is_given_back_at_once>
+    template <class = detail::name_the_permit_or_it_is_released_immediately>
     explicit operator bool() const&& = delete;
 
-    /// Gives it back early. A no-op if empty.
+    /// Gives the permit back early. A no-op if this object holds no permit.
     void release() noexcept;
 
 private:
@@ -50,23 +51,22 @@ private:
     semaphore* semaphore_ = nullptr;
 };
 
-/// A number of permits that tasks of one context take and give back: it bounds how many do something at a
-/// time. For one at a time, use a `mutex`; to pass values, a `channel`.
+/// A counting semaphore that limits how many tasks of one context do something concurrently. For a limit of
+/// one, use a `mutex`. To pass values, use a `channel`.
 ///
 ///     semaphore dials(10);
 ///     auto permit = co_await dials.acquire_permit();
-///     co_await dial(endpoint);       // at most ten at a time; the permit goes back also if this throws
+///     co_await dial(endpoint);       // at most ten at a time; the permit is given back even if this throws
 ///
-/// acquire() and release() leave the giving back to the program: for permits that one task takes and another
-/// gives back.
+/// After acquire(), the program must call release() itself. Any task of the context may do so.
 ///
-/// First come, first served: a permit goes to the task that has waited longest, and no other task overtakes
-/// it.
+/// Waiters are served in FIFO order. A permit goes to the task that has been waiting longest, and no other
+/// task can overtake it.
 ///
 /// Threads:  one context.
-/// Lifetime: outlives its waiters and permits: declare it ahead of the context on which they run. If it does
-///           not, a line on stderr says so and they end with operation_aborted (builds with assertions stop
-///           there). It doesn't move.
+/// Lifetime: must outlive its waiters and permits, so declare it before the io_context that runs them.
+///           Otherwise the destructor reports the mistake on stderr, and the waiters fail with
+///           operation_aborted (builds with assertions abort instead). Not movable.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class semaphore {
 public:
@@ -80,30 +80,34 @@ public:
     template <class Result>
     class acquire_description;
 
-    /// Takes a permit; acquire_permit() yields it as a semaphore_permit, which gives it back.
+    /// Takes a permit. acquire_permit() returns the permit as a semaphore_permit, which gives it back
+    /// automatically.
     ///
-    /// Completes: at once if there is one, else on the next turn after one was handed over.
-    /// Errors:    operation_aborted in a stopped scope, wrong_context: then none was taken. A cancel only ends the wait; one that comes
-    ///            after the permit comes too late. Handed to a task that is destroyed before its turn, it goes to the next.
-    /// Overlap:   any number may wait.
+    /// Completes: inline if a permit is available, otherwise in the loop iteration after a permit has been
+    ///            handed over to this task.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. After an error, no permit has been
+    ///            taken.
+    /// Cancel:    ends the wait, but has no effect once a permit has been handed over. If the task is
+    ///            destroyed before it resumes, the permit goes to the next waiter.
+    /// Overlap:   any number of tasks may wait.
     acquire_description<void> acquire() noexcept;
     acquire_description<semaphore_permit> acquire_permit() noexcept;
 
-    /// Takes a permit if there is one; else try_acquire_permit() yields an empty one.
+    /// Takes a permit if one is available. Otherwise returns false, or an empty semaphore_permit.
     [[nodiscard]] bool try_acquire() noexcept;
     semaphore_permit try_acquire_permit() noexcept {
         return try_acquire() ? semaphore_permit(*this) : semaphore_permit();
     }
 
-    /// Gives back, or adds, `count` permits.
+    /// Gives back `count` permits. The total may exceed the initial count.
     void release(std::size_t count = 1) noexcept;
 
-    /// How many there are to take.
+    /// The number of available permits.
     [[nodiscard]] std::size_t available() const noexcept { return available_; }
 
 private:
     [[nodiscard]] bool is_in_use() noexcept {
-        queued_operation::forget_orphans(waiting_, affinity_);
+        queued_operation::drop_orphans(waiting_, affinity_);
         return !waiting_.empty();
     }
     [[nodiscard]] bool take() noexcept {
@@ -113,7 +117,7 @@ private:
         return true;
     }
 
-    queued_operation::line waiting_;  // nobody, unless there is none available
+    queued_operation::queue waiting_;  // empty unless no permit is available
     affinity affinity_;
     std::size_t available_;
 };

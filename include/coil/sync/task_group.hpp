@@ -27,45 +27,48 @@ class group_wait;
 struct group_options;
 struct group_wait_description;
 
-/// Tasks that come up while others run, and that have all ended when the one who started them goes on. It exists inside
-/// `with_group` only, so that none of its tasks outlives that.
-/// For a number of tasks that is known see `when_all`; for one that nobody waits for, `co_spawn`.
+/// A dynamic set of child tasks. It exists only inside `with_group`, which waits for all its children, so no
+/// child outlives that call. If the number of tasks is known in advance, use `when_all`. For independent
+/// tasks, use `co_spawn`.
 ///
 ///     co_await coil::with_group([&](coil::task_group& group) -> coil::task<> {
 ///         for (;;)
 ///             group.start(serve, co_await acceptor.accept());
 ///     });
 ///
-/// Threads:  its context's.
+/// Threads:  the context's thread only.
 class task_group {
 public:
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
-    /// Starts a task, or a function that gives one: that is kept, with its arguments, as long as its task runs. It queues:
-    /// the task starts on the next turn, in order, or where as many run as may, when one of them has ended. In a group that
-    /// was cancelled it starts stopped.
-    /// Errors: on another thread it throws error::wrong_thread, and starts nothing.
-    /// Cost: one recycled frame beside the task's own.
+    /// Starts a task, or a function that returns one. The function and its arguments are stored until the
+    /// task ends. Tasks begin in FIFO order in the next loop iteration. If `running_max` children are already
+    /// running, the task begins after one of them has ended. In a cancelled group it begins in a stopped
+    /// scope.
+    /// Errors: throws error::wrong_thread on another thread, and starts nothing.
+    /// Cost:   one recycled frame in addition to the task's own.
     void start(task<> child);
     template <class F, class... Args>
     void start(F&& function, Args&&... args);
 
-    /// Asks everything in the group to stop: the children, those that are started later too, and the body. What ends because
-    /// of it is no error: `with_group` returns when all have ended.
+    /// Stops the body and all children, including children that are started later. Errors caused by the stop
+    /// are dropped. `with_group` returns when the body and all children have ended.
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
 
-    /// How many children there are, with those that wait for their turn.
+    /// The number of children, including queued ones.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Waits until there are no children. For the body, or for a task that is no child of the group.
-    /// Errors: operation_aborted in a stopped scope; wrong_context. error::joins_own_group, which equals
-    ///         std::errc::resource_deadlock_would_occur, for a child of the group, which would wait for itself, also inside a
-    ///         timeout, stop_when or shield. A branch of a race in the child is not detected.
+    /// Waits until the group has no children. Call it in the body, or in a task outside the group.
+    /// Errors: operation_aborted in a stopped scope; wrong_context; error::joins_own_group, which equals
+    ///         std::errc::resource_deadlock_would_occur, in a child of the group, because the child would
+    ///         wait for itself. This is detected even inside a timeout, stop_when or shield, but not in a
+    ///         branch of a race.
     [[nodiscard("co_await it")]] group_wait_description join() noexcept;
-    /// Waits until fewer children are there than may run at once: then one more starts at once.
-    /// Errors: operation_aborted in a stopped scope.
+    /// Waits until the group has fewer than `running_max` children, so that another child can start without
+    /// queueing.
+    /// Errors: operation_aborted in a stopped scope; wrong_context.
     [[nodiscard("co_await it")]] group_wait_description vacancy() noexcept;
 
 private:
@@ -94,27 +97,28 @@ private:
     std::size_t running_ = 0;
     std::size_t size_ = 0;
     group_child* newest_ = nullptr;
-    intrusive_list<node> queue_;      // children that wait for their turn
-    intrusive_list<node> joins_;      // waits until there is no child
-    intrusive_list<node> vacancies_;  // waits until one more may run
+    intrusive_list<node> queue_;      // children that wait to start
+    intrusive_list<node> joins_;      // pending join() calls
+    intrusive_list<node> vacancies_;  // pending vacancy() calls
     std::exception_ptr failure_;
     bool cancelled_ = false;
-    bool closing_ = false;  // being destroyed: nothing more is started
+    bool closing_ = false;  // the group is being destroyed, so start() is a no-op
 };
 
 struct group_options {
-    /// Children that run at once; more wait for their turn.
+    /// The maximum number of children that run concurrently. Further children are queued.
     std::size_t running_max = static_cast<std::size_t>(-1);
-    /// A child that ends with an exception, of any type, ends alone: the exception goes to
-    /// `io_context::on_task_error`, and the group goes on. Without a handler it is a line on stderr. For
-    /// servers: neither a reset connection nor a parser that throws ends the other clients. To stop the group
-    /// for some exceptions, catch them in the child and call cancel().
+    /// If true, a child that ends with an exception of any type does not stop the group. The exception is
+    /// reported to `io_context::on_task_error`, or on stderr if there is no handler. Use this option for
+    /// servers, so that neither a reset connection nor a parser's exception ends the other clients. To stop
+    /// the group for certain exceptions, catch them in the child and call cancel().
     bool report_errors = false;
 };
 
 // Implementation
 
-/// A task in a group: what the group keeps of it, in the frame around it.
+/// The group's record of one child. The child runs in a coroutine of type child_frame, and the promise of
+/// that coroutine derives from this class.
 class group_child : public node {
 public:
     std::coroutine_handle<> run() noexcept override;
@@ -137,7 +141,7 @@ private:
     bool finished_ = false;
 };
 
-/// A wait for the number of children to fall.
+/// Waits until the group has at most `size_max` children.
 class group_wait final : public awaited {
 public:
     group_wait(task_group& group, std::size_t size_max, environment& task) noexcept
@@ -172,7 +176,7 @@ struct [[nodiscard("co_await it")]] group_wait_description {
     group_wait operation_in(environment& task) const noexcept { return {*group, size_max, task}; }
 };
 
-/// The body and the children of a group, as one operation.
+/// The operation that runs the body and the children of a group.
 class group_operation : public parallel_operation {
 public:
     void await_suspend(std::coroutine_handle<> waiter);
@@ -185,9 +189,10 @@ protected:
 
     [[nodiscard]] task_group& group() noexcept { return group_; }
     void ended(std::size_t index) noexcept final;
-    /// Throws what failed first; or that the body was stopped, where that is a failure.
+    /// Throws the group's failure, if there is one. Also throws operation_aborted if the body was stopped,
+    /// and either the task was stopped too or the body had to return a value.
     void rethrow_failure(bool needs_value) const;
-    /// Takes the children along, newest first, and then starts none any more.
+    /// Destroys the children, newest first. From then on start() is a no-op.
     void destroy_children() noexcept { group_.destroy_children(); }
 
 private:
@@ -200,7 +205,7 @@ private:
 
 namespace detail {
 
-/// The coroutine around a child: it holds the function and its arguments.
+/// The coroutine that runs a child. It holds the child's function and arguments.
 class child_frame {
 public:
     class promise_type : public promise_base, public group_child {
@@ -237,7 +242,8 @@ child_frame run_child_of(task_group&, F function, Args... args) {
     co_await call(function, std::move(args)...);
 }
 
-/// Says in the compiler's first line what to write instead. True: it can be started.
+/// Returns true if the task can be started. Otherwise the compilation fails with a message that says what to
+/// write instead.
 template <class F, class... Args>
 consteval bool check_start() {
     constexpr call_mistake mistake = mistake_in_call<F, Args...>();
@@ -247,29 +253,30 @@ consteval bool check_start() {
         "capture nothing and pass its state as further arguments of start");
     static_assert(
         !is_task<std::decay_t<F>>,
-        "start takes a task<>, moved: start(std::move(task)); nobody takes the value of a task in a group, "
-        "for that use when_all");
+        "start takes a task<>, moved: start(std::move(task)); a group discards the values of its tasks, so "
+        "use when_all for tasks with a value");
     static_assert(mistake != call_mistake::wants_reference,
                   "start copies the arguments into the task: to pass a reference, write std::ref(x)");
     static_assert(
         is_task<std::decay_t<F>> || mistake != call_mistake::no_task,
-        "start takes a task, or a function with its arguments that gives a task: write -> coil::task<> "
+        "start takes a task, or a function that returns a task, with its arguments: write -> coil::task<> "
         "behind the parameters of a lambda");
     static_assert(is_task<std::decay_t<F>> || mistake != call_mistake::other_arguments,
-                  "start takes a task, or a function with its arguments that gives a task: this one can't be "
-                  "called with these arguments");
+                  "start takes a task, or a function that returns a task, with its arguments: this one "
+                  "can't be called with these arguments");
     if constexpr (mistake == call_mistake::none) {
         using value =
             typename task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
         static_assert(
             std::is_void_v<value>,
-            "nobody takes the value of a task in a group: let the function give a task<>, or use when_all");
+            "a group discards the values of its tasks: let the function return a task<>, or use when_all");
         return std::is_void_v<value>;
     }
     return false;
 }
 
-/// Checks the body of a group, and says what to write if it does not fit.
+/// Returns true if `F` can be the body of a group. Otherwise the compilation fails with a message that says
+/// what to write instead.
 template <class F>
 consteval bool check_body() {
     static_assert(
@@ -277,12 +284,12 @@ consteval bool check_body() {
         "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
         "capture by reference");
     static_assert(std::invocable<F&, task_group&>,
-                  "with_group takes a function of the group that gives a task: "
+                  "with_group takes a function of the group that returns a task: "
                   "[&](coil::task_group& group) -> coil::task<> { ... }");
     static_assert(
         !std::invocable<F&, task_group&> || gives_task<F&, task_group&>,
-        "the body of with_group gives a task: write -> coil::task<> behind its parameters, and a co_await or "
-        "co_return into it");
+        "the body of with_group returns a task: write -> coil::task<> behind its parameters, and a co_await "
+        "or co_return into it");
     return gives_task<F&, task_group&>;
 }
 
@@ -298,7 +305,7 @@ void task_group::start(F&& function, Args&&... args) {
     }
 }
 
-/// The operation of `with_group`.
+/// The operation behind `with_group`.
 template <class F, class T>
 class [[nodiscard("co_await it")]] with_group_operation final : public group_operation {
 public:
@@ -345,13 +352,14 @@ private:
     F function_;
 };
 
-/// Runs `body(group)`, a task that may start others in the group, and waits for all of them.
+/// Runs the task returned by `body(group)`, which may start other tasks in the group, and waits for all of
+/// them.
 ///
 ///     co_await coil::with_group([&](coil::task_group& group) -> coil::task<> {
 ///         group.start(heartbeat, std::ref(peer));
 ///         group.start(reader, std::ref(peer));
 ///         co_await commands(peer);
-///         group.cancel();                              // else it would wait until these two end by themselves
+///         group.cancel();                         // otherwise with_group waits until both have ended
 ///     });
 ///
 ///     co_await coil::with_group({.report_errors = true}, [&](coil::task_group& clients) -> coil::task<> {
@@ -360,16 +368,17 @@ private:
 ///     });
 ///
 /// Completes: when the body and every child have ended, with the body's value.
-/// Errors:    the first error of the body or of a child: it stops all the others, they are waited for, and then it comes
-///            out; an exception that is no `std::system_error` goes before one that is. What others fail with, once all are
-///            being stopped, is a consequence and dropped. (With `report_errors` a child's exception is
-///            reported instead, whenever it comes.)
-///            error::operation_aborted if the task itself is stopped and the body ended because of it, or if the group was
-///            cancelled before the body had made its value.
-/// Cancel:    a stop of the task reaches the body and all children.
-/// Lifetime:  the closure is kept until all have ended; children may refer to the body's locals only as long as the body runs
-///            (let it `co_await group.join()` then), to what the caller holds always.
-/// Cost:      two recycled frames a child.
+/// Errors:    the first error from the body or a child stops all the others, and is thrown after they have
+///            ended. Errors after the stop are consequences of it and are dropped, but an exception other
+///            than `std::system_error` takes precedence over a std::system_error. With `report_errors`,
+///            exceptions from children are always reported instead. Throws error::operation_aborted if the
+///            task itself was stopped and the body ended because of that, or if the group was cancelled
+///            before the body returned its value.
+/// Cancel:    stops the body and all children.
+/// Lifetime:  the closure lives until the body and all children have ended. Children may refer to the
+///            caller's local variables at any time, but to the body's local variables only while the body
+///            runs. To keep the body running, end it with `co_await group.join()`.
+/// Cost:      two recycled frames per child.
 template <class F>
 auto with_group(const group_options& chosen, F body) {
     if constexpr (detail::check_body<F>()) {

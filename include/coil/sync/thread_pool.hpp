@@ -14,28 +14,32 @@ class thread_pool_core;
 class offload_operation_base;
 }  // namespace detail
 
-/// Threads for what blocks or computes for long: `co_await offload(pool, function)` runs a function on one of them.
-/// It runs no tasks: for these, more threads means more io_contexts.
+/// A pool of threads for functions that block or compute for a long time. `co_await offload(pool, function)`
+/// runs a function on one of these threads. A pool does not run tasks. To run tasks on more threads, use more
+/// io_contexts.
 ///
 ///     coil::thread_pool disks(4);
 ///     auto image = co_await coil::offload(disks, decode, path);
 ///
-/// Functions begin in the order in which they came. A thread is started when a function finds none idle, and stays.
-/// All signals are blocked on them, but for those that a fault of the thread's own raises.
+/// Functions begin in FIFO order. If no thread is idle when a function is queued, the pool starts a new
+/// thread, up to the maximum. Threads run until the pool is destroyed. All signals are blocked on them,
+/// except SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
 ///
-/// Threads:  any, for all of it. A function that runs here must not destroy the pool.
-/// Lifetime: destroyed, it lets finish what runs, and joins its threads. What has not begun never does, and whoever awaits
-///           it gets operation_aborted. Whoever offloads here must not begin to when the pool is gone.
-/// Cost:     an offload locks a mutex for a moment, three or four times; it allocates nothing. A thread's start, a stack.
+/// Threads:  thread-safe. A function that runs in the pool must not destroy the pool.
+/// Lifetime: the destructor waits for running functions and joins the threads. Functions that have not begun
+///           never run, and their awaits fail with operation_aborted. Do not begin an offload after the pool
+///           has been destroyed.
+/// Cost:     an offload briefly locks a mutex three or four times, and allocates nothing in steady state.
+///           Each thread costs one thread creation and a stack.
 class thread_pool {
 public:
-    /// As many threads as the machine has, and two at least.
+    /// As many threads as the machine has hardware threads, but at least two.
     static constexpr unsigned threads_by_machine = 0;
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
     struct options {
-        unsigned threads = threads_by_machine;  ///< at most so many
-        std::size_t queue_max = unlimited;      ///< functions that may wait for a thread: one more is refused
+        unsigned threads = threads_by_machine;  ///< maximum number of threads
+        std::size_t queue_max = unlimited;      ///< maximum number of queued functions; more are refused
     };
 
     thread_pool();
@@ -45,11 +49,11 @@ public:
     thread_pool& operator=(const thread_pool&) = delete;
     ~thread_pool();
 
-    /// At this moment.
+    /// A snapshot of the pool's state.
     struct counters {
-        unsigned threads = 0;     ///< that were started
+        unsigned threads = 0;     ///< threads that have been started
         std::size_t queued = 0;   ///< functions that have not begun
-        std::size_t running = 0;  ///< functions that have
+        std::size_t running = 0;  ///< functions that are running
     };
     [[nodiscard]] counters metrics() const;
 
@@ -59,9 +63,10 @@ private:
     std::shared_ptr<detail::thread_pool_core> core_;
 };
 
-/// The pool of `offload` where none is named: one for the process, made when it is first used. It is never destroyed, so no
-/// exit waits for it: a function that still runs when the process exits runs on into that. (None does where the contexts end
-/// before: a task's end waits for what it has offloaded.)
+/// The process-wide pool that `offload` uses if no pool is given. It is constructed on first use and never
+/// destroyed, so exit(3) does not wait for it, and a function that is still running continues during the
+/// exit. (If all contexts have been destroyed first, no function is running, because a task waits for its
+/// offloaded function before it ends.)
 [[nodiscard]] thread_pool& default_pool();
 
 }  // namespace coil::COIL_ABI

@@ -14,39 +14,39 @@
 
 namespace coil::COIL_ABI {
 
-/// Stands in a tuple of results for an operation that has none.
+/// Takes the place of void in a tuple of results.
 struct nothing {
     bool operator==(const nothing&) const noexcept = default;
 };
 
-/// Waits for all; the first failure stops the others.
+/// Waits for all operations; the first failure stops the others.
 class when_all_operation : public parallel_operation {
 protected:
     explicit when_all_operation(environment& task) noexcept : parallel_operation(task) {}
     ~when_all_operation() = default;
 
     void ended(std::size_t index) noexcept final;
-    /// Throws what failed first.
+    /// Throws the failure, if there is one.
     void rethrow_failure() const {
-        if (failed_ != nobody) [[unlikely]]
+        if (failed_ != no_branch) [[unlikely]]
             at(failed_).rethrow();
     }
-    /// The same as an error; a bug is thrown.
+    /// Whether a branch has failed. If a branch ended with a bug, throws its exception instead.
     [[nodiscard]] bool has_failure() const {
         rethrow_bug();
-        return failed_ != nobody;
+        return failed_ != no_branch;
     }
     [[nodiscard]] std::size_t failed() const noexcept { return failed_; }
 
 private:
-    std::size_t failed_ = nobody;
+    std::size_t failed_ = no_branch;
 };
 
 // Implementation
 
 namespace detail {
 
-/// What a branch gives: its value; where awaiting it alone returns an error too, the outcome.
+/// The type of a branch's value. It is an outcome for as_tuple, and `nothing` for void.
 template <description D>
 using all_value = std::conditional_t<is_as_tuple<D>, outcome_of<D>,
                                      std::conditional_t<std::is_void_v<result_of<D>>, nothing, result_of<D>>>;
@@ -127,21 +127,25 @@ private:
     }
 };
 
-/// Runs several operations or tasks at once, and waits for all of them.
+/// Runs several operations or tasks concurrently and waits for all of them.
 ///
 ///     auto [head, body] = co_await coil::when_all(fetch(head_url), fetch(body_url));
 ///     std::vector<reply> replies = co_await coil::when_all(std::move(tasks));       // a vector<task<reply>>
 ///
-/// For as many as come up while others run, use `with_group`.
+/// If the number of tasks is not known in advance, use `with_group`.
 ///
-/// Completes: when every one has ended. The values come as a tuple, in order, or as a vector; `coil::nothing` stands for a
-///            result that is void, a pointer for one that is a reference; of nothing but voids comes void.
-/// Errors:    the first failure: it stops the others, they are waited for, and then it is thrown, as if its operation were
-///            awaited alone. What others had come to is dropped with it; put `as_tuple` around each to keep everything.
-///            An exception that is no `std::system_error` goes before one that is.
-/// Cancel:    a stop of the task stops them all.
-/// Order:     operations begin in this call, in order; tasks on the next turn, in order.
-/// Cost:      one small recycled block for each; a range needs one allocation more.
+/// Completes: when all operations have ended. Returns their values in order, as a tuple, or as a vector if
+///            the argument is a range. A void result becomes `coil::nothing`, and a reference becomes a
+///            pointer. If all results are void, returns void.
+/// Errors:    the first failure stops the other operations. After they have ended, the failure is thrown as
+///            if its operation had been awaited alone. The other results are dropped. To keep them, wrap
+///            each operation in `as_tuple`. An exception other than `std::system_error` takes precedence
+///            over a std::system_error.
+/// Cancel:    stops all operations.
+/// Order:     operations begin when the await begins, and tasks begin in the next loop iteration. Both begin
+///            in argument order.
+/// Cost:      one small recycled block per operation. A range needs one more allocation, and another one for
+///            the results unless they are void.
 template <class... D>
     requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
 auto when_all(D... what) {

@@ -15,7 +15,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Waits for the first that completes; it stops the others.
+/// Waits until one operation has completed, and then stops the others.
 class when_any_operation : public parallel_operation {
 protected:
     explicit when_any_operation(environment& task) noexcept : parallel_operation(task) {}
@@ -23,16 +23,16 @@ protected:
 
     void ended(std::size_t index) noexcept final;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
-    /// Why there is no winner. A bug is thrown.
+    /// Returns the error if there is no winner. If a branch ended with a bug, throws its exception instead.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::exception_ptr exception() const noexcept { return nullptr; }
     void rethrow_failure() const;
 
 private:
-    std::size_t winner_ = nobody;
+    std::size_t winner_ = no_branch;
 };
 
-/// Waits for the first that succeeds; it stops the others.
+/// Waits until one operation has succeeded, and then stops the others.
 class first_success_operation : public parallel_operation {
 protected:
     explicit first_success_operation(environment& task) noexcept : parallel_operation(task) {}
@@ -42,13 +42,14 @@ protected:
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::exception_ptr exception() const noexcept {
-        return failed_ == nobody ? nullptr : at(failed_).failure();
+        return failed_ == no_branch ? nullptr : at(failed_).failure();
     }
     void rethrow_failure() const;
 
 private:
-    std::size_t winner_ = nobody;
-    std::size_t failed_ = nobody;  // the latest
+    std::size_t winner_ = no_branch;
+    // The latest failure. A stopped branch counts only if no branch has failed before it.
+    std::size_t failed_ = no_branch;
 };
 
 // Implementation
@@ -105,21 +106,24 @@ private:
     }
 };
 
-/// Runs several operations or tasks at once until the first of them completes, with a value or with an error.
+/// Runs several operations or tasks concurrently until the first of them completes, with a value or an error.
 ///
 ///     auto race = co_await coil::when_any(socket.recv(buffer), messages.receive(), stop.wait());
 ///     switch (race.index()) {
-///     case 0: use(race.get<0>().value()); break;      // throws recv's error, if it was one
+///     case 0: use(race.get<0>().value()); break;      // throws if recv failed
 ///
-/// To give an operation a deadline, use `timeout`. Where an error should not win, `first_success`.
+/// To give an operation a deadline, use `timeout`. If an error should not win, use `first_success`.
 ///
-/// Completes: when all have ended: the first that completes stops the others, and they are waited for. What they had come
-///            to all the same, a value too, is in the race: no byte and no message is lost.
-/// Errors:    never those of the branches: they are in the race. error::operation_aborted if all of them ended because the
-///            task was stopped; error::not_found for an empty range. An exception that is no `std::system_error` is thrown.
-/// Cancel:    a stop of the task stops them all.
-/// Order:     operations begin in this call, in order; tasks on the next turn, in order.
-/// Cost:      one small recycled block for each; a range needs two allocations more.
+/// Completes: when all operations have ended. The first completion stops the others, and when_any waits for
+///            them to end. If a loser completes anyway, the race contains its value, so no byte and no
+///            message is lost.
+/// Errors:    errors of the operations are stored in the race, not thrown. Throws error::operation_aborted
+///            if all operations ended because the task was stopped, error::not_found for an empty range, and
+///            any exception from an operation other than `std::system_error`.
+/// Cancel:    stops all operations.
+/// Order:     operations begin when the await begins, and tasks begin in the next loop iteration. Both begin
+///            in argument order.
+/// Cost:      one small recycled block per operation. A range needs two more allocations.
 template <class... D>
     requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
 auto when_any(D... what) {
@@ -133,13 +137,14 @@ auto when_any(R what) {
     return parallel_description<race_in<when_any_operation, element_of<R>>, R>(std::move(what));
 }
 
-/// Runs several operations or tasks at once until the first of them succeeds: failures are waited out.
+/// Runs several operations or tasks concurrently until the first of them succeeds. Failures do not end the
+/// wait.
 ///
-///     auto race = co_await coil::first_success(ask(primary), ask(secondary));
+///     auto race = co_await coil::first_success(query(primary), query(secondary));
 ///
-/// Completes, cancel, order, cost: as `when_any`.
-/// Errors:    if none succeeds, the failure that came last. An exception that is no `std::system_error` stops all, and is
-///            thrown.
+/// Completes, Cancel, Order, Cost: as for `when_any`.
+/// Errors:    if no operation succeeds, throws the latest failure. An exception other than
+///            `std::system_error` stops all other operations and is thrown.
 template <class... D>
     requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
 auto first_success(D... what) {

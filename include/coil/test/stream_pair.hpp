@@ -20,7 +20,7 @@ namespace coil::COIL_ABI::test {
 class memory_stream;
 struct memory_pipe;
 
-/// What to move, and over which end.
+/// An operation's stream and buffers.
 template <class Buffer>
 struct memory_request {
     memory_stream* stream;
@@ -28,7 +28,7 @@ struct memory_request {
     std::span<const Buffer> buffers;
 };
 
-/// A wait for bytes, or for room for them, in memory.
+/// Waits until bytes have been received from a stream in memory, or sent on it.
 class [[nodiscard("co_await it")]] memory_operation : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -38,7 +38,8 @@ public:
 
     void stop() noexcept override { end(make_error_code(error::operation_aborted)); }
     std::string describe() const override;
-    /// Whether its stream was cancelled or closed before its turn came. What it moved all the same is its result.
+    /// Returns whether the stream was cancelled or closed before the waiter was resumed. Bytes already moved
+    /// are still the operation's result.
     [[nodiscard]] bool was_cancelled() const noexcept;
 
 protected:
@@ -48,7 +49,7 @@ protected:
 private:
     friend class memory_stream;
 
-    /// Moves what can be moved now. Throws std::bad_alloc if nothing was moved.
+    /// Moves as many bytes as possible now. Throws std::bad_alloc if there was no memory to move any.
     virtual std::size_t move(memory_pipe& pipe) = 0;
     [[nodiscard]] virtual bool is_empty() const noexcept = 0;
     [[nodiscard]] unsigned cancels() const noexcept;
@@ -94,7 +95,7 @@ struct [[nodiscard("co_await it")]] memory_description : memory_request<Buffer> 
     Operation operation_in(environment& task) const noexcept { return {*this, task}; }
 };
 
-/// One end of a `stream_pair`. It answers as a `tcp::socket` does, but to no kernel.
+/// One end of a `stream_pair`. It behaves like a `tcp::socket`, but without a kernel.
 class memory_stream {
 public:
     memory_stream() noexcept = default;
@@ -104,7 +105,7 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return incoming_ != nullptr; }
 
-    /// As the same of a `tcp::socket`. One reader and one writer at a time; a second is refused.
+    /// Like recv and send of `tcp::socket`. A second reader or a second writer is refused.
     [[nodiscard("co_await it")]] memory_description<memory_recv, mutable_buffer> recv(
         mutable_buffer buffer) noexcept {
         return {{this, buffer, {}}};
@@ -122,12 +123,14 @@ public:
         return {{this, {}, buffers}};
     }
 
-    /// Ends both directions; what waits here ends with operation_aborted, and the peer sees the end of the stream.
+    /// Ends both directions. Pending operations end with operation_aborted, and the peer reads the end of the
+    /// stream.
     completed close() noexcept;
     completed shutdown(socket_base::shutdown_type what) noexcept;
     void cancel() noexcept;
 
-    /// As if the peer's machine had failed: both ends see connection_reset, and what was under way is lost.
+    /// Simulates a failure of the peer's machine: both ends fail with connection_reset, and bytes in flight
+    /// are lost.
     void reset() noexcept;
 
 private:
@@ -138,19 +141,20 @@ private:
     std::shared_ptr<memory_pipe> outgoing_;
 };
 
-/// Two connected streams in memory, for tests of what is written for streams: no kernel, no ports, no luck.
+/// Two connected streams in memory, for deterministic tests of code that uses streams. They need no kernel
+/// and no ports.
 ///
 ///     coil::test::stream_pair pair;
 ///     coil::co_spawn(context, serve(std::move(pair.first)), coil::detached);
 ///     co_await coil::write(pair.second, "hello\n");
 ///
-/// Both ends belong to tasks of one context.
+/// Both ends must be used by tasks of the same context.
 class stream_pair {
 public:
     struct options {
-        std::size_t capacity = 65536;  ///< bytes under way, each direction, before a send waits
-        std::size_t transfer_max =
-            static_cast<std::size_t>(-1);  ///< bytes that one recv or send moves at most
+        std::size_t capacity = 65536;  ///< bytes in flight, per direction, before a send has to wait
+        /// The maximum number of bytes that one recv or send moves.
+        std::size_t transfer_max = static_cast<std::size_t>(-1);
     };
 
     stream_pair() : stream_pair(options{}) {}

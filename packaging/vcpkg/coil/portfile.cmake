@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# An overlay port: it builds the tree that it stands in.
+# This is an overlay port. It builds the source tree that contains it.
 get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
 
 vcpkg_cmake_configure(
