@@ -283,8 +283,7 @@ std::coroutine_handle<> signal_set::wait_operation::run() noexcept {
     subscription_->tidy();
     if (number_ != 0)
         return wake();
-    reset();
-    submit();
+    restart();
     return nullptr;
 }
 

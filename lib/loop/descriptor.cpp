@@ -52,16 +52,10 @@ void descriptor::cancel_operations() noexcept {
         ++cancels_;
         may_need_cancel_ = false;
     }
-    if (source_)
-        source_->cancel();
     while (!waiting_.empty())
         waiting_.front().stop();
-    context_->cancel_deferred(*this);
-    for (operation* each = in_kernel_.empty() ? nullptr : &in_kernel_.front(); each;) {
-        operation* next = in_kernel_.next(*each);  // the cancel may move it
-        context_->cancel(*each);
-        each = next;
-    }
+    context_->submissions().cancel_deferred(*this);
+    in_kernel_.for_each([this](operation& each) { context_->submissions().cancel(each); });
 }
 
 void descriptor::set_connected(const sockaddr* peer, socklen_t size) noexcept {
@@ -118,11 +112,7 @@ void descriptor::reset_number() noexcept {
 
 void descriptor::notify_watchers() noexcept {
     is_watched_ = false;
-    for (operation* each = in_kernel_.empty() ? nullptr : &in_kernel_.front(); each;) {
-        operation* next = in_kernel_.next(*each);  // a cancel may move the operation to another list
-        each->source_has_data();
-        each = next;
-    }
+    in_kernel_.for_each([](operation& each) { each.source_has_data(); });
 }
 
 void descriptor::retire_operations() noexcept {
@@ -130,18 +120,13 @@ void descriptor::retire_operations() noexcept {
         source_->close();
     cancel_operations();
     if (in_flight_ > 0)
-        context_->retire(*this);
+        context_->submissions().retire(*this);
 }
 
 void descriptor::interrupt_readers() noexcept {
-    const auto mark = [](intrusive_list<operation>& operations) {
-        for (operation* each = operations.empty() ? nullptr : &operations.front(); each;
-             each = operations.next(*each))
-            each->interrupted_ = true;
-    };
-    mark(in_kernel_);
-    mark(waiting_);
-    context_->interrupt(*this);
+    for (intrusive_list<operation>* list: {&in_kernel_, &waiting_})
+        list->for_each([](operation& each) { each.interrupt(); });
+    context_->submissions().interrupt(*this);
     if (source_)
         source_->interrupt();
 }

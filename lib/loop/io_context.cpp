@@ -12,10 +12,8 @@
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/operation.hpp>
 
-#include "base/report.hpp"
 #include "loop/context_life.hpp"
 #include "loop/datagram_layout.hpp"
-#include "loop/patience.hpp"
 #include "loop/run_scope.hpp"
 #include "loop/tags.hpp"
 #include "loop/ticks.hpp"
@@ -40,9 +38,7 @@ void spin_once() noexcept {
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
 
-// How often a cancel is repeated without a pause, and the limits of the pauses after that. A refused poll is
-// repeated after the same pauses.
-constexpr unsigned repeats_max = 3;
+// The limits of the pauses after which a refused wake-up poll is submitted again.
 constexpr std::chrono::milliseconds retry_pause_min{1};
 constexpr std::chrono::milliseconds retry_pause_max{128};
 
@@ -50,23 +46,6 @@ constexpr std::chrono::milliseconds retry_pause_max{128};
 // 32 ms.
 constexpr unsigned interrupts_max = 16;
 constexpr unsigned pause_doublings_max = 5;
-
-const char* name_of(std::uint32_t opcode) noexcept {
-    switch (opcode) {
-    case IORING_OP_RECV: return "recv";
-    case IORING_OP_RECVMSG: return "recvmsg";
-    case IORING_OP_SEND: return "send";
-    case IORING_OP_SENDMSG: return "sendmsg";
-    case IORING_OP_ACCEPT: return "accept";
-    case IORING_OP_CONNECT: return "connect";
-    case IORING_OP_POLL_ADD: return "poll";
-    case IORING_OP_READ:
-    case IORING_OP_READV: return "read";
-    case IORING_OP_WRITE:
-    case IORING_OP_WRITEV: return "write";
-    default: return "an operation";
-    }
-}
 
 // Entries of the bulk pool. A few are enough: a stream gets one after a short wait, and all of them fit into
 // a core's cache.
@@ -138,7 +117,7 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
     // 2. Submit everything that is queued, and wait for a completion if nothing is ready: one system call.
     if (is_pool_exhausted_) [[unlikely]]
         serve_waiting_streams();
-    submit_deferred();
+    submissions_.flush();
     if (!wake_armed_) [[unlikely]]
         arm_wake();
     const bool is_idle =
@@ -146,10 +125,10 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
     // An operation that found no slot must not wait for the completion of another one: this enter frees
     // slots, and the next iteration submits it.
     const bool can_be_woken = wake_armed_ || wake_retry_at_ != time_point::max();
-    const bool has_room = deferred_.empty() && cancels_.empty() && can_be_woken;
+    const bool has_room = !submissions_.is_waiting_for_slot() && can_be_woken;
     if (is_idle && has_room && !options_.spin)
-        enter(1, std::min({timers_.empty() ? deadline : std::min(deadline, timers_.next()), cancel_retry_at_,
-                           wake_retry_at_}));
+        enter(1, std::min({timers_.empty() ? deadline : std::min(deadline, timers_.next()),
+                           submissions_.next_repeat(), wake_retry_at_}));
     else if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
         enter(0, is_idle ? deadline : time_point::min());
     else if (is_idle)
@@ -241,7 +220,7 @@ void io_context::pause_loop(time_point deadline) noexcept {
 unsigned io_context::collect() noexcept {
     unsigned collected = 0;
     for (bool is_all = false; !is_all;) {
-        if (in_kernel_ >= operations_in_cache)
+        if (submissions_.in_kernel() >= operations_in_cache)
             fetch_portion();
         const unsigned handed =
             ring_->collect([this](const io_uring_cqe& cqe) { dispatch(cqe); }, portion_max);
@@ -250,15 +229,14 @@ unsigned io_context::collect() noexcept {
     }
     if (!wake_armed_ && ring_->is_enabled())
         arm_wake();
-    if (cancel_missed_ || cancel_retry_at_ != time_point::max()) [[unlikely]]
-        repeat_cancels();
+    submissions_.repeat_cancels();
     return collected;
 }
 
 void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.user_data < tags_end) {
         if (cqe.user_data == cancel_tag)
-            cancel_missed_ = true;
+            submissions_.cancel_missed();
         else if (cqe.user_data == wake_tag && !(cqe.flags & IORING_CQE_F_MORE))
             wake_poll_ended(cqe.res);
         return;
@@ -269,15 +247,8 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.flags & IORING_CQE_F_MORE)
         return;
     ring::check_completed(&request);
-    COIL_CHECK(in_kernel_ > 0);  // more completions than submissions
-    --in_kernel_;
-    --request.descriptor_->in_flight_;
-    request.unlink();
-    request.answer_ = {cqe.res, cqe.flags};
-    const bool may_continue = cqe.res < 0 || request.takes_steps_;
-    if (may_continue && request.next_step()) [[unlikely]]
-        return;
-    request.complete();
+    submissions_.completed();
+    request.on_completion({cqe.res, cqe.flags});
 }
 
 // With 1,000 connections every step operation -> record -> source -> waiter -> environment and frame is a
@@ -311,231 +282,6 @@ bool io_context::has_work() const noexcept {
     return work_ > 0 || !ready_.empty() || guards_.load(std::memory_order_acquire) > 0 || !inbox_.empty();
 }
 
-// ---- submissions and cancels ------------------------------------------------------------------------------
-
-io_uring_sqe* io_context::slot() noexcept {
-    io_uring_sqe* sqe = ring_->get_sqe();
-    if (sqe || !ring_->is_enabled())
-        return sqe;
-    ring_->enter(0);  // the ring is full: submit, then try again
-    return ring_->get_sqe();
-}
-
-void io_context::submit(operation& request) noexcept {
-    if (deferred_.empty() && try_submit(request))
-        return;
-    request.state_ = operation::state::deferred;
-    deferred_.push_back(request);
-}
-
-bool io_context::try_submit(operation& request) noexcept {
-    io_uring_sqe* sqe = settling_ ? nullptr : slot();
-    if (!sqe)
-        return false;
-    request.prepare(*sqe);
-    ring::check_submitted(*sqe, &request);
-    sqe->user_data = reinterpret_cast<std::uintptr_t>(&request);
-    request.state_ = operation::state::submitted;
-    request.answer_.flags = sqe->opcode;  // until it completes: its destructor has no name()
-    request.descriptor_->in_kernel_.push_back(request);
-    ++request.descriptor_->in_flight_;
-    ++in_kernel_;
-    return true;
-}
-
-// Submits operations that found no slot earlier. Cancels go first, so that none is lost for lack of a slot.
-void io_context::submit_deferred() noexcept {
-    submit_cancels();
-    while (!deferred_.empty() && try_submit(deferred_.front()))
-        ;
-}
-
-void io_context::submit_cancels() noexcept {
-    while (!cancels_.empty() && submit_cancel(cancels_.front()))
-        cancelling_.push_back(cancels_.front());
-}
-
-// A cancel misses an operation that the kernel is about to issue again (-ENOENT), or that a kernel worker
-// executes (-EALREADY; the operation may then continue). So a cancel is repeated while its target is
-// submitted: a few times in the next enters, then after pauses of 1 to 128 ms.
-//
-// The completion of a cancel does not name its target, because the target may be gone and another operation
-// may be at its address. `cancelling_` holds the operations that are still submitted.
-void io_context::repeat_cancels() noexcept {
-    const bool is_missed = std::exchange(cancel_missed_, false);
-    if (cancelling_.empty()) {
-        cancel_retry_at_ = time_point::max();
-        cancel_pause_ = retry_pause_min;
-        return;
-    }
-    const time_point when = now();
-    if (when >= cancel_retry_at_) {
-        cancels_.splice_back(cancelling_);
-        cancel_pause_ = std::min(2 * cancel_pause_, retry_pause_max);
-        cancel_retry_at_ = when + cancel_pause_;
-    } else if (is_missed) {
-        for (operation* each = &cancelling_.front(); each;) {
-            operation* next = cancelling_.next(*each);
-            if (each->cancels_repeated_ < repeats_max) {
-                ++each->cancels_repeated_;
-                cancels_.push_back(*each);
-            }
-            each = next;
-        }
-        cancel_retry_at_ = std::min(cancel_retry_at_, when + cancel_pause_);
-    }
-    submit_cancels();
-}
-
-void io_context::cancel(operation& request) noexcept {
-    switch (request.state_) {
-    case operation::state::waiting:
-    case operation::state::deferred:
-    case operation::state::paused:
-        request.unlink();
-        request.finish(-ECANCELED);
-        break;
-    case operation::state::submitted:
-        if (request.cancel_requested_)
-            break;
-        request.cancel_requested_ = true;
-        request.cancels_repeated_ = 0;
-        (submit_cancel(request) ? cancelling_ : cancels_).push_back(request);
-        break;
-    case operation::state::idle:
-    case operation::state::stuck:
-    case operation::state::done:
-    case operation::state::taken: break;
-    }
-}
-
-// Cancels those of a record's operations that are in lists of the context, because they are not in the kernel
-// now.
-void io_context::cancel_deferred(descriptor& record) noexcept {
-    for (intrusive_list<operation>* list: {&deferred_, &paused_}) {
-        for (operation* each = list->empty() ? nullptr : &list->front(); each;) {
-            operation* next = list->next(*each);
-            if (each->descriptor_ == &record)
-                cancel(*each);
-            each = next;
-        }
-    }
-}
-
-void io_context::pause(operation& request) noexcept {
-    request.state_ = operation::state::paused;
-    paused_.push_back(request);
-}
-
-// The cancel goes through the same queue as its target, so the kernel gets it after the target, and before
-// any later operation at the same address.
-bool io_context::submit_cancel(operation& request) noexcept {
-    io_uring_sqe* sqe = slot();
-    if (!sqe)
-        return false;
-    ++counts_.cancels;
-    io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&request), 0);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = cancel_tag;
-    return true;
-}
-
-void io_context::collect_now() noexcept {
-    if (ring_->unsubmitted() > 0 || ring_->has_deferred_work())
-        ring_->enter(0);
-    collect();
-}
-
-// The kernel may write to the operation's memory until it has completed it, so this waits without a limit.
-void io_context::retire(operation& request) noexcept {
-    if (request.state_ == operation::state::stuck) {
-        abandon_stuck(request);
-        return;
-    }
-    cancel(request);
-    if (ring_->is_lost())
-        abort_in_kernel();
-    const auto is_over = [&request] { return request.state_ != operation::state::submitted; };
-    for (auto limit = patience; !is_over() && !enter_until(is_over, now() + limit); limit = 2 * limit)
-        report_format(
-            "%s on descriptor %d is being destroyed, and the kernel has not ended it %lld s after its "
-            "cancel; the loop waits for it, because its memory can't be freed before",
-            name_of(request.answer_.flags), request.descriptor_->number(),
-            static_cast<long long>(limit.count()));
-}
-
-// A former ring has the operation: no cancel reaches it and it never completes, so a wait would not end.
-void io_context::abandon_stuck(operation& request) noexcept {
-    report_format(
-        "%s on descriptor %d is being destroyed, and the kernel has not released it since its thread "
-        "ended; it may still write into the buffers",
-        name_of(request.answer_.flags), request.descriptor_->number());
-    request.unlink();
-    request.answer_ = {-ECANCELED, 0};
-    request.state_ = operation::state::done;
-    --request.descriptor_->in_flight_;
-}
-
-std::size_t io_context::count_stuck(const descriptor& record) noexcept {
-    std::size_t count = 0;
-    for (operation* each = stuck_.empty() ? nullptr : &stuck_.front(); each; each = stuck_.next(*each))
-        count += each->descriptor_ == &record;
-    return count;
-}
-
-// The operations belong to tasks, which wait for them, so one that the kernel can't end may be left in
-// flight. Operations that are stuck in a former ring were reported when its thread ended, and are not waited
-// for.
-void io_context::retire(descriptor& record) noexcept {
-    if (ring_->is_lost())
-        abort_in_kernel();
-    const std::size_t stuck = count_stuck(record);
-    const auto is_over = [&] { return record.in_flight_ == stuck; };
-    if (is_over() || enter_until(is_over, now() + patience))
-        return;
-    for_each_listed(record, [&record](const operation& request) {
-        report_format(
-            "descriptor %d is being closed, and the kernel has not ended %s %lld s after its cancel; "
-            "it is left in flight",
-            record.number(), request.name(), static_cast<long long>(patience.count()));
-    });
-}
-
-// Also collects the completions of other operations. Returns false if the deadline passed first.
-template <class IsOver>
-bool io_context::enter_until(const IsOver& is_over, time_point deadline) noexcept {
-    require_thread("socket: closed or destroyed, with an operation pending,");
-    do {
-        submit_deferred();
-        enter_for_cancels(deadline);
-    } while (!is_over() && now() < deadline);
-    return is_over();
-}
-
-// One enter submits everything that is queued, including the cancels, and returns completions: 2 to 5 us. It
-// ends early when it is time to repeat the cancels.
-void io_context::enter_for_cancels(time_point deadline) noexcept {
-    if (cancel_retry_at_ == time_point::max())
-        cancel_retry_at_ = now() + cancel_pause_;
-    const time_point end = std::min(deadline, cancel_retry_at_);
-    if (enter_or_pause(1, end) < 0)
-        kernel().wait_for_wake(end);
-    collect();
-}
-
-// Calls `each` with the record's operations that are in lists of the context, not of the record.
-template <class F>
-void io_context::for_each_listed(const descriptor& record, const F& each) noexcept {
-    for (auto* listed: {&deferred_, &paused_, &cancels_, &cancelling_})
-        for (operation* one = listed->empty() ? nullptr : &listed->front(); one; one = listed->next(*one))
-            if (one->descriptor_ == &record)
-                each(*one);
-}
-
-void io_context::interrupt(descriptor& record) noexcept {
-    for_each_listed(record, [](operation& request) { request.interrupted_ = true; });
-}
-
 // ---- from other threads -----------------------------------------------------------------------------------
 
 // The push lets an awake loop run the item, return from run() and destroy the context: the visit keeps it
@@ -563,7 +309,7 @@ void io_context::guard_released() noexcept {
 void io_context::arm_wake() noexcept {
     if (wake_retry_at_ != time_point::max() && now() < wake_retry_at_)
         return;
-    io_uring_sqe* sqe = slot();
+    io_uring_sqe* sqe = submissions_.slot();
     if (!sqe)
         return;  // the next iteration tries again, before it waits
     wake_retry_at_ = time_point::max();

@@ -4,11 +4,14 @@
 
 #include <cerrno>
 
+#include <liburing.h>
+
 #include <coil/coro/affinity.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/retry_timer.hpp>
 
 #include "loop/descriptor_table.hpp"
+#include "ring/user_memory.hpp"
 
 namespace coil::COIL_ABI {
 
@@ -23,33 +26,32 @@ operation::~operation() {
         descriptor_->context().descriptors().recycle(*descriptor_);
 }
 
-void operation::start(std::coroutine_handle<> caller) {
-    if (begin(caller))
+void operation::await_suspend(std::coroutine_handle<> caller) {
+    std::optional<std::int32_t> result = refusal();
+    if (!result) {
+        attach();
+        result = before_submit();
+    }
+    suspend(caller);
+    if (result) [[unlikely]]
+        finish(*result);
+    else if (claim_lane())
         submit();
 }
 
-bool operation::begin(std::coroutine_handle<> caller) {
-    if (!descriptor_) {  // the socket has no context
-        suspend(caller);
-        finish(-EBADF);
-        return false;
-    }
+// The result of an operation that must not begin.
+std::optional<std::int32_t> operation::refusal() {
+    if (!descriptor_)
+        return -EBADF;  // the socket has no context
     io_context& context = descriptor_->context();
     if (&env().scheduler() != &context) [[unlikely]]
         refuse_context();
     context.check_thread(*this);
-
-    suspend(caller);
-    if (is_refused() || context.is_closing()) {
-        finish(-ECANCELED);
-        return false;
-    }
-    if (descriptor_->generation() != generation_) {
-        finish(-EBADF);
-        return false;
-    }
-    attach();
-    return true;
+    if (is_refused() || context.is_closing())
+        return -ECANCELED;
+    if (descriptor_->generation() != generation_)
+        return -EBADF;
+    return std::nullopt;
 }
 
 // The record belongs to another thread: uses only the peer that is stored.
@@ -102,33 +104,45 @@ void operation::more(const coil::answer&) noexcept {
 bool operation::next_step() noexcept {
     if (answer_.result != -EINTR || cancel_requested_)
         return false;
-    submit_again();  // a signal to this thread must not end an operation
+    submit_to_ring();  // a signal to this thread must not end an operation
     return true;
 }
 
-void operation::submit_again() noexcept { descriptor_->context().submit(*this); }
-
 void operation::pause(retry_timer& timer, time_point::duration length) noexcept {
     io_context& context = descriptor_->context();
-    context.pause(*this);
+    context.submissions().pause(*this);
     context.arm(timer, context.now() + length);
 }
 
 std::coroutine_handle<> retry_timer::run() noexcept {
     if (retried_->state_ == operation::state::paused) {
         retried_->unlink();
-        retried_->submit_again();
+        retried_->submit_to_ring();
     }
     return nullptr;
 }
 
 void operation::submit() noexcept {
-    if (claim_lane())
-        submit_claimed();
+    const bool reads = lane_ == lane::read || lane_ == lane::queue;
+    if (reads && descriptor_->source_ && descriptor_->source_->serve(*this))
+        return;
+    submit_to_ring();
 }
 
-void operation::submit_claimed() noexcept { descriptor_->context().submit(*this); }
+void operation::submit_to_ring() noexcept {
+    if (lane_ == lane::queue)
+        descriptor_->reader_ = this;
+    descriptor_->context().submissions().submit(*this);
+}
 
+void operation::restart() noexcept {
+    reset();
+    if (claim_lane())
+        submit();
+}
+
+// Takes the operation's place in its lane. False: it waits there, or has finished with an error. The source of a
+// record keeps the FIFO of `lane::queue` itself.
 bool operation::claim_lane() noexcept {
     if (!descriptor_->is_open()) {
         finish(-EBADF);
@@ -142,7 +156,7 @@ bool operation::claim_lane() noexcept {
         }
         place = this;
     } else if (lane_ == lane::queue) {
-        return !wait_in_line(descriptor_->reader_);
+        return descriptor_->source_ || !wait_in_line(descriptor_->reader_);
     } else if (lane_ == lane::send_queue) {
         return !wait_in_line(descriptor_->writer_);
     }
@@ -165,7 +179,7 @@ bool operation::wait_in_line(operation*& ahead) noexcept {
 
 void operation::stop() noexcept {
     if (descriptor_)
-        descriptor_->context().cancel(*this);
+        descriptor_->context().submissions().cancel(*this);
 }
 
 void operation::wait_in(coil::descriptor& record) noexcept {
@@ -188,6 +202,49 @@ void operation::complete() noexcept {
     leave_lane();
     env().scheduler().schedule(*this);
 }
+
+// ---- transitions ------------------------------------------------------------------------------------------
+
+void operation::on_submitted(io_uring_sqe& sqe) noexcept {
+    prepare(sqe);
+    ring::check_submitted(sqe, this);
+    sqe.user_data = reinterpret_cast<std::uintptr_t>(this);
+    state_ = state::submitted;
+    answer_.flags = sqe.opcode;  // until it completes: its destructor has no name()
+    descriptor_->in_kernel_.push_back(*this);
+    ++descriptor_->in_flight_;
+}
+
+bool operation::on_cancel() noexcept {
+    if (cancel_requested_)
+        return false;
+    cancel_requested_ = true;
+    cancels_repeated_ = 0;
+    return true;
+}
+
+void operation::on_completion(const coil::answer& given) noexcept {
+    --descriptor_->in_flight_;
+    unlink();
+    answer_ = given;
+    const bool may_continue = given.result < 0 || takes_steps_;
+    if (may_continue && next_step()) [[unlikely]]
+        return;
+    complete();
+}
+
+void operation::on_aborted() noexcept {
+    --descriptor_->in_flight_;
+    finish(-ECANCELED);
+}
+
+void operation::on_abandoned() noexcept {
+    answer_ = {-ECANCELED, 0};
+    state_ = state::done;
+    --descriptor_->in_flight_;
+}
+
+// ---- lanes ------------------------------------------------------------------------------------------------
 
 // Frees the place in the lane. In a lane with a FIFO, the next operation is submitted immediately.
 void operation::leave_lane() noexcept {
@@ -216,18 +273,18 @@ void descriptor::submit_next(operation*& ahead, lane which) noexcept {
             continue;
         each->unlink();
         ahead = each;
-        context_->submit(*each);
+        context_->submissions().submit(*each);
         return;
     }
 }
 
 void operation::retire() noexcept {
-    if (state_ == state::submitted || state_ == state::stuck)
-        descriptor_->context().retire(*this);
+    if (is_submitted() || is_stuck())
+        descriptor_->context().submissions().retire(*this);
 }
 
 void operation::reset() noexcept {
-    COIL_ASSERT(state_ == state::idle || state_ == state::done || state_ == state::taken);
+    COIL_ASSERT(state_ == state::idle || state_ == state::done);
     unlink();
     answer_ = {};
     state_ = state::idle;

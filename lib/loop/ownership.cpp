@@ -146,7 +146,7 @@ io_context::run_scope::run_scope(io_context& context, const char* call) : contex
 
 io_context::run_scope::~run_scope() {
     context_.is_running_.store(false, std::memory_order_relaxed);
-    context_.submit_deferred();
+    context_.submissions_.flush();
     if (context_.ring_->unsubmitted() > 0)
         context_.ring_->enter(0);
     // The completions of that enter may hold descriptors: nothing may stay in the CQ for a thread that can't
@@ -188,7 +188,7 @@ void io_context::adopt(const char* call) {
     if (!ring_->is_open())
         open_ring();
     ring_->enable();
-    settling_ = false;
+    submissions_.set_accepting(true);
     ownership::add(*this);
     // From now on the owner's posts go straight to the ready list, and must not overtake earlier ones.
     inbox_.drain(ready_);
@@ -214,68 +214,14 @@ void io_context::open_ring() {
 void io_context::disown() noexcept {
     if (ring_->is_lost())
         return;  // in a child of fork(2): what is in flight is the parent's
-    settle(now() + patience);
-    const bool released = ring_->close(in_kernel_ > 0, now() + patience);
+    submissions_.settle(now() + patience);
+    const bool released = ring_->close(submissions_.in_kernel() > 0, now() + patience);
     wake_armed_ = false;
     if (released) {
-        abort_in_kernel();
+        submissions_.abort_in_kernel();
     } else {
-        report_in_flight();
-        leave_stuck();
-    }
-}
-
-// The kernel may still write into the buffers: these operations never end, and their frames stay allocated.
-// No later ring knows them, so no later owner waits for them, cancels them or ends them.
-void io_context::leave_stuck() noexcept {
-    is_stuck_ = true;
-    const auto leave = [this](intrusive_list<operation>& operations) {
-        while (!operations.empty()) {
-            operation& request = operations.pop_front();
-            request.state_ = operation::state::stuck;
-            stuck_.push_back(request);
-            --in_kernel_;
-        }
-    };
-    descriptors_->for_each([&](descriptor& record) { leave(record.in_kernel_); });
-    leave(cancels_);
-    leave(cancelling_);
-}
-
-// Cancels everything, and collects until the kernel has none of our operations.
-bool io_context::settle(time_point deadline) noexcept {
-    settling_ = true;
-    descriptors_->for_each([&](descriptor& record) {
-        for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;) {
-            operation* next = record.in_kernel_.next(*each);
-            cancel(*each);
-            each = next;
-        }
-    });
-    while (in_kernel_ > 0 && now() < deadline) {
-        submit_cancels();
-        enter_for_cancels(deadline);
-    }
-    return in_kernel_ == 0;
-}
-
-// The ring is gone, and with it everything that it had to do.
-void io_context::abort_in_kernel() noexcept {
-    descriptors_->for_each([&](descriptor& record) {
-        while (!record.in_kernel_.empty()) {
-            operation& request = record.in_kernel_.pop_front();
-            --record.in_flight_;
-            --in_kernel_;
-            request.finish(-ECANCELED);
-        }
-    });
-    for (auto* cancelled: {&cancels_, &cancelling_}) {
-        while (!cancelled->empty()) {
-            operation& request = cancelled->pop_front();
-            --request.descriptor_->in_flight_;
-            --in_kernel_;
-            request.finish(-ECANCELED);
-        }
+        submissions_.report_in_flight();
+        submissions_.leave_stuck();
     }
 }
 
@@ -302,18 +248,18 @@ io_context::~io_context() {
     const bool was_leaving = is_leaving_;
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
     if (owned && is_mine() && !ring_->is_lost())
-        settle(deadline - patience / 2);
+        submissions_.settle(deadline - patience / 2);
     // Another thread can't enter the ring. It can close it, and see when the kernel has released everything.
     // The owner does the same if the kernel refuses its enters.
-    const bool released = ring_->close(owned && in_kernel_ > 0, deadline);
+    const bool released = ring_->close(owned && submissions_.in_kernel() > 0, deadline);
     const bool is_at_rest = !was_running && !was_leaving;
-    const bool quiet = released && !is_stuck_ && is_at_rest;
+    const bool quiet = released && !submissions_.is_stuck() && is_at_rest;
     owner_.store(nullptr, std::memory_order_relaxed);
-    settling_ = true;
+    submissions_.set_accepting(false);
     if (quiet)
-        abort_in_kernel();
+        submissions_.abort_in_kernel();
     else if (!released && is_at_rest)
-        report_in_flight();
+        submissions_.report_in_flight();
 
     // Nodes that are abandoned may post again, in their destructors.
     const auto abandon_posts = [this] {
@@ -361,23 +307,6 @@ void io_context::disconnect_frames() noexcept {
         if (record.source_)
             record.source_->disconnect();
     });
-}
-
-void io_context::report_in_flight() noexcept {
-    report_format("%zu operations did not end within %lld s of their context; their memory is not freed",
-                  in_kernel_, static_cast<long long>(patience.count()));
-    const auto report = [](const operation& each) {
-        report_format("  %s on descriptor %d", each.name(), each.descriptor_->number());
-    };
-    descriptors_->for_each([&report](descriptor& record) {
-        for (operation* each = record.in_kernel_.empty() ? nullptr : &record.in_kernel_.front(); each;
-             each = record.in_kernel_.next(*each))
-            report(*each);
-    });
-    for (auto* cancelled: {&cancels_, &cancelling_})
-        for (operation* each = cancelled->empty() ? nullptr : &cancelled->front(); each;
-             each = cancelled->next(*each))
-            report(*each);
 }
 
 // ---- tasks ------------------------------------------------------------------------------------------------

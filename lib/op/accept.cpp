@@ -45,23 +45,14 @@ bool is_exhausted(int error) noexcept {
 // The kernel writes into peer_, and the completion into connection_.
 accept::~accept() { retire(); }
 
-bool accept::make_record() noexcept {
+std::optional<std::int32_t> accept::before_submit() {
     try {
         connection_ = descriptor_handle(target().context());
         static_cast<void>(connection_.record());
-        return true;
+        return std::nullopt;
     } catch (const std::bad_alloc&) {
-        return false;
+        return -ENOMEM;
     }
-}
-
-void accept::await_suspend(std::coroutine_handle<> caller) {
-    if (!begin(caller))
-        return;
-    if (make_record())
-        submit();
-    else
-        finish(-ENOMEM);
 }
 
 void accept::prepare(io_uring_sqe& sqe) noexcept {
@@ -84,7 +75,7 @@ bool accept::next_step() noexcept {
         return end_aborted();
     if (is_skipped && skipped_ < skipped_max) {
         ++skipped_;
-        submit_again();
+        submit_to_ring();
     } else {
         pause(back_off_, back_off_time);
     }

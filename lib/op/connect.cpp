@@ -14,21 +14,17 @@
 
 namespace coil::COIL_ABI::op {
 
-void connect::await_suspend(std::coroutine_handle<> caller) {
-    if (!begin(caller))
-        return;
+// Opens the socket if it is closed.
+std::optional<std::int32_t> connect::before_submit() {
     descriptor& record = target();
-    if (!record.is_open()) {
-        if (const int number = record.open_number(to_->sa_family, type_, protocol_); number < 0) {
-            finish(number);
-            return;
-        }
-    }
-    submit();
+    if (record.is_open())
+        return std::nullopt;
+    const int number = record.open_number(to().address->sa_family, type_, protocol_);
+    return number < 0 ? std::optional<std::int32_t>(number) : std::nullopt;
 }
 
 void connect::prepare(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_connect(&sqe, target().number(), to_, size_);
+    io_uring_prep_connect(&sqe, target().number(), to().address, to().size);
 }
 
 outcome<void> connect::await_outcome() noexcept {
@@ -41,7 +37,7 @@ void connect::await_resume() {
         fail(outcome.error());
 }
 
-std::string connect::describe() const { return "connect to " + address_text(to_, size_); }
+std::string connect::describe() const { return "connect to " + address_text(to().address, to().size); }
 
 // Decides what happens to the descriptor, even if the operation is destroyed before it resumes. Closing the
 // descriptor also ends the record's other operations: in the kernel they would keep the file open, and with
@@ -52,10 +48,10 @@ void connect::settle() noexcept {
         return;
     settled_ = true;
     descriptor& record = target();
-    if (record.generation() != generation())
+    if (!is_current())
         return;  // closed meanwhile
     if (answer().result == 0)
-        record.set_connected(to_, size_);
+        record.set_connected(to().address, to().size);
     else if (type_ != SOCK_DGRAM && answer().result != -EISCONN && answer().result != -EALREADY &&
              answer().result != refused_second && answer().result != -EBADF)
         record.reset_number();

@@ -4,23 +4,44 @@
 
 #include <cstddef>
 #include <limits.h>
+#include <span>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <coil/base/buffer.hpp>
+#include <coil/base/buffer_cursor.hpp>
 
 namespace coil::COIL_ABI::op {
 
-// Our buffers have the layout of an iovec, so that arrays of them can be passed to the kernel.
+/// The maximum number of bytes that the kernel moves in one operation (MAX_RW_COUNT). The next operation
+/// moves the rest.
+inline constexpr std::size_t bytes_max = 0x7ffff000;
+
+/// The offset of a read or a write at the descriptor's own position. The kernel requires the same value for
+/// pipes and similar files, which have no position.
+inline constexpr unsigned long long own_position = ~0ull;
+
+[[nodiscard]] inline unsigned clamp_size(std::size_t size) noexcept {
+    return static_cast<unsigned>(size < bytes_max ? size : bytes_max);
+}
+
+// A buffer has the layout of an iovec, so an array of buffers can be passed to the kernel.
 static_assert(sizeof(mutable_buffer) == sizeof(iovec) && sizeof(const_buffer) == sizeof(iovec));
 static_assert(alignof(mutable_buffer) == alignof(iovec) && offsetof(iovec, iov_len) == sizeof(void*));
+static_assert(detail::many_cursor<const_buffer>::most == IOV_MAX);
 
-/// A message of these buffers, without an address. The kernel reads the array, and never writes to it.
+/// The iovecs of an array of buffers. The kernel never writes to them.
 template <class Buffer>
-msghdr message_of(const Buffer* buffers, std::size_t count) noexcept {
+iovec* iovecs_of(std::span<const Buffer> buffers) noexcept {
+    return reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers.data()));
+}
+
+/// A message of these buffers, without an address.
+template <class Buffer>
+msghdr message_of(std::span<const Buffer> buffers) noexcept {
     msghdr message{};
-    message.msg_iov = reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers));
-    message.msg_iovlen = count;
+    message.msg_iov = iovecs_of(buffers);
+    message.msg_iovlen = buffers.size();
     return message;
 }
 

@@ -2,16 +2,13 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/read_some.hpp>
 
-#include <algorithm>
 #include <cerrno>
-#include <limits.h>
 #include <poll.h>
 
 #include <liburing.h>
 
 #include <coil/loop/io_context.hpp>
 
-#include "op/clamp.hpp"
 #include "op/message.hpp"
 
 namespace coil::COIL_ABI::op {
@@ -32,7 +29,7 @@ bool descriptor_transfer::next_step() noexcept {
         return end_aborted();
     polls_ = begins_to_poll;
     takes_steps(polls_);
-    submit_again();
+    submit();
     return true;
 }
 
@@ -52,19 +49,16 @@ std::size_t descriptor_transfer::await_resume() {
     return *outcome;
 }
 
-// At the descriptor's own position. The kernel requires the same value for pipes and similar files, which
-// have no position.
-void read_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_read(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), own_position);
+void descriptor_read::prepare_transfer(io_uring_sqe& sqe) noexcept {
+    const mutable_buffers buffers = space();
+    if (buffers.size() == 1)
+        io_uring_prep_read(&sqe, target().number(), buffers.front().data(),
+                           clamp_size(buffers.front().size()), own_position);
+    else
+        io_uring_prep_readv(&sqe, target().number(), iovecs_of(buffers),
+                            static_cast<unsigned>(buffers.size()), own_position);
 }
 
-unsigned read_some::events() const noexcept { return POLLIN; }
-
-void readv_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_readv(&sqe, target().number(), reinterpret_cast<const iovec*>(buffers_.data()),
-                        static_cast<unsigned>(std::min<std::size_t>(buffers_.size(), IOV_MAX)), own_position);
-}
-
-unsigned readv_some::events() const noexcept { return POLLIN; }
+unsigned descriptor_read::events() const noexcept { return POLLIN; }
 
 }  // namespace coil::COIL_ABI::op

@@ -30,29 +30,29 @@ std::size_t recv_descriptors::control_size() const noexcept {
     return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
 }
 
-void recv_descriptors::await_suspend(std::coroutine_handle<> caller) {
+// On a stream, descriptors that come with later bytes would find no room, so MSG_WAITALL is refused.
+std::optional<std::int32_t> recv_descriptors::before_submit() {
     control_ = frame_allocate(control_size());
-    // On a stream, descriptors that come with later bytes would find no room.
-    if (!(flags_ & MSG_WAITALL) || lane() != lane::read)
-        receive(caller, flags_);
-    else if (begin(caller))
-        finish(refused_flags);
+    if ((flags() & MSG_WAITALL) && lane() == lane::read)
+        return refused_flags;
+    return buffer_reader::before_submit();
 }
 
 // Bytes received ahead come without descriptors.
-std::int32_t recv_descriptors::take_from(recv_queue& queue) noexcept {
-    return static_cast<std::int32_t>(queue.copy({&buffer_, 1}, flags_ & MSG_PEEK));
+std::int32_t recv_descriptors::take_from(descriptor_source& source) noexcept {
+    return static_cast<std::int32_t>(
+        static_cast<recv_queue&>(source).copy({&buffer_, 1}, flags() & MSG_PEEK));
 }
 
 // MSG_TRUNC makes the kernel return the size of the whole datagram. On a stream it would discard data.
 void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
     from_kernel_ = true;
-    message_ = message_of(&buffer_, 1);
+    message_ = message_of(mutable_buffers(&buffer_, 1));
     message_.msg_control = control_;
     message_.msg_controllen = control_size();
-    io_uring_prep_recvmsg(&sqe, target().number(), &message_,
-                          static_cast<unsigned>(kernel_flags(flags_) | MSG_CMSG_CLOEXEC |
-                                                (lane() == lane::queue ? MSG_TRUNC : 0)));
+    io_uring_prep_recvmsg(
+        &sqe, target().number(), &message_,
+        static_cast<unsigned>(kernel_flags() | MSG_CMSG_CLOEXEC | (lane() == lane::queue ? MSG_TRUNC : 0)));
 }
 
 outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {

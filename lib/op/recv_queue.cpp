@@ -41,12 +41,33 @@ recv_queue& recv_queue::of(descriptor& record) {
     return static_cast<recv_queue&>(*record.source());
 }
 
-void recv_queue::wait(queue_reader& reader) noexcept {
-    reader.wait_in(record());
+// A reader with its own buffer has no business here while nothing was received ahead and no receive is in flight.
+bool recv_queue::serve(operation& waiter) noexcept {
+    auto& next = static_cast<reader&>(waiter);
+    if (!next.may_wait() && !has_data() && is_receiving())
+        record()
+            .context()
+            .submissions()
+            .collect_now();  // bytes may have arrived that the loop has not seen yet
+    if (!has_data()) {
+        if (next.wanted() == reader::delivery::own_buffer && !is_receiving())
+            return false;
+        if (!next.may_wait()) {
+            next.finish(-EAGAIN);
+            return true;
+        }
+    }
+    next.wait_in(record());
     if (has_data())
-        serve();
+        serve_waiting();
     else if (!is_receiving() && !is_waiting_for_buffer())
         request_more();
+    return true;
+}
+
+// The error that ended the receive is reported once, behind the bytes that arrived before it.
+std::int32_t recv_queue::give(operation& waiter) noexcept {
+    return is_empty() ? std::exchange(failure_, 0) : static_cast<reader&>(waiter).take_from(*this);
 }
 
 void recv_queue::stream_gone() noexcept {
@@ -54,25 +75,25 @@ void recv_queue::stream_gone() noexcept {
         stop();
 }
 
-// Serves the waiting reader.
-void recv_queue::serve() noexcept {
+// Serves the waiting reader with what there is.
+void recv_queue::serve_waiting() noexcept {
     if (operation* waiting = record().take_waiting()) {
-        auto& reader = static_cast<queue_reader&>(*waiting);
-        const std::int32_t result = reader.result_from(*this);
-        if (!reader.try_continue(result))
-            reader.finish(result);
+        auto& next = static_cast<reader&>(*waiting);
+        const std::int32_t result = give(next);
+        if (!next.try_continue(result))
+            next.finish(result);
     }
 }
 
-// A reader waits, nothing is unread, and no receive is in flight.
+// A reader waits, nothing is buffered, no receive is in flight.
 void recv_queue::request_more(bool got_enobufs) noexcept {
-    auto& reader = static_cast<queue_reader&>(*record().first_waiting());
+    const reader& next = *first_reader();
     from_bulk_ = is_bulk();
     from_reserve_ = false;
-    if (reader.wanted() == queue_reader::delivery::own_buffer)
-        static_cast<queue_reader*>(record().take_waiting())->submit_claimed();
+    if (next.wanted() == reader::delivery::own_buffer)
+        record().take_waiting()->submit_to_ring();
     else if (pool().may_submit())
-        submit_receive(reader.wanted() == queue_reader::delivery::chunks);
+        submit_receive(next.wanted() == reader::delivery::entries);
     else
         pool().wait_for_room(*this, got_enobufs);
 }
@@ -181,8 +202,8 @@ void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept
 bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
         return size_ >= entry_size;
-    auto* reader = static_cast<queue_reader*>(record().first_waiting());
-    return reader && reader->wanted() == queue_reader::delivery::chunks;
+    const reader* next = first_reader();
+    return next && next->wanted() == reader::delivery::entries;
 }
 
 void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
@@ -201,7 +222,7 @@ void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
         }
     }
     size_ += size;
-    serve();
+    serve_waiting();
     notify_watchers();
     if (has_enough() && !was_cancelled()) {
         record().context().count_ahead_stop();
@@ -227,12 +248,12 @@ void recv_queue::ended(std::int32_t result) noexcept {
         failure_ = result;
 
     if (failure_ != 0 && size_ == 0)
-        serve();
+        serve_waiting();
     notify_watchers();
     if (!record().has_waiting())
         return;
     if (result == 0)
-        static_cast<queue_reader*>(record().take_waiting())->finish(0);
+        record().take_waiting()->finish(0);
     else
         request_more(result == -ENOBUFS);
 }
@@ -265,14 +286,14 @@ bool recv_queue::keeps_bytes() noexcept {
 
 // Receives one chunk only: a multishot would also take the buffers of the streams that wait behind it.
 void recv_queue::has_room() noexcept {
-    auto* reader = static_cast<queue_reader*>(record().first_waiting());
-    if (reader && reader->wanted() != queue_reader::delivery::own_buffer) {
+    const reader* next = first_reader();
+    if (next && next->wanted() != reader::delivery::own_buffer) {
         from_reserve_ = !pool().has_room();
         submit_receive(false);
         return;
     }
     pool().skip();
-    if (reader)
+    if (next)
         request_more();
 }
 

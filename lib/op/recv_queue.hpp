@@ -7,10 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include <coil/base/buffer.hpp>
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/loop/operation.hpp>
-#include <coil/op/recv.hpp>
+#include <coil/op/reader.hpp>
 #include <coil/op/recv_stream.hpp>
 
 namespace coil::COIL_ABI::op {
@@ -38,11 +39,8 @@ public:
 
     [[nodiscard]] bool is_empty() const noexcept { return size_ == 0; }
     [[nodiscard]] bool has_data() const noexcept override { return size_ > 0 || failure_ != 0; }
-    /// Whether a reader has to go through this queue before it submits a receive of its own.
-    [[nodiscard]] bool concerns_readers() const noexcept { return has_data() || is_receiving(); }
-
-    /// Serves `reader`, which holds the reader's place, now or as soon as there is data.
-    void wait(queue_reader& reader) noexcept;
+    [[nodiscard]] bool serve(operation& waiter) noexcept override;
+    [[nodiscard]] std::int32_t give(operation& waiter) noexcept override;
 
     void add(recv_stream& stream) noexcept { streams_.push_back(stream); }
     /// A stream was dropped. Bytes that still arrive are kept.
@@ -54,14 +52,10 @@ public:
     [[nodiscard]] chunk take() noexcept;
     /// Copies as many unread bytes as there are and fit; with `peek` they stay unread. Returns how many.
     std::size_t copy(mutable_buffers into, bool peek) noexcept;
-    /// The error that ended the receive, a negative errno; 0 if there is none. Reported once.
-    [[nodiscard]] std::int32_t take_failure() noexcept { return std::exchange(failure_, 0); }
     /// Puts bytes back that a reader was given and did not take.
     void put_back(chunk bytes) noexcept;
 
     void close() noexcept override;
-    /// A no-op: the receive is one of the record's operations, and is cancelled with them.
-    void cancel() noexcept override {}
     [[nodiscard]] bool keeps_bytes() noexcept override;
     void disconnect() noexcept override;
 
@@ -96,7 +90,10 @@ private:
     void break_off() noexcept;
     void notify_watchers() noexcept;
     void ended(std::int32_t result) noexcept;
-    void serve() noexcept;
+    void serve_waiting() noexcept;
+    [[nodiscard]] reader* first_reader() const noexcept {
+        return static_cast<reader*>(record().first_waiting());
+    }
     void request_more(bool got_enobufs = false) noexcept;
     void has_room() noexcept;
 

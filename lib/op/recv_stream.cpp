@@ -59,17 +59,14 @@ recv_chunk::~recv_chunk() {
     static_cast<recv_queue*>(source())->put_back(std::move(chunk_));
 }
 
-void recv_chunk::await_suspend(std::coroutine_handle<> caller) {
-    if (is_current() && target().context().is_mine())
-        recv_queue::of(target());  // throws, if at all, before anything has begun
-    if (begin(caller) && claim_lane())
-        recv_queue::of(target()).wait(*this);
+// The queue serves it. The first use creates the queue, or throws.
+std::optional<std::int32_t> recv_chunk::before_submit() {
+    recv_queue::of(target());
+    return std::nullopt;
 }
 
-void recv_chunk::prepare(io_uring_sqe&) noexcept {}  // never submitted: it waits for its queue
-
-std::int32_t recv_chunk::take_from(recv_queue& queue) noexcept {
-    chunk_ = queue.take();
+std::int32_t recv_chunk::take_from(descriptor_source& source) noexcept {
+    chunk_ = static_cast<recv_queue&>(source).take();
     return static_cast<std::int32_t>(chunk_.size());
 }
 

@@ -106,25 +106,38 @@ void recvfrom_queue::stream_gone() noexcept {
 
 // ---- readers ----------------------------------------------------------------------------------------------
 
-std::int32_t recvfrom_queue::result_for(datagram_reader& reader) noexcept {
-    return is_empty() ? std::exchange(failure_, 0) : reader.take_from(*this);
-}
-
-void recvfrom_queue::wait(datagram_reader& reader) noexcept {
-    if (!record_.is_open()) {
-        reader.finish(-EBADF);
-        return;
+bool recvfrom_queue::serve(operation& waiter) noexcept {
+    auto& next = static_cast<reader&>(waiter);
+    if (!next.may_wait()) {
+        if (!has_data())
+            poll_for(next);
+        if (record_.has_reader() || (!has_data() && receives_for(next))) {
+            next.finish(-EAGAIN);
+            return true;
+        }
     }
-    reader.wait_in(record_);
-    serve();
+    next.wait_in(record_);
+    serve_waiting();
     request_more();
+    return true;
 }
 
-void recvfrom_queue::poll_for(const datagram_reader& reader) noexcept {
-    if (!record_.is_open() || record_.has_reader())
+std::int32_t recvfrom_queue::give(operation& waiter) noexcept {
+    return is_empty() ? std::exchange(failure_, 0) : static_cast<reader&>(waiter).take_from(*this);
+}
+
+// Whether a reader, for which nothing is unread, has to wait here instead of submitting a receive of its own.
+bool recvfrom_queue::receives_for(const reader& next) const noexcept {
+    return filler_.is_receiving() || waiting_for_buffer_.is_linked() || !receives_directly(next);
+}
+
+// For a reader that does not wait, if nothing is unread: lets the kernel deliver what is there now, or as soon as
+// the pool has a buffer.
+void recvfrom_queue::poll_for(const reader& next) noexcept {
+    if (record_.has_reader())
         return;
     if (!filler_.is_receiving() && !record_.has_waiting()) {
-        if (receives_directly(reader)) {
+        if (receives_directly(next)) {
             waiting_for_buffer_.unlink();  // the reader that needed a buffer is gone
         } else if (waiting_for_buffer_.is_linked()) {
             is_polled_ = true;
@@ -136,14 +149,16 @@ void recvfrom_queue::poll_for(const datagram_reader& reader) noexcept {
         }
     }
     if (filler_.is_receiving())
-        record_.context().collect_now();  // a datagram may have arrived that the loop has not collected yet
+        record_.context()
+            .submissions()
+            .collect_now();  // a datagram may have arrived that is not collected yet
 }
 
 // Serves the waiting readers. Remaining data completes the operations that wait for readiness.
-void recvfrom_queue::serve() noexcept {
+void recvfrom_queue::serve_waiting() noexcept {
     while (has_data() && record_.has_waiting()) {
-        auto& reader = static_cast<datagram_reader&>(*record_.take_waiting());
-        reader.finish(result_for(reader));
+        operation& next = *record_.take_waiting();
+        next.finish(give(next));
     }
     if (has_data())
         record_.source_has_data();
@@ -157,9 +172,8 @@ void recvfrom_queue::request_more(bool got_enobufs) noexcept {
         finish_streams();
     if (!record_.has_waiting())
         return;
-    auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
-    if (receives_directly(first))
-        static_cast<datagram_reader*>(record_.take_waiting())->submit();
+    if (receives_directly(*first_reader()))
+        record_.take_waiting()->submit_to_ring();
     else if (pool_->may_submit())
         submit_receive();
     else
@@ -210,7 +224,7 @@ void recvfrom_queue::drop_first() noexcept {
 
 void recvfrom_queue::put_back(datagram returned, std::uint32_t place) noexcept {
     insert({std::move(returned), place});
-    serve();
+    serve_waiting();
 }
 
 void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noexcept {
@@ -221,7 +235,7 @@ void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noex
         next.what.truncated = returned.truncated && returned.empty();
         insert(std::move(next));
     } while (!returned.empty());
-    serve();
+    serve_waiting();
 }
 
 // Several readers that are destroyed may put datagrams back: sorts them by arrival, as far as the 32-bit
@@ -279,7 +293,7 @@ void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_
         pool.copy_if_low(entry);
         add(std::move(entry), found->from, found->truncated);
     }
-    serve();
+    serve_waiting();
     if (has_enough(pool) && !filler_.was_cancelled()) {
         record_.context().count_ahead_stop();
         filler_.stop();
@@ -316,7 +330,7 @@ void recvfrom_queue::ended(std::int32_t result) noexcept {
         pool_->count_starved();
     else if (result < 0 && result != -ECANCELED)
         failure_ = result;
-    serve();
+    serve_waiting();
     request_more(result == -ENOBUFS);
 }
 
@@ -325,7 +339,7 @@ void recvfrom_queue::submit_receive() noexcept {
 }
 
 void recvfrom_queue::has_room() noexcept {
-    auto* first = static_cast<datagram_reader*>(record_.first_waiting());
+    const reader* first = first_reader();
     const bool is_polled = std::exchange(is_polled_, false) && trains_ && !shut_;
     if ((first ? !receives_directly(*first) : is_polled) && !record_.has_reader()) {
         submit_receive();
@@ -346,11 +360,10 @@ void recvfrom_queue::interrupt() noexcept {
 // Ends readers without a buffer of their own. The others submit their receive, and get the end from the
 // kernel.
 void recvfrom_queue::finish_streams() noexcept {
-    while (record_.has_waiting()) {
-        auto& first = static_cast<datagram_reader&>(*record_.first_waiting());
-        if (first.has_own_buffer())
+    while (const reader* first = first_reader()) {
+        if (has_own_buffer(*first))
             return;
-        static_cast<datagram_reader*>(record_.take_waiting())->finish(0);
+        record_.take_waiting()->finish(0);
     }
 }
 

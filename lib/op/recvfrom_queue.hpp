@@ -8,9 +8,10 @@
 
 #include <sys/socket.h>
 
+#include <coil/base/buffer.hpp>
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/operation.hpp>
-#include <coil/op/recv.hpp>
+#include <coil/op/reader.hpp>
 #include <coil/op/recvfrom_stream.hpp>
 
 #include "loop/datagram_layout.hpp"
@@ -40,19 +41,8 @@ public:
 
     [[nodiscard]] bool is_empty() const noexcept { return first_ == unread_.size(); }
     [[nodiscard]] bool has_data() const noexcept override { return !is_empty() || failure_ != 0; }
-    /// Whether `reader`, for which nothing is unread, has to wait here instead of submitting a receive of its
-    /// own.
-    [[nodiscard]] bool receives_for(const datagram_reader& reader) const noexcept {
-        return record_.is_open() &&
-               (filler_.is_receiving() || waiting_for_buffer_.is_linked() || !receives_directly(reader));
-    }
-    /// For a reader that does not wait, if nothing is unread: lets the kernel deliver what is there now, or
-    /// as soon as the pool has a buffer.
-    void poll_for(const datagram_reader& reader) noexcept;
-    /// Takes what is unread, or the error, for this reader. Returns the reader's result.
-    [[nodiscard]] std::int32_t result_for(datagram_reader& reader) noexcept;
-    /// Serves `reader` now, or when it is the first in the FIFO and there is data.
-    void wait(datagram_reader& reader) noexcept;
+    [[nodiscard]] bool serve(operation& waiter) noexcept override;
+    [[nodiscard]] std::int32_t give(operation& waiter) noexcept override;
 
     void add(recvfrom_stream& stream) noexcept { streams_.push_back(stream); }
     /// Begins a stream.
@@ -85,8 +75,6 @@ public:
 
     void close() noexcept override;
     void disconnect() noexcept override;
-    /// A no-op: the filler is one of the record's operations, and is cancelled with them.
-    void cancel() noexcept override {}
     void interrupt() noexcept override;
     void reader_left() noexcept override { request_more(); }
     [[nodiscard]] bool keeps_bytes() noexcept override;
@@ -135,7 +123,9 @@ private:
     void drop_first() noexcept;
     void insert(arrival returned) noexcept;
     void ended(std::int32_t result) noexcept;
-    void serve() noexcept;
+    void serve_waiting() noexcept;
+    void poll_for(const reader& next) noexcept;
+    [[nodiscard]] bool receives_for(const reader& next) const noexcept;
     void request_more(bool got_enobufs = false) noexcept;
     void submit_receive() noexcept;
     void has_room() noexcept;
@@ -143,8 +133,14 @@ private:
         return unread_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
     void finish_streams() noexcept;
-    [[nodiscard]] bool receives_directly(const datagram_reader& reader) const noexcept {
-        return reader.has_own_buffer() && (!trains_ || shut_);
+    [[nodiscard]] static bool has_own_buffer(const reader& next) noexcept {
+        return next.wanted() == reader::delivery::own_buffer;
+    }
+    [[nodiscard]] bool receives_directly(const reader& next) const noexcept {
+        return has_own_buffer(next) && (!trains_ || shut_);
+    }
+    [[nodiscard]] reader* first_reader() const noexcept {
+        return static_cast<reader*>(record_.first_waiting());
     }
 
     // An empty datagram has a cost too.

@@ -61,11 +61,8 @@ next_arrival<What>::~next_arrival() {
 }
 
 template <class What>
-void next_arrival<What>::prepare(io_uring_sqe&) noexcept {}  // never submitted: it waits for its queue
-
-template <class What>
-std::int32_t next_arrival<What>::take_from(recvfrom_queue& queue) noexcept {
-    place_ = queue.take(what_);
+std::int32_t next_arrival<What>::take_from(descriptor_source& source) noexcept {
+    place_ = static_cast<recvfrom_queue&>(source).take(what_);
     received_ = true;
     return static_cast<std::int32_t>(what_.size());
 }

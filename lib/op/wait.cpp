@@ -59,17 +59,17 @@ bool wait::await_ready() noexcept {
     return true;
 }
 
-void wait::await_suspend(std::coroutine_handle<> caller) {
-    if (!begin(caller))
-        return;
+std::optional<std::int32_t> wait::before_submit() {
     source_ready_ = source_is_readable();
-    if (source_ready_ && wanted_ == wait_base::wait_read) {
-        finish(0);
-        return;
-    }
-    submit();
+    return source_ready_ && wanted_ == wait_base::wait_read ? std::optional<std::int32_t>(0) : std::nullopt;
+}
+
+// If the source is readable, but other kinds of readiness are wanted too, the poll is cancelled right away: its
+// completion reports what the kernel sees now. Poll and cancel cost no system call of their own.
+void wait::await_suspend(std::coroutine_handle<> caller) {
+    operation::await_suspend(caller);
     if (source_ready_)
-        target().context().cancel(*this);  // its completion has what the kernel sees immediately
+        target().context().submissions().cancel(*this);
 }
 
 void wait::prepare(io_uring_sqe& sqe) noexcept {
@@ -88,7 +88,7 @@ void wait::source_has_data() noexcept {
     if (!(wanted_ & wait_base::wait_read) || was_cancelled())
         return;
     source_ready_ = true;
-    target().context().cancel(*this);
+    target().context().submissions().cancel(*this);
 }
 
 // The events that are present. If the completion has POLLPRI or POLLRDBAND, poll(2) says which ones.
@@ -108,8 +108,7 @@ std::coroutine_handle<> wait::run() noexcept {
     events_ = events_now();
     if (events_ != 0 || was_cancelled() || env().stop_requested())
         return wake();
-    reset();
-    submit();
+    restart();
     return nullptr;
 }
 

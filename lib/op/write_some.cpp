@@ -2,15 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include <coil/op/write_some.hpp>
 
-#include <algorithm>
-#include <limits.h>
 #include <poll.h>
 
 #include <liburing.h>
 
 #include <coil/loop/io_context.hpp>
 
-#include "op/clamp.hpp"
 #include "op/message.hpp"
 #include "ring/kernel.hpp"
 
@@ -41,14 +38,14 @@ void descriptor_write::release_sigpipe() noexcept {
 
 unsigned descriptor_write::events() const noexcept { return POLLOUT; }
 
-void write_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_write(&sqe, target().number(), buffer_.data(), clamp_size(buffer_.size()), own_position);
-}
-
-void writev_some::prepare_transfer(io_uring_sqe& sqe) noexcept {
-    io_uring_prep_writev(&sqe, target().number(), reinterpret_cast<const iovec*>(buffers_.data()),
-                         static_cast<unsigned>(std::min<std::size_t>(buffers_.size(), IOV_MAX)),
-                         own_position);
+void descriptor_write::prepare_transfer(io_uring_sqe& sqe) noexcept {
+    const const_buffers buffers = bytes();
+    if (buffers.size() == 1)
+        io_uring_prep_write(&sqe, target().number(), buffers.front().data(),
+                            clamp_size(buffers.front().size()), own_position);
+    else
+        io_uring_prep_writev(&sqe, target().number(), iovecs_of(buffers),
+                             static_cast<unsigned>(buffers.size()), own_position);
 }
 
 }  // namespace coil::COIL_ABI::op

@@ -129,8 +129,7 @@ TEST_F(LocalSocket, ReportsAStaleSocketFile) {
             ADD_FAILURE() << "bound twice";
         } catch (const std::system_error& error) {
             EXPECT_EQ(error.code(), error::address_in_use);
-            EXPECT_NE(std::string(error.what()).find("remove it if no server uses it"),
-                      std::string::npos)
+            EXPECT_NE(std::string(error.what()).find("remove it if no server uses it"), std::string::npos)
                 << error.what();
         }
         stream::socket client(context());

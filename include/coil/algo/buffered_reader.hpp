@@ -110,8 +110,7 @@ public:
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
-        return op::holding_description<buffered_recv_description<Stream>, mutable_buffer, sizeof...(Buffers)>{
-            {this, {}, {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
 
     /// Returns the stream, for sending and closing. Receiving directly from it bypasses leftover().

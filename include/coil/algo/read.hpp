@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include <coil/algo/whole.hpp>
-#include <coil/op/message.hpp>
+#include <coil/coro/gather.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -36,9 +36,7 @@ detail::whole_of_many<detail::reading, Stream, mutable_buffer> read(Stream& from
 template <readable_stream Stream, class... Buffers>
     requires detail::several<mutable_buffer, Buffers...>
 auto read(Stream& from, Buffers&&... buffers) {
-    return op::holding_description<detail::whole_of_many<detail::reading, Stream, mutable_buffer>,
-                                   mutable_buffer, sizeof...(Buffers)>{
-        {&from, {}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+    return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
 }  // namespace coil::COIL_ABI

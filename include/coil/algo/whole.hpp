@@ -13,6 +13,7 @@
 
 #include <coil/algo/step.hpp>
 #include <coil/algo/stream.hpp>
+#include <coil/base/buffer_cursor.hpp>
 #include <coil/base/message_flags.hpp>
 #include <coil/base/outcome.hpp>
 
@@ -21,63 +22,6 @@
 /// next step or resumes the waiter.
 
 namespace coil::COIL_ABI::detail {
-
-/// The bytes of one buffer that have not been moved yet.
-template <class Buffer>
-class one_cursor {
-public:
-    explicit one_cursor(Buffer buffer) noexcept : rest_(buffer) {}
-
-    [[nodiscard]] Buffer next() const noexcept { return rest_; }
-    [[nodiscard]] std::size_t next_size() const noexcept { return rest_.size(); }
-    [[nodiscard]] bool is_done() const noexcept { return rest_.empty(); }
-    void advance(std::size_t n) noexcept { rest_ += n; }
-
-private:
-    Buffer rest_;
-};
-
-/// The bytes of several buffers that have not been moved yet. If a step moves only the beginning of a buffer,
-/// the next step moves only the remainder of that buffer. This way, the caller's array need not be copied.
-template <class Buffer>
-class many_cursor {
-public:
-    explicit many_cursor(std::span<const Buffer> buffers) noexcept : rest_(buffers) { skip_empty(); }
-
-    // Returns at most IOV_MAX buffers, the kernel's limit for one call. The cost of a step therefore does not
-    // grow with the length of the array.
-    [[nodiscard]] std::span<const Buffer> next() const noexcept {
-        constexpr std::size_t most = 1024;  // IOV_MAX
-        return part_.empty() ? rest_.first(rest_.size() < most ? rest_.size() : most)
-                             : std::span<const Buffer>(&part_, 1);
-    }
-    [[nodiscard]] std::size_t next_size() const noexcept { return total_size(next()); }
-    [[nodiscard]] bool is_done() const noexcept { return part_.empty() && rest_.empty(); }
-    void advance(std::size_t n) noexcept {
-        if (!part_.empty()) {
-            part_ += n;
-            return;
-        }
-        while (n > 0 && !rest_.empty() && n >= rest_.front().size()) {
-            n -= rest_.front().size();
-            rest_ = rest_.subspan(1);
-        }
-        if (n > 0 && !rest_.empty()) {
-            part_ = rest_.front() + n;
-            rest_ = rest_.subspan(1);
-        }
-        skip_empty();
-    }
-
-private:
-    void skip_empty() noexcept {
-        while (!rest_.empty() && rest_.front().empty())
-            rest_ = rest_.subspan(1);
-    }
-
-    std::span<const Buffer> rest_;
-    Buffer part_;
-};
 
 struct reading {
     static constexpr const char* name = "read";

@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include <coil/algo/whole.hpp>
-#include <coil/op/message.hpp>
+#include <coil/coro/gather.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -36,9 +36,7 @@ detail::whole_of_many<detail::writing, Stream, const_buffer> write(Stream& to, c
 template <writable_stream Stream, class... Buffers>
     requires detail::several<const_buffer, Buffers...>
 auto write(Stream& to, Buffers&&... buffers) {
-    return op::holding_description<detail::whole_of_many<detail::writing, Stream, const_buffer>, const_buffer,
-                                   sizeof...(Buffers)>{{&to, {}},
-                                                       {const_buffer(std::forward<Buffers>(buffers))...}};
+    return detail::gather<const_buffer>(write(to, const_buffers()), std::forward<Buffers>(buffers)...);
 }
 
 }  // namespace coil::COIL_ABI

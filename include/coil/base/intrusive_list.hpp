@@ -79,6 +79,16 @@ public:
         return following == &head_ ? nullptr : static_cast<T*>(following);
     }
 
+    /// Calls `each` with every item, in order. `each` may unlink its item, or move it to another list.
+    template <class F>
+    void for_each(F&& each) {
+        for (T* item = empty() ? nullptr : &front(); item;) {
+            T* following = next(*item);
+            each(*item);
+            item = following;
+        }
+    }
+
 private:
     struct sentinel : list_hook {};
 

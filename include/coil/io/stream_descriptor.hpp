@@ -10,8 +10,8 @@
 #include <coil/base/buffer.hpp>
 #include <coil/base/wait_type.hpp>
 #include <coil/coro/completed.hpp>
+#include <coil/coro/gather.hpp>
 #include <coil/loop/descriptor.hpp>
-#include <coil/op/message.hpp>
 #include <coil/op/read_some.hpp>
 #include <coil/op/wait.hpp>
 #include <coil/op/write_some.hpp>
@@ -92,25 +92,24 @@ public:
     /// Buffer:    the caller's; must live until the await ends, even if the read is cancelled.
     /// Cost:      one SQE, no allocation. Reading from a terminal, inotify or a regular file may occupy a
     ///            kernel worker thread.
-    [[nodiscard("co_await it")]] op::read_some_description recv(mutable_buffer buffer) {
+    [[nodiscard("co_await it")]] op::read_some_description<mutable_buffer> recv(mutable_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
     /// readv(2): scatters the bytes over several buffers, in order. The array must also live until the
     /// await ends.
-    [[nodiscard("co_await it")]] op::readv_some_description recv(mutable_buffers buffers) {
+    [[nodiscard("co_await it")]] op::read_some_description<mutable_buffers> recv(mutable_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
-        return op::holding_description<op::readv_some_description, mutable_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// A call with the C function's arguments does not compile; the error message shows what to write
     /// instead.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::read_some_description recv(const Arguments&...) {
+    op::read_some_description<mutable_buffer> recv(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return recv(mutable_buffer());
     }
@@ -124,25 +123,24 @@ public:
     /// Cost:      one SQE, no allocation. While a write is in flight, the loop makes three more system calls
     ///            each time it enters the kernel, to suppress SIGPIPE in this thread. A SIGPIPE sent by
     ///            another process, or already blocked and pending, is not lost.
-    [[nodiscard("co_await it")]] op::write_some_description send(const_buffer buffer) {
+    [[nodiscard("co_await it")]] op::write_some_description<const_buffer> send(const_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
     /// writev(2): gathers the bytes from several buffers, in order. The array must also live until the
     /// await ends.
-    [[nodiscard("co_await it")]] op::writev_some_description send(const_buffers buffers) {
+    [[nodiscard("co_await it")]] op::write_some_description<const_buffers> send(const_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
-        return op::holding_description<op::writev_some_description, const_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// A call with the C function's arguments does not compile; the error message shows what to write
     /// instead.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::write_some_description send(const Arguments&...) {
+    op::write_some_description<const_buffer> send(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return send(const_buffer());
     }

@@ -31,11 +31,14 @@ public:
     /// Called when the record is closed: drops the unread data. The record itself ends the operations that
     /// wait for this source.
     virtual void close() noexcept = 0;
-    /// Called when the record's operations are cancelled, while the record stays open.
-    virtual void cancel() noexcept = 0;
+    /// Takes an operation of a reader that has begun: finishes it, or keeps it waiting. Returns false if the
+    /// operation is to be submitted to the ring instead.
+    [[nodiscard]] virtual bool serve(operation& reader) noexcept = 0;
+    /// Gives a reader the data that it completes with. Only if has_data(). Returns the result.
+    [[nodiscard]] virtual std::int32_t give(operation& reader) noexcept = 0;
     /// Whether an operation would complete inline with data. The source notifies the record when this becomes
     /// true.
-    [[nodiscard]] virtual bool has_data() const noexcept { return false; }
+    [[nodiscard]] virtual bool has_data() const noexcept = 0;
     /// Called by our own shutdown: no more data arrives.
     virtual void interrupt() noexcept {}
     /// Called when an operation has left the reader's place while others wait.
@@ -123,6 +126,13 @@ public:
         if (is_watched_) [[unlikely]]
             notify_watchers();
     }
+
+    /// Counts the cancels of operations that have begun: see operation::was_cancelled().
+    [[nodiscard]] std::uint16_t cancels() const noexcept { return cancels_; }
+    /// Operations that have an SQE, except those that are being cancelled.
+    [[nodiscard]] intrusive_list<operation>& in_kernel() noexcept { return in_kernel_; }
+    /// The number of operations that the kernel has not completed.
+    [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
 
     /// Cancels every operation, without waiting. Operations that have not completed end with
     /// operation_aborted.

@@ -26,6 +26,7 @@
 #include <coil/coro/task_failure.hpp>
 #include <coil/loop/context_ref.hpp>
 #include <coil/loop/inbox.hpp>
+#include <coil/loop/submission.hpp>
 #include <coil/loop/timers.hpp>
 
 struct io_uring_cqe;
@@ -258,21 +259,8 @@ public:
 
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
-    void submit(operation& request) noexcept;
-    void cancel(operation& request) noexcept;
-    void cancel_deferred(descriptor& record) noexcept;
-    /// Keeps an operation that is between two steps until its retry_timer expires.
-    void pause(operation& request) noexcept;
-    /// Marks those of the record's operations that are in lists of the context: our own shutdown ends them.
-    void interrupt(descriptor& record) noexcept;
-    /// Cancels the operation, and blocks until the kernel has completed it: its memory must not be freed
-    /// until then. Reports on stderr what it waits for if that takes more than 2 s.
-    void retire(operation& request) noexcept;
-    /// Collects what the kernel has completed so far, for operations that must not wait.
-    void collect_now() noexcept;
-    /// Submits everything, and blocks until every operation of this record has completed, but for at most
-    /// 2 s. Reports the operations that are left on stderr.
-    void retire(descriptor& record) noexcept;
+    /// The way of operations into the ring.
+    [[nodiscard]] detail::submission& submissions() noexcept { return submissions_; }
 
     void task_started(root_task& task) noexcept;
     void task_finished(root_task& task) noexcept;
@@ -289,6 +277,7 @@ public:
 private:
     class run_scope;
     class ownership;
+    friend class detail::submission;  // enters the ring and collects, to wait for cancelled operations
     friend class ownership;
 
     class error_handler {
@@ -310,17 +299,6 @@ private:
     void dispatch(const io_uring_cqe& cqe) noexcept;
     void fetch_portion() noexcept;
     void serve_waiting_streams() noexcept;
-    void submit_deferred() noexcept;
-    void submit_cancels() noexcept;
-    void repeat_cancels() noexcept;
-    bool try_submit(operation& request) noexcept;
-    [[nodiscard]] io_uring_sqe* slot() noexcept;
-    bool submit_cancel(operation& request) noexcept;
-    template <class IsOver>
-    bool enter_until(const IsOver& is_over, time_point deadline) noexcept;
-    void enter_for_cancels(time_point deadline) noexcept;
-    template <class F>
-    void for_each_listed(const descriptor& record, const F& each) noexcept;
     void wake_poll_ended(int result) noexcept;
     [[nodiscard]] bool has_work() const noexcept;
     void arm_wake() noexcept;
@@ -328,13 +306,7 @@ private:
     void adopt(const char* call);
     void open_ring();
     void disown() noexcept;
-    bool settle(time_point deadline) noexcept;
-    void abort_in_kernel() noexcept;
-    void leave_stuck() noexcept;
     void disconnect_frames() noexcept;
-    void abandon_stuck(operation& request) noexcept;
-    [[nodiscard]] std::size_t count_stuck(const descriptor& record) noexcept;
-    void report_in_flight() noexcept;
     void report_by_default(const task_failure& failure) noexcept;
     void report_lost(const std::exception_ptr& exception) noexcept;
     void report_untaken() noexcept;
@@ -344,7 +316,6 @@ private:
     intrusive_list<node> ready_;
     intrusive_list<node> batch_;  // being resumed in this iteration
     std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
-    std::size_t in_kernel_ = 0;   // operations that the kernel has not completed
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned sent_directly_max = 64;
     static constexpr unsigned probes_max = 16;
@@ -365,14 +336,8 @@ private:
     std::atomic<long> guards_{0};
     // The thread that may enter. Changes under the lock of `ownership`.
     std::atomic<const void*>& owner_ = owner_record().thread;
-    intrusive_list<operation> deferred_;    // found no free slot
-    intrusive_list<operation> cancels_;     // their cancel is not submitted yet
-    intrusive_list<operation> paused_;      // a timer submits their next step
-    intrusive_list<operation> stuck_;       // a former ring has not released them
-    intrusive_list<operation> cancelling_;  // their cancel is submitted, and they have not ended yet
-    time_point cancel_retry_at_ = time_point::max();  // when their cancels are repeated, at the latest
-    std::chrono::milliseconds cancel_pause_{1};       // before the next repetition
-    time_point wake_retry_at_ = time_point::max();    // when a refused wake-up poll is submitted again
+    detail::submission submissions_{*this};
+    time_point wake_retry_at_ = time_point::max();  // when a refused wake-up poll is submitted again
     std::chrono::milliseconds wake_pause_{1};
     unsigned refusals_ = 0;          // consecutive refused enters
     intrusive_list<node> finished_;  // tasks to be destroyed
@@ -386,13 +351,10 @@ private:
     unsigned handler_depth_ = 0;           // calls of on_error_ that have not returned
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool closing_ = false;
-    bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
-    bool is_stuck_ = false;    // a former ring has not released some operations: their frames are never freed
-    bool settling_ = true;     // nothing new is submitted: there is no owner, or the owner is leaving
+    bool is_leaving_ = false;         // its thread is ending and settles it; under the lock of `ownership`
     bool is_pool_exhausted_ = false;  // one of the pools
     bool bulk_pool_wanted_ = false;   // bulk_pool() was called; there may be none
     bool wake_armed_ = false;
-    bool cancel_missed_ = false;  // the kernel did not find the target of a cancel, or could not end it
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`
     timer_queue timers_;

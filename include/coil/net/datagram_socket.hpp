@@ -10,15 +10,13 @@
 #include <type_traits>
 
 #include <coil/base/message_flags.hpp>
+#include <coil/coro/gather.hpp>
 #include <coil/net/protocol_socket.hpp>
-#include <coil/op/message.hpp>
-#include <coil/op/recv.hpp>
-#include <coil/op/recvfrom.hpp>
+#include <coil/op/recv_datagram.hpp>
 #include <coil/op/recvfrom_stream.hpp>
 #include <coil/op/retry_when_writable.hpp>
 #include <coil/op/send.hpp>
 #include <coil/op/send_segments.hpp>
-#include <coil/op/sendto.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -34,11 +32,11 @@ template <class Protocol>
 class datagram_socket : public protocol_socket<Protocol> {
     using protocol_socket<Protocol>::handle_;
     static constexpr bool is_ip = std::same_as<typename Protocol::endpoint::plain_type, ip::endpoint>;
-    template <class Description, lane... Lane>
-    using sending =
-        std::conditional_t<is_ip, Description, op::retry_when_writable_description<Description, Lane...>>;
-    template <lane... Lane, class Description>
-    static sending<Description, Lane...> to_send(const Description& what) noexcept {
+    // A send to a receiver that is not IP has to poll for space.
+    template <class Description>
+    using sending = std::conditional_t<is_ip, Description, op::retry_when_writable_description<Description>>;
+    template <class Description>
+    static sending<Description> to_send(const Description& what) noexcept {
         return {what};
     }
 
@@ -61,53 +59,50 @@ public:
     /// Cancel:    operation_aborted, or the datagram if it arrived first.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, no allocation. Completes inline if a datagram has been received ahead.
-    [[nodiscard("co_await it")]] op::recv_datagram_description recv(mutable_buffer buffer,
-                                                                    message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer> recv(
+        mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// Scatters the datagram over several buffers, in order. More than IOV_MAX (1024) buffers fail with
     /// message_size.
-    [[nodiscard("co_await it")]] op::recvmsg_datagram_description recv(mutable_buffers buffers,
-                                                                       message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers> recv(
+        mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
-        return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::recv_datagram_description recv(const Arguments&...) {
+    op::recv_datagram_description<mutable_buffer> recv(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return recv(mutable_buffer());
     }
 
     /// recvfrom(2): receives the next datagram and the sender's address. Otherwise like `recv`.
-    [[nodiscard("co_await it")]] op::recvfrom_description<plain_endpoint> recvfrom(mutable_buffer buffer,
-                                                                                   message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer, plain_endpoint> recvfrom(
+        mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// Scatters the datagram over several buffers, in order. More than IOV_MAX (1024) buffers fail with
     /// message_size.
-    [[nodiscard("co_await it")]] op::recvmsg_from_description<plain_endpoint> recvfrom(
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers, plain_endpoint> recvfrom(
         mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recvfrom(Buffers&&... buffers) {
-        return op::holding_description<op::recvmsg_from_description<plain_endpoint>, mutable_buffer,
-                                       sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<mutable_buffer>(recvfrom(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of recvfrom(2) at compile time. The error message shows what to
     /// write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::recvfrom_description<plain_endpoint> recvfrom(const Arguments&...) {
+    op::recv_datagram_description<mutable_buffer, plain_endpoint> recvfrom(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return recvfrom(mutable_buffer());
     }
@@ -124,26 +119,24 @@ public:
     /// Completes: with the datagram's size.
     /// Errors:    message_size (too large for a datagram), connection_refused ...
     /// Cost:      one SQE, or a direct send(2) while the loop is quiet; no allocation.
-    [[nodiscard("co_await it")]] sending<op::send_datagram_description, lane::any> send(
-        const_buffer buffer, message_flags flags = {}) {
-        return to_send<lane::any>(op::send_datagram_description{{handle_.use(flags.value()), buffer}});
+    [[nodiscard("co_await it")]] sending<op::send_description<const_buffer>> send(const_buffer buffer,
+                                                                                  message_flags flags = {}) {
+        return to_send(op::send_description<const_buffer>{{handle_.use(flags.value()), buffer, lane::any}});
     }
     /// Gathers the datagram from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
-    [[nodiscard("co_await it")]] sending<op::sendmsg_datagram_description, lane::any> send(
-        const_buffers buffers, message_flags flags = {}) {
-        return to_send<lane::any>(op::sendmsg_datagram_description{{handle_.use(flags.value()), buffers}});
+    [[nodiscard("co_await it")]] sending<op::send_description<const_buffers>> send(const_buffers buffers,
+                                                                                   message_flags flags = {}) {
+        return to_send(op::send_description<const_buffers>{{handle_.use(flags.value()), buffers, lane::any}});
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
-        return op::holding_description<sending<op::sendmsg_datagram_description, lane::any>, const_buffer,
-                                       sizeof...(Buffers)>{{{handle_.use(), {}}},
-                                                           {const_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    sending<op::send_datagram_description, lane::any> send(const Arguments&...) {
+    sending<op::send_description<const_buffer>> send(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return send(const_buffer());
     }
@@ -159,24 +152,25 @@ public:
                                                                     message_flags flags = {})
         requires is_ip
     {
-        return {handle_.use(flags.value()), many, nullptr};
+        return {{handle_.use(flags.value()), many, nullptr}};
     }
 
     /// sendto(2): sends one datagram to the address `to`. The address is read when the await begins.
-    [[nodiscard("co_await it")]] sending<op::sendto_description<plain_endpoint>> sendto(
+    [[nodiscard("co_await it")]] sending<op::sendto_description<const_buffer, plain_endpoint>> sendto(
         const_buffer buffer, const plain_endpoint& to, message_flags flags = {}) {
-        return to_send(op::sendto_description<plain_endpoint>{{{handle_.use(flags.value()), buffer}, &to}});
+        return to_send(
+            op::sendto_description<const_buffer, plain_endpoint>{{handle_.use(flags.value()), buffer, &to}});
     }
     /// Gathers the datagram from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
-    [[nodiscard("co_await it")]] sending<op::sendmsg_to_description<plain_endpoint>> sendto(
+    [[nodiscard("co_await it")]] sending<op::sendto_description<const_buffers, plain_endpoint>> sendto(
         const_buffers buffers, const plain_endpoint& to, message_flags flags = {}) {
-        return to_send(
-            op::sendmsg_to_description<plain_endpoint>{{{handle_.use(flags.value()), buffers}, &to}});
+        return to_send(op::sendto_description<const_buffers, plain_endpoint>{
+            {handle_.use(flags.value()), buffers, &to}});
     }
     /// Rejects a call with the arguments of sendto(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    sending<op::sendto_description<plain_endpoint>> sendto(const Arguments&...) {
+    sending<op::sendto_description<const_buffer, plain_endpoint>> sendto(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return sendto(const_buffer(), plain_endpoint());
     }
@@ -186,7 +180,7 @@ public:
                                                                       message_flags flags = {})
         requires is_ip
     {
-        return {handle_.use(flags.value()), many, &to};
+        return {{handle_.use(flags.value()), many, &to}};
     }
 };
 

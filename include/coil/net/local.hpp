@@ -90,20 +90,21 @@ namespace detail {
 
 void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]);
 
+/// How sends and receives on a socket of this protocol may overlap.
 template <class Protocol>
-using receiving_descriptors =
-    op::recv_descriptors_description<Protocol().type() == SOCK_STREAM ? lane::read : lane::queue>;
+[[nodiscard]] constexpr lane send_lane(int flags) noexcept {
+    constexpr int type = Protocol().type();
+    return type == SOCK_STREAM ? lane::write : type == SOCK_DGRAM ? lane::any : op::packet_lane(flags);
+}
+template <class Protocol>
+inline constexpr lane recv_lane = Protocol().type() == SOCK_STREAM ? lane::read : lane::queue;
 
 // Only datagram sends have to poll until the receiver has space; see op::retry_when_writable.
 template <class Protocol>
-struct sending_descriptors {
-    using type =
-        op::send_descriptors_description<Protocol().type() == SOCK_STREAM ? lane::write : lane::send_queue>;
-};
-template <>
-struct sending_descriptors<datagram_protocol> {
-    using type = op::retry_when_writable_description<op::send_descriptors_description<lane::any>, lane::any>;
-};
+using sending_descriptors =
+    std::conditional_t<Protocol().type() == SOCK_DGRAM,
+                       op::retry_when_writable_description<op::send_descriptors_description>,
+                       op::send_descriptors_description>;
 
 }  // namespace detail
 
@@ -144,9 +145,11 @@ template <any_socket Socket>
 [[nodiscard("co_await it")]] auto send_descriptors(Socket& socket, const_buffer buffer,
                                                    std::span<const int> descriptors,
                                                    message_flags flags = {}) {
-    using description = typename detail::sending_descriptors<typename Socket::protocol_type>::type;
-    const op::send_descriptors_request what{{socket.use(flags.value()), buffer}, descriptors};
-    return description{{what}};
+    using protocol = typename Socket::protocol_type;
+    const int value = flags.value();
+    const op::send_descriptors_request what{{socket.use(value), buffer, detail::send_lane<protocol>(value)},
+                                            descriptors};
+    return detail::sending_descriptors<protocol>{{what}};
 }
 
 /// Receives bytes together with descriptors. The descriptors arrive with close-on-exec set.
@@ -167,10 +170,12 @@ template <any_socket Socket>
 ///            receives do.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
-[[nodiscard("co_await it")]] detail::receiving_descriptors<typename Socket::protocol_type> recv_descriptors(
+[[nodiscard("co_await it")]] op::recv_descriptors_description recv_descriptors(
     Socket& socket, mutable_buffer buffer, std::span<unique_descriptor> descriptors,
     message_flags flags = {}) {
-    return {{{socket.use(flags.value()), buffer}, descriptors}};
+    return {{{socket.use(flags.value()), buffer},
+             detail::recv_lane<typename Socket::protocol_type>,
+             descriptors}};
 }
 
 }  // namespace coil::COIL_ABI::local

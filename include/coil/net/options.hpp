@@ -297,7 +297,7 @@ using receive_packet_info = family_option<IP_PKTINFO, IPV6_RECVPKTINFO, bool>;
 using receive_traffic_class = family_option<IP_RECVTOS, IPV6_RECVTCLASS, bool>;
 using receive_hops = family_option<IP_RECVTTL, IPV6_RECVHOPLIMIT, bool>;
 using receive_errors = family_option<IP_RECVERR, IPV6_RECVERR, bool>;
-using free_bind = family_option<IP_FREEBIND, IPV6_FREEBIND, bool>;  // bind to an unconfigured address
+using free_bind = family_option<IP_FREEBIND, IPV6_FREEBIND, bool>;          // bind to an unconfigured address
 using transparent = family_option<IP_TRANSPARENT, IPV6_TRANSPARENT, bool>;  // needs CAP_NET_ADMIN
 
 /// IP_BIND_ADDRESS_NO_PORT: a bind to port 0 does not choose a port yet. The later connect chooses it, and

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 
 #include <coil/base/message_flags.hpp>
+#include <coil/coro/gather.hpp>
 #include <coil/net/protocol_socket.hpp>
 #include <coil/op/accept.hpp>
-#include <coil/op/message.hpp>
-#include <coil/op/recv.hpp>
+#include <coil/op/recv_datagram.hpp>
 #include <coil/op/send.hpp>
 
 namespace coil::COIL_ABI {
@@ -45,26 +45,25 @@ public:
     /// Flags:     `message_flags::peek`, `dont_wait`.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, no allocation.
-    [[nodiscard("co_await it")]] op::recv_datagram_description recv(mutable_buffer buffer,
-                                                                    message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer> recv(
+        mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// Scatters the message over several buffers, in order. More than IOV_MAX (1024) buffers fail with
     /// message_size.
-    [[nodiscard("co_await it")]] op::recvmsg_datagram_description recv(mutable_buffers buffers,
-                                                                       message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers> recv(
+        mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
-        return op::holding_description<op::recvmsg_datagram_description, mutable_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::recv_datagram_description recv(const Arguments&...) {
+    op::recv_datagram_description<mutable_buffer> recv(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return recv(mutable_buffer());
     }
@@ -76,25 +75,24 @@ public:
     /// Cancel:    operation_aborted, or the size if the message was sent first.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, or a direct send(2) while the loop is quiet; no allocation.
-    [[nodiscard("co_await it")]] op::send_packet_description send(const_buffer buffer,
-                                                                  message_flags flags = {}) {
-        return {{handle_.use(flags.value()), buffer}};
+    [[nodiscard("co_await it")]] op::send_description<const_buffer> send(const_buffer buffer,
+                                                                         message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffer, op::packet_lane(flags.value())}};
     }
     /// Gathers the message from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
-    [[nodiscard("co_await it")]] op::sendmsg_packet_description send(const_buffers buffers,
-                                                                     message_flags flags = {}) {
-        return {{handle_.use(flags.value()), buffers}};
+    [[nodiscard("co_await it")]] op::send_description<const_buffers> send(const_buffers buffers,
+                                                                          message_flags flags = {}) {
+        return {{handle_.use(flags.value()), buffers, op::packet_lane(flags.value())}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
-        return op::holding_description<op::sendmsg_packet_description, const_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::send_packet_description send(const Arguments&...) {
+    op::send_description<const_buffer> send(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return send(const_buffer());
     }

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 
 #include <coil/base/message_flags.hpp>
+#include <coil/coro/gather.hpp>
 #include <coil/net/protocol_socket.hpp>
 #include <coil/op/accept.hpp>
-#include <coil/op/message.hpp>
 #include <coil/op/recv.hpp>
 #include <coil/op/recv_stream.hpp>
 #include <coil/op/send.hpp>
@@ -51,25 +51,25 @@ public:
     ///            is ready.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
-    [[nodiscard("co_await it")]] op::recv_description recv(mutable_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_description<mutable_buffer> recv(mutable_buffer buffer,
+                                                                           message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// recvmsg(2): scatters the bytes over several buffers, in order. The array of buffers must also stay
     /// valid until the await ends.
-    [[nodiscard("co_await it")]] op::recvmsg_description recv(mutable_buffers buffers,
-                                                              message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::recv_description<mutable_buffers> recv(mutable_buffers buffers,
+                                                                            message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
-        return op::holding_description<op::recvmsg_description, mutable_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {mutable_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::recv_description recv(const Arguments&...) {
+    op::recv_description<mutable_buffer> recv(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return recv(mutable_buffer());
     }
@@ -93,25 +93,25 @@ public:
     ///            `wait_all` returns the number of bytes sent so far, and an error reports that number.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, or a direct send(2) of at most 16 KiB while the loop is quiet; no allocation.
-    [[nodiscard("co_await it")]] op::send_description send(const_buffer buffer, message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::send_description<const_buffer> send(const_buffer buffer,
+                                                                         message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// sendmsg(2): gathers the bytes from several buffers, in order. The array of buffers must also stay
     /// valid until the await ends.
-    [[nodiscard("co_await it")]] op::sendmsg_description send(const_buffers buffers,
-                                                              message_flags flags = {}) {
+    [[nodiscard("co_await it")]] op::send_description<const_buffers> send(const_buffers buffers,
+                                                                          message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
-        return op::holding_description<op::sendmsg_description, const_buffer, sizeof...(Buffers)>{
-            {{handle_.use(), {}}}, {const_buffer(std::forward<Buffers>(buffers))...}};
+        return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
     /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::send_description send(const Arguments&...) {
+    op::send_description<const_buffer> send(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return send(const_buffer());
     }
@@ -132,15 +132,20 @@ private:
     explicit stream_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
 };
 
-/// An accept operation that returns a socket.
+/// Where to store the peer's address. Null if the address is not wanted.
+template <class Protocol>
+struct accept_request : descriptor_use {
+    typename Protocol::endpoint* peer = nullptr;
+};
+
+/// An accept that returns a socket.
 template <class Protocol>
 class [[nodiscard("co_await it")]] accept_operation final : public op::accept {
 public:
     using socket_type = typename Protocol::socket;
 
-    accept_operation(const descriptor_use& target, typename Protocol::endpoint* peer,
-                     environment& task) noexcept
-        : op::accept(target, task), peer_(peer) {}
+    accept_operation(const accept_request<Protocol>& what, environment& task) noexcept
+        : op::accept(what, task), peer_(what.peer) {}
 
     outcome<socket_type> await_outcome() noexcept {
         auto taken = op::accept::await_outcome();
@@ -162,11 +167,7 @@ private:
 };
 
 template <class Protocol>
-struct [[nodiscard("co_await it")]] accept_description : descriptor_use {
-    typename Protocol::endpoint* peer = nullptr;
-
-    accept_operation<Protocol> operation_in(environment& task) const noexcept { return {*this, peer, task}; }
-};
+using accept_description = op::description_of<accept_operation<Protocol>, accept_request<Protocol>>;
 
 namespace detail {
 struct write_an_endpoint_as_in_tcp_v6_and_port {};  // this name appears in the compiler's error message
@@ -230,12 +231,12 @@ public:
     ///            is lost.
     /// Cancel:    operation_aborted, or the connection if it arrived first.
     /// Cost:      one SQE, and one allocation for the connection's record, which later connections reuse.
-    [[nodiscard("co_await it")]] accept_description<Protocol> accept() { return {handle_.use(), nullptr}; }
+    [[nodiscard("co_await it")]] accept_description<Protocol> accept() { return {{handle_.use(), nullptr}}; }
     /// Also stores the peer's address in `peer`, which must stay valid until the await ends.
     /// Cost:      nothing extra for IPv4 and IPv6, because the kernel returns the address with the
     ///            connection. Other address families need a getpeername(2).
     [[nodiscard("co_await it")]] accept_description<Protocol> accept(endpoint_type& peer) {
-        return {handle_.use(), &peer};
+        return {{handle_.use(), &peer}};
     }
     /// Rejects other arguments, such as a socket, at compile time. The error message shows what to write.
     template <class Other, class... More>

@@ -4,8 +4,8 @@
 
 #include <coil/version.hpp>
 
-#include <coroutine>
 #include <cstdint>
+#include <optional>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
@@ -34,18 +34,16 @@ public:
         : operation(target, task, lane::queue), back_off_(*this) {}
     ~accept();
 
-    void await_suspend(std::coroutine_handle<> caller);
     outcome<descriptor_handle> await_outcome() noexcept;  // up: what the completion means
     descriptor_handle await_resume();
 
 protected:
+    std::optional<std::int32_t> before_submit() override;
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     [[nodiscard]] bool next_step() noexcept override;
     const char* name() const noexcept override { return "accept"; }
 
 private:
-    [[nodiscard]] bool make_record() noexcept;
-
     descriptor_handle connection_;
     ip::socket_address peer_;  // fits IPv4 and IPv6; for other families only sa_family is used
     socklen_t peer_size_ = 0;
@@ -53,10 +51,6 @@ private:
     retry_timer back_off_;
 };
 
-struct [[nodiscard("co_await it")]] accept_description : descriptor_use {
-    accept operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-static_assert(sizeof(accept) <= 176 && sizeof(accept_description) <= 40);
+static_assert(sizeof(accept) <= 176);
 
 }  // namespace coil::COIL_ABI::op

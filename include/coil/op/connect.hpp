@@ -5,12 +5,14 @@
 #include <coil/version.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
+#include <coil/op/description.hpp>
 
 namespace coil::COIL_ABI::op {
 
@@ -34,24 +36,27 @@ struct connect_request {
 /// because it knows the address family.
 class [[nodiscard("co_await it")]] connect : public operation {
 public:
-    void await_suspend(std::coroutine_handle<> caller);
     outcome<void> await_outcome() noexcept;  // up: what the completion means
     void await_resume();
 
     std::string describe() const override;
 
 protected:
-    connect(const descriptor_use& target, int type, std::uint16_t protocol, const void* to,
-            environment& task) noexcept
-        : operation(target, task, lane::write),
-          type_(static_cast<std::uint8_t>(type)),
-          protocol_(protocol),
-          to_(static_cast<const sockaddr*>(to)) {}
+    connect(const descriptor_use& target, int type, std::uint16_t protocol, environment& task) noexcept
+        : operation(target, task, lane::write), type_(static_cast<std::uint8_t>(type)), protocol_(protocol) {}
     ~connect() = default;
 
-    void set_size(socklen_t size) noexcept { size_ = size; }
+    struct destination {
+        const sockaddr* address;
+        socklen_t size;
+    };
+    [[nodiscard]] virtual destination to() const noexcept = 0;
+
+    /// Decides about the socket when the result is known. The destructor of the derived class calls it too,
+    /// while to() is still valid.
     void settle() noexcept;
 
+    std::optional<std::int32_t> before_submit() override;
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     const char* name() const noexcept override { return "connect"; }
 
@@ -59,8 +64,6 @@ private:
     std::uint8_t type_;
     bool settled_ = false;
     std::uint16_t protocol_;
-    socklen_t size_ = 0;
-    const sockaddr* to_;
 };
 
 /// A connect that holds an address of this endpoint's family.
@@ -68,22 +71,20 @@ template <class Endpoint>
 class [[nodiscard("co_await it")]] basic_connect final : public connect {
 public:
     basic_connect(const connect_request<Endpoint>& what, environment& task) noexcept
-        : connect({what.record, what.generation, 0}, what.type, what.protocol, &address_, task) {
-        set_size(what.to.to_sockaddr(address_));
-    }
+        : connect({what.record, what.generation, 0}, what.type, what.protocol, task),
+          size_(what.to.to_sockaddr(address_)) {}
     ~basic_connect() { settle(); }
+
+protected:
+    destination to() const noexcept override { return {reinterpret_cast<const sockaddr*>(&address_), size_}; }
 
 private:
     typename Endpoint::sockaddr_type address_;
+    socklen_t size_;
 };
 
 template <class Endpoint>
-struct [[nodiscard("co_await it")]] connect_description : connect_request<Endpoint> {
-    basic_connect<Endpoint> operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-// Makes operator co_await visible to ADL, for coroutines that are not tasks.
-using coil::operator co_await;
+using connect_description = description_of<basic_connect<Endpoint>, connect_request<Endpoint>>;
 
 static_assert(sizeof(basic_connect<ip::endpoint>) <= 128 && sizeof(connect_description<ip::endpoint>) <= 40);
 

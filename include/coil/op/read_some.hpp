@@ -4,22 +4,22 @@
 
 #include <coil/version.hpp>
 
-#include <coroutine>
 #include <cstddef>
 
 #include <coil/base/buffer.hpp>
+#include <coil/base/buffer_cursor.hpp>
 #include <coil/base/outcome.hpp>
-#include <coil/loop/operation.hpp>
-#include <coil/op/message.hpp>
+#include <coil/op/description.hpp>
+#include <coil/op/reader.hpp>
 
 namespace coil::COIL_ABI::op {
 
-/// Common part of read(2) and write(2) on a descriptor of any kind. If the descriptor is non-blocking the
-/// kernel may return -EAGAIN; a poll follows then, and the transfer is submitted again. The operation keeps
-/// its lane in between: no other reader or writer overtakes it.
+/// Common part of read(2) and write(2) on a descriptor of any kind. If the descriptor is non-blocking, the
+/// kernel may return -EAGAIN. The operation then polls, and submits the transfer again. It keeps its lane in
+/// between, so no other reader or writer overtakes it.
 ///
 ///     transfer ----EAGAIN----> poll ----ready----> transfer
-class descriptor_transfer : public operation {
+class [[nodiscard("co_await it")]] descriptor_transfer : public operation {
 public:
     outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
     std::size_t await_resume();
@@ -37,48 +37,40 @@ private:
     bool polls_ = false;
 };
 
+/// A read(2), without its buffers.
+class [[nodiscard("co_await it")]] descriptor_read : public descriptor_transfer {
+protected:
+    descriptor_read(const descriptor_use& target, environment& task) noexcept
+        : descriptor_transfer(target, task, lane::read) {}
+
+    /// The buffers. A single buffer needs no iovec.
+    [[nodiscard]] virtual mutable_buffers space() const noexcept = 0;
+
+    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
+    unsigned events() const noexcept override;
+    const char* name() const noexcept override { return "read"; }
+};
+
 /// One read(2) of the available bytes (IORING_OP_READ, or READV into several buffers), at the descriptor's
 /// own position. For sockets use `recv`.
-class [[nodiscard("co_await it")]] read_some : public descriptor_transfer {
+template <class Buffers>
+class [[nodiscard("co_await it")]] read_some final : public descriptor_read {
 public:
-    read_some(const recv_request& what, environment& task) noexcept
-        : descriptor_transfer(what, task, lane::read), buffer_(what.buffer) {}
+    read_some(const recv_request<Buffers>& what, environment& task) noexcept
+        : descriptor_read(what, task), cursor_(what.buffers) {}
 
-    bool await_ready() const noexcept { return buffer_.empty(); }  // needs no system call
+    bool await_ready() const noexcept { return cursor_.is_done(); }  // an empty buffer needs no system call
 
 protected:
-    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
-    unsigned events() const noexcept override;
-    const char* name() const noexcept override { return "read"; }
+    mutable_buffers space() const noexcept override { return cursor_.next_span(); }
 
 private:
-    mutable_buffer buffer_;
+    detail::cursor_of<Buffers> cursor_;
 };
 
-class [[nodiscard("co_await it")]] readv_some : public descriptor_transfer {
-public:
-    readv_some(const recvmsg_request& what, environment& task) noexcept
-        : descriptor_transfer(what, task, lane::read), buffers_(what.buffers) {}
+template <class Buffers>
+using read_some_description = description_of<read_some<Buffers>, recv_request<Buffers>>;
 
-    bool await_ready() const noexcept { return total_size(buffers_) == 0; }
-
-protected:
-    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
-    unsigned events() const noexcept override;
-    const char* name() const noexcept override { return "read"; }
-
-private:
-    mutable_buffers buffers_;
-};
-
-struct [[nodiscard("co_await it")]] read_some_description : recv_request {
-    read_some operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-struct [[nodiscard("co_await it")]] readv_some_description : recvmsg_request {
-    readv_some operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-static_assert(sizeof(read_some) <= 96 && sizeof(readv_some) <= 96);
+static_assert(sizeof(read_some<mutable_buffer>) <= 96);
 
 }  // namespace coil::COIL_ABI::op

@@ -5,19 +5,22 @@
 #include <coil/version.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/base/unique_descriptor.hpp>
-#include <coil/loop/operation.hpp>
-#include <coil/op/recv.hpp>
+#include <coil/op/description.hpp>
+#include <coil/op/reader.hpp>
 
 namespace coil::COIL_ABI::op {
 
 /// The buffer for the bytes, and the places for the descriptors that come with them.
-struct recv_descriptors_request : recv_request {
+struct recv_descriptors_request : recv_request<mutable_buffer> {
+    coil::lane lane = lane::read;
     std::span<unique_descriptor> descriptors;
 };
 
@@ -30,30 +33,27 @@ struct received_descriptors {
 };
 
 /// One recvmsg(2) that receives descriptors (SCM_RIGHTS, unix(7)). They arrive with close-on-exec set.
-class [[nodiscard("co_await it")]] recv_descriptors final : public queue_reader {
+class [[nodiscard("co_await it")]] recv_descriptors final : public buffer_reader {
 public:
-    recv_descriptors(const recv_descriptors_request& what, environment& task, coil::lane lane) noexcept
-        : queue_reader(what, task, lane),
-          flags_(what.flags),
-          buffer_(what.buffer),
-          descriptors_(what.descriptors) {}
+    recv_descriptors(const recv_descriptors_request& what, environment& task) noexcept
+        : buffer_reader(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
     ~recv_descriptors();
 
-    bool await_ready() noexcept { return source() && serve_inline(); }
-    void await_suspend(std::coroutine_handle<> caller);
+    bool await_ready() noexcept { return serve_inline(); }
     outcome<received_descriptors> await_outcome() noexcept;  // up: what the completion means
     received_descriptors await_resume();
 
+    std::int32_t take_from(descriptor_source& source) noexcept override;
+
 protected:
+    std::optional<std::int32_t> before_submit() override;
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
-    std::int32_t take_from(recv_queue& queue) noexcept override;
     const char* name() const noexcept override { return "recv_descriptors"; }
 
 private:
     void take_descriptors(received_descriptors& into) noexcept;
     [[nodiscard]] std::size_t control_size() const noexcept;
 
-    int flags_;
     bool from_kernel_ = false;  // the kernel has written message_
     mutable_buffer buffer_;
     std::span<unique_descriptor> descriptors_;
@@ -61,9 +61,6 @@ private:
     msghdr message_;
 };
 
-template <coil::lane Lane>
-struct [[nodiscard("co_await it")]] recv_descriptors_description : recv_descriptors_request {
-    recv_descriptors operation_in(environment& task) const noexcept { return {*this, task, Lane}; }
-};
+using recv_descriptors_description = description_of<recv_descriptors, recv_descriptors_request>;
 
 }  // namespace coil::COIL_ABI::op

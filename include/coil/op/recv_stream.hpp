@@ -4,37 +4,37 @@
 
 #include <coil/version.hpp>
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <system_error>
 
 #include <coil/base/intrusive_list.hpp>
+#include <coil/base/outcome.hpp>
 #include <coil/loop/chunk.hpp>
-#include <coil/op/recv.hpp>
+#include <coil/op/description.hpp>
+#include <coil/op/reader.hpp>
 
 namespace coil::COIL_ABI {
 
 namespace op {
 
-class recv_queue;
-
 /// Receives bytes from a stream in a buffer of the context's pool: first what was received ahead, otherwise
 /// what arrives next.
-class [[nodiscard("co_await it")]] recv_chunk : public queue_reader {
+class [[nodiscard("co_await it")]] recv_chunk : public reader {
 public:
-    recv_chunk(const descriptor_use& from, environment& task) noexcept
-        : queue_reader(from, task, lane::read) {}
+    recv_chunk(const descriptor_use& from, environment& task) noexcept : reader(from, task, lane::read) {}
     ~recv_chunk();
 
     bool await_ready() noexcept { return serve_inline(); }
-    void await_suspend(std::coroutine_handle<> caller);
     outcome<chunk> await_outcome() noexcept;
     chunk await_resume();
 
+    delivery wanted() const noexcept override { return delivery::entry; }
+    std::int32_t take_from(descriptor_source& source) noexcept override;
+
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;
+    std::optional<std::int32_t> before_submit() override;
     const char* name() const noexcept override { return "recv"; }
-    std::int32_t take_from(recv_queue& queue) noexcept override;
-    delivery wanted() const noexcept override { return delivery::chunk; }
 
     /// The error that it ended with, if any.
     [[nodiscard]] std::error_code ended() const noexcept;
@@ -44,26 +44,21 @@ private:
     chunk chunk_;
 };
 
-struct [[nodiscard("co_await it")]] recv_chunk_description : descriptor_use {
-    recv_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
-};
+using recv_chunk_description = description_of<recv_chunk, descriptor_use>;
 
 /// The operation of `recv_stream::next`: empty at the end of the stream. The receive stays in the kernel
 /// (multishot).
-class [[nodiscard("co_await it")]] next_chunk : public recv_chunk {
+class [[nodiscard("co_await it")]] next_chunk final : public recv_chunk {
 public:
-    next_chunk(const descriptor_use& from, environment& task) noexcept : recv_chunk(from, task) {}
+    using recv_chunk::recv_chunk;
 
     outcome<std::optional<chunk>> await_outcome() noexcept;
     std::optional<chunk> await_resume();
 
-protected:
-    delivery wanted() const noexcept override { return delivery::chunks; }
+    delivery wanted() const noexcept override { return delivery::entries; }
 };
 
-struct [[nodiscard("co_await it")]] next_chunk_description : descriptor_use {
-    next_chunk operation_in(environment& task) const noexcept { return {*this, task}; }
-};
+using next_chunk_description = description_of<next_chunk, descriptor_use>;
 
 static_assert(sizeof(next_chunk) <= 88);
 

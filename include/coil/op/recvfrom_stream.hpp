@@ -10,8 +10,10 @@
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/intrusive_list.hpp>
+#include <coil/base/outcome.hpp>
 #include <coil/loop/chunk.hpp>
-#include <coil/op/recv.hpp>
+#include <coil/op/description.hpp>
+#include <coil/op/reader.hpp>
 #include <coil/op/send_segments.hpp>
 
 namespace coil::COIL_ABI {
@@ -47,19 +49,19 @@ namespace op {
 
 /// The next datagram of a `recvfrom_stream`, or the next train of them.
 template <class What>
-class [[nodiscard("co_await it")]] next_arrival : public datagram_reader {
+class [[nodiscard("co_await it")]] next_arrival final : public reader {
 public:
-    next_arrival(const descriptor_use& from, environment& task) noexcept : datagram_reader(from, task) {}
+    next_arrival(const descriptor_use& from, environment& task) noexcept : reader(from, task, lane::queue) {}
     ~next_arrival();
 
+    bool await_ready() noexcept { return serve_inline(); }
     outcome<std::optional<What>> await_outcome() noexcept;
     std::optional<What> await_resume();
 
+    std::int32_t take_from(descriptor_source& source) noexcept override;
+
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;
     const char* name() const noexcept override { return "recvfrom"; }
-    bool has_own_buffer() const noexcept override { return false; }
-    std::int32_t take_from(recvfrom_queue& queue) noexcept override;
 
 private:
     bool received_ = false;
@@ -72,13 +74,8 @@ using next_train = next_arrival<datagram_train>;
 extern template class next_arrival<datagram>;
 extern template class next_arrival<datagram_train>;
 
-struct [[nodiscard("co_await it")]] next_datagram_description : descriptor_use {
-    next_datagram operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-struct [[nodiscard("co_await it")]] next_train_description : descriptor_use {
-    next_train operation_in(environment& task) const noexcept { return {*this, task}; }
-};
+using next_datagram_description = description_of<next_datagram, descriptor_use>;
+using next_train_description = description_of<next_train, descriptor_use>;
 
 static_assert(sizeof(next_datagram) <= 144 && sizeof(next_train) <= 152);
 

@@ -64,13 +64,13 @@ private:
 template <class Send>
 class [[nodiscard("co_await it")]] retry_when_writable final : public Send {
 public:
-    template <class Description, class... Lane>
-    retry_when_writable(const Description& once, bool waits_for_room, environment& task,
-                        Lane... lane) noexcept
-        : Send(once, task, lane...),
+    template <class Request>
+    retry_when_writable(const Request& once, bool waits_for_room, environment& task) noexcept
+        : Send(once, task),
           waits_for_room_(waits_for_room),
           timer_(*this),
-          room_(once.record ? &once.record->context() : nullptr, Send::receiver(), Send::receiver_size()) {}
+          room_(once.record ? &once.record->context() : nullptr, Send::receiver().address,
+                Send::receiver().size) {}
     ~retry_when_writable() { Send::retire(); }  // before the probe is closed
 
 protected:
@@ -93,7 +93,7 @@ protected:
         if (pause > pause.zero())
             Send::pause(timer_, pause);
         else
-            Send::submit_again();
+            Send::submit_to_ring();
         return true;
     }
 
@@ -104,13 +104,13 @@ private:
 };
 
 /// The description of a send that waits for room, unless the user has set MSG_DONTWAIT.
-template <class Description, coil::lane... Lane>
+template <class Description>
 struct [[nodiscard("co_await it")]] retry_when_writable_description : Description {
     auto operation_in(environment& task) const noexcept {
         using send_type = decltype(Description::operation_in(task));
         Description once = *this;
         once.flags |= MSG_DONTWAIT;
-        return retry_when_writable<send_type>(once, !(this->flags & MSG_DONTWAIT), task, Lane...);
+        return retry_when_writable<send_type>(once, !(this->flags & MSG_DONTWAIT), task);
     }
 };
 

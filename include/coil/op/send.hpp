@@ -6,133 +6,151 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
+#include <coil/base/buffer_cursor.hpp>
+#include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/loop/operation.hpp>
+#include <coil/op/description.hpp>
+#include <coil/op/msghdr_space.hpp>
 
 namespace coil::COIL_ABI::op {
 
-/// The buffer to send.
+/// The bytes to send, and how sends on the descriptor may overlap.
+template <class Buffers>
 struct send_request : descriptor_use {
-    const_buffer buffer;
+    Buffers buffers;
+    coil::lane lane = lane::write;
 };
 
-/// Common part of all sends: the fast path, which is a direct system call while the loop is quiet.
-class sender : public operation {
-protected:
-    using operation::operation;
-
-    /// For await_ready: true if a direct send(2) beats a ring slot. That is so with few completions per
-    /// iteration and, on a stream, for at most 16 KiB.
-    [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
-    /// Completes a direct send inline. Returns false if it would block: the operation then goes through the
-    /// ring.
-    [[nodiscard]] bool finish_directly(std::int32_t result) noexcept;
-    /// Calls sendmsg(2) directly and completes inline. Returns false if it would block.
-    [[nodiscard]] bool sendmsg_directly(const msghdr& message, int flags) noexcept;
-    /// A sendmsg(2) through the ring.
-    void prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message, int flags) noexcept;
-    /// The destination, if it isn't the connected peer.
-    [[nodiscard]] const sockaddr* receiver() const noexcept { return nullptr; }
-    [[nodiscard]] socklen_t receiver_size() const noexcept { return 0; }
-
-    /// Counts a send that goes through the ring.
-    void count() noexcept;
-    /// The outcome of a send of `size` bytes.
-    [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
-    /// Calls sendmsg(2) without blocking, and returns its result.
-    [[nodiscard]] std::int32_t try_sendmsg(const msghdr& message, int flags) noexcept;
+/// The bytes to send, and the destination. The endpoint is read when the operation starts.
+template <class Buffers, class Endpoint>
+struct sendto_request : descriptor_use {
+    Buffers buffers;
+    const Endpoint* to = nullptr;
 };
 
-/// A send of the caller's buffers. On a stream with MSG_WAITALL it is repeated here until everything is sent.
-/// The kernel's own repetition in a ring may lose a cancel, occupies a kernel worker for a slow peer, and
-/// hides the error that ended it.
-class whole_sender : public sender {
-protected:
-    using sender::sender;
-
-    [[nodiscard]] bool is_whole(int flags) const noexcept {
-        return (flags & MSG_WAITALL) && !(flags & MSG_DONTWAIT) && lane() == lane::write;
-    }
-    /// For next_step(): drops what a step has sent, with `skip(n)`, and submits the rest, if there is any.
-    template <class Skip>
-    [[nodiscard]] bool send_rest(const Skip& skip) noexcept {
-        const std::int32_t sent = answer().result;
-        if (sent <= 0)
-            return operation::next_step();
-        if (should_stop() || !skip(static_cast<std::size_t>(sent)))
-            return false;
-        count_part(sent);
-        submit_again();
-        return true;
-    }
-    /// The outcome of all steps. `size` is the number of bytes that the last step had to send.
-    [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
-    /// Completes a direct send with MSG_WAITALL inline. Returns false if a rest has to go through the ring.
-    template <class Skip>
-    [[nodiscard]] bool finish_whole_directly(std::int32_t result, const Skip& skip) noexcept {
-        if (result <= 0 || !skip(static_cast<std::size_t>(result)))
-            return finish_directly(result);
-        count_direct();
-        count_part(result);
-        return false;
-    }
-
-private:
-    void count_direct() noexcept;
-    void count_part(std::int32_t sent) noexcept;
-
-    std::size_t moved_ = 0;  // by earlier steps
-};
-
-/// One send(2): through the ring (IORING_OP_SEND) or, while the loop is quiet, as a direct system call. It
-/// never raises SIGPIPE. A stream has one writer at a time, and an empty buffer completes inline. Datagrams
-/// may overlap; each is sent whole, and an empty buffer is an empty datagram.
-class [[nodiscard("co_await it")]] send : public whole_sender {
-public:
-    send(const send_request& what, environment& task, coil::lane lane = lane::write) noexcept
-        : whole_sender(what, task, lane), flags_(what.flags), buffer_(what.buffer) {
-        takes_steps(is_whole(flags_));
-    }
-
-    bool await_ready() noexcept;
-    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
-    std::size_t await_resume();
-
-protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
-    bool next_step() noexcept override;
-    const char* name() const noexcept override { return "send"; }
-
-private:
-    [[nodiscard]] bool skip(std::size_t n) noexcept { return !(buffer_ += n).empty(); }
-
-    int flags_;
-    const_buffer buffer_;
-};
-
-/// A send on a stream.
-struct [[nodiscard("co_await it")]] send_description : send_request {
-    send operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-/// A send of a datagram on a connected socket.
-struct [[nodiscard("co_await it")]] send_datagram_description : send_request {
-    send operation_in(environment& task) const noexcept { return {*this, task, lane::any}; }
-};
-
-/// The lane of packets that one peer receives in order. FIFO: later sends queue behind one that waits for
-/// room.
+/// The lane of a socket that preserves message boundaries. With MSG_DONTWAIT a send bypasses the queue.
 [[nodiscard]] inline coil::lane packet_lane(int flags) noexcept {
     return flags & MSG_DONTWAIT ? lane::any : lane::send_queue;
 }
 
-struct [[nodiscard("co_await it")]] send_packet_description : send_request {
-    send operation_in(environment& task) const noexcept { return {*this, task, packet_lane(flags)}; }
+/// An operation that sends: through the ring, or by a direct system call while the loop is quiet. With
+/// MSG_WAITALL a send on a stream is repeated until all bytes are sent, because the kernel's own repetition may
+/// lose a cancel, and hides the error that ends it. Never raises SIGPIPE.
+class [[nodiscard("co_await it")]] sender : public operation {
+public:
+    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
+    std::size_t await_resume();
+
+    std::string describe() const override;
+
+protected:
+    /// A sockaddr; `address` is null for the connected peer.
+    struct destination {
+        const sockaddr* address = nullptr;
+        socklen_t size = 0;
+    };
+
+    sender(const descriptor_use& target, environment& task, coil::lane lane) noexcept
+        : operation(target, task, lane), flags_(target.flags) {
+        takes_steps(is_whole());
+    }
+
+    /// The bytes that are left, and the removal of those that are sent. Returns whether bytes are left.
+    [[nodiscard]] virtual const_buffers next() const noexcept = 0;
+    [[nodiscard]] virtual bool skip(std::size_t) noexcept { return false; }
+    /// Returns the result if the kernel would refuse the send, or accept it only in part.
+    [[nodiscard]] virtual std::optional<std::int32_t> refused() const noexcept { return std::nullopt; }
+    /// Space for a msghdr; null if SEND suffices, for a single buffer.
+    [[nodiscard]] virtual msghdr* message() noexcept = 0;
+    /// Adds control data to the message.
+    virtual void add_control(msghdr&) noexcept {}
+    [[nodiscard]] virtual destination receiver() const noexcept { return {}; }
+
+    std::optional<std::int32_t> before_submit() override { return refused(); }
+    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    bool next_step() noexcept override;
+    const char* name() const noexcept override { return receiver().address ? "sendto" : "send"; }
+
+    /// For await_ready: sends directly if that is cheaper than the ring. Returns true if the operation has
+    /// completed inline.
+    [[nodiscard]] bool send_directly() noexcept;
+    /// Returns true if a direct system call beats a ring slot: the last iteration brought few completions and, on
+    /// a stream, the send has at most 16 KiB.
+    [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
+    [[nodiscard]] int flags() const noexcept { return flags_; }
+
+private:
+    [[nodiscard]] bool is_whole() const noexcept {
+        return (flags_ & MSG_WAITALL) && !(flags_ & MSG_DONTWAIT) && lane() == lane::write;
+    }
+    void fill(msghdr& header) noexcept;
+
+    const int flags_;
+    std::size_t moved_ = 0;  // by earlier steps
 };
 
-static_assert(sizeof(send) <= 96 && sizeof(send_description) <= 40);
+/// One send(2) or sendmsg(2) (IORING_OP_SEND, SENDMSG). On a stream it may be short (partial write). A datagram
+/// is sent whole; more than IOV_MAX buffers are refused with message_size.
+template <class Buffers>
+class [[nodiscard("co_await it")]] send : public sender {
+    static constexpr bool is_many = detail::is_many<Buffers>;
+
+public:
+    send(const send_request<Buffers>& what, environment& task) noexcept
+        : sender(what, task, what.lane), cursor_(what.buffers) {}
+
+    /// On a stream, an empty buffer needs no system call.
+    bool await_ready() noexcept { return (lane() == lane::write && cursor_.is_done()) || send_directly(); }
+
+protected:
+    const_buffers next() const noexcept override { return cursor_.next_span(); }
+    bool skip(std::size_t n) noexcept override {
+        cursor_.advance(n);
+        return !cursor_.is_done();
+    }
+    std::optional<std::int32_t> refused() const noexcept override {
+        if constexpr (is_many)
+            if (lane() != lane::write && !cursor_.fits_one_step())
+                return refused_size;
+        return std::nullopt;
+    }
+    msghdr* message() noexcept override { return message_.address(); }
+
+private:
+    detail::cursor_of<Buffers> cursor_;
+    [[no_unique_address]] msghdr_space<is_many> message_;
+};
+
+/// A send that holds an address of this endpoint's family.
+template <class Buffers, class Endpoint>
+class [[nodiscard("co_await it")]] sendto : public send<Buffers> {
+public:
+    sendto(const sendto_request<Buffers, Endpoint>& what, environment& task) noexcept
+        : send<Buffers>({what, what.buffers, lane::any}, task), size_(what.to->to_sockaddr(address_)) {}
+
+protected:
+    sender::destination receiver() const noexcept override {
+        return {reinterpret_cast<const sockaddr*>(&address_), size_};
+    }
+
+private:
+    typename Endpoint::sockaddr_type address_;
+    socklen_t size_;
+};
+
+template <class Buffers>
+using send_description = description_of<send<Buffers>, send_request<Buffers>>;
+template <class Buffers, class Endpoint>
+using sendto_description = description_of<sendto<Buffers, Endpoint>, sendto_request<Buffers, Endpoint>>;
+
+static_assert(sizeof(send<const_buffer>) <= 96 && sizeof(send_description<const_buffers>) <= 40);
+static_assert(sizeof(sendto<const_buffer, ip::endpoint>) <= 128 &&
+              sizeof(sendto_description<const_buffers, ip::endpoint>) <= 40);
 
 }  // namespace coil::COIL_ABI::op

@@ -7,13 +7,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <sys/socket.h>
 
 #include <coil/base/buffer.hpp>
 #include <coil/base/endpoint.hpp>
-#include <coil/base/outcome.hpp>
-#include <coil/loop/operation.hpp>
 #include <coil/op/send.hpp>
 
 namespace coil::COIL_ABI {
@@ -39,29 +37,27 @@ private:
 
 namespace op {
 
+struct send_segments_request : descriptor_use {
+    segments what;
+    const ip::endpoint* to = nullptr;
+};
+
 /// One sendmsg(2) that the kernel splits into datagrams (UDP_SEGMENT, since 4.18). If all bytes fit into one
 /// datagram, it sends a single datagram, which may be empty.
-class [[nodiscard("co_await it")]] send_segments : public sender {
+class [[nodiscard("co_await it")]] send_segments final : public sender {
 public:
-    send_segments(const descriptor_use& from, const segments& what, const ip::endpoint* to,
-                  environment& task) noexcept;
+    send_segments(const send_segments_request& what, environment& task) noexcept;
 
-    bool await_ready() noexcept;
-    void await_suspend(std::coroutine_handle<> caller);
-    outcome<std::size_t> await_outcome() noexcept;
-    std::size_t await_resume();
-
-    std::string describe() const override;
+    bool await_ready() noexcept { return send_directly(); }
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;
-    const char* name() const noexcept override { return to_size_ > 0 ? "sendto" : "send"; }
+    const_buffers next() const noexcept override { return {&bytes_, 1}; }
+    std::optional<std::int32_t> refused() const noexcept override;
+    msghdr* message() noexcept override { return &message_; }
+    void add_control(msghdr& header) noexcept override;
+    destination receiver() const noexcept override { return {to_size_ > 0 ? &to_.any : nullptr, to_size_}; }
 
 private:
-    [[nodiscard]] std::int32_t refusal() const noexcept;
-    void fill_message() noexcept;
-
-    int flags_;
     socklen_t to_size_ = 0;
     const_buffer bytes_;
     std::size_t size_;
@@ -70,12 +66,7 @@ private:
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control_;
 };
 
-struct [[nodiscard("co_await it")]] send_segments_description : descriptor_use {
-    segments what;
-    const ip::endpoint* to = nullptr;
-
-    send_segments operation_in(environment& task) const noexcept { return {*this, what, to, task}; }
-};
+using send_segments_description = description_of<send_segments, send_segments_request>;
 
 }  // namespace op
 }  // namespace coil::COIL_ABI

@@ -4,9 +4,14 @@
 
 #include <coil/version.hpp>
 
+#include <coroutine>
+#include <cstdint>
+#include <optional>
+
 #include <coil/base/outcome.hpp>
 #include <coil/base/wait_type.hpp>
 #include <coil/loop/operation.hpp>
+#include <coil/op/description.hpp>
 
 namespace coil::COIL_ABI::op {
 
@@ -34,6 +39,7 @@ public:
     wait_type await_resume();
 
 protected:
+    std::optional<std::int32_t> before_submit() override;
     void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     void source_has_data() noexcept override;
     const char* name() const noexcept override { return "wait"; }
@@ -48,9 +54,7 @@ private:
 };
 
 /// The flags hold the wait_type.
-struct [[nodiscard("co_await it")]] wait_description : descriptor_use {
-    wait operation_in(environment& task) const noexcept { return {*this, task}; }
-};
+using wait_description = description_of<wait, descriptor_use>;
 
 static_assert(sizeof(wait) <= 96 && sizeof(wait_description) <= 40);
 

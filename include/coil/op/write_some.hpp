@@ -5,17 +5,18 @@
 #include <coil/version.hpp>
 
 #include <coroutine>
-#include <cstddef>
 
 #include <coil/base/buffer.hpp>
-#include <coil/op/message.hpp>
+#include <coil/base/buffer_cursor.hpp>
+#include <coil/op/description.hpp>
 #include <coil/op/read_some.hpp>
+#include <coil/op/send.hpp>
 
 namespace coil::COIL_ABI::op {
 
-/// A write that never raises SIGPIPE. Before 6.18 only sockets have a flag for that: while the kernel has the
-/// write, the loop blocks the signal around each enter.
-class descriptor_write : public descriptor_transfer {
+/// A write(2) that never raises SIGPIPE, without its buffers. Before 6.18 only sockets have a flag for that,
+/// so the loop blocks the signal around each enter while the kernel has the write.
+class [[nodiscard("co_await it")]] descriptor_write : public descriptor_transfer {
 public:
     ~descriptor_write();
     std::coroutine_handle<> run() noexcept override;
@@ -24,7 +25,11 @@ protected:
     descriptor_write(const descriptor_use& target, environment& task) noexcept
         : descriptor_transfer(target, task, lane::write) {}
 
+    /// The buffers. A single buffer needs no iovec.
+    [[nodiscard]] virtual const_buffers bytes() const noexcept = 0;
+
     void prepare(io_uring_sqe& sqe) noexcept override;
+    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
     unsigned events() const noexcept override;
     const char* name() const noexcept override { return "write"; }
 
@@ -36,42 +41,24 @@ private:
 
 /// One write(2) (IORING_OP_WRITE, or WRITEV of several buffers), at the descriptor's own position. It may be
 /// short. For sockets use `send`.
-class [[nodiscard("co_await it")]] write_some : public descriptor_write {
+template <class Buffers>
+class [[nodiscard("co_await it")]] write_some final : public descriptor_write {
 public:
-    write_some(const send_request& what, environment& task) noexcept
-        : descriptor_write(what, task), buffer_(what.buffer) {}
+    write_some(const send_request<Buffers>& what, environment& task) noexcept
+        : descriptor_write(what, task), cursor_(what.buffers) {}
 
-    bool await_ready() const noexcept { return buffer_.empty(); }  // needs no system call
+    bool await_ready() const noexcept { return cursor_.is_done(); }  // an empty buffer needs no system call
 
 protected:
-    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
+    const_buffers bytes() const noexcept override { return cursor_.next_span(); }
 
 private:
-    const_buffer buffer_;
+    detail::cursor_of<Buffers> cursor_;
 };
 
-class [[nodiscard("co_await it")]] writev_some : public descriptor_write {
-public:
-    writev_some(const sendmsg_request& what, environment& task) noexcept
-        : descriptor_write(what, task), buffers_(what.buffers) {}
+template <class Buffers>
+using write_some_description = description_of<write_some<Buffers>, send_request<Buffers>>;
 
-    bool await_ready() const noexcept { return total_size(buffers_) == 0; }
-
-protected:
-    void prepare_transfer(io_uring_sqe& sqe) noexcept override;
-
-private:
-    const_buffers buffers_;
-};
-
-struct [[nodiscard("co_await it")]] write_some_description : send_request {
-    write_some operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-struct [[nodiscard("co_await it")]] writev_some_description : sendmsg_request {
-    writev_some operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-
-static_assert(sizeof(write_some) <= 96 && sizeof(writev_some) <= 96);
+static_assert(sizeof(write_some<const_buffer>) <= 96);
 
 }  // namespace coil::COIL_ABI::op

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <cstddef>
+#include <span>
+
+#include <coil/base/buffer.hpp>
+
+/// The bytes that a transfer has not moved yet. A transfer that takes several steps advances its cursor after
+/// each of them.
+
+namespace coil::COIL_ABI::detail {
+
+/// The bytes of one buffer that have not been moved yet.
+template <class Buffer>
+class one_cursor {
+public:
+    explicit one_cursor(Buffer buffer) noexcept : rest_(buffer) {}
+
+    [[nodiscard]] Buffer next() const noexcept { return rest_; }
+    [[nodiscard]] std::span<const Buffer> next_span() const noexcept { return {&rest_, 1}; }
+    [[nodiscard]] std::size_t next_size() const noexcept { return rest_.size(); }
+    [[nodiscard]] bool is_done() const noexcept { return rest_.empty(); }
+    void advance(std::size_t n) noexcept { rest_ += n; }
+
+private:
+    Buffer rest_;
+};
+
+/// The bytes of several buffers that have not been moved yet. If a step moves only the beginning of a buffer,
+/// the next step moves only the remainder of that buffer. This way, the caller's array need not be copied.
+template <class Buffer>
+class many_cursor {
+public:
+    explicit many_cursor(std::span<const Buffer> buffers) noexcept : rest_(buffers) { skip_empty(); }
+
+    /// The kernel's limit for one call, IOV_MAX.
+    static constexpr std::size_t most = 1024;
+
+    // Returns at most `most` buffers. The cost of a step therefore does not grow with the length of the array.
+    [[nodiscard]] std::span<const Buffer> next() const noexcept {
+        return part_.empty() ? rest_.first(rest_.size() < most ? rest_.size() : most)
+                             : std::span<const Buffer>(&part_, 1);
+    }
+    [[nodiscard]] std::span<const Buffer> next_span() const noexcept { return next(); }
+    [[nodiscard]] std::size_t next_size() const noexcept { return total_size(next()); }
+    /// Whether one step can move all buffers.
+    [[nodiscard]] bool fits_one_step() const noexcept { return rest_.size() <= most; }
+    [[nodiscard]] bool is_done() const noexcept { return part_.empty() && rest_.empty(); }
+    void advance(std::size_t n) noexcept {
+        if (!part_.empty()) {
+            part_ += n;
+            return;
+        }
+        while (n > 0 && !rest_.empty() && n >= rest_.front().size()) {
+            n -= rest_.front().size();
+            rest_ = rest_.subspan(1);
+        }
+        if (n > 0 && !rest_.empty()) {
+            part_ = rest_.front() + n;
+            rest_ = rest_.subspan(1);
+        }
+        skip_empty();
+    }
+
+private:
+    void skip_empty() noexcept {
+        while (!rest_.empty() && rest_.front().empty())
+            rest_ = rest_.subspan(1);
+    }
+
+    std::span<const Buffer> rest_;
+    Buffer part_;
+};
+
+/// The cursor over `mutable_buffer`, `const_buffer`, or an array of them.
+template <class Buffers>
+struct cursor_over {
+    using type = one_cursor<Buffers>;
+};
+template <class Buffer>
+struct cursor_over<std::span<const Buffer>> {
+    using type = many_cursor<Buffer>;
+};
+template <class Buffers>
+using cursor_of = typename cursor_over<Buffers>::type;
+
+/// Whether the kernel needs a msghdr for these buffers.
+template <class Buffers>
+inline constexpr bool is_many = false;
+template <class Buffer>
+inline constexpr bool is_many<std::span<const Buffer>> = true;
+
+}  // namespace coil::COIL_ABI::detail

@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+/// Several buffers as separate arguments: `recv(head, body)`. The operation holds the array of buffers, so
+/// the caller needs none.
+
+namespace coil::COIL_ABI {
+
+class environment;
+
+namespace detail {
+
+/// An operation on an array of buffers that this object holds.
+template <class Operation, class Buffer, std::size_t N>
+class [[nodiscard("co_await it")]] gathered_operation {
+public:
+    template <class Make>
+    gathered_operation(const std::array<Buffer, N>& buffers, Make&& make)
+        : buffers_(buffers), operation_(make(buffers_)) {}
+    gathered_operation(const gathered_operation&) = delete;
+    gathered_operation& operator=(const gathered_operation&) = delete;
+
+    bool await_ready() { return operation_.await_ready(); }
+    void await_suspend(std::coroutine_handle<> caller) { operation_.await_suspend(caller); }
+    auto await_outcome() { return operation_.await_outcome(); }
+    auto await_resume() { return operation_.await_resume(); }
+    [[nodiscard]] std::string describe() const { return operation_.describe(); }
+
+private:
+    std::array<Buffer, N> buffers_;
+    Operation operation_;
+};
+
+/// A description over an array of buffers, together with that array.
+template <class Description, class Buffer, std::size_t N>
+struct [[nodiscard("co_await it")]] gathered : Description {
+    std::array<Buffer, N> held;
+
+    auto operation_in(environment& task) const {
+        using operation = decltype(Description::operation_in(task));
+        return gathered_operation<operation, Buffer, N>(held, [&](const std::array<Buffer, N>& inside) {
+            Description what = *this;
+            what.buffers = inside;
+            return what.operation_in(task);
+        });
+    }
+};
+
+/// Completes a description, whose `buffers` are empty, with these buffers.
+template <class Buffer, class Description, class... Buffers>
+gathered<Description, Buffer, sizeof...(Buffers)> gather(const Description& what, Buffers&&... buffers) {
+    return {what, {Buffer(std::forward<Buffers>(buffers))...}};
+}
+
+}  // namespace detail
+}  // namespace coil::COIL_ABI
