@@ -144,7 +144,7 @@ buffer_pool::buffer_pool(io_context& context, std::uint16_t group, std::size_t s
 }
 
 buffer_pool::~buffer_pool() {
-    COIL_PRECONDITION(counts_.pinned == 0 && context_->held() == 0,
+    COIL_PRECONDITION(counts_.pinned == 0 && context_->pools().held() == 0,
                       "chunk: outlives its io_context; destroy it before, or detach() it to keep the bytes");
 }
 
@@ -166,7 +166,7 @@ void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
 // Entries that chunks hold stay theirs. The new ring gets the others, empty.
 void buffer_pool::reopen() {
     ring_->clear();
-    context_->register_buffers(*ring_, group(), incremental_);
+    context_->pools().register_buffers(*ring_, group(), incremental_);
     free_ = 0;
     lending_ = false;
     for (std::uint32_t number = 0; number < entries_.size(); ++number) {
@@ -203,7 +203,7 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
         from.in_ring = false;
         if (--free_ == 0) {
             is_exhausted_ = true;
-            context_->pool_is_exhausted();
+            context_->pools().set_exhausted();
         }
     }
     if (size == 0)
@@ -213,7 +213,7 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
 
 bool buffer_pool::should_copy(const chunk& taken) const noexcept {
     return group_ == pool_group::reserve || is_spare(taken.place_) ||
-           (is_low() && taken.size_ <= little && context_->may_hold_more(is_for_datagrams()));
+           (is_low() && taken.size_ <= little && context_->pools().may_hold_more(is_for_datagrams()));
 }
 
 void buffer_pool::copy_if_low(chunk& taken) noexcept {
@@ -281,13 +281,13 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
     return true;
 }
 
-void buffer_pool::hold(std::size_t bytes) noexcept { context_->hold(bytes, is_for_datagrams()); }
+void buffer_pool::hold(std::size_t bytes) noexcept { context_->pools().hold(bytes, is_for_datagrams()); }
 
 void buffer_pool::release_held(std::size_t bytes) noexcept {
     if (!context_) [[unlikely]]
         return;
     context_->require_thread(chunk_released);
-    context_->release_held(bytes, is_for_datagrams());
+    context_->pools().release_held(bytes, is_for_datagrams());
 }
 
 void buffer_pool::release(std::uint32_t number) noexcept {
@@ -312,7 +312,7 @@ void buffer_pool::release(std::uint32_t number) noexcept {
 void buffer_pool::wait_for_room(node& starved, bool got_enobufs) noexcept {
     (got_enobufs ? got_enobufs_ : waiting_).push_back(starved);
     is_exhausted_ = true;
-    context_->pool_is_exhausted();
+    context_->pools().set_exhausted();
     if (stall_timer_.is_linked())
         return;
     came_back_before_ = came_back_;
@@ -324,7 +324,7 @@ void buffer_pool::wait_for_room(node& starved, bool got_enobufs) noexcept {
 std::size_t buffer_pool::submit_budget() const noexcept {
     if (has_room() || !lending_ || is_for_datagrams())
         return free_ * (incremental_ ? submits_per_entry_ : 1);
-    return context_->reserve_pool().free_;
+    return context_->pools().reserve().free_;
 }
 
 // Runs the first waiter. Returns false if the waiter no longer needed a buffer.

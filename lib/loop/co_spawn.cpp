@@ -4,6 +4,9 @@
 
 #include <coil/coro/affinity.hpp>
 #include <coil/coro/task_failure.hpp>
+#include <coil/loop/io_context.hpp>
+
+#include "base/report.hpp"
 
 namespace coil::COIL_ABI {
 bool detail::may_spawn(const spawn_place& place) {
@@ -16,12 +19,12 @@ bool detail::may_spawn(const spawn_place& place) {
 
 root_task::root_task(const spawn_place& place, std::coroutine_handle<> frame) noexcept
     : frame_(frame), environment_(*place.context), spawned_at_(place.spawned_at) {
-    context().task_started(*this);
+    context().tasks().started(*this);
 }
 
 root_task::~root_task() {
     disconnect();
-    context().task_gone(*this);
+    context().tasks().gone(*this);
 }
 
 void root_task::disconnect() noexcept {
@@ -33,7 +36,7 @@ void root_task::disconnect() noexcept {
 
 void root_task::finish() noexcept {
     finished_ = true;
-    context().task_finished(*this);
+    context().tasks().finished(*this);
 }
 
 void root_task::settle() noexcept {
@@ -117,4 +120,125 @@ void join_handle_base::detach() noexcept {
         task->settle();
 }
 
+// ---- tasks and their errors -------------------------------------------------------------------------------
+
+namespace detail {
+
+void task_list::started(root_task& task) noexcept {
+    context_.work_started();
+    task.older_ = newest_;
+    if (newest_)
+        newest_->newer_ = &task;
+    newest_ = &task;
+    context_.schedule(task);
+}
+
+void task_list::finished(root_task& task) noexcept {
+    context_.work_finished();
+    finished_.push_back(task);
+}
+
+void task_list::gone(root_task& task) noexcept {
+    if (!task.finished_)
+        context_.work_finished();
+    if (task.older_)
+        task.older_->newer_ = task.newer_;
+    (task.newer_ ? task.newer_->older_ : newest_) = task.older_;
+}
+
+void task_list::reap_finished() {
+    while (!finished_.empty() && !thrown_)
+        static_cast<root_task&>(finished_.pop_front()).settle();
+}
+
+void task_list::destroy_all() noexcept {
+    while (newest_)
+        newest_->destroy();
+}
+
+void task_list::disconnect_all() noexcept {
+    for (root_task* each = newest_; each; each = each->older_)
+        each->disconnect();
+}
+
+// Once the context is being destroyed, prints a line on stderr instead: no run() follows that could throw the
+// exception, and objects that the handler refers to may be gone.
+void task_list::report(const task_failure& failure) noexcept {
+    if (context_.is_closing() || (!on_error_ && (failure.code || failure.is_contained || thrown_)))
+        report_by_default(failure);
+    else if (!on_error_)
+        thrown_ = failure.exception;
+    else {
+        ++handler_depth_;
+        try {
+            (*on_error_)(failure);
+        } catch (...) {
+            rethrow_in_run(std::current_exception());
+        }
+        if (--handler_depth_ == 0)
+            on_error_->replaced.reset();
+    }
+}
+
+// A handler that is running is kept until it has returned.
+void task_list::install(owned<error_handler> handler) noexcept {
+    if (handler_depth_ > 0)
+        handler->replaced = std::move(on_error_);
+    on_error_ = std::move(handler);
+}
+
+void task_list::rethrow_in_run(std::exception_ptr exception) noexcept {
+    if (context_.is_closing() || thrown_)
+        report_lost(exception);
+    else
+        thrown_ = std::move(exception);
+}
+
+// Reports the errors of finished tasks that were not joined, and the exception that a next run() would have
+// thrown.
+void task_list::report_untaken() noexcept {
+    for (root_task* each = newest_; each; each = each->older_)
+        each->report();
+    if (thrown_)
+        report_lost(std::exchange(thrown_, nullptr));
+    report_suppressed();
+    reports_suppressed_ = 0;
+}
+
+void task_list::report_lost(const std::exception_ptr& exception) noexcept {
+    constexpr const char* line = "an exception that no run() has thrown before its io_context ended: %s";
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        report_format(line, error.what());
+    } catch (...) {
+        report_format(line, "not derived from std::exception");
+    }
+}
+
+void task_list::report_suppressed() noexcept {
+    if (reports_suppressed_ > 0)
+        report_format("%u more errors of tasks were not shown", reports_suppressed_);
+}
+
+// Prints errors on stderr, one line each, at most ten a second: a flood of errors must not become a flood of
+// text.
+void task_list::report_by_default(const task_failure& failure) noexcept {
+    constexpr unsigned reports_max = 10;
+    const time_point when = context_.now();
+    if (when - reports_since_ >= std::chrono::seconds(1)) {
+        report_suppressed();
+        reports_since_ = when;
+        reports_ = reports_suppressed_ = 0;
+    }
+    if (++reports_ > reports_max)
+        ++reports_suppressed_;
+    else if (failure.text.empty())
+        report_format("a task of %s:%u ended with an error, and there is no memory to describe it",
+                      failure.spawned_at.file_name(), static_cast<unsigned>(failure.spawned_at.line()));
+    else
+        coil::report({failure.text});
+}
+
+}  // namespace detail
 }  // namespace coil::COIL_ABI

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/loop/descriptor.hpp>
 
+#include <atomic>
 #include <fcntl.h>
 #include <memory>
 #include <netinet/in.h>
@@ -45,6 +46,12 @@ void descriptor_table::recycle(descriptor& record) noexcept {
     record.is_watched_ = false;
     ++record.generation_;
     free_.push_back(&record);
+}
+
+void descriptor_table::leave(owned<descriptor_table> table) noexcept {
+    static constinit std::atomic<descriptor_table*> latest{nullptr};
+    descriptor_table* left = table.release();
+    left->left_before_ = latest.exchange(left, std::memory_order_relaxed);
 }
 
 void descriptor::cancel_operations() noexcept {

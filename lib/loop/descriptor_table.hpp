@@ -32,8 +32,13 @@ public:
             each(*record);
     }
 
+    /// Leaves the table allocated: records of a context that ended without its frames. The process keeps such
+    /// tables reachable, so a leak checker does not report them.
+    static void leave(owned<descriptor_table> table) noexcept;
+
 private:
     io_context* context_;
+    descriptor_table* left_before_ = nullptr;
     descriptor unbound_;
     std::vector<std::unique_ptr<descriptor>> records_;
     std::vector<descriptor*> free_;

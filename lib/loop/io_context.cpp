@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <poll.h>
-#include <type_traits>
 
 #include <coil/base/prefetch.hpp>
 #include <coil/loop/buffer_pool.hpp>
@@ -13,7 +12,6 @@
 #include <coil/loop/operation.hpp>
 
 #include "loop/context_life.hpp"
-#include "loop/datagram_layout.hpp"
 #include "loop/run_scope.hpp"
 #include "loop/tags.hpp"
 #include "loop/ticks.hpp"
@@ -46,13 +44,6 @@ constexpr std::chrono::milliseconds retry_pause_max{128};
 // 32 ms.
 constexpr unsigned interrupts_max = 16;
 constexpr unsigned pause_doublings_max = 5;
-
-// Entries of the bulk pool. A few are enough: a stream gets one after a short wait, and all of them fit into
-// a core's cache.
-constexpr std::size_t bulk_entry = 128 * 1024;
-constexpr std::size_t bulk_share = 4;
-constexpr std::size_t reserve_entry = 4096;
-constexpr std::size_t reserve_share = 16;
 
 }  // namespace
 
@@ -115,8 +106,7 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
         throw_failure(error::wrong_process, call);
 
     // 2. Submit everything that is queued, and wait for a completion if nothing is ready: one system call.
-    if (is_pool_exhausted_) [[unlikely]]
-        serve_waiting_streams();
+    pools_.serve_waiting();
     submissions_.flush();
     if (!wake_armed_) [[unlikely]]
         arm_wake();
@@ -155,9 +145,8 @@ std::size_t io_context::resume_ready(std::size_t limit) {
     while (!batch_.empty() && ran < limit && !stopped()) {
         resume(batch_.pop_front());
         ++ran;
-        if (!finished_.empty())
-            reap_finished();
-        if (thrown_) [[unlikely]]
+        tasks_.reap();
+        if (tasks_.has_exception()) [[unlikely]]
             break;
     }
     ready_.splice_front(batch_);
@@ -165,14 +154,8 @@ std::size_t io_context::resume_ready(std::size_t limit) {
         busy_max_ = std::max(busy_max_, ticks() - begin);
     counts_.resumptions += ran;
     counts_.ready_max = std::max<unsigned long long>(counts_.ready_max, ran);
-    if (thrown_) [[unlikely]]
-        std::rethrow_exception(std::exchange(thrown_, nullptr));
+    tasks_.throw_exception();
     return ran;
-}
-
-void io_context::reap_finished() {
-    while (!finished_.empty() && !thrown_)
-        static_cast<root_task&>(finished_.pop_front()).settle();
 }
 
 void io_context::enter(unsigned wait, time_point deadline) {
@@ -329,67 +312,14 @@ void io_context::wake_poll_ended(int result) noexcept {
     wake_pause_ = std::min(2 * wake_pause_, retry_pause_max);
 }
 
-// ---- buffers that the kernel fills ------------------------------------------------------------------------
+buffer_pool& io_context::pool() { return pools_.streams(); }
 
-buffer_pool& io_context::pool() {
-    check_thread("io_context::pool");
-    static_assert(std::extent_v<decltype(pools_)> == pool_group::count);
-    static_assert(pool_group::reserve == pools_count - 1);
-    auto& reserve = pools_[pool_group::reserve];
-    if (!reserve)
-        reserve = make_owned<buffer_pool>(*this, pool_group::reserve, options_.pool_size / reserve_share,
-                                          reserve_entry);
-    auto& made = pools_[pool_group::streams];
-    if (!made)
-        made = make_owned<buffer_pool>(*this, options_.pool_size);
-    return *made;
-}
+void io_context::report(const task_failure& failure) noexcept { tasks_.report(failure); }
 
-buffer_pool* io_context::bulk_pool() {
-    check_thread("io_context::bulk_pool");
-    auto& made = pools_[pool_group::bulk];
-    if (std::exchange(bulk_pool_wanted_, true))
-        return made.get();
-    try {
-        if (!pool().is_incremental())
-            made =
-                make_owned<buffer_pool>(*this, pool_group::bulk, options_.pool_size / bulk_share, bulk_entry);
-    } catch (const std::exception&) {
-        return nullptr;  // streams continue with the entries of pool()
-    }
-    return made.get();
-}
-
-buffer_pool& io_context::datagram_pool(bool trains) {
-    const std::uint16_t group = trains ? pool_group::trains : pool_group::datagrams;
-    auto& made = pools_[group];
-    check_thread("io_context::datagram_pool");
-    if (!made) {
-        const std::size_t size_max = std::min(options_.datagram_max, datagram_size_max);
-        const std::size_t entry_size =
-            trains ? train_layout.entry_size(datagram_size_max) : single_layout.entry_size(size_max);
-        made = make_owned<buffer_pool>(*this, group, options_.pool_size, entry_size);
-    }
-    return *made;
-}
-
-void io_context::serve_waiting_streams() noexcept {
-    is_pool_exhausted_ = false;
-    for (const auto& each: pools_)
-        if (each && each->serve_waiting_streams())
-            is_pool_exhausted_ = true;
-}
-
-std::size_t io_context::ahead_max() const noexcept {
-    const auto& pool = pools_[pool_group::streams];
-    return std::min(options_.ahead_max, pool ? pool->size() / 4 : 0);
-}
-
-void io_context::register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental) {
+ring::ring& io_context::opened_ring() {
     if (!ring_->is_open())
         open_ring();
-    if (const int failure = ring_->register_buffers(buffers, group, incremental); failure < 0)
-        throw_failure(system_error_code(-failure), "io_uring_register(IORING_REGISTER_PBUF_RING)");
+    return *ring_;
 }
 
 // ---- clock and counters -----------------------------------------------------------------------------------
@@ -406,15 +336,13 @@ io_context::counters io_context::metrics() const {
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();
     now.busy_max = nanoseconds_of(busy_max_, first_tick_, first_time_);
-    now.held = held();
-    for (const auto& each: pools_) {
-        if (!each)
-            continue;
-        now.starved += each->counts().starved;
-        now.copied += each->counts().copied;
-        now.pinned += each->counts().pinned;
-        now.pinned_max += each->counts().pinned_max;
-    }
+    now.held = pools_.held();
+    pools_.for_each([&now](const buffer_pool& each) {
+        now.starved += each.counts().starved;
+        now.copied += each.counts().copied;
+        now.pinned += each.counts().pinned;
+        now.pinned_max += each.counts().pinned_max;
+    });
     return now;
 }
 

@@ -200,9 +200,7 @@ void io_context::adopt(const char* call) {
 void io_context::open_ring() {
     ring_->open({options_.entries, options_.completions});
     try {
-        for (const auto& each: pools_)
-            if (each)
-                each->reopen();
+        pools_.reopen();
     } catch (...) {
         ring_->close(false, now());
         throw;
@@ -270,9 +268,9 @@ io_context::~io_context() {
         abandon_posts();
     // A task's frame holds the buffers of its operations: while one is in the kernel, no frame is freed.
     if (!ring_->is_lost())
-        report_untaken();  // for a lost context the parent reports them
-    while (quiet && newest_)
-        newest_->destroy();
+        tasks_.report_untaken();  // for a lost context the parent reports them
+    if (quiet)
+        tasks_.destroy_all();
     if (quiet)
         abandon_posts();
     descriptors_->for_each([](descriptor& record) {
@@ -285,10 +283,8 @@ io_context::~io_context() {
     self_.life()->end();
     if (!quiet) {
         disconnect_frames();
-        static_cast<void>(descriptors_.release());
-        for (auto& each: pools_)
-            if (buffer_pool* left = each.release())
-                left->context_ended();
+        descriptor_table::leave(std::move(descriptors_));
+        pools_.leave();
         static_cast<void>(ring_.release());
         return;
     }
@@ -301,112 +297,11 @@ io_context::~io_context() {
 // The frames of the tasks stay allocated. Handles and streams that refer to them may be used or destroyed
 // later, and must not reach the context.
 void io_context::disconnect_frames() noexcept {
-    for (root_task* each = newest_; each; each = each->older_)
-        each->disconnect();
+    tasks_.disconnect_all();
     descriptors_->for_each([](descriptor& record) {
         if (record.source_)
             record.source_->disconnect();
     });
-}
-
-// ---- tasks ------------------------------------------------------------------------------------------------
-
-void io_context::task_started(root_task& task) noexcept {
-    ++work_;
-    task.older_ = newest_;
-    if (newest_)
-        newest_->newer_ = &task;
-    newest_ = &task;
-    schedule(task);
-}
-
-void io_context::task_finished(root_task& task) noexcept {
-    --work_;
-    finished_.push_back(task);
-}
-
-void io_context::task_gone(root_task& task) noexcept {
-    if (!task.finished_)
-        --work_;
-    if (task.older_)
-        task.older_->newer_ = task.newer_;
-    (task.newer_ ? task.newer_->older_ : newest_) = task.older_;
-}
-
-// Once the context is being destroyed, prints a line on stderr instead: no run() follows that could throw the
-// exception, and objects that the handler refers to may be gone.
-void io_context::report(const task_failure& failure) noexcept {
-    if (closing_ || (!on_error_ && (failure.code || failure.is_contained || thrown_)))
-        report_by_default(failure);
-    else if (!on_error_)
-        thrown_ = failure.exception;
-    else {
-        ++handler_depth_;
-        try {
-            (*on_error_)(failure);
-        } catch (...) {
-            rethrow_in_run(std::current_exception());
-        }
-        if (--handler_depth_ == 0)
-            on_error_->replaced.reset();
-    }
-}
-
-// A handler that is running is kept until it has returned.
-void io_context::install(owned<error_handler> handler) noexcept {
-    if (handler_depth_ > 0)
-        handler->replaced = std::move(on_error_);
-    on_error_ = std::move(handler);
-}
-
-void io_context::rethrow_in_run(std::exception_ptr exception) noexcept {
-    if (closing_ || thrown_)
-        report_lost(exception);
-    else
-        thrown_ = std::move(exception);
-}
-
-// Reports the errors of finished tasks that were not joined, and the exception that a next run() would have
-// thrown.
-void io_context::report_untaken() noexcept {
-    for (root_task* each = newest_; each; each = each->older_)
-        each->report();
-    if (thrown_)
-        report_lost(std::exchange(thrown_, nullptr));
-    if (reports_suppressed_ > 0)
-        report_format("%u more errors of tasks were not shown", reports_suppressed_);
-    reports_suppressed_ = 0;
-}
-
-void io_context::report_lost(const std::exception_ptr& exception) noexcept {
-    constexpr const char* line = "an exception that no run() has thrown before its io_context ended: %s";
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        report_format(line, error.what());
-    } catch (...) {
-        report_format(line, "not derived from std::exception");
-    }
-}
-
-// Prints errors on stderr, one line each, at most ten a second: a flood of errors must not become a flood of
-// text.
-void io_context::report_by_default(const task_failure& failure) noexcept {
-    constexpr unsigned reports_max = 10;
-    const time_point when = now();
-    if (when - reports_since_ >= std::chrono::seconds(1)) {
-        if (reports_suppressed_ > 0)
-            report_format("%u more errors of tasks were not shown", reports_suppressed_);
-        reports_since_ = when;
-        reports_ = reports_suppressed_ = 0;
-    }
-    if (++reports_ > reports_max)
-        ++reports_suppressed_;
-    else if (failure.text.empty())
-        report_format("a task of %s:%u ended with an error, and there is no memory to describe it",
-                      failure.spawned_at.file_name(), static_cast<unsigned>(failure.spawned_at.line()));
-    else
-        coil::report({failure.text});
 }
 
 }  // namespace coil::COIL_ABI

@@ -10,43 +10,11 @@
 
 namespace coil::COIL_ABI {
 
-// ---- the stream -------------------------------------------------------------------------------------------
-
-recv_stream::recv_stream(const descriptor_use& from) : from_(from) {
-    if (!from_.record)
+recv_stream::recv_stream(const descriptor_use& from) : ahead_stream(from, "recv_stream") {
+    if (!from.record)
         return;
-    if (!from_.record->context().is_mine())
-        throw_wrong_thread("recv_stream", from_.record->context().owner());
-    op::recv_queue::of(*from_.record).add(*this);
-}
-
-recv_stream::recv_stream(recv_stream&& other) noexcept { take(other); }
-
-recv_stream& recv_stream::operator=(recv_stream&& other) noexcept {
-    if (this != &other) {
-        drop();
-        take(other);
-    }
-    return *this;
-}
-
-recv_stream::~recv_stream() { drop(); }
-
-void recv_stream::take(recv_stream& other) noexcept {
-    from_ = other.from_;
-    if (!other.is_linked())
-        return;
-    other.unlink();
-    op::recv_queue::of(*from_.record).add(*this);
-}
-
-// The queue unlinks its streams when it is destroyed: a stream that isn't linked no longer has a queue.
-void recv_stream::drop() noexcept {
-    if (!is_linked())
-        return;
-    from_.record->context().require_thread("recv_stream: destroyed or assigned to");
-    unlink();
-    op::recv_queue::of(*from_.record).stream_gone();
+    auto& queue = op::recv_queue::of(*from.record);
+    join(queue);
 }
 
 namespace op {

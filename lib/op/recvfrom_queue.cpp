@@ -67,10 +67,10 @@ std::optional<contents> parse(std::span<const std::byte> entry, const datagram_l
 
 }  // namespace
 
-recvfrom_queue::recvfrom_queue(descriptor& record)
-    : record_(record), waiting_for_buffer_(*this), filler_(*this) {}
-
-recvfrom_queue::~recvfrom_queue() { close(); }
+recvfrom_queue::~recvfrom_queue() {
+    close();
+    retire();  // until the receive has ended, datagrams may still arrive
+}
 
 recvfrom_queue& recvfrom_queue::of(descriptor& record) {
     if (!record.source())
@@ -78,110 +78,54 @@ recvfrom_queue& recvfrom_queue::of(descriptor& record) {
     return static_cast<recvfrom_queue&>(*record.source());
 }
 
-void recvfrom_queue::begin(recvfrom_stream& stream) {
-    detect_trains();
-    add(stream);
-}
-
 // A kernel that does not know the option sends no trains. If the pool can't be created, nothing changes.
 void recvfrom_queue::detect_trains() {
+    io_context& context = record().context();
     int option = 0;
     unsigned size = sizeof option;
     const bool trains =
-        record_.context().kernel().getsockopt(record_.number(), IPPROTO_UDP, UDP_GRO, &option, &size) >= 0 &&
+        context.kernel().getsockopt(record().number(), IPPROTO_UDP, UDP_GRO, &option, &size) >= 0 &&
         option != 0;
-    buffer_pool* chosen = &record_.context().datagram_pool(trains);
+    buffer_pool* chosen = &context.pools().datagrams(trains);
     trains_ = trains;
     if (std::exchange(pool_, chosen) == chosen)
         return;
-    filler_.stop();
-    waiting_for_buffer_.unlink();  // it waits in the old pool
+    leave_pool_queue();  // it waits in the old pool
+    stop();
     request_more();
-}
-
-void recvfrom_queue::stream_gone() noexcept {
-    if (streams_.empty())
-        filler_.stop();
 }
 
 // ---- readers ----------------------------------------------------------------------------------------------
 
-bool recvfrom_queue::serve(operation& waiter) noexcept {
-    auto& next = static_cast<reader&>(waiter);
-    if (!next.may_wait()) {
-        if (!has_data())
-            poll_for(next);
-        if (record_.has_reader() || (!has_data() && receives_for(next))) {
-            next.finish(-EAGAIN);
-            return true;
-        }
-    }
-    next.wait_in(record_);
-    serve_waiting();
-    request_more();
-    return true;
-}
-
-std::int32_t recvfrom_queue::give(operation& waiter) noexcept {
-    return is_empty() ? std::exchange(failure_, 0) : static_cast<reader&>(waiter).take_from(*this);
-}
-
-// Whether a reader, for which nothing is unread, has to wait here instead of submitting a receive of its own.
+// Readers queue here behind others, whatever their buffer.
 bool recvfrom_queue::receives_for(const reader& next) const noexcept {
-    return filler_.is_receiving() || waiting_for_buffer_.is_linked() || !receives_directly(next);
+    return is_receiving() || is_waiting_for_buffer() || !receives_directly(next) || record().has_reader() ||
+           record().has_waiting();
 }
 
-// For a reader that does not wait, if nothing is unread: lets the kernel deliver what is there now, or as soon as
-// the pool has a buffer.
+// Lets the kernel deliver what is there now, or as soon as the pool has a buffer.
 void recvfrom_queue::poll_for(const reader& next) noexcept {
-    if (record_.has_reader())
+    if (record().has_reader())
         return;
-    if (!filler_.is_receiving() && !record_.has_waiting()) {
+    if (!is_receiving() && !record().has_waiting()) {
         if (receives_directly(next)) {
-            waiting_for_buffer_.unlink();  // the reader that needed a buffer is gone
-        } else if (waiting_for_buffer_.is_linked()) {
+            leave_pool_queue();  // the reader that needed a buffer is gone
+        } else if (is_waiting_for_buffer()) {
             is_polled_ = true;
         } else if (pool_->may_submit()) {
-            submit_receive();
+            receive();
         } else {
             is_polled_ = true;
-            pool_->wait_for_room(waiting_for_buffer_);
+            pool_->wait_for_room(*this);
         }
     }
-    if (filler_.is_receiving())
-        record_.context()
-            .submissions()
-            .collect_now();  // a datagram may have arrived that is not collected yet
+    read_ahead::poll_for(next);
 }
 
-// Serves the waiting readers. Remaining data completes the operations that wait for readiness.
-void recvfrom_queue::serve_waiting() noexcept {
-    while (has_data() && record_.has_waiting()) {
-        operation& next = *record_.take_waiting();
-        next.finish(give(next));
-    }
-    if (has_data())
-        record_.source_has_data();
-}
-
-// If a reader waits and no receive is in flight, submits one: the reader's own, or the filler.
-void recvfrom_queue::request_more(bool got_enobufs) noexcept {
-    if (closed_ || record_.has_reader() || filler_.is_receiving() || waiting_for_buffer_.is_linked())
-        return;
-    if (shut_)
-        finish_streams();
-    if (!record_.has_waiting())
-        return;
-    if (receives_directly(*first_reader()))
-        record_.take_waiting()->submit_to_ring();
-    else if (pool_->may_submit())
-        submit_receive();
-    else
-        pool_->wait_for_room(waiting_for_buffer_, got_enobufs);
-}
+// ---- unread datagrams -------------------------------------------------------------------------------------
 
 std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
-    arrival& first = unread_[first_];
+    arrival& first = arrivals_[first_];
     const std::uint32_t place = first.place;
     ahead_ -= cost_of(first.what);
     into = std::move(first.what);
@@ -197,8 +141,8 @@ std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
     into.truncated = first.truncated;
     into.segment_size = first.size();
     static_cast<chunk&>(into) = std::move(first);
-    for (std::size_t count = 1; count < segments::count_max && !is_empty(); ++count) {
-        datagram& next = unread_[first_].what;
+    for (std::size_t count = 1; count < segments::count_max && unread_ > 0; ++count) {
+        datagram& next = arrivals_[first_].what;
         const std::size_t size = next.size();
         const std::size_t cost = cost_of(next);
         if (size > into.segment_size || into.size() + size > segments::bytes_max ||
@@ -214,10 +158,11 @@ std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
 }
 
 void recvfrom_queue::drop_first() noexcept {
+    --unread_;
     ++first_;
     // Compacts now and then: the list must not grow forever if there is always one more datagram.
-    if (first_ == unread_.size() || (first_ >= 32 && first_ >= unread_.size() / 2)) {
-        unread_.erase(unread_.begin(), at_first());
+    if (first_ == arrivals_.size() || (first_ >= 32 && first_ >= arrivals_.size() / 2)) {
+        arrivals_.erase(arrivals_.begin(), at_first());
         first_ = 0;
     }
 }
@@ -241,22 +186,23 @@ void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noex
 // Several readers that are destroyed may put datagrams back: sorts them by arrival, as far as the 32-bit
 // places can tell.
 void recvfrom_queue::insert(arrival returned) noexcept {
-    if (closed_)
+    if (is_closed())
         return;
     const auto is_later = [&](const arrival& each) {
         return static_cast<std::int32_t>(each.place - returned.place) > 0;
     };
     const std::size_t cost = cost_of(returned.what);
     try {
-        unread_.insert(std::find_if(at_first(), unread_.end(), is_later), std::move(returned));
+        arrivals_.insert(std::find_if(at_first(), arrivals_.end(), is_later), std::move(returned));
+        ++unread_;
         ahead_ += cost;
     } catch (...) {
-        failure_ = -ENOMEM;
+        fail_with(-ENOMEM);
     }
 }
 
 recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noexcept {
-    const datagram& first = unread_[first_].what;
+    const datagram& first = arrivals_[first_].what;
     const copied result{static_cast<std::int32_t>(first.size()), first.truncated, first.from};
     std::size_t done = 0;
     for (const mutable_buffer& each: into) {
@@ -274,15 +220,15 @@ recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noe
 
 // ---- arrivals ---------------------------------------------------------------------------------------------
 
-void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_pool& pool) noexcept {
-    if (closed_)
+void recvfrom_queue::arrived(chunk entry) noexcept {
+    if (is_closed())
         return;
-    const std::optional<contents> found = parse(entry, layout);
+    buffer_pool& pool = *receiving_from_;
+    const std::optional<contents> found = parse(entry, layout_);
     if (!found) {
-        failure_ = -EBADMSG;
-        filler_.stop();
+        fail_with(-EBADMSG);
     } else if (!shut_ || found->has_sender) {  // otherwise it is the end, after our own shutdown
-        entry.remove_prefix(layout.header_size());
+        entry.remove_prefix(layout_.header_size());
         const std::size_t segment = found->segment_size > 0 ? found->segment_size : found->size;
         // The last segment is what is left over, and the only one that can be truncated.
         while (entry.size() > segment) {
@@ -294,66 +240,46 @@ void recvfrom_queue::arrived(chunk entry, const datagram_layout& layout, buffer_
         add(std::move(entry), found->from, found->truncated);
     }
     serve_waiting();
-    if (has_enough(pool) && !filler_.was_cancelled()) {
-        record_.context().count_ahead_stop();
-        filler_.stop();
-    }
+    if (has_enough())
+        stop_at_limit();
 }
 
 // Whether further datagrams stay in the kernel: the socket, or all sockets together, have reached their
 // limit.
-bool recvfrom_queue::has_enough(const buffer_pool& pool) const noexcept {
-    const io_context& context = record_.context();
-    if (ahead_ >= std::min(context.chosen().ahead_max, pool.size() / 4))
+bool recvfrom_queue::has_enough() const noexcept {
+    io_context& context = record().context();
+    if (ahead_ >= std::min(context.chosen().ahead_max, receiving_from_->size() / 4))
         return true;
-    return !is_empty() && (pool.is_lending() || !context.may_hold_more(true));
+    return unread_ > 0 && (receiving_from_->is_lending() || !context.pools().may_hold_more(true));
 }
 
 void recvfrom_queue::add(chunk bytes, const ip::endpoint& from, bool truncated) noexcept {
     const std::size_t size = bytes.size();
     try {
-        arrival& added = unread_.emplace_back();
+        arrival& added = arrivals_.emplace_back();
         static_cast<chunk&>(added.what) = std::move(bytes);
         added.what.from = from;
         added.what.truncated = truncated;
         added.place = places_++;
+        ++unread_;
         ahead_ += sizeof(arrival) + size;
     } catch (...) {
-        failure_ = -ENOMEM;  // the datagram is lost, as datagrams may be, but not silently
-        filler_.stop();
+        fail_with(-ENOMEM);  // the datagram is lost, as datagrams may be, but not silently
     }
 }
 
-// The filler has ended. Its datagrams, if any, have already arrived.
-void recvfrom_queue::ended(std::int32_t result) noexcept {
-    if (result == -ENOBUFS)
-        pool_->count_starved();
-    else if (result < 0 && result != -ECANCELED)
-        failure_ = result;
-    serve_waiting();
-    request_more(result == -ENOBUFS);
+void recvfrom_queue::drop_unread() noexcept {
+    arrivals_.clear();
+    first_ = ahead_ = 0;
 }
 
-void recvfrom_queue::submit_receive() noexcept {
-    filler_.submit_receive(*pool_, trains_ ? train_layout : single_layout);
-}
-
-void recvfrom_queue::has_room() noexcept {
-    const reader* first = first_reader();
-    const bool is_polled = std::exchange(is_polled_, false) && trains_ && !shut_;
-    if ((first ? !receives_directly(*first) : is_polled) && !record_.has_reader()) {
-        submit_receive();
-        return;
-    }
-    pool_->skip();
-    request_more();
-}
+// ---- our own shutdown -------------------------------------------------------------------------------------
 
 // A shutdown doesn't end the multishot: the kernel continues to wait for datagrams.
 void recvfrom_queue::interrupt() noexcept {
     shut_ = true;
-    filler_.stop();
-    waiting_for_buffer_.unlink();
+    leave_pool_queue();
+    stop();
     request_more();
 }
 
@@ -363,76 +289,53 @@ void recvfrom_queue::finish_streams() noexcept {
     while (const reader* first = first_reader()) {
         if (has_own_buffer(*first))
             return;
-        record_.take_waiting()->finish(0);
+        record().take_waiting()->finish(0);
     }
 }
 
-void recvfrom_queue::disconnect() noexcept {
-    while (!streams_.empty())
-        streams_.pop_front();
+// ---- the receive ------------------------------------------------------------------------------------------
+
+bool recvfrom_queue::may_receive() noexcept {
+    if (record().has_reader())
+        return false;
+    if (shut_)
+        finish_streams();
+    return true;
 }
 
-void recvfrom_queue::close() noexcept {
-    closed_ = true;
-    waiting_for_buffer_.unlink();
-    unread_.clear();
-    first_ = ahead_ = 0;
-    failure_ = 0;
+void recvfrom_queue::receive_for(const reader&) noexcept { receive(); }
+
+bool recvfrom_queue::receive_into_room() noexcept {
+    const reader* first = first_reader();
+    const bool is_polled = std::exchange(is_polled_, false) && trains_ && !shut_;
+    if (record().has_reader() || (first ? receives_directly(*first) : !is_polled))
+        return false;
+    receive();
+    return true;
 }
 
-bool recvfrom_queue::keeps_bytes() noexcept {
-    filler_.settle();
-    return has_data();  // also an error: the kernel reports it only once
-}
-
-std::coroutine_handle<> recvfrom_queue::waiting_for_buffer::run() noexcept {
-    queue_.has_room();
-    return nullptr;
-}
-
-// ---- the filler -------------------------------------------------------------------------------------------
-
-recvfrom_queue::filler::filler(recvfrom_queue& queue)
-    : operation({&queue.record_, queue.record_.generation(), 0},
-                queue.record_.context().foreign_environment(), lane::any),
-      queue_(queue) {}
-
-void recvfrom_queue::filler::submit_receive(buffer_pool& pool, const datagram_layout& layout) noexcept {
-    pool_ = &pool;
-    layout_ = layout;
-    reset();
-    submit();
-}
-
-// After this no receive is in flight. A run() that is still to come finds nothing to do.
-void recvfrom_queue::filler::settle() noexcept {
-    stop();
-    retire();
+void recvfrom_queue::receive() noexcept {
+    receiving_from_ = pool_;
+    layout_ = trains_ ? train_layout : single_layout;
+    begin_receive();
 }
 
 // The kernel takes only the lengths of the name and of the control messages from this msghdr; data goes into
 // pool entries.
-void recvfrom_queue::filler::prepare(io_uring_sqe& sqe) noexcept {
+void recvfrom_queue::prepare(io_uring_sqe& sqe) noexcept {
     message_.msg_namelen = static_cast<socklen_t>(layout_.name_room);
     message_.msg_controllen = layout_.control_room;
     io_uring_prep_recvmsg_multishot(&sqe, target().number(), &message_, 0);
     sqe.flags |= IOSQE_BUFFER_SELECT;
-    sqe.buf_group = pool_->group();
+    sqe.buf_group = receiving_from_->group();
 }
 
-void recvfrom_queue::filler::more(const coil::answer& given) noexcept {
+void recvfrom_queue::more(const coil::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
-    chunk entry = pool_->take(given.result, given.flags);
+    chunk entry = receiving_from_->take(given.result, given.flags);
     if (given.result >= 0)
-        queue_.arrived(std::move(entry), layout_, *pool_);
-}
-
-std::coroutine_handle<> recvfrom_queue::filler::run() noexcept {
-    const std::int32_t result = answer().result;
-    reset();
-    queue_.ended(result);
-    return nullptr;
+        arrived(std::move(entry));
 }
 
 }  // namespace coil::COIL_ABI::op

@@ -10,43 +10,12 @@
 
 namespace coil::COIL_ABI {
 
-// ---- the stream -------------------------------------------------------------------------------------------
-
-recvfrom_stream::recvfrom_stream(const descriptor_use& from) : from_(from) {
-    if (!from_.record)
+recvfrom_stream::recvfrom_stream(const descriptor_use& from) : ahead_stream(from, "recvfrom_stream") {
+    if (!from.record)
         return;
-    if (!from_.record->context().is_mine())
-        throw_wrong_thread("recvfrom_stream", from_.record->context().owner());
-    op::recvfrom_queue::of(*from_.record).begin(*this);
-}
-
-recvfrom_stream::recvfrom_stream(recvfrom_stream&& other) noexcept { take(other); }
-
-recvfrom_stream& recvfrom_stream::operator=(recvfrom_stream&& other) noexcept {
-    if (this != &other) {
-        drop();
-        take(other);
-    }
-    return *this;
-}
-
-recvfrom_stream::~recvfrom_stream() { drop(); }
-
-void recvfrom_stream::take(recvfrom_stream& other) noexcept {
-    from_ = other.from_;
-    if (!other.is_linked())
-        return;
-    other.unlink();
-    op::recvfrom_queue::of(*from_.record).add(*this);
-}
-
-// The queue unlinks its streams when it is destroyed: a stream that isn't linked no longer has a queue.
-void recvfrom_stream::drop() noexcept {
-    if (!is_linked())
-        return;
-    from_.record->context().require_thread("recvfrom_stream: destroyed or assigned to");
-    unlink();
-    op::recvfrom_queue::of(*from_.record).stream_gone();
+    auto& queue = op::recvfrom_queue::of(*from.record);
+    queue.detect_trains();
+    join(queue);
 }
 
 namespace op {

@@ -68,7 +68,7 @@ TEST(SetUp, NewOwnerHasAllPoolsAfterEachRefusal) {
     for (std::size_t n = 0; n < 6; ++n) {
         scripted_context context;
         static_cast<void>(context.io().pool());
-        static_cast<void>(context.io().datagram_pool());
+        static_cast<void>(context.io().pools().datagrams());
         std::thread([&] { run_again_if_refused(context, 0); }).join();
         context.script().fail_later(n, ENOMEM);
         refusals += run_again_if_refused(context, ENOMEM);
@@ -87,9 +87,9 @@ TEST(SetUp, RefusedPoolIsUnmapped) {
         context.script().refuse_buffer_rings();
         for (int i = 0; i < 3; ++i) {
             EXPECT_THROW(static_cast<void>(context.io().pool()), std::system_error);
-            EXPECT_THROW(static_cast<void>(context.io().datagram_pool()), std::system_error);
-            EXPECT_THROW(static_cast<void>(context.io().datagram_pool(true)), std::system_error);
-            EXPECT_EQ(context.io().bulk_pool(), nullptr);
+            EXPECT_THROW(static_cast<void>(context.io().pools().datagrams()), std::system_error);
+            EXPECT_THROW(static_cast<void>(context.io().pools().datagrams(true)), std::system_error);
+            EXPECT_EQ(context.io().pools().bulk(), nullptr);
         }
         EXPECT_EQ(mapping::bytes_mapped(), before);
     }

@@ -40,7 +40,7 @@ bool equal(const chunk& received, std::span<const std::byte> sent) {
 class RecvfromStreams : public on_both_families {
 protected:
     [[nodiscard]] udp::socket bound() { return {context(), udp::endpoint(loopback(), 0)}; }
-    [[nodiscard]] buffer_pool& pool(bool trains = false) { return context().datagram_pool(trains); }
+    [[nodiscard]] buffer_pool& pool(bool trains = false) { return context().pools().datagrams(trains); }
 };
 
 TEST_P(RecvfromStreams, DeliverDatagramsWholeAndInOrder) {

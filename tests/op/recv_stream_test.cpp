@@ -930,7 +930,7 @@ protected:
         return 0xffff;
     }
     buffer_pool& pool() { return context_.io().pool(); }
-    buffer_pool& bulk_pool() { return *context_.io().bulk_pool(); }
+    buffer_pool& bulk_pool() { return *context_.io().pools().bulk(); }
 
     /// Sends a burst that fills three common entries, and reads it.
     task<> become_bulk(recv_stream& stream) {
@@ -956,7 +956,7 @@ TEST_P(BulkStream, GetsLargeEntriesWhenMuchIsUnread) {
         EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
         if (GetParam()) {
             EXPECT_EQ(receives(), 1u);
-            EXPECT_EQ(context_.io().bulk_pool(), nullptr);
+            EXPECT_EQ(context_.io().pools().bulk(), nullptr);
         } else {
             EXPECT_EQ(receives(), 2u);
             EXPECT_EQ(bulk_pool().entry_size(), 128u * 1024);
@@ -1028,7 +1028,7 @@ TEST_P(BulkStream, KeepsCommonEntriesWithoutABulkPool) {
         script().refuse_buffer_rings();
         for (int i = 0; i < 4; ++i)
             co_await become_bulk(stream);
-        EXPECT_EQ(context_.io().bulk_pool(), nullptr);
+        EXPECT_EQ(context_.io().pools().bulk(), nullptr);
         EXPECT_EQ(latest_group(), pool_group::streams);
         EXPECT_EQ(receives(), 1u);
     });

@@ -44,7 +44,7 @@ protected:
     }
     ring::scripted_kernel& script() { return context_.script(); }
     [[nodiscard]] std::size_t receives() { return script().submitted(IORING_OP_RECVMSG); }
-    buffer_pool& pool() { return context_.io().datagram_pool(); }
+    buffer_pool& pool() { return context_.io().pools().datagrams(); }
 
     /// These datagrams arrive when the loop would block.
     void arrive(std::vector<reply> datagrams) {
@@ -553,7 +553,7 @@ TEST_F(RecvfromStream, DatagramsOfATrainShareItsEntry) {
             CO_ASSERT_TRUE(next.has_value());
             kept.push_back(*std::move(next));
         }
-        auto& trains = context_.io().datagram_pool(true);
+        auto& trains = context_.io().pools().datagrams(true);
         EXPECT_EQ(trains.counts().pinned, 2u);
         EXPECT_EQ(kept[0].text(), "aaaa");
         EXPECT_EQ(kept[1].text(), "bbbb");
@@ -621,7 +621,7 @@ TEST_F(RecvfromStream, NextTrainReturnsTheWholeEntry) {
         EXPECT_EQ(train->segments().bytes().data(), train->data());
         EXPECT_EQ(train->segments().bytes().size(), 10u);
         EXPECT_EQ(train->segments().size(), 4u);
-        auto& trains = context_.io().datagram_pool(true);
+        auto& trains = context_.io().pools().datagrams(true);
         EXPECT_EQ(trains.counts().pinned, 1u);
         train.reset();
         EXPECT_EQ(trains.counts().pinned, 0u);
@@ -802,7 +802,7 @@ TEST_F(RecvfromStream, DestroyedReaderReturnsItsTrain) {
         EXPECT_EQ(co_await text_of_next(stream), "dd");
         EXPECT_EQ(co_await text_of_next_train(stream), "eefff/2");
         EXPECT_EQ(co_await text_of_next_train(stream), "/0");
-        EXPECT_EQ(context_.io().datagram_pool(true).counts().pinned, 0u);
+        EXPECT_EQ(context_.io().pools().datagrams(true).counts().pinned, 0u);
     });
 }
 
@@ -849,7 +849,7 @@ TEST_F(RecvfromStreamSmallPool, CopiedTrainIsSplit) {
     run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
-        auto& trains = context_.io().datagram_pool(true);
+        auto& trains = context_.io().pools().datagrams(true);
         std::vector<datagram_train> kept;
         std::vector<std::string> sent;
         for (char i = 0; i < 8; ++i) {
@@ -977,7 +977,7 @@ TEST_F(RecvfromStreamSmallPool, DeliversToADontWaitReader) {
                 kept.push_back(*co_await stream.next());
             }
         }
-        EXPECT_FALSE(context_.io().datagram_pool(true).has_room());
+        EXPECT_FALSE(context_.io().pools().datagrams(true).has_room());
         std::array<char, 10> buffer{};
         std::size_t size = 0;
         for (int i = 0; i < 10 && size == 0; ++i) {

@@ -67,7 +67,7 @@ protected:
     void finish() noexcept;
 
 private:
-    friend class io_context;
+    friend class detail::task_list;
     friend class join_handle_base;
     friend class join_operation_base;
 

@@ -26,7 +26,9 @@
 #include <coil/coro/task_failure.hpp>
 #include <coil/loop/context_ref.hpp>
 #include <coil/loop/inbox.hpp>
+#include <coil/loop/pools.hpp>
 #include <coil/loop/submission.hpp>
+#include <coil/loop/task_list.hpp>
 #include <coil/loop/timers.hpp>
 
 struct io_uring_cqe;
@@ -143,18 +145,6 @@ public:
     /// The buffers that the kernel fills, for `socket.recv(context.pool())` and `socket.recv_stream()`. The
     /// first use creates the pool. Throws std::bad_alloc, or a std::system_error if the kernel refuses it.
     [[nodiscard]] buffer_pool& pool();
-    /// The pool for `socket.recvfrom_stream()`: an entry holds one datagram or, with `trains`, one train of
-    /// datagrams of a socket with `udp::receive_offload`. The first use creates it; throws as pool() does.
-    [[nodiscard]] buffer_pool& datagram_pool(bool trains = false);
-    /// A second pool, a quarter of the size of pool(), for streams that receive more at a time than an entry
-    /// of pool() holds. Null if those entries are large (kernel 6.12 and later), or if the pool could not be
-    /// created.
-    [[nodiscard]] buffer_pool* bulk_pool();
-    /// Small entries for streams that have waited too long for an entry of pool(). Their bytes are copied out
-    /// on arrival, so the entries never run out. Created with pool().
-    [[nodiscard]] buffer_pool& reserve_pool() noexcept { return *pools_[pools_count - 1]; }
-    /// An existing pool by its `pool_group`. Does not check the thread: for operations, on their loop.
-    [[nodiscard]] buffer_pool& made_pool(std::uint16_t group) const noexcept { return *pools_[group]; }
 
     /// The current time of the monotonic clock that all deadlines use.
     [[nodiscard]] time_point now() const noexcept;
@@ -241,32 +231,13 @@ public:
     void count_short_send() noexcept { ++counts_.sends_short; }
     void count_ahead_stop() noexcept { ++counts_.ahead_stops; }
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
-    /// Bytes that a stream may receive ahead.
-    [[nodiscard]] std::size_t ahead_max() const noexcept;
-    /// Counts the memory of chunks that were copied out of a pool, until they are destroyed or detached.
-    /// Streams and datagrams have separate budgets: a flood of datagrams does not slow down streams.
-    void hold(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] += bytes; }
-    void release_held(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] -= bytes; }
-    [[nodiscard]] std::size_t held() const noexcept { return held_[0] + held_[1]; }
-    [[nodiscard]] bool may_hold_more(bool datagrams) const noexcept {
-        return held_[datagrams] < options_.held_max;
-    }
-    /// A pool has no free entry, or streams wait for one: the loop calls serve_waiting_streams() before its
-    /// next enter.
-    void pool_is_exhausted() noexcept { is_pool_exhausted_ = true; }
-    /// Registers buffers with the kernel. Throws a std::system_error if it refuses them.
-    void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
-
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
     /// The way of operations into the ring.
     [[nodiscard]] detail::submission& submissions() noexcept { return submissions_; }
 
-    void task_started(root_task& task) noexcept;
-    void task_finished(root_task& task) noexcept;
-    void task_gone(root_task& task) noexcept;
-    /// Makes run() throw the exception.
-    void rethrow_in_run(std::exception_ptr exception) noexcept;
+    [[nodiscard]] detail::pools& pools() noexcept { return pools_; }
+    [[nodiscard]] detail::task_list& tasks() noexcept { return tasks_; }
 
     /// The reference that handles and work guards copy.
     [[nodiscard]] const context_ref& self() const noexcept { return self_; }
@@ -277,40 +248,28 @@ public:
 private:
     class run_scope;
     class ownership;
+    friend class detail::pools;       // registers buffers
     friend class detail::submission;  // enters the ring and collects, to wait for cancelled operations
     friend class ownership;
-
-    class error_handler {
-    public:
-        virtual ~error_handler() = default;
-        virtual void operator()(const task_failure& failure) = 0;
-
-        owned<error_handler> replaced;  // the handler before this one, if that is still being called
-    };
 
     std::size_t run_iterations(time_point deadline, std::size_t limit, bool may_wait, const char* call);
     std::size_t iterate(time_point deadline, std::size_t limit, bool may_wait, const char* call);
     std::size_t resume_ready(std::size_t limit);
-    void reap_finished();
     void enter(unsigned wait, time_point deadline);
     int enter_or_pause(unsigned wait, time_point deadline) noexcept;
     void pause_loop(time_point deadline) noexcept;
     unsigned collect() noexcept;
     void dispatch(const io_uring_cqe& cqe) noexcept;
     void fetch_portion() noexcept;
-    void serve_waiting_streams() noexcept;
     void wake_poll_ended(int result) noexcept;
     [[nodiscard]] bool has_work() const noexcept;
     void arm_wake() noexcept;
 
     void adopt(const char* call);
     void open_ring();
+    [[nodiscard]] ring::ring& opened_ring();
     void disown() noexcept;
     void disconnect_frames() noexcept;
-    void report_by_default(const task_failure& failure) noexcept;
-    void report_lost(const std::exception_ptr& exception) noexcept;
-    void report_untaken() noexcept;
-    void install(owned<error_handler> handler) noexcept;
 
     context_ref self_;  // destroyed last: destructors of members may post or use handles
     intrusive_list<node> ready_;
@@ -327,9 +286,7 @@ private:
     steady_clock::time_point first_time_ = steady_clock::now();  // the time of first_tick_
     unsigned sent_directly_ = 0;                                 // in this iteration
     owned<ring::ring> ring_;
-    static constexpr std::size_t pools_count = 5;
-    std::size_t held_[2] = {};               // by streams, by datagrams
-    owned<buffer_pool> pools_[pools_count];  // by group; destroyed after the records that hold chunks
+    detail::pools pools_{*this};  // destroyed after the records, which hold chunks
     owned<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};
@@ -337,23 +294,14 @@ private:
     // The thread that may enter. Changes under the lock of `ownership`.
     std::atomic<const void*>& owner_ = owner_record().thread;
     detail::submission submissions_{*this};
+    detail::task_list tasks_{*this};
     time_point wake_retry_at_ = time_point::max();  // when a refused wake-up poll is submitted again
     std::chrono::milliseconds wake_pause_{1};
-    unsigned refusals_ = 0;          // consecutive refused enters
-    intrusive_list<node> finished_;  // tasks to be destroyed
-    root_task* newest_ = nullptr;
+    unsigned refusals_ = 0;  // consecutive refused enters
     environment foreign_{*this, true};
-    std::exception_ptr thrown_;
-    owned<error_handler> on_error_;
-    time_point reports_since_;
-    unsigned reports_ = 0;
-    unsigned reports_suppressed_ = 0;
-    unsigned handler_depth_ = 0;           // calls of on_error_ that have not returned
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool closing_ = false;
-    bool is_leaving_ = false;         // its thread is ending and settles it; under the lock of `ownership`
-    bool is_pool_exhausted_ = false;  // one of the pools
-    bool bulk_pool_wanted_ = false;   // bulk_pool() was called; there may be none
+    bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
     bool wake_armed_ = false;
     options options_;
     io_context* next_owned_ = nullptr;  // in the list of `ownership`
@@ -384,7 +332,7 @@ public:
         try {
             function_();
         } catch (...) {
-            context.rethrow_in_run(std::current_exception());
+            context.tasks().rethrow_in_run(std::current_exception());
         }
         abandon();
         return nullptr;
@@ -396,7 +344,7 @@ public:
         try {
             this->~posted_function();
         } catch (...) {
-            context.rethrow_in_run(std::current_exception());
+            context.tasks().rethrow_in_run(std::current_exception());
         }
         frame_deallocate(this, sizeof(posted_function));
     }
@@ -424,7 +372,7 @@ void io_context::post(F&& function) {
 template <class Handler>
     requires std::invocable<std::decay_t<Handler>&, const task_failure&>
 void io_context::on_task_error(Handler&& handler) {
-    class holder final : public error_handler {
+    class holder final : public detail::error_handler {
     public:
         explicit holder(Handler&& given) : handler_(std::forward<Handler>(given)) {}
         void operator()(const task_failure& failure) override { handler_(failure); }
@@ -433,7 +381,7 @@ void io_context::on_task_error(Handler&& handler) {
         std::decay_t<Handler> handler_;
     };
     check_thread("io_context::on_task_error");
-    install(make_owned<holder>(std::forward<Handler>(handler)));
+    tasks_.install(make_owned<holder>(std::forward<Handler>(handler)));
 }
 
 /// Keeps run() running while there is no task, until the guard is destroyed or reset, on any thread.

@@ -8,9 +8,9 @@
 #include <optional>
 #include <system_error>
 
-#include <coil/base/intrusive_list.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/loop/chunk.hpp>
+#include <coil/op/ahead_stream.hpp>
 #include <coil/op/description.hpp>
 #include <coil/op/reader.hpp>
 
@@ -77,27 +77,16 @@ static_assert(sizeof(next_chunk) <= 88);
 /// to the socket: if the stream is dropped, the next `recv` or the next stream gets them first.
 ///
 /// Lifetime: it may outlive the socket and the context; next() then fails.
-class recv_stream : public list_hook {
+class recv_stream : public op::ahead_stream {
 public:
     explicit recv_stream(const descriptor_use& from);
-    recv_stream(recv_stream&& other) noexcept;
-    recv_stream& operator=(recv_stream&& other) noexcept;
-    ~recv_stream();
 
     /// Completes: with the bytes that arrived, inline if some are unread; with nothing when the peer has
     ///            finished sending.
     /// Errors:    transfer_error: connection_reset and others; bad_descriptor if the socket was closed.
     /// Cancel:    operation_aborted; no byte is lost.
     /// Cost:      one SQE for any number of chunks (multishot), no allocation.
-    [[nodiscard("co_await it")]] op::next_chunk_description next() const noexcept {
-        return {is_linked() ? from_ : descriptor_use{}};
-    }
-
-private:
-    void drop() noexcept;
-    void take(recv_stream& other) noexcept;
-
-    descriptor_use from_;
+    [[nodiscard("co_await it")]] op::next_chunk_description next() const noexcept { return {use()}; }
 };
 
 }  // namespace coil::COIL_ABI

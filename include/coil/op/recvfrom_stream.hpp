@@ -9,9 +9,9 @@
 #include <optional>
 
 #include <coil/base/endpoint.hpp>
-#include <coil/base/intrusive_list.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/loop/chunk.hpp>
+#include <coil/op/ahead_stream.hpp>
 #include <coil/op/description.hpp>
 #include <coil/op/reader.hpp>
 #include <coil/op/send_segments.hpp>
@@ -98,21 +98,16 @@ static_assert(sizeof(next_datagram) <= 144 && sizeof(next_train) <= 152);
 /// together.
 ///
 /// Lifetime: it may outlive the socket and the context; next() then fails.
-class recvfrom_stream : public list_hook {
+class recvfrom_stream : public op::ahead_stream {
 public:
     explicit recvfrom_stream(const descriptor_use& from);
-    recvfrom_stream(recvfrom_stream&& other) noexcept;
-    recvfrom_stream& operator=(recvfrom_stream&& other) noexcept;
-    ~recvfrom_stream();
 
     /// Completes: with a datagram, inline if one is unread. With nothing only after our own shutdown_receive.
     /// Errors:    connection_refused (a datagram that we sent found no receiver) and others, after which the
     ///            stream can still be used; bad_descriptor if the socket was closed.
     /// Cancel:    operation_aborted; no datagram is lost.
     /// Cost:      one SQE for any number of datagrams (multishot); no allocation while the reader keeps up.
-    [[nodiscard("co_await it")]] op::next_datagram_description next() const noexcept {
-        return {is_linked() ? from_ : descriptor_use{}};
-    }
+    [[nodiscard("co_await it")]] op::next_datagram_description next() const noexcept { return {use()}; }
 
     /// Returns the datagrams that are contiguous in one buffer, at most 64 (`segments::count_max`).
     /// Completes: with a train, inline if a datagram is unread; it never waits for more of them. If the
@@ -121,15 +116,7 @@ public:
     /// Errors:    as next().
     /// Cancel:    operation_aborted; no datagram is lost.
     /// Cost:      as next(); nothing is copied.
-    [[nodiscard("co_await it")]] op::next_train_description next_train() const noexcept {
-        return {is_linked() ? from_ : descriptor_use{}};
-    }
-
-private:
-    void drop() noexcept;
-    void take(recvfrom_stream& other) noexcept;
-
-    descriptor_use from_;
+    [[nodiscard("co_await it")]] op::next_train_description next_train() const noexcept { return {use()}; }
 };
 
 }  // namespace coil::COIL_ABI

@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <coil/base/intrusive_list.hpp>
+#include <coil/loop/buffer_pool.hpp>
+#include <coil/loop/descriptor.hpp>
+#include <coil/loop/io_context.hpp>
+#include <coil/loop/operation.hpp>
+#include <coil/op/ahead_stream.hpp>
+#include <coil/op/reader.hpp>
+
+namespace coil::COIL_ABI::op {
+
+/// Receives ahead for a record: what has arrived and is unread, the waiting readers (in the record's list), and the
+/// receive that brings more. The derived classes store bytes (`recv_queue`) or datagrams (`recvfrom_queue`).
+///
+///     idle ----a reader waits----> in the kernel --arrival--> in the kernel, even without a reader
+///       ^                             |     |
+///       +-- enough is unread ---------+     | the pool is empty
+///       +-- the streams are gone -----+     |
+///       +-- end, error ---------------+     +--> waiting for a buffer --buffer free--> in the kernel
+///
+/// Unread data belongs to the record and not to a stream: the next reader gets it first. The object is itself the
+/// receive operation, because with a thousand connections each of its bytes counts.
+class read_ahead : public descriptor_source, protected operation {
+public:
+    [[nodiscard]] bool has_data() const noexcept final { return unread_ > 0 || failure_ != 0; }
+    [[nodiscard]] bool serve(operation& waiter) noexcept final;
+    [[nodiscard]] std::int32_t give(operation& waiter) noexcept final;
+    [[nodiscard]] bool keeps_bytes() noexcept final;
+    void close() noexcept final;
+    void disconnect() noexcept final;
+
+    void add(ahead_stream& stream) noexcept { streams_.push_back(stream); }
+    /// Called when a stream was dropped. Data that still arrives is kept.
+    void stream_gone() noexcept;
+
+protected:
+    explicit read_ahead(descriptor& record) noexcept
+        : operation({&record, record.generation(), 0}, record.context().foreign_environment(), lane::any) {}
+    ~read_ahead() override = default;
+
+    // ---- what the derived class decides -------------------------------------------------------------------
+
+    /// Whether the next data for this reader, for which nothing is unread, arrives through this object. If not, the
+    /// reader submits a receive of its own.
+    [[nodiscard]] virtual bool receives_for(const reader& next) const noexcept = 0;
+    /// Whether a receive for the first reader may begin.
+    [[nodiscard]] virtual bool may_receive() noexcept { return true; }
+    /// Whether this reader receives into its own buffer, through the ring.
+    [[nodiscard]] virtual bool receives_directly(const reader& next) const noexcept = 0;
+    /// The pool of the next receive.
+    [[nodiscard]] virtual buffer_pool& pool() const noexcept = 0;
+    /// Begins a receive for the first reader.
+    virtual void receive_for(const reader& next) noexcept = 0;
+    /// The pool has a buffer again. Returns whether a receive has begun.
+    [[nodiscard]] virtual bool receive_into_room() noexcept = 0;
+    /// For a reader that does not wait, if nothing is unread: collects what the kernel has now.
+    virtual void poll_for(const reader& next) noexcept;
+    /// Whether a receive that returns 0 is the end of the stream, for the waiting reader.
+    [[nodiscard]] virtual bool ends_with_zero() const noexcept = 0;
+    virtual void drop_unread() noexcept = 0;
+
+    // ---- for the derived class ----------------------------------------------------------------------------
+
+    [[nodiscard]] descriptor& record() const noexcept { return target(); }
+    [[nodiscard]] reader* first_reader() const noexcept {
+        return static_cast<reader*>(record().first_waiting());
+    }
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    [[nodiscard]] bool is_receiving() const noexcept { return !is_idle(); }
+    [[nodiscard]] bool is_waiting_for_buffer() const noexcept { return is_idle() && is_linked(); }
+    void leave_pool_queue() noexcept {
+        if (is_waiting_for_buffer())
+            unlink();
+    }
+    /// Submits the receive.
+    void begin_receive() noexcept {
+        reset();
+        submit();
+    }
+    /// If a reader waits and no receive is in flight, begins one.
+    void request_more(bool got_enobufs = false) noexcept;
+    /// Serves the waiting readers. Remaining data completes the operations that wait for readiness.
+    void serve_waiting() noexcept;
+    /// Stops receiving: the stream, or all streams together, have reached their limit.
+    void stop_at_limit() noexcept;
+    /// Data was lost. Readers get the error behind the unread data.
+    void fail_with(std::int32_t error) noexcept {
+        failure_ = error;
+        stop();
+    }
+
+    std::uint32_t unread_ = 0;  // bytes, or datagrams
+
+private:
+    std::coroutine_handle<> run() noexcept override;
+    void ended(std::int32_t result) noexcept;
+
+    std::int32_t failure_ = 0;  // reported once
+    intrusive_list<ahead_stream> streams_;
+    bool is_closed_ = false;  // last, so that derived classes use the padding
+};
+
+}  // namespace coil::COIL_ABI::op
