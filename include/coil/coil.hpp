@@ -6,8 +6,10 @@
 
 #include <coil/version.hpp>
 
+#include <coil/algo/any_stream.hpp>
 #include <coil/algo/buffered_reader.hpp>
 #include <coil/algo/buffered_writer.hpp>
+#include <coil/algo/close_gracefully.hpp>
 #include <coil/algo/connect.hpp>
 #include <coil/algo/read.hpp>
 #include <coil/algo/timeout.hpp>

@@ -10,6 +10,8 @@
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
 
+#include <coil/algo/step.hpp>
+
 namespace coil::COIL_ABI::detail {
 bool buffered_operation::await_ready() noexcept {
     if (env().stop_requested() || buffer_->user_ || !env().scheduler().may_complete_inline() || !settle())
@@ -30,6 +32,18 @@ void buffered_operation::await_suspend(std::coroutine_handle<> waiter) {
             return;
     }
     env().scheduler().schedule(*this);
+}
+
+bool buffered_operation::start_next_step(std::coroutine_handle<> waiter) noexcept {
+    try {
+        return start_step(waiter);
+    } catch (...) {
+        std::exception_ptr exception;
+        const std::error_code error = store_exception(exception);
+        drop_step();
+        fail(error, std::move(exception));
+        return false;
+    }
 }
 
 void buffered_operation::enter() noexcept {

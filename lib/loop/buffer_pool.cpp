@@ -25,25 +25,25 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// With large entries one receive can empty a socket. All entries together should fit into the CPU cache: the
-// kernel cycles through all of them.
+// With large entries, one receive can empty a socket. The kernel cycles through all entries, so all entries
+// together should fit into the CPU cache.
 constexpr std::size_t large_entry = 256 * 1024;
-// A receive of 64 bytes takes a whole entry, so there must be many.
+// Even a receive of 64 bytes uses a whole entry, so there must be many entries.
 constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
-// Chunks up to this size are copied out if the pool is low.
+// Chunks up to this size are copied to the heap if the pool is low.
 constexpr std::size_t little = 4096;
-// A chunk up to this size costs less to copy than to keep.
+// Copying a chunk up to this size costs less than keeping it.
 constexpr std::size_t tiny = 256;
 // How long streams wait before the reserve or the spares are used. A server that echoes what it receives
-// returns entries faster than this, even with a full pool.
+// returns entries faster than this, even if all entries are in use.
 constexpr auto stall_time = std::chrono::milliseconds(1);
 
 constexpr const char* chunk_released = "chunk: destroyed or reset";
 
-/// Stored before the bytes of a chunk that was copied out of its pool.
+/// The header that precedes the bytes of a chunk on the heap.
 struct alignas(16) block_header {
-    buffer_pool* holder;  // the pool that counts the block; null after a detach
+    buffer_pool* holder;  // the pool that counts this block; null after a detach
     std::uint32_t capacity;
 
     [[nodiscard]] std::size_t size() const noexcept { return sizeof(block_header) + capacity; }
@@ -65,7 +65,7 @@ void release_holder(block_header& header) noexcept {
         holder->release_held(header.size());
 }
 
-// The largest block in which small pieces are collected.
+// The maximum capacity of a block that collects small chunks.
 constexpr std::size_t block_max = 4096 - sizeof(block_header);
 
 }  // namespace
@@ -112,7 +112,7 @@ std::uint32_t chunk::capacity() const noexcept {
     return pool_ || !data_ ? 0 : header_of(data_ - place_).capacity;
 }
 
-// Copies the bytes into a block of the chunk's own.
+// Copies the bytes to `block`, which the chunk then owns.
 void chunk::move_to(std::byte* block) noexcept {
     std::memcpy(block, data_, size_);
     poison(data_, size_);
@@ -131,7 +131,7 @@ buffer_pool::buffer_pool(io_context& context, std::size_t size) : context_(&cont
     } catch (const std::system_error& refusal) {
         if (refusal.code() != std::errc::invalid_argument)
             throw;
-        incremental_ = false;  // before 6.12
+        incremental_ = false;  // the kernel is older than 6.12
         allocate(size, small_entry);
         reopen();
     }
@@ -163,7 +163,7 @@ void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
     poison(buffers_, this->size());
 }
 
-// Entries that chunks hold stay theirs. The new ring gets the others, empty.
+// Chunks keep the entries that they hold. The new ring gets all other entries except the spares.
 void buffer_pool::reopen() {
     ring_->clear();
     context_->pools().register_buffers(*ring_, group(), incremental_);
@@ -221,7 +221,7 @@ void buffer_pool::copy_if_low(chunk& taken) noexcept {
         copy_out(taken, taken.size_);
 }
 
-// Without memory the chunk stays in the pool, and pins its entry.
+// If memory runs out, the chunk stays in the pool and continues to pin its entry.
 void buffer_pool::copy_out(chunk& taken, std::size_t capacity) noexcept {
     void* memory = ::operator new(sizeof(block_header) + capacity, std::nothrow);
     if (!memory)
@@ -239,8 +239,8 @@ bool buffer_pool::join(chunk& last, chunk& next, bool crowded) noexcept {
         ++counts_.copied;
         return true;
     }
-    // Each block is twice the size of the previous one: few bytes take little memory, many bytes take few
-    // blocks.
+    // Each block is twice the size of the previous one, so a few bytes use little memory and many bytes use
+    // few blocks.
     const std::size_t room = std::clamp<std::size_t>(2 * last.capacity(), 64, block_max);
     copy_out(next, std::max<std::size_t>(room, next.size_));
     return false;
@@ -274,7 +274,7 @@ bool buffer_pool::merge(chunk& before, chunk& next) noexcept {
         before.data_ + before.size_ != next.data_)
         return false;
     before.size_ += next.size_;
-    --before.pool_->entries_[before.place_].chunks;  // one chunk holds the entry now, instead of two
+    --before.pool_->entries_[before.place_].chunks;  // one chunk now holds the entry instead of two
     next.pool_ = nullptr;
     next.data_ = nullptr;
     next.size_ = next.place_ = 0;
@@ -299,7 +299,7 @@ void buffer_pool::release(std::uint32_t number) noexcept {
         return;
     --counts_.pinned;
     if (left.in_ring)
-        return;  // the kernel continues to fill it
+        return;  // the kernel is still filling it
     if (!is_spare(number)) {
         ++came_back_;
         lending_ = false;
@@ -319,8 +319,8 @@ void buffer_pool::wait_for_room(node& starved, bool got_enobufs) noexcept {
     context_->arm(stall_timer_, context_->now() + stall_time);
 }
 
-// The number of waiting streams that may submit a receive now: about the number of free entries, because a
-// receive that gets ENOBUFS costs as much as one that succeeds.
+// Returns the number of waiting streams that may submit a receive now. This is about the number of free
+// entries, because a receive that gets ENOBUFS costs as much as one that succeeds.
 std::size_t buffer_pool::submit_budget() const noexcept {
     if (has_room() || !lending_ || is_for_datagrams())
         return free_ * (incremental_ ? submits_per_entry_ : 1);
@@ -345,9 +345,9 @@ bool buffer_pool::serve_waiting_streams() noexcept {
     return is_exhausted_;
 }
 
-// Streams that did not get ENOBUFS may have no data, and a receive without data takes no entry: all of them
-// submit one. A stream that gets ENOBUFS moves to the other list, and submits again only when entries become
-// free.
+// Streams that have not got ENOBUFS may have no data. A receive without data uses no entry, so all these
+// streams submit one. A stream that gets ENOBUFS moves to the other list, and submits again only when entries
+// become free.
 void buffer_pool::schedule_waiting_streams() noexcept {
     serve_waiting_streams();
     while (got_enobufs_.empty() && !waiting_.empty() && submit_budget() > 0)
@@ -360,8 +360,8 @@ void buffer_pool::schedule_waiting_streams() noexcept {
     context_->arm(stall_timer_, context_->now() + stall_time);
 }
 
-// Bytes received into the spares or the reserve are copied out, so that these entries are returned
-// immediately.
+// Makes the reserve and the spares available. Bytes received into them are copied to the heap, so that these
+// entries are returned immediately.
 void buffer_pool::lend() noexcept {
     lending_ = true;
     for (std::uint32_t number = 0; is_spare(number); ++number)

@@ -99,7 +99,7 @@ join_operation_base::~join_operation_base() {
     if (!task_ || task_->joiner_ != this)
         return;
     task_->joiner_ = nullptr;
-    // No join will take the finished task's result: it is reported like that of a detached task.
+    // No join will take the finished task's result, so an exception is reported as for a detached task.
     if (task_->finished_ && !task_->handle_ && !task_->is_linked())
         task_->settle();
 }

@@ -43,9 +43,11 @@ void work_guard::reset() noexcept {
     life->leave();
 }
 
-// All blocks: in a child of fork(2) the handler resets their visitor counts. No other lock is taken under
-// this one. A lock under which a block may be released belongs to an object of a context: its fork handler is
-// registered later, so it locks earlier.
+// The list of all blocks. In a child of fork(2), the fork handler resets their visitor counts.
+//
+// No other lock is taken while this lock is held. However, a block may be released while the lock of an
+// object that uses a context is held. The fork handlers of such objects are registered later than this one,
+// so before a fork they lock earlier, which is the same order.
 class detail::context_life::list {
 public:
     static void add(context_life& made) {
@@ -84,12 +86,13 @@ detail::context_life::context_life(io_context& context) : context_(&context) { l
 
 detail::context_life::~context_life() { list::remove(*this); }
 
-// Polls, with a back-off: a visit takes a few instructions and one write to an eventfd, unless the visitor is
-// preempted.
+// Polls with a back-off, because a visit takes only a few instructions and one write to an eventfd unless the
+// visitor is preempted.
 void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;
-    // Acquire: pairs with the release in leave(). The visitors' writes happen before the destruction.
+    // Acquire, which pairs with the release in leave(), so that the visitors' writes happen before the
+    // destruction.
     while (visitors_.load(std::memory_order_acquire) != ended)
         waiting.pause();
     context_.store(nullptr, std::memory_order_relaxed);

@@ -19,7 +19,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// A connect to 0.0.0.0 or :: connects to this machine.
+// connect(2) to 0.0.0.0 or :: connects to this machine.
 bool stands_for_this_machine(const ip::address& address) noexcept {
     return address.unmapped().is_unspecified();
 }
@@ -29,7 +29,7 @@ bool stands_for_this_machine(const ip::address& address) noexcept {
 descriptor& descriptor_table::allocate() {
     if (free_.empty()) {
         if (free_.capacity() == records_.size())
-            free_.reserve(2 * records_.size() + 1);  // so that recycle() can't fail
+            free_.reserve(2 * records_.size() + 1);  // so that recycle() cannot fail
         records_.push_back(std::make_unique<descriptor>(*context_));
         return *records_.back();
     }
@@ -93,7 +93,7 @@ int descriptor::open_number(int family, int type, int protocol) noexcept {
     const int number = kernel.socket(family, type, protocol);
     if (number < 0)
         return number;
-    // A socket for ICMPv6 is never dual-stack.
+    // Raw sockets and ICMPv6 sockets are never dual-stack.
     const int only = 0;
     const bool is_dual_stack = family == AF_INET6 && type != SOCK_RAW && protocol != IPPROTO_ICMPV6;
     const int result =
@@ -114,7 +114,7 @@ void descriptor::reset_number() noexcept {
         source_.reset();
     close_number();
     if (in_flight_ > 0)
-        handle_->leave();  // the kernel has not completed them: the record stays with them
+        handle_->leave();  // operations that are still in the kernel keep the record
 }
 
 void descriptor::notify_watchers() noexcept {
@@ -144,9 +144,9 @@ void descriptor::close_number() noexcept {
     const int number = std::exchange(number_, -1);
     if (is_borrowed_)
         return;
-    // close(2) would block while the socket lingers. Without the option the kernel sends the rest in the
-    // background: the peer sees no difference, and no thread waits. A child of fork(2) would change the
-    // option of its parent's socket.
+    // If the socket lingers, close(2) would block. Without the option, the kernel sends the remaining bytes
+    // in the background, so no thread waits and the peer sees no difference. A child of fork(2) must not
+    // clear the option, because the parent's socket shares it.
     if (may_linger_ && process_ == this_process::number() && lingers(number)) {
         const linger off{};
         context_->kernel().setsockopt(number, SOL_SOCKET, SO_LINGER, &off, sizeof off);
@@ -154,7 +154,8 @@ void descriptor::close_number() noexcept {
     context_->kernel().close(number);
 }
 
-// A linger time of zero is an immediate reset.
+// Returns true if close(2) would linger. A linger time of zero does not count, because close(2) then resets
+// the connection immediately.
 bool descriptor::lingers(int number) const noexcept {
     linger lingering{};
     unsigned size = sizeof lingering;
@@ -170,7 +171,7 @@ environment& descriptor_use::foreign_environment() const {
 }
 
 descriptor_handle::descriptor_handle(descriptor_handle&& other) noexcept
-    // The other handle stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
+    // Copies the context, so that `other` stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
     : context_(other.context_), record_(std::exchange(other.record_, nullptr)) {
     if (record_)
         record_->handle_ = this;
@@ -236,7 +237,8 @@ void descriptor_handle::borrow(int number) {
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
-    // The program runs without stdin, stdout or stderr: its output must not go to a peer.
+    // The program has closed stdin, stdout or stderr. Moves the connection above these numbers, so that
+    // output to them cannot go to a peer.
     if (number <= STDERR_FILENO) [[unlikely]] {
         ring::kernel& kernel = record_->context().kernel();
         if (const int moved = kernel.fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); moved >= 0) {
@@ -272,7 +274,7 @@ void descriptor_handle::cancel() noexcept {
         record_->cancel_operations();
 }
 
-// The record stays without a handle until its operations are gone.
+// The record stays allocated without a handle until its operations have been destroyed.
 void descriptor_handle::leave() noexcept {
     descriptor& record = *std::exchange(record_, nullptr);
     record.handle_ = nullptr;

@@ -10,8 +10,8 @@
 
 namespace coil::COIL_ABI {
 
-/// The records of a context's descriptors: a slab. A record stays at its address, and is reused when its
-/// handle and its operations are gone.
+/// A slab that contains the records of a context's descriptors. A record keeps its address, and is reused
+/// after its handle and its operations are gone.
 class descriptor_table {
 public:
     explicit descriptor_table(io_context& context) : context_(&context), unbound_(context) {
@@ -21,7 +21,7 @@ public:
     [[nodiscard]] descriptor& allocate();
     void recycle(descriptor& record) noexcept;
 
-    /// The record for operations that concern no descriptor.
+    /// Returns the record for operations that need no descriptor.
     [[nodiscard]] descriptor_use unbound() noexcept { return {&unbound_, unbound_.generation(), 0}; }
 
     /// Calls `each` with every record.

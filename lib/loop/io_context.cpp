@@ -18,30 +18,32 @@
 #include "ring/ring.hpp"
 #include "ring/user_memory.hpp"
 
-// The loop, in the order of execution. How a context gets its thread, and how it ends, is in ownership.cpp.
+// This file contains the loop, in order of execution. ownership.cpp binds a context to its thread, and tears
+// the context down.
 
 namespace coil::COIL_ABI {
 namespace {
 
-// Spinning costs no system call: the flag that says whether there is work is in memory shared with the
-// kernel.
+// Spinning needs no system call, because the flag that says whether there is work is in memory shared with
+// the kernel.
 void spin_once() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #endif
 }
 
-// With more operations in flight than this, their memory is no longer in the CPU cache, and a prefetch pays;
-// with fewer it only costs. A portion is the number of completions that are prefetched together.
+// If more operations than this are in flight, their memory no longer fits into the CPU cache and prefetching
+// is worthwhile. With fewer operations it only costs time. A portion is the number of completions that are
+// prefetched together.
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
 
-// The limits of the pauses after which a refused wake-up poll is submitted again.
+// The limits of the pause before a refused wake-up poll is submitted again.
 constexpr std::chrono::milliseconds retry_pause_min{1};
 constexpr std::chrono::milliseconds retry_pause_max{128};
 
-// More consecutive enters with EINTR than this count as a refusal. The pause doubles with each refusal, up to
-// 32 ms.
+// If more consecutive enters than this return EINTR, each further EINTR counts as a refusal. The pause
+// doubles with each refusal, up to 32 ms.
 constexpr unsigned interrupts_max = 16;
 constexpr unsigned pause_doublings_max = 5;
 
@@ -67,8 +69,8 @@ std::size_t io_context::poll_one() {
     return run_iterations(time_point::max(), 1, false, "io_context::poll_one");
 }
 
-// The store lets run() return, and the owner may then destroy the context: the visit keeps it alive until
-// wake() has returned.
+// After the store, run() may return and the owner may destroy the context. The visit keeps the context alive
+// until wake() has returned.
 void io_context::stop() noexcept {
     detail::context_life& life = *self_.life();
     if (!life.enter())
@@ -112,8 +114,8 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
         arm_wake();
     const bool is_idle =
         may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
-    // An operation that found no slot must not wait for the completion of another one: this enter frees
-    // slots, and the next iteration submits it.
+    // An operation that found no free SQE must not wait until another operation completes. This enter frees
+    // SQEs, and the next iteration submits the operation.
     const bool can_be_woken = wake_armed_ || wake_retry_at_ != time_point::max();
     const bool has_room = !submissions_.is_waiting_for_slot() && can_be_woken;
     if (is_idle && has_room && !options_.spin)
@@ -124,10 +126,10 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
     else if (is_idle)
         spin_once();
 
-    // 3. Collect the completions. The tasks that wait for them become ready.
+    // 3. Collect the completions. Tasks that wait for them become ready.
     collected_ = collect();
 
-    // 4. Drain the posts of other threads, and expire timers.
+    // 4. Drain posts from other threads, and expire timers.
     if (!inbox_.empty())
         inbox_.drain(ready_);
     if (!timers_.empty())
@@ -135,8 +137,8 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
     return ran;
 }
 
-// Resumes what was ready when it began. Later arrivals wait for the next iteration, so that a task which
-// never waits can't starve completions.
+// Resumes the items that are ready at the beginning. Items that become ready later wait for the next
+// iteration, so a task that never waits cannot starve completions.
 std::size_t io_context::resume_ready(std::size_t limit) {
     const std::uint64_t begin = ticks();
     std::size_t ran = 0;
@@ -163,8 +165,8 @@ void io_context::enter(unsigned wait, time_point deadline) {
         throw_failure(system_error_code(-failure), "io_uring_enter");
 }
 
-// Enters once. After a refusal that may be temporary it pauses, so that an idle loop doesn't spin. Returns
-// any other error.
+// Enters the kernel once. After a refusal that may be temporary, pauses so that an idle loop does not spin.
+// Returns any other error.
 int io_context::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     const int failure = ring_->enter(wait, deadline);
     switch (-failure) {
@@ -177,7 +179,8 @@ int io_context::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     case EAGAIN:
     case EBUSY:
     case ENOMEM:
-        // The kernel is short of memory, or wants its completions collected first. Queued SQEs stay queued.
+        // The kernel is short of memory, or it refuses new SQEs until completions have been collected. Queued
+        // SQEs stay queued.
         ++refusals_;
         break;
     default: return failure;
@@ -186,8 +189,8 @@ int io_context::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     return 0;
 }
 
-// Waits until there are completions or another thread wakes the loop; the time limit grows with each refusal
-// (back-off). If the kernel refuses this enter too, waits without the ring.
+// Waits for completions, for a wake-up by another thread, or for a time limit that grows with each refusal
+// (back-off). If the kernel refuses this enter as well, waits without the ring.
 void io_context::pause_loop(time_point deadline) noexcept {
     if (ring_->has_completions())
         return;
@@ -234,9 +237,9 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
     request.on_completion({cqe.res, cqe.flags});
 }
 
-// With 1,000 connections every step operation -> record -> source -> waiter -> environment and frame is a
-// cache miss. Prefetches each level for all completions of a portion before the next level. With 1024
-// connections this is 4 % of the CPU time.
+// With 1,000 connections, each step from operation to record, source, waiter, environment and frame is a
+// cache miss. Therefore prefetches each level for all completions of a portion before it prefetches the next
+// level. With 1024 connections this saves about 4 % of the CPU time.
 void io_context::fetch_portion() noexcept {
     const auto each = [this](auto&& fetch) {
         ring_->peek(
@@ -259,16 +262,16 @@ void io_context::fetch_portion() noexcept {
     });
 }
 
-// Reads the guards before the inbox: the release of a guard also publishes what its thread has posted before,
-// to the acquire here.
+// Reads the guards before the inbox. If a thread posts and then releases a guard, and the acquire sees the
+// release, then the check of the inbox sees the post.
 bool io_context::has_work() const noexcept {
     return work_ > 0 || !ready_.empty() || guards_.load(std::memory_order_acquire) > 0 || !inbox_.empty();
 }
 
 // ---- from other threads -----------------------------------------------------------------------------------
 
-// The push lets an awake loop run the item, return from run() and destroy the context: the visit keeps it
-// alive until wake() has returned. `item` may be gone before that.
+// After the push, the loop may run the item and return from run(), and the owner may destroy the context. The
+// visit keeps the context alive until wake() has returned. `item` may be destroyed earlier.
 void io_context::post(node& item) noexcept {
     if (is_owner()) {
         ready_.push_back(item);
@@ -294,14 +297,15 @@ void io_context::arm_wake() noexcept {
         return;
     io_uring_sqe* sqe = submissions_.slot();
     if (!sqe)
-        return;  // the next iteration tries again, before it waits
+        return;  // the next iteration tries again before it waits
     wake_retry_at_ = time_point::max();
     io_uring_prep_poll_multishot(sqe, kernel().wake_descriptor(), POLLIN);
     sqe->user_data = wake_tag;
     wake_armed_ = true;
 }
 
-// A refused poll is submitted again after a pause. Until then the loop checks its inbox after each pause.
+// Called when the wake-up poll has ended. A refused poll is submitted again after a pause, and until then the
+// loop checks its inbox after each pause.
 void io_context::wake_poll_ended(int result) noexcept {
     wake_armed_ = false;
     if (result >= 0) {

@@ -17,7 +17,9 @@ namespace coil::COIL_ABI {
 
 operation::~operation() {
     retire();
-    unlink();  // it may be in a list of waiting operations, and must not become its own successor
+    // If the operation is in the list of waiting operations, removes it, so that leave_lane() does not choose
+    // it as its own successor.
+    unlink();
     leave_lane();
     if (!attached_)
         return;
@@ -39,7 +41,7 @@ void operation::await_suspend(std::coroutine_handle<> caller) {
         submit();
 }
 
-// The result of an operation that must not begin.
+// Returns the result of an operation that must not begin, or nullopt if the operation may begin.
 std::optional<std::int32_t> operation::refusal() {
     if (!descriptor_)
         return -EBADF;  // the socket has no context
@@ -54,7 +56,7 @@ std::optional<std::int32_t> operation::refusal() {
     return std::nullopt;
 }
 
-// The record belongs to another thread: uses only the peer that is stored.
+// The record belongs to another thread, so the text contains only the peer that the record has stored.
 void operation::refuse_context() const {
     std::string what = name();
     what += " on descriptor " + std::to_string(descriptor_->number());
@@ -89,7 +91,7 @@ bool operation::lane_is_free() const noexcept {
     return true;
 }
 
-// From now on the record stays until this is destroyed.
+// From now on, the record stays allocated until this operation is destroyed.
 void operation::attach() noexcept {
     attached_ = true;
     cancels_before_ = descriptor_->cancels_;
@@ -98,13 +100,13 @@ void operation::attach() noexcept {
 }
 
 void operation::more(const coil::answer&) noexcept {
-    COIL_CHECK(false);  // several completions of an operation that isn't multishot
+    COIL_CHECK(false);  // several completions, but the operation is not multishot
 }
 
 bool operation::next_step() noexcept {
     if (answer_.result != -EINTR || cancel_requested_)
         return false;
-    submit_to_ring();  // a signal to this thread must not end an operation
+    submit_to_ring();  // a signal to this thread must not end the operation
     return true;
 }
 
@@ -141,8 +143,8 @@ void operation::restart() noexcept {
         submit();
 }
 
-// Takes the operation's place in its lane. False: it waits there, or has finished with an error. The source of a
-// record keeps the FIFO of `lane::queue` itself.
+// Enters the operation's lane. Returns false if the operation has to wait there, or has finished with an
+// error. If the record has a source, the source keeps the FIFO of `lane::queue` itself.
 bool operation::claim_lane() noexcept {
     if (!descriptor_->is_open()) {
         finish(-EBADF);
@@ -163,8 +165,9 @@ bool operation::claim_lane() noexcept {
     return true;
 }
 
-// Queues behind `ahead`, or takes that place if it is free. A send does not queue behind a connect, which
-// shares the writers' place.
+// Queues the operation behind `ahead` and returns true. If `ahead` is null, stores the operation there and
+// returns false. A send does not queue behind a connect, although a connect also occupies the writer's
+// position.
 bool operation::wait_in_line(operation*& ahead) noexcept {
     if (!ahead) {
         ahead = this;
@@ -196,7 +199,7 @@ void operation::finish(std::int32_t result) noexcept {
     complete();
 }
 
-// The last completion has been collected, or replaced by a result of our own.
+// Called after the last completion has been collected or replaced by a result of our own.
 void operation::complete() noexcept {
     state_ = state::done;
     leave_lane();
@@ -210,7 +213,9 @@ void operation::on_submitted(io_uring_sqe& sqe) noexcept {
     ring::check_submitted(sqe, this);
     sqe.user_data = reinterpret_cast<std::uintptr_t>(this);
     state_ = state::submitted;
-    answer_.flags = sqe.opcode;  // until it completes: its destructor has no name()
+    // answer_.flags is unused until the completion. It stores the opcode so that retire() can name the
+    // operation, because name() cannot be called in the destructor.
+    answer_.flags = sqe.opcode;
     descriptor_->in_kernel_.push_back(*this);
     ++descriptor_->in_flight_;
 }
@@ -246,7 +251,7 @@ void operation::on_abandoned() noexcept {
 
 // ---- lanes ------------------------------------------------------------------------------------------------
 
-// Frees the place in the lane. In a lane with a FIFO, the next operation is submitted immediately.
+// Leaves the lane. If the lane is a FIFO, the next operation is submitted immediately.
 void operation::leave_lane() noexcept {
     if (!descriptor_)
         return;
@@ -266,7 +271,7 @@ void operation::leave_lane() noexcept {
         descriptor_->submit_next(descriptor_->reader_, lane_);
 }
 
-// Submits the first operation that waits in lane `which`, and stores it in `ahead`, the lane's place.
+// Submits the first operation that is waiting in lane `which` and stores it in `ahead`.
 void descriptor::submit_next(operation*& ahead, lane which) noexcept {
     for (operation* each = first_waiting(); each; each = waiting_.next(*each)) {
         if (each->lane_ != which)

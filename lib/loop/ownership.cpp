@@ -21,17 +21,17 @@
 #include "ring/ring.hpp"
 #include "ring/uring_kernel.hpp"
 
-// How a context gets its thread, leaves it, and ends.
+// This file contains how a context gets its thread, leaves it, and ends.
 //
-//     made --run()--> owned by that thread --the thread ends--> no owner: any thread may run() or destroy it
-//                                          --destroyed there
-//                                          --destroyed on another: close the ring, wait for its release
+//     made --run()--> owned by a thread --thread ends--> no owner: any thread may run() or destroy it
+//                                       --destroyed by its owner
+//                                       --destroyed by another thread: close the ring, wait for the kernel
 
 namespace coil::COIL_ABI {
-// The contexts that each thread owns. It has a lock, because any thread may destroy a context. The lock is
-// taken when a context gets or loses its thread, never in between. It is not held while a context settles or
-// closes, which may take seconds: a context that leaves its thread is marked before, and keeps its owner and
-// its place in the list until it has left.
+// The list of contexts that have an owner. It needs a lock, because any thread may destroy a context. The
+// lock is taken only when a context gets or loses its thread. It is not held while a context settles or
+// closes, which may take seconds. A context that leaves its thread is therefore first marked with
+// is_leaving_, and keeps its owner and its position in the list until it has left.
 class io_context::ownership {
 public:
     static std::mutex& lock() noexcept {
@@ -39,8 +39,8 @@ public:
         return instance;
     }
 
-    /// Waits while another thread, which is ending, settles this context. In a child of fork(2) that thread
-    /// does not exist.
+    /// If the owner's thread is ending and still settles the context, waits until it has finished. Does not
+    /// wait in a child of fork(2), where that thread does not exist.
     static void wait_until_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
@@ -50,8 +50,9 @@ public:
         }
     }
 
-    // A thread that does not exist in a child of fork(2) must not hold the lock there. Registered after the
-    // ring's handlers, which then run in between: the ring's lock is taken inside this one.
+    // Holds the lock during fork(2), so that in the child the lock cannot be held by a thread that does not
+    // exist there. Registered after the ring's handlers, so that the ring's lock is taken while this lock is
+    // held, as in adopt().
     static void handle_forks() {
         static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
                                                     [] {
@@ -81,15 +82,15 @@ public:
     }
 
 private:
-    // When a thread exits, the kernel ends the operations that the thread submitted, so the thread settles
-    // its contexts first.
+    // When a thread exits, the kernel ends the operations that the thread has submitted. The thread therefore
+    // first settles its contexts.
     struct at_thread_exit {
         ~at_thread_exit() {
             std::unique_lock held(lock());
             while (io_context* context = owned_by_this_thread()) {
                 context->is_leaving_ = true;
-                // exit() was called in a task: the context's tasks never continue, and objects that they wait
-                // for or hold are no longer bound to it.
+                // exit() was called in a task, so the context's tasks never continue. Objects that they wait
+                // for or hold are no longer bound to the context.
                 if (context->is_running_.load(std::memory_order_relaxed))
                     context->owner_record().id.store(0, std::memory_order_relaxed);
                 held.unlock();
@@ -104,8 +105,8 @@ private:
         }
     };
 
-    // In a child of fork(2): the thread that settled these contexts is the parent's, and may have been
-    // between any two steps.
+    // Called in a child of fork(2). The threads that were settling these contexts exist only in the parent,
+    // and the fork may have happened between any two of their steps.
     static void lose_leaving() noexcept {
         for (io_context* each = first(); each; each = each->next_owned_)
             if (each->is_leaving_)
@@ -114,15 +115,16 @@ private:
 
     static io_context* owned_by_this_thread() noexcept {
         io_context* context = first();
-        // In a child of fork(2) this thread may have the address of the thread that the context was leaving.
+        // Skips contexts that are leaving their thread. In a child of fork(2), that thread exists only in the
+        // parent, but this thread may have the same address.
         while (context &&
                (context->is_leaving_ || context->owner_.load(std::memory_order_relaxed) != this_thread()))
             context = context->next_owned_;
         return context;
     }
 
-    // Counts the contexts that have left. Not a member of the context, which may be gone when its waiter is
-    // woken.
+    // Counts the contexts that have left their threads. It is not a member of the context, because the
+    // context may be destroyed before a thread that waits on the count has woken up.
     static std::atomic<unsigned>& departures() noexcept {
         static constinit std::atomic<unsigned> count{0};
         return count;
@@ -136,8 +138,8 @@ private:
 
 io_context::run_scope::run_scope(io_context& context, const char* call) : context_(context) {
     context_.adopt(call);
-    // A nested loop can't work: the tasks of this iteration would wait for the inner loop, which would find
-    // no work, or never end, because of the task that called it.
+    // Refuses nested loops. A run() inside a task, for example, would never end, because the task counts as
+    // work until run() returns.
     if (context_.is_running_.load(std::memory_order_relaxed))
         throw_failure(error::already_running, call);
     context_.is_running_.store(true, std::memory_order_relaxed);
@@ -149,8 +151,8 @@ io_context::run_scope::~run_scope() {
     context_.submissions_.flush();
     if (context_.ring_->unsubmitted() > 0)
         context_.ring_->enter(0);
-    // The completions of that enter may hold descriptors: nothing may stay in the CQ for a thread that can't
-    // enter.
+    // The completions of that enter may contain new descriptors. They must be collected now, because the next
+    // thread may not be able to enter the ring.
     context_.collect();
     context_.ring_->set_in_run(false);
 }
@@ -175,7 +177,7 @@ io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
 
 bool io_context::is_owner() const noexcept { return owner_.load(std::memory_order_relaxed) == this_thread(); }
 
-// Makes this thread the owner.
+// Makes the calling thread the owner.
 void io_context::adopt(const char* call) {
     if (ring_->is_lost())
         throw_failure(error::wrong_process, call);
@@ -190,13 +192,14 @@ void io_context::adopt(const char* call) {
     ring_->enable();
     submissions_.set_accepting(true);
     ownership::add(*this);
-    // From now on the owner's posts go straight to the ready list, and must not overtake earlier ones.
+    // From now on, the owner's posts go directly to the ready list. They must not overtake earlier posts in
+    // the inbox.
     inbox_.drain(ready_);
     arm_wake();
 }
 
-// Opens a new ring after the last one was closed. All or nothing: a ring that does not know all pools is
-// closed again, and the next run() opens another.
+// Opens a new ring after the previous ring was closed. If the new ring cannot register all pools, closes it
+// again, so that the next run() opens another ring.
 void io_context::open_ring() {
     ring_->open({options_.entries, options_.completions});
     try {
@@ -207,11 +210,12 @@ void io_context::open_ring() {
     }
 }
 
-// The owner's last act. Operations keep the result that they have so far, operation_aborted if none, and the
-// next owner resumes their tasks with it. The next owner submits what the kernel has not seen yet.
+// Called by the owner's thread before it ends. Operations keep the results that they have so far; operations
+// without a result end with operation_aborted. The next owner resumes their tasks, and submits the operations
+// that the kernel has not seen yet.
 void io_context::disown() noexcept {
     if (ring_->is_lost())
-        return;  // in a child of fork(2): what is in flight is the parent's
+        return;  // in a child of fork(2), where operations in flight belong to the parent
     submissions_.settle(now() + patience);
     const bool released = ring_->close(submissions_.in_kernel() > 0, now() + patience);
     wake_armed_ = false;
@@ -225,8 +229,9 @@ void io_context::disown() noexcept {
 
 io_context::~io_context() {
     const bool was_running = is_running_.load(std::memory_order_relaxed);
-    // Without an owner, exit() was called in a task, and the thread-exit guard has released the context. In a
-    // child of fork(2), the parent runs it. The frames stay allocated in both cases.
+    // A running context without an owner means that exit() was called in a task, and the thread-exit guard
+    // has already released the context. A lost ring means that this is a child of fork(2), and the parent
+    // runs the context. In both cases the frames stay allocated.
     if (was_running && owner_.load(std::memory_order_relaxed) && !ring_->is_lost())
         precondition_failed(
             is_mine()
@@ -241,14 +246,14 @@ io_context::~io_context() {
         ownership::wait_until_left(held, *this);
         ownership::remove(*this);
     }
-    // In a child of fork(2): its thread was settling it in the parent, and its lists may be half changed. The
-    // frames stay allocated.
+    // True in a child of fork(2) if the owner's thread was settling the context in the parent. The context's
+    // lists may then be inconsistent, so the frames stay allocated.
     const bool was_leaving = is_leaving_;
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
     if (owned && is_mine() && !ring_->is_lost())
         submissions_.settle(deadline - patience / 2);
-    // Another thread can't enter the ring. It can close it, and see when the kernel has released everything.
-    // The owner does the same if the kernel refuses its enters.
+    // A thread that is not the owner cannot enter the ring, but it can close the ring and see when the kernel
+    // has released everything. The owner does the same if the kernel refuses its enters.
     const bool released = ring_->close(owned && submissions_.in_kernel() > 0, deadline);
     const bool is_at_rest = !was_running && !was_leaving;
     const bool quiet = released && !submissions_.is_stuck() && is_at_rest;
@@ -259,14 +264,15 @@ io_context::~io_context() {
     else if (!released && is_at_rest)
         submissions_.report_in_flight();
 
-    // Nodes that are abandoned may post again, in their destructors.
+    // The destructors of abandoned nodes may post again.
     const auto abandon_posts = [this] {
         for (ready_.splice_front(batch_); inbox_.drain(ready_), !ready_.empty();)
             ready_.pop_front().abandon();
     };
     if (quiet)
         abandon_posts();
-    // A task's frame holds the buffers of its operations: while one is in the kernel, no frame is freed.
+    // A task's frame contains the buffers of its operations, so no frame is freed while an operation is still
+    // in the kernel.
     if (!ring_->is_lost())
         tasks_.report_untaken();  // for a lost context the parent reports them
     if (quiet)
@@ -294,8 +300,8 @@ io_context::~io_context() {
         "io_context: destroyed while coroutines that are not tasks wait on it; let them end first");
 }
 
-// The frames of the tasks stay allocated. Handles and streams that refer to them may be used or destroyed
-// later, and must not reach the context.
+// The tasks' frames stay allocated. Handles and streams that refer to them may be used or destroyed later,
+// and must not access the context.
 void io_context::disconnect_frames() noexcept {
     tasks_.disconnect_all();
     descriptors_->for_each([](descriptor& record) {

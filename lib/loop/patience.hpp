@@ -8,8 +8,8 @@
 
 namespace coil::COIL_ABI {
 
-// How long to wait for the kernel to release buffers. It takes microseconds, unless a request is stuck in a
-// driver.
+// How long to wait until the kernel has released buffers. This normally takes microseconds, but a request may
+// be stuck in a driver.
 inline constexpr std::chrono::seconds patience{2};
 
 }  // namespace coil::COIL_ABI

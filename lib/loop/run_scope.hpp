@@ -6,11 +6,11 @@
 
 namespace coil::COIL_ABI {
 
-/// RAII: the time that a thread spends in run() or poll(). The constructor makes the thread the owner of the
-/// context, the destructor submits what is still queued.
+/// An RAII object that exists while a thread is in run() or poll(). The constructor makes the thread the
+/// context's owner. The destructor submits what is still queued.
 class io_context::run_scope {
 public:
-    /// `call` is the public function, for error texts: "io_context::run".
+    /// `call` is the name of the public function for error messages, such as "io_context::run".
     run_scope(io_context& context, const char* call);
     run_scope(const run_scope&) = delete;
     run_scope& operator=(const run_scope&) = delete;

@@ -18,7 +18,7 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// How often a cancel is repeated without a pause, and the limits of the pauses after that.
+// The number of times that a cancel is repeated without a pause, and the limits of the pauses that follow.
 constexpr unsigned repeats_max = 3;
 constexpr std::chrono::milliseconds retry_pause_min{1};
 constexpr std::chrono::milliseconds retry_pause_max{128};
@@ -65,7 +65,7 @@ io_uring_sqe* submission::slot() noexcept {
     io_uring_sqe* sqe = ring.get_sqe();
     if (sqe || !ring.is_enabled())
         return sqe;
-    ring.enter(0);  // the ring is full: submit, then try again
+    ring.enter(0);  // the ring is full, so submit its SQEs and try again
     return ring.get_sqe();
 }
 
@@ -75,7 +75,7 @@ void submission::pause(operation& request) noexcept {
 }
 
 void submission::completed() noexcept {
-    COIL_CHECK(in_kernel_ > 0);  // more completions than submissions
+    COIL_CHECK(in_kernel_ > 0);  // there were more completions than submissions
     --in_kernel_;
 }
 
@@ -112,8 +112,8 @@ void submission::cancel_deferred(const descriptor& record) noexcept {
         });
 }
 
-// The cancel goes through the same queue as its target, so the kernel gets it after the target, and before any
-// later operation at the same address.
+// A cancel and its target go through the same queue. The kernel therefore gets the cancel after the target,
+// and before any later operation at the same address.
 bool submission::submit_cancel(operation& request) noexcept {
     io_uring_sqe* sqe = slot();
     if (!sqe)
@@ -130,8 +130,9 @@ void submission::submit_cancels() noexcept {
         cancelling_.push_back(cancels_.front());
 }
 
-// The completion of a cancel does not name its target, because the target may be gone and another operation may
-// be at its address. `cancelling_` holds the operations that are still submitted.
+// The completion of a cancel does not name the target, because the target may have been destroyed and another
+// operation may be at its address. Therefore repeats the cancels of the operations in `cancelling_`, which
+// are still submitted.
 void submission::repeat_missed_cancels() noexcept {
     const bool is_missed = std::exchange(cancel_missed_, false);
     if (cancelling_.empty()) {
@@ -156,7 +157,8 @@ void submission::repeat_missed_cancels() noexcept {
 
 // ---- teardown of operations and records -------------------------------------------------------------------
 
-// The kernel may write to the operation's memory until it has completed it, so this waits without a limit.
+// The kernel may write to the operation's memory until it has completed the operation, so this function waits
+// without a time limit.
 void submission::retire(operation& request) noexcept {
     if (request.is_stuck()) {
         abandon_stuck(request);
@@ -174,7 +176,7 @@ void submission::retire(operation& request) noexcept {
             name_of(request.opcode()), request.descriptor_number(), static_cast<long long>(limit.count()));
 }
 
-// An earlier ring has the operation: no cancel reaches it and it never completes, so a wait would not end.
+// The operation is in an earlier ring. No cancel can reach it and it never completes, so do not wait for it.
 void submission::abandon_stuck(operation& request) noexcept {
     report_format(
         "%s on descriptor %d is being destroyed, and the kernel has not released it since its thread "
@@ -190,8 +192,9 @@ std::size_t submission::count_stuck(const descriptor& record) noexcept {
     return count;
 }
 
-// The operations belong to tasks, which wait for them, so one that the kernel can't end may be left in flight.
-// Operations that are stuck in an earlier ring were reported when its thread ended, and are not waited for.
+// Tasks own these operations and keep their memory allocated, so an operation that the kernel cannot end may
+// be left in flight. Stuck operations were already reported when their thread ended, and this function does
+// not wait for them.
 void submission::retire(descriptor& record) noexcept {
     if (context_.ring_->is_lost())
         abort_in_kernel();
@@ -207,7 +210,8 @@ void submission::retire(descriptor& record) noexcept {
     });
 }
 
-// Also collects the completions of other operations. Returns false if the deadline passed first.
+// Enters the kernel and collects completions, including those of other operations, until `is_over` returns
+// true. Returns false if the deadline passes first.
 template <class IsOver>
 bool submission::enter_until(const IsOver& is_over, time_point deadline) noexcept {
     context_.require_thread("socket: closed or destroyed, with an operation pending,");
@@ -218,8 +222,8 @@ bool submission::enter_until(const IsOver& is_over, time_point deadline) noexcep
     return is_over();
 }
 
-// One enter submits everything that is queued, including the cancels, and returns completions: 2 to 5 us. It
-// ends early when it is time to repeat the cancels.
+// Submits everything that is queued, including the cancels, and collects completions with one enter, which
+// takes 2 to 5 us. The enter ends early when it is time to repeat the cancels.
 void submission::enter_for_cancels(time_point deadline) noexcept {
     if (cancel_retry_at_ == time_point::max())
         cancel_retry_at_ = context_.now() + cancel_pause_;
@@ -267,8 +271,8 @@ void submission::abort_in_kernel() noexcept {
     abort(cancelling_);
 }
 
-// The kernel may still write into the buffers: these operations never end, and their frames stay allocated. No
-// later ring knows them, so no later owner waits for them, cancels them or ends them.
+// The kernel may still write to the buffers, so these operations never end and their frames stay allocated.
+// No later ring knows these operations, so no later owner waits for them or cancels them.
 void submission::leave_stuck() noexcept {
     is_stuck_ = true;
     const auto leave = [this](operations& list) {

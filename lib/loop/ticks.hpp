@@ -9,8 +9,8 @@
 
 namespace coil::COIL_ABI {
 
-/// The processor's time stamp counter. Reading it takes 10 ns, the system clock 22 ns. The length of a tick
-/// is measured, by comparing both clocks over some time.
+/// Returns the processor's time stamp counter. Reading it takes 10 ns; reading the system clock takes 22 ns.
+/// nanoseconds_of() measures the length of a tick by comparing the two clocks over some time.
 inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_ia32_rdtsc();
@@ -23,8 +23,8 @@ inline std::uint64_t ticks() noexcept {
 #endif
 }
 
-/// The duration of `count` ticks. Compares both clocks since `first_tick`, which was read at `first_time`;
-/// the longer ago that was, the more accurate is the result.
+/// Converts `count` ticks to nanoseconds. The rate comes from how far both clocks have advanced since
+/// `first_tick`, which was read at `first_time`. The result is more accurate the longer that interval is.
 inline std::uint64_t nanoseconds_of(std::uint64_t count, std::uint64_t first_tick,
                                     std::chrono::steady_clock::time_point first_time) noexcept {
     const auto elapsed = static_cast<double>((std::chrono::steady_clock::now() - first_time).count());

@@ -10,7 +10,7 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// Later deadlines never expire: no clock gets there.
+// Later deadlines never expire, because no clock reaches them.
 constexpr std::int64_t nanoseconds_max = std::int64_t{1} << 62;
 
 std::uint64_t nanoseconds_of(time_point when) noexcept {
@@ -61,7 +61,7 @@ void timer_queue::place(timer_entry& timer) noexcept {
         overdue_.push_back(timer);
         return;
     }
-    // The highest bit in which the deadline differs from the current tick gives the level.
+    // The highest bit in which the deadline and the current tick differ determines the level.
     const unsigned level = static_cast<unsigned>(std::bit_width(due ^ tick_) - 1) / slot_bits;
     const unsigned slot = static_cast<unsigned>(due >> (level * slot_bits)) % slots;
     timer.level_ = static_cast<std::uint8_t>(level);
@@ -104,8 +104,8 @@ time_point timer_queue::next() noexcept {
     return time_point(std::chrono::nanoseconds(start << tick_bits));
 }
 
-// If a slot holds only a few timers, returns the earliest deadline: a single far timer then wakes the loop
-// once, not on each level that it moves down.
+// If a slot holds only a few timers, returns their earliest deadline. A single timer far in the future then
+// wakes the loop only once, instead of once for each level that it moves down.
 timer_queue::tick timer_queue::earliest_of_few(intrusive_list<node>& timers, tick otherwise) noexcept {
     tick earliest = ~tick{0};
     unsigned looked_at = 0;
@@ -138,7 +138,7 @@ void timer_queue::expire(time_point now, intrusive_list<node>& ready) noexcept {
             fire(slots_[0][slot]);
             continue;
         }
-        // Time has reached this slot: its timers move down to lower levels.
+        // Time has reached this slot, so its timers move down to lower levels.
         intrusive_list<node> timers;
         timers.splice_back(slots_[level][slot]);
         while (!timers.empty())

@@ -17,8 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds back_off_time{100};
 constexpr std::uint8_t skipped_max = 16;
 
-// accept(2) reports errors of the connection that it would have returned. The next connection may be fine,
-// unless a security module denies all of them.
+// accept(2) also returns errors that concern only the connection that it was about to accept. The next
+// connection may be fine, unless a security module denies every connection.
 bool concerns_one_connection(int error) noexcept {
     switch (error) {
     case ECONNABORTED:
@@ -42,7 +42,8 @@ bool is_exhausted(int error) noexcept {
 
 }  // namespace
 
-// The kernel writes into peer_, and the completion into connection_.
+// Waits for the completion, because the kernel may still write into peer_ and the completion stores the
+// descriptor in connection_.
 accept::~accept() { retire(); }
 
 std::optional<std::int32_t> accept::before_submit() {
@@ -93,7 +94,7 @@ outcome<descriptor_handle> accept::await_outcome() noexcept {
 descriptor_handle accept::await_resume() {
     auto outcome = await_outcome();
     if (outcome.error() == std::errc::not_enough_memory)
-        throw std::bad_alloc();  // of this process; a shortage in the kernel is retried
+        throw std::bad_alloc();  // this process has no memory; if the kernel has none, the accept retries
     if (!outcome)
         fail(outcome.error());
     return *std::move(outcome);

@@ -39,9 +39,9 @@ void connect::await_resume() {
 
 std::string connect::describe() const { return "connect to " + address_text(to().address, to().size); }
 
-// Decides what happens to the descriptor, even if the operation is destroyed before it resumes. Closing the
-// descriptor also ends the record's other operations: in the kernel they would keep the file open, and with
-// it the connection attempt, and they would get bytes of a connection that the socket no longer has.
+// Also called if the operation is destroyed before it resumes. Closing the descriptor also ends the record's
+// other operations. If these stayed in the kernel, they would keep the file and the connection attempt
+// alive, and could receive bytes from a connection that the socket no longer has.
 void connect::settle() noexcept {
     retire();
     if (settled_ || !is_done() || !has_begun())
@@ -49,7 +49,7 @@ void connect::settle() noexcept {
     settled_ = true;
     descriptor& record = target();
     if (!is_current())
-        return;  // closed meanwhile
+        return;  // the descriptor has been closed since the connect began
     if (answer().result == 0)
         record.set_connected(to().address, to().size);
     else if (type_ != SOCK_DGRAM && answer().result != -EISCONN && answer().result != -EALREADY &&

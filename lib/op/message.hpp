@@ -13,12 +13,12 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The maximum number of bytes that the kernel moves in one operation (MAX_RW_COUNT). The next operation
-/// moves the rest.
+/// The maximum number of bytes that the kernel moves in one operation (MAX_RW_COUNT). The remaining bytes
+/// need a further operation.
 inline constexpr std::size_t bytes_max = 0x7ffff000;
 
-/// The offset of a read or a write at the descriptor's own position. The kernel requires the same value for
-/// pipes and similar files, which have no position.
+/// The offset that makes a read or write use the descriptor's current file position. The kernel also
+/// requires this value for pipes and similar files, which have no position.
 inline constexpr unsigned long long own_position = ~0ull;
 
 [[nodiscard]] inline unsigned clamp_size(std::size_t size) noexcept {
@@ -30,13 +30,13 @@ static_assert(sizeof(mutable_buffer) == sizeof(iovec) && sizeof(const_buffer) ==
 static_assert(alignof(mutable_buffer) == alignof(iovec) && offsetof(iovec, iov_len) == sizeof(void*));
 static_assert(detail::many_cursor<const_buffer>::most == IOV_MAX);
 
-/// The iovecs of an array of buffers. The kernel never writes to them.
+/// Returns an array of buffers as iovecs. The kernel never writes to the iovecs.
 template <class Buffer>
 iovec* iovecs_of(std::span<const Buffer> buffers) noexcept {
     return reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers.data()));
 }
 
-/// A message of these buffers, without an address.
+/// Returns a msghdr for these buffers, without an address.
 template <class Buffer>
 msghdr message_of(std::span<const Buffer> buffers) noexcept {
     msghdr message{};

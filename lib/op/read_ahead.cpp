@@ -71,7 +71,7 @@ bool read_ahead::serve(operation& waiter) noexcept {
     return true;
 }
 
-// The error that ended the receive comes behind the data that arrived before it.
+// Returns the error that ended the receive only after all data that arrived before it has been read.
 std::int32_t read_ahead::give(operation& waiter) noexcept {
     return unread_ > 0 ? static_cast<reader&>(waiter).take_from(*this) : std::exchange(failure_, 0);
 }
@@ -155,8 +155,8 @@ bool read_ahead::keeps_bytes() noexcept {
     // After this no receive is in flight. A run() that is still to come finds nothing to do.
     stop();
     retire();
-    // The kernel reports an error, such as a reset, only once: it is in failure_, or in a completion that run()
-    // has not processed yet.
+    // The kernel reports an error, such as a reset, only once: it is in failure_, or in a completion that
+    // run() has not processed yet.
     const std::int32_t result = is_done() ? answer().result : 0;
     return has_data() || (result < 0 && result != -ECANCELED && result != -ENOBUFS);
 }

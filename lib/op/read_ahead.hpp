@@ -15,8 +15,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Receives ahead for a record: what has arrived and is unread, the waiting readers (in the record's list), and the
-/// receive that brings more. The derived classes store bytes (`recv_queue`) or datagrams (`recvfrom_queue`).
+/// Receives ahead for a record: what has arrived and is unread, the waiting readers (in the record's list),
+/// and the receive that brings more. The derived classes store bytes (`recv_queue`) or datagrams
+/// (`recvfrom_queue`).
 ///
 ///     idle ----a reader waits----> in the kernel --arrival--> in the kernel, even without a reader
 ///       ^                             |     |
@@ -24,8 +25,8 @@ namespace coil::COIL_ABI::op {
 ///       +-- the streams are gone -----+     |
 ///       +-- end, error ---------------+     +--> waiting for a buffer --buffer free--> in the kernel
 ///
-/// Unread data belongs to the record and not to a stream: the next reader gets it first. The object is itself the
-/// receive operation, because with a thousand connections each of its bytes counts.
+/// Unread data belongs to the record and not to a stream: the next reader gets it first. The object is itself
+/// the receive operation, because with a thousand connections each of its bytes counts.
 class read_ahead : public descriptor_source, protected operation {
 public:
     [[nodiscard]] bool has_data() const noexcept final { return unread_ > 0 || failure_ != 0; }
@@ -46,8 +47,8 @@ protected:
 
     // ---- what the derived class decides -------------------------------------------------------------------
 
-    /// Whether the next data for this reader, for which nothing is unread, arrives through this object. If not, the
-    /// reader submits a receive of its own.
+    /// Whether the next data for this reader, for which nothing is unread, arrives through this object. If
+    /// not, the reader submits a receive of its own.
     [[nodiscard]] virtual bool receives_for(const reader& next) const noexcept = 0;
     /// Whether a receive for the first reader may begin.
     [[nodiscard]] virtual bool may_receive() noexcept { return true; }

@@ -6,8 +6,9 @@
 
 namespace coil::COIL_ABI::op {
 
-// A reader that peeks at a full buffer would have to wait while the bytes stay in the socket, and only the kernel
-// could say when more have arrived. A reader of a FIFO that must not wait does not queue either.
+// MSG_PEEK together with MSG_WAITALL is refused on a stream. The reader would have to wait while the bytes
+// stay in the socket, and only the kernel could tell when more bytes have arrived. In a FIFO lane, a
+// non-blocking reader fails instead of queueing behind another reader.
 std::optional<std::int32_t> buffer_reader::before_submit() {
     if (flags_ == 0) [[likely]]
         return std::nullopt;
@@ -30,7 +31,7 @@ bool reader::serve_inline() noexcept {
 }
 
 void reader::prepare(io_uring_sqe&) noexcept {
-    COIL_CHECK(false);  // the source has refused to serve a reader of pool buffers
+    COIL_CHECK(false);  // a source must not refuse to serve a reader of pool buffers
 }
 
 }  // namespace coil::COIL_ABI::op

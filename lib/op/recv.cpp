@@ -11,19 +11,17 @@
 
 namespace coil::COIL_ABI::op {
 
-void recv_into::prepare(io_uring_sqe& sqe) noexcept {
-    const mutable_buffers space = next();
-    if (msghdr* header = message()) {
-        *header = message_of(space);
-        io_uring_prep_recvmsg(&sqe, target().number(), header, static_cast<unsigned>(kernel_flags()));
-    } else {
-        io_uring_prep_recv(&sqe, target().number(), space.front().data(), clamp_size(space.front().size()),
-                           kernel_flags());
-    }
+void recv_into::prepare_recv(io_uring_sqe& sqe, mutable_buffer space) noexcept {
+    io_uring_prep_recv(&sqe, target().number(), space.data(), clamp_size(space.size()), kernel_flags());
 }
 
-std::int32_t recv_into::take_from(descriptor_source& source) noexcept {
-    return static_cast<std::int32_t>(static_cast<recv_queue&>(source).copy(next(), flags() & MSG_PEEK));
+void recv_into::prepare_recvmsg(io_uring_sqe& sqe, msghdr& message, mutable_buffers space) noexcept {
+    message = message_of(space);
+    io_uring_prep_recvmsg(&sqe, target().number(), &message, static_cast<unsigned>(kernel_flags()));
+}
+
+std::int32_t recv_into::take_into(mutable_buffers space, descriptor_source& source) noexcept {
+    return static_cast<std::int32_t>(static_cast<recv_queue&>(source).copy(space, flags() & MSG_PEEK));
 }
 
 bool recv_into::next_step() noexcept {
@@ -38,12 +36,12 @@ bool recv_into::try_continue(std::int32_t result) noexcept {
     return true;
 }
 
-// Bytes that arrived before a cancel are the result.
+// After a cancel, the bytes that have already arrived are the result.
 outcome<std::size_t> recv_into::await_outcome() noexcept {
     const std::int32_t result = answer().result;
     if (result > 0 || (result == 0 && !was_interrupted())) [[likely]]
         return moved_ + static_cast<std::size_t>(result);
-    // An end of the stream after our own shutdown is not the peer's.
+    // After our own shutdown, an end of stream does not come from the peer, so it is reported as an abort.
     const auto error = result == 0 ? make_error_code(error::operation_aborted) : failure();
     if (moved_ > 0 && error == error::operation_aborted)
         return moved_;

@@ -15,8 +15,9 @@ std::optional<std::int32_t> recv_datagram_into::before_submit() {
     return fits_one_call() ? buffer_reader::before_submit() : refused_size;
 }
 
-// MSG_TRUNC makes the kernel return the size of the whole datagram; on a stream it would discard data. With
-// MSG_WAITALL, which has no meaning for datagrams, io_uring would fill the buffer with several of them.
+// MSG_TRUNC makes the kernel return the size of the whole datagram. (On a stream, the flag would discard
+// data.) kernel_flags() excludes MSG_WAITALL, which has no meaning for datagrams, because io_uring would
+// then fill the buffer with several datagrams.
 void recv_datagram_into::prepare(io_uring_sqe& sqe) noexcept {
     const int wanted = kernel_flags() | MSG_TRUNC;
     msghdr* header = message();
@@ -31,7 +32,7 @@ void recv_datagram_into::prepare(io_uring_sqe& sqe) noexcept {
     io_uring_prep_recvmsg(&sqe, target().number(), header, static_cast<unsigned>(wanted));
 }
 
-// Only IPv4 and IPv6 sockets have a queue.
+// Only IPv4 and IPv6 sockets have a recvfrom_queue, so the sender's address is an ip::socket_address.
 std::int32_t recv_datagram_into::take_from(descriptor_source& source) noexcept {
     const recvfrom_queue::copied one = static_cast<recvfrom_queue&>(source).copy(space(), flags() & MSG_PEEK);
     is_cut_ = one.truncated;
@@ -40,8 +41,8 @@ std::int32_t recv_datagram_into::take_from(descriptor_source& source) noexcept {
     return one.size;
 }
 
-// The result is the datagram's size, even if the buffers were smaller. A datagram that was received ahead may
-// have been larger still.
+// The operation's result is the datagram's size, even if the buffers are smaller. If a datagram was received
+// ahead and truncated, its original size was even larger.
 outcome<received> recv_datagram_into::received_in(std::size_t room) const noexcept {
     if (const auto error = failure())
         return error;

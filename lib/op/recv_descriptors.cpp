@@ -18,19 +18,20 @@ namespace coil::COIL_ABI::op {
 recv_descriptors::~recv_descriptors() {
     retire();
     const std::size_t size = control_size();
-    descriptors_ = {};  // the result was not taken: closes the descriptors that arrived
+    descriptors_ = {};  // if the result was not taken, the received descriptors are closed
     received_descriptors unwanted;
     take_descriptors(unwanted);
     if (control_)
         frame_deallocate(control_, size);
 }
 
-// With SO_PASSCRED the sender's credentials come first, so they need space in addition to the descriptors.
+// With SO_PASSCRED, the sender's credentials precede the descriptors, so they need additional space.
 std::size_t recv_descriptors::control_size() const noexcept {
     return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
 }
 
-// On a stream, descriptors that come with later bytes would find no room, so MSG_WAITALL is refused.
+// MSG_WAITALL is refused on a stream, because there would be no space for descriptors that arrive with later
+// bytes.
 std::optional<std::int32_t> recv_descriptors::before_submit() {
     control_ = frame_allocate(control_size());
     if ((flags() & MSG_WAITALL) && lane() == lane::read)
@@ -38,13 +39,14 @@ std::optional<std::int32_t> recv_descriptors::before_submit() {
     return buffer_reader::before_submit();
 }
 
-// Bytes received ahead come without descriptors.
+// Descriptors are not received ahead, so this copies only bytes.
 std::int32_t recv_descriptors::take_from(descriptor_source& source) noexcept {
     return static_cast<std::int32_t>(
         static_cast<recv_queue&>(source).copy({&buffer_, 1}, flags() & MSG_PEEK));
 }
 
-// MSG_TRUNC makes the kernel return the size of the whole datagram. On a stream it would discard data.
+// MSG_TRUNC makes the kernel return the size of the whole datagram. On a stream, the flag would discard
+// data, so it is set only for datagrams.
 void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
     from_kernel_ = true;
     message_ = message_of(mutable_buffers(&buffer_, 1));
@@ -66,8 +68,8 @@ outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {
     return result;
 }
 
-// Has an effect only once. Without credentials, their room may hold further descriptors, more than were
-// requested: these are closed.
+// Only the first call has an effect. If no credentials have arrived, their space may contain further
+// descriptors. Those that exceed the caller's array are closed.
 void recv_descriptors::take_descriptors(received_descriptors& into) noexcept {
     if (!std::exchange(from_kernel_, false) || !is_done() || answer().result < 0)
         return;

@@ -13,14 +13,14 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// A stream leaves the bulk pool after this many consecutive chunks that an entry of the common pool could
-// hold.
+// A stream leaves the bulk pool after this number of consecutive chunks that would have fit into an entry of
+// the common pool.
 constexpr std::uint8_t small_ones_max = 8;
-// With this many unread chunks, further tiny ones are collected in blocks.
+// If this number of chunks is unread, further tiny chunks are collected in heap blocks.
 constexpr std::size_t chunks_max = 8;
-// The most unread bytes of a stream whose bytes are copied out because the pool is low.
+// The limit on unread bytes for a stream whose bytes are copied out because the pool is low.
 constexpr std::size_t copied_ahead_max = 16 * 1024;
-// An empty list keeps its memory up to this capacity.
+// An empty list with a larger capacity releases its memory.
 constexpr std::size_t kept_places_max = 32;
 
 }  // namespace
@@ -31,7 +31,7 @@ recv_queue::recv_queue(descriptor& record) : read_ahead(record) {
 
 recv_queue::~recv_queue() {
     close();
-    retire();  // until the receive has ended, bytes may still arrive
+    retire();  // until the receive has completed, bytes may still arrive
 }
 
 recv_queue& recv_queue::of(descriptor& record) {
@@ -49,7 +49,8 @@ chunk recv_queue::take() noexcept {
         return first;
     front_ = std::move(chunks_[first_]);
     ++first_;
-    // Compacts now and then: the list must not grow forever if there is always one more chunk.
+    // Compacts the list from time to time. A list that never becomes empty would otherwise grow without
+    // limit.
     if (first_ == chunks_.size() || (first_ >= 32 && first_ >= chunks_.size() / 2)) {
         chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;
@@ -61,13 +62,13 @@ chunk recv_queue::take() noexcept {
 
 std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
     std::size_t copied = 0;
-    std::size_t at = 0;    // the chunk to copy from: 0 is the front
-    std::size_t skip = 0;  // bytes of that chunk
+    std::size_t at = 0;    // index of the chunk to copy from; 0 is front_
+    std::size_t skip = 0;  // bytes already copied from that chunk
     for (mutable_buffer rest: into) {
         while (!rest.empty() && copied < unread_) {
             const chunk& from = at == 0 ? front_ : chunks_[first_ + at - 1];
             const std::size_t n = std::min(rest.size(), from.size() - skip);
-            if (rest.data())  // MSG_TRUNC discards, and needs no buffer
+            if (rest.data())  // with MSG_TRUNC, the buffer may be null; the bytes are then discarded
                 std::memcpy(rest.data(), from.data() + skip, n);
             rest += n;
             copied += n;
@@ -110,8 +111,8 @@ void recv_queue::put_back(chunk bytes) noexcept {
     serve_waiting();
 }
 
-// Bytes were lost for lack of memory: the reader gets those before the gap, then an error, and nothing from
-// behind it.
+// Called when bytes have been lost because memory ran out. The reader gets the bytes before the gap and then
+// an error, but no bytes from after the gap.
 void recv_queue::break_off() noexcept {
     is_broken_ = true;
     fail_with(-ENOMEM);
@@ -129,7 +130,7 @@ void recv_queue::drop_unread() noexcept {
 // receives in bulk. Such a stream uses the bulk pool until its chunks are small again.
 void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept {
     if (is_bulk() != from_bulk_ || from_reserve_)
-        return;  // the receive is ending already, to continue with the other pool
+        return;  // the receive is about to change its pool, or uses the reserve
     const bool needs_large_ones =
         from_bulk_ ? size > record().context().pools().made(pool_group::streams).entry_size()
                    : size == from.entry_size() && has_more_than(size) && record().context().pools().bulk();
@@ -141,9 +142,10 @@ void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept
         stop();
 }
 
-// An entry was filled. If as many bytes are unread already, the peer sends more than messages of just this
-// size. A single receive (the pool is exhausted) takes one entry at a time: the peer then counts as bulk if
-// the reader wants more chunks.
+// Called when a receive has filled a whole entry. If another entry's worth of bytes is already unread, the
+// peer sends more than single messages of exactly this size. A single receive, which is used while the pool
+// is exhausted, takes one entry at a time. In that case, the function returns true if the reader wants
+// further chunks.
 bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
         return unread_ >= entry_size;
@@ -172,7 +174,8 @@ void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
         stop_at_limit();
 }
 
-// Whether the peer has to wait: the stream, or all streams together, have reached their limit.
+// Returns true if the receive must stop because the stream, or all streams together, have reached their
+// limit. The peer then has to wait.
 bool recv_queue::has_enough() noexcept {
     if (unread_ == 0)
         return false;

@@ -13,24 +13,25 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The read-ahead behind `recv_stream()` and `recv_chunk()`: chunks of a byte stream. The end of the stream is not
-/// stored, because the next receive reports it again.
+/// The read-ahead behind `recv_stream()` and `recv_chunk()`: chunks of a byte stream. The end of the stream
+/// is not stored, because the next receive reports it again.
 class recv_queue final : public read_ahead {
 public:
     /// Creates the pool, or throws. No other function throws.
     explicit recv_queue(descriptor& record);
     ~recv_queue() override;
 
-    /// The queue of a stream's record; made by its first use.
+    /// Returns the queue of a stream's record. The first call creates the queue.
     static recv_queue& of(descriptor& record);
 
     // Called by readers that are served.
 
-    /// Moves the first of the unread chunks out.
+    /// Removes the first unread chunk and returns it.
     [[nodiscard]] chunk take() noexcept;
-    /// Copies as many unread bytes as there are and fit; with `peek` they stay unread. Returns how many.
+    /// Copies unread bytes until none remain or the buffers are full. With `peek`, the copied bytes stay
+    /// unread. Returns the number of copied bytes.
     std::size_t copy(mutable_buffers into, bool peek) noexcept;
-    /// Puts bytes back that a reader was given and did not take.
+    /// Puts back bytes that a reader was given but did not return to its caller.
     void put_back(chunk bytes) noexcept;
 
 private:

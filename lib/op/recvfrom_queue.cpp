@@ -21,16 +21,16 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-/// The contents of an entry, according to the kernel's header in it.
+/// The contents of a pool entry, as described by the kernel's header in the entry.
 struct contents {
     ip::endpoint from;
     bool has_sender = false;
     bool truncated = false;
-    std::size_t size = 0;          // of the datagram or the train
-    std::size_t segment_size = 0;  // of a train; 0 for a single datagram
+    std::size_t size = 0;          // size of the datagram or train
+    std::size_t segment_size = 0;  // segment size of a train; 0 for a single datagram
 };
 
-/// The segment size of a train, from the control messages; 0 if there is none.
+/// Returns the segment size of a train from the control messages, or 0 if they contain none.
 std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
     while (control.size() >= sizeof(cmsghdr)) {
         cmsghdr head;
@@ -48,7 +48,7 @@ std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
     return 0;
 }
 
-/// Returns nullopt if the lengths don't fit into the entry.
+/// Returns nullopt if the lengths in the header do not match the entry.
 std::optional<contents> parse(std::span<const std::byte> entry, const datagram_layout& layout) noexcept {
     if (entry.size() < layout.header_size())
         return std::nullopt;
@@ -103,7 +103,9 @@ bool recvfrom_queue::receives_for(const reader& next) const noexcept {
            record().has_waiting();
 }
 
-// Lets the kernel deliver what is there now, or as soon as the pool has a buffer.
+// Called for a non-blocking reader when no datagram is unread. Submits the filler, now or when the pool has
+// a free buffer, unless the reader submits a receive of its own. Collects the datagrams that have already
+// arrived.
 void recvfrom_queue::poll_for(const reader& next) noexcept {
     if (record().has_reader())
         return;
@@ -133,7 +135,7 @@ std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
     return place;
 }
 
-// Datagrams that follow in the same entry came with the same receive, so they are from the same sender.
+// Datagrams in the same pool entry came with one receive, so they are from one sender.
 std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
     datagram first;
     const std::uint32_t place = take(first);
@@ -160,7 +162,8 @@ std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
 void recvfrom_queue::drop_first() noexcept {
     --unread_;
     ++first_;
-    // Compacts now and then: the list must not grow forever if there is always one more datagram.
+    // Compacts the list from time to time. A list that never becomes empty would otherwise grow without
+    // limit.
     if (first_ == arrivals_.size() || (first_ >= 32 && first_ >= arrivals_.size() / 2)) {
         arrivals_.erase(arrivals_.begin(), at_first());
         first_ = 0;
@@ -183,8 +186,8 @@ void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noex
     serve_waiting();
 }
 
-// Several readers that are destroyed may put datagrams back: sorts them by arrival, as far as the 32-bit
-// places can tell.
+// Restores the arrival order, because several destroyed readers may put datagrams back in any order. The
+// comparison allows for a wrap-around of the 32-bit positions.
 void recvfrom_queue::insert(arrival returned) noexcept {
     if (is_closed())
         return;
@@ -230,7 +233,7 @@ void recvfrom_queue::arrived(chunk entry) noexcept {
     } else if (!shut_ || found->has_sender) {  // otherwise it is the end, after our own shutdown
         entry.remove_prefix(layout_.header_size());
         const std::size_t segment = found->segment_size > 0 ? found->segment_size : found->size;
-        // The last segment is what is left over, and the only one that can be truncated.
+        // The last segment holds the remaining bytes, and is the only one that can be truncated.
         while (entry.size() > segment) {
             chunk next = buffer_pool::share(entry, segment);
             pool.copy_if_low(next);
@@ -244,8 +247,8 @@ void recvfrom_queue::arrived(chunk entry) noexcept {
         stop_at_limit();
 }
 
-// Whether further datagrams stay in the kernel: the socket, or all sockets together, have reached their
-// limit.
+// Returns true if further datagrams must stay in the kernel, because the socket or all sockets together have
+// reached their limit.
 bool recvfrom_queue::has_enough() const noexcept {
     io_context& context = record().context();
     if (ahead_ >= std::min(context.chosen().ahead_max, receiving_from_->size() / 4))
@@ -275,7 +278,7 @@ void recvfrom_queue::drop_unread() noexcept {
 
 // ---- our own shutdown -------------------------------------------------------------------------------------
 
-// A shutdown doesn't end the multishot: the kernel continues to wait for datagrams.
+// The filler is stopped explicitly, because a shutdown does not end a multishot receive in the kernel.
 void recvfrom_queue::interrupt() noexcept {
     shut_ = true;
     leave_pool_queue();
@@ -283,8 +286,8 @@ void recvfrom_queue::interrupt() noexcept {
     request_more();
 }
 
-// Ends readers without a buffer of their own. The others submit their receive, and get the end from the
-// kernel.
+// Completes waiting readers that have no buffer of their own, up to the first reader that has one. That
+// reader submits a receive, and the kernel reports the end to it.
 void recvfrom_queue::finish_streams() noexcept {
     while (const reader* first = first_reader()) {
         if (has_own_buffer(*first))

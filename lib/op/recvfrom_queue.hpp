@@ -18,14 +18,25 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The read-ahead behind `recvfrom_stream()`: datagrams. Once it exists, all readers of the socket go through it, even
-/// those with a buffer of their own, and no reader waits while a datagram is unread.
+/// The queue behind `recvfrom_stream()`. It holds received datagrams that are still unread, and the filler,
+/// which is the multishot receive that delivers them. Waiting readers are in the record's list. Once the
+/// queue exists, all readers go through it, even those with their own buffers.
+///
+///     filler   idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
+///                ^                             |     |
+///                +-- ahead_max is reached -----+     | the pool is empty
+///                +-- the streams are gone -----+     |
+///                +-- an error -----------------+     +--> waiting_for_buffer --buffer free--> in the kernel
+///                +-- an empty datagram --------+
+///
+/// No reader waits while a datagram is unread. Unread datagrams belong to the record, so the next reader
+/// gets them.
 class recvfrom_queue final : public read_ahead {
 public:
     explicit recvfrom_queue(descriptor& record) noexcept : read_ahead(record) {}
     ~recvfrom_queue() override;
 
-    /// The queue of a datagram socket's record; made by its first use.
+    /// Returns the queue of a datagram socket's record. The first call creates the queue.
     static recvfrom_queue& of(descriptor& record);
 
     /// Finds out whether the kernel delivers trains of datagrams (UDP_GRO), and gets the pool for them. If it
@@ -33,23 +44,24 @@ public:
     /// become one.
     void detect_trains();
 
-    // Called by readers that are served.
+    // Called by readers.
 
-    /// Takes the first datagram. Returns its place in the order of arrival.
+    /// Moves the first datagram to `into`. Returns its position in arrival order.
     std::uint32_t take(datagram& into) noexcept;
-    /// Takes the first datagram, and those that follow it in its entry. Returns the first one's place; the
-    /// others have the places after that.
+    /// Moves the first datagram, and the datagrams that follow it in the same pool entry, to `into`. Returns
+    /// the first datagram's position in arrival order. The other datagrams have the next positions.
     std::uint32_t take(datagram_train& into) noexcept;
-    /// Puts datagrams back into their places that a reader was given and did not take.
+    /// Puts back datagrams that a reader was given but did not return to its caller, at their original
+    /// positions.
     void put_back(datagram returned, std::uint32_t place) noexcept;
     void put_back(datagram_train returned, std::uint32_t place) noexcept;
 
     struct copied {
-        std::int32_t size = 0;   ///< of the datagram, whatever the buffers had room for
-        bool truncated = false;  ///< the datagram was even larger when it arrived
+        std::int32_t size = 0;   ///< size of the datagram, which may be larger than the buffers
+        bool truncated = false;  ///< the datagram was truncated when it arrived
         ip::endpoint from;
     };
-    /// Copies the first datagram; with `peek` it stays unread.
+    /// Copies the first datagram into the buffers. With `peek`, the datagram stays unread.
     [[nodiscard]] copied copy(mutable_buffers into, bool peek) noexcept;
 
     void interrupt() noexcept override;
@@ -103,7 +115,7 @@ private:
     msghdr message_{};
     std::vector<arrival> arrivals_;  // from first_ on; unread_ of them
     std::size_t first_ = 0;
-    std::size_t ahead_ = 0;  // the cost of all unread datagrams
+    std::size_t ahead_ = 0;  // total cost of the unread datagrams
     std::uint32_t places_ = 0;
 };
 

@@ -21,8 +21,8 @@ void room_for_datagram::close_probe() noexcept {
     context_->release_probe();
 }
 
-// After the first refusal only a poll follows. A refusal right after a poll that reported room is followed by
-// a pause too.
+// After the first refusal, the socket is polled without a pause. If the send is refused again although the
+// poll has reported space, the next poll is delayed.
 time_point::duration room_for_datagram::pause() noexcept {
     constexpr std::uint8_t refusals_max = 7;
     const std::uint8_t before = refusals_;
@@ -48,8 +48,9 @@ void room_for_datagram::advance(std::int32_t answer) noexcept {
         else
             step_ = step::poll_receiver;
         break;
-    // A receiver that is connected to another socket refuses the probe. If it is connected to the sender, it
-    // always has room for it. Otherwise the next send fails, as it does if the receiver is gone.
+    // A receiver that is connected to another socket refuses the probe. If it is connected to the sending
+    // socket, the sender can always send to it. Otherwise the next send fails, as it does if the receiver no
+    // longer exists.
     case step::connect_probe:
         if (answer < 0)
             close_probe();
@@ -59,7 +60,7 @@ void room_for_datagram::advance(std::int32_t answer) noexcept {
     }
 }
 
-// Without a probe the send is repeated after pauses.
+// If no probe is available, the send is repeated after pauses.
 void room_for_datagram::open_probe() noexcept {
     if (context_->acquire_probe()) {
         probe_ = context_->kernel().socket(AF_UNIX, SOCK_DGRAM, 0);

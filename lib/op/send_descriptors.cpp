@@ -10,7 +10,7 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// The kernel's SCM_MAX_FD.
+// The value of the kernel's SCM_MAX_FD.
 constexpr std::size_t descriptors_max = 253;
 
 }  // namespace
@@ -23,7 +23,8 @@ send_descriptors::~send_descriptors() {
 
 std::size_t send_descriptors::control_size() const noexcept { return CMSG_SPACE(descriptors_.size_bytes()); }
 
-// Without a byte, on a stream, the kernel would send nothing and report success.
+// On a stream, descriptors need at least one byte. Without a byte, the kernel would send nothing and report
+// success.
 std::optional<std::int32_t> send_descriptors::refused() const noexcept {
     if (descriptors_.size() > descriptors_max || (lane() == lane::write && buffer_.empty()))
         return -EINVAL;
@@ -31,12 +32,18 @@ std::optional<std::int32_t> send_descriptors::refused() const noexcept {
 }
 
 bool send_descriptors::await_ready() {
-    if (!descriptors_.empty() && !refused())
+    if (refused())
+        return false;
+    if (!descriptors_.empty())
         control_ = frame_allocate(control_size());
-    return send_directly();
+    if (!may_send_directly(buffer_.size()))
+        return false;
+    fill_message();
+    return completes_inline(sendmsg_now(message_));
 }
 
-void send_descriptors::add_control(msghdr& header) noexcept {
+void send_descriptors::fill_message() noexcept {
+    fill(message_, {&buffer_, 1}, {});
     if (!control_)
         return;
     std::memset(control_, 0, control_size());
@@ -44,8 +51,13 @@ void send_descriptors::add_control(msghdr& header) noexcept {
     std::memcpy(control_, &head, sizeof head);
     std::memcpy(static_cast<std::byte*>(control_) + CMSG_LEN(0), descriptors_.data(),
                 descriptors_.size_bytes());
-    header.msg_control = control_;
-    header.msg_controllen = control_size();
+    message_.msg_control = control_;
+    message_.msg_controllen = control_size();
+}
+
+void send_descriptors::prepare(io_uring_sqe& sqe) noexcept {
+    fill_message();
+    prepare_sendmsg(sqe, message_);
 }
 
 }  // namespace coil::COIL_ABI::op

@@ -15,7 +15,7 @@ send_segments::send_segments(const send_segments_request& what, environment& tas
         to_size_ = what.to->to_sockaddr(to_);
 }
 
-// Also refuses a send that only some kernels accept.
+// Enforces fixed limits, although some kernels would accept larger sends.
 std::optional<std::int32_t> send_segments::refused() const noexcept {
     if (size_ == 0)
         return -EINVAL;
@@ -26,7 +26,8 @@ std::optional<std::int32_t> send_segments::refused() const noexcept {
     return std::nullopt;
 }
 
-void send_segments::add_control(msghdr& header) noexcept {
+void send_segments::fill_message() noexcept {
+    fill(message_, {&bytes_, 1}, receiver());
     if (bytes_.size() <= size_)
         return;
     const cmsghdr head{CMSG_LEN(sizeof(std::uint16_t)), IPPROTO_UDP, UDP_SEGMENT};
@@ -34,8 +35,20 @@ void send_segments::add_control(msghdr& header) noexcept {
     control_ = {};
     std::memcpy(control_.data(), &head, sizeof head);
     std::memcpy(control_.data() + CMSG_LEN(0), &size, sizeof size);
-    header.msg_control = control_.data();
-    header.msg_controllen = control_.size();
+    message_.msg_control = control_.data();
+    message_.msg_controllen = control_.size();
+}
+
+bool send_segments::await_ready() noexcept {
+    if (refused() || !may_send_directly(bytes_.size()))
+        return false;
+    fill_message();
+    return completes_inline(sendmsg_now(message_));
+}
+
+void send_segments::prepare(io_uring_sqe& sqe) noexcept {
+    fill_message();
+    prepare_sendmsg(sqe, message_);
 }
 
 }  // namespace coil::COIL_ABI::op

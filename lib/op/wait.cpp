@@ -14,10 +14,10 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// Requested together with POLLPRI, so that the poll completes. A socket is never ready for it.
+// Requested together with POLLPRI so that the poll completes. A socket is never ready for this event.
 constexpr unsigned wakes_for_priority = POLLRDBAND;
 
-// Errors and hang-ups are always reported, as by poll(2).
+// Errors and hang-ups need not be requested, because they are always reported, as by poll(2).
 unsigned events_of(wait_type wanted) noexcept {
     unsigned events = 0;
     if (wanted & wait_base::wait_read)
@@ -29,7 +29,7 @@ unsigned events_of(wait_type wanted) noexcept {
     return events;
 }
 
-// After an error or a hang-up no operation blocks, so everything that was wanted is ready.
+// After an error or a hang-up, no operation blocks, so every wanted kind of readiness is reported.
 wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
     wait_type kinds = wait_base::wait_none;
     if (events & POLLIN)
@@ -45,12 +45,13 @@ wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
 
 }  // namespace
 
-// Whether this wait is for readability, and the source has unread data.
+// Returns whether readability is wanted and the source has unread data.
 bool wait::source_is_readable() const noexcept {
     return (wanted_ & wait_base::wait_read) && source() && source()->has_data();
 }
 
-// Completes inline only if readability is all that was wanted: the kernel knows about the rest.
+// Completes inline only if nothing but readability is wanted, because only the kernel knows about the other
+// kinds of readiness.
 bool wait::await_ready() noexcept {
     if (wanted_ != wait_base::wait_read || !source_is_readable() || !begin_inline())
         return false;
@@ -64,8 +65,9 @@ std::optional<std::int32_t> wait::before_submit() {
     return source_ready_ && wanted_ == wait_base::wait_read ? std::optional<std::int32_t>(0) : std::nullopt;
 }
 
-// If the source is readable, but other kinds of readiness are wanted too, the poll is cancelled right away: its
-// completion reports what the kernel sees now. Poll and cancel cost no system call of their own.
+// If the source is readable but other kinds of readiness are also wanted, the poll is cancelled immediately.
+// Its completion then reports the descriptor's current state. The poll and the cancel are submitted with
+// other SQEs, so they cost no extra system call.
 void wait::await_suspend(std::coroutine_handle<> caller) {
     operation::await_suspend(caller);
     if (source_ready_)
@@ -74,7 +76,7 @@ void wait::await_suspend(std::coroutine_handle<> caller) {
 
 void wait::prepare(io_uring_sqe& sqe) noexcept {
     target().watch();
-    if (!source_ready_ && source_is_readable()) {  // received ahead while it found no slot: needs no poll
+    if (!source_ready_ && source_is_readable()) {  // data arrived before the wait got an SQE
         source_ready_ = true;
         io_uring_prep_nop(&sqe);
     } else {
@@ -83,7 +85,7 @@ void wait::prepare(io_uring_sqe& sqe) noexcept {
     }
 }
 
-// Data was received ahead, so the poll is no longer needed.
+// Data has been received ahead, so the poll is no longer needed.
 void wait::source_has_data() noexcept {
     if (!(wanted_ & wait_base::wait_read) || was_cancelled())
         return;
@@ -91,7 +93,8 @@ void wait::source_has_data() noexcept {
     target().context().submissions().cancel(*this);
 }
 
-// The events that are present. If the completion has POLLPRI or POLLRDBAND, poll(2) says which ones.
+// Returns the events that are present now. If the completion contains POLLPRI or POLLRDBAND, poll(2)
+// determines them.
 unsigned wait::events_now() const noexcept {
     const auto answered = static_cast<unsigned>(answer().result);
     if (!(answered & (POLLPRI | wakes_for_priority)))
@@ -120,7 +123,7 @@ outcome<wait_type> wait::await_outcome() noexcept {
         return error;
     if (const wait_type kinds = kinds_of(events_, wanted_) | ready)
         return kinds;
-    return error::operation_aborted;  // the event had passed, and then the wait was stopped
+    return error::operation_aborted;  // no event is present any more, and the wait was stopped
 }
 
 wait_type wait::await_resume() {

@@ -14,7 +14,7 @@
 namespace coil::COIL_ABI::op {
 
 descriptor_write::~descriptor_write() {
-    retire();  // until it has completed, the signal may still be raised
+    retire();  // until the write has completed, it may still raise the signal
     release_sigpipe();
 }
 

@@ -2,42 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/parallel.hpp>
 
-#include <coil/coro/frame_allocator.hpp>
-
 namespace coil::COIL_ABI {
-
-class branch_waker::promise_type {
-public:
-    explicit promise_type(branch_base& branch) noexcept : branch_(&branch) {}
-
-    static void* operator new(std::size_t size) { return frame_allocate(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { frame_deallocate(frame, size); }
-
-    branch_waker get_return_object() noexcept {
-        return branch_waker(std::coroutine_handle<promise_type>::from_promise(*this));
-    }
-    std::suspend_always initial_suspend() const noexcept { return {}; }
-
-    struct final_awaiter {
-        branch_base* branch;
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<>) const noexcept { branch->end(); }
-        void await_resume() const noexcept {}
-    };
-    final_awaiter final_suspend() const noexcept { return {branch_}; }
-
-    void return_void() const noexcept {}
-    void unhandled_exception() const noexcept {}  // never called, because the body is empty
-
-private:
-    branch_base* branch_;
-};
 
 namespace {
 
 constexpr std::size_t named_max = 4;  // maximum number of branches in an error text
-
-branch_waker wake(branch_base&) { co_return; }
 
 }  // namespace
 
@@ -48,7 +17,8 @@ void branch_base::start() {
     if (owner_->stops_all_ || owner_->env().stop_requested())
         request_stop();
     scope_.at(owner_->env().where());
-    waker_ = wake(*this);
+    waker_ =
+        detail::waker::make(this, [](void* branch) noexcept { static_cast<branch_base*>(branch)->end(); });
     if (is_ready())
         return end();
     start_inner(waker_.handle());

@@ -260,7 +260,7 @@ TEST(LeaveThreadDeathTest, HandlesOutliveStuckFrames) {
             std::vector<chunk> hoarded;
             for (bool is_copied = false; !is_copied && hoarded.size() < pool.size() / pool.entry_size();) {
                 context.answer_next("x");
-                hoarded.push_back(co_await fed.recv(pool));
+                hoarded.push_back(co_await fed.recv_chunk());
                 is_copied = buffer_pool::is_copy(hoarded.back());
             }
             pooled = std::move(hoarded.front());

@@ -217,7 +217,7 @@ public:
 
 private:
     std::array<char, 10> buffer_{};
-    op::recv operation_;
+    op::recv<mutable_buffer> operation_;
 };
 
 // The operation's memory can't be freed while the kernel may write to it.

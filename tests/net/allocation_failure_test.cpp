@@ -319,7 +319,7 @@ TEST_F(EveryAllocation, MayFailInARecvStream) {
         while (received < 4)
             received += co_await ends.near.recv(buffer);
         ends.far.send("0123456789");
-        chunk kept = co_await ends.near.recv(context.pool());
+        chunk kept = co_await ends.near.recv_chunk();
         kept.detach();
         EXPECT_EQ(kept.text(), "0123456789");
         ends.far.close();
@@ -342,7 +342,7 @@ TEST_F(EveryAllocation, MayFailInARecvStreamOnALowPool) {
         const auto hoard = [&](std::string_view bytes) -> task<> {
             hoarder.far.send(bytes);
             try {
-                kept->push_back(co_await timeout(hoarder.near.recv(context.pool()), 5ms));
+                kept->push_back(co_await timeout(hoarder.near.recv_chunk(), 5ms));
             } catch (const std::system_error& failure) {
                 EXPECT_EQ(failure.code(), error::timed_out);
                 kept->clear();

@@ -174,7 +174,7 @@ TEST(RecvStreams, ManyHeldChunksDoNotStopTraffic) {
         std::vector<chunk> held;
         for (std::size_t i = 0; i < parked; ++i) {
             co_await write(parking.far, little);
-            held.push_back(co_await parking.near.recv(context.io().pool()));
+            held.push_back(co_await parking.near.recv_chunk());
             auto sending = co_spawn(context.io(), [&]() -> task<> { co_await write(busy.far, much); });
             for (std::size_t left = much.size(); left > 0;) {
                 auto chunk = co_await stream.next();

@@ -162,7 +162,7 @@ TEST(ChunkDeathTest, AbortsWhenReleasedOnAnotherThread) {
         chunk received;
         context.run([&]() -> task<> {
             context.answer_next("hello");
-            received = co_await socket.recv(context.io().pool());
+            received = co_await socket.recv_chunk();
         });
         on_another_thread([&] { received.reset(); });
     };
@@ -252,7 +252,7 @@ TEST(WrongThread, DetachOfAChunkThrows) {
     chunk received;
     context.run([&]() -> task<> {
         context.answer_next("hello");
-        received = co_await socket.recv(context.io().pool());
+        received = co_await socket.recv_chunk();
     });
     on_another_thread([&] {
         try {
@@ -355,7 +355,7 @@ TEST_F(WrongContext, IsRefusedByStreams) {
     expect_refusal([&] { return socket.recv(bytes); }, "recv on descriptor ");
     expect_refusal([&] { return socket.send(bytes); }, "send on descriptor ");
     expect_refusal([&] { return socket.wait(tcp::socket::wait_read); }, "wait on descriptor ");
-    expect_refusal([&] { return socket.recv(there.io().pool()); }, "recv on descriptor ");
+    expect_refusal([&] { return socket.recv_chunk(); }, "recv on descriptor ");
     expect_refusal([&] { return coil::read(socket, bytes); }, "recv on descriptor ");
     expect_refusal([&] { return coil::write(socket, bytes); }, "send on descriptor ");
     recv_stream incoming = socket.recv_stream();

@@ -70,7 +70,7 @@ protected:
         std::vector<chunk> kept;
         while (pool.has_room() && kept.size() < pool.size() / pool.entry_size()) {
             context_.answer_next(entry_of("x"));
-            kept.push_back(co_await socket.recv(pool));
+            kept.push_back(co_await socket.recv_chunk());
         }
         EXPECT_EQ(pool.counts().copied, 0u);
         co_return kept;
@@ -312,12 +312,12 @@ TEST_P(RecvStream, PoolRecvIsOneShot) {
         auto socket = context_.connected_socket();
         for (const char* text: {"one", "two"}) {
             context_.answer_next(text);
-            auto received = co_await socket.recv(context_.io().pool());
+            auto received = co_await socket.recv_chunk();
             EXPECT_EQ(received.text(), text);
             EXPECT_FALSE(script().latest().ioprio & IORING_RECV_MULTISHOT);
         }
         context_.answer_next(0);
-        EXPECT_TRUE((co_await socket.recv(context_.io().pool())).empty());
+        EXPECT_TRUE((co_await socket.recv_chunk()).empty());
         EXPECT_EQ(receives(), 3u);
     });
 }
@@ -502,7 +502,7 @@ TEST_P(RecvStream, DetachCopiesAChunk) {
     run([&]() -> task<> {
         auto socket = context_.connected_socket();
         context_.answer_next("hello");
-        auto kept = co_await socket.recv(context_.io().pool());
+        auto kept = co_await socket.recv_chunk();
         EXPECT_EQ(context_.io().pool().counts().pinned, 1u);
         const auto* before = kept.data();
         kept.detach();
@@ -570,7 +570,7 @@ TEST_P(RecvStream, KeptChunksDoNotBlockOthers) {
             if (i >= entries)
                 text.resize(reserve_entry);
             context_.answer_next(text);
-            kept.push_back(co_await socket.recv(pool));
+            kept.push_back(co_await socket.recv_chunk());
             EXPECT_TRUE(kept.back().text() == text) << i;
         }
         EXPECT_LE(pool.counts().pinned, entries);
@@ -594,7 +594,7 @@ TEST_P(RecvStream, LargeReceiveWaitsForAFreeEntry) {
                 sending.erase(sending.begin());
                 context_.answer_next(entry_of("next"));
             });
-            sending.push_back(co_await socket.recv(pool));
+            sending.push_back(co_await socket.recv_chunk());
         }
         EXPECT_EQ(pool.counts().copied, 0u);
         EXPECT_EQ(context_.io().now() - begin, std::chrono::microseconds(20 * 900));
@@ -609,7 +609,7 @@ TEST_P(RecvStream, CopiesAfterAMillisecondWithoutAnEntry) {
         const time_point begin = context_.io().now();
         const auto receive = [&](std::size_t size) -> task<std::size_t> {
             context_.answer_next(std::string(size, 'x'));
-            co_return (co_await socket.recv(pool)).size();
+            co_return (co_await socket.recv_chunk()).size();
         };
         for (int i = 0; i < 100; ++i)
             EXPECT_EQ(co_await receive(reserve_entry), reserve_entry);
@@ -637,12 +637,12 @@ TEST_P(RecvStream, CopiesSmallReceivesInALowPool) {
         std::vector<chunk> kept;
         while (kept.size() <= entries / 4 * 3) {
             context.answer_next(std::string(pool.entry_size(), 'x'));
-            kept.push_back(co_await socket.recv(pool));
+            kept.push_back(co_await socket.recv_chunk());
         }
         EXPECT_EQ(pool.counts().copied, 0u);
         for (std::size_t i = 0; i < 2 * entries; ++i) {
             context.answer_next(std::to_string(i));
-            kept.push_back(co_await socket.recv(pool));
+            kept.push_back(co_await socket.recv_chunk());
             EXPECT_EQ(kept.back().text(), std::to_string(i));
         }
         EXPECT_EQ(pool.counts().copied, 2 * entries);
@@ -727,7 +727,7 @@ protected:
         const std::size_t entries = pool.size() / pool.entry_size();
         while (hoarded_.size() <= entries / 4 * 3) {
             context_.answer_next(entry_of("x"));
-            hoarded_.push_back(co_await socket.recv(pool));
+            hoarded_.push_back(co_await socket.recv_chunk());
         }
     }
     /// Opens `count` connections, each with an armed stream that is not read from then on.
@@ -770,7 +770,7 @@ TEST_P(HeldBytes, CountCopiesUntilTheyAreRead) {
         co_await hoard(socket);
         EXPECT_EQ(held(), 0u);
         context_.answer_next("hello");
-        chunk one = co_await socket.recv(context_.io().pool());
+        chunk one = co_await socket.recv_chunk();
         EXPECT_GE(held(), 5u);
         EXPECT_LE(held(), 32u);
         chunk other = std::move(one);
@@ -779,7 +779,7 @@ TEST_P(HeldBytes, CountCopiesUntilTheyAreRead) {
         EXPECT_EQ(held(), 0u);
         EXPECT_EQ(other.text(), "hello");
         context_.answer_next("hello");
-        other = co_await socket.recv(context_.io().pool());
+        other = co_await socket.recv_chunk();
         EXPECT_GE(held(), 5u);
         other.remove_prefix(5);
         EXPECT_EQ(held(), 0u);
@@ -904,7 +904,7 @@ TEST_P(RecvStream, ThrowsIfThePoolCannotBeCreated) {
         auto socket = context_.connected_socket();
         for (int attempts = 0; attempts < 2; ++attempts) {
             EXPECT_THROW(static_cast<void>(socket.recv_stream()), std::system_error);
-            EXPECT_THROW(static_cast<void>(co_await socket.recv(context_.io().pool())), std::system_error);
+            EXPECT_THROW(static_cast<void>(co_await socket.recv_chunk()), std::system_error);
         }
         std::array<char, 10> buffer;
         context_.answer_next("hello");
@@ -1064,7 +1064,7 @@ TEST_P(HeldBytes, BelongToTheThreadOfTheirContext) {
             auto socket = context_.connected_socket();
             co_await hoard(socket);
             context_.answer_next("hello");
-            copied = co_await socket.recv(context_.io().pool());
+            copied = co_await socket.recv_chunk();
             EXPECT_TRUE(buffer_pool::is_copy(copied));
         });
         std::thread([&] { release(copied); }).join();
@@ -1075,7 +1075,7 @@ TEST_P(HeldBytes, BelongToTheThreadOfTheirContext) {
         auto socket = context_.connected_socket();
         co_await hoard(socket);
         context_.answer_next("hello");
-        chunk own = co_await socket.recv(context_.io().pool());
+        chunk own = co_await socket.recv_chunk();
         own.detach();
         std::thread([&] { own.reset(); }).join();
     });
@@ -1090,7 +1090,7 @@ TEST_P(ChunkDeathTest, AbortsIfItOutlivesItsContext) {
         auto socket = context.connected_socket();
         context.run([&]() -> task<> {
             context.answer_next("hello");
-            kept = co_await socket.recv(context.io().pool());
+            kept = co_await socket.recv_chunk();
         });
         context.destroy();
     };

@@ -207,8 +207,7 @@ coil::task<> receive(side& here) {
         }
         case 5: {
             now.begin("recv(pool) with a deadline");
-            auto chunk =
-                co_await coil::as_tuple(coil::timeout(here.socket.recv(in.context.pool()), in.moment()));
+            auto chunk = co_await coil::as_tuple(coil::timeout(here.socket.recv_chunk(), in.moment()));
             error = chunk.error();
             is_end = !error && chunk->empty();
             here.check(chunk->data(), chunk->size());

@@ -85,13 +85,12 @@ coil::task<> receive_all(tcp::socket& from) {
     check(received == moved_by_each, "bytes are missing");
 }
 
-coil::task<> park(coil::io_context& context, std::vector<connection>& connections,
-                  std::vector<coil::chunk>& parked) {
+coil::task<> park(std::vector<connection>& connections, std::vector<coil::chunk>& parked) {
     for (connection& each: connections) {
         while (moved < parked.size() * bytes_per_park)
             co_await coil::yield();
         co_await coil::write(each.far, std::span(bytes_from(parked.size()), 10));
-        parked.push_back(co_await each.near.recv(context.pool()));
+        parked.push_back(co_await each.near.recv_chunk());
     }
 }
 
@@ -113,7 +112,7 @@ coil::task<> story(coil::io_context& context) {
         tasks.push_back(coil::co_spawn(context, send_all, std::ref(each.far)));
         tasks.push_back(coil::co_spawn(context, receive_all, std::ref(each.near)));
     }
-    tasks.push_back(coil::co_spawn(context, park, std::ref(context), std::ref(quiet), std::ref(parked)));
+    tasks.push_back(coil::co_spawn(context, park, std::ref(quiet), std::ref(parked)));
     for (auto& each: tasks)
         co_await each.join();
 

@@ -143,8 +143,7 @@ namespace detail {
 template <class Stream>
 class filling_operation : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
-    using step = step_of<operation_of<decltype(std::declval<stream_type&>().recv(mutable_buffer()))>,
-                         filling_operation>;
+    using step = step_for<decltype(std::declval<stream_type&>().recv(mutable_buffer())), filling_operation>;
 
 public:
     [[nodiscard]] bool was_cancelled() const noexcept { return step_ && is_cancelled(*step_); }
@@ -191,12 +190,12 @@ private:
         if (n > 0 && settle())
             return run();  // even if a stop arrived with the bytes
         if (!outcome)
-            fail(outcome.error());
+            fail(outcome.error(), outcome.exception());
         else if (n == 0)
             stream_ended();
         else if (was_cancelled())
             fail(error::operation_aborted);  // receive no more
-        else if (start_step(waiter))
+        else if (start_next_step(waiter))
             return nullptr;
         return run();
     }
@@ -216,11 +215,13 @@ public:
     outcome<Value> await_outcome() noexcept {
         take();
         if (this->failure())
-            return this->failure();
+            return {this->failure(), 0, this->exception()};
         return value();
     }
     Value await_resume() {
         take();
+        if (this->exception())
+            std::rethrow_exception(this->exception());
         if (this->failure())
             throw_failure(this->failure(), describe());
         return value();
@@ -281,11 +282,13 @@ public:
                 moved_ += from.take(each);
         }
         if (this->failure())
-            return {this->failure(), moved_};
+            return {this->failure(), moved_, this->exception()};
         return moved_;
     }
     std::size_t await_resume() {
         const auto outcome = await_outcome();
+        if (outcome.exception())
+            std::rethrow_exception(outcome.exception());
         if (!outcome)
             throw_failure(outcome.error(), describe(), true, moved_);
         return moved_;
@@ -328,7 +331,8 @@ struct [[nodiscard("co_await it")]] buffered_read_description {
         return {*this, task};
     }
     environment& foreign_environment() const
-        requires requires { reader->context().foreign_environment(); }
+        requires(detail::stepwise<decltype(reader -> stream().recv(mutable_buffer()))> &&
+                 requires { reader->context().foreign_environment(); })
     {
         return reader->context().foreign_environment();
     }
@@ -342,7 +346,8 @@ struct [[nodiscard("co_await it")]] buffered_recv_description {
 
     buffered_recv_operation<Stream> operation_in(environment& task) const noexcept { return {*this, task}; }
     environment& foreign_environment() const
-        requires requires { reader->context().foreign_environment(); }
+        requires(detail::stepwise<decltype(reader -> stream().recv(mutable_buffer()))> &&
+                 requires { reader->context().foreign_environment(); })
     {
         return reader->context().foreign_environment();
     }

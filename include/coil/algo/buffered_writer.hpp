@@ -129,7 +129,7 @@ class [[nodiscard("co_await it")]] emptying_operation final : public buffered_op
             return writing::step(stream, const_buffers(pieces));
     }
 
-    using step = step_of<operation_of<decltype(send(std::declval<stream_type&>(), {}))>, emptying_operation>;
+    using step = step_for<decltype(send(std::declval<stream_type&>(), {})), emptying_operation>;
 
 public:
     emptying_operation(const buffered_write_description<Stream, N>& asked, environment& task) noexcept
@@ -141,11 +141,13 @@ public:
     outcome<std::size_t> await_outcome() noexcept {
         leave();
         if (failure())
-            return {failure(), moved_};
+            return {failure(), moved_, exception()};
         return moved_;
     }
     std::size_t await_resume() {
         leave();
+        if (exception())
+            std::rethrow_exception(exception());
         if (failure())
             throw_failure(failure(), describe(), true, moved_);
         return moved_;
@@ -212,12 +214,12 @@ private:
         if (bytes().size() == 0 && left() == 0)
             return run();  // even if a stop arrived with the last bytes
         if (!outcome)
-            fail(outcome.error());
+            fail(outcome.error(), outcome.exception());
         else if (outcome.bytes_transferred() == 0)
             fail(writing::nothing_moved());
         else if (is_cancelled(*step_))
             fail(error::operation_aborted);  // send no more
-        else if (start_step(waiter))
+        else if (start_next_step(waiter))
             return nullptr;
         return run();
     }
@@ -251,7 +253,8 @@ struct [[nodiscard("co_await it")]] buffered_write_description {
         return {*this, task};
     }
     environment& foreign_environment() const
-        requires requires { writer->context().foreign_environment(); }
+        requires(detail::stepwise<decltype(writer -> stream().send(const_buffer()))> &&
+                 requires { writer->context().foreign_environment(); })
     {
         return writer->context().foreign_environment();
     }

@@ -6,6 +6,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -43,9 +44,16 @@ protected:
     /// Starts a step. Returns false if the operation has ended with an error instead.
     [[nodiscard]] virtual bool start_step(std::coroutine_handle<> waiter) = 0;
     virtual void drop_step() noexcept = 0;
+    /// As start_step(). An exception of the stream, or of the allocation of its task, is the operation's
+    /// error.
+    [[nodiscard]] bool start_next_step(std::coroutine_handle<> waiter) noexcept;
 
-    void fail(std::error_code error) noexcept { error_ = error; }
+    void fail(std::error_code error, std::exception_ptr exception = nullptr) noexcept {
+        error_ = error;
+        exception_ = std::move(exception);
+    }
     [[nodiscard]] const std::error_code& failure() const noexcept { return error_; }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     /// Returns the buffer. Valid only while this operation is using the buffer.
     [[nodiscard]] byte_buffer& buffer() const noexcept { return *buffer_; }
     /// Stops using the buffer. Returns the buffer, or null if this operation was not using it.
@@ -59,7 +67,8 @@ private:
 
     byte_buffer* buffer_;
     std::error_code error_;
-    bool is_at_work_ = false;  // true while the buffer points to this; otherwise the buffer may be gone
+    std::exception_ptr exception_;  // of a step that is a task
+    bool is_at_work_ = false;       // true while the buffer points to this; otherwise the buffer may be gone
 };
 
 /// A FIFO of bytes. Its memory is allocated when it is first needed.

@@ -39,4 +39,15 @@ auto read(Stream& from, Buffers&&... buffers) {
     return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
+/// A datagram socket is no stream: does not compile, and the message shows what to write.
+template <class Socket, class... Buffers>
+    requires detail::is_message_socket<Socket>
+auto read(Socket& from, Buffers&&...) {
+    static_assert(
+        sizeof(Socket) == 0,
+        "read is for streams; this socket receives whole messages: co_await socket.recv(buffer), or "
+        "recvfrom(buffer)");
+    return from.recv(mutable_buffer());
+}
+
 }  // namespace coil::COIL_ABI

@@ -4,11 +4,84 @@
 
 #include <coil/version.hpp>
 
+#include <concepts>
 #include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <string>
+#include <system_error>
+#include <utility>
 
+#include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
+#include <coil/coro/waker.hpp>
 
 namespace coil::COIL_ABI::detail {
+
+/// Whether the operation of an awaitable can be a step: it derives from `awaited`, and is constructed from
+/// the awaitable and an environment.
+template <class D>
+concept stepwise = std::derived_from<operation_of<D>, awaited> &&
+                   requires(D&& what, environment& task) { operation_of<D>(std::forward<D>(what), task); };
+
+/// Stores the current exception. Returns its code, or io_error if it is not a `std::system_error`.
+inline std::error_code store_exception(std::exception_ptr& into) noexcept {
+    into = std::current_exception();
+    try {
+        throw;
+    } catch (const std::system_error& failure) {
+        return failure.code();
+    } catch (...) {
+        return std::make_error_code(std::errc::io_error);
+    }
+}
+
+/// Makes a step of any other awaitable with a count, such as a `task<std::size_t>` of a stream that a user
+/// has written. An exception that is not a `std::system_error` becomes an outcome with io_error, whose
+/// value() throws the exception.
+template <class D>
+class awaitable_step : public awaited {
+public:
+    awaitable_step(D&& what, environment& task)
+        : awaited(task), inner_(std::forward<D>(what).operation_in(task)) {}
+
+    bool await_ready() { return inner_.await_ready(); }
+    void await_suspend(std::coroutine_handle<> waiter) {
+        waker_ =
+            waker::make(this, [](void* step) noexcept { static_cast<awaitable_step*>(step)->inner_ended(); });
+        suspend(waiter);
+        inner_.await_suspend(waker_.handle());
+    }
+    void stop() noexcept override {}  // the inner operation stops, or refuses its first await
+    outcome<std::size_t> await_outcome() noexcept {
+        try {
+            return inner_.await_outcome();
+        } catch (...) {
+            return {std::make_error_code(std::errc::io_error), 0, std::current_exception()};
+        }
+    }
+    [[nodiscard]] std::string describe() const override { return inner_.describe(); }
+
+private:
+    // The next step may destroy this object.
+    void inner_ended() noexcept {
+        scheduler& loop = env().scheduler();
+        if (const auto next = run())
+            loop.transfer(next);
+    }
+
+    operation_of<D> inner_;
+    waker waker_;
+};
+
+template <class D>
+struct step_operation {
+    using type = awaitable_step<D>;
+};
+template <stepwise D>
+struct step_operation<D> {
+    using type = operation_of<D>;
+};
 
 /// One step of a larger operation on a stream. A step is the stream's own operation, which on completion
 /// calls `Whole::advance` instead of resuming the waiter. `advance` either starts the next step, which
@@ -17,8 +90,8 @@ template <class Operation, class Whole>
 class step_of final : public Operation {
 public:
     template <class Description>
-    step_of(const Description& what, environment& task, Whole& whole)
-        : Operation(what, task), whole_(whole) {}
+    step_of(Description&& what, environment& task, Whole& whole)
+        : Operation(std::forward<Description>(what), task), whole_(whole) {}
 
     std::coroutine_handle<> run() noexcept override {
         const auto waiter = Operation::run();
@@ -28,6 +101,10 @@ public:
 private:
     Whole& whole_;
 };
+
+/// The step for an awaitable `D`, as part of a `Whole`.
+template <class D, class Whole>
+using step_for = step_of<typename step_operation<D>::type, Whole>;
 
 /// Returns whether a step was cancelled before its waiter was resumed, even if the step moved some bytes.
 /// Returns false if the stream's operations do not provide this information.

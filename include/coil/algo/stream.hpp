@@ -12,28 +12,48 @@
 
 namespace coil::COIL_ABI {
 
-/// A source of bytes. `recv(buffer)` returns a coil awaitable whose result is the number of bytes received,
-/// or 0 at the end of the stream. `recv(buffers)` scatters the bytes over several buffers. The class of the
-/// awaitable's operation must derive from `awaited` and have a constructor that takes the awaitable and an
-/// environment, because `read` derives its steps from that class.
+template <class Protocol>
+class datagram_socket;
+template <class Protocol>
+class seq_packet_socket;
+
+namespace detail {
+
+/// Sockets that preserve message boundaries have the same functions, but are no streams.
 template <class S>
-concept readable_stream = requires(S& stream, mutable_buffer buffer, mutable_buffers buffers) {
-    { stream.recv(buffer) } -> description;
-    { stream.recv(buffers) } -> description;
-    requires std::same_as<result_of<decltype(stream.recv(buffer))>, std::size_t>;
-    requires std::derived_from<operation_of<decltype(stream.recv(buffer))>, awaited>;
-    operation_of<decltype(stream.recv(buffer))>(stream.recv(buffer), std::declval<environment&>());
+inline constexpr bool is_message_socket = false;
+template <class Protocol>
+inline constexpr bool is_message_socket<datagram_socket<Protocol>> = true;
+template <class Protocol>
+inline constexpr bool is_message_socket<seq_packet_socket<Protocol>> = true;
+
+/// An awaitable whose result is a number of bytes.
+template <class D>
+concept counts_bytes = description<D> && std::same_as<result_of<D>, std::size_t>;
+
+}  // namespace detail
+
+/// A source of bytes. `recv(buffer)` returns an awaitable whose result is the number of bytes received, or 0
+/// at the end of the stream: a `task<std::size_t>`, or any other awaitable of coil. `recv(buffers)` is
+/// optional. It scatters the bytes over several buffers; without it, `read` fills one buffer after the other.
+///
+///     class counting_stream {                             // counts the bytes of another stream
+///     public:
+///         coil::task<std::size_t> recv(coil::mutable_buffer buffer) {
+///             const std::size_t n = co_await inner_.recv(buffer);
+///             received_ += n;
+///             co_return n;
+///         }
+template <class S>
+concept readable_stream = !detail::is_message_socket<S> && requires(S& stream, mutable_buffer buffer) {
+    { stream.recv(buffer) } -> detail::counts_bytes;
 };
 
-/// A sink for bytes. `send(buffer)` returns a coil awaitable whose result is the number of bytes sent.
-/// `send(buffers)` gathers the bytes from several buffers.
+/// A sink for bytes. `send(buffer)` returns an awaitable whose result is the number of bytes sent, at least
+/// 1. `send(buffers)` is optional, and gathers the bytes from several buffers.
 template <class S>
-concept writable_stream = requires(S& stream, const_buffer buffer, const_buffers buffers) {
-    { stream.send(buffer) } -> description;
-    { stream.send(buffers) } -> description;
-    requires std::same_as<result_of<decltype(stream.send(buffer))>, std::size_t>;
-    requires std::derived_from<operation_of<decltype(stream.send(buffer))>, awaited>;
-    operation_of<decltype(stream.send(buffer))>(stream.send(buffer), std::declval<environment&>());
+concept writable_stream = !detail::is_message_socket<S> && requires(S& stream, const_buffer buffer) {
+    { stream.send(buffer) } -> detail::counts_bytes;
 };
 
 /// A class that can both receive and send, such as `tcp::socket` or one end of a `test::stream_pair`.

@@ -43,6 +43,7 @@ public:
     }
 
     void await_suspend(std::coroutine_handle<> waiter) {
+        this->inherit_stop();  // the stop may have come after await_ready()
         io_context& context = io_context::of(this->env());
         context.check_thread(*this);  // the inner operation's own check does not see a foreign waiter
         this->begin(waiter);

@@ -6,6 +6,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -23,6 +24,15 @@
 
 namespace coil::COIL_ABI::detail {
 
+/// The first buffer that is not empty, for a stream without scatter/gather I/O.
+template <class Buffer>
+[[nodiscard]] Buffer first_of(std::span<const Buffer> buffers) noexcept {
+    for (const Buffer& each: buffers)
+        if (!each.empty())
+            return each;
+    return {};
+}
+
 struct reading {
     static constexpr const char* name = "read";
     static std::error_code nothing_moved() noexcept { return error::eof; }
@@ -32,7 +42,10 @@ struct reading {
         // Does not use MSG_WAITALL. If an error such as a reset ends a receive with MSG_WAITALL early, the
         // kernel returns the byte count and loses the error, so the next recv sees a clean end of the stream.
         // MSG_WAITALL is not faster either.
-        return stream.recv(buffers);
+        if constexpr (requires { stream.recv(buffers); })
+            return stream.recv(buffers);
+        else
+            return stream.recv(first_of(buffers));
     }
 };
 
@@ -44,7 +57,10 @@ struct writing {
     static auto step(Stream& stream, Buffers buffers) {
         // Does not use wait_all, because this class repeats the send in any case, and each step can take the
         // fast path of a direct send(2).
-        return stream.send(buffers);
+        if constexpr (requires { stream.send(buffers); })
+            return stream.send(buffers);
+        else
+            return stream.send(first_of(buffers));
     }
 };
 
@@ -53,11 +69,10 @@ template <class Direction, class Stream, class Cursor>
 class [[nodiscard("co_await it")]] whole_operation {
     using step_description =
         decltype(Direction::step(std::declval<Stream&>(), std::declval<Cursor&>().next()));
-    using step = step_of<operation_of<step_description>, whole_operation>;
+    using step = step_for<step_description, whole_operation>;
 
 public:
-    whole_operation(Stream& stream, Cursor cursor, environment& task) noexcept
-        : stream_(&stream), cursor_(cursor) {
+    whole_operation(Stream& stream, Cursor cursor, environment& task) : stream_(&stream), cursor_(cursor) {
         if (!cursor_.is_done())
             make_step(task);
     }
@@ -69,10 +84,12 @@ public:
 
     outcome<std::size_t> await_outcome() noexcept {
         if (error_)
-            return {error_, moved_};
+            return {error_, moved_, exception_};
         return moved_;
     }
     std::size_t await_resume() {
+        if (exception_) [[unlikely]]
+            std::rethrow_exception(exception_);
         if (error_)
             throw_failure(error_, describe(), true, moved_);
         return moved_;
@@ -109,10 +126,12 @@ private:
         const bool is_full = n == cursor_.next_size();
         moved_ += n;
         cursor_.advance(n);
-        if (!outcome)
+        if (!outcome) {
             error_ = outcome.error();
-        else if (n == 0)
+            exception_ = outcome.exception();
+        } else if (n == 0) {
             error_ = Direction::nothing_moved();
+        }
         return is_full;
     }
 
@@ -124,16 +143,22 @@ private:
             error_ = error::operation_aborted;  // move no more
         if (is_over())
             return waiter;
-        make_step(step_->env());
-        if (advance_inline())
+        try {
+            make_step(step_->env());
+            if (advance_inline())
+                return waiter;
+            step_->await_suspend(waiter);
+            return nullptr;
+        } catch (...) {  // of a function of the stream, or no memory for its task
+            error_ = store_exception(exception_);
             return waiter;
-        step_->await_suspend(waiter);
-        return nullptr;
+        }
     }
 
     Stream* stream_;
     Cursor cursor_;
     std::error_code error_;
+    std::exception_ptr exception_;  // of a step that is a task
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };
@@ -148,7 +173,8 @@ struct [[nodiscard("co_await it")]] whole_description {
         return whole_operation<Direction, Stream, Cursor>(*stream, Cursor(buffers), task);
     }
     environment& foreign_environment() const
-        requires requires { stream->context().foreign_environment(); }
+        requires(stepwise<decltype(Direction::step(*stream, std::declval<Cursor&>().next()))> &&
+                 requires { stream->context().foreign_environment(); })
     {
         return stream->context().foreign_environment();
     }

@@ -39,4 +39,14 @@ auto write(Stream& to, Buffers&&... buffers) {
     return detail::gather<const_buffer>(write(to, const_buffers()), std::forward<Buffers>(buffers)...);
 }
 
+/// A datagram socket is no stream: does not compile, and the message shows what to write.
+template <class Socket, class... Buffers>
+    requires detail::is_message_socket<Socket>
+auto write(Socket& to, Buffers&&...) {
+    static_assert(sizeof(Socket) == 0,
+                  "write is for streams; this socket sends whole messages: co_await socket.send(buffer), or "
+                  "sendto(buffer, endpoint)");
+    return to.send(const_buffer());
+}
+
 }  // namespace coil::COIL_ABI

@@ -9,12 +9,12 @@
 
 #include <coil/base/buffer.hpp>
 
-/// The bytes that a transfer has not moved yet. A transfer that takes several steps advances its cursor after
-/// each of them.
+/// A cursor holds the bytes that a transfer still has to move. A transfer that takes several steps advances
+/// its cursor after each step.
 
 namespace coil::COIL_ABI::detail {
 
-/// The bytes of one buffer that have not been moved yet.
+/// A cursor over one buffer.
 template <class Buffer>
 class one_cursor {
 public:
@@ -30,25 +30,28 @@ private:
     Buffer rest_;
 };
 
-/// The bytes of several buffers that have not been moved yet. If a step moves only the beginning of a buffer,
-/// the next step moves only the remainder of that buffer. This way, the caller's array need not be copied.
+/// A cursor over several buffers. If a step moves only the beginning of a buffer, the next step moves only
+/// the remainder of that buffer. This way, the caller's array need not be copied.
 template <class Buffer>
 class many_cursor {
 public:
-    explicit many_cursor(std::span<const Buffer> buffers) noexcept : rest_(buffers) { skip_empty(); }
+    explicit many_cursor(std::span<const Buffer> buffers) noexcept
+        : rest_(buffers), fits_one_step_(buffers.size() <= most) {
+        skip_empty();
+    }
 
-    /// The kernel's limit for one call, IOV_MAX.
+    /// The maximum number of buffers that the kernel accepts in one call (IOV_MAX).
     static constexpr std::size_t most = 1024;
 
-    // Returns at most `most` buffers. The cost of a step therefore does not grow with the length of the array.
+    // Returns at most `most` buffers, so that the cost of a step does not grow with the length of the array.
     [[nodiscard]] std::span<const Buffer> next() const noexcept {
         return part_.empty() ? rest_.first(rest_.size() < most ? rest_.size() : most)
                              : std::span<const Buffer>(&part_, 1);
     }
     [[nodiscard]] std::span<const Buffer> next_span() const noexcept { return next(); }
     [[nodiscard]] std::size_t next_size() const noexcept { return total_size(next()); }
-    /// Whether one step can move all buffers.
-    [[nodiscard]] bool fits_one_step() const noexcept { return rest_.size() <= most; }
+    /// Returns whether one step can move all buffers.
+    [[nodiscard]] bool fits_one_step() const noexcept { return fits_one_step_; }
     [[nodiscard]] bool is_done() const noexcept { return part_.empty() && rest_.empty(); }
     void advance(std::size_t n) noexcept {
         if (!part_.empty()) {
@@ -74,9 +77,10 @@ private:
 
     std::span<const Buffer> rest_;
     Buffer part_;
+    bool fits_one_step_;
 };
 
-/// The cursor over `mutable_buffer`, `const_buffer`, or an array of them.
+/// Selects the cursor type for a single buffer or for an array of buffers.
 template <class Buffers>
 struct cursor_over {
     using type = one_cursor<Buffers>;
@@ -88,7 +92,7 @@ struct cursor_over<std::span<const Buffer>> {
 template <class Buffers>
 using cursor_of = typename cursor_over<Buffers>::type;
 
-/// Whether the kernel needs a msghdr for these buffers.
+/// True if `Buffers` is an array of buffers, for which the kernel needs a msghdr.
 template <class Buffers>
 inline constexpr bool is_many = false;
 template <class Buffer>

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -30,16 +31,14 @@ namespace detail {
 /// If there is no error, `value()` returns the value. Otherwise `value()` throws what the await would have
 /// thrown: a task's own exception, or an exception that names the operation, its peer and the error. A
 /// structured binding gives the error and the value. When there is an error, the value is default
-/// constructed, except in an `outcome<std::size_t>`, where it is the number of bytes transferred.
+/// constructed, except in an `outcome<std::size_t>`, where it is the number of bytes transferred. If T is not
+/// default constructible, there is no value then: call value(), or check has_value() first.
 ///
 /// Cost: no allocation if there is no error. For an error, `as_tuple` and races try to allocate the
 ///       exception; if that fails, value() throws only the code. operation_aborted never allocates, and
 ///       timed_out does not allocate in `as_tuple`.
 template <class T>
 class [[nodiscard("check it: it may hold an error")]] outcome {
-    static_assert(std::default_initializable<T>,
-                  "outcome<T> needs a default constructible T: the value next to an error");
-
 public:
     using value_type = T;
 
@@ -70,15 +69,15 @@ public:
 
     /// Returns the value. If there is an error, throws exception(); if that is null, throws the error as a
     /// `std::system_error`, or as a `transfer_error` if T is std::size_t or bytes were transferred.
-    [[nodiscard]] T& value() & { return check(), value_; }
-    [[nodiscard]] const T& value() const& { return check(), value_; }
-    [[nodiscard]] T value() && { return check(), std::move(value_); }
+    [[nodiscard]] T& value() & { return check(), **this; }
+    [[nodiscard]] const T& value() const& { return check(), **this; }
+    [[nodiscard]] T value() && { return check(), *std::move(*this); }
 
-    /// The value, even if there is an error.
-    [[nodiscard]] T& operator*() & noexcept { return value_; }
-    [[nodiscard]] const T& operator*() const& noexcept { return value_; }
-    [[nodiscard]] T&& operator*() && noexcept { return std::move(value_); }
-    [[nodiscard]] T* operator->() noexcept { return __builtin_addressof(value_); }
+    /// The value, even if there is an error. If T is not default constructible, only without an error.
+    [[nodiscard]] T& operator*() & noexcept { return get_from(value_); }
+    [[nodiscard]] const T& operator*() const& noexcept { return get_from(value_); }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(get_from(value_)); }
+    [[nodiscard]] T* operator->() noexcept { return __builtin_addressof(get_from(value_)); }
 
 private:
     void check() const {
@@ -86,10 +85,18 @@ private:
             detail::throw_outcome(error_, exception_, std::same_as<T, std::size_t>, bytes_);
     }
 
+    template <class Stored>
+    static auto& get_from(Stored& stored) noexcept {
+        if constexpr (std::default_initializable<T>)
+            return stored;
+        else
+            return *stored;
+    }
+
     std::error_code error_;
     std::size_t bytes_ = 0;
     std::exception_ptr exception_;
-    T value_{};
+    std::conditional_t<std::default_initializable<T>, T, std::optional<T>> value_{};
 };
 
 /// The outcome of an operation without a value.
@@ -148,28 +155,41 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
 // so explicitly because g++ 15 and 16 may skip the temporary's destructor.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
-    if constexpr (I == 0)
+    if constexpr (I == 0) {
         return std::error_code(from.error());
-    else
+    } else {
+        static_assert(std::default_initializable<T>,
+                      "a result that is not default constructible can't stand beside an error: name the "
+                      "outcome, check it, and call value()");
         return *from;
+    }
 }
 
 template <std::size_t I, class T>
 decltype(auto) get(const outcome<T>& from) {
-    if constexpr (I == 0)
+    if constexpr (I == 0) {
         return std::error_code(from.error());
-    else
+    } else {
+        static_assert(std::default_initializable<T>,
+                      "a result that is not default constructible can't stand beside an error: name the "
+                      "outcome, check it, and call value()");
         return *from;
+    }
 }
 
 template <std::size_t I, class T>
 auto get(outcome<T>&& from) {
     if (from.exception()) [[unlikely]]
         from.keep(nullptr);
-    if constexpr (I == 0)
+    if constexpr (I == 0) {
         return from.error();
-    else
+    } else {
+        static_assert(
+            std::default_initializable<T>,
+            "a result that is not default constructible can't stand beside an error: name the outcome, "
+            "auto result = co_await as_tuple(x), then check it and call result.value()");
         return *std::move(from);
+    }
 }
 
 }  // namespace coil::COIL_ABI

@@ -71,6 +71,10 @@ as_tuple_description<D> as_tuple(D what) {
 /// Runs another operation and stores its error in the caller's error code.
 template <description D>
 class [[nodiscard("co_await it")]] redirect_error_operation {
+    static_assert(
+        std::is_void_v<result_of<D>> || std::default_initializable<result_of<D>>,
+        "redirect_error needs a default constructible result, which it returns beside an error; use as_tuple");
+
 public:
     redirect_error_operation(D&& what, std::error_code& target, environment& task)
         : inner_(std::forward<D>(what).operation_in(task)), target_(&target) {}

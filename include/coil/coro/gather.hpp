@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-/// Several buffers as separate arguments: `recv(head, body)`. The operation holds the array of buffers, so
-/// the caller needs none.
+/// Allows several buffers to be passed as separate arguments, as in `recv(head, body)`. The operation holds
+/// the array of buffers, so the caller does not need one.
 
 namespace coil::COIL_ABI {
 
@@ -40,7 +40,7 @@ private:
     Operation operation_;
 };
 
-/// A description over an array of buffers, together with that array.
+/// A description together with the array of buffers that its operation uses.
 template <class Description, class Buffer, std::size_t N>
 struct [[nodiscard("co_await it")]] gathered : Description {
     std::array<Buffer, N> held;
@@ -55,7 +55,7 @@ struct [[nodiscard("co_await it")]] gathered : Description {
     }
 };
 
-/// Completes a description, whose `buffers` are empty, with these buffers.
+/// Adds these buffers to a description that was made without buffers.
 template <class Buffer, class Description, class... Buffers>
 gathered<Description, Buffer, sizeof...(Buffers)> gather(const Description& what, Buffers&&... buffers) {
     return {what, {Buffer(std::forward<Buffers>(buffers))...}};

@@ -107,7 +107,10 @@ protected:
     /// Runs `item` and resumes the coroutines that follow from it. No other function resumes tasks.
     void resume(node& item) {
         inline_left_ = inline_max;
-        for (auto next = item.run(); next; next = take_transfer())
+        auto next = item.run();
+        if (!next)  // the item may have started a task instead
+            next = take_transfer();
+        for (; next; next = take_transfer())
             next.resume();
     }
 

@@ -62,6 +62,7 @@ public:
         return scoped_operation<D>::await_ready();
     }
     void await_suspend(std::coroutine_handle<> waiter) {
+        this->inherit_stop();  // the stop may have come after await_ready()
         this->begin(waiter);
         if (!this->scope().stop_requested() && token_.stop_possible())
             link_token();

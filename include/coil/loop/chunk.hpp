@@ -13,17 +13,17 @@ namespace coil::COIL_ABI {
 
 class buffer_pool;
 
-/// Bytes that the kernel has put into a buffer of the context's pool. They stay readable while the chunk
-/// exists; its destructor returns the memory to the pool.
+/// Bytes that the kernel has written to a buffer of the context's pool. The bytes can be read until the chunk
+/// is destroyed; the destructor returns the memory to the pool.
 ///
 ///     while (auto chunk = co_await incoming.next())
 ///         co_await coil::write(peer, *chunk);          // borrows the bytes
 ///
-/// A chunk may pin far more of the pool than its own size. To keep the bytes for a long time, `detach` the
-/// chunk.
+/// A chunk may pin a pool entry that is much larger than the chunk itself. To keep the bytes for a long time,
+/// call `detach`.
 ///
-/// Threads:  its context's.
-/// Lifetime: destroy or detach it before its context ends (checked).
+/// Threads:  Only the thread of the chunk's context.
+/// Lifetime: Destroy or detach the chunk before its context ends (checked).
 class chunk {
 public:
     chunk() noexcept = default;
@@ -42,17 +42,17 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const std::byte* begin() const noexcept { return data_; }
     [[nodiscard]] const std::byte* end() const noexcept { return data_ + size_; }
-    /// The bytes as text.
+    /// Returns the bytes as text.
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(data_), size_};
     }
 
-    /// Drops the first `n` bytes. A chunk that becomes empty releases its memory.
+    /// Removes the first `n` bytes. A chunk that becomes empty releases its memory.
     void remove_prefix(std::size_t n) noexcept;
     /// Copies the bytes to the heap and returns the buffer to the pool. Throws std::bad_alloc, or
-    /// error::wrong_thread on a thread other than the context's.
+    /// error::wrong_thread if called on a thread other than the context's.
     void detach();
-    /// Releases the memory. The chunk is empty afterwards.
+    /// Releases the memory. The chunk is then empty.
     void reset() noexcept {
         if (data_)
             release();
@@ -72,10 +72,11 @@ private:
         place_ = std::exchange(other.place_, 0);
     }
 
-    buffer_pool* pool_ = nullptr;  // null: the bytes are in a heap block
+    buffer_pool* pool_ = nullptr;  // null if the bytes are in a heap block
     std::byte* data_ = nullptr;
     std::uint32_t size_ = 0;
-    std::uint32_t place_ = 0;  // index of the pool entry; in a heap block, the number of bytes dropped
+    // The index of the pool entry. For a heap block, the number of removed bytes.
+    std::uint32_t place_ = 0;
 };
 
 }  // namespace coil::COIL_ABI

@@ -27,12 +27,12 @@ namespace detail {
 struct co_await_its_join {};  // the compiler prints this name in its error
 }  // namespace detail
 
-/// Tag for a task that is never joined: `co_spawn(context, serve(), coil::detached)`. Its exceptions go to
-/// the context's on_task_error.
+/// A tag for tasks that are never joined: `co_spawn(context, serve(), coil::detached)`. Exceptions from such
+/// a task are passed to the context's on_task_error handler.
 struct detached_t {};
 inline constexpr detached_t detached{};
 
-/// The context to spawn on, and the source location of the spawn.
+/// The context to spawn on and the source location of the spawn.
 struct spawn_place {
     spawn_place(io_context& on, std::source_location where = std::source_location::current()) noexcept
         : context(&on), spawned_at(where) {}
@@ -43,7 +43,8 @@ struct spawn_place {
 
 class join_operation_base;
 
-/// The root of a line of execution: what the context keeps for a spawned task, inside the task's own frame.
+/// The context's record of a spawned task. It is stored in the frame of the coroutine that awaits the task
+/// (detail::root).
 class root_task : public node {
 public:
     std::coroutine_handle<> run() noexcept override { return frame_; }  // starts the task
@@ -52,12 +53,12 @@ public:
     [[nodiscard]] bool is_finished() const noexcept { return finished_; }
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
 
-    /// Called by the loop after the task has ended: resumes the joiner if there is one, keeps the result
-    /// while a handle exists, and otherwise reports and destroys the task.
+    /// Called by the loop after the task has ended. Schedules the joiner if there is one. If there is only a
+    /// handle, keeps the result. Otherwise reports the task's exception, if any, and destroys the task.
     void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
-    /// Clears the pointers that the handle and the joiner have to this task. Called by the destructor, and if
-    /// the context ends while the frame has to stay allocated.
+    /// Clears the handle's and the joiner's pointers to this task. Called by the destructor, or if the
+    /// context ends while the frame has to stay allocated.
     void disconnect() noexcept;
 
 protected:
@@ -86,7 +87,7 @@ private:
     bool taken_ = false;
 };
 
-/// A wait for a spawned task.
+/// The operation that waits for a spawned task.
 class join_operation_base : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -98,7 +99,7 @@ protected:
     join_operation_base(root_task* task, environment& waiting) noexcept : awaited(waiting), task_(task) {}
     ~join_operation_base();
 
-    /// The finished task; null if the wait was refused or cancelled.
+    /// Returns the finished task, or null if the wait was refused or cancelled.
     [[nodiscard]] root_task* finished() noexcept;
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
@@ -109,7 +110,7 @@ private:
     std::error_code error_ = error::operation_aborted;
 };
 
-/// Common part of all join handles.
+/// The base class of all join handles.
 class join_handle_base {
 public:
     join_handle_base(join_handle_base&& other) noexcept { take(other); }
@@ -122,20 +123,21 @@ public:
     }
     ~join_handle_base() { detach(); }
 
-    /// Whether the handle refers to a task.
+    /// Returns true if the handle refers to a task.
     [[nodiscard]] explicit operator bool() const& noexcept { return task_ != nullptr; }
     template <class = detail::co_await_its_join>
     explicit operator bool() const&& = delete;
-    /// Whether the task has ended.
+    /// Returns true if the task has ended or the handle refers to no task.
     [[nodiscard]] bool done() const noexcept { return !task_ || task_->is_finished(); }
 
-    /// Requests a stop: what the task awaits ends with operation_aborted. Owner's thread only.
+    /// Requests a stop, so that the task's current and later awaits end with operation_aborted. Call this
+    /// only on the owner's thread.
     void request_stop() noexcept {
         if (task_)
             task_->env().request_stop();
     }
 
-    /// Detaches the task, which runs on without a handle.
+    /// Detaches the task, which continues to run without a handle.
     void detach() noexcept;
 
 protected:
@@ -155,8 +157,8 @@ private:
 
 namespace detail {
 
-/// The coroutine around a spawned task: holds the function and its arguments, awaits the task, keeps the
-/// result.
+/// The coroutine around a spawned task. It holds the function and its arguments, awaits the task, and keeps
+/// the result.
 template <class T>
 class root {
 public:
@@ -196,11 +198,11 @@ root<T> run_root_of(const spawn_place&, F function, Args... args) {
 }
 
 /// Throws error::wrong_thread if the context belongs to another thread. Returns false if the context is being
-/// destroyed: then spawn nothing.
+/// destroyed, so nothing may be spawned.
 [[nodiscard]] bool may_spawn(const spawn_place& place);
 
-/// Reports misuse, and how to fix it, in the first line of the compiler's error. Returns true if the task can
-/// be spawned.
+/// Reports misuse, and how to fix it, in the first line of the compiler's error message. Returns true if the
+/// task can be spawned.
 template <class F, class... Args>
 consteval bool check_spawn() {
     constexpr call_mistake mistake = mistake_in_call<F, Args...>();
@@ -238,7 +240,7 @@ class join_operation;
 template <class T>
 struct join_description;
 
-/// A handle to a spawned task, to wait for the task with `join`. Dropping the handle detaches the task.
+/// A handle to a spawned task. Call `join` to wait for the task. Destroying the handle detaches the task.
 template <class T>
 class [[nodiscard("keep it, or pass coil::detached: dropping it detaches the task")]] join_handle
     : public join_handle_base {
@@ -246,11 +248,12 @@ public:
     explicit join_handle(typename detail::root<T>::promise_type* task) noexcept : join_handle_base(task) {}
 
     /// Waits for the task, and returns its result or throws its exception. Call it once, from a task of the
-    /// same context. A cancel ends the wait, not the task.
-    /// Errors: wrong_context from a task of another context; error::joins_itself, which equals
+    /// same context. A cancel ends only the wait, not the task.
+    /// Errors: error::wrong_context if called from a task of another context; error::operation_in_progress if
+    ///         the task has already been joined or is being joined; error::joins_itself, which equals
     ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, even inside
-    ///         a timeout, stop_when or shield. A branch of a race or a child of a group that joins its
-    ///         parent's task is not detected.
+    ///         a timeout, stop_when or shield. The last check does not detect a branch of a race or a child
+    ///         of a group that joins its parent's task.
     join_description<T> join() noexcept;
 };
 
@@ -290,18 +293,18 @@ join_description<T> join_handle<T>::join() noexcept {
     return {task()};
 }
 
-/// Starts a task, or a function that returns one, on a context. The task is queued: it starts in the next
-/// iteration of the loop, in FIFO order, never inside this call.
+/// Starts a task, or a function that returns a task, on a context. The task is queued and starts in the
+/// loop's next iteration, in FIFO order. It never starts inside this call.
 ///
 ///     coil::co_spawn(context, echo(std::move(peer)), coil::detached);        // never joined
 ///     auto worker = coil::co_spawn(context, work, std::move(queue), 17);     // stored in the frame
 ///     int result = co_await worker.join();
 ///
-/// Errors:   exceptions of a detached task go to the context's on_task_error, those of a joined task to the
-///           joiner. Throws error::wrong_thread on a thread other than the context's: post() a function that
-///           spawns instead.
-/// Lifetime: the function and its arguments are copied or moved into the frame, and live as long as the task.
-/// Cost:     one recycled frame besides the task's own.
+/// Errors:   A detached task's exceptions are passed to the context's on_task_error handler, and a joined
+///           task's exceptions to the joiner. Throws error::wrong_thread if called on a thread other than the
+///           context's; on such a thread, post() a function that spawns the task.
+/// Lifetime: The function and its arguments are copied or moved into the frame, and live as long as the task.
+/// Cost:     One recycled frame in addition to the task's own.
 template <class T>
 void co_spawn(spawn_place place, task<T> child, detached_t) {
     if (detail::may_spawn(place))
@@ -324,7 +327,7 @@ auto co_spawn(spawn_place place, F&& function, Args&&... args) {
     }
 }
 
-/// A trailing `detached` argument is always the tag, never an argument of the function.
+/// A trailing `detached` argument is always the tag and never an argument of the function.
 template <class F, class... Args>
     requires(sizeof...(Args) > 0 &&
              std::same_as<std::remove_cvref_t<std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>>,

@@ -14,15 +14,15 @@ namespace detail {
 class context_life;
 }
 
-/// A reference to an io_context that may end before the reference does. Sockets, timers, resolvers and work
-/// guards hold one.
-/// Cost: a copy is one locked instruction.
+/// A reference to an io_context that may outlive the context. Sockets, timers, resolvers and work guards hold
+/// one.
+/// Cost: A copy takes one locked instruction.
 class context_ref {
 public:
-    /// Refers to no context.
+    /// Creates a reference to no context.
     context_ref() noexcept = default;
     explicit context_ref(io_context& context) noexcept;
-    /// Adopts a reference.
+    /// Takes ownership of an existing reference count.
     explicit context_ref(detail::context_life* life) noexcept : life_(life) {}
     context_ref(const context_ref& other) noexcept;
     context_ref(context_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
@@ -32,11 +32,11 @@ public:
             release();
     }
 
-    /// Null if it refers to no context, or to one that has ended.
+    /// Returns null if the reference has no context or the context has ended.
     [[nodiscard]] io_context* get() const noexcept;
     /// Aborts with a message if get() is null.
     [[nodiscard]] io_context& operator*() const noexcept;
-    /// Whether it refers to a context, even to one that has ended.
+    /// Returns true if the reference was made for a context, even if that context has ended.
     [[nodiscard]] explicit operator bool() const noexcept { return life_ != nullptr; }
     [[nodiscard]] detail::context_life* life() const noexcept { return life_; }
 

@@ -23,40 +23,42 @@ class operation;
 class descriptor_handle;
 enum class lane : std::uint8_t;
 
-/// An object that a record owns and that receives ahead for it, such as the queue of a recv_stream.
+/// An object that belongs to a record and receives data before any reader asks for it, such as a
+/// recv_stream's queue.
 class descriptor_source {
 public:
     virtual ~descriptor_source() = default;
 
-    /// Called when the record is closed: drops the unread data. The record itself ends the operations that
-    /// wait for this source.
+    /// Called when the record is closed. Discards the unread data. The record itself ends the operations that
+    /// are waiting for this source.
     virtual void close() noexcept = 0;
-    /// Takes an operation of a reader that has begun: finishes it, or keeps it waiting. Returns false if the
-    /// operation is to be submitted to the ring instead.
+    /// Completes a reader that has begun, or appends it to the record's waiting operations. Returns false if
+    /// the reader should be submitted to the ring instead.
     [[nodiscard]] virtual bool serve(operation& reader) noexcept = 0;
-    /// Gives a reader the data that it completes with. Only if has_data(). Returns the result.
+    /// Moves data to the reader and returns the reader's result. Call this only if has_data().
     [[nodiscard]] virtual std::int32_t give(operation& reader) noexcept = 0;
-    /// Whether an operation would complete inline with data. The source notifies the record when this becomes
-    /// true.
+    /// Returns true if a reader would complete inline with data. When this becomes true, the source notifies
+    /// the record.
     [[nodiscard]] virtual bool has_data() const noexcept = 0;
-    /// Called by our own shutdown: no more data arrives.
+    /// Called by our own shutdown(), after which no more data arrives.
     virtual void interrupt() noexcept {}
-    /// Called when an operation has left the reader's place while others wait.
+    /// Called when the current reader has left while other operations are waiting.
     virtual void reader_left() noexcept {}
-    /// Stops receiving, and returns whether it holds unread bytes, or an error that no reader has got.
+    /// Stops receiving. Returns true if the source holds unread bytes, or an error that no reader has
+    /// received yet.
     [[nodiscard]] virtual bool keeps_bytes() noexcept { return false; }
-    /// Called when the context has ended but this object stays allocated: unlinks the streams that refer to
-    /// it.
+    /// Called when the context has ended but this object stays allocated. Unlinks the streams that refer to
+    /// this object.
     virtual void disconnect() noexcept {}
 };
 
-/// A context's record of one open descriptor: its number, and the operations on it. Records are in a table of
-/// the context, at the same address until the last completion of their last operation. Operations point to
-/// the record, never to a socket.
+/// A context's record of one open descriptor. It contains the descriptor's number and the operations on it.
+/// The context keeps its records in a table. A record stays at its address until the kernel has completed its
+/// last operation, because operations point to the record and never to a socket.
 ///
 ///     closed --open--> open --close--> closed, operations left --last one destroyed--> free for reuse
 ///
-/// Internal: users hold a `tcp::socket` or another handle.
+/// Internal. Users hold a `tcp::socket` or another handle.
 class descriptor {
 public:
     explicit descriptor(io_context& context) noexcept : context_(&context) {}
@@ -66,19 +68,19 @@ public:
     [[nodiscard]] io_context& context() const noexcept { return *context_; }
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-    /// Counts the descriptors that this record has stood for: a description made for an earlier one does not
-    /// reach the next one.
+    /// Returns the record's generation, which changes when a handle gives up the record. A description stores
+    /// the generation, so it cannot affect a later handle that uses the same record.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
-    /// Sets the number of a newly opened descriptor, whose peer and options are unknown.
+    /// Sets the number of a newly opened descriptor. Its peer and options are not known yet.
     void set_number(int number) noexcept;
-    /// Sets the number of a borrowed descriptor, which is never closed here.
+    /// Sets the number of a borrowed descriptor, which this record never closes.
     void set_borrowed(int number) noexcept {
         set_number(number);
         is_borrowed_ = true;
     }
-    /// Sets the number of a connection that `acceptor` accepted. It has a peer, and inherits the acceptor's
-    /// options.
+    /// Sets the number of a connection that `acceptor` has accepted. Stores the peer's address. The
+    /// connection inherits the acceptor's options.
     void set_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                       socklen_t size) noexcept {
         set_number(number);
@@ -86,64 +88,66 @@ public:
         set_connected(&peer.any, size);
     }
 
-    /// The number of the record that stands for no descriptor, for operations that need none.
+    /// The number of the record for operations that need no descriptor.
     static constexpr int none = 0x7fffffff;
 
-    /// Whether the peer's address is known.
+    /// Returns true if the peer's address is known.
     [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
-    /// The peer's address, if it is known.
+    /// Returns the peer's address. Valid only if knows_peer().
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
-    /// Calls socket(2), and makes an IPv6 socket dual-stack, whatever the sysctl net.ipv6.bindv6only says.
-    /// On failure returns a negative errno, and nothing is open.
+    /// Calls socket(2), and makes an IPv6 socket dual-stack, regardless of the sysctl net.ipv6.bindv6only. If
+    /// it fails, returns a negative errno and leaves nothing open.
     [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
-    /// Ends all operations and closes the number; the handle stays usable and can be opened again. It then
-    /// uses this record, or another one if the kernel has not completed an operation.
+    /// Ends all operations and closes the descriptor. The handle can be opened again. It then uses this
+    /// record, or another record if the kernel has not completed an operation on this one.
     void reset_number() noexcept;
 
-    /// Stores the peer's address if it is IPv4 or IPv6. For other families every query asks the kernel.
+    /// Stores the peer's address if it is IPv4 or IPv6. For other families, each query asks the kernel.
     void set_connected(const sockaddr* peer, socklen_t size) noexcept;
     void clear_peer() noexcept { knows_peer_ = false; }
 
-    /// SO_LINGER may be set from now on: only then does a close query it, which costs a system call. A child
-    /// of fork(2) does not query it for a descriptor that it inherited, whose options it shares with the
-    /// parent.
+    /// Called when SO_LINGER may have been set. From now on, a close queries the option, which costs a system
+    /// call. A child of fork(2) does not query it for an inherited descriptor, because the child shares the
+    /// options with its parent.
     void set_may_linger() noexcept { may_linger_ = true; }
 
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
     void set_source(owned<descriptor_source> source) noexcept { source_ = std::move(source); }
 
-    /// Whether operations wait for the source, or for the operation ahead of them, in FIFO order.
+    /// Returns true if operations are queued for the source or behind another operation, in FIFO order.
     [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
-    /// Whether an operation holds the reader's place.
+    /// Returns true if an operation is the current reader.
     [[nodiscard]] bool has_reader() const noexcept { return reader_ != nullptr; }
     [[nodiscard]] operation* first_waiting() noexcept;
     [[nodiscard]] operation* take_waiting() noexcept;
 
-    /// Makes the next source_has_data() notify the operations that are in the kernel.
+    /// Makes the next source_has_data() notify the operations in the kernel.
     void watch() noexcept { is_watched_ = true; }
-    /// The source has data that no waiting reader has taken: notifies the operations that watch.
+    /// Called when the source has data that no waiting reader has taken. Notifies the operations in the
+    /// kernel if watch() was called.
     void source_has_data() noexcept {
         if (is_watched_) [[unlikely]]
             notify_watchers();
     }
 
-    /// Counts the cancels of operations that have begun: see operation::was_cancelled().
+    /// Returns the number of cancels that may have affected an operation. See operation::was_cancelled().
     [[nodiscard]] std::uint16_t cancels() const noexcept { return cancels_; }
-    /// Operations that have an SQE, except those that are being cancelled.
+    /// Returns the list of operations that have an SQE, except those that are being cancelled.
     [[nodiscard]] intrusive_list<operation>& in_kernel() noexcept { return in_kernel_; }
-    /// The number of operations that the kernel has not completed.
+    /// Returns the number of operations that the kernel has not completed.
     [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
 
-    /// Cancels every operation, without waiting. Operations that have not completed end with
+    /// Cancels all operations without waiting. Operations that have not completed yet end with
     /// operation_aborted.
     void cancel_operations() noexcept;
-    /// Cancels every operation, and blocks until the kernel has completed all of them: a few microseconds. An
-    /// operation that the kernel can't end, such as a read of a file on a dead mount, is left in flight after
-    /// 2 s, with a line on stderr.
+    /// Cancels all operations and blocks until the kernel has completed them, which takes a few microseconds.
+    /// If the kernel cannot end an operation, such as a read of a file on a dead mount, the operation is left
+    /// in flight after 2 s and reported on stderr.
     void retire_operations() noexcept;
-    /// Marks all operations of the record: if they see an end of stream, our own shutdown has caused it.
+    /// Marks the record's operations and notifies its source, because our own shutdown() is about to end the
+    /// stream.
     void interrupt_readers() noexcept;
-    /// Closes the number, if the record owns one, and keeps the record.
+    /// Closes the descriptor unless it is borrowed. Keeps the record.
     void close_number() noexcept;
 
 private:
@@ -157,32 +161,35 @@ private:
     void submit_next(operation*& ahead, lane which) noexcept;
 
     io_context* context_;
-    descriptor_handle* handle_ = nullptr;  // the owner; null once closed
-    // Operations that have an SQE. Those that are being cancelled are in lists of the context.
+    descriptor_handle* handle_ = nullptr;  // the owner; null after it has closed the record
+    // Operations that have an SQE. Those that are being cancelled are in lists of detail::submission.
     intrusive_list<operation> in_kernel_;
-    intrusive_list<operation> waiting_;  // FIFO: for the source, or for the operation ahead of them
-    operation* reader_ = nullptr;        // holds the reader's place: streams have one reader at a time
+    // FIFO of operations that wait for the source, or for the operation ahead of them.
+    intrusive_list<operation> waiting_;
+    // The current reader or writer. A stream allows one of each.
+    operation* reader_ = nullptr;
     operation* writer_ = nullptr;
     owned<descriptor_source> source_;
     ip::endpoint peer_;
     std::int32_t number_ = -1;
     std::uint32_t generation_ = 0;
-    std::uint32_t operations_ = 0;  // begun and not destroyed: they point to this record
-    std::uint32_t in_flight_ = 0;   // those of them that the kernel has
-    std::uint32_t process_ = 0;     // the process that opened the number: see this_process
+    std::uint32_t operations_ = 0;  // operations that point to this record: begun but not destroyed
+    std::uint32_t in_flight_ = 0;   // how many of these are in the kernel
+    std::uint32_t process_ = 0;     // the process that opened the descriptor; see this_process
     bool knows_peer_ : 1 = false;
     bool may_linger_ : 1 = false;
-    bool is_borrowed_ : 1 = false;      // never closed here
-    bool is_watched_ : 1 = false;       // until the next notification
+    bool is_borrowed_ : 1 = false;      // never closed by this record
+    bool is_watched_ : 1 = false;       // watch() was called; cleared by the next notification
     bool may_need_cancel_ : 1 = false;  // an operation has begun since the last cancel
-    // Counts cancels, so that a cancel also reaches operations that have completed but are not resumed yet.
-    // Only a cancel after an operation has begun counts: a wrap needs 65,536 of these.
+    // Counts cancels, so that a cancel also affects operations that have completed but not resumed yet. A
+    // cancel is counted only if an operation has begun since the last one, so the counter overflows only
+    // after 65,536 such cancels.
     std::uint16_t cancels_ = 0;
 };
 
 static_assert(sizeof(descriptor) <= 128);
 
-/// The record that a description was made for, and the record's generation at that time.
+/// The record for which a description was made, and the record's generation at that time.
 struct descriptor_use {
     descriptor* record = nullptr;
     std::uint32_t generation = 0;
@@ -191,11 +198,12 @@ struct descriptor_use {
     environment& foreign_environment() const;
 };
 
-/// Owns an open descriptor of a context: the part that all sockets have in common. A move moves two pointers,
-/// even with operations pending. A handle that outlives its context is closed, and can't be opened again.
+/// Owns an open descriptor of a context. All sockets contain a descriptor_handle. Moving it moves two
+/// pointers, even if operations are pending. If the context ends first, the handle is closed and cannot be
+/// opened again.
 class descriptor_handle {
 public:
-    /// A handle without a context, to be assigned to.
+    /// Creates a handle without a context, which can be assigned to later.
     descriptor_handle() noexcept = default;
     explicit descriptor_handle(io_context& context) noexcept : context_(context) {}
     descriptor_handle(descriptor_handle&& other) noexcept;
@@ -204,10 +212,10 @@ public:
 
     [[nodiscard]] io_context& context() const noexcept { return *context_; }
     [[nodiscard]] bool is_open() const noexcept { return record_ && record_->is_open(); }
-    /// The descriptor's number, -1 while closed.
+    /// Returns the descriptor's number, or -1 if the handle is closed.
     [[nodiscard]] int number() const noexcept { return record_ ? record_->number() : -1; }
-    /// The number, for code outside coil that may set options with it: from now on, a close queries
-    /// SO_LINGER.
+    /// Returns the number for code outside coil, which may set options. From now on, a close therefore
+    /// queries SO_LINGER.
     [[nodiscard]] int lend_number() const noexcept {
         if (record_)
             record_->set_may_linger();
@@ -216,31 +224,31 @@ public:
 
     /// Throws error::wrong_thread, with `call` in the text, if the context belongs to another thread.
     void check_thread(const char* call) const;
-    /// Aborts with a message if the handle has a record and its context belongs to another thread. For
+    /// Aborts with a message if the handle has a record whose context belongs to another thread. For
     /// functions that cannot throw.
     void require_thread(const char* call) const noexcept;
 
     /// Takes ownership of a newly opened descriptor.
     void adopt(int number);
-    /// Takes ownership of a descriptor from elsewhere, whose options are unknown.
+    /// Takes ownership of a descriptor that was opened outside coil and whose options are unknown.
     void adopt_foreign(int number);
-    /// Borrows a descriptor. Its owner closes it, after the operations on it have ended.
+    /// Borrows a descriptor. Its owner must close it, after all operations on it have ended.
     void borrow(int number);
-    /// Adopts a connection that `acceptor` accepted. The record must exist.
+    /// Takes ownership of a connection that `acceptor` has accepted. The handle's record must already exist.
     void adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                         socklen_t size) noexcept;
-    /// Ends all operations, and returns the descriptor without closing it.
+    /// Ends all operations and returns the descriptor without closing it.
     [[nodiscard]] int release() noexcept;
-    /// Ends all operations and closes the descriptor, before it returns.
+    /// Ends all operations and closes the descriptor before returning.
     void close() noexcept;
     /// Cancels all operations.
     void cancel() noexcept;
 
-    /// The record and generation for a description. The first use allocates the record.
+    /// Returns the record and its generation for a description. The first call allocates the record.
     [[nodiscard]] descriptor_use use(int flags = 0);
     [[nodiscard]] descriptor& record();
     [[nodiscard]] descriptor* record_if_any() const noexcept { return record_; }
-    /// Whether bytes were received ahead that are unread. Stops receiving ahead.
+    /// Stops receiving ahead. Returns true if bytes or an error were received ahead and not read.
     [[nodiscard]] bool keeps_bytes() const noexcept {
         return record_ && record_->source() && record_->source()->keeps_bytes();
     }

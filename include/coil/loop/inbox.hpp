@@ -10,18 +10,18 @@
 
 namespace coil::COIL_ABI {
 
-/// The nodes that other threads post to the owner of a loop: a lock-free LIFO stack, which the owner takes as
-/// a whole.
+/// A lock-free LIFO stack of the nodes that other threads post to the owner of a loop. The owner takes all
+/// nodes together.
 ///
 ///     any thread:  push, and wake the owner if the stack was empty
-///     the owner:   drain, if the stack isn't empty
+///     the owner:   drain if the stack is not empty
 ///
-/// Only the push that finds the stack empty wakes the owner: one wake-up per batch. No wake-up is lost, and
-/// the owner executes no locked instruction before it sleeps. A node can't be unlinked: drain the inbox
-/// before destroying a node.
+/// Only the push that finds the stack empty wakes the owner, so there is one wake-up per batch. No wake-up is
+/// lost, and the owner executes no locked instruction before it sleeps. A node cannot be unlinked, so drain
+/// the inbox before you destroy a node.
 class inbox {
 public:
-    /// Thread-safe. Returns whether the stack was empty: the owner may be asleep.
+    /// Thread-safe. Returns true if the stack was empty. The owner may then be asleep and must be woken.
     [[nodiscard]] bool push(node& item) noexcept {
         node* before = latest_.load(std::memory_order_relaxed);
         do
@@ -33,10 +33,10 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return latest_.load(std::memory_order_relaxed) == nullptr; }
 
-    /// Moves all nodes to `target`, in the order of posting. Owner only.
+    /// Moves all nodes to the end of `target` in the order in which they were posted. Owner only.
     void drain(intrusive_list<node>& target) noexcept {
-        // Acquire: pairs with the release in push(). Everything that a poster wrote before its push is
-        // visible.
+        // The acquire pairs with the release in push(), so the owner sees everything that a poster wrote
+        // before its push.
         node* item = latest_.exchange(nullptr, std::memory_order_acquire);
         node* in_order = nullptr;
         while (item) {

@@ -48,60 +48,66 @@ class descriptor_table;
 class operation;
 class root_task;
 
-/// The event loop: one thread, one ring, and the tasks that run on it.
+/// The event loop. An io_context consists of one thread, one ring, and the tasks that run on them.
 ///
 ///     coil::io_context context;
 ///     coil::co_spawn(context, serve(context), coil::detached);
 ///     context.run();                                            // until no task is left
 ///
-/// Threads:  a context belongs to the thread that first runs or polls it, until that thread ends: run() on
+/// Threads:  A context belongs to the first thread that runs or polls it, until that thread ends. run() on
 ///           another thread throws error::wrong_thread. post(), stop() and work guards are thread-safe;
 ///           stop() may also be called in a signal handler. To use more cores, run one context per thread.
-/// Fork:     a child of fork() may run a context that its parent has created but never run. A context that
+/// Fork:     A child of fork() may run a context that its parent has created but never run. A context that
 ///           the parent has run belongs to the parent: in the child, run() throws error::wrong_process, and
 ///           the destructor closes the child's descriptors without affecting the parent.
-/// Lifetime: the destructor ends every task: destructors of their locals run, code after their awaits does
-///           not. Sockets are closed, and their ports are free, when it returns. Handles that outlive the
-///           context are closed. The context must exist when post() or stop() is called; the destructor waits
-///           until such calls have returned. Destroying a context while run() is active, in one of its tasks
-///           or on another thread, aborts with a message.
-/// Errors:   the constructor throws a std::system_error that says why io_uring is refused, and what to do.
+/// Lifetime: The destructor ends every task. It runs the destructors of the task's local variables, but no
+///           code after the current await. When the destructor returns, the sockets are closed and their
+///           ports are free. Handles may outlive the context; they are then closed. The context must still
+///           exist when post() or stop() is called; the destructor waits until such calls have returned.
+///           Destroying a context while run() is active, whether in one of its tasks or on another thread,
+///           aborts with a message.
+/// Errors:   The constructor throws a std::system_error that says why the kernel refuses io_uring and what to
+///           do.
 /// Since:    Linux 6.1.
 class io_context final : public scheduler {
 public:
     struct options {
-        /// The maximum number of operations that one system call submits (16 to 32768).
+        /// The maximum number of operations that one system call submits. The kernel limits it to 32768.
         unsigned entries = 256;
-        /// Size of the completion ring. Further completions are delivered late; none is lost.
+        /// The size of the completion ring. When the ring is full, completions are delivered later, but none
+        /// is lost.
         unsigned completions = 4096;
-        /// Bytes of the pool of buffers that the kernel fills.
+        /// The size in bytes of the pool of buffers that the kernel fills.
         std::size_t pool_size = 4 << 20;
-        /// Bytes that a stream receives ahead; at most a quarter of the pool.
+        /// The maximum number of bytes that a stream receives ahead. It is never more than a quarter of the
+        /// pool.
         std::size_t ahead_max = 256 << 10;
-        /// Bytes that all streams together hold outside the pool. From there on a stream gets one small piece
-        /// at a time, and an unread byte stops it. A separate limit of the same size applies to all
-        /// `recvfrom_stream`s: from there on an unread datagram stops its stream.
+        /// A limit for the bytes that all streams together hold outside the pool, in copies. When this limit
+        /// is reached, a stream receives one chunk at a time, because it stops as soon as a byte is unread. A
+        /// separate limit of the same size applies to all `recvfrom_stream`s; when it is reached, a stream
+        /// stops as soon as a datagram is unread.
         std::size_t held_max = 16 << 20;
-        /// Bytes of the largest datagram that a `recvfrom_stream` receives whole.
+        /// The size in bytes of the largest datagram that a `recvfrom_stream` receives without truncation.
         std::size_t datagram_max = 2048;
-        /// Never sleep, for a thread that has a core to itself: lower latency, at the cost of the whole core.
+        /// Never sleep. This lowers the latency but keeps a core busy, so use it only if the thread has its
+        /// own core.
         bool spin = false;
     };
 
     io_context();
     explicit io_context(const options& chosen);
-    /// Runs on a kernel other than the real one: for tests.
+    /// Runs on another kernel than the real one. For tests.
     explicit io_context(owned<ring::kernel> kernel);
     io_context(owned<ring::kernel> kernel, const options& chosen);
     ~io_context();
 
-    /// Runs until no work is left, or until stop(). Work is an unfinished task, a posted function or a work
-    /// guard. Returns the number of resumptions and of posted functions called. Unhandled exceptions
-    /// propagate; run() may be called again after one. When run() returns, the context is stopped: call
-    /// restart() to run it once more.
+    /// Runs until no work is left or stop() is called. Unfinished tasks, posted functions and work guards
+    /// count as work. Returns the number of resumptions plus the number of posted functions called. Unhandled
+    /// exceptions propagate from run(), which may then be called again. When run() returns, the context is
+    /// stopped; call restart() before the next run().
+    ///
     /// Not reentrant: run() or poll() inside a task or posted function of the same context throws
-    /// error::already_running.
-    /// In a destructor that is called while the context is destroyed, they return 0.
+    /// error::already_running. If called while the context is being destroyed, both return 0.
     std::size_t run();
     /// Like run(), but returns after one resumption or posted function.
     std::size_t run_one();
@@ -111,67 +117,69 @@ public:
         return run_until(deadline_after(now(), duration));
     }
     std::size_t run_until(time_point deadline);
-    /// Like run(), but never waits: returns when nothing is ready.
+    /// Like run(), but never waits. Returns when nothing is ready.
     std::size_t poll();
     /// Like poll(), but returns after one resumption or posted function.
     std::size_t poll_one();
 
     /// Makes run() return soon. Thread-safe and async-signal-safe. Ready tasks and posted functions stay
-    /// queued for a later run().
+    /// queued for the next run().
     void stop() noexcept;
-    /// stopped() and restart() are thread-safe too. A restart() before run() has seen a stop() cancels that
-    /// stop: call it between two runs.
+    /// stopped() and restart() are also thread-safe. Call restart() only between two runs: if run() has not
+    /// noticed a stop() yet, restart() cancels it.
     [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
     void restart() noexcept { stopped_.store(false, std::memory_order_release); }
 
-    /// Calls `function` on the context's thread, soon and in FIFO order. Thread-safe. Costs one recycled
-    /// block. Exceptions that the function throws propagate from run(). A context that is being destroyed
-    /// drops the function.
+    /// Calls `function` on the context's thread as soon as possible, in FIFO order. Thread-safe. Costs one
+    /// recycled memory block. Exceptions thrown by the function propagate from run(). A context that is being
+    /// destroyed discards the function without calling it.
     template <class F>
         requires std::invocable<std::decay_t<F>&>
     void post(F&& function);
 
     /// Calls `handler(const task_failure&)` for each exception that ends a detached task, or a child of a
-    /// group with `report_errors`. Without a handler, these exceptions are printed on stderr, at most ten a
-    /// second; but an exception of a detached task that is not a std::system_error indicates a bug, and
-    /// propagates from run(). Exceptions that the handler throws propagate from run() too.
-    /// A handler may install another one. Errors that no task has taken when the context ends are printed on
-    /// stderr; the handler does not get them, because what it captures may no longer exist.
-    /// Throws error::wrong_thread on a thread other than the owner's.
+    /// group with `report_errors`. Without a handler, these exceptions are printed on stderr, at most ten per
+    /// second. However, if a detached task ends with anything other than a std::system_error, that exception
+    /// propagates from run(), because it indicates a bug. Exceptions thrown by the handler also propagate
+    /// from run().
+    ///
+    /// A handler may install another handler. When the context ends, errors of tasks that were never joined
+    /// are printed on stderr and not passed to the handler, because objects that the handler captured may no
+    /// longer exist. Throws error::wrong_thread unless called on the owner's thread.
     template <class Handler>
         requires std::invocable<std::decay_t<Handler>&, const task_failure&>
     void on_task_error(Handler&& handler);
 
-    /// The buffers that the kernel fills, for `socket.recv(context.pool())` and `socket.recv_stream()`. The
+    /// The buffers that the kernel fills, for `socket.recv_chunk()` and `socket.recv_stream()`. The
     /// first use creates the pool. Throws std::bad_alloc, or a std::system_error if the kernel refuses it.
     [[nodiscard]] buffer_pool& pool();
 
-    /// The current time of the monotonic clock that all deadlines use.
+    /// Returns the current time of the monotonic clock that all deadlines use.
     [[nodiscard]] time_point now() const noexcept;
 
-    /// Counters since the context was created. They are always on; each costs a plain increment. metrics()
-    /// throws error::wrong_thread on a thread other than the owner's.
+    /// Counters since the construction of the context. They are always enabled; each costs one plain
+    /// increment. metrics() throws error::wrong_thread unless called on the owner's thread.
     struct counters {
         // The loop.
-        unsigned long long enters = 0;       ///< system calls of the loop: io_uring_enter(2)
+        unsigned long long enters = 0;       ///< system calls by the loop: io_uring_enter(2)
         unsigned long long submissions = 0;  ///< SQEs, including cancels
         unsigned long long completions = 0;  ///< CQEs collected
-        unsigned long long overflows = 0;    ///< enters that found the ring full: some completions came late
+        unsigned long long overflows = 0;    ///< enters that left completions behind: the CQ was full
         unsigned long long resumptions = 0;  ///< tasks resumed and posted functions called
-        unsigned long long ready_max = 0;    ///< the most resumptions in one iteration of the loop
-        unsigned long long busy_max = 0;     ///< ns: the longest time that one iteration spent on tasks
-        unsigned long long cancels = 0;      ///< cancels submitted to the kernel, including repeated ones
+        unsigned long long ready_max = 0;    ///< maximum number of resumptions in one iteration
+        unsigned long long busy_max = 0;     ///< longest time that one iteration spent on tasks, in ns
+        unsigned long long cancels = 0;      ///< cancels submitted to the kernel, including repetitions
         // Sends.
-        unsigned long long sends_direct = 0;  ///< direct system calls
-        unsigned long long sends_ring = 0;    ///< through the ring
-        unsigned long long sends_short = 0;   ///< direct or not: partial writes
-        // Received ahead, and the pool.
-        unsigned long long ahead_stops = 0;  ///< times that a stream stopped at its receive-ahead limit
+        unsigned long long sends_direct = 0;  ///< sends by a direct system call
+        unsigned long long sends_ring = 0;    ///< sends through the ring
+        unsigned long long sends_short = 0;   ///< partial writes, direct or through the ring
+        // Receive-ahead and the pools.
+        unsigned long long ahead_stops = 0;  ///< how often a stream stopped at its receive-ahead limit
         unsigned long long starved = 0;      ///< receives that found the pool empty (ENOBUFS)
-        unsigned long long copied = 0;       ///< chunks that were copied out because the pool was low
-        unsigned long long held = 0;         ///< bytes of memory that these copies take now
-        unsigned long long pinned = 0;       ///< entries of the pools that chunks hold now
-        unsigned long long pinned_max = 0;   ///< the maximum of `pinned` for each pool, added up
+        unsigned long long copied = 0;       ///< chunks copied out of a pool
+        unsigned long long held = 0;         ///< bytes of memory that these copies occupy now
+        unsigned long long pinned = 0;       ///< pool entries that chunks hold now
+        unsigned long long pinned_max = 0;   ///< the sum of the pools' maximum values of `pinned`
     };
     [[nodiscard]] counters metrics() const;
 
@@ -183,21 +191,21 @@ public:
     void work_finished() noexcept override { --work_; }
     void report(const task_failure& failure) noexcept override;
 
-    // ---- for the rooms above: operations, handles, tasks, timers ------------------------------------------
+    // ---- internal: for operations, handles, tasks and timers ----------------------------------------------
 
-    /// The context that a task with this environment runs on.
+    /// Returns the context on which a task with this environment runs.
     static io_context& of(const environment& task) noexcept {
         return static_cast<io_context&>(task.scheduler());
     }
-    /// The environment that all coroutines that are not tasks share. It is never stopped.
+    /// Returns the environment shared by all coroutines that are not tasks. It is never stopped.
     [[nodiscard]] environment& foreign_environment() noexcept { return foreign_; }
     [[nodiscard]] ring::kernel& kernel() const noexcept;
     [[nodiscard]] descriptor_table& descriptors() const noexcept { return *descriptors_; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
-    /// Whether the calling thread is the owner.
+    /// Returns true if the calling thread is the owner.
     [[nodiscard]] bool is_owner() const noexcept;
-    /// Throws error::wrong_thread if the waiting coroutine is on a thread other than the owner's. A task
-    /// always runs on its context's thread; only other coroutines need the check.
+    /// Throws error::wrong_thread if the waiting coroutine runs on a thread other than the owner's. Only
+    /// coroutines that are not tasks need this check, because a task always runs on its context's thread.
     void check_thread(const awaited& waiting) const {
         if (&waiting.env() == &foreign_ && !is_mine()) [[unlikely]]
             throw_wrong_thread(waiting.describe(), owner());
@@ -207,19 +215,21 @@ public:
             throw_wrong_thread(call, owner());
     }
 
-    /// True if a direct system call beats a ring slot: the last iteration brought few completions. With one
-    /// or two operations in flight a ring saves nothing, and waiting for the next iteration adds latency.
-    /// False in an iteration that has already sent to many peers, as in a broadcast.
+    /// Returns true if a direct system call is likely to be faster than the ring, that is, if the last
+    /// iteration collected few completions. With one or two operations in flight a ring saves nothing, and
+    /// waiting for the next iteration adds latency. Returns false if this iteration has already sent many
+    /// messages directly, as in a broadcast.
     [[nodiscard]] bool is_quiet() const noexcept {
         return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
     }
-    // Counters for metrics(), which operations increment.
+    // Counters for metrics(). Operations increment them.
     void count_direct_send() noexcept {
         ++counts_.sends_direct;
         ++sent_directly_;
     }
-    /// Called before a send opens a probe, a second socket to poll its receiver for room. Returns false if
-    /// too many are open: receivers that do not read must not exhaust the descriptors.
+    /// Called before a send opens a probe, which is a second socket that polls the receiver for buffer space.
+    /// Returns false if too many probes are open, so that receivers that do not read cannot use up all
+    /// descriptors.
     [[nodiscard]] bool acquire_probe() noexcept {
         if (probes_ >= probes_max)
             return false;
@@ -233,7 +243,7 @@ public:
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
     void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
-    /// The way of operations into the ring.
+    /// Returns the object that submits this context's operations to the ring.
     [[nodiscard]] detail::submission& submissions() noexcept { return submissions_; }
 
     [[nodiscard]] detail::pools& pools() noexcept { return pools_; }
@@ -242,7 +252,7 @@ public:
     /// The reference that handles and work guards copy.
     [[nodiscard]] const context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
-    /// Call it inside context_life::enter().
+    /// Call this only between context_life::enter() and leave().
     void guard_released() noexcept;
 
 private:
@@ -271,27 +281,28 @@ private:
     void disown() noexcept;
     void disconnect_frames() noexcept;
 
-    context_ref self_;  // destroyed last: destructors of members may post or use handles
+    context_ref self_;  // destroyed last, because destructors of other members may post or use handles
     intrusive_list<node> ready_;
     intrusive_list<node> batch_;  // being resumed in this iteration
-    std::size_t work_ = 0;        // unfinished tasks, and waits of coroutines that are not tasks
+    // Unfinished tasks, plus the waits of coroutines that are not tasks.
+    std::size_t work_ = 0;
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned sent_directly_max = 64;
     static constexpr unsigned probes_max = 16;
     unsigned probes_ = 0;
-    unsigned collected_ = 0;      // by the last iteration
-    counters counts_;             // except for what the ring and the pools count
+    unsigned collected_ = 0;      // completions collected by the last iteration
+    counters counts_;             // except those that the ring and the pools count themselves
     std::uint64_t busy_max_ = 0;  // in ticks
-    std::uint64_t first_tick_;    // at construction
+    std::uint64_t first_tick_;    // read at construction
     steady_clock::time_point first_time_ = steady_clock::now();  // the time of first_tick_
-    unsigned sent_directly_ = 0;                                 // in this iteration
+    unsigned sent_directly_ = 0;                                 // sends in this iteration
     owned<ring::ring> ring_;
     detail::pools pools_{*this};  // destroyed after the records, which hold chunks
     owned<descriptor_table> descriptors_;
     inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
-    // The thread that may enter. Changes under the lock of `ownership`.
+    // The thread that may enter the ring. Changes under ownership::lock(), except in the destructor.
     std::atomic<const void*>& owner_ = owner_record().thread;
     detail::submission submissions_{*this};
     detail::task_list tasks_{*this};
@@ -304,7 +315,7 @@ private:
     bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
     bool wake_armed_ = false;
     options options_;
-    io_context* next_owned_ = nullptr;  // in the list of `ownership`
+    io_context* next_owned_ = nullptr;  // the next context in the list of `ownership`
     timer_queue timers_;
 };
 
@@ -312,7 +323,7 @@ private:
 
 namespace detail {
 
-/// A posted function, in a recycled block.
+/// A posted function in a recycled memory block.
 template <class F>
 class posted_function final : public node {
 public:
@@ -338,7 +349,7 @@ public:
         return nullptr;
     }
 
-    // An exception from the destructor is reported like one from the function.
+    // An exception thrown by the destructor is reported like an exception thrown by the function.
     void abandon() noexcept override {
         io_context& context = *context_;
         try {
@@ -384,9 +395,10 @@ void io_context::on_task_error(Handler&& handler) {
     tasks_.install(make_owned<holder>(std::forward<Handler>(handler)));
 }
 
-/// Keeps run() running while there is no task, until the guard is destroyed or reset, on any thread.
-/// A function that the same thread has posted before the reset runs before run() returns.
-/// Lifetime: may outlive its context; reset() is then a no-op.
+/// Keeps run() running even if there are no tasks, until the guard is destroyed or reset. Both may happen on
+/// any thread. If the same thread posts a function and then resets the guard, the function runs before run()
+/// returns.
+/// Lifetime: The guard may outlive its context; reset() is then a no-op.
 class [[nodiscard("keep it: the work ends when it is dropped")]] work_guard {
 public:
     explicit work_guard(io_context& context) noexcept : context_(context) { context.guard_acquired(); }

@@ -12,8 +12,8 @@ namespace coil::COIL_ABI {
 
 class operation;
 
-/// Ends the pause of an operation by submitting it again. A member of operations that retry;
-/// `operation::pause` arms it.
+/// Ends the pause of an operation by submitting it again. Each operation that retries contains a retry_timer,
+/// which `operation::pause` arms.
 class retry_timer final : public timer_entry {
 public:
     explicit retry_timer(operation& retried) noexcept : retried_(&retried) {}

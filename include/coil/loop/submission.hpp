@@ -4,7 +4,6 @@
 
 #include <coil/version.hpp>
 
-#include <chrono>
 #include <cstddef>
 
 #include <coil/base/intrusive_list.hpp>
@@ -20,19 +19,20 @@ class operation;
 
 namespace detail {
 
-/// A context's operations on their way into the ring, and the cancels that follow them. It keeps the lists;
-/// each operation keeps its own state.
+/// Submits a context's operations and their cancels to the ring. It keeps the lists of operations that are
+/// deferred, paused, being cancelled or stuck. Each operation keeps its own state.
 ///
-///     submit --slot--> in the kernel (list of the record) --cancel, slot--> cancelling --completion--> done
+///     submit --slot--> in the kernel (the record's list) --cancel, slot--> cancelling --completion--> done
 ///        |                 ^                                   |
 ///        +--no slot--> deferred                                +--no slot--> cancels
 ///     pause --> paused --timer--> submit
 ///
-/// A cancel misses an operation that the kernel is about to issue again (-ENOENT), or that a kernel worker
-/// executes (-EALREADY; the operation may then continue). So a cancel is repeated while its target is in
-/// `cancelling`: a few times in the next enters, then after pauses of 1 to 128 ms.
+/// A cancel misses an operation that the kernel is about to issue again (-ENOENT) or that a kernel worker is
+/// executing (-EALREADY; the operation may then continue). While the operation is in `cancelling`, the cancel
+/// is therefore repeated: first up to three times with the next enters, then after pauses of 1 to 128 ms.
 ///
-/// Threads: the context's owner, except for abort_in_kernel() when the ring is closed.
+/// Threads: Only the context's owner. The context's destructor may run on another thread; it first closes the
+///          ring, and then only ends or reports the operations.
 class submission {
 public:
     explicit submission(io_context& context) noexcept : context_(context) {}
@@ -41,63 +41,70 @@ public:
 
     // ---- operations ---------------------------------------------------------------------------------------
 
-    /// Fills an SQE, or defers the operation until there is a free one.
+    /// Fills in an SQE, or defers the operation until an SQE is free.
     void submit(operation& request) noexcept;
-    /// Cancels an operation in any state; a no-op after its completion.
+    /// Cancels an operation in any state. No-op after the operation has completed.
     void cancel(operation& request) noexcept;
-    /// Keeps an operation that is between two steps until its retry_timer submits it again.
+    /// Keeps an operation between two of its steps until its retry_timer submits it again.
     void pause(operation& request) noexcept;
-    /// Cancels the operation, and blocks until the kernel has completed it: its memory must not be freed
-    /// before. Reports on stderr what it waits for if that takes more than 2 s.
+    /// Cancels the operation and blocks until the kernel has completed it, because its memory must not be
+    /// freed earlier. If that takes more than 2 s, a line on stderr names the operation. Does not wait for a
+    /// stuck operation, which no cancel can reach.
     void retire(operation& request) noexcept;
-    /// Counts the last completion of an operation.
+    /// Called for the last completion of each operation.
     void completed() noexcept;
 
-    // ---- records ------------------------------------------------------------------------------------------
+    // ---- descriptor records -------------------------------------------------------------------------------
 
-    /// Cancels those of the record's operations that are deferred or paused.
+    /// Cancels the record's deferred and paused operations.
     void cancel_deferred(const descriptor& record) noexcept;
-    /// Marks those of the record's operations that are in lists of this object: our own shutdown ends them.
+    /// Marks those of the record's operations that are deferred, paused or being cancelled, because our own
+    /// shutdown() is about to end them.
     void interrupt(const descriptor& record) noexcept;
-    /// Submits everything, and blocks until every operation of this record has completed, for 2 s at most.
-    /// Reports the operations that are left on stderr.
+    /// Submits everything, and blocks for at most 2 s until all operations of this record have completed.
+    /// Reports the remaining operations on stderr.
     void retire(descriptor& record) noexcept;
 
     // ---- the loop -----------------------------------------------------------------------------------------
 
-    /// A free SQE, after an enter if the ring is full; null if the kernel refuses that.
+    /// Returns a free SQE. If the ring is full, enters the kernel first. Returns null if no SQE becomes free.
     [[nodiscard]] io_uring_sqe* slot() noexcept;
-    /// Submits what found no slot before. Cancels go first, so that none is lost for lack of a slot.
+    /// Submits cancels and operations that previously found no free SQE. Cancels go first, so that deferred
+    /// operations do not use up the free SQEs.
     void flush() noexcept;
-    /// Whether something waits for a slot.
+    /// Returns true if an operation or a cancel is waiting for a free SQE.
     [[nodiscard]] bool is_waiting_for_slot() const noexcept {
         return !deferred_.empty() || !cancels_.empty();
     }
-    /// Operations that the kernel has not completed.
+    /// Returns the number of operations that the kernel has not completed.
     [[nodiscard]] std::size_t in_kernel() const noexcept { return in_kernel_; }
-    /// A cancel has completed: it did not find its target, or could not end it.
+    /// Called when a cancel completes. A cancel completes only if it did not find its target or could not end
+    /// it.
     void cancel_missed() noexcept { cancel_missed_ = true; }
-    /// Repeats cancels that have missed, when they are due. Call it after each batch of completions.
+    /// Repeats missed cancels when they are due. Call this after each batch of completions.
     void repeat_cancels() noexcept {
         if (cancel_missed_ || cancel_retry_at_ != time_point::max()) [[unlikely]]
             repeat_missed_cancels();
     }
-    /// When the loop must call repeat_cancels() at the latest.
+    /// Returns the latest time at which the loop must call repeat_cancels().
     [[nodiscard]] time_point next_repeat() const noexcept { return cancel_retry_at_; }
-    /// Submits what is queued, without waiting, and collects what the kernel has completed so far.
+    /// Submits what is queued and collects what the kernel has completed so far, without waiting.
     void collect_now() noexcept;
 
-    // ---- the life of the context --------------------------------------------------------------------------
+    // ---- lifecycle of the context -------------------------------------------------------------------------
 
-    /// Accepts operations (true), or defers all of them because the context has no owner (false).
+    /// If `accepting` is true, operations are submitted. If it is false, they are deferred, because the
+    /// context has no owner.
     void set_accepting(bool accepting) noexcept { is_settling_ = !accepting; }
-    /// Cancels everything, and collects until the kernel has none of our operations or the deadline passes.
+    /// Cancels all operations in the kernel, and collects completions until the kernel has none of them or
+    /// the deadline has passed. Operations submitted later are deferred.
     void settle(time_point deadline) noexcept;
-    /// The ring is closed: ends every operation that it had.
+    /// Called after the ring has been closed. Ends every operation that was in the ring.
     void abort_in_kernel() noexcept;
-    /// The ring is closed, but the kernel has not released the operations: they never end.
+    /// Called if the ring was closed but the kernel has not released the operations. They never end and
+    /// become stuck.
     void leave_stuck() noexcept;
-    /// Whether an earlier ring has not released some operations. Their frames are never freed.
+    /// Returns true if an earlier ring has not released some operations. Their frames are never freed.
     [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
     void report_in_flight() noexcept;
 
@@ -118,15 +125,16 @@ private:
 
     io_context& context_;
     std::size_t in_kernel_ = 0;
-    operations deferred_;    // found no free slot
-    operations paused_;      // a timer submits their next step
-    operations cancels_;     // their cancel is not submitted yet, or due again
-    operations cancelling_;  // their cancel is submitted, and they have not ended yet
+    operations deferred_;    // found no free SQE
+    operations paused_;      // a timer will submit their next step
+    operations cancels_;     // the cancel must be submitted, or repeated
+    operations cancelling_;  // the cancel was submitted, but they have not ended yet
     operations stuck_;       // an earlier ring has not released them
     time_point cancel_retry_at_ = time_point::max();
-    std::chrono::milliseconds cancel_pause_{1};  // before the next repetition
+    std::chrono::milliseconds cancel_pause_{1};  // the pause before the next repetition
     bool cancel_missed_ = false;
-    bool is_settling_ = true;  // nothing new is submitted: there is no owner, or the owner is leaving
+    // True if nothing new is submitted, because there is no owner or the owner is leaving.
+    bool is_settling_ = true;
     bool is_stuck_ = false;
 };
 

@@ -16,11 +16,11 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// The io_context of one sync_wait, and whether its task has finished.
+/// Contains the io_context for one sync_wait, and whether its task has finished.
 class waited_run {
 public:
     [[nodiscard]] io_context& context() noexcept { return context_; }
-    /// Runs until finish(). Throws operation_aborted if the context was stopped in any other way.
+    /// Runs until finish() is called. Throws operation_aborted if the context was stopped in any other way.
     void run();
     void finish() noexcept {
         finished_ = true;
@@ -47,9 +47,9 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 
 }  // namespace detail
 
-/// Runs a task to completion on this thread, in an io_context of its own. Returns its result or throws its
-/// exception. For main() and for tests. Inside a task, co_await the other task instead: sync_wait would block
-/// the thread, with all tasks on it.
+/// Runs a task to completion on this thread, in its own io_context. Returns the task's result or throws its
+/// exception. For main() and for tests. Inside a task, co_await the other task instead, because sync_wait
+/// would block the thread and all tasks on it.
 ///
 ///     int main() { return coil::sync_wait(serve()); }           // coil::task<int> serve()
 ///
@@ -58,14 +58,14 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 ///         tcp::acceptor acceptor(context, {tcp::v6(), 7777});
 ///         ...
 ///
-/// Completes: when the task does. Tasks that it has spawned and not joined are destroyed then, with the
-///            context, before this returns.
-/// Errors:    the task's; those of the io_context's constructor; operation_aborted if the context was stopped
-///            before the task's end. Exceptions of detached tasks are handled as in any io_context: sync_wait
-///            throws those that are bugs.
-/// Threads:   any, and several at a time. On a thread that already runs a context, that context blocks
-///            meanwhile.
-/// Cost:      an io_context: a few system calls, and memory shared with the kernel.
+/// Completes: When the task completes. Before sync_wait returns, it destroys the context and all tasks that
+///            were spawned but not joined.
+/// Errors:    The task's errors; the errors of the io_context's constructor; operation_aborted if the context
+///            was stopped before the end of the task. Exceptions from detached tasks are handled as in any
+///            io_context: sync_wait throws those that indicate bugs.
+/// Threads:   Any number of threads may call sync_wait at the same time. If the thread is already running a
+///            context, that context blocks until sync_wait returns.
+/// Cost:      An io_context, that is, a few system calls and memory shared with the kernel.
 template <class T>
 T sync_wait(task<T> what) {
     detail::result_slot<T> result;
@@ -75,8 +75,8 @@ T sync_wait(task<T> what) {
     return result.take();
 }
 
-/// Overload for a function that returns the task: `sync_wait(serve, 7777)`. The function and its arguments
-/// are not copied; they must stay valid until this returns.
+/// Overload for a function that returns the task, as in `sync_wait(serve, 7777)`. The function and its
+/// arguments are not copied and must stay valid until sync_wait returns.
 template <class F, class... Args>
 auto sync_wait(F&& function, Args&&... args) ->
     typename detail::task_value<std::invoke_result_t<F&, Args...>>::type {

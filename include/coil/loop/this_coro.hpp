@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI::this_coro {
 
-/// Returns the context, always inline.
+/// Returns the context. Always completes inline.
 struct context_operation {
     io_context* context;
 

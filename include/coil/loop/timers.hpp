@@ -13,11 +13,12 @@
 namespace coil::COIL_ABI {
 
 /// Returns `now + duration`, or time_point::max() if that overflows. Negative durations and NaN count as
-/// zero. All deadlines use CLOCK_MONOTONIC; changes of the time of day do not affect them.
+/// zero. All deadlines use CLOCK_MONOTONIC, so changes to the time of day do not affect them.
 template <class Rep, class Period>
 [[nodiscard]] constexpr time_point deadline_after(time_point now,
                                                   std::chrono::duration<Rep, Period> duration) noexcept {
-    // Compares in double, whose resolution is 2 us at the end of the range: the margin covers the rounding.
+    // Compares in double. At the end of the range its resolution is 2 us, so the margin covers the rounding
+    // error.
     using seconds = std::chrono::duration<double>;
     constexpr std::chrono::milliseconds margin(1);
     if (!(duration > duration.zero()))  // also true for NaN
@@ -29,14 +30,16 @@ template <class Rep, class Period>
     return now + std::chrono::ceil<steady_clock::duration>(duration);
 }
 
-/// Base class of everything with a deadline. While armed, an entry is in a `timer_queue`. When the deadline
-/// has passed, it moves to the ready list, and the loop runs it. The destructor disarms it.
+/// The base class of everything that has a deadline. While an entry is armed, it is in a `timer_queue`. When
+/// its deadline has passed, the entry moves to the ready list and the loop runs it. The destructor disarms
+/// it.
 class timer_entry : public node {
 public:
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] bool is_armed() const noexcept { return queue_ != nullptr; }
 
-    /// Removes it from the queue, or from the ready list if the deadline has passed: it does not run.
+    /// Removes the entry from the queue, or from the ready list if the deadline has passed, so it does not
+    /// run.
     void disarm() noexcept;
 
 protected:
@@ -52,16 +55,15 @@ private:
     std::uint8_t slot_ = 0;
 };
 
-/// The armed timers of a context: a hierarchical timing wheel in user space. Arming or disarming a timer
-/// costs no system call and no SQE, and the cost does not depend on the number of timers. The whole queue is
-/// one deadline of the loop's `enter`.
+/// A context's armed timers, in a hierarchical timing wheel in user space. Arming or disarming a timer costs
+/// no system call and no SQE, and the cost does not depend on the number of timers. The loop uses the queue's
+/// earliest deadline as the timeout of its `enter`.
 ///
-///     level 0    64 slots of 1 tick       a tick is 1024 ns: a timer is never early, at most one tick late
+///     level 0    64 slots of 1 tick       1 tick is 1024 ns; a timer is never early and at most 1 tick late
 ///     level 1    64 slots of 64 ticks
-///     ...        one slot spans the whole level below; its timers move down when time reaches the slot
+///     ...        a slot spans the whole level below; its timers move down when time reaches the slot
 ///
-/// Timers with equal deadlines, or with deadlines in the same tick, expire in the order in which they were
-/// armed.
+/// Timers whose deadlines are equal or in the same tick expire in the order in which they were armed.
 class timer_queue {
 public:
     explicit timer_queue(time_point now) noexcept : tick_(tick_before(now)) {}
@@ -74,8 +76,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// The time until which the loop may sleep: no timer expires before it. The clock's epoch if a timer is
-    /// overdue, time_point::max() if no timer is armed.
+    /// Returns a time before which no timer expires, so the loop may sleep until then. Returns the clock's
+    /// epoch if a timer is overdue, and time_point::max() if no timer is armed.
     [[nodiscard]] time_point next() noexcept;
 
     /// Moves every timer whose deadline has passed to `ready`.
@@ -88,7 +90,7 @@ private:
     static constexpr unsigned tick_bits = 10;
     static constexpr unsigned slot_bits = 6;
     static constexpr unsigned slots = 1u << slot_bits;
-    static constexpr unsigned levels = 9;  // 2^54 ticks: all of a 63-bit clock
+    static constexpr unsigned levels = 9;  // 2^54 ticks cover the whole range of a 63-bit clock
     static constexpr std::uint8_t overdue_level = levels;
 
     static tick tick_before(time_point when) noexcept;
@@ -101,9 +103,11 @@ private:
     void remove(timer_entry& timer) noexcept;
     [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;
 
-    tick tick_;  // the time reached so far: every armed timer is later, or overdue
+    // The time reached so far. Every armed timer is later than this or overdue.
+    tick tick_;
     std::size_t size_ = 0;
-    intrusive_list<node> overdue_;  // deadline already passed: the next expire() moves them to the ready list
+    // Timers whose deadline has already passed. The next expire() moves them to the ready list.
+    intrusive_list<node> overdue_;
     std::uint64_t occupied_[levels] = {};
     intrusive_list<node> slots_[levels][slots];
 };

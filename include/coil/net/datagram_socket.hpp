@@ -83,13 +83,13 @@ public:
     }
 
     /// recvfrom(2): receives the next datagram and the sender's address. Otherwise like `recv`.
-    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer, plain_endpoint> recvfrom(
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer, endpoint_type> recvfrom(
         mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
     /// Scatters the datagram over several buffers, in order. More than IOV_MAX (1024) buffers fail with
     /// message_size.
-    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers, plain_endpoint> recvfrom(
+    [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers, endpoint_type> recvfrom(
         mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
     }
@@ -102,7 +102,7 @@ public:
     /// write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
-    op::recv_datagram_description<mutable_buffer, plain_endpoint> recvfrom(const Arguments&...) {
+    op::recv_datagram_description<mutable_buffer, endpoint_type> recvfrom(const Arguments&...) {
         detail::refuse_c_call<Arguments...>();
         return recvfrom(mutable_buffer());
     }

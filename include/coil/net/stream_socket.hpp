@@ -79,7 +79,7 @@ public:
     /// Completes: with the available bytes, at most pool.entry_size(), or with an empty chunk at the end of
     ///            the stream.
     /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
-    [[nodiscard("co_await it")]] op::recv_chunk_description recv(buffer_pool&) { return {handle_.use()}; }
+    [[nodiscard("co_await it")]] op::recv_chunk_description recv_chunk() { return {handle_.use()}; }
     /// Returns a stream of the incoming bytes as chunks, which are received ahead; see `coil::recv_stream`.
     [[nodiscard]] coil::recv_stream recv_stream() { return coil::recv_stream(handle_.use()); }
 
@@ -132,7 +132,7 @@ private:
     explicit stream_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
 };
 
-/// Where to store the peer's address. Null if the address is not wanted.
+/// A request to accept a connection. The peer's address is stored in `peer`, unless `peer` is null.
 template <class Protocol>
 struct accept_request : descriptor_use {
     typename Protocol::endpoint* peer = nullptr;

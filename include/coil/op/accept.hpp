@@ -14,40 +14,41 @@
 
 namespace coil::COIL_ABI::op {
 
-/// One accept(2) (IORING_OP_ACCEPT, one-shot). Several may wait: FIFO, and the kernel gets one at a time.
-/// Nothing is accepted while no accept() waits: the other connections stay in the listener's backlog.
+/// One accept(2) (IORING_OP_ACCEPT, one-shot). Several accepts may wait in FIFO order, but the kernel gets
+/// only one at a time. While no accept() is waiting, nothing is accepted and connections stay in the
+/// listener's backlog.
 ///
 ///     in the kernel ----connection------------------------> done
 ///         ^     |
-///         |     +--- error of one connection ----> submitted again immediately, up to 16 times in a row
+///         |     +--- connection error ----> submitted again immediately, for the first 16 such errors
 ///         |     +--- no descriptors, no memory,
-///         |          or the 17th such error ----> paused
-///         +---------------- 100 ms -------------------+
+///         |          or any later connection error ----> paused
+///         +------------------ 100 ms ----------------------+
 ///
-/// The record of the new connection is allocated before the accept is submitted, and adopts the descriptor
-/// when the completion is collected: a connection always has an owner. Without memory for the record the
-/// accept fails, and the connection stays in the backlog. If an accept is destroyed before it resumes, its
-/// connection is closed.
+/// The new connection's record is allocated before the accept is submitted, and adopts the descriptor when
+/// the completion is collected. A connection therefore always has an owner. If there is no memory for the
+/// record, the accept fails and the connection stays in the backlog. If an accept is destroyed before it
+/// resumes, its connection is closed.
 class [[nodiscard("co_await it")]] accept : public operation {
 public:
     accept(const descriptor_use& target, environment& task) noexcept
         : operation(target, task, lane::queue), back_off_(*this) {}
     ~accept();
 
-    outcome<descriptor_handle> await_outcome() noexcept;  // up: what the completion means
+    outcome<descriptor_handle> await_outcome() noexcept;  // interprets the completion
     descriptor_handle await_resume();
 
 protected:
     std::optional<std::int32_t> before_submit() override;
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
     [[nodiscard]] bool next_step() noexcept override;
     const char* name() const noexcept override { return "accept"; }
 
 private:
     descriptor_handle connection_;
-    ip::socket_address peer_;  // fits IPv4 and IPv6; for other families only sa_family is used
+    ip::socket_address peer_;  // holds an IPv4 or IPv6 address; for other families, only sa_family is used
     socklen_t peer_size_ = 0;
-    std::uint8_t skipped_ = 0;  // consecutive per-connection errors
+    std::uint8_t skipped_ = 0;  // connection errors skipped so far
     retry_timer back_off_;
 };
 

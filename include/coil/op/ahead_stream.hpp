@@ -11,8 +11,8 @@ namespace coil::COIL_ABI::op {
 
 class read_ahead;
 
-/// The handle of a socket that receives ahead: the common part of `recv_stream` and `recvfrom_stream`. While a
-/// record has such handles, its read-ahead stays in the kernel.
+/// The handle of a socket that receives ahead: the common part of `recv_stream` and `recvfrom_stream`. While
+/// a record has such handles, its read-ahead stays in the kernel.
 class ahead_stream : public list_hook {
 public:
     ahead_stream(ahead_stream&& other) noexcept { take(other); }

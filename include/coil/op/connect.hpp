@@ -16,7 +16,7 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The destination, and the type of the socket to open if none is open.
+/// A connect's destination, and the type of socket to open if the socket is closed.
 template <class Endpoint>
 struct connect_request {
     descriptor* record = nullptr;
@@ -30,13 +30,15 @@ struct connect_request {
     }
 };
 
-/// One connect(2) (IORING_OP_CONNECT). Opens the socket if it is closed. If the connect of a
-/// connection-oriented socket fails or is cancelled, the socket is closed, because the kernel may continue to
-/// connect it. The next connect opens a new one. The derived class, `basic_connect`, holds the address,
-/// because it knows the address family.
+/// One connect(2) (IORING_OP_CONNECT), which opens the socket first if it is closed. If the connect of a
+/// connection-oriented socket fails or is cancelled, the socket is closed, because the kernel may continue
+/// the connection attempt. The next connect opens a new socket. The socket stays open if it was already
+/// connected, or if another connect or send was in progress.
+///
+/// The derived class `basic_connect` holds the address, because it knows the address family.
 class [[nodiscard("co_await it")]] connect : public operation {
 public:
-    outcome<void> await_outcome() noexcept;  // up: what the completion means
+    outcome<void> await_outcome() noexcept;  // interprets the completion
     void await_resume();
 
     std::string describe() const override;
@@ -52,12 +54,12 @@ protected:
     };
     [[nodiscard]] virtual destination to() const noexcept = 0;
 
-    /// Decides about the socket when the result is known. The destructor of the derived class calls it too,
-    /// while to() is still valid.
+    /// Marks the socket as connected, or closes it after a failure, once the result is known. The derived
+    /// class's destructor also calls this function, because to() is still valid there.
     void settle() noexcept;
 
     std::optional<std::int32_t> before_submit() override;
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
     const char* name() const noexcept override { return "connect"; }
 
 private:
@@ -66,7 +68,7 @@ private:
     std::uint16_t protocol_;
 };
 
-/// A connect that holds an address of this endpoint's family.
+/// A connect that stores an address of the endpoint's family.
 template <class Endpoint>
 class [[nodiscard("co_await it")]] basic_connect final : public connect {
 public:

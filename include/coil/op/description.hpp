@@ -8,13 +8,14 @@
 
 namespace coil::COIL_ABI::op {
 
-/// What a socket function returns: a request, from which the awaiting coroutine makes its `Operation`.
+/// The return type of socket functions. It holds a request, from which the awaiting coroutine constructs its
+/// `Operation`.
 template <class Operation, class Request>
 struct [[nodiscard("co_await it")]] description_of : Request {
     Operation operation_in(environment& task) const noexcept { return Operation(*this, task); }
 };
 
-// Makes operator co_await visible to ADL, for coroutines that are not tasks.
+// Lets argument-dependent lookup find operator co_await in coroutines that are not tasks.
 using coil::operator co_await;
 
 }  // namespace coil::COIL_ABI::op

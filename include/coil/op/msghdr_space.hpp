@@ -8,7 +8,8 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A msghdr inside an operation, for as long as the kernel uses it. Takes no space if `Needed` is false.
+/// Holds the msghdr of an operation while the kernel uses it. If `Needed` is false, the class is empty and
+/// takes no space in the operation.
 template <bool Needed>
 class msghdr_space {
 public:

@@ -9,16 +9,17 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A round trip through the kernel without any work (IORING_OP_NOP): the minimum cost of an operation.
+/// A round trip through the kernel that does no work (IORING_OP_NOP). It shows the minimum cost of an
+/// operation.
 class [[nodiscard("co_await it")]] nop final : public operation {
 public:
     explicit nop(environment& task);
 
-    outcome<void> await_outcome() noexcept;  // up: what the completion means
+    outcome<void> await_outcome() noexcept;  // interprets the completion
     void await_resume();
 
 protected:
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
     const char* name() const noexcept override { return "nop"; }
 };
 

@@ -14,14 +14,14 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Common part of read(2) and write(2) on a descriptor of any kind. If the descriptor is non-blocking, the
-/// kernel may return -EAGAIN. The operation then polls, and submits the transfer again. It keeps its lane in
-/// between, so no other reader or writer overtakes it.
+/// Base class for read(2) and write(2) on any kind of descriptor. If the descriptor is non-blocking, the
+/// kernel may return -EAGAIN. The operation then polls the descriptor and submits the transfer again. It
+/// keeps its lane between these steps, so no other reader or writer overtakes it.
 ///
 ///     transfer ----EAGAIN----> poll ----ready----> transfer
 class [[nodiscard("co_await it")]] descriptor_transfer : public operation {
 public:
-    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
+    outcome<std::size_t> await_outcome() noexcept;  // interprets the completion
     std::size_t await_resume();
 
 protected:
@@ -29,21 +29,22 @@ protected:
 
     void prepare(io_uring_sqe& sqe) noexcept override;
     [[nodiscard]] bool next_step() noexcept override;
-    /// Prepares the transfer. The other step is a poll for events().
+    /// Prepares the transfer step.
     virtual void prepare_transfer(io_uring_sqe& sqe) noexcept = 0;
+    /// Returns the events that the poll step waits for.
     [[nodiscard]] virtual unsigned events() const noexcept = 0;
 
 private:
     bool polls_ = false;
 };
 
-/// A read(2), without its buffers.
+/// Implements read(2) except for the buffers, which the derived class holds.
 class [[nodiscard("co_await it")]] descriptor_read : public descriptor_transfer {
 protected:
     descriptor_read(const descriptor_use& target, environment& task) noexcept
         : descriptor_transfer(target, task, lane::read) {}
 
-    /// The buffers. A single buffer needs no iovec.
+    /// Returns the buffers to read into. A single buffer is read without an iovec.
     [[nodiscard]] virtual mutable_buffers space() const noexcept = 0;
 
     void prepare_transfer(io_uring_sqe& sqe) noexcept override;
@@ -51,10 +52,10 @@ protected:
     const char* name() const noexcept override { return "read"; }
 };
 
-/// One read(2) of the available bytes (IORING_OP_READ, or READV into several buffers), at the descriptor's
-/// own position. For sockets use `recv`.
+/// One read(2) that returns the available bytes (IORING_OP_READ, or IORING_OP_READV for several buffers). It
+/// reads at the descriptor's current file position. For sockets, use `recv`.
 template <class Buffers>
-class [[nodiscard("co_await it")]] read_some final : public descriptor_read {
+class [[nodiscard("co_await it")]] read_some : public descriptor_read {
 public:
     read_some(const recv_request<Buffers>& what, environment& task) noexcept
         : descriptor_read(what, task), cursor_(what.buffers) {}

@@ -12,44 +12,47 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The buffers of a receive.
+/// A request to receive into these buffers.
 template <class Buffers>
 struct recv_request : descriptor_use {
     Buffers buffers;
 };
 
-/// An operation that receives. Data that was received ahead is served first, inline if possible; otherwise the
-/// kernel receives, into the caller's buffer or into one of the pool.
+/// Base class for operations that receive. Data that has been received ahead is served first, inline if
+/// possible. Otherwise the kernel receives into the caller's buffers or into a pool buffer.
 class [[nodiscard("co_await it")]] reader : public operation {
 public:
-    /// How the reader wants its data.
+    /// How data is delivered to the reader.
     enum class delivery : std::uint8_t {
         own_buffer,  ///< in the caller's buffers
-        entry,       ///< in one pool buffer
-        entries,     ///< in one pool buffer, with more to follow: a multishot receive
+        entry,       ///< in one pool buffer, filled by a single receive
+        entries,     ///< in one pool buffer, filled by a multishot receive that then continues
     };
     [[nodiscard]] virtual delivery wanted() const noexcept { return delivery::entries; }
-    /// Takes the unread data that it wants from the record's source, which has some. Returns the result.
+    /// Takes the data that this reader wants from `source`, which must have unread data. Returns the
+    /// reader's result.
     virtual std::int32_t take_from(descriptor_source& source) noexcept = 0;
-    /// Called when a step has moved this many bytes. Returns true if the reader needs more, and has begun its
-    /// next step.
+    /// Called when a step has moved this number of bytes. Returns true if the reader needs more bytes and
+    /// has begun its next step.
     [[nodiscard]] virtual bool try_continue(std::int32_t) noexcept { return false; }
-    /// Returns false if the reader fails with EAGAIN instead of waiting (MSG_DONTWAIT).
+    /// Returns false if the reader must fail with EAGAIN instead of waiting (MSG_DONTWAIT).
     [[nodiscard]] virtual bool may_wait() const noexcept { return true; }
 
 protected:
     using operation::operation;
 
-    /// For await_ready: completes inline with data that was received ahead.
+    /// Called by await_ready(). Returns true if the reader has completed inline with data that was received
+    /// ahead.
     [[nodiscard]] bool serve_inline() noexcept;
-    // A reader of pool buffers never goes to the ring: the source receives for it.
+    // Overridden by readers with their own buffers. Readers of pool buffers are never submitted to the ring,
+    // because the source receives for them.
     void prepare(io_uring_sqe& sqe) noexcept override;
 };
 
-/// A reader into the caller's buffers, with the flags of recv(2).
+/// Base class for readers that receive into the caller's buffers, with the flags of recv(2).
 ///
-/// Out-of-band data and the error queue bypass the stream: an operation on them is not a reader, and uses
-/// `lane::any`.
+/// Out-of-band data and the error queue bypass the stream. An operation that receives them does not count as
+/// the descriptor's reader, and uses `lane::any`.
 class [[nodiscard("co_await it")]] buffer_reader : public reader {
 public:
     delivery wanted() const noexcept final { return delivery::own_buffer; }
@@ -68,8 +71,8 @@ protected:
 
     [[nodiscard]] std::optional<std::int32_t> before_submit() override;
     [[nodiscard]] int flags() const noexcept { return flags_; }
-    /// The flags for the kernel: coil itself implements MSG_WAITALL, and a receive from the error queue never
-    /// waits, as with recv(2).
+    /// Returns the flags to pass to the kernel. MSG_WAITALL is excluded, because coil implements it. A
+    /// receive from the error queue is non-blocking, as with recv(2).
     [[nodiscard]] int kernel_flags() const noexcept {
         return (flags_ & ~MSG_WAITALL) | (flags_ & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
     }

@@ -17,15 +17,14 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A recv into the caller's buffers: everything except the buffers themselves. With MSG_WAITALL the recv is
-/// repeated until the buffers are full. The kernel's own repetition may lose a cancel, occupies one of its
-/// worker threads while the peer is slow, and hides the error that ends it.
+/// Implements a recv except for the buffers, which the derived class holds. With MSG_WAITALL, coil repeats
+/// the recv until the buffers are full. The kernel's own repetition is not used, because it may lose a
+/// cancel, occupies a kernel worker thread while the peer is slow, and hides the error that ends it.
 class [[nodiscard("co_await it")]] recv_into : public buffer_reader {
 public:
-    std::int32_t take_from(descriptor_source& source) noexcept override;
     bool try_continue(std::int32_t result) noexcept override;
 
-    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
+    outcome<std::size_t> await_outcome() noexcept;  // interprets the completion
     std::size_t await_resume();
 
 protected:
@@ -34,13 +33,12 @@ protected:
         takes_steps(is_whole());
     }
 
-    /// The space that is left, as an array, and the removal of what is filled. Returns whether space is left.
-    [[nodiscard]] virtual mutable_buffers next() const noexcept = 0;
+    /// Removes the first `n` bytes, which have been filled, from the space. Returns true if space remains.
     [[nodiscard]] virtual bool skip(std::size_t n) noexcept = 0;
-    /// Space for a msghdr; null if RECV suffices, for a single buffer.
-    [[nodiscard]] virtual msghdr* message() noexcept = 0;
 
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void prepare_recv(io_uring_sqe& sqe, mutable_buffer space) noexcept;
+    void prepare_recvmsg(io_uring_sqe& sqe, msghdr& message, mutable_buffers space) noexcept;
+    [[nodiscard]] std::int32_t take_into(mutable_buffers space, descriptor_source& source) noexcept;
     const char* name() const noexcept override { return "recv"; }
     bool next_step() noexcept override;
     [[nodiscard]] bool is_whole() const noexcept {
@@ -49,27 +47,36 @@ protected:
     }
 
 private:
-    std::size_t moved_ = 0;  // by earlier steps
+    std::size_t moved_ = 0;  // bytes received by earlier steps
 };
 
-/// One recv(2) (IORING_OP_RECV), or recvmsg(2) into several buffers (IORING_OP_RECVMSG), on a stream. For
-/// datagrams use `recv_datagram`.
+/// One recv(2) (IORING_OP_RECV) on a stream or, for several buffers, one recvmsg(2) (IORING_OP_RECVMSG). For
+/// datagrams, use `recv_datagram`.
 template <class Buffers>
-class [[nodiscard("co_await it")]] recv final : public recv_into {
+class [[nodiscard("co_await it")]] recv : public recv_into {
 public:
     recv(const recv_request<Buffers>& what, environment& task) noexcept
         : recv_into(what, task), cursor_(what.buffers) {}
 
-    /// An empty buffer needs no system call. A recv with MSG_WAITALL may have to be repeated, so it suspends.
+    /// An empty buffer needs no system call. A recv with MSG_WAITALL may need several steps, so it always
+    /// suspends.
     bool await_ready() noexcept { return cursor_.is_done() || (!is_whole() && serve_inline()); }
 
+    std::int32_t take_from(descriptor_source& source) noexcept override {
+        return take_into(cursor_.next_span(), source);
+    }
+
 protected:
-    mutable_buffers next() const noexcept override { return cursor_.next_span(); }
+    void prepare(io_uring_sqe& sqe) noexcept override {  // fills in the SQE
+        if constexpr (detail::is_many<Buffers>)
+            prepare_recvmsg(sqe, *message_.address(), cursor_.next());
+        else
+            prepare_recv(sqe, cursor_.next());
+    }
     bool skip(std::size_t n) noexcept override {
         cursor_.advance(n);
         return !cursor_.is_done();
     }
-    msghdr* message() noexcept override { return message_.address(); }
 
 private:
     detail::cursor_of<Buffers> cursor_;

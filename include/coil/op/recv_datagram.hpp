@@ -20,37 +20,36 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The result of a receive on a connected datagram socket.
+/// The result of receiving a datagram without its sender's address.
 struct received {
-    std::size_t size = 0;    ///< bytes in the buffer, or in all the buffers
+    std::size_t size = 0;    ///< bytes stored in the buffers
     bool truncated = false;  ///< the datagram was larger; the remainder is lost
 };
 
-/// The result of a recvfrom.
+/// The result of receiving a datagram with its sender's address.
 template <class Endpoint>
 struct basic_received_from {
-    std::size_t size = 0;    ///< bytes in the buffer, or in all the buffers
+    std::size_t size = 0;    ///< bytes stored in the buffers
     bool truncated = false;  ///< the datagram was larger; the remainder is lost
     Endpoint from;
 };
 
 using received_from = basic_received_from<ip::endpoint>;
 
-/// The sender's address, and the result with it.
+/// Selects the types for the sender's address and for the result.
 template <class Endpoint>
 struct datagram_sender {
     using address = typename Endpoint::sockaddr_type;
     using result = basic_received_from<Endpoint>;
 };
-/// A connected socket: the sender is known.
+/// Without an endpoint type, the sender's address is not stored.
 template <>
 struct datagram_sender<void> {
     struct address {};
     using result = received;
 };
 
-/// A receive of one datagram into the caller's buffers: everything except the buffers and the sender's
-/// address.
+/// Receives one datagram. The derived class holds the buffers and the space for the sender's address.
 class [[nodiscard("co_await it")]] recv_datagram_into : public buffer_reader {
 public:
     std::int32_t take_from(descriptor_source& source) noexcept override;
@@ -59,33 +58,34 @@ protected:
     recv_datagram_into(const descriptor_use& from, environment& task) noexcept
         : buffer_reader(from, task, datagram_lane(from.flags)) {}
 
-    /// The space for a sender's address; `address` is null if the address is not wanted.
+    /// Space for the sender's address. `address` is null if the caller does not want the address.
     struct address_space {
         void* address = nullptr;
         socklen_t size = 0;
     };
 
     [[nodiscard]] virtual mutable_buffers space() const noexcept = 0;
-    /// False if the kernel can't fill all buffers in one call.
+    /// Returns false if there are more buffers than the kernel can fill in one call.
     [[nodiscard]] virtual bool fits_one_call() const noexcept = 0;
-    /// Space for a msghdr; null if RECV suffices, for a single buffer without an address.
+    /// Returns space for a msghdr, or null if IORING_OP_RECV suffices because there is one buffer and no
+    /// address.
     [[nodiscard]] virtual msghdr* message() noexcept = 0;
     [[nodiscard]] virtual address_space sender() noexcept = 0;
 
     std::optional<std::int32_t> before_submit() override;
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
-    /// The size of the datagram, and whether it was truncated to `room` bytes.
+    void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
+    /// Returns the number of received bytes, and whether the datagram was truncated to `room` bytes.
     [[nodiscard]] outcome<received> received_in(std::size_t room) const noexcept;
 
 private:
-    bool is_cut_ = false;  // the datagram was received ahead, and truncated then
+    bool is_cut_ = false;  // the datagram was truncated when it was received ahead
 };
 
-/// One recv(2) or recvmsg(2) of a datagram (IORING_OP_RECV, RECVMSG). With an `Endpoint` it is a recvfrom(2),
-/// which stores the sender's address. An empty buffer takes a datagram too. Fails with message_size if there
-/// are more than IOV_MAX (1024) buffers.
+/// One recv(2) or recvmsg(2) that receives a datagram (IORING_OP_RECV, IORING_OP_RECVMSG). With an
+/// `Endpoint`, it is a recvfrom(2), which also stores the sender's address. A receive into an empty buffer
+/// also consumes a datagram. Fails with message_size if there are more than IOV_MAX (1024) buffers.
 template <class Buffers, class Endpoint = void>
-class [[nodiscard("co_await it")]] recv_datagram final : public recv_datagram_into {
+class [[nodiscard("co_await it")]] recv_datagram : public recv_datagram_into {
     static constexpr bool has_sender = !std::is_void_v<Endpoint>;
     using sender_of = datagram_sender<Endpoint>;
 
@@ -98,14 +98,14 @@ public:
     bool await_ready() noexcept { return fits_one_call() && serve_inline(); }
 
     outcome<result_type> await_outcome() noexcept {  // up: what the completion means
-        const auto datagram = received_in(cursor_.next_size());
+        auto datagram = received_in(cursor_.next_size());
         if constexpr (!has_sender) {
             return datagram;
         } else {
             if (!datagram)
                 return datagram.error();
             return result_type{datagram->size, datagram->truncated,
-                               Endpoint::from_sockaddr(&address_, message_.address()->msg_namelen)};
+                               Endpoint(Endpoint::from_sockaddr(&address_, message_.address()->msg_namelen))};
         }
     }
     result_type await_resume() {

@@ -18,7 +18,7 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The buffer for the bytes, and the places for the descriptors that come with them.
+/// The buffer for the bytes, and the array in which the accompanying descriptors are stored.
 struct recv_descriptors_request : recv_request<mutable_buffer> {
     coil::lane lane = lane::read;
     std::span<unique_descriptor> descriptors;
@@ -26,13 +26,14 @@ struct recv_descriptors_request : recv_request<mutable_buffer> {
 
 /// The result of recv_descriptors.
 struct received_descriptors {
-    std::size_t size = 0;         ///< bytes in the buffer
-    bool truncated = false;       ///< the datagram was larger; the rest is lost
-    std::size_t descriptors = 0;  ///< how many places were filled, from the first on
-    bool dropped = false;         ///< more descriptors came than there are places; the others are closed
+    std::size_t size = 0;         ///< bytes stored in the buffer
+    bool truncated = false;       ///< the datagram was larger; the remainder is lost
+    std::size_t descriptors = 0;  ///< number of descriptors stored, from the start of the array
+    bool dropped = false;         ///< more descriptors arrived than fit; the excess ones are closed
 };
 
-/// One recvmsg(2) that receives descriptors (SCM_RIGHTS, unix(7)). They arrive with close-on-exec set.
+/// One recvmsg(2) that receives descriptors (SCM_RIGHTS, unix(7)). The descriptors arrive with close-on-exec
+/// set.
 class [[nodiscard("co_await it")]] recv_descriptors final : public buffer_reader {
 public:
     recv_descriptors(const recv_descriptors_request& what, environment& task) noexcept
@@ -40,24 +41,24 @@ public:
     ~recv_descriptors();
 
     bool await_ready() noexcept { return serve_inline(); }
-    outcome<received_descriptors> await_outcome() noexcept;  // up: what the completion means
+    outcome<received_descriptors> await_outcome() noexcept;  // interprets the completion
     received_descriptors await_resume();
 
     std::int32_t take_from(descriptor_source& source) noexcept override;
 
 protected:
     std::optional<std::int32_t> before_submit() override;
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
     const char* name() const noexcept override { return "recv_descriptors"; }
 
 private:
     void take_descriptors(received_descriptors& into) noexcept;
     [[nodiscard]] std::size_t control_size() const noexcept;
 
-    bool from_kernel_ = false;  // the kernel has written message_
+    bool from_kernel_ = false;  // message_ was passed to the kernel
     mutable_buffer buffer_;
     std::span<unique_descriptor> descriptors_;
-    void* control_ = nullptr;  // a recycled block
+    void* control_ = nullptr;  // a block from the frame allocator
     msghdr message_;
 };
 

@@ -18,8 +18,8 @@ namespace coil::COIL_ABI {
 
 namespace op {
 
-/// Receives bytes from a stream in a buffer of the context's pool: first what was received ahead, otherwise
-/// what arrives next.
+/// Receives bytes from a stream into a buffer of the context's pool. Bytes that have been received ahead
+/// come first. If there are none, the operation waits for the next bytes.
 class [[nodiscard("co_await it")]] recv_chunk : public reader {
 public:
     recv_chunk(const descriptor_use& from, environment& task) noexcept : reader(from, task, lane::read) {}
@@ -36,7 +36,7 @@ protected:
     std::optional<std::int32_t> before_submit() override;
     const char* name() const noexcept override { return "recv"; }
 
-    /// The error that it ended with, if any.
+    /// Returns the error that ended the operation, if any.
     [[nodiscard]] std::error_code ended() const noexcept;
     [[nodiscard]] chunk& received() noexcept { return chunk_; }
 
@@ -46,8 +46,8 @@ private:
 
 using recv_chunk_description = description_of<recv_chunk, descriptor_use>;
 
-/// The operation of `recv_stream::next`: empty at the end of the stream. The receive stays in the kernel
-/// (multishot).
+/// The operation of `recv_stream::next`. Its result is empty at the end of the stream. The multishot receive
+/// stays in the kernel after the operation has completed.
 class [[nodiscard("co_await it")]] next_chunk final : public recv_chunk {
 public:
     using recv_chunk::recv_chunk;
@@ -64,26 +64,29 @@ static_assert(sizeof(next_chunk) <= 88);
 
 }  // namespace op
 
-/// The bytes that a stream socket receives, chunk by chunk, in memory of the context's pool: the fastest way
-/// to receive. An idle connection holds no buffer.
+/// Receives bytes from a stream socket as chunks, in buffers of the context's pool. This is the fastest way
+/// to receive, and an idle connection holds no buffer.
 ///
 ///     auto incoming = peer.recv_stream();
-///     while (auto chunk = co_await incoming.next())        // empty: the peer has finished sending
-///         co_await coil::write(peer, *chunk);              // the bytes go back to the pool with the chunk
+///     while (auto chunk = co_await incoming.next())        // empty at the end of the stream
+///         co_await coil::write(peer, *chunk);              // destroying the chunk returns its buffer
 ///
 /// While the stream exists, bytes are received ahead of `next()`, up to `io_context::options::ahead_max`.
-/// After that the peer has to wait (back-pressure). While the pool is low the limit is 16 KiB. While all
-/// streams together hold `held_max` outside the pool, any unread byte stops the stream. Unread bytes belong
-/// to the socket: if the stream is dropped, the next `recv` or the next stream gets them first.
+/// Beyond that limit, the peer has to wait (back-pressure). If the pool is low and the stream's bytes are
+/// copied out of it, the limit is 16 KiB. While all streams together hold `held_max` bytes outside the pool,
+/// a single unread byte stops the stream.
 ///
-/// Lifetime: it may outlive the socket and the context; next() then fails.
+/// Unread bytes belong to the socket. If the stream is destroyed, the next `recv` or the next stream gets
+/// them first.
+///
+/// Lifetime: may outlive the socket and the context; next() then fails.
 class recv_stream : public op::ahead_stream {
 public:
     explicit recv_stream(const descriptor_use& from);
 
-    /// Completes: with the bytes that arrived, inline if some are unread; with nothing when the peer has
-    ///            finished sending.
-    /// Errors:    transfer_error: connection_reset and others; bad_descriptor if the socket was closed.
+    /// Completes: with the bytes that have arrived, inline if any are unread; with nullopt at the end of the
+    ///            stream.
+    /// Errors:    transfer_error: connection_reset and others; bad_descriptor if the socket has been closed.
     /// Cancel:    operation_aborted; no byte is lost.
     /// Cost:      one SQE for any number of chunks (multishot), no allocation.
     [[nodiscard("co_await it")]] op::next_chunk_description next() const noexcept { return {use()}; }

@@ -12,25 +12,27 @@
 #include <coil/loop/operation.hpp>
 #include <coil/loop/retry_timer.hpp>
 
-/// Sends of datagrams over families other than IP, mainly UNIX domain sockets. Such a send has to wait while
-/// its receiver has too many unread datagrams, but it can't wait in the kernel: io_uring takes the bytes
-/// before it finds that there is no room, does not restore them, and later sends a datagram of 0 bytes and
-/// reports success (measured on 6.18). So the send is submitted as non-blocking and, if there is no room,
-/// submitted again after a poll.
+/// Datagram sends for address families other than IP, mainly UNIX domain sockets. Such a send has to wait
+/// while its receiver has too many unread datagrams, but it can't wait in the kernel. io_uring consumes the
+/// bytes before it finds that the receiver has no space, and does not restore them. It later sends a
+/// datagram of 0 bytes and reports success (measured on 6.18). Therefore the send is submitted as
+/// non-blocking. If there is no space, it is submitted again after a poll.
 
 namespace coil::COIL_ABI::op {
 
-/// The state machine of a datagram send that waits for room.
+/// The state machine of a datagram send that waits until its receiver has space.
 ///
-///     send --no room--> poll_sender --connected------------------------------------------> send
-///                        +--to an address--> connect_probe ----> poll_receiver --room----> send
-///                                             +--no probe, or the receiver refuses it----> send
+///     send --no space--> poll_sender --connected------------------------------------------> send
+///                         +--to an address--> connect_probe ----> poll_receiver --space---> send
+///                                              +--no probe, or the receiver refuses it----> send
 ///
-/// `poll_sender` polls the socket itself for room in its buffer and, if it is connected, in the receiver's.
-/// For a datagram with an address a second socket, the probe, is connected to the receiver (`connect_probe`)
-/// and polled (`poll_receiver`). In some families, such as netlink, the poll says nothing about the receiver,
-/// and a context has at most 16 probes. So a send that finds no room again after a poll backs off
-/// exponentially, from 1 ms up to 64 ms.
+/// `poll_sender` polls the sending socket for space in its own buffer and, if the socket is connected, in
+/// the receiver's queue. For a UNIX domain datagram with an address, a second socket, called the probe, is
+/// connected to the receiver (`connect_probe`) and polled (`poll_receiver`).
+///
+/// The polls are not always sufficient. In some families, such as netlink, a poll does not consider the
+/// receiver, and a context has at most 16 probes. Therefore, a send that finds no space again after a poll
+/// backs off exponentially, from 1 ms up to 64 ms.
 class room_for_datagram {
 public:
     enum class step : std::uint8_t { send, poll_sender, connect_probe, poll_receiver };
@@ -41,11 +43,11 @@ public:
     ~room_for_datagram() { close_probe(); }
 
     [[nodiscard]] step current() const noexcept { return step_; }
-    /// Called when a send has found no room. Returns how long to pause before the next step; zero for no
-    /// pause.
+    /// Called when a send has found no space. Returns the length of the pause before the next step, which
+    /// may be zero.
     [[nodiscard]] time_point::duration pause() noexcept;
     void prepare(io_uring_sqe& sqe, int sender) noexcept;
-    /// Chooses the next step after a step with this result.
+    /// Selects the next step from the result of the current step.
     void advance(std::int32_t answer) noexcept;
 
 private:
@@ -57,10 +59,10 @@ private:
     socklen_t size_;
     int probe_ = -1;
     step step_ = step::send;
-    std::uint8_t refusals_ = 0;  // consecutive sends that found no room
+    std::uint8_t refusals_ = 0;  // number of sends that found no space so far
 };
 
-/// Repeats `Send` until there is room.
+/// Repeats `Send` until the receiver has space.
 template <class Send>
 class [[nodiscard("co_await it")]] retry_when_writable final : public Send {
 public:
@@ -71,7 +73,7 @@ public:
           timer_(*this),
           room_(once.record ? &once.record->context() : nullptr, Send::receiver().address,
                 Send::receiver().size) {}
-    ~retry_when_writable() { Send::retire(); }  // before the probe is closed
+    ~retry_when_writable() { Send::retire(); }  // the send must end before the probe is closed
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override {
@@ -103,7 +105,7 @@ private:
     room_for_datagram room_;
 };
 
-/// The description of a send that waits for room, unless the user has set MSG_DONTWAIT.
+/// The description of a send that waits until the receiver has space, unless the user has set MSG_DONTWAIT.
 template <class Description>
 struct [[nodiscard("co_await it")]] retry_when_writable_description : Description {
     auto operation_in(environment& task) const noexcept {

@@ -20,122 +20,102 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The bytes to send, and how sends on the descriptor may overlap.
+/// The bytes to send, and the lane, which determines how sends on the descriptor may overlap.
 template <class Buffers>
 struct send_request : descriptor_use {
     Buffers buffers;
     coil::lane lane = lane::write;
 };
 
-/// The bytes to send, and the destination. The endpoint is read when the operation starts.
+/// The bytes to send and their destination. The endpoint is read when the operation begins.
 template <class Buffers, class Endpoint>
 struct sendto_request : descriptor_use {
     Buffers buffers;
     const Endpoint* to = nullptr;
+
+    static constexpr coil::lane lane = coil::lane::any;
 };
 
-/// The lane of a socket that preserves message boundaries. With MSG_DONTWAIT a send bypasses the queue.
+/// A receiver's address. `address` is null if the receiver is the connected peer.
+struct destination {
+    const sockaddr* address = nullptr;
+    socklen_t size = 0;
+};
+
+/// Returns the lane for sends on a socket that preserves message boundaries. With MSG_DONTWAIT, a send
+/// bypasses the queue.
 [[nodiscard]] inline coil::lane packet_lane(int flags) noexcept {
     return flags & MSG_DONTWAIT ? lane::any : lane::send_queue;
 }
 
-/// An operation that sends: through the ring, or by a direct system call while the loop is quiet. With
-/// MSG_WAITALL a send on a stream is repeated until all bytes are sent, because the kernel's own repetition may
-/// lose a cancel, and hides the error that ends it. Never raises SIGPIPE.
+/// Base class for sends. A send uses the ring or, while the loop is quiet, a direct system call. It never
+/// raises SIGPIPE.
+///
+/// With MSG_WAITALL, coil repeats a send on a stream until all bytes have been sent. The kernel's own
+/// repetition is not used, because it may lose a cancel and hides the error that ends it.
 class [[nodiscard("co_await it")]] sender : public operation {
 public:
-    outcome<std::size_t> await_outcome() noexcept;  // up: what the completion means
-    std::size_t await_resume();
-
     std::string describe() const override;
 
-protected:
-    /// A sockaddr; `address` is null for the connected peer.
-    struct destination {
-        const sockaddr* address = nullptr;
-        socklen_t size = 0;
-    };
+    /// Returns the receiver's address.
+    [[nodiscard]] virtual destination receiver() const noexcept { return {}; }
 
+protected:
     sender(const descriptor_use& target, environment& task, coil::lane lane) noexcept
         : operation(target, task, lane), flags_(target.flags) {
         takes_steps(is_whole());
     }
 
-    /// The bytes that are left, and the removal of those that are sent. Returns whether bytes are left.
-    [[nodiscard]] virtual const_buffers next() const noexcept = 0;
+    /// Removes this number of sent bytes from the remaining bytes. Returns true if bytes remain.
     [[nodiscard]] virtual bool skip(std::size_t) noexcept { return false; }
-    /// Returns the result if the kernel would refuse the send, or accept it only in part.
-    [[nodiscard]] virtual std::optional<std::int32_t> refused() const noexcept { return std::nullopt; }
-    /// Space for a msghdr; null if SEND suffices, for a single buffer.
-    [[nodiscard]] virtual msghdr* message() noexcept = 0;
-    /// Adds control data to the message.
-    virtual void add_control(msghdr&) noexcept {}
-    [[nodiscard]] virtual destination receiver() const noexcept { return {}; }
 
-    std::optional<std::int32_t> before_submit() override { return refused(); }
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
     bool next_step() noexcept override;
     const char* name() const noexcept override { return receiver().address ? "sendto" : "send"; }
 
-    /// For await_ready: sends directly if that is cheaper than the ring. Returns true if the operation has
-    /// completed inline.
-    [[nodiscard]] bool send_directly() noexcept;
-    /// Returns true if a direct system call beats a ring slot: the last iteration brought few completions and, on
-    /// a stream, the send has at most 16 KiB.
+    /// Returns true if the operation may complete inline and a direct system call is cheaper than using the
+    /// ring. It is cheaper if the last iteration collected few completions and, on a stream, the send is at
+    /// most 16 KiB.
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
-    [[nodiscard]] int flags() const noexcept { return flags_; }
+    /// Sends with a direct system call, without waiting. Returns its result.
+    [[nodiscard]] std::int32_t send_now(const_buffer buffer, const destination& to) noexcept;
+    [[nodiscard]] std::int32_t sendmsg_now(const msghdr& message) noexcept;
+    /// For await_ready(), after a direct system call. Returns true if the operation has completed inline; if
+    /// not, the ring sends the remaining bytes.
+    [[nodiscard]] bool completes_inline(std::int32_t result) noexcept;
+
+    /// Makes a message of these buffers.
+    static void fill(msghdr& message, const_buffers buffers, const destination& to) noexcept;
+    void prepare_send(io_uring_sqe& sqe, const_buffer buffer, const destination& to) noexcept;
+    void prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message) noexcept;
+
+    /// Interprets the completion of a send that had `size` bytes left.
+    [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
+    /// Returns the number of bytes, or throws the error.
+    std::size_t value_of(const outcome<std::size_t>& outcome) const;
 
 private:
     [[nodiscard]] bool is_whole() const noexcept {
         return (flags_ & MSG_WAITALL) && !(flags_ & MSG_DONTWAIT) && lane() == lane::write;
     }
-    void fill(msghdr& header) noexcept;
 
     const int flags_;
-    std::size_t moved_ = 0;  // by earlier steps
+    std::size_t moved_ = 0;  // bytes sent by earlier steps
 };
 
-/// One send(2) or sendmsg(2) (IORING_OP_SEND, SENDMSG). On a stream it may be short (partial write). A datagram
-/// is sent whole; more than IOV_MAX buffers are refused with message_size.
-template <class Buffers>
-class [[nodiscard("co_await it")]] send : public sender {
-    static constexpr bool is_many = detail::is_many<Buffers>;
-
-public:
-    send(const send_request<Buffers>& what, environment& task) noexcept
-        : sender(what, task, what.lane), cursor_(what.buffers) {}
-
-    /// On a stream, an empty buffer needs no system call.
-    bool await_ready() noexcept { return (lane() == lane::write && cursor_.is_done()) || send_directly(); }
-
-protected:
-    const_buffers next() const noexcept override { return cursor_.next_span(); }
-    bool skip(std::size_t n) noexcept override {
-        cursor_.advance(n);
-        return !cursor_.is_done();
-    }
-    std::optional<std::int32_t> refused() const noexcept override {
-        if constexpr (is_many)
-            if (lane() != lane::write && !cursor_.fits_one_step())
-                return refused_size;
-        return std::nullopt;
-    }
-    msghdr* message() noexcept override { return message_.address(); }
-
-private:
-    detail::cursor_of<Buffers> cursor_;
-    [[no_unique_address]] msghdr_space<is_many> message_;
+/// The address of a send to the connected peer: none.
+struct no_address {
+    template <class Request>
+    explicit no_address(const Request&) noexcept {}
+    [[nodiscard]] static destination view() noexcept { return {}; }
 };
 
-/// A send that holds an address of this endpoint's family.
-template <class Buffers, class Endpoint>
-class [[nodiscard("co_await it")]] sendto : public send<Buffers> {
+/// The destination of a sendto, as a sockaddr of the endpoint's family.
+template <class Endpoint>
+class stored_address {
 public:
-    sendto(const sendto_request<Buffers, Endpoint>& what, environment& task) noexcept
-        : send<Buffers>({what, what.buffers, lane::any}, task), size_(what.to->to_sockaddr(address_)) {}
-
-protected:
-    sender::destination receiver() const noexcept override {
+    template <class Request>
+    explicit stored_address(const Request& what) noexcept : size_(what.to->to_sockaddr(address_)) {}
+    [[nodiscard]] destination view() const noexcept {
         return {reinterpret_cast<const sockaddr*>(&address_), size_};
     }
 
@@ -143,6 +123,72 @@ private:
     typename Endpoint::sockaddr_type address_;
     socklen_t size_;
 };
+
+/// One send(2) or sendmsg(2) (IORING_OP_SEND, IORING_OP_SENDMSG). On a stream, it may send only some of the
+/// bytes (partial write). A datagram is sent whole, or fails with message_size if it has more than IOV_MAX
+/// buffers.
+template <class Buffers, class Address = no_address>
+class [[nodiscard("co_await it")]] send : public sender {
+    static constexpr bool is_many = detail::is_many<Buffers>;
+
+public:
+    template <class Request>
+    send(const Request& what, environment& task) noexcept
+        : sender(what, task, what.lane), cursor_(what.buffers), address_(what) {}
+
+    /// On a stream, an empty buffer needs no system call.
+    bool await_ready() noexcept {
+        if (lane() == lane::write && cursor_.is_done())
+            return true;
+        if (is_refused_size() || !may_send_directly(cursor_.next_size()))
+            return false;
+        if constexpr (is_many) {
+            fill(*message_.address(), cursor_.next(), address_.view());
+            return completes_inline(sendmsg_now(*message_.address()));
+        } else {
+            return completes_inline(send_now(cursor_.next(), address_.view()));
+        }
+    }
+    outcome<std::size_t> await_outcome() noexcept {  // interprets the completion
+        return outcome_of(is_done() ? cursor_.next_size() : 0);
+    }
+    std::size_t await_resume() { return value_of(await_outcome()); }
+
+    destination receiver() const noexcept override { return address_.view(); }
+
+protected:
+    std::optional<std::int32_t> before_submit() override {
+        return is_refused_size() ? std::optional<std::int32_t>(refused_size) : std::nullopt;
+    }
+    void prepare(io_uring_sqe& sqe) noexcept override {  // fills in the SQE
+        if constexpr (is_many) {
+            fill(*message_.address(), cursor_.next(), address_.view());
+            prepare_sendmsg(sqe, *message_.address());
+        } else {
+            prepare_send(sqe, cursor_.next(), address_.view());
+        }
+    }
+    bool skip(std::size_t n) noexcept override {
+        cursor_.advance(n);
+        return !cursor_.is_done();
+    }
+
+private:
+    // A message must fit into one call.
+    [[nodiscard]] bool is_refused_size() const noexcept {
+        if constexpr (is_many)
+            return lane() != lane::write && !cursor_.fits_one_step();
+        else
+            return false;
+    }
+
+    detail::cursor_of<Buffers> cursor_;
+    [[no_unique_address]] msghdr_space<is_many> message_;
+    [[no_unique_address]] Address address_;
+};
+
+template <class Buffers, class Endpoint>
+using sendto = send<Buffers, stored_address<Endpoint>>;
 
 template <class Buffers>
 using send_description = description_of<send<Buffers>, send_request<Buffers>>;

@@ -15,13 +15,13 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Bytes, and open descriptors to pass with them.
+/// The bytes to send, and the open descriptors to pass with them.
 struct send_descriptors_request : send_request<const_buffer> {
     std::span<const int> descriptors;
 };
 
-/// One sendmsg(2) that passes descriptors (SCM_RIGHTS, unix(7)). The kernel duplicates them when it starts
-/// the operation; the sender's own stay open.
+/// One sendmsg(2) that passes descriptors (SCM_RIGHTS, unix(7)). The kernel duplicates the descriptors when
+/// it starts the operation, and the sender's descriptors stay open.
 class [[nodiscard("co_await it")]] send_descriptors : public sender {
 public:
     send_descriptors(const send_descriptors_request& what, environment& task) noexcept
@@ -30,20 +30,22 @@ public:
 
     /// Throws std::bad_alloc if there is no memory for the control data.
     bool await_ready();
+    outcome<std::size_t> await_outcome() noexcept { return outcome_of(buffer_.size()); }
+    std::size_t await_resume() { return value_of(await_outcome()); }
 
 protected:
-    const_buffers next() const noexcept override { return {&buffer_, 1}; }
-    std::optional<std::int32_t> refused() const noexcept override;
-    msghdr* message() noexcept override { return &message_; }
-    void add_control(msghdr& header) noexcept override;
+    std::optional<std::int32_t> before_submit() override { return refused(); }
+    void prepare(io_uring_sqe& sqe) noexcept override;
     const char* name() const noexcept override { return "send_descriptors"; }
 
 private:
+    [[nodiscard]] std::optional<std::int32_t> refused() const noexcept;
+    void fill_message() noexcept;
     [[nodiscard]] std::size_t control_size() const noexcept;
 
     const_buffer buffer_;
     std::span<const int> descriptors_;
-    void* control_ = nullptr;  // a recycled block
+    void* control_ = nullptr;  // a block from the frame allocator
     msghdr message_;
 };
 

@@ -16,7 +16,8 @@
 
 namespace coil::COIL_ABI {
 
-/// Datagrams that are contiguous in memory, all of the same size except the last one, which may be shorter.
+/// Datagrams that are contiguous in memory. All of them have the same size, except that the last one may be
+/// shorter.
 ///
 ///     co_await socket.sendto(segments(bytes, 1200), peer);
 class segments {
@@ -24,7 +25,7 @@ public:
     constexpr segments(const_buffer bytes, std::size_t size) noexcept : bytes_(bytes), size_(size) {}
 
     [[nodiscard]] constexpr const_buffer bytes() const noexcept { return bytes_; }
-    /// The size of one datagram.
+    /// Returns the size of one datagram.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
 
     static constexpr std::size_t count_max = 64;
@@ -42,22 +43,27 @@ struct send_segments_request : descriptor_use {
     const ip::endpoint* to = nullptr;
 };
 
-/// One sendmsg(2) that the kernel splits into datagrams (UDP_SEGMENT, since 4.18). If all bytes fit into one
-/// datagram, it sends a single datagram, which may be empty.
+/// One sendmsg(2) whose bytes the kernel splits into datagrams (UDP_SEGMENT, since 4.18). If all bytes fit
+/// into one datagram, a single datagram is sent, which may be empty.
 class [[nodiscard("co_await it")]] send_segments final : public sender {
 public:
     send_segments(const send_segments_request& what, environment& task) noexcept;
 
-    bool await_ready() noexcept { return send_directly(); }
+    bool await_ready() noexcept;
+    outcome<std::size_t> await_outcome() noexcept { return outcome_of(bytes_.size()); }
+    std::size_t await_resume() { return value_of(await_outcome()); }
 
-protected:
-    const_buffers next() const noexcept override { return {&bytes_, 1}; }
-    std::optional<std::int32_t> refused() const noexcept override;
-    msghdr* message() noexcept override { return &message_; }
-    void add_control(msghdr& header) noexcept override;
     destination receiver() const noexcept override { return {to_size_ > 0 ? &to_.any : nullptr, to_size_}; }
 
+protected:
+    std::optional<std::int32_t> before_submit() override { return refused(); }
+    void prepare(io_uring_sqe& sqe) noexcept override;
+
 private:
+    /// Returns the result of a send that the kernel would refuse, or that only some kernels accept.
+    [[nodiscard]] std::optional<std::int32_t> refused() const noexcept;
+    void fill_message() noexcept;
+
     socklen_t to_size_ = 0;
     const_buffer bytes_;
     std::size_t size_;

@@ -15,18 +15,18 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Waits until a descriptor is ready (IORING_OP_POLL_ADD); moves no bytes. Unread data that was received
-/// ahead counts as readable, even if the kernel's socket is empty. Any number may wait, alongside other
-/// operations.
+/// Waits until a descriptor is ready (IORING_OP_POLL_ADD), without moving any bytes. If unread data has been
+/// received ahead, the descriptor counts as readable even if the kernel's socket buffer is empty. Any number
+/// of waits may be pending, alongside other operations.
 ///
 ///     submitted ----poll events-----------------------------> done
 ///         |
 ///         +----data was received ahead----> cancelled ------> done, readable
 ///
-/// A poll for POLLPRI alone is never woken: io_uring masks POLLPRI out of the wake-up (6.1 to 6.18). So we
-/// add POLLRDBAND, which sockets signal together with POLLPRI and which never reads as ready. The poll then
-/// completes for any arrival; poll(2) says which events are present, and if there are none, the wait
-/// continues.
+/// A poll for POLLPRI alone is never woken, because io_uring masks POLLPRI out of the wake-up (6.1 to 6.18).
+/// The poll therefore also requests POLLRDBAND, which sockets signal together with POLLPRI but never report
+/// as ready. As a result, the poll completes whenever anything arrives. The operation then calls poll(2) to
+/// find which events are present, and continues to wait if there are none.
 class [[nodiscard("co_await it")]] wait final : public operation {
 public:
     wait(const descriptor_use& what, environment& task) noexcept
@@ -35,12 +35,12 @@ public:
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
     std::coroutine_handle<> run() noexcept override;
-    outcome<wait_type> await_outcome() noexcept;  // up: what the completion means
+    outcome<wait_type> await_outcome() noexcept;  // interprets the completion
     wait_type await_resume();
 
 protected:
     std::optional<std::int32_t> before_submit() override;
-    void prepare(io_uring_sqe& sqe) noexcept override;  // down: what we submit
+    void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
     void source_has_data() noexcept override;
     const char* name() const noexcept override { return "wait"; }
 
@@ -53,7 +53,7 @@ private:
     bool source_ready_ = false;
 };
 
-/// The flags hold the wait_type.
+/// The request's `flags` field holds the wait_type.
 using wait_description = description_of<wait, descriptor_use>;
 
 static_assert(sizeof(wait) <= 96 && sizeof(wait_description) <= 40);

@@ -14,8 +14,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A write(2) that never raises SIGPIPE, without its buffers. Before 6.18 only sockets have a flag for that,
-/// so the loop blocks the signal around each enter while the kernel has the write.
+/// Implements write(2) except for the buffers, which the derived class holds. The write never raises
+/// SIGPIPE. Before 6.18, only sockets have a flag that suppresses this signal. The loop therefore blocks the
+/// signal around each enter while the write is in flight.
 class [[nodiscard("co_await it")]] descriptor_write : public descriptor_transfer {
 public:
     ~descriptor_write();
@@ -25,7 +26,7 @@ protected:
     descriptor_write(const descriptor_use& target, environment& task) noexcept
         : descriptor_transfer(target, task, lane::write) {}
 
-    /// The buffers. A single buffer needs no iovec.
+    /// Returns the buffers to write. A single buffer is written without an iovec.
     [[nodiscard]] virtual const_buffers bytes() const noexcept = 0;
 
     void prepare(io_uring_sqe& sqe) noexcept override;
@@ -39,10 +40,10 @@ private:
     bool holds_sigpipe_ = false;
 };
 
-/// One write(2) (IORING_OP_WRITE, or WRITEV of several buffers), at the descriptor's own position. It may be
-/// short. For sockets use `send`.
+/// One write(2) (IORING_OP_WRITE, or IORING_OP_WRITEV for several buffers) at the descriptor's current file
+/// position. It may write only some of the bytes. For sockets, use `send`.
 template <class Buffers>
-class [[nodiscard("co_await it")]] write_some final : public descriptor_write {
+class [[nodiscard("co_await it")]] write_some : public descriptor_write {
 public:
     write_some(const send_request<Buffers>& what, environment& task) noexcept
         : descriptor_write(what, task), cursor_(what.buffers) {}

@@ -20,6 +20,7 @@
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/task.hpp>
+#include <coil/coro/waker.hpp>
 
 /// The common implementation of `when_all`, `when_any` and `first_success`. Several operations run
 /// concurrently, each as a branch with its own stop scope. The awaiting coroutine resumes when all branches
@@ -28,31 +29,6 @@
 namespace coil::COIL_ABI {
 
 class parallel_operation;
-
-/// A coroutine that a branch's operation resumes instead of the waiting task. It only reports that the branch
-/// has ended. Because its body is empty, all kinds of operations use the same small frame.
-class [[nodiscard("keep it")]] branch_waker {
-public:
-    class promise_type;
-
-    branch_waker() noexcept = default;
-    branch_waker(const branch_waker&) = delete;
-    branch_waker& operator=(branch_waker&& other) noexcept {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~branch_waker() {
-        if (frame_)
-            frame_.destroy();
-    }
-
-    [[nodiscard]] std::coroutine_handle<> handle() const noexcept { return frame_; }
-
-private:
-    explicit branch_waker(std::coroutine_handle<> frame) noexcept : frame_(frame) {}
-
-    std::coroutine_handle<> frame_;
-};
 
 /// The type-independent base class of a branch.
 ///
@@ -99,13 +75,11 @@ protected:
     void failed_with_bug() noexcept { has_failed_ = has_bug_ = true; }
 
 private:
-    friend class branch_waker::promise_type;
-
     void end() noexcept;
 
     parallel_operation* owner_;
     environment scope_;
-    branch_waker waker_;
+    detail::waker waker_;
     // The coroutine to start if the branch is a task. Like all started tasks, it begins in the next
     // iteration.
     std::coroutine_handle<> first_;
