@@ -11,14 +11,15 @@
 #include <system_error>
 
 #include <coil/resolver/resolve.hpp>
-#include <coil/sync/handover.hpp>
+
+#include "sync/worker_threads.hpp"
 
 namespace coil::COIL_ABI::detail {
 
 /// A query for the C library and its result. The waiter and the lookup thread share this block, so that
 /// neither has to wait for the other. The query is immutable. The result belongs to the lookup thread until
 /// the handover is complete.
-class look_up final : public handover {
+class look_up final : public blocking_call {
 public:
     enum class direction : std::uint8_t { forward, reverse };
 
@@ -31,7 +32,7 @@ public:
     /// thread must perform the query.
     bool answer_inline() noexcept;
     /// Calls the C library. May block for a long time.
-    void perform() noexcept;
+    void perform() noexcept override;
 
     [[nodiscard]] std::error_code error() const noexcept;
     [[nodiscard]] std::string describe() const;
@@ -45,11 +46,6 @@ public:
     int status = 0;        // EAI_... from getaddrinfo(3), or one of coil's resolver_code values
     int system_error = 0;  // errno, if status is EAI_SYSTEM
     names_found found;
-
-    // Used only by the pool, under its lock.
-    enum class phase : std::uint8_t { idle, queued, running, abandoned };
-    phase state = phase::idle;
-    unsigned process = 0;  // the process that submitted the query; see this_process
 
     /// The function that perform() calls. Tests replace it.
     using function = void(look_up& query);

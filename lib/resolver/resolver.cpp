@@ -2,14 +2,29 @@
 // SPDX-License-Identifier: MIT
 #include <coil/resolver/resolver.hpp>
 
+#include <algorithm>
 #include <netdb.h>
 #include <sys/socket.h>
 
 #include "resolver/look_up.hpp"
-#include "resolver/look_up_pool.hpp"
 
 namespace coil::COIL_ABI {
 namespace detail {
+namespace {
+
+worker_threads::limits limits_from(const ip::resolver_base::limits& chosen) noexcept {
+    return {std::max(1u, chosen.threads), chosen.abandoned_max, chosen.queue_max};
+}
+
+// The threads that call the C library. The process has a single set. It is never destroyed, so process exit
+// does not wait for a name server.
+worker_threads& look_up_threads() {
+    static worker_threads* const threads =
+        new worker_threads("coil resolver", limits_from({}), make_error_code(error::resolver_busy));
+    return *threads;
+}
+
+}  // namespace
 
 // ---- the query -------------------------------------------------------------------------------------------
 
@@ -69,7 +84,7 @@ void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
         return env().scheduler().schedule(*this);
     static_cast<void>(query_->expect(*this));
     is_submitted_ = true;
-    if (const std::error_code refused = look_up_pool::of_process().submit(*query_)) {
+    if (const std::error_code refused = look_up_threads().submit(*query_)) {
         is_submitted_ = false;
         query_->withdraw();
         return give_up(refused);
@@ -86,7 +101,7 @@ void resolve_operation_base::abort() noexcept {
 
 // If the query is running, its thread frees the result.
 void resolve_operation_base::abandon() noexcept {
-    if (look_up_pool::of_process().abandon(*query_))
+    if (look_up_threads().abandon(*query_))
         is_submitted_ = false;
 }
 
@@ -122,10 +137,13 @@ static_assert(resolver_base::passive == AI_PASSIVE && resolver_base::canonical_n
               resolver_base::numeric_service == AI_NUMERICSERV);
 
 void resolver_base::set_limits(const limits& chosen) {
-    detail::look_up_pool::of_process().set_limits(chosen);
+    detail::look_up_threads().set_limits(detail::limits_from(chosen));
 }
 
-resolver_base::counters resolver_base::metrics() { return detail::look_up_pool::of_process().metrics(); }
+resolver_base::counters resolver_base::metrics() {
+    const auto now = detail::look_up_threads().metrics();
+    return {now.threads, now.running, now.abandoned, now.queued};
+}
 
 resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
     if (this != &other) {

@@ -19,15 +19,16 @@
 #include <coil/coro/safe_closure.hpp>
 #include <coil/coro/stop_token.hpp>
 #include <coil/coro/task.hpp>
-#include <coil/sync/handover.hpp>
 #include <coil/sync/thread_pool.hpp>
 
 namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// The base class of offload_operation, with everything that does not depend on the function's type. The
-/// operation itself is the item in the pool's queue, and moves through these states:
+class offload_call_block;
+
+/// The base class of offload_operation, with everything that does not depend on the function's type. Its
+/// block is the item in the pool's queue, and the function moves through these states:
 ///
 ///     new --await--> queued --a thread takes it--> running --returns--> over
 ///                    queued --it is stopped or destroyed, or the pool is destroyed--> over, without running
@@ -57,18 +58,16 @@ protected:
     virtual void request_token_stop() noexcept = 0;
 
 private:
-    friend class thread_pool_core;
+    friend class offload_call_block;
 
     bool take_back() noexcept;
     void give_up(std::error_code why) noexcept;
 
-    std::shared_ptr<thread_pool_core> pool_;
-    handover* handover_;
+    std::shared_ptr<worker_threads> threads_;
+    offload_call_block* block_;
     entry* call_;
     std::error_code error_;
-    bool given_ = false;    // the pool holds a reference to the handover and will complete it
-    bool queued_ = false;   // guarded by the pool's lock
-    unsigned process_ = 0;  // the process that queued the function; see this_process
+    bool given_ = false;  // the pool holds a reference to the block and will complete it
 };
 
 template <class F, class... Args>

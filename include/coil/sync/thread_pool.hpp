@@ -10,8 +10,8 @@
 namespace coil::COIL_ABI {
 
 namespace detail {
-class thread_pool_core;
 class offload_operation_base;
+class worker_threads;
 }  // namespace detail
 
 /// A pool of threads for functions that block or compute for a long time. `co_await offload(pool, function)`
@@ -60,7 +60,7 @@ public:
 private:
     friend class detail::offload_operation_base;
 
-    std::shared_ptr<detail::thread_pool_core> core_;
+    std::shared_ptr<detail::worker_threads> threads_;
 };
 
 /// The process-wide pool that `offload` uses if no pool is given. It is constructed on first use and never

@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <coil/base/intrusive_list.hpp>
+#include <coil/sync/handover.hpp>
+
+#include "base/process.hpp"
+
+namespace coil::COIL_ABI::detail {
+
+/// A blocking call that a worker thread makes for a waiter. `worker_threads` moves it through these stages:
+///
+///     idle ---submit---> queued ----a thread takes it----> running ----the call returns----> idle
+///          <--withdraw--
+///
+/// A running call can be abandoned. Its thread then continues until the call returns.
+class blocking_call : public handover {
+public:
+    /// Makes the call, on a worker thread. The handover completes afterwards.
+    virtual void perform() noexcept = 0;
+    /// Called instead of perform() if the threads are closed before the call begins.
+    virtual void refuse() noexcept {}
+
+protected:
+    blocking_call() noexcept = default;
+    ~blocking_call() = default;
+
+private:
+    friend class worker_threads;
+    enum class stage : std::uint8_t { idle, queued, running, abandoned };
+
+    // Changes under the lock of worker_threads, except that the worker thread ends a running call without it.
+    std::atomic<stage> stage_{stage::idle};
+    unsigned process_ = 0;  // the process that submitted the call; see this_process
+};
+
+/// Threads that make blocking calls in FIFO order, shared by `thread_pool` and the resolver. A submitted call
+/// starts a new thread if no thread is idle and the limits allow one. All signals are blocked on the threads,
+/// except SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
+///
+///     threads  =  idle  +  running, with a waiter  +  abandoned
+///     threads - abandoned  <=  limits.threads
+///     threads              <=  limits.threads + limits.abandoned_max
+///
+/// Threads: any.
+class worker_threads {
+public:
+    struct limits {
+        unsigned threads;
+        unsigned abandoned_max;
+        std::size_t queue_max;
+    };
+    struct counters {
+        unsigned threads;
+        unsigned running;
+        unsigned abandoned;
+        std::size_t queued;
+    };
+
+    /// `name` is the name of the threads. submit() returns `busy` if the queue is full.
+    worker_threads(const char* name, const limits& chosen, std::error_code busy);
+    worker_threads(const worker_threads&) = delete;
+    worker_threads& operator=(const worker_threads&) = delete;
+    ~worker_threads() = default;
+
+    /// Queues the call and takes over the completer's reference, unless an error is returned.
+    [[nodiscard]] std::error_code submit(blocking_call& item) noexcept;
+    /// Removes a call that has not begun. Returns true if no thread will complete the call. In this case, the
+    /// caller owns the completer's reference again.
+    bool withdraw(blocking_call& item) noexcept;
+    /// As withdraw(), but a running call no longer counts against limits.threads. Call it when the waiter has
+    /// left.
+    bool abandon(blocking_call& item) noexcept;
+
+    /// Do not use it together with close(), because surplus threads end without being joined.
+    void set_limits(const limits& chosen) noexcept;
+    [[nodiscard]] counters metrics() noexcept;
+
+    /// Refuses all calls that have not begun, and joins the threads. Later calls are refused with
+    /// operation_aborted.
+    void close() noexcept;
+
+private:
+    std::mutex& lock() noexcept;
+    void start_afresh() noexcept;
+
+    [[nodiscard]] std::size_t startable() const noexcept;
+    [[nodiscard]] bool needs_thread() const noexcept { return queued_ > idle_ && startable() > 0; }
+    [[nodiscard]] bool is_one_too_many() const noexcept {
+        return threads_.size() - abandoned_ > limits_.threads;
+    }
+    std::error_code start_thread() noexcept;
+    void end_surplus_thread() noexcept;
+    bool take_back(blocking_call& item) noexcept;
+    void take(blocking_call& item) noexcept;
+    void work() noexcept;
+
+    std::mutex lock_;
+    std::condition_variable arrived_;
+    intrusive_list<blocking_call> queue_;
+    std::size_t queued_ = 0;
+    std::size_t idle_ = 0;  // threads that wait for a call, or are about to wait
+    std::size_t abandoned_ = 0;
+    std::vector<std::thread> threads_;
+    bool closing_ = false;
+    unsigned process_ = this_process::number();
+    limits limits_;
+    const char* const name_;
+    const std::error_code busy_;
+};
+
+}  // namespace coil::COIL_ABI::detail
