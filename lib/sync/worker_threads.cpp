@@ -3,15 +3,43 @@
 #include "sync/worker_threads.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <new>
 #include <pthread.h>
 
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
 
-#include "sync/signals_blocked.hpp"
-
 namespace coil::COIL_ABI::detail {
+namespace {
+
+// The signals that worker threads block. A program's signals should be delivered to its own threads. The
+// signals for faults in the thread itself, and the profiler's SIGPROF, are not blocked.
+sigset_t most_signals() noexcept {
+    sigset_t most;
+    sigfillset(&most);
+    for (const int number: {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
+        sigdelset(&most, number);
+    return most;
+}
+
+/// Blocks these signals on the calling thread while this object exists (RAII), so that a new thread does not
+/// receive one before it has set its own mask. Other signals that the calling thread blocks stay blocked.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        const sigset_t most = most_signals();
+        pthread_sigmask(SIG_BLOCK, &most, &former_);
+    }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+
+private:
+    sigset_t former_{};
+};
+
+}  // namespace
 
 worker_threads::worker_threads(const char* name, const limits& chosen, std::error_code busy)
     : limits_(chosen), name_(name), busy_(busy) {
@@ -154,6 +182,8 @@ std::error_code worker_threads::start_thread() noexcept {
 
 // The main function of each thread.
 void worker_threads::work() noexcept {
+    const sigset_t most = most_signals();
+    pthread_sigmask(SIG_SETMASK, &most, nullptr);
     pthread_setname_np(pthread_self(), name_);
     for (std::unique_lock held(lock_);; ++idle_) {
         arrived_.wait(held, [this] { return queued_ > 0 || closing_ || is_one_too_many(); });

@@ -173,6 +173,37 @@ TEST_F(ThreadPool, BlocksSignalsOnItsThreads) {
         EXPECT_EQ(sigismember(&before, number), sigismember(&after, number)) << number;
 }
 
+// Regression: while a thread was started, SIGPROF and the fault signals were unblocked on the calling thread.
+TEST_F(ThreadPool, StartKeepsTheCallersBlockedSignals) {
+    static volatile std::sig_atomic_t delivered;
+    delivered = 0;
+    struct sigaction counts{};
+    counts.sa_handler = [](int) { delivered = 1; };
+    struct sigaction former_action;
+    sigaction(SIGPROF, &counts, &former_action);
+    sigset_t profiler, former_mask;
+    sigemptyset(&profiler);
+    sigaddset(&profiler, SIGPROF);
+    pthread_sigmask(SIG_BLOCK, &profiler, &former_mask);
+    raise(SIGPROF);  // pending on this thread
+
+    thread_pool pool(1);
+    const auto story = [&]() -> task<> {
+        co_await offload(pool, [] {
+            sigset_t mask;
+            pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+            EXPECT_FALSE(sigismember(&mask, SIGPROF));
+        });
+    };
+    loop_.run_with_threads(story());
+    EXPECT_FALSE(delivered);
+
+    const timespec no_time{};
+    EXPECT_EQ(sigtimedwait(&profiler, nullptr, &no_time), SIGPROF);
+    pthread_sigmask(SIG_SETMASK, &former_mask, nullptr);
+    sigaction(SIGPROF, &former_action, nullptr);
+}
+
 TEST_F(ThreadPool, DefaultPoolIsShared) {
     EXPECT_EQ(&default_pool(), &default_pool());
     const auto story = []() -> task<int> { co_return co_await offload([] { return 3; }); };
