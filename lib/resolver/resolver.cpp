@@ -13,7 +13,7 @@ namespace detail {
 namespace {
 
 worker_threads::limits limits_from(const ip::resolver_base::limits& chosen) noexcept {
-    return {std::max(1u, chosen.threads), chosen.abandoned_max, chosen.queue_max};
+    return {std::max(1u, chosen.threads), chosen.extra_threads, chosen.queue_max};
 }
 
 // The threads that call the C library. The process has a single set. It is never destroyed, so process exit

@@ -162,7 +162,7 @@ void worker_threads::close() noexcept {
 
 // How many more threads the limits allow.
 std::size_t worker_threads::startable() const noexcept {
-    const std::size_t replaced = std::min<std::size_t>(abandoned_, limits_.abandoned_max);
+    const std::size_t replaced = std::min<std::size_t>(abandoned_, limits_.extra_threads);
     const std::size_t most = limits_.threads + replaced;
     return most > threads_.size() ? most - threads_.size() : 0;
 }

@@ -52,14 +52,14 @@ private:
 ///
 ///     threads  =  idle  +  running, with a waiter  +  abandoned
 ///     threads - abandoned  <=  limits.threads
-///     threads              <=  limits.threads + limits.abandoned_max
+///     threads              <=  limits.threads + limits.extra_threads
 ///
 /// Threads: any.
 class worker_threads {
 public:
     struct limits {
         unsigned threads;
-        unsigned abandoned_max;
+        unsigned extra_threads;
         std::size_t queue_max;
     };
     struct counters {

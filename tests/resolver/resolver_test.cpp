@@ -480,7 +480,7 @@ TEST_F(HangingResolver, DeliversAResultBeforeACancel) {
 // A thread with an abandoned look-up does not count against the limit: a look-up that hangs blocks the next
 // one only while a task waits for it.
 TEST_F(HangingResolver, AbandonedThreadFreesItsPlace) {
-    ip::resolver_base::set_limits({.threads = 1, .abandoned_max = 2, .queue_max = 1});
+    ip::resolver_base::set_limits({.threads = 1, .extra_threads = 2, .queue_max = 1});
     ASSERT_TRUE(name_oracle::eventually([] { return ip::resolver_base::metrics().threads <= 1; }));
     expect_end(error::operation_aborted, "first");
     ASSERT_TRUE(oracle.wait_until_asked("first"));
@@ -503,8 +503,7 @@ TEST_F(HangingResolver, AbandonedThreadFreesItsPlace) {
         context->poll();
     }
     EXPECT_EQ(ended, 5);
-    // The maximum of abandoned look-ups is reached. The next look-up waits until one of them ends, and can be
-    // cancelled.
+    // All threads are stuck. The next look-up waits until an abandoned look-up ends, and can be cancelled.
     EXPECT_EQ(ip::resolver_base::metrics().threads, 3u);
     EXPECT_EQ(ip::resolver_base::metrics().abandoned, 3u);
     expect_end(error::operation_aborted, "fifth");
@@ -525,8 +524,32 @@ TEST_F(HangingResolver, AbandonedThreadFreesItsPlace) {
         << "surplus threads end";
 }
 
+// Regression: the limit of 16 was documented as the maximum of abandoned look-ups, but all 20 threads can be
+// stuck in one.
+TEST_F(HangingResolver, ExtraThreadsAddToThreads) {
+    const ip::resolver_base::limits limits;
+    const unsigned most = limits.threads + limits.extra_threads;
+    EXPECT_EQ(most, 20u);
+    ASSERT_TRUE(
+        name_oracle::eventually([&] { return ip::resolver_base::metrics().threads <= limits.threads; }));
+    for (unsigned i = 0; i < most; ++i) {
+        const std::string host = "hung" + std::to_string(i);
+        expect_end(error::operation_aborted, host);
+        ASSERT_TRUE(oracle.wait_until_asked(host));
+        resolver->cancel();
+        context->poll();
+    }
+    expect_end(error::operation_aborted, "one too many");
+    EXPECT_EQ(ip::resolver_base::metrics().threads, most);
+    EXPECT_EQ(ip::resolver_base::metrics().abandoned, most);
+    EXPECT_EQ(ip::resolver_base::metrics().queued, 1u);
+    resolver->cancel();
+    context->poll();
+    EXPECT_EQ(oracle.asked().size(), most);
+}
+
 TEST_F(HangingResolver, AbandonedThreadIsReplaced) {
-    ip::resolver_base::set_limits({.threads = 1, .abandoned_max = 1});
+    ip::resolver_base::set_limits({.threads = 1, .extra_threads = 1});
     auto hung =
         context->spawn([&]() -> task<> { static_cast<void>(co_await resolver->resolve("hung", "http")); });
     context->poll();

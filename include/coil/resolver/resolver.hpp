@@ -97,9 +97,10 @@ public:
     /// Limits for the lookup threads. The process has one pool of these threads.
     struct limits {
         unsigned threads = 4;  ///< maximum number of threads that serve pending lookups
-        /// Maximum number of threads that are stuck in abandoned lookups. The C library cannot be
-        /// interrupted.
-        unsigned abandoned_max = 16;
+        /// Maximum number of additional threads. Each replaces a thread that is stuck in an abandoned lookup,
+        /// because the C library cannot be interrupted. At most threads + extra_threads threads exist, and
+        /// all of them can be stuck.
+        unsigned extra_threads = 16;
         std::size_t queue_max = 1024;  ///< lookups that may wait for a thread; further ones fail
     };
     /// Takes effect immediately. Thread-safe.
@@ -223,7 +224,7 @@ private:
 ///
 /// The C library cannot be interrupted. If a wait is cancelled, the thread that runs the lookup therefore
 /// continues until the name servers answer or the timeout in resolv.conf has passed. Such an abandoned thread
-/// no longer counts against `threads`, and up to `abandoned_max` abandoned threads are replaced by new ones.
+/// no longer counts against `threads`, and a new thread replaces it, up to `extra_threads` new threads.
 /// Lookups that find no free thread are queued. If `queue_max` lookups are already queued, further ones fail
 /// with error::resolver_busy.
 ///
