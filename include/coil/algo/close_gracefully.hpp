@@ -13,7 +13,7 @@
 #include <coil/algo/timeout.hpp>
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/task.hpp>
-#include <coil/net/options.hpp>
+#include <coil/net/socket_options.hpp>
 
 namespace coil::COIL_ABI {
 

@@ -13,7 +13,7 @@
 #include <coil/base/unique_descriptor.hpp>
 #include <coil/coro/completed.hpp>
 #include <coil/loop/descriptor.hpp>
-#include <coil/net/options.hpp>
+#include <coil/net/socket_options.hpp>
 #include <coil/op/wait.hpp>
 
 namespace coil::COIL_ABI {

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include <coil/base/endpoint.hpp>
-#include <coil/net/options.hpp>
+#include <coil/net/ip_options.hpp>
 #include <coil/net/stream_socket.hpp>
 
 namespace coil::COIL_ABI::ip {

@@ -9,7 +9,8 @@
 
 #include <coil/base/endpoint.hpp>
 #include <coil/net/datagram_socket.hpp>
-#include <coil/net/options.hpp>
+#include <coil/net/ip_options.hpp>
+#include <coil/net/multicast.hpp>
 
 namespace coil::COIL_ABI::ip {
 

@@ -13,7 +13,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/coro/completed.hpp>
 #include <coil/coro/environment.hpp>
-#include <coil/net/options.hpp>
+#include <coil/net/socket_options.hpp>
 
 namespace coil::COIL_ABI::test {
 
