@@ -11,19 +11,13 @@
 
 #include <netinet/udp.h>
 
+#include "load/datagram_load.hpp"
 #include "load/pattern.hpp"
-#include "load/watchdog.hpp"
-#include "load/workloads.hpp"
-#include "support/buffer_pool.hpp"
-#include "support/sockets.hpp"
 
 namespace compare {
 namespace {
 
 constexpr std::size_t train_length = 32;
-// If a train still has missing datagrams after this many nanoseconds, they count as lost, and a new train
-// replaces it.
-constexpr std::int64_t patience = 200'000'000;
 
 // Each datagram starts with a number. A whole train must fit into 65507 bytes.
 std::size_t size_of_datagrams(const plan& plan) {
@@ -43,14 +37,6 @@ descriptor train_socket(const plan& plan) {
     return made;
 }
 
-std::uint64_t number_of(std::span<const std::byte> datagram) {
-    std::uint64_t number;
-    if (datagram.size() < sizeof number)
-        throw std::runtime_error("an echo has the wrong size: " + std::to_string(datagram.size()));
-    std::memcpy(&number, datagram.data(), sizeof number);
-    return number;
-}
-
 /// Calls `call` for each datagram in a coalesced train.
 template <class F>
 void for_each_datagram(std::span<const std::byte> train, std::size_t size, F&& call) {
@@ -62,24 +48,15 @@ void for_each_datagram(std::span<const std::byte> train, std::size_t size, F&& c
 }
 
 // A single client with several trains in flight. Each datagram starts with the number of its train.
-class train_load {
+class train_load final : public datagram_load {
 public:
     explicit train_load(const plan& plan)
-        : plan_(plan), socket_(train_socket(plan)), trains_(plan.in_flight) {
+        : datagram_load(plan, buffer_pool::kind::trains), trains_(plan.in_flight) {
+        add(train_socket(plan));
         for (std::size_t i = 0; i < trains_.size(); ++i) {
             trains_[i].bytes.resize(train_length * plan.size);
             trains_[i].number = i;
         }
-        prepare_receive(ring_, socket_.get(), 0, pool_);
-    }
-
-    void run() {
-        drive(plan_.warm_up);
-        lost_ = 0;
-        measurement measured = measure(plan_, [this](std::int64_t duration) { return drive(duration); });
-        measured.unit = "datagram";
-        measured.lost = lost_;
-        print(measured);
     }
 
 private:
@@ -90,39 +67,22 @@ private:
         std::int64_t sent_at = 0;
     };
 
-    static constexpr std::uint64_t is_send = 1;
-
-    driven drive(std::int64_t duration) {
-        watchdog::expects("trains of datagrams to come back");
-        answered_ = 0;
-        keeps_going_ = true;
-        const std::int64_t begin = now_ = next_check_ = now();
+    void send_first() override {
         for (train& each: trains_)
             send_next(each);
-        while (now_ < begin + duration)
-            iterate();
-        const std::int64_t window = now_ - begin;
-        const std::uint64_t in_window = answered_;
-        keeps_going_ = false;
-        while (std::ranges::any_of(trains_, [](const train& each) { return each.missing > 0; }))
-            iterate();
-        return {window, in_window, answered_};
     }
 
-    void iterate() {
-        ring_.iterate_for(patience / 2, [this](const io_uring_cqe& cqe) { dispatch(cqe); });
-        now_ = now();
-        if (now_ > next_check_)
-            send_instead();
-    }
-
-    void send_instead() {
-        next_check_ = now_ + patience / 2;
+    // Missing datagrams count as lost, and a new train replaces theirs.
+    void send_lost(std::int64_t deadline) override {
         for (train& each: trains_)
-            if (each.missing > 0 && each.sent_at + patience < now_) {
+            if (each.missing > 0 && each.sent_at < deadline) {
                 lost_ += each.missing;
                 send_next(each);
             }
+    }
+
+    bool is_in_flight() const override {
+        return std::ranges::any_of(trains_, [](const train& each) { return each.missing > 0; });
     }
 
     // Sends the train with a new number, so that late datagrams with the previous number are ignored.
@@ -132,27 +92,10 @@ private:
         next.sent_at = now();
         for (std::size_t i = 0; i < train_length; ++i)
             std::memcpy(next.bytes.data() + i * plan_.size, &next.number, sizeof next.number);
-        io_uring_sqe* sqe = prepare_send(ring_, socket_.get(), next.bytes.data(), next.bytes.size(), is_send);
-        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        send(0, next.bytes);
     }
 
-    void dispatch(const io_uring_cqe& cqe) {
-        if (cqe.user_data == is_send) {
-            check_result(cqe.res, "send");
-            return;
-        }
-        if (cqe.flags & IORING_CQE_F_BUFFER) {
-            const auto chunk = pool_.take(cqe);
-            received({chunk.data, chunk.size});
-            pool_.give_back(chunk);
-        } else if (cqe.res != -ENOBUFS) {
-            check_result(cqe.res, "recv");
-        }
-        if (!(cqe.flags & IORING_CQE_F_MORE))
-            prepare_receive(ring_, socket_.get(), 0, pool_);
-    }
-
-    void received(std::span<const std::byte> together) {
+    void received(std::size_t, std::span<const std::byte> together) override {
         if (together.size() % plan_.size != 0)
             throw std::runtime_error("an echo has the wrong size: " + std::to_string(together.size()));
         for_each_datagram(together, plan_.size, [this](auto datagram) {
@@ -166,16 +109,7 @@ private:
         });
     }
 
-    const plan& plan_;
-    bare_ring ring_;
-    buffer_pool pool_{ring_, buffer_pool::kind::trains};
-    descriptor socket_;
     std::vector<train> trains_;
-    std::int64_t now_ = 0;
-    std::int64_t next_check_ = 0;
-    std::uint64_t answered_ = 0;
-    std::uint64_t lost_ = 0;
-    bool keeps_going_ = false;
 };
 
 // Each round sends plan.in_flight trains. The last datagram of every second train is shorter than the others.
@@ -188,9 +122,7 @@ public:
           socket_(train_socket(plan)),
           missing_(plan.in_flight * train_length),
           buffer_(65536) {
-        const timeval one_second{1, 0};
-        check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &one_second, sizeof one_second) == 0,
-              "SO_RCVTIMEO");
+        set_receive_timeout(socket_);
     }
 
     void run() {
