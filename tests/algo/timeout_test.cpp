@@ -78,6 +78,24 @@ TEST_F(Timeout, CompletionInTimeRemovesTimer) {
     EXPECT_EQ(elapsed(), 3s);  // the loop did not wait for the timer
 }
 
+// In Asio, the handler of an expired timer still runs after cancel(). It may then close a socket whose read
+// has just completed.
+TEST_F(Timeout, LateExpiryHasNoEffect) {
+    run([&]() -> task<> {
+        context().script().after(4s, [&] {
+            context().script().answer(IORING_OP_RECV, "abc");
+            context().script().advance(2s);  // the loop finds the bytes and the expired deadline together
+        });
+        EXPECT_EQ(co_await timeout(socket().recv(buffer_), 5s), 3u);
+        EXPECT_EQ(elapsed(), 6s);
+        context().script().when_cancelled("de");  // the bytes arrive while the deadline is being handled
+        EXPECT_EQ(co_await timeout(socket().recv(buffer_), 5s), 2u);
+        context().after(100s, [&] { context().answer(IORING_OP_RECV, "f"); });
+        EXPECT_EQ(co_await socket().recv(buffer_), 1u);
+        EXPECT_GE(elapsed(), 110s);
+    });
+}
+
 TEST_F(Timeout, ReturnsBytesThatBeatTheCancel) {
     run([&]() -> task<> {
         context().script().when_cancelled("abc");

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -275,6 +276,25 @@ TEST(Send, DatagramSendIsDirectWhileLoadIsLow) {
         EXPECT_EQ(co_await socket.sendto(std::array{const_buffer("an"), const_buffer("swer")}, to), 6u);
     });
     EXPECT_EQ(context.script().sent(socket.native_handle()), "questionanswer");
+}
+
+// In Asio, two async_write calls on one socket send their parts alternately.
+TEST(Send, NothingComesBetweenThePartsOfAWrite) {
+    scripted_context context;
+    auto socket = context.connected_socket();
+    auto first = context.spawn([&]() -> task<> { EXPECT_EQ(co_await write(socket, "first message"), 13u); });
+    context.then([&] { context.answer(IORING_OP_SEND, 5); });  // a partial write
+    std::optional<join_handle<void>> second;
+    context.then([&] {
+        second = context.spawn([&]() -> task<> {
+            auto [ec, n] = co_await as_tuple(write(socket, "second message"));
+            EXPECT_EQ(ec, error::operation_in_progress);
+            EXPECT_EQ(n, 0u);
+        });
+    });
+    context.then([&] { context.answer(IORING_OP_SEND, reply::all()); });
+    context.run();
+    EXPECT_EQ(context.script().sent(socket.native_handle()), "first message");
 }
 
 TEST(Send, WriteIsDirectUntilTheSocketIsFull) {
