@@ -49,6 +49,9 @@ private:
 /// Runs a task until it ends or stops the context. Returns 1 on an error of any task, or after 30 seconds.
 int run(task<> (*body)(io_context&));
 
+/// Prints why the block cannot run on this machine. Returns the exit status of a skipped test.
+int skip(const char* reason);
+
 /// Throws if `what` is false.
 void expect(bool what, std::source_location where = std::source_location::current());
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Generates programs from the C++ blocks in README.md and docs/. usage: extract.py SOURCE_DIR TARGET_DIR
 
-Writes one PAGE.cpp for each page that has blocks, and prints the name of each block that can be run:
-PAGE_NUMBER. An HTML comment before a block, which readers do not see, gives its kind:
+Writes one PAGE.cpp for each page that has blocks, and prints one line for each block that can be run: the
+program that contains the block, and the block's name, PAGE_NUMBER. An HTML comment before a block, which
+readers do not see, gives its kind:
 
     <!-- program -->                       has a main(), which runs in its own network namespace and returns 0
     <!-- program, beside echo_client -->   runs beside a function of tests/docs/peers.cpp, which also ends it
@@ -11,6 +12,12 @@ PAGE_NUMBER. An HTML comment before a block, which readers do not see, gives its
                                            context
     <!-- declarations -->                  code at namespace scope
     <!-- declarations, not run -->         code at namespace scope that is only compiled
+
+Each kind may be followed by `needs LIBRARY`, with a library of tests/docs/CMakeLists.txt. If the library is not
+installed, the block is not compiled, and its test is skipped. Pages with such blocks form a program of their own,
+because it is linked to these libraries. Their files are named PAGE.with_libraries.cpp.
+
+With `after NUMBER`, the declarations of an earlier block of the page come first.
 
 Further lines of the comment are code before the block; lines after a line `...` are code after it. The code
 after declarations is the body of a task. A file is written only if it changes, so that it is not recompiled
@@ -48,15 +55,20 @@ class Block:
         if self.kind not in KINDS:
             raise PageError(
                 f"{page.path}:{comment_line}: unknown kind of block \"{self.kind}\"; use one of {sorted(KINDS)}")
-        self.peer, self.is_run = "", True
+        self.peer, self.library, self.is_run, self.first = "", "", True, []
         for attribute in attributes:
             if attribute.startswith("beside "):
                 self.peer = attribute.removeprefix("beside ")
+            elif attribute.startswith("needs "):
+                self.library = attribute.removeprefix("needs ")
+            elif attribute.startswith("after "):
+                self.first.append(int(attribute.removeprefix("after ")))
             elif attribute == "not run":
                 self.is_run = False
             else:
                 raise PageError(
-                    f"{page.path}:{comment_line}: unknown attribute \"{attribute}\"; use \"beside PEER\" or \"not run\"")
+                    f"{page.path}:{comment_line}: unknown attribute \"{attribute}\"; "
+                    "use \"beside PEER\", \"needs LIBRARY\", \"after NUMBER\" or \"not run\"")
         split = hidden.index("...") if "..." in hidden else len(hidden)
         self.before, self.before_line = hidden[:split], comment_line + 1
         self.after, self.after_line = hidden[split + 1:], comment_line + split + 2
@@ -79,8 +91,21 @@ class Block:
         kept = ["" if INCLUDE.match(each) else each for each in lines]
         return [f'#line {line} "{self.page.path}"', *kept] if lines else []
 
+    def if_available(self, available, otherwise):
+        """CMake defines COIL_DOCS_NO_LIBRARY as the reason to skip if the library is not installed."""
+        if not self.library:
+            return available
+        return [f"#ifndef COIL_DOCS_NO_{self.library.upper()}", *available, "#else", *otherwise, "#endif"]
+
+    def skipped(self):
+        return [f'const coil::docs::block registered("{self.name}", '
+                f"[] {{ return coil::docs::skip(COIL_DOCS_NO_{self.library.upper()}); }}, false);"]
+
     def program(self):
         before, block, after = [self.code(*piece) for piece in self.pieces()]
+        for number in reversed(self.first):
+            earlier = self.page.blocks[number - 1]
+            before = self.code(earlier.lines, earlier.line) + before
         if self.kind == "program":
             return before + with_return(block) + after + [self.run("main()")]
         names = FRAGMENT_NAMES.splitlines()
@@ -115,6 +140,8 @@ class Page:
         parts = relative.with_suffix("").parts
         self.path, self.name = relative, "_".join(parts[1:] or parts).lower()
         self.blocks = list(self.read(path.read_text().splitlines()))
+        self.needs_libraries = any(block.library for block in self.blocks)
+        self.file_name = self.name + (".with_libraries.cpp" if self.needs_libraries else ".cpp")
 
     def read(self, lines):
         number, at = 0, 0
@@ -150,9 +177,13 @@ class Page:
     def program(self):
         result = [f"// Generated from {self.path} by tests/docs/extract.py.", "#include <coil/coil.hpp>",
                   '#include "docs/block.hpp"']
-        result += sorted({include for block in self.blocks for include in block.includes()})
+        result += sorted({include for block in self.blocks if not block.library for include in block.includes()})
         for block in self.blocks:
-            result += ["", f"namespace {block.name} {{", "namespace {", *block.program(), "}", "}"]
+            if block.library:
+                result += block.if_available(block.includes(), [])
+        for block in self.blocks:
+            code = block.if_available(block.program(), block.skipped())
+            result += ["", f"namespace {block.name} {{", "namespace {", *code, "}", "}"]
         return "\n".join(result) + "\n"
 
 
@@ -161,16 +192,16 @@ def main(source, target):
     target.mkdir(parents=True, exist_ok=True)
     paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     pages = [page for page in (Page(root, path) for path in paths) if page.blocks]
-    for stale in set(target.glob("*.cpp")) - {target / f"{page.name}.cpp" for page in pages}:
+    for stale in set(target.glob("*.cpp")) - {target / page.file_name for page in pages}:
         stale.unlink()
     for page in pages:
-        made = target / f"{page.name}.cpp"
+        made = target / page.file_name
         text = page.program()
         if not made.exists() or made.read_text() != text:
             made.write_text(text)
         for block in page.blocks:
             if block.is_run:
-                print(block.name)
+                print("coil_docs_with_libraries" if page.needs_libraries else "coil_docs", block.name)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,11 @@ int run(task<> (*body)(io_context&)) {
     return failed || (!ended && !context.stopped()) ? 1 : 0;
 }
 
+int skip(const char* reason) {
+    std::fprintf(stderr, "skipped: %s\n", reason);
+    return skipped;
+}
+
 void needs_localhost() {
     addrinfo* found = nullptr;
     if (const int failure = ::getaddrinfo("localhost", nullptr, nullptr, &found)) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,8 @@
 
 namespace coil::docs {
 namespace {
+
+using namespace std::string_literals;
 
 constexpr int timeout_ms = 10'000;
 
@@ -144,6 +147,44 @@ int bound_to_port_7777(int type) {
     return number;
 }
 
+int listening_on_port_7777() {
+    const int listener = bound_to_port_7777(SOCK_STREAM);
+    if (::listen(listener, 5) < 0)
+        fail("listen");
+    return listener;
+}
+
+std::string received_bytes(int peer, std::size_t size) {
+    std::string received(size, '\0');
+    if (::recv(peer, received.data(), size, MSG_WAITALL) != static_cast<ssize_t>(size))
+        fail("recv");
+    return received;
+}
+
+std::string received_until(int peer, const std::string& end) {
+    std::string received;
+    while (!received.ends_with(end))
+        received += received_bytes(peer, 1);
+    return received;
+}
+
+// Receives a message of PostgreSQL's protocol: `type_size` bytes, the length in 4 bytes, and the contents.
+// Returns the type and the contents.
+std::string received_message(int peer, std::size_t type_size) {
+    const std::string type = received_bytes(peer, type_size);
+    std::uint32_t length = 0;
+    const std::string bytes = received_bytes(peer, sizeof length);
+    std::memcpy(&length, bytes.data(), sizeof length);
+    return type + received_bytes(peer, ntohl(length) - sizeof length);
+}
+
+std::string message(char type, const std::string& contents) {
+    const std::uint32_t length = htonl(static_cast<std::uint32_t>(sizeof length + contents.size()));
+    std::string bytes(sizeof length, '\0');
+    std::memcpy(bytes.data(), &length, sizeof length);
+    return type + bytes + contents;
+}
+
 }  // namespace
 
 int echo_client(int (*program)()) {
@@ -207,15 +248,84 @@ int udp_client(int (*program)()) {
 }
 
 int echo_server(int (*program)()) {
-    const int listener = bound_to_port_7777(SOCK_STREAM);
-    if (::listen(listener, 1) < 0)
-        fail("listen");
+    const int listener = listening_on_port_7777();
     process client(program);
     const int peer = ::accept(listener, nullptr, nullptr);
     std::array<char, 4096> buffer;
     for (ssize_t n; (n = ::recv(peer, buffer.data(), buffer.size(), 0)) > 0;)
         send_text(peer, std::string(buffer.data(), static_cast<std::size_t>(n)));
     ::close(peer);
+    ::close(listener);
+    return client.exit_status();
+}
+
+int http_server(int (*program)()) {
+    const int listener = listening_on_port_7777();
+    process client(program);
+    const int one = ::accept(listener, nullptr, nullptr);
+    const int two = ::accept(listener, nullptr, nullptr);
+    for (const int each: {two, one}) {
+        const std::string request = received_until(each, "\r\n\r\n");
+        const std::string path = request.substr(4, 4);  // after "GET "
+        send_text(each, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n" + path);
+        ::close(each);
+    }
+    const int three = ::accept(listener, nullptr, nullptr);
+    received_until(three, "\r\n\r\n");
+    expect_end(three);
+    ::close(listener);
+    return client.exit_status();
+}
+
+int name_server(int (*program)()) {
+    const int server = bound_to_port_7777(SOCK_DGRAM);
+    process client(program);
+    for (int i = 0; i < 2; ++i) {
+        std::array<char, 512> query{};
+        sockaddr_in from{};
+        socklen_t size = sizeof from;
+        const ssize_t n =
+            ::recvfrom(server, query.data(), query.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+        constexpr std::size_t header_size = 12;
+        if (n < static_cast<ssize_t>(header_size))
+            fail("no query arrived");
+        // The question is a name, which ends with an empty label, a type and a class.
+        const std::string name(query.data() + header_size);
+        std::string answer(query.data(), header_size + name.size() + 1 + 4);
+        answer.replace(2, 10, "\x81\x80\0\1\0\1\0\0\0\0"s);  // a response with one answer
+        // The name of the question, type A, class IN, 60 s, 192.0.2.x
+        answer += "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2"s + static_cast<char>(1 + i);
+        if (::sendto(server, answer.data(), answer.size(), 0, reinterpret_cast<const sockaddr*>(&from),
+                     size) < 0)
+            fail("sendto");
+    }
+    ::close(server);
+    return client.exit_status();
+}
+
+int postgresql_server(int (*program)()) {
+    if (process without_server(program); without_server.exit_status() != 1) {
+        std::fprintf(stderr, "the program did not report that no server listens\n");
+        return 1;
+    }
+    const int listener = listening_on_port_7777();
+    process client(program);
+    const int peer = ::accept(listener, nullptr, nullptr);
+    // Refuses to encrypt the connection (GSS, SSL) until the start-up message of protocol 3.0 arrives.
+    while (received_message(peer, 0).substr(0, 4) != "\0\3\0\0"s)
+        send_text(peer, "N");
+    const std::string ready = message('Z', "I");
+    send_text(peer, message('R', "\0\0\0\0"s) + ready);  // authentication is complete
+    if (received_message(peer, 1) != "QSELECT 6 * 7\0"s)
+        fail("the query did not arrive");
+    // One column with a name, no table, type 23 (int4) of 4 bytes, no modifier, format text; one row with "42".
+    const std::string columns = "\0\1"s + "answer\0"s + "\0\0\0\0"s + "\0\0"s + "\0\0\0\x17"s + "\0\4"s +
+                                "\xff\xff\xff\xff"s + "\0\0"s;
+    const std::string row = "\0\1"s + "\0\0\0\2"s + "42";
+    send_text(peer, message('T', columns) + message('D', row) + message('C', "SELECT 1\0"s) + ready);
+    if (received_message(peer, 1) != "X")
+        fail("the connection was not terminated");
+    expect_end(peer);
     ::close(listener);
     return client.exit_status();
 }

@@ -21,4 +21,13 @@ int udp_client(int (*program)());
 int echo_server(int (*program)());
 int udp_echo_server(int (*program)());
 
+/// Servers for client programs of the guide to other libraries. The program must exit with 0.
+/// Two requests arrive, and are answered in the opposite order. A third request is not answered, and its client
+/// must close the connection.
+int http_server(int (*program)());
+/// Two queries for IPv4 addresses.
+int name_server(int (*program)());
+/// The program must exit with 1 if no server listens. It then runs again, and sends one query.
+int postgresql_server(int (*program)());
+
 }  // namespace coil::docs
