@@ -4,7 +4,8 @@
 
 Headers: turns an indented example into a code block and a contract line ("Errors:    ...") into a paragraph
 with a title, and removes the inline namespace of the version. Pages: fixes links to headings, and bars in
-tables. Main page: inserts the diagram of the rooms from docs/architecture.md.
+tables. Both: keeps IPv6 addresses from becoming links. Main page: inserts the diagram of the rooms from
+docs/architecture.md.
 """
 
 import re
@@ -19,6 +20,8 @@ NEXT_TITLE = re.compile(rf"(?<=\.)\s+(?=(?:{TITLES}):\s)")
 COMMENT = re.compile(r"^(\s*)///(?!<)(.*)$")
 # Code with a bar in a table: the bar can only be escaped inside an HTML element.
 BARS = re.compile(r"`([^`]*\\\|[^`]*)`")
+# An IPv6 address such as `::ffff:192.0.2.1`: Doxygen would look for a global name.
+IPV6 = re.compile(r"`::([^`:]*:[^`:]*)`")
 PICTURE = re.compile(r"--+>|^\s*\|", re.MULTILINE)
 
 
@@ -54,11 +57,11 @@ def commented(lines):
 
 
 def escaped(text):
-    """Escapes <header.h> and @ outside `code`; Doxygen would interpret them."""
+    """Escapes <header.h> and @ outside `code`, and IPv6 addresses; Doxygen would interpret them."""
     parts = text.split("`")
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r"<(coil/[\w/.]+|\w+(?:/\w+)*(?:\.h)?)>", r"`<\1>`", parts[i]).replace("@", "\\@")
-    return "`".join(parts)
+    return IPV6.sub(r"<code>\\::\1</code>", "`".join(parts))
 
 
 def header(text):
@@ -97,6 +100,7 @@ def page(path):
             line = line.replace("```text", "```")
         elif not in_code:
             line = BARS.sub(lambda code: f"<code>{escape(code[1])}</code>", line)
+            line = IPV6.sub(r"<code>\\::\1</code>", line)
             if found := re.match(r"^(##+) (.*)$", line):
                 line = f"{found[1]} {found[2]} {{#{label(here, found[2])}}}"
             line = re.sub(r"\]\(#([\w-]+)\)", rf"](#{here}-\1)", line)
