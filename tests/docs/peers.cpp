@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -221,6 +222,64 @@ int clients_until_sigterm(int (*program)()) {
     expect_text(waiting, "the server is going down\n");
     expect_end(waiting);
     return server.exit_status();
+}
+
+int clients_of_all_cores(int (*program)()) {
+    process server(program);
+    exchange(connect_when_listening());
+    for (int i = 0; i < 20; ++i)
+        exchange(connect_to_server());
+    const int waiting = connect_to_server();
+    send_text(waiting, "hello");
+    expect_text(waiting, "hello");
+    server.send(SIGTERM);
+    expect_end(waiting);
+    return server.exit_status();
+}
+
+int drained_by_signals(int (*program)()) {
+    // A request whose answer arrives makes sure that the server reads the next line before the signal.
+    const auto begin_request = [](int client, const std::string& duration) {
+        send_text(client, "0\n" + duration + "\n");
+        expect_text(client, "done\n");
+        ::poll(nullptr, 0, 50);
+    };
+    {
+        process server(program);
+        const int wrong = connect_when_listening();
+        send_text(wrong, "not a number\n");
+        expect_end(wrong);
+        const int idle = connect_to_server();
+        send_text(idle, "0\n");
+        expect_text(idle, "done\n");
+        const int busy = connect_to_server();
+        begin_request(busy, "500");
+        server.send(SIGTERM);
+        expect_end(idle);
+        if (connect_to_server() >= 0)
+            fail("the port is open during the drain");
+        expect_text(busy, "done\n");
+        expect_end(busy);
+        if (server.exit_status() != 0)
+            fail("the server has interrupted a request");
+    }
+    for (const bool has_second_signal: {true, false}) {
+        process server(program);
+        const int busy = connect_when_listening();
+        begin_request(busy, "60000");
+        const auto begun = std::chrono::steady_clock::now();
+        server.send(SIGTERM);
+        ::poll(nullptr, 0, 50);
+        if (has_second_signal)
+            server.send(SIGTERM);
+        expect_end(busy);
+        const auto lasted = std::chrono::steady_clock::now() - begun;
+        if (!has_second_signal && lasted < std::chrono::milliseconds(4900))
+            fail("the drain was too short");
+        if (server.exit_status() != 1)
+            fail("the server has not reported an interrupted request");
+    }
+    return 0;
 }
 
 int udp_client(int (*program)()) {

@@ -14,6 +14,12 @@ int resetting_clients(int (*program)());
 /// One client is served, another stays connected. After SIGTERM the second client must receive "the server is
 /// going down", and the server must exit with 0.
 int clients_until_sigterm(int (*program)());
+/// Clients of an echo server with several acceptors. The server must exit with 0 after SIGTERM.
+int clients_of_all_cores(int (*program)());
+/// A client sends lines with a number of milliseconds, and receives "done" after that time. After SIGTERM the server
+/// must answer the current request within five seconds, and exit with 0. If a second signal or the end of that time
+/// interrupts a request, it must exit with 1.
+int drained_by_signals(int (*program)());
 /// A UDP client of an echo server.
 int udp_client(int (*program)());
 
