@@ -52,7 +52,7 @@ def parse():
                         help="workloads whose names match, such as 'tcp-64*'; may be repeated (see --list)")
     parser.add_argument("--rounds", type=int, help="rounds per workload (default: 9)")
     parser.add_argument("--seconds", type=float, help="duration of each measurement (default: 0.35)")
-    parser.add_argument("--gate", action="store_true", help="judge coil against the gate, and store all results under docs/performance/")
+    parser.add_argument("--gate", action="store_true", help="judge coil against the gate, and store the verdicts and the chart under docs/performance/")
     parser.add_argument("--as-6.1", dest="as_6_1", action="store_true",
                         help="all servers see the io_uring of Linux 6.1; the limits of the gate are wider by 10 %%")
     parser.add_argument("--list", action="store_true", help="print the names of the workloads")
@@ -186,13 +186,14 @@ class Comparison:
     # ---- results
 
     def raw_file(self):
-        folder = os.path.join(SOURCE, "docs/performance") if self.given.gate else os.path.join(self.build, "../compare")
         if self.given.smoke:
             return tempfile.NamedTemporaryFile("w", suffix=".jsonl")
+        folder = os.path.normpath(os.path.join(self.build, "../compare"))
         os.makedirs(folder, exist_ok=True)
-        masked = "-as-6.1" * self.given.as_6_1
-        name = f"{self.date:%Y-%m-%d-%H%M%S}-{platform.release()}{masked}.jsonl"
-        return open(os.path.normpath(os.path.join(folder, name)), "w", encoding="utf-8")
+        return open(os.path.join(folder, f"{self.name_of_run()}.jsonl"), "w", encoding="utf-8")
+
+    def name_of_run(self):
+        return f"{self.date:%Y-%m-%d-%H%M%S}" + "-as-6.1" * self.given.as_6_1
 
     def record(self, **what):
         self.raw.write(json.dumps(what) + "\n")
@@ -209,11 +210,14 @@ class Comparison:
     def conclude(self, raw_name):
         if self.given.smoke:
             return
-        verdicts = [self.judge(row) for row in catalogue.GATE]
+        folder = os.path.dirname(raw_name)
         if self.given.gate:
-            print(report.gate_table(verdicts), end="\n\n")
-        masked = "-as-6.1" * self.given.as_6_1
-        self.write_chart(os.path.join(os.path.dirname(raw_name), f"comparison{masked}.svg"))
+            folder = os.path.join(SOURCE, "docs/performance")
+            table = report.gate_table([self.judge(row) for row in catalogue.GATE])
+            print(table, end="\n\n")
+            self.write(os.path.join(folder, f"{self.name_of_run()}.txt"),
+                       f"{report.heading(self.circumstances())}\n\n{table}\n")
+        self.write(os.path.join(folder, f"comparison{'-as-6.1' * self.given.as_6_1}.svg"), self.chart())
         say(f"all rounds: {os.path.relpath(raw_name)}")
 
     def judge(self, row):
@@ -223,14 +227,17 @@ class Comparison:
         return rules.judge(self.results, row, catalogue.STRENGTHS, reference=workload.reference,
                            again=workload.again, family_of=family_of)
 
-    def write_chart(self, name):
+    def chart(self):
         masked = " as 6.1" * self.given.as_6_1
         subtitle = (f"{cpu_model()}, Linux {platform.release()}{masked}, {self.date:%Y-%m-%d}: median of {self.given.rounds} "
                     "paired rounds")
+        beside_bare = [each for each in self.workloads if each.reference == catalogue.BARE]
+        return chart.chart(beside_bare, self.results, catalogue.BARE, subtitle)
+
+    def write(self, name, text):
         with open(name, "w", encoding="utf-8") as file:
-            beside_bare = [each for each in self.workloads if each.reference == catalogue.BARE]
-            file.write(chart.chart(beside_bare, self.results, catalogue.BARE, subtitle))
-        say(f"chart: {os.path.relpath(name)}")
+            file.write(text)
+        say(f"written: {os.path.relpath(name)}")
 
 
 def family_of(name):

@@ -77,6 +77,11 @@ def verdict_text(verdict):
     return "void" + (f", else {verdict.otherwise}" if verdict.otherwise else "") + f": {verdict.reason}"
 
 
+def heading(run):
+    return (f"{run['date'][:10]}, {run['cpu']}, {run['cpus']} CPUs, Linux {run['kernel']}, "
+            f"{run['rounds']} rounds of {run['seconds']:g} s, {run['how']}")
+
+
 def gate_table(verdicts):
     lines = [("workload", "against", "throughput", "", "server CPU", "", "verdict")]
     for each in verdicts:
