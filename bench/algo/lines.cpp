@@ -52,11 +52,11 @@ public:
     template <class Buffer>
     struct description;
 
-    class operation : public awaited {
+    class operation : public detail::awaited {
     public:
         template <class Buffer>
-        operation(const description<Buffer>& what, environment& task) noexcept
-            : awaited(task), source_(what.from), into_(first(what.into)) {}
+        operation(const description<Buffer>& what, detail::environment& task) noexcept
+            : detail::awaited(task), source_(what.from), into_(first(what.into)) {}
 
         bool await_ready() const noexcept { return false; }
         void await_suspend(std::coroutine_handle<> waiter) noexcept {
@@ -80,7 +80,7 @@ public:
     struct description {
         source* from;
         Buffer into;
-        operation operation_in(environment& task) const noexcept { return operation(*this, task); }
+        operation operation_in(detail::environment& task) const noexcept { return operation(*this, task); }
     };
 
     description<mutable_buffer> recv(mutable_buffer into) noexcept { return {this, into}; }

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class silent_timer final : public timer_entry {
+class silent_timer final : public detail::timer_entry {
 public:
     std::coroutine_handle<> run() noexcept override { return nullptr; }
 };
@@ -38,7 +38,7 @@ void timer_arm_and_disarm(benchmark::State& state) {
     const auto armed = static_cast<std::size_t>(state.range(0));
     const time_point now = steady_clock::now();
     deadlines deadlines(now);
-    timer_queue queue(now);
+    detail::timer_queue queue(now);
     std::vector<silent_timer> others(armed);
     for (silent_timer& each: others)
         queue.arm(each, deadlines.next());
@@ -55,9 +55,9 @@ void timer_arm_and_disarm(benchmark::State& state) {
 void timer_arm_and_expire(benchmark::State& state) {
     const auto armed = static_cast<std::size_t>(state.range(0));
     time_point now = steady_clock::now();
-    timer_queue queue(now);
+    detail::timer_queue queue(now);
     std::vector<silent_timer> timers(armed);
-    intrusive_list<node> ready;
+    detail::intrusive_list<detail::node> ready;
 
     rounds rounds(state, {.operations = state.range(0), .counted = 1});
     while (rounds.next()) {

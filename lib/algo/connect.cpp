@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/algo/connect.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // Local errors, such as a missing IPv6 route, are less informative than a peer's refusal.
@@ -130,4 +130,4 @@ std::string connect_race::describe() const {
     return text;
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -6,7 +6,7 @@
 
 #include "base/report.hpp"
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 void print_mistake(const char* mistake, const char* detail) noexcept {
@@ -45,4 +45,4 @@ bool asserts_enabled() noexcept {
 #endif
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -89,6 +89,8 @@ const std::error_category& error::category() noexcept {
 transfer_error::transfer_error(std::error_code code, const std::string& what, std::size_t bytes_transferred)
     : std::system_error(make_error(code, what)), bytes_transferred_(bytes_transferred) {}
 
+namespace detail {
+
 void throw_failure(std::error_code code, const std::string& what, bool is_transfer,
                    std::size_t bytes_transferred) {
     if (is_transfer || bytes_transferred > 0)
@@ -96,12 +98,16 @@ void throw_failure(std::error_code code, const std::string& what, bool is_transf
     throw make_error(code, with_cause(code, what));
 }
 
+}  // namespace detail
+
 void detail::throw_outcome(std::error_code error, const std::exception_ptr& exception, bool is_transfer,
                            std::size_t bytes_transferred) {
     if (exception)
         std::rethrow_exception(exception);
-    throw_failure(error, {}, is_transfer, bytes_transferred);
+    detail::throw_failure(error, {}, is_transfer, bytes_transferred);
 }
+
+namespace detail {
 
 std::exception_ptr make_failure(std::error_code code, const std::string& what, bool is_transfer,
                                 std::size_t bytes_transferred) noexcept {
@@ -113,5 +119,7 @@ std::exception_ptr make_failure(std::error_code code, const std::string& what, b
         return nullptr;
     }
 }
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

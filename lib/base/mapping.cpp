@@ -7,7 +7,7 @@
 
 #include "base/poison.hpp"
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 std::atomic<std::size_t> mapped{0};
@@ -33,4 +33,4 @@ mapping::~mapping() {
 
 std::size_t mapping::bytes_mapped() noexcept { return mapped.load(std::memory_order_relaxed); }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

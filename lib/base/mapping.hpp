@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// Owns anonymous, page-aligned, zeroed memory from mmap(2). The destructor unmaps it. For small blocks that
 /// are not shared with the kernel, use the heap.
@@ -44,4 +44,4 @@ private:
     std::size_t size_ = 0;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

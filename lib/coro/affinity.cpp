@@ -12,7 +12,7 @@
 
 #include "coro/this_thread.hpp"
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // The list of owner records that no scheduler uses. The records are never freed (see scheduler_owner).
@@ -143,4 +143,4 @@ void throw_wrong_thread(const std::string& call, const scheduler_owner& owner) {
                                            std::to_string(::gettid()) + ")");
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -7,7 +7,7 @@
 
 #include <coil/base/error.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 constexpr unsigned aborts_max = 1000;
@@ -51,4 +51,4 @@ bool awaited::refuse() noexcept {
     return true;
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

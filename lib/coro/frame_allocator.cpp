@@ -9,7 +9,7 @@
 #include "base/poison.hpp"
 #include "base/report.hpp"
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // Each size class has a free list, and a frame's size is rounded up to the size of its class. Frames larger
@@ -218,4 +218,4 @@ std::size_t frame_quarantine_check() noexcept {
 
 frame_statistics frame_statistics_of_thread() noexcept { return cache.statistics; }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

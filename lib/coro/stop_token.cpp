@@ -38,7 +38,7 @@ bool inplace_stop_source::request_stop() noexcept {
     }
     notifier_ = this_thread();
     while (callbacks_) {
-        inplace_stop_callback_base& callback = *callbacks_;
+        detail::inplace_stop_callback_base& callback = *callbacks_;
         callbacks_ = callback.next_;
         if (callbacks_)
             callbacks_->link_ = &callbacks_;
@@ -59,7 +59,7 @@ bool inplace_stop_source::request_stop() noexcept {
     return true;
 }
 
-bool inplace_stop_source::add(inplace_stop_callback_base& callback) const noexcept {
+bool inplace_stop_source::add(detail::inplace_stop_callback_base& callback) const noexcept {
     if (stop_requested())
         return false;
     if (const std::uint8_t state = lock(); state & requested) {
@@ -75,7 +75,7 @@ bool inplace_stop_source::add(inplace_stop_callback_base& callback) const noexce
     return true;
 }
 
-void inplace_stop_source::remove(inplace_stop_callback_base& callback) const noexcept {
+void inplace_stop_source::remove(detail::inplace_stop_callback_base& callback) const noexcept {
     const std::uint8_t state = lock();
     if (callback.link_) {
         *callback.link_ = callback.next_;

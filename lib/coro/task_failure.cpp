@@ -19,7 +19,7 @@ std::string place_of(const std::source_location& where) {
 
 task_failure detail::describe_failure(std::exception_ptr exception, std::string_view which,
                                       const std::source_location& spawned_at,
-                                      const environment& task) noexcept {
+                                      const detail::environment& task) noexcept {
     task_failure failure{std::move(exception), {}, spawned_at, task.where(), {}};
     const auto describe = [&](const char* what) noexcept {
         try {

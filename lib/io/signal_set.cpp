@@ -137,7 +137,7 @@ void handle_forks() {
                                                     lock().unlock();
                                                 });
     if (refusal != 0)
-        throw_failure(system_error_code(refusal), "signal_set: pthread_atfork");
+        detail::throw_failure(detail::system_error_code(refusal), "signal_set: pthread_atfork");
 }
 
 // Returns a number of at least 3. A program may have been started without stdin, stdout or stderr, and its
@@ -158,7 +158,7 @@ signal_subscription& subscribe() {
     if (made)
         fresh->event = duplicate(made.get());
     if (fresh->event < 0)
-        throw_failure(system_error_code(errno), "signal_set: eventfd");
+        detail::throw_failure(detail::system_error_code(errno), "signal_set: eventfd");
     fresh->in_use = true;
     fresh->next = subscriptions.load(std::memory_order_relaxed);
     subscriptions.store(fresh.get(), std::memory_order_release);
@@ -168,7 +168,7 @@ signal_subscription& subscribe() {
 void add_signal(signal_subscription& subscription, int number) {
     const std::string text = "signal_set: signal " + std::to_string(number);
     if (number < 1 || number >= NSIG)
-        throw_failure(std::make_error_code(std::errc::invalid_argument), text);
+        detail::throw_failure(std::make_error_code(std::errc::invalid_argument), text);
     const std::lock_guard held(lock());
     if (subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number))
         return;
@@ -185,7 +185,7 @@ void add_signal(signal_subscription& subscription, int number) {
         if (::sigaction(number, &ours, &action.former) < 0) {
             const int error = errno;
             subscription.signals.fetch_and(~signal_subscription::bit(number), std::memory_order_release);
-            throw_failure(system_error_code(error), text);
+            detail::throw_failure(detail::system_error_code(error), text);
         }
     }
     ++action.users;
@@ -227,7 +227,7 @@ signal_set::signal_set(io_context& context) : handle_(context) {
     if (ours < 0) {
         const int error = errno;
         unsubscribe(*subscription_);
-        throw_failure(system_error_code(error), "signal_set");
+        detail::throw_failure(detail::system_error_code(error), "signal_set");
     }
     handle_.adopt(ours);
     subscription_->is_stale = false;
@@ -259,7 +259,7 @@ void signal_set::remove(int number) { remove_signal(*subscription_, number); }
 void signal_set::clear() { remove_all(*subscription_); }
 
 signal_set::wait_description signal_set::wait() {
-    const descriptor_use used = handle_.use();
+    const detail::descriptor_use used = handle_.use();
     if (subscription_ && subscription_->is_stale && used.record && used.record->is_open()) [[unlikely]] {
         ::dup3(subscription_->event, used.record->number(), O_CLOEXEC);
         subscription_->is_stale = false;
@@ -267,10 +267,10 @@ signal_set::wait_description signal_set::wait() {
     return {used, subscription_};
 }
 
-signal_set::wait_operation::wait_operation(const descriptor_use& target,
+signal_set::wait_operation::wait_operation(const detail::descriptor_use& target,
                                            detail::signal_subscription& subscription,
-                                           environment& task) noexcept
-    : operation(target, task, lane::queue), subscription_(&subscription) {}
+                                           detail::environment& task) noexcept
+    : operation(target, task, detail::lane::queue), subscription_(&subscription) {}
 
 void signal_set::wait_operation::prepare(io_uring_sqe& sqe) noexcept {
     io_uring_prep_poll_add(&sqe, target().number(), POLLIN);

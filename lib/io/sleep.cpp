@@ -5,6 +5,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 void sleep_operation::await_suspend(std::coroutine_handle<> waiter) noexcept {
     suspend(waiter);
     aborted_ = is_refused() || io_context::of(env()).is_closing();
@@ -28,6 +30,8 @@ std::coroutine_handle<> sleep_operation::run() noexcept {
     return wake();
 }
 
+}  // namespace detail
+
 // If the context has ended, returns the real time. No task can be waiting for this timer, so the value has
 // no effect.
 time_point steady_timer::now() const noexcept {
@@ -35,10 +39,10 @@ time_point steady_timer::now() const noexcept {
     return context ? context->now() : std::chrono::steady_clock::now();
 }
 
-environment& steady_timer::foreign_environment() const {
+detail::environment& steady_timer::foreign_environment() const {
     io_context* context = context_.get();
     if (!context)
-        throw_failure(error::operation_aborted, "a steady_timer whose io_context has ended");
+        detail::throw_failure(error::operation_aborted, "a steady_timer whose io_context has ended");
     return context->foreign_environment();
 }
 
@@ -46,7 +50,7 @@ std::size_t steady_timer::cancel() noexcept {
     affinity_.require_thread("steady_timer: cancelled, set or destroyed");
     std::size_t cancelled = 0;
     while (!waits_.empty())
-        if (auto& wait = static_cast<sleep_operation&>(waits_.pop_front()); !affinity_.has_ended())
+        if (auto& wait = static_cast<detail::sleep_operation&>(waits_.pop_front()); !affinity_.has_ended())
             cancelled += wait.abort();
     return cancelled;
 }

@@ -7,11 +7,11 @@
 namespace coil::COIL_ABI::posix {
 namespace {
 
-void check(const descriptor_handle& handle, int descriptor, const char* what) {
+void check(const detail::descriptor_handle& handle, int descriptor, const char* what) {
     if (handle.is_open())
-        throw_failure(error::already_open, what);
+        detail::throw_failure(error::already_open, what);
     if (descriptor < 0)
-        throw_failure(system_error_code(EBADF), what);
+        detail::throw_failure(detail::system_error_code(EBADF), what);
 }
 
 }  // namespace

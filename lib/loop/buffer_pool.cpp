@@ -156,7 +156,7 @@ void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
     entries_.assign(count, {});
     entry_size_ = entry_size;
     ring_ = std::make_unique<ring::buffer_ring>(static_cast<unsigned>(count));
-    memory_ = std::make_unique<mapping>(this->size());
+    memory_ = std::make_unique<detail::mapping>(this->size());
     if (!memory_->data() || !ring_->data())
         throw std::bad_alloc();
     buffers_ = memory_->data();
@@ -212,7 +212,7 @@ chunk buffer_pool::take(std::int32_t result, std::uint32_t flags) noexcept {
 }
 
 bool buffer_pool::should_copy(const chunk& taken) const noexcept {
-    return group_ == pool_group::reserve || is_spare(taken.place_) ||
+    return group_ == detail::pool_group::reserve || is_spare(taken.place_) ||
            (is_low() && taken.size_ <= little && context_->pools().may_hold_more(is_for_datagrams()));
 }
 
@@ -309,7 +309,7 @@ void buffer_pool::release(std::uint32_t number) noexcept {
     provide(number);
 }
 
-void buffer_pool::wait_for_room(node& starved, bool got_enobufs) noexcept {
+void buffer_pool::wait_for_room(detail::node& starved, bool got_enobufs) noexcept {
     (got_enobufs ? got_enobufs_ : waiting_).push_back(starved);
     is_exhausted_ = true;
     context_->pools().set_exhausted();

@@ -9,13 +9,15 @@
 #include "base/report.hpp"
 
 namespace coil::COIL_ABI {
-bool detail::may_spawn(const spawn_place& place) {
+bool detail::may_spawn(const detail::spawn_place& place) {
     if (place.context->is_closing())
         return false;
     if (!place.context->is_mine())
-        throw_wrong_thread("co_spawn", place.context->owner());
+        detail::throw_wrong_thread("co_spawn", place.context->owner());
     return true;
 }
+
+namespace detail {
 
 root_task::root_task(const spawn_place& place, std::coroutine_handle<> frame) noexcept
     : frame_(frame), environment_(*place.context), spawned_at_(place.spawned_at) {
@@ -119,6 +121,8 @@ void join_handle_base::detach() noexcept {
     if (task->is_finished() && !task->joiner_ && !task->is_linked())
         task->settle();
 }
+
+}  // namespace detail
 
 // ---- tasks and their errors -------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 context_ref::context_ref(io_context& context) noexcept : context_ref(context.self()) {}
 
 context_ref::context_ref(const context_ref& other) noexcept : life_(other.life_) {
@@ -34,8 +36,10 @@ io_context& context_ref::operator*() const noexcept {
     return *context;
 }
 
+}  // namespace detail
+
 void work_guard::reset() noexcept {
-    const context_ref released = std::move(context_);
+    const detail::context_ref released = std::move(context_);
     detail::context_life* life = released.life();
     if (!life || !life->enter())
         return;
@@ -57,7 +61,7 @@ public:
                                                         lock_.unlock();
                                                     });
         if (refusal != 0)
-            throw_failure(system_error_code(refusal), "pthread_atfork");
+            detail::throw_failure(detail::system_error_code(refusal), "pthread_atfork");
         const std::lock_guard held(lock_);
         made.next_ = std::exchange(first_, &made);
     }

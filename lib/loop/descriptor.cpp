@@ -16,7 +16,7 @@
 #include "loop/descriptor_table.hpp"
 #include "ring/kernel.hpp"
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // connect(2) to 0.0.0.0 or :: connects to this machine.
@@ -284,4 +284,4 @@ void descriptor_handle::leave() noexcept {
         ++record.generation_;
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -8,7 +8,7 @@
 
 #include <coil/loop/descriptor.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// A slab that contains the records of a context's descriptors. A record keeps its address, and is reused
 /// after its handle and its operations are gone.
@@ -44,4 +44,4 @@ private:
     std::vector<descriptor*> free_;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -105,7 +105,7 @@ std::size_t io_context::iterate(time_point deadline, std::size_t limit, bool may
     // 1. Resume what is ready.
     const std::size_t ran = resume_ready(limit);
     if (!ring_->is_enabled()) [[unlikely]]  // a task has called fork(), and this is the child
-        throw_failure(error::wrong_process, call);
+        detail::throw_failure(error::wrong_process, call);
 
     // 2. Submit everything that is queued, and wait for a completion if nothing is ready: one system call.
     pools_.serve_waiting();
@@ -162,7 +162,7 @@ std::size_t io_context::resume_ready(std::size_t limit) {
 
 void io_context::enter(unsigned wait, time_point deadline) {
     if (const int failure = enter_or_pause(wait, deadline); failure < 0)
-        throw_failure(system_error_code(-failure), "io_uring_enter");
+        detail::throw_failure(detail::system_error_code(-failure), "io_uring_enter");
 }
 
 // Enters the kernel once. After a refusal that may be temporary, pauses so that an idle loop does not spin.
@@ -227,7 +227,7 @@ void io_context::dispatch(const io_uring_cqe& cqe) noexcept {
             wake_poll_ended(cqe.res);
         return;
     }
-    operation& request = *reinterpret_cast<operation*>(cqe.user_data);
+    detail::operation& request = *reinterpret_cast<detail::operation*>(cqe.user_data);
     if (cqe.flags & (IORING_CQE_F_MORE | IORING_CQE_F_BUFFER))
         request.more({cqe.res, cqe.flags});
     if (cqe.flags & IORING_CQE_F_MORE)
@@ -245,19 +245,21 @@ void io_context::fetch_portion() noexcept {
         ring_->peek(
             [&](const io_uring_cqe& cqe) {
                 if (cqe.user_data >= tags_end)
-                    fetch(*reinterpret_cast<operation*>(cqe.user_data));
+                    fetch(*reinterpret_cast<detail::operation*>(cqe.user_data));
             },
             portion_max);
     };
-    each([](operation& request) { prefetch(&request, sizeof request); });
-    each([](operation& request) { prefetch(request.descriptor_, sizeof(descriptor)); });
-    each([](operation& request) {
-        prefetch(request.descriptor_->source(), 160);
-        if (operation* waiting = request.descriptor_->first_waiting())
-            prefetch(waiting, sizeof *waiting);
+    each([](detail::operation& request) { detail::prefetch(&request, sizeof request); });
+    each([](detail::operation& request) {
+        detail::prefetch(request.descriptor_, sizeof(detail::descriptor));
     });
-    each([](operation& request) {
-        operation* waiting = request.descriptor_->first_waiting();
+    each([](detail::operation& request) {
+        detail::prefetch(request.descriptor_->source(), 160);
+        if (detail::operation* waiting = request.descriptor_->first_waiting())
+            detail::prefetch(waiting, sizeof *waiting);
+    });
+    each([](detail::operation& request) {
+        detail::operation* waiting = request.descriptor_->first_waiting();
         (waiting ? waiting : &request)->prefetch_waiter();
     });
 }
@@ -272,7 +274,7 @@ bool io_context::has_work() const noexcept {
 
 // After the push, the loop may run the item and return from run(), and the owner may destroy the context. The
 // visit keeps the context alive until wake() has returned. `item` may be destroyed earlier.
-void io_context::post(node& item) noexcept {
+void io_context::post(detail::node& item) noexcept {
     if (is_owner()) {
         ready_.push_back(item);
         return;

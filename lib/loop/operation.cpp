@@ -13,7 +13,7 @@
 #include "loop/descriptor_table.hpp"
 #include "ring/user_memory.hpp"
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 operation::~operation() {
     retire();
@@ -99,7 +99,7 @@ void operation::attach() noexcept {
     ++descriptor_->operations_;
 }
 
-void operation::more(const coil::answer&) noexcept {
+void operation::more(const coil::detail::answer&) noexcept {
     COIL_CHECK(false);  // several completions, but the operation is not multishot
 }
 
@@ -185,7 +185,7 @@ void operation::stop() noexcept {
         descriptor_->context().submissions().cancel(*this);
 }
 
-void operation::wait_in(coil::descriptor& record) noexcept {
+void operation::wait_in(coil::detail::descriptor& record) noexcept {
     state_ = state::waiting;
     record.waiting_.push_back(*this);
 }
@@ -228,7 +228,7 @@ bool operation::on_cancel() noexcept {
     return true;
 }
 
-void operation::on_completion(const coil::answer& given) noexcept {
+void operation::on_completion(const coil::detail::answer& given) noexcept {
     --descriptor_->in_flight_;
     unlink();
     answer_ = given;
@@ -324,4 +324,4 @@ void operation::fail(std::error_code error, bool is_transfer, std::size_t bytes)
     throw_failure(error, describe(), is_transfer, bytes);
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -60,7 +60,7 @@ public:
                                                         lock().unlock();
                                                     });
         if (refusal != 0)
-            throw_failure(system_error_code(refusal), "pthread_atfork");
+            detail::throw_failure(detail::system_error_code(refusal), "pthread_atfork");
     }
 
     static void add(io_context& context) noexcept {
@@ -141,7 +141,7 @@ io_context::run_scope::run_scope(io_context& context, const char* call) : contex
     // Refuses nested loops. A run() inside a task, for example, would never end, because the task counts as
     // work until run() returns.
     if (context_.is_running_.load(std::memory_order_relaxed))
-        throw_failure(error::already_running, call);
+        detail::throw_failure(error::already_running, call);
     context_.is_running_.store(true, std::memory_order_relaxed);
     context_.ring_->set_in_run(true);
 }
@@ -159,15 +159,16 @@ io_context::run_scope::~run_scope() {
 
 io_context::io_context() : io_context(options{}) {}
 
-io_context::io_context(owned<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
+io_context::io_context(detail::owned<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
 
-io_context::io_context(const options& chosen) : io_context(make_owned<ring::uring_kernel>(), chosen) {}
+io_context::io_context(const options& chosen)
+    : io_context(detail::make_owned<ring::uring_kernel>(), chosen) {}
 
-io_context::io_context(owned<ring::kernel> kernel, const options& chosen)
+io_context::io_context(detail::owned<ring::kernel> kernel, const options& chosen)
     : self_(new detail::context_life(*this)),
       first_tick_(ticks()),
-      ring_(make_owned<ring::ring>(std::move(kernel))),
-      descriptors_(make_owned<descriptor_table>(*this)),
+      ring_(detail::make_owned<ring::ring>(std::move(kernel))),
+      descriptors_(detail::make_owned<detail::descriptor_table>(*this)),
       options_(chosen),
       timers_(ring_->behind().now()) {
     ownership::handle_forks();
@@ -180,13 +181,13 @@ bool io_context::is_owner() const noexcept { return owner_.load(std::memory_orde
 // Makes the calling thread the owner.
 void io_context::adopt(const char* call) {
     if (ring_->is_lost())
-        throw_failure(error::wrong_process, call);
+        detail::throw_failure(error::wrong_process, call);
     if (is_owner())
         return;
     std::unique_lock held(ownership::lock());
     ownership::wait_until_left(held, *this);
     if (owner_.load(std::memory_order_relaxed))
-        throw_wrong_thread(call, owner());
+        detail::throw_wrong_thread(call, owner());
     if (!ring_->is_open())
         open_ring();
     ring_->enable();
@@ -233,7 +234,7 @@ io_context::~io_context() {
     // has already released the context. A lost ring means that this is a child of fork(2), and the parent
     // runs the context. In both cases the frames stay allocated.
     if (was_running && owner_.load(std::memory_order_relaxed) && !ring_->is_lost())
-        precondition_failed(
+        detail::precondition_failed(
             is_mine()
                 ? "io_context: destroyed by a task or a posted function that it runs; let run() return "
                   "first (keep a shared_ptr to it outside of its tasks)"
@@ -279,17 +280,17 @@ io_context::~io_context() {
         tasks_.destroy_all();
     if (quiet)
         abandon_posts();
-    descriptors_->for_each([](descriptor& record) {
+    descriptors_->for_each([](detail::descriptor& record) {
         if (record.source_)
             record.source_->close();
         record.close_number();
-        if (descriptor_handle* handle = std::exchange(record.handle_, nullptr))
+        if (detail::descriptor_handle* handle = std::exchange(record.handle_, nullptr))
             handle->record_ = nullptr;
     });
     self_.life()->end();
     if (!quiet) {
         disconnect_frames();
-        descriptor_table::leave(std::move(descriptors_));
+        detail::descriptor_table::leave(std::move(descriptors_));
         pools_.leave();
         static_cast<void>(ring_.release());
         return;
@@ -304,7 +305,7 @@ io_context::~io_context() {
 // and must not access the context.
 void io_context::disconnect_frames() noexcept {
     tasks_.disconnect_all();
-    descriptors_->for_each([](descriptor& record) {
+    descriptors_->for_each([](detail::descriptor& record) {
         if (record.source_)
             record.source_->disconnect();
     });

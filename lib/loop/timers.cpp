@@ -7,7 +7,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 namespace {
 
 // Later deadlines never expire, because no clock reaches them.
@@ -149,4 +149,4 @@ void timer_queue::expire(time_point now, intrusive_list<node>& ready) noexcept {
         tick_ = target;
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -6,12 +6,11 @@
 
 #include "ring/kernel.hpp"
 
-namespace coil::COIL_ABI::local::detail {
+namespace coil::COIL_ABI::detail {
 
 void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]) {
     if (!one || !other)
-        throw_failure(std::make_error_code(error::bad_descriptor),
-                      "connect_pair: a socket without a context");
+        throw_failure(system_error_code(EBADF), "connect_pair: a socket without a context");
     int numbers[2];
     if (const int result = one->context().kernel().socketpair(AF_UNIX, type, 0, numbers); result < 0)
         throw_failure(system_error_code(-result), "connect_pair");
@@ -19,4 +18,4 @@ void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (
     ends[1].reset(numbers[1]);
 }
 
-}  // namespace coil::COIL_ABI::local::detail
+}  // namespace coil::COIL_ABI::detail

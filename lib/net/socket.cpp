@@ -26,12 +26,12 @@ namespace {
 template <class Text>
 void check(int result, const char* call, const Text& tried, const call_subject& of = {}) {
     if (result < 0) [[unlikely]]
-        throw std::system_error(system_error_code(-result),
+        throw std::system_error(detail::system_error_code(-result),
                                 std::string(call) + tried() + usual_cause(call, -result, of));
 }
 void check(int result, const char* call) {
     if (result < 0) [[unlikely]]
-        throw_failure(system_error_code(-result), call);
+        detail::throw_failure(detail::system_error_code(-result), call);
 }
 
 std::string text_of_option(int level, int name) {
@@ -48,14 +48,14 @@ int port_of(const sockaddr& address) noexcept {
 
 using name_call = int (ring::kernel::*)(int, sockaddr*, unsigned*);
 
-socklen_t name_of(const descriptor_handle& handle, name_call call, void* address, socklen_t room,
+socklen_t name_of(const detail::descriptor_handle& handle, name_call call, void* address, socklen_t room,
                   std::error_code& error) noexcept {
     unsigned size = room;
     const int result =
         handle.is_open()
             ? (handle.context().kernel().*call)(handle.number(), static_cast<sockaddr*>(address), &size)
             : -EBADF;
-    error = result < 0 ? system_error_code(-result) : std::error_code();
+    error = result < 0 ? detail::system_error_code(-result) : std::error_code();
     return result < 0 ? 0 : std::min(socklen_t{size}, room);
 }
 
@@ -65,13 +65,13 @@ int basic_socket::release() {
     if (handle_.record_if_any())
         handle_.check_thread("release");
     if (handle_.keeps_bytes())
-        throw_failure(error::unread_bytes, "release");
+        detail::throw_failure(error::unread_bytes, "release");
     return handle_.release();
 }
 
 void basic_socket::open(int family, int type, int protocol) {
     if (is_open())
-        throw_failure(error::already_open, "open");
+        detail::throw_failure(error::already_open, "open");
     handle_.check_thread("open");
     const int number = handle_.record().open_number(family, type, protocol);
     check(number, "socket", [] { return ""; }, {family, -1, type, protocol});
@@ -79,10 +79,10 @@ void basic_socket::open(int family, int type, int protocol) {
 
 void basic_socket::assign(int number) {
     if (is_open())
-        throw_failure(error::already_open, "assign");
+        detail::throw_failure(error::already_open, "assign");
     handle_.check_thread("assign");
     if (number < 0)
-        throw_failure(system_error_code(EBADF), "assign");
+        detail::throw_failure(detail::system_error_code(EBADF), "assign");
     handle_.adopt_foreign(number);
     ip::socket_address peer;
     unsigned size = sizeof peer;
@@ -101,21 +101,21 @@ void basic_socket::listen(int backlog) {
     check(is_open() ? context().kernel().listen(handle_.number(), backlog) : -EBADF, "listen");
 }
 
-completed basic_socket::shutdown(shutdown_type what) noexcept {
+detail::completed basic_socket::shutdown(shutdown_type what) noexcept {
     if (!is_open())
-        return completed("shutdown", system_error_code(EBADF));
+        return detail::completed("shutdown", detail::system_error_code(EBADF));
     handle_.require_thread("socket: shutdown()");
     if (what != shutdown_send)
         handle_.record().interrupt_readers();
     const int how = what == shutdown_receive ? SHUT_RD : what == shutdown_send ? SHUT_WR : SHUT_RDWR;
     const int result = context().kernel().shutdown(handle_.number(), how);
-    return completed("shutdown", result < 0 ? system_error_code(-result) : std::error_code());
+    return detail::completed("shutdown", result < 0 ? detail::system_error_code(-result) : std::error_code());
 }
 
 bool basic_socket::at_mark(std::error_code& error) const noexcept {
     const int result = is_open() ? context().kernel().sockatmark(handle_.number()) : -EBADF;
-    error = result < 0 ? system_error_code(-result) : std::error_code();
-    const descriptor* record = handle_.record_if_any();
+    error = result < 0 ? detail::system_error_code(-result) : std::error_code();
+    const detail::descriptor* record = handle_.record_if_any();
     const bool has_unread = record && record->source() && record->source()->has_data();
     return result > 0 && !has_unread;
 }
@@ -124,7 +124,7 @@ bool basic_socket::at_mark() const {
     std::error_code error;
     const bool is_there = at_mark(error);
     if (error)
-        throw_failure(error, "at_mark");
+        detail::throw_failure(error, "at_mark");
     return is_there;
 }
 
@@ -133,7 +133,7 @@ socklen_t basic_socket::get_local(void* address, socklen_t room, std::error_code
 }
 
 socklen_t basic_socket::get_remote(void* address, socklen_t room, std::error_code& error) const noexcept {
-    descriptor* record = handle_.record_if_any();
+    detail::descriptor* record = handle_.record_if_any();
     if (record && record->is_open() && record->knows_peer()) {
         error.clear();
         ip::socket_address peer;

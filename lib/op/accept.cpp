@@ -48,7 +48,7 @@ accept::~accept() { retire(); }
 
 std::optional<std::int32_t> accept::before_submit() {
     try {
-        connection_ = descriptor_handle(target().context());
+        connection_ = detail::descriptor_handle(target().context());
         static_cast<void>(connection_.record());
         return std::nullopt;
     } catch (const std::bad_alloc&) {
@@ -83,7 +83,7 @@ bool accept::next_step() noexcept {
     return true;
 }
 
-outcome<descriptor_handle> accept::await_outcome() noexcept {
+outcome<detail::descriptor_handle> accept::await_outcome() noexcept {
     if (answer().result == -EINVAL && was_interrupted())
         return error::operation_aborted;
     if (const auto error = failure())
@@ -91,7 +91,7 @@ outcome<descriptor_handle> accept::await_outcome() noexcept {
     return std::move(connection_);
 }
 
-descriptor_handle accept::await_resume() {
+detail::descriptor_handle accept::await_resume() {
     auto outcome = await_outcome();
     if (outcome.error() == std::errc::not_enough_memory)
         throw std::bad_alloc();  // this process has no memory; if the kernel has none, the accept retries

@@ -16,7 +16,7 @@ namespace coil::COIL_ABI::op {
 
 // Opens the socket if it is closed.
 std::optional<std::int32_t> connect::before_submit() {
-    descriptor& record = target();
+    detail::descriptor& record = target();
     if (record.is_open())
         return std::nullopt;
     const int number = record.open_number(to().address->sa_family, type_, protocol_);
@@ -47,7 +47,7 @@ void connect::settle() noexcept {
     if (settled_ || !is_done() || !has_begun())
         return;
     settled_ = true;
-    descriptor& record = target();
+    detail::descriptor& record = target();
     if (!is_current())
         return;  // the descriptor has been closed since the connect began
     if (answer().result == 0)

@@ -10,7 +10,8 @@
 
 namespace coil::COIL_ABI::op {
 
-nop::nop(environment& task) : operation(io_context::of(task).descriptors().unbound(), task, lane::any) {}
+nop::nop(detail::environment& task)
+    : operation(io_context::of(task).descriptors().unbound(), task, detail::lane::any) {}
 
 void nop::prepare(io_uring_sqe& sqe) noexcept { io_uring_prep_nop(&sqe); }
 

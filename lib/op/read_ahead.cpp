@@ -9,9 +9,9 @@ namespace coil::COIL_ABI::op {
 
 // ---- streams ----------------------------------------------------------------------------------------------
 
-ahead_stream::ahead_stream(const descriptor_use& from, const char* name) : from_(from) {
+ahead_stream::ahead_stream(const detail::descriptor_use& from, const char* name) : from_(from) {
     if (from_.record && !from_.record->context().is_mine())
-        throw_wrong_thread(name, from_.record->context().owner());
+        detail::throw_wrong_thread(name, from_.record->context().owner());
 }
 
 ahead_stream& ahead_stream::operator=(ahead_stream&& other) noexcept {
@@ -53,7 +53,7 @@ void read_ahead::disconnect() noexcept {
 
 // ---- readers ----------------------------------------------------------------------------------------------
 
-bool read_ahead::serve(operation& waiter) noexcept {
+bool read_ahead::serve(detail::operation& waiter) noexcept {
     auto& next = static_cast<reader&>(waiter);
     if (!has_data()) {
         if (!next.may_wait())
@@ -72,7 +72,7 @@ bool read_ahead::serve(operation& waiter) noexcept {
 }
 
 // Returns the error that ended the receive only after all data that arrived before it has been read.
-std::int32_t read_ahead::give(operation& waiter) noexcept {
+std::int32_t read_ahead::give(detail::operation& waiter) noexcept {
     return unread_ > 0 ? static_cast<reader&>(waiter).take_from(*this) : std::exchange(failure_, 0);
 }
 

@@ -27,11 +27,11 @@ namespace coil::COIL_ABI::op {
 ///
 /// Unread data belongs to the record and not to a stream: the next reader gets it first. The object is itself
 /// the receive operation, because with a thousand connections each of its bytes counts.
-class read_ahead : public descriptor_source, protected operation {
+class read_ahead : public detail::descriptor_source, protected detail::operation {
 public:
     [[nodiscard]] bool has_data() const noexcept final { return unread_ > 0 || failure_ != 0; }
-    [[nodiscard]] bool serve(operation& waiter) noexcept final;
-    [[nodiscard]] std::int32_t give(operation& waiter) noexcept final;
+    [[nodiscard]] bool serve(detail::operation& waiter) noexcept final;
+    [[nodiscard]] std::int32_t give(detail::operation& waiter) noexcept final;
     [[nodiscard]] bool keeps_bytes() noexcept final;
     void close() noexcept final;
     void disconnect() noexcept final;
@@ -41,8 +41,9 @@ public:
     void stream_gone() noexcept;
 
 protected:
-    explicit read_ahead(descriptor& record) noexcept
-        : operation({&record, record.generation(), 0}, record.context().foreign_environment(), lane::any) {}
+    explicit read_ahead(detail::descriptor& record) noexcept
+        : operation({&record, record.generation(), 0}, record.context().foreign_environment(),
+                    detail::lane::any) {}
     ~read_ahead() override = default;
 
     // ---- what the derived class decides -------------------------------------------------------------------
@@ -68,7 +69,7 @@ protected:
 
     // ---- for the derived class ----------------------------------------------------------------------------
 
-    [[nodiscard]] descriptor& record() const noexcept { return target(); }
+    [[nodiscard]] detail::descriptor& record() const noexcept { return target(); }
     [[nodiscard]] reader* first_reader() const noexcept {
         return static_cast<reader*>(record().first_waiting());
     }
@@ -103,7 +104,7 @@ private:
     void ended(std::int32_t result) noexcept;
 
     std::int32_t failure_ = 0;  // reported once
-    intrusive_list<ahead_stream> streams_;
+    detail::intrusive_list<ahead_stream> streams_;
     bool is_closed_ = false;  // last, so that derived classes use the padding
 };
 

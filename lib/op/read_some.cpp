@@ -24,7 +24,7 @@ bool descriptor_transfer::next_step() noexcept {
     const bool begins_to_poll = !polls_ && answer().result == -EAGAIN;
     const bool is_ready = polls_ && answer().result >= 0;
     if (!begins_to_poll && !is_ready)
-        return operation::next_step();
+        return detail::operation::next_step();
     if (should_stop())
         return end_aborted();
     polls_ = begins_to_poll;
@@ -37,7 +37,7 @@ bool descriptor_transfer::next_step() noexcept {
 // must not be reported as operation_aborted.
 outcome<std::size_t> descriptor_transfer::await_outcome() noexcept {
     if (answer().result == -ECANCELED && has_begun() && !should_stop() && !target().context().is_closing())
-        return system_error_code(ECANCELED);
+        return detail::system_error_code(ECANCELED);
     if (const auto error = failure())
         return error;
     return static_cast<std::size_t>(answer().result);

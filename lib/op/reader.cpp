@@ -13,17 +13,17 @@ std::optional<std::int32_t> buffer_reader::before_submit() {
     if (flags_ == 0) [[likely]]
         return std::nullopt;
     const bool peeks_at_all = (flags_ & MSG_PEEK) && (flags_ & MSG_WAITALL) && may_wait();
-    if (peeks_at_all && lane() == lane::read)
+    if (peeks_at_all && lane() == detail::lane::read)
         return refused_flags;
-    if (!may_wait() && lane() == lane::queue && target().has_reader())
+    if (!may_wait() && lane() == detail::lane::queue && target().has_reader())
         return -EAGAIN;
     return std::nullopt;
 }
 
 bool reader::serve_inline() noexcept {
-    if (lane() == lane::any)
+    if (lane() == detail::lane::any)
         return false;
-    descriptor_source* ahead = source();
+    detail::descriptor_source* ahead = source();
     if (!ahead || !ahead->has_data() || !begin_inline())
         return false;
     finish_inline(ahead->give(*this));

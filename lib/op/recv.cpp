@@ -20,12 +20,12 @@ void recv_into::prepare_recvmsg(io_uring_sqe& sqe, msghdr& message, mutable_buff
     io_uring_prep_recvmsg(&sqe, target().number(), &message, static_cast<unsigned>(kernel_flags()));
 }
 
-std::int32_t recv_into::take_into(mutable_buffers space, descriptor_source& source) noexcept {
+std::int32_t recv_into::take_into(mutable_buffers space, detail::descriptor_source& source) noexcept {
     return static_cast<std::int32_t>(static_cast<recv_queue&>(source).copy(space, flags() & MSG_PEEK));
 }
 
 bool recv_into::next_step() noexcept {
-    return answer().result > 0 ? try_continue(answer().result) : operation::next_step();
+    return answer().result > 0 ? try_continue(answer().result) : detail::operation::next_step();
 }
 
 bool recv_into::try_continue(std::int32_t result) noexcept {

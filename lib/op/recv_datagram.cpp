@@ -33,7 +33,7 @@ void recv_datagram_into::prepare(io_uring_sqe& sqe) noexcept {
 }
 
 // Only IPv4 and IPv6 sockets have a recvfrom_queue, so the sender's address is an ip::socket_address.
-std::int32_t recv_datagram_into::take_from(descriptor_source& source) noexcept {
+std::int32_t recv_datagram_into::take_from(detail::descriptor_source& source) noexcept {
     const recvfrom_queue::copied one = static_cast<recvfrom_queue&>(source).copy(space(), flags() & MSG_PEEK);
     is_cut_ = one.truncated;
     if (void* address = sender().address)

@@ -22,7 +22,7 @@ recv_descriptors::~recv_descriptors() {
     received_descriptors unwanted;
     take_descriptors(unwanted);
     if (control_)
-        frame_deallocate(control_, size);
+        detail::frame_deallocate(control_, size);
 }
 
 // With SO_PASSCRED, the sender's credentials precede the descriptors, so they need additional space.
@@ -33,14 +33,14 @@ std::size_t recv_descriptors::control_size() const noexcept {
 // MSG_WAITALL is refused on a stream, because there would be no space for descriptors that arrive with later
 // bytes.
 std::optional<std::int32_t> recv_descriptors::before_submit() {
-    control_ = frame_allocate(control_size());
-    if ((flags() & MSG_WAITALL) && lane() == lane::read)
+    control_ = detail::frame_allocate(control_size());
+    if ((flags() & MSG_WAITALL) && lane() == detail::lane::read)
         return refused_flags;
     return buffer_reader::before_submit();
 }
 
 // Descriptors are not received ahead, so this copies only bytes.
-std::int32_t recv_descriptors::take_from(descriptor_source& source) noexcept {
+std::int32_t recv_descriptors::take_from(detail::descriptor_source& source) noexcept {
     return static_cast<std::int32_t>(
         static_cast<recv_queue&>(source).copy({&buffer_, 1}, flags() & MSG_PEEK));
 }
@@ -52,9 +52,9 @@ void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
     message_ = message_of(mutable_buffers(&buffer_, 1));
     message_.msg_control = control_;
     message_.msg_controllen = control_size();
-    io_uring_prep_recvmsg(
-        &sqe, target().number(), &message_,
-        static_cast<unsigned>(kernel_flags() | MSG_CMSG_CLOEXEC | (lane() == lane::queue ? MSG_TRUNC : 0)));
+    io_uring_prep_recvmsg(&sqe, target().number(), &message_,
+                          static_cast<unsigned>(kernel_flags() | MSG_CMSG_CLOEXEC |
+                                                (lane() == detail::lane::queue ? MSG_TRUNC : 0)));
 }
 
 outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {
@@ -93,7 +93,7 @@ void recv_descriptors::take_descriptors(received_descriptors& into) noexcept {
 received_descriptors recv_descriptors::await_resume() {
     const auto outcome = await_outcome();
     if (!outcome)
-        fail(outcome.error(), lane() == lane::read);
+        fail(outcome.error(), lane() == detail::lane::read);
     return *outcome;
 }
 

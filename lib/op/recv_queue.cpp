@@ -25,7 +25,7 @@ constexpr std::size_t kept_places_max = 32;
 
 }  // namespace
 
-recv_queue::recv_queue(descriptor& record) : read_ahead(record) {
+recv_queue::recv_queue(detail::descriptor& record) : read_ahead(record) {
     static_cast<void>(record.context().pools().streams());
 }
 
@@ -34,9 +34,9 @@ recv_queue::~recv_queue() {
     retire();  // until the receive has completed, bytes may still arrive
 }
 
-recv_queue& recv_queue::of(descriptor& record) {
+recv_queue& recv_queue::of(detail::descriptor& record) {
     if (!record.source())
-        record.set_source(make_owned<recv_queue>(record));
+        record.set_source(detail::make_owned<recv_queue>(record));
     return static_cast<recv_queue&>(*record.source());
 }
 
@@ -132,7 +132,7 @@ void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept
     if (is_bulk() != from_bulk_ || from_reserve_)
         return;  // the receive is about to change its pool, or uses the reserve
     const bool needs_large_ones =
-        from_bulk_ ? size > record().context().pools().made(pool_group::streams).entry_size()
+        from_bulk_ ? size > record().context().pools().made(detail::pool_group::streams).entry_size()
                    : size == from.entry_size() && has_more_than(size) && record().context().pools().bulk();
     if (needs_large_ones)
         bulk_left_ = small_ones_max;
@@ -189,7 +189,8 @@ bool recv_queue::has_enough() noexcept {
 
 // is_bulk() implies that there is a bulk pool.
 buffer_pool& recv_queue::pool() const noexcept {
-    return record().context().pools().made(from_bulk_ ? pool_group::bulk : pool_group::streams);
+    return record().context().pools().made(from_bulk_ ? detail::pool_group::bulk
+                                                      : detail::pool_group::streams);
 }
 
 buffer_pool& recv_queue::receiving_from() const noexcept {
@@ -229,7 +230,7 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
 }
 
 // Connections share the pool's entries, so completions must be processed in order.
-void recv_queue::more(const coil::answer& given) noexcept {
+void recv_queue::more(const coil::detail::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
     buffer_pool& from = receiving_from();

@@ -18,11 +18,11 @@ namespace coil::COIL_ABI::op {
 class recv_queue final : public read_ahead {
 public:
     /// Creates the pool, or throws. No other function throws.
-    explicit recv_queue(descriptor& record);
+    explicit recv_queue(detail::descriptor& record);
     ~recv_queue() override;
 
     /// Returns the queue of a stream's record. The first call creates the queue.
-    static recv_queue& of(descriptor& record);
+    static recv_queue& of(detail::descriptor& record);
 
     // Called by readers that are served.
 
@@ -49,7 +49,7 @@ private:
     void drop_unread() noexcept override;
 
     void prepare(io_uring_sqe& sqe) noexcept override;
-    void more(const coil::answer& given) noexcept override;
+    void more(const coil::detail::answer& given) noexcept override;
     const char* name() const noexcept override { return "recv"; }
 
     [[nodiscard]] bool is_bulk() const noexcept { return bulk_left_ > 0; }

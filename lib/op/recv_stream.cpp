@@ -10,7 +10,7 @@
 
 namespace coil::COIL_ABI {
 
-recv_stream::recv_stream(const descriptor_use& from) : ahead_stream(from, "recv_stream") {
+recv_stream::recv_stream(const detail::descriptor_use& from) : ahead_stream(from, "recv_stream") {
     if (!from.record)
         return;
     auto& queue = op::recv_queue::of(*from.record);
@@ -33,7 +33,7 @@ std::optional<std::int32_t> recv_chunk::before_submit() {
     return std::nullopt;
 }
 
-std::int32_t recv_chunk::take_from(descriptor_source& source) noexcept {
+std::int32_t recv_chunk::take_from(detail::descriptor_source& source) noexcept {
     chunk_ = static_cast<recv_queue&>(source).take();
     return static_cast<std::int32_t>(chunk_.size());
 }

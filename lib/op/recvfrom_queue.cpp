@@ -72,9 +72,9 @@ recvfrom_queue::~recvfrom_queue() {
     retire();  // until the receive has ended, datagrams may still arrive
 }
 
-recvfrom_queue& recvfrom_queue::of(descriptor& record) {
+recvfrom_queue& recvfrom_queue::of(detail::descriptor& record) {
     if (!record.source())
-        record.set_source(make_owned<recvfrom_queue>(record));
+        record.set_source(detail::make_owned<recvfrom_queue>(record));
     return static_cast<recvfrom_queue&>(*record.source());
 }
 
@@ -126,7 +126,7 @@ void recvfrom_queue::poll_for(const reader& next) noexcept {
 
 // ---- unread datagrams -------------------------------------------------------------------------------------
 
-std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
+std::uint32_t recvfrom_queue::take(received_datagram& into) noexcept {
     arrival& first = arrivals_[first_];
     const std::uint32_t place = first.place;
     ahead_ -= cost_of(first.what);
@@ -136,15 +136,15 @@ std::uint32_t recvfrom_queue::take(datagram& into) noexcept {
 }
 
 // Datagrams in the same pool entry came with one receive, so they are from one sender.
-std::uint32_t recvfrom_queue::take(datagram_train& into) noexcept {
-    datagram first;
+std::uint32_t recvfrom_queue::take(received_train& into) noexcept {
+    received_datagram first;
     const std::uint32_t place = take(first);
     into.from = first.from;
     into.truncated = first.truncated;
     into.segment_size = first.size();
     static_cast<chunk&>(into) = std::move(first);
     for (std::size_t count = 1; count < segments::count_max && unread_ > 0; ++count) {
-        datagram& next = arrivals_[first_].what;
+        received_datagram& next = arrivals_[first_].what;
         const std::size_t size = next.size();
         const std::size_t cost = cost_of(next);
         if (size > into.segment_size || into.size() + size > segments::bytes_max ||
@@ -170,12 +170,12 @@ void recvfrom_queue::drop_first() noexcept {
     }
 }
 
-void recvfrom_queue::put_back(datagram returned, std::uint32_t place) noexcept {
+void recvfrom_queue::put_back(received_datagram returned, std::uint32_t place) noexcept {
     insert({std::move(returned), place});
     serve_waiting();
 }
 
-void recvfrom_queue::put_back(datagram_train returned, std::uint32_t place) noexcept {
+void recvfrom_queue::put_back(received_train returned, std::uint32_t place) noexcept {
     do {
         arrival next{{}, place++};
         static_cast<chunk&>(next.what) = buffer_pool::share(returned, returned.segment_size);
@@ -205,7 +205,7 @@ void recvfrom_queue::insert(arrival returned) noexcept {
 }
 
 recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noexcept {
-    const datagram& first = arrivals_[first_].what;
+    const received_datagram& first = arrivals_[first_].what;
     const copied result{static_cast<std::int32_t>(first.size()), first.truncated, first.from};
     std::size_t done = 0;
     for (const mutable_buffer& each: into) {
@@ -215,7 +215,7 @@ recvfrom_queue::copied recvfrom_queue::copy(mutable_buffers into, bool peek) noe
         done += n;
     }
     if (!peek) {
-        datagram taken;
+        received_datagram taken;
         take(taken);
     }
     return result;
@@ -333,7 +333,7 @@ void recvfrom_queue::prepare(io_uring_sqe& sqe) noexcept {
     sqe.buf_group = receiving_from_->group();
 }
 
-void recvfrom_queue::more(const coil::answer& given) noexcept {
+void recvfrom_queue::more(const coil::detail::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;
     chunk entry = receiving_from_->take(given.result, given.flags);

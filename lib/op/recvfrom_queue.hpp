@@ -33,11 +33,11 @@ namespace coil::COIL_ABI::op {
 /// gets them.
 class recvfrom_queue final : public read_ahead {
 public:
-    explicit recvfrom_queue(descriptor& record) noexcept : read_ahead(record) {}
+    explicit recvfrom_queue(detail::descriptor& record) noexcept : read_ahead(record) {}
     ~recvfrom_queue() override;
 
     /// Returns the queue of a datagram socket's record. The first call creates the queue.
-    static recvfrom_queue& of(descriptor& record);
+    static recvfrom_queue& of(detail::descriptor& record);
 
     /// Finds out whether the kernel delivers trains of datagrams (UDP_GRO), and gets the pool for them. If it
     /// does, this object receives for every reader: in a reader's own buffer the datagrams of a train would
@@ -47,14 +47,14 @@ public:
     // Called by readers.
 
     /// Moves the first datagram to `into`. Returns its position in arrival order.
-    std::uint32_t take(datagram& into) noexcept;
+    std::uint32_t take(received_datagram& into) noexcept;
     /// Moves the first datagram, and the datagrams that follow it in the same pool entry, to `into`. Returns
     /// the first datagram's position in arrival order. The other datagrams have the next positions.
-    std::uint32_t take(datagram_train& into) noexcept;
+    std::uint32_t take(received_train& into) noexcept;
     /// Puts back datagrams that a reader was given but did not return to its caller, at their original
     /// positions.
-    void put_back(datagram returned, std::uint32_t place) noexcept;
-    void put_back(datagram_train returned, std::uint32_t place) noexcept;
+    void put_back(received_datagram returned, std::uint32_t place) noexcept;
+    void put_back(received_train returned, std::uint32_t place) noexcept;
 
     struct copied {
         std::int32_t size = 0;   ///< size of the datagram, which may be larger than the buffers
@@ -69,7 +69,7 @@ public:
 
 private:
     struct arrival {
-        datagram what;
+        received_datagram what;
         std::uint32_t place = 0;
     };
 
@@ -86,7 +86,7 @@ private:
     void drop_unread() noexcept override;
 
     void prepare(io_uring_sqe& sqe) noexcept override;
-    void more(const coil::answer& given) noexcept override;
+    void more(const coil::detail::answer& given) noexcept override;
     const char* name() const noexcept override { return "recvfrom"; }
 
     [[nodiscard]] static bool has_own_buffer(const reader& next) noexcept {
@@ -103,7 +103,9 @@ private:
         return arrivals_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
     // An empty datagram has a cost too.
-    static std::size_t cost_of(const datagram& kept) noexcept { return sizeof(arrival) + kept.size(); }
+    static std::size_t cost_of(const received_datagram& kept) noexcept {
+        return sizeof(arrival) + kept.size();
+    }
 
     bool trains_ = false;
     bool shut_ = false;            // our own shutdown: no further datagram arrives

@@ -19,7 +19,7 @@ namespace coil::COIL_ABI::op {
 // long as a send through the ring. A direct send of 16 KiB took 0.7 times as long.
 bool sender::may_send_directly(std::size_t size) noexcept {
     constexpr std::size_t stream_size_max = 16 * 1024;
-    if (lane() == lane::write && size > stream_size_max)
+    if (lane() == detail::lane::write && size > stream_size_max)
         return false;
     return is_current() && target().is_open() && target().context().is_quiet() && may_complete_inline();
 }
@@ -71,7 +71,7 @@ void sender::prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message) noexcept 
 bool sender::next_step() noexcept {
     const std::int32_t sent = answer().result;
     if (!is_whole() || sent <= 0)
-        return operation::next_step();
+        return detail::operation::next_step();
     if (should_stop() || !skip(static_cast<std::size_t>(sent)))
         return false;
     moved_ += static_cast<std::size_t>(sent);
@@ -97,13 +97,13 @@ outcome<std::size_t> sender::outcome_of(std::size_t size) noexcept {
 
 std::size_t sender::value_of(const outcome<std::size_t>& outcome) const {
     if (!outcome) [[unlikely]]
-        fail(outcome.error(), lane() == lane::write, outcome.bytes_transferred());
+        fail(outcome.error(), lane() == detail::lane::write, outcome.bytes_transferred());
     return *outcome;
 }
 
 std::string sender::describe() const {
     const destination to = receiver();
-    return to.address ? "sendto " + address_text(to.address, to.size) : operation::describe();
+    return to.address ? "sendto " + address_text(to.address, to.size) : detail::operation::describe();
 }
 
 }  // namespace coil::COIL_ABI::op

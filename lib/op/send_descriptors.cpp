@@ -18,7 +18,7 @@ constexpr std::size_t descriptors_max = 253;
 send_descriptors::~send_descriptors() {
     retire();
     if (control_)
-        frame_deallocate(control_, control_size());
+        detail::frame_deallocate(control_, control_size());
 }
 
 std::size_t send_descriptors::control_size() const noexcept { return CMSG_SPACE(descriptors_.size_bytes()); }
@@ -26,7 +26,7 @@ std::size_t send_descriptors::control_size() const noexcept { return CMSG_SPACE(
 // On a stream, descriptors need at least one byte. Without a byte, the kernel would send nothing and report
 // success.
 std::optional<std::int32_t> send_descriptors::refused() const noexcept {
-    if (descriptors_.size() > descriptors_max || (lane() == lane::write && buffer_.empty()))
+    if (descriptors_.size() > descriptors_max || (lane() == detail::lane::write && buffer_.empty()))
         return -EINVAL;
     return std::nullopt;
 }
@@ -35,7 +35,7 @@ bool send_descriptors::await_ready() {
     if (refused())
         return false;
     if (!descriptors_.empty())
-        control_ = frame_allocate(control_size());
+        control_ = detail::frame_allocate(control_size());
     if (!may_send_directly(buffer_.size()))
         return false;
     fill_message();

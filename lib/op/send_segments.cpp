@@ -9,8 +9,8 @@
 
 namespace coil::COIL_ABI::op {
 
-send_segments::send_segments(const send_segments_request& what, environment& task) noexcept
-    : sender(what, task, lane::any), bytes_(what.what.bytes()), size_(what.what.size()) {
+send_segments::send_segments(const send_segments_request& what, detail::environment& task) noexcept
+    : sender(what, task, detail::lane::any), bytes_(what.what.bytes()), size_(what.what.size()) {
     if (what.to)
         to_size_ = what.to->to_sockaddr(to_);
 }

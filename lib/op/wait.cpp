@@ -69,7 +69,7 @@ std::optional<std::int32_t> wait::before_submit() {
 // Its completion then reports the descriptor's current state. The poll and the cancel are submitted with
 // other SQEs, so they cost no extra system call.
 void wait::await_suspend(std::coroutine_handle<> caller) {
-    operation::await_suspend(caller);
+    detail::operation::await_suspend(caller);
     if (source_ready_)
         target().context().submissions().cancel(*this);
 }

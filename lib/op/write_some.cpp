@@ -27,7 +27,7 @@ void descriptor_write::prepare(io_uring_sqe& sqe) noexcept {
 
 std::coroutine_handle<> descriptor_write::run() noexcept {
     release_sigpipe();
-    return operation::run();
+    return detail::operation::run();
 }
 
 void descriptor_write::release_sigpipe() noexcept {

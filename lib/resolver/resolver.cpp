@@ -60,7 +60,7 @@ resolve_operation_base::resolve_operation_base(std::shared_ptr<resolver_waits> w
 resolve_operation_base::~resolve_operation_base() {
     query_->leave();
     if (is_submitted_ && !query_->is_complete())
-        abandon();
+        abandon_query();
     if (!is_submitted_)
         query_->release();  // the completer's reference
     query_->release();
@@ -95,12 +95,12 @@ void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
 void resolve_operation_base::abort() noexcept {
     if (!is_submitted_ || !query_->withdraw())
         return;  // the query has completed; the waiter is about to be resumed
-    abandon();
+    abandon_query();
     give_up(make_error_code(error::operation_aborted));
 }
 
 // If the query is running, its thread frees the result.
-void resolve_operation_base::abandon() noexcept {
+void resolve_operation_base::abandon_query() noexcept {
     if (look_up_threads().abandon(*query_))
         is_submitted_ = false;
 }

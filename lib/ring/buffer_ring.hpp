@@ -49,7 +49,7 @@ private:
     // The release pairs with the kernel's acquire load of the tail, so that the kernel sees the whole entry.
     void publish(std::uint16_t tail) noexcept { __atomic_store_n(&data()[0].resv, tail, __ATOMIC_RELEASE); }
 
-    mapping memory_;
+    detail::mapping memory_;
     unsigned mask_;
     std::uint16_t tail_ = 0;
 };

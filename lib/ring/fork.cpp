@@ -25,7 +25,7 @@ void forks::add(ring& made) {
                                                     rings_lock.unlock();
                                                 });
     if (refusal != 0)
-        throw_failure(system_error_code(refusal), "pthread_atfork");
+        detail::throw_failure(detail::system_error_code(refusal), "pthread_atfork");
     const std::lock_guard held(rings_lock);
     made.next_ = first;
     first = &made;

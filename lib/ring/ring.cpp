@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI::ring {
 
-ring::ring(owned<kernel> behind) : kernel_(std::move(behind)) {
+ring::ring(detail::owned<kernel> behind) : kernel_(std::move(behind)) {
     detach();
     forks::add(*this);
 }
@@ -16,14 +16,14 @@ ring::ring(owned<kernel> behind) : kernel_(std::move(behind)) {
 void ring::open(const parameters& wanted) {
     const std::lock_guard held(forks::lock());
     if (const int failure = kernel_->set_up(memory_, wanted); failure < 0)
-        throw_failure(system_error_code(-failure), kernel_->diagnose(-failure));
+        detail::throw_failure(detail::system_error_code(-failure), kernel_->diagnose(-failure));
     tail_ = *memory_.sq.ktail;
     open_ = true;
 }
 
 void ring::enable() {
     if (const int failure = kernel_->enable(memory_); failure < 0)
-        throw_failure(system_error_code(-failure), kernel_->diagnose(-failure));
+        detail::throw_failure(detail::system_error_code(-failure), kernel_->diagnose(-failure));
     enabled_ = true;
 }
 

@@ -26,7 +26,7 @@ namespace coil::COIL_ABI::ring {
 /// This class knows nothing about coroutines or sockets. It only submits SQEs and collects CQEs.
 class ring {
 public:
-    explicit ring(owned<kernel> behind);
+    explicit ring(detail::owned<kernel> behind);
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
     ~ring() { forks::remove(*this); }
@@ -129,7 +129,7 @@ private:
 
     void detach() noexcept;
 
-    owned<kernel> kernel_;
+    detail::owned<kernel> kernel_;
     io_uring memory_{};
     unsigned nothing_ = 0;  // target of the pointers in memory_ while there is no ring
     unsigned tail_ = 0;     // our tail; enter() copies it to the shared one

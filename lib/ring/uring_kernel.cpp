@@ -42,7 +42,7 @@ int result_of(int returned) noexcept { return returned < 0 ? -errno : returned; 
 constexpr std::chrono::hours longest_wait{24 * 365};
 
 int milliseconds_until(time_point deadline, time_point now) noexcept {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(time_until(deadline, now)).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(detail::time_until(deadline, now)).count();
     return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
 }
 
@@ -193,7 +193,7 @@ int uring_kernel::enter_now(unsigned to_submit, unsigned wait, time_point deadli
         return io_uring_enter2(static_cast<unsigned>(enter_descriptor_), to_submit, wait, flags, nullptr,
                                _NSIG / 8);
 
-    const auto left = std::min<time_point::duration>(time_until(deadline, now()), longest_wait);
+    const auto left = std::min<time_point::duration>(detail::time_until(deadline, now()), longest_wait);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
     __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
     io_uring_getevents_arg argument{};

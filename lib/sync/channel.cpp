@@ -4,7 +4,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 channel_base::~channel_base() {
     if (!is_in_use() && handed_over_ == 0)  // without orphans and the messages handed over to them
@@ -37,4 +37,4 @@ void channel_base::close() noexcept {
         receivers_.pop_front().grant();
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -8,7 +8,7 @@ event::~event() {
     if (!is_in_use())
         return;
     affinity_.require_thread("event: destroyed");
-    queued_operation::abandon_all(
+    detail::queued_operation::abandon_all(
         waiting_, "event: destroyed while tasks wait for it; declare it before the io_context");
 }
 
@@ -20,7 +20,7 @@ void event::reset() noexcept {
 void event::set() noexcept {
     affinity_.require_thread("event: set()");
     set_ = true;
-    queued_operation::drop_orphans(waiting_, affinity_);
+    detail::queued_operation::drop_orphans(waiting_, affinity_);
     while (!waiting_.empty())
         waiting_.pop_front().grant();
 }

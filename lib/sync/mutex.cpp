@@ -11,7 +11,7 @@ mutex::~mutex() {
     if (!locked_ || affinity_.has_ended())
         return;
     affinity_.require_thread("mutex: destroyed");
-    queued_operation::abandon_all(
+    detail::queued_operation::abandon_all(
         waiting_, "mutex: destroyed while tasks wait for it; declare it before the io_context");
     COIL_PRECONDITION(!locked_,
                       "mutex: destroyed while locked; declare it before the io_context and its locks");
@@ -30,7 +30,7 @@ void mutex::release() noexcept {
 void mutex::hand_on() noexcept {
     COIL_ASSERT(locked_);
     holder_ = nullptr;
-    queued_operation::drop_orphans(waiting_, affinity_);
+    detail::queued_operation::drop_orphans(waiting_, affinity_);
     if (waiting_.empty())
         locked_ = false;
     else

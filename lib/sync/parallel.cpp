@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/parallel.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 namespace {
 
@@ -76,4 +76,4 @@ std::string parallel_operation::describe() const {
     return text;
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -6,7 +6,7 @@
 
 #include <coil/base/assert.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 void queued_operation::abandon_all(queue& waiting, const char* mistake) noexcept {
     if (waiting.empty())
@@ -20,4 +20,4 @@ void queued_operation::abandon_all(queue& waiting, const char* mistake) noexcept
         waiting.pop_front().fail(error::operation_aborted);
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

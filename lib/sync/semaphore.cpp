@@ -8,7 +8,7 @@ semaphore::~semaphore() {
     if (!is_in_use())
         return;
     affinity_.require_thread("semaphore: destroyed");
-    queued_operation::abandon_all(
+    detail::queued_operation::abandon_all(
         waiting_, "semaphore: destroyed while tasks wait for it; declare it before the io_context");
 }
 
@@ -19,7 +19,7 @@ bool semaphore::try_acquire() noexcept {
 
 void semaphore::release(std::size_t count) noexcept {
     affinity_.require_thread("semaphore: release()");
-    queued_operation::drop_orphans(waiting_, affinity_);
+    detail::queued_operation::drop_orphans(waiting_, affinity_);
     for (; count > 0 && !waiting_.empty(); --count)
         waiting_.pop_front().grant();
     available_ += count;

@@ -28,6 +28,8 @@ bool is_system_error(const std::exception_ptr& exception) noexcept {
 
 detail::child_frame detail::run_child(task_group&, task<> child) { co_await std::move(child); }
 
+namespace detail {
+
 group_child::group_child(task_group& group, std::coroutine_handle<> frame) noexcept
     : group_(&group), frame_(frame), environment_(group.loop()) {
     group.add(*this);
@@ -44,18 +46,20 @@ void group_child::finish(const std::exception_ptr& exception) noexcept {
     environment_.scheduler().schedule(*this);
 }
 
+}  // namespace detail
+
 // ---- the group --------------------------------------------------------------------------------------------
 
-task_group::task_group(group_operation& owner, const group_options& chosen) noexcept
+task_group::task_group(detail::group_operation& owner, const group_options& chosen) noexcept
     : owner_(&owner), running_max_(chosen.running_max), reports_errors_(chosen.report_errors) {}
 
 task_group::~task_group() { destroy_children(); }
 
-scheduler& task_group::loop() const noexcept { return owner_->env().scheduler(); }
+detail::scheduler& task_group::loop() const noexcept { return owner_->env().scheduler(); }
 
 // Whether `task` is the environment of a child, or of a scope inside a child, such as a timeout.
-bool task_group::has_child(const environment& task) const noexcept {
-    for (const group_child* each = newest_; each; each = each->older_)
+bool task_group::has_child(const detail::environment& task) const noexcept {
+    for (const detail::group_child* each = newest_; each; each = each->older_)
         if (each->environment_.line() == task.line())
             return true;
     return false;
@@ -63,7 +67,7 @@ bool task_group::has_child(const environment& task) const noexcept {
 
 void task_group::check_owner() const {
     if (!loop().is_mine())
-        throw_wrong_thread("task_group::start", loop().owner());
+        detail::throw_wrong_thread("task_group::start", loop().owner());
 }
 
 void task_group::start(task<> child) {
@@ -72,7 +76,7 @@ void task_group::start(task<> child) {
         detail::run_child(*this, std::move(child));
 }
 
-void task_group::add(group_child& child) noexcept {
+void task_group::add(detail::group_child& child) noexcept {
     child.older_ = newest_;
     if (newest_)
         newest_->newer_ = &child;
@@ -87,7 +91,7 @@ void task_group::add(group_child& child) noexcept {
         queue_.push_back(child);
 }
 
-void task_group::begin(group_child& child) noexcept {
+void task_group::begin(detail::group_child& child) noexcept {
     ++running_;
     loop().schedule(child);
 }
@@ -100,7 +104,7 @@ void task_group::failed(const std::exception_ptr& exception) noexcept {
     cancel();
 }
 
-void task_group::failed(const group_child& child, const std::exception_ptr& exception) noexcept {
+void task_group::failed(const detail::group_child& child, const std::exception_ptr& exception) noexcept {
     if (!reports_errors_)
         return failed(exception);
     task_failure failure = detail::describe_failure(exception, "a task of the group at",
@@ -109,16 +113,16 @@ void task_group::failed(const group_child& child, const std::exception_ptr& exce
     loop().report(failure);
 }
 
-std::coroutine_handle<> task_group::end(group_child& child) noexcept {
+std::coroutine_handle<> task_group::end(detail::group_child& child) noexcept {
     child.frame_.destroy();  // the child's destructor calls remove()
     --running_;
     if (!queue_.empty())
-        begin(static_cast<group_child&>(queue_.pop_front()));
+        begin(static_cast<detail::group_child&>(queue_.pop_front()));
     wake_waits();
     return owner_->remove_running();
 }
 
-void task_group::remove(group_child& child) noexcept {
+void task_group::remove(detail::group_child& child) noexcept {
     (child.newer_ ? child.newer_->older_ : newest_) = child.older_;
     if (child.older_)
         child.older_->newer_ = child.newer_;
@@ -130,7 +134,7 @@ void task_group::cancel() noexcept {
     if (std::exchange(cancelled_, true))
         return;
     owner_->stop_all();  // stops the body; before the body has started, this records the stop
-    for (group_child* each = newest_; each; each = each->older_)
+    for (detail::group_child* each = newest_; each; each = each->older_)
         each->environment_.request_stop();
 }
 
@@ -144,10 +148,12 @@ void task_group::destroy_children() noexcept {
 // end.
 void task_group::wake_waits() noexcept {
     while (size_ == 0 && !joins_.empty())
-        static_cast<group_wait&>(joins_.front()).make_ready();
+        static_cast<detail::group_wait&>(joins_.front()).make_ready();
     while (size_ < running_max_ && !vacancies_.empty())
-        static_cast<group_wait&>(vacancies_.front()).make_ready();
+        static_cast<detail::group_wait&>(vacancies_.front()).make_ready();
 }
+
+namespace detail {
 
 // ---- waits ------------------------------------------------------------------------------------------------
 
@@ -209,5 +215,7 @@ void group_operation::rethrow_failure(bool needs_value) const {
     if (at(0).was_stopped() && (needs_value || env().stop_requested()))
         at(0).rethrow();
 }
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/when_all.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 void when_all_operation::ended(std::size_t index) noexcept {
     const branch_base& branch = at(index);
@@ -14,4 +14,4 @@ void when_all_operation::ended(std::size_t index) noexcept {
     stop_all();
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

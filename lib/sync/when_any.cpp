@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <coil/sync/when_any.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 // A branch that ended because it was stopped cannot win.
 void when_any_operation::ended(std::size_t index) noexcept {
@@ -53,4 +53,4 @@ void first_success_operation::rethrow_failure() const {
     throw_failure(error, "first_success");
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

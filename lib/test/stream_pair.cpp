@@ -18,7 +18,7 @@ struct memory_pipe {
     explicit memory_pipe(const stream_pair::options& chosen) : options(chosen) {}
 
     stream_pair::options options;
-    affinity owner;
+    detail::affinity owner;
     std::deque<std::byte> bytes;
     memory_operation* receiver = nullptr;
     memory_operation* sender = nullptr;
@@ -70,7 +70,7 @@ std::size_t put(memory_pipe& pipe, const_buffer from, std::size_t limit) {
 
 }  // namespace
 
-memory_operation::memory_operation(memory_stream& stream, bool receives, environment& task) noexcept
+memory_operation::memory_operation(memory_stream& stream, bool receives, detail::environment& task) noexcept
     : awaited(task), pipe_(receives ? stream.incoming_ : stream.outgoing_), receives_(receives) {}
 
 memory_operation::~memory_operation() {
@@ -144,7 +144,7 @@ unsigned memory_operation::cancels() const noexcept {
 
 std::size_t memory_operation::await_resume() {
     if (error_)
-        throw_failure(error_, describe(), true, moved_);
+        detail::throw_failure(error_, describe(), true, moved_);
     return moved_;
 }
 
@@ -201,19 +201,19 @@ void memory_stream::cancel() noexcept {
         outgoing_->sender->stop();
 }
 
-completed memory_stream::close() noexcept {
+detail::completed memory_stream::close() noexcept {
     if (is_open()) {
         cancel();
         shutdown(socket_base::shutdown_both);
         incoming_.reset();
         outgoing_.reset();
     }
-    return completed("close");
+    return detail::completed("close");
 }
 
-completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
+detail::completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
     if (!is_open())
-        return completed("shutdown", std::make_error_code(std::errc::bad_file_descriptor));
+        return detail::completed("shutdown", std::make_error_code(std::errc::bad_file_descriptor));
     for (memory_pipe* each: {incoming_.get(), outgoing_.get()})
         each->begin("memory_stream: shutdown()");
     if (what != socket_base::shutdown_receive) {
@@ -230,7 +230,7 @@ completed memory_stream::shutdown(socket_base::shutdown_type what) noexcept {
         if (incoming_->sender)
             incoming_->sender->try_to_move();
     }
-    return completed("shutdown");
+    return detail::completed("shutdown");
 }
 
 void memory_stream::reset() noexcept {

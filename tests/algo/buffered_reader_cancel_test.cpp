@@ -237,7 +237,8 @@ TEST_F(BufferedReaderCancel, StopsAtEveryByte) {
 // The inline budget is spent: the read goes through the ready list although its bytes are buffered.
 TEST_F(BufferedReaderCancel, YieldingReadIgnoresStop) {
     run([&]() -> task<> {
-        constexpr unsigned until_spent = 1 + scheduler::inline_max;  // the first read waits for the bytes
+        constexpr unsigned until_spent =
+            1 + detail::scheduler::inline_max;  // the first read waits for the bytes
         std::string bytes;
         for (unsigned i = 0; i < until_spent; ++i)
             bytes += std::to_string(i % 10) + "\n";
@@ -283,7 +284,7 @@ TEST_F(BufferedReaderCancel, UnusedResultStaysBuffered) {
     run([&]() -> task<> {
         context().answer_next("one\ntwo\n");
         EXPECT_EQ(co_await reader().read_line(), "one");
-        environment& task = co_await own_environment;
+        detail::environment& task = co_await own_environment;
         {
             auto read = reader().read_line().operation_in(task);
             EXPECT_TRUE(read.await_ready());

@@ -532,7 +532,7 @@ TEST_F(BufferedReader, DestructorAbortsYieldingRead) {
         context().answer_next(bytes);
         auto reading = co_spawn(io(), [&]() -> task<> {
             // The first read waits for the bytes; the next inline_max reads complete inline.
-            for (unsigned i = 0; i < 1 + scheduler::inline_max; ++i)
+            for (unsigned i = 0; i < 1 + detail::scheduler::inline_max; ++i)
                 co_await reader->read_line();
             io().post([&] { reader.reset(); });
             auto [ec, line] = co_await as_tuple(reader->read_line());  // goes through the ready list

@@ -312,7 +312,7 @@ TEST_F(ConnectRace, PrepareErrorFailsThatEndpoint) {
     context->run([&]() -> task<> {
         auto prepare = [](tcp::socket& socket) {
             if (socket.local_endpoint().address().is_v6())
-                throw std::system_error(system_error_code(EPERM), "not this one");
+                throw std::system_error(detail::system_error_code(EPERM), "not this one");
         };
         tcp::socket socket = co_await connect(*context, both, prepare);
         EXPECT_EQ(socket.remote_endpoint(), four);

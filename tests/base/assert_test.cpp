@@ -15,15 +15,16 @@ TEST(Precondition, PrintsMessage) {
 }
 
 TEST(Precondition, AppendsDetail) {
-    EXPECT_DEATH(coil::precondition_failed("recv: a second reader", "peer 127.0.0.1:7777"),
+    EXPECT_DEATH(coil::detail::precondition_failed("recv: a second reader", "peer 127.0.0.1:7777"),
                  "^coil: recv: a second reader: peer 127.0.0.1:7777\n$");
 }
 
 TEST(Precondition, DoesNothingIfItHolds) { COIL_PRECONDITION(true, "never printed"); }
 
 TEST(ReportMistake, AbortsOnlyWithAssertions) {
-    coil::test::expect_mistake([] { coil::report_mistake("event: destroyed too early", "at a.cpp:7"); },
-                               "^coil: event: destroyed too early: at a.cpp:7\n$");
+    coil::test::expect_mistake(
+        [] { coil::detail::report_mistake("event: destroyed too early", "at a.cpp:7"); },
+        "^coil: event: destroyed too early: at a.cpp:7\n$");
 }
 
 }  // namespace

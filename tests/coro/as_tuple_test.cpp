@@ -17,11 +17,11 @@
 namespace coil::test {
 namespace {
 
-static_assert(description<as_tuple_description<gate::description>>);
-static_assert(std::is_same_v<result_of<gate::description>, int>);
-static_assert(std::is_trivially_copyable_v<as_tuple_description<gate::description>>);
-static_assert(!std::is_aggregate_v<as_tuple_operation<gate::description>> &&
-              !std::is_aggregate_v<redirect_error_operation<gate::description>>);
+static_assert(detail::description<detail::as_tuple_description<gate::description>>);
+static_assert(std::is_same_v<detail::result_of<gate::description>, int>);
+static_assert(std::is_trivially_copyable_v<detail::as_tuple_description<gate::description>>);
+static_assert(!std::is_aggregate_v<detail::as_tuple_operation<gate::description>> &&
+              !std::is_aggregate_v<detail::redirect_error_operation<gate::description>>);
 
 constexpr auto reset = std::errc::connection_reset;
 

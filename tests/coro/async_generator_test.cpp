@@ -132,7 +132,7 @@ TEST(AsyncGenerator, RunsOnlyDuringNext) {
 
 TEST(AsyncGenerator, ValueBypassesReadyList) {
     manual_scheduler loop;
-    constexpr int within_the_budget = scheduler::inline_max - 1;  // one more next() finds the end
+    constexpr int within_the_budget = detail::scheduler::inline_max - 1;  // one more next() finds the end
     auto root = loop.start(all_of(count_to(within_the_budget)));
     EXPECT_EQ(loop.run(), 1u);
     EXPECT_EQ(root.result().size(), std::size_t{within_the_budget});

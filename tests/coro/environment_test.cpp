@@ -134,7 +134,7 @@ TEST(Stop, IsIgnoredAfterCompletion) {
 TEST(Stop, TaskCanStopItself) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
-        environment& own = co_await this_environment;
+        detail::environment& own = co_await this_environment;
         own.request_stop();
         EXPECT_TRUE(own.stop_requested());
         co_await yield();
@@ -246,8 +246,8 @@ TEST(Yield, NextYieldSeesStop) {
 TEST(Completed, NeverSuspends) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
-        co_await completed("close");
-        const auto r = co_await as_tuple(completed("close"));
+        co_await detail::completed("close");
+        const auto r = co_await as_tuple(detail::completed("close"));
         EXPECT_FALSE(r.error());
     };
     auto root = loop.start(story());
@@ -257,7 +257,7 @@ TEST(Completed, NeverSuspends) {
 
 TEST(Completed, ThrowsErrorWithName) {
     manual_scheduler loop;
-    const auto failed = completed("shutdown", system_error_code(ENOTCONN));
+    const auto failed = detail::completed("shutdown", detail::system_error_code(ENOTCONN));
     EXPECT_EQ(failed.error(), std::errc::not_connected);
     const auto story = [&]() -> task<> { co_await failed; };
     try {
@@ -273,9 +273,9 @@ TEST(Completed, ThrowsErrorWithName) {
 TEST(Completed, ReturnsErrorViaAsTuple) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
-        auto [ec] = co_await as_tuple(completed("close", system_error_code(EIO)));
+        auto [ec] = co_await as_tuple(detail::completed("close", detail::system_error_code(EIO)));
         EXPECT_EQ(ec, std::errc::io_error);
-        co_await redirect_error(completed("close"), ec);
+        co_await redirect_error(detail::completed("close"), ec);
         EXPECT_FALSE(ec);
     };
     loop.run(story());
@@ -285,12 +285,12 @@ TEST(Completed, IgnoresStop) {
     manual_scheduler loop;
     const auto story = []() -> task<> {
         (co_await this_environment).request_stop();
-        co_await completed("close");
+        co_await detail::completed("close");
     };
     loop.run(story());
 }
 
-TEST(Completed, CanBeDropped) { completed("close", system_error_code(EIO)); }
+TEST(Completed, CanBeDropped) { detail::completed("close", detail::system_error_code(EIO)); }
 
 // ---- scheduling -------------------------------------------------------------------------------------------
 

@@ -474,15 +474,15 @@ struct fire_and_forget {
 /// A gate that is bound to a loop.
 class bound_gate {
 public:
-    explicit bound_gate(scheduler& on) : environment_(on, true) {}
+    explicit bound_gate(detail::scheduler& on) : environment_(on, true) {}
 
     class description {
     public:
         explicit description(bound_gate& at) : gate_(&at) {}
-        gate::operation operation_in(environment& task) const noexcept {
+        gate::operation operation_in(detail::environment& task) const noexcept {
             return gate_->gate_.wait().operation_in(task);
         }
-        environment& foreign_environment() const { return gate_->environment_; }
+        detail::environment& foreign_environment() const { return gate_->environment_; }
 
     private:
         bound_gate* gate_;
@@ -492,7 +492,7 @@ public:
     void open(int value) { gate_.open(value); }
 
 private:
-    environment environment_;
+    detail::environment environment_;
     gate gate_;
 };
 

@@ -43,21 +43,21 @@ void on_a_new_thread(F story) {
 
 void allocate_and_free(std::size_t size, int times) {
     for (int i = 0; i < times; ++i)
-        frame_deallocate(frame_allocate(size), size);
+        detail::frame_deallocate(detail::frame_allocate(size), size);
 }
 
 /// Returns how much the counts grow during `step`.
 template <class F>
-frame_statistics counted(F step) {
-    const frame_statistics before = frame_statistics_of_thread();
+detail::frame_statistics counted(F step) {
+    const detail::frame_statistics before = detail::frame_statistics_of_thread();
     step();
-    const frame_statistics after = frame_statistics_of_thread();
+    const detail::frame_statistics after = detail::frame_statistics_of_thread();
     return {after.recycled - before.recycled, after.allocated - before.allocated};
 }
 
 bool has_quarantine() {
     allocate_and_free(64, 1);
-    return frame_quarantine_check() > 0;
+    return detail::frame_quarantine_check() > 0;
 }
 
 TEST(FrameAllocator, SteadyStateRecyclesEveryFrame) {
@@ -138,7 +138,7 @@ TEST(FrameAllocator, FramesAreWritableAlignedAndDisjoint) {
         std::vector<std::pair<unsigned char*, std::size_t>> frames;
         for (int round = 0; round < 2; ++round) {
             for (std::size_t size = 1; size <= 21'000; size += size < 5000 ? 37 : 411) {
-                auto* frame = static_cast<unsigned char*>(frame_allocate(size));
+                auto* frame = static_cast<unsigned char*>(detail::frame_allocate(size));
                 EXPECT_EQ(reinterpret_cast<std::uintptr_t>(frame) % alignof(std::max_align_t), 0u);
                 std::memset(frame, static_cast<int>(size % 251), size);
                 frames.emplace_back(frame, size);
@@ -146,7 +146,7 @@ TEST(FrameAllocator, FramesAreWritableAlignedAndDisjoint) {
             for (const auto& [frame, size]: frames) {
                 EXPECT_EQ(frame[0], size % 251);
                 EXPECT_EQ(frame[size - 1], size % 251);
-                frame_deallocate(frame, size);
+                detail::frame_deallocate(frame, size);
             }
             frames.clear();
         }
@@ -168,11 +168,11 @@ TEST(FrameAllocator, FrameJoinsListOfFreeingThread) {
     std::vector<void*> frames(many);
     on_a_new_thread([&] {
         for (void*& each: frames)
-            each = frame_allocate(500);
+            each = detail::frame_allocate(500);
     });
     on_a_new_thread([&] {
         for (void* each: frames)
-            frame_deallocate(each, 500);
+            detail::frame_deallocate(each, 500);
         const auto counts = counted([] { allocate_and_free(500, 10); });
         EXPECT_EQ(counts.recycled, 10u);
         EXPECT_EQ(counts.allocated, 0u);
@@ -184,11 +184,11 @@ TEST(FrameAllocator, LimitsCacheAfterBurst) {
         std::vector<void*> frames(6000);
         const auto take_all = [&] {
             for (void*& each: frames)
-                each = frame_allocate(4112);
+                each = detail::frame_allocate(4112);
         };
         const auto free_all = [&] {
             for (void* each: frames)
-                frame_deallocate(each, 4112);
+                detail::frame_deallocate(each, 4112);
         };
         take_all();
         free_all();
@@ -202,7 +202,7 @@ TEST(FrameAllocator, LimitsCacheAfterBurst) {
 struct late_owner {
     ~late_owner() {
         if (frame)
-            frame_deallocate(frame, 300);
+            detail::frame_deallocate(frame, 300);
     }
     void* frame = nullptr;
 };
@@ -212,9 +212,9 @@ TEST(FrameAllocator, EvictsUnusedSizeClasses) {
     const auto burst = [](std::size_t size) {
         std::vector<void*> frames((std::size_t{20} << 20) / size);
         for (void*& each: frames)
-            each = frame_allocate(size);
+            each = detail::frame_allocate(size);
         for (void* each: frames)
-            frame_deallocate(each, size);
+            detail::frame_deallocate(each, size);
     };
     for (const auto& [left, used]: {std::pair(4112, 600), std::pair(80, 4112), std::pair(80, 600)}) {
         on_a_new_thread([&, left = static_cast<std::size_t>(left), used = static_cast<std::size_t>(used)] {
@@ -227,9 +227,9 @@ TEST(FrameAllocator, EvictsUnusedSizeClasses) {
             const auto again = counted([&] {
                 std::vector<void*> frames(many);
                 for (void*& each: frames)
-                    each = frame_allocate(left);
+                    each = detail::frame_allocate(left);
                 for (void* each: frames)
-                    frame_deallocate(each, left);
+                    detail::frame_deallocate(each, left);
             });
             EXPECT_EQ(again.allocated, 0u);
         });
@@ -241,7 +241,7 @@ TEST(FrameAllocator, FreesFrameAtThreadExit) {
         // Constructed before the thread's first frame, so destroyed after the thread's free lists.
         static thread_local late_owner owner;
         owner.frame = nullptr;
-        owner.frame = frame_allocate(300);
+        owner.frame = detail::frame_allocate(300);
         allocate_and_free(300, 1);
     });
 }
@@ -263,10 +263,10 @@ TEST(FrameAllocatorDeathTest, CheckFindsLateWrite) {
         return;
     EXPECT_DEATH(
         {
-            auto* frame = static_cast<char*>(frame_allocate(200));
-            frame_deallocate(frame, 200);
+            auto* frame = static_cast<char*>(detail::frame_allocate(200));
+            detail::frame_deallocate(frame, 200);
             write_as_the_kernel_does(frame + 100, "x");
-            frame_quarantine_check();
+            detail::frame_quarantine_check();
         },
         "written to after its end: byte 100 of 208 is 0x78");
 }
@@ -276,8 +276,8 @@ TEST(FrameAllocatorDeathTest, ReuseFindsLateWrite) {
         return;
     EXPECT_DEATH(
         {
-            void* frame = frame_allocate(200);
-            frame_deallocate(frame, 200);
+            void* frame = detail::frame_allocate(200);
+            detail::frame_deallocate(frame, 200);
             write_as_the_kernel_does(frame, "x");
             allocate_and_free(1000, many);
         },
@@ -288,8 +288,8 @@ TEST(FrameAllocatorDeathTest, ThreadExitFindsLateWrite) {
     if (!has_quarantine())
         return;
     EXPECT_DEATH(on_a_new_thread([] {
-                     void* frame = frame_allocate(200);
-                     frame_deallocate(frame, 200);
+                     void* frame = detail::frame_allocate(200);
+                     detail::frame_deallocate(frame, 200);
                      write_as_the_kernel_does(frame, "x");
                  }),
                  "written to after its end");
@@ -320,8 +320,8 @@ TEST(FrameAllocatorDeathTest, AsanFindsReadOfDeadLocal) {
 TEST(FrameAllocatorDeathTest, AsanFindsReadOfCachedFrame) {
     EXPECT_DEATH(
         {
-            auto* frame = static_cast<volatile char*>(frame_allocate(200));
-            frame_deallocate(const_cast<char*>(frame), 200);
+            auto* frame = static_cast<volatile char*>(detail::frame_allocate(200));
+            detail::frame_deallocate(const_cast<char*>(frame), 200);
             allocate_and_free(1000, many);
             std::exit(frame[50]);
         },
@@ -331,8 +331,8 @@ TEST(FrameAllocatorDeathTest, AsanFindsReadOfCachedFrame) {
 TEST(FrameAllocatorDeathTest, AsanFindsReadOfLargeFrame) {
     EXPECT_DEATH(
         {
-            auto* frame = static_cast<volatile char*>(frame_allocate(30000));
-            frame_deallocate(const_cast<char*>(frame), 30000);
+            auto* frame = static_cast<volatile char*>(detail::frame_allocate(30000));
+            detail::frame_deallocate(const_cast<char*>(frame), 30000);
             std::exit(frame[50]);
         },
         "heap-use-after-free");

@@ -23,10 +23,10 @@ namespace coil::test {
 template <class T>
 class started {
 public:
-    class promise_type : public detail::promise_base, public detail::result_slot<T>, public node {
+    class promise_type : public detail::promise_base, public detail::result_slot<T>, public detail::node {
     public:
         template <class Child>
-        promise_type(scheduler& on, Child&) noexcept : own_(on) {
+        promise_type(detail::scheduler& on, Child&) noexcept : own_(on) {
             set_environment(own_);
         }
 
@@ -42,7 +42,7 @@ public:
             return std::coroutine_handle<promise_type>::from_promise(*this);
         }
 
-        environment own_;
+        detail::environment own_;
     };
 
     started(started&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
@@ -54,7 +54,7 @@ public:
     }
 
     [[nodiscard]] bool done() const noexcept { return frame_.done(); }
-    [[nodiscard]] environment& env() const noexcept { return frame_.promise().own_; }
+    [[nodiscard]] detail::environment& env() const noexcept { return frame_.promise().own_; }
     /// Returns the result of the task, or rethrows its exception.
     T result() const {
         if (!done())
@@ -71,12 +71,12 @@ private:
 };
 
 /// A scheduler without a kernel and without a clock. The test decides when ready tasks run.
-class manual_scheduler final : public scheduler {
+class manual_scheduler final : public detail::scheduler {
 public:
     manual_scheduler() noexcept = default;
 
-    void schedule(node& item) noexcept override { ready_.push_back(item); }
-    void post(node& item) noexcept override {
+    void schedule(detail::node& item) noexcept override { ready_.push_back(item); }
+    void post(detail::node& item) noexcept override {
         const std::lock_guard lock(mutex_);
         posted_.push_back(&item);
         arrived_.notify_one();
@@ -107,7 +107,7 @@ public:
     /// Moves posted nodes to the ready list.
     void take_posted() {
         const std::lock_guard lock(mutex_);
-        for (node* each: std::exchange(posted_, {}))
+        for (detail::node* each: std::exchange(posted_, {}))
             ready_.push_back(*each);
     }
     /// Resumes one ready node, if there is one.
@@ -137,14 +137,14 @@ public:
 
 private:
     template <class T>
-    static started<T> drive(scheduler&, task<T> what) {
+    static started<T> drive(detail::scheduler&, task<T> what) {
         co_return co_await std::move(what);
     }
 
-    intrusive_list<node> ready_;
+    detail::intrusive_list<detail::node> ready_;
     std::mutex mutex_;
     std::condition_variable arrived_;
-    std::vector<node*> posted_;
+    std::vector<detail::node*> posted_;
     std::vector<task_failure> reported_;
     int work_ = 0;
 };
@@ -152,9 +152,9 @@ private:
 /// An awaitable that the test completes: open() and fail() each complete one wait, in FIFO order.
 class gate {
 public:
-    class operation final : public awaited {
+    class operation final : public detail::awaited {
     public:
-        operation(gate& at, environment& task) noexcept : awaited(task), gate_(&at) {}
+        operation(gate& at, detail::environment& task) noexcept : awaited(task), gate_(&at) {}
 
         bool await_ready() const noexcept { return false; }
         void await_suspend(std::coroutine_handle<> waiter) noexcept {
@@ -193,7 +193,7 @@ public:
     class description {
     public:
         explicit description(gate& at) noexcept : gate_(&at) {}
-        operation operation_in(environment& task) const noexcept { return operation(*gate_, task); }
+        operation operation_in(detail::environment& task) const noexcept { return operation(*gate_, task); }
 
     private:
         gate* gate_;
@@ -212,7 +212,7 @@ private:
         return static_cast<operation&>(waiting_.front());
     }
 
-    intrusive_list<node> waiting_;
+    detail::intrusive_list<detail::node> waiting_;
 };
 
 /// `co_await this_environment` returns the environment of the task.
@@ -220,16 +220,16 @@ class this_environment_description {
 public:
     class operation {
     public:
-        explicit operation(environment& task) noexcept : task_(&task) {}
+        explicit operation(detail::environment& task) noexcept : task_(&task) {}
         bool await_ready() const noexcept { return true; }
         void await_suspend(std::coroutine_handle<>) const noexcept {}
-        outcome<environment*> await_outcome() const noexcept { return task_; }
-        environment& await_resume() const noexcept { return *task_; }
+        outcome<detail::environment*> await_outcome() const noexcept { return task_; }
+        detail::environment& await_resume() const noexcept { return *task_; }
 
     private:
-        environment* task_;
+        detail::environment* task_;
     };
-    operation operation_in(environment& task) const noexcept { return operation(task); }
+    operation operation_in(detail::environment& task) const noexcept { return operation(task); }
 };
 inline constexpr this_environment_description this_environment{};
 

@@ -25,7 +25,7 @@ namespace {
 static_assert(!std::is_copy_constructible_v<task<>> && std::is_nothrow_move_constructible_v<task<>>);
 static_assert(!std::is_aggregate_v<task<>> && !std::is_aggregate_v<task<>::operation>);
 static_assert(std::is_same_v<task<>, task<void>>);
-static_assert(description<task<int>> && !description<task<int>&>,
+static_assert(detail::description<task<int>> && !detail::description<task<int>&>,
               "a task is awaited once: only an rvalue can be awaited");
 
 /// Logs its name when it is destroyed.
@@ -465,9 +465,9 @@ TEST(Task, EnvironmentKnowsLineAndOperation) {
 
 TEST(Task, SharesAwaitersEnvironment) {
     manual_scheduler loop;
-    const auto child = []() -> task<environment*> { co_return &co_await this_environment; };
+    const auto child = []() -> task<detail::environment*> { co_return &co_await this_environment; };
     const auto parent = [&]() -> task<> {
-        environment& own = co_await this_environment;
+        detail::environment& own = co_await this_environment;
         EXPECT_EQ(co_await child(), &own);
     };
     auto root = loop.start(parent());

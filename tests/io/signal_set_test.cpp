@@ -362,7 +362,7 @@ TEST_F(SignalSet, ReceivesSignalsSentToAnyThread) {
 
 // The thread that waits in the kernel is interrupted repeatedly, and loses no signal.
 TEST_F(SignalSet, LosesNoSignalInAStorm) {
-    constexpr int count = 2000;
+    constexpr int count = 400;
     run([&]() -> task<> {
         signal_set set(io(), SIGUSR1, SIGUSR2);
         const pthread_t loop = ::pthread_self();

@@ -190,7 +190,7 @@ TEST_F(ScriptedDescriptor, ReportsEcanceledOfTheKernel) {
         stream_descriptor descriptor(context.io(), make());
         context.answer_next(-ECANCELED);
         auto [ec, n] = co_await as_tuple(descriptor.recv(buffer));
-        EXPECT_EQ(ec, system_error_code(ECANCELED));
+        EXPECT_EQ(ec, detail::system_error_code(ECANCELED));
         EXPECT_NE(ec, error::operation_aborted);
     });
 }

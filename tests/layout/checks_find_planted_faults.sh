@@ -82,6 +82,22 @@ expect_found "leads to io_uring's headers" "$layout/header" coil/coil.hpp
 : >"$tree/include/coil/net/tcp.hpp"
 expect_found 'no #pragma once' "$layout/header" coil/net/tcp.hpp
 
+build
+expect_pass "$layout/header_warnings.sh"
+header net/tcp.hpp 'struct planted { virtual void f(); };'
+expect_found 'planted' "$layout/header_warnings.sh"
+
+# Public names
+if command -v clang++-19 >/dev/null; then
+    build
+    mkdir -p "$tree/tests/layout"
+    header net/tcp.hpp 'namespace coil { class socket; namespace detail { class machinery; } }'
+    printf '# The names.\ndetail\nsocket\n' >"$tree/tests/layout/public_names.txt"
+    expect_pass "$layout/public_names.sh"
+    header net/tcp.hpp 'namespace coil { class socket; namespace detail {} class machinery; }'
+    expect_found '> machinery' "$layout/public_names.sh"
+fi
+
 # Lines
 build
 mkdir -p "$tree/bench/compare/compile"

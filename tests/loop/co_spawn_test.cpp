@@ -128,9 +128,9 @@ TEST(CoSpawn, ManyTasksCostNoHeapInSteadyState) {
         };
         for (int i = 0; i < 20; ++i)  // fills the quarantine of test builds
             round();
-        const auto before = frame_statistics_of_thread().allocated;
+        const auto before = detail::frame_statistics_of_thread().allocated;
         round();
-        EXPECT_EQ(frame_statistics_of_thread().allocated, before);
+        EXPECT_EQ(detail::frame_statistics_of_thread().allocated, before);
     }).join();
 }
 

@@ -373,9 +373,9 @@ TEST(Fork, ChildOfAThreadedProcessMakesAContext) {
     busy.join();
 }
 
-struct idle_scheduler : scheduler {
-    void schedule(node&) noexcept override {}
-    void post(node&) noexcept override {}
+struct idle_scheduler : detail::scheduler {
+    void schedule(detail::node&) noexcept override {}
+    void post(detail::node&) noexcept override {}
     void work_started() noexcept override {}
     void work_finished() noexcept override {}
     void report(const task_failure&) noexcept override {}

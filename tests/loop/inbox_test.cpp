@@ -12,7 +12,7 @@
 namespace coil::test {
 namespace {
 
-class letter final : public node {
+class letter final : public detail::node {
 public:
     letter() noexcept = default;
     letter(int sender, int number) noexcept : sender_(sender), number_(number) {}
@@ -28,9 +28,9 @@ private:
 };
 
 TEST(Inbox, OnlyPushToEmptyWakesTheOwner) {
-    inbox box;
+    detail::inbox box;
     letter first, second, third;
-    intrusive_list<node> taken;
+    detail::intrusive_list<detail::node> taken;
     EXPECT_TRUE(box.empty());
     EXPECT_TRUE(box.push(first));
     EXPECT_FALSE(box.push(second));
@@ -42,9 +42,9 @@ TEST(Inbox, OnlyPushToEmptyWakesTheOwner) {
 }
 
 TEST(Inbox, DrainAppendsInFifoOrder) {
-    inbox box;
+    detail::inbox box;
     letter already, first, second, third;
-    intrusive_list<node> taken;
+    detail::intrusive_list<detail::node> taken;
     taken.push_back(already);
     for (letter* each: {&first, &second, &third})
         static_cast<void>(box.push(*each));
@@ -55,16 +55,16 @@ TEST(Inbox, DrainAppendsInFifoOrder) {
 }
 
 TEST(Inbox, DrainOfEmptyInboxAddsNothing) {
-    inbox box;
-    intrusive_list<node> taken;
+    detail::inbox box;
+    detail::intrusive_list<detail::node> taken;
     box.drain(taken);
     EXPECT_TRUE(taken.empty());
 }
 
 TEST(Inbox, DrainedNodeMayBePushedAgain) {
-    inbox box;
+    detail::inbox box;
     letter first, second;
-    intrusive_list<node> taken;
+    detail::intrusive_list<detail::node> taken;
     for (int round = 0; round < 3; ++round) {
         EXPECT_TRUE(box.push(second));
         EXPECT_FALSE(box.push(first));
@@ -78,7 +78,7 @@ TEST(Inbox, DrainedNodeMayBePushedAgain) {
 TEST(Inbox, ConcurrentPushesAreDrainedExactlyOnce) {
     constexpr int senders = 4;
     constexpr int each_sends = 5000;
-    inbox box;
+    detail::inbox box;
     std::vector<std::deque<letter>> sent(senders);
     for (int sender = 0; sender < senders; ++sender)
         for (int number = 0; number < each_sends; ++number)
@@ -95,7 +95,7 @@ TEST(Inbox, ConcurrentPushesAreDrainedExactlyOnce) {
     std::vector<int> expected(senders);
     int received = 0, drains = 0;
     while (received < senders * each_sends) {
-        intrusive_list<node> taken;
+        detail::intrusive_list<detail::node> taken;
         box.drain(taken);
         drains += !taken.empty();
         while (!taken.empty()) {

@@ -89,7 +89,7 @@ TEST(NestedRun, InsideAnErrorHandlerIsRefused) {
         context.io(),
         []() -> task<> {
             co_await yield();
-            throw_failure(error::eof, "planned");
+            detail::throw_failure(error::eof, "planned");
         },
         detached);
     context.io().run();

@@ -37,7 +37,7 @@ bool run_again_if_refused(io_context& context, int error) {
     try {
         context.run();
     } catch (const std::system_error& failure) {
-        EXPECT_EQ(failure.code(), system_error_code(error)) << failure.what();
+        EXPECT_EQ(failure.code(), detail::system_error_code(error)) << failure.what();
         refused = true;
         context.restart();
         context.run();
@@ -72,14 +72,14 @@ TEST(SetUp, NewOwnerHasAllPoolsAfterEachRefusal) {
         std::thread([&] { run_again_if_refused(context, 0); }).join();
         context.script().fail_later(n, ENOMEM);
         refusals += run_again_if_refused(context, ENOMEM);
-        EXPECT_GT(context.script().buffers(pool_group::streams), 0u);
-        EXPECT_GT(context.script().buffers(pool_group::datagrams), 0u);
+        EXPECT_GT(context.script().buffers(detail::pool_group::streams), 0u);
+        EXPECT_GT(context.script().buffers(detail::pool_group::datagrams), 0u);
     }
     EXPECT_GE(refusals, 4u) << "the ring, two pools, and enable";
 }
 
 TEST(SetUp, RefusedPoolIsUnmapped) {
-    const std::size_t before = mapping::bytes_mapped();
+    const std::size_t before = detail::mapping::bytes_mapped();
     for (const bool incremental: {true, false}) {
         scripted_context context;
         if (!incremental)
@@ -91,7 +91,7 @@ TEST(SetUp, RefusedPoolIsUnmapped) {
             EXPECT_THROW(static_cast<void>(context.io().pools().datagrams(true)), std::system_error);
             EXPECT_EQ(context.io().pools().bulk(), nullptr);
         }
-        EXPECT_EQ(mapping::bytes_mapped(), before);
+        EXPECT_EQ(detail::mapping::bytes_mapped(), before);
     }
 }
 

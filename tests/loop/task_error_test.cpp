@@ -41,7 +41,7 @@ std::vector<std::string> lines_on_stderr(F&& action) {
 
 task<> fail_with_system_error() {
     co_await yield();
-    throw_failure(std::make_error_code(std::errc::connection_reset), "recv (peer 192.0.2.1:80)");
+    detail::throw_failure(std::make_error_code(std::errc::connection_reset), "recv (peer 192.0.2.1:80)");
 }
 
 task<> fail_with_bug() {

@@ -25,7 +25,7 @@ using std::chrono::nanoseconds;
 constexpr nanoseconds tick = 1024ns;
 
 /// Records its number when it expires.
-class alarm final : public timer_entry {
+class alarm final : public detail::timer_entry {
 public:
     alarm(int number, std::vector<int>& fired) : number_(number), fired_(&fired) {}
 
@@ -58,7 +58,7 @@ public:
     /// Advances the clock to `when`. Returns the numbers of the expired alarms, in order.
     std::vector<int> at(time_point when) {
         now_ = std::max(now_, when);
-        intrusive_list<node> ready;
+        detail::intrusive_list<detail::node> ready;
         queue_.expire(now_, ready);
         fired_.clear();
         while (!ready.empty())
@@ -68,11 +68,11 @@ public:
     std::vector<int> after(nanoseconds duration) { return at(now_ + duration); }
 
     time_point now() const { return now_; }
-    timer_queue& queue() { return queue_; }
+    detail::timer_queue& queue() { return queue_; }
 
 private:
     time_point now_;
-    timer_queue queue_;
+    detail::timer_queue queue_;
     std::vector<int> fired_;
     std::vector<std::unique_ptr<alarm>> alarms_;
 };
@@ -158,7 +158,7 @@ TEST(Timers, EndOfTimeNeverExpires) {
     clockwork clock;
     clock.arm(time_point::max());
     clock.arm(time_point::max() - 1s);
-    clock.arm(deadline_after(clock.now(), std::chrono::hours::max()));
+    clock.arm(detail::deadline_after(clock.now(), std::chrono::hours::max()));
     clock.arm(1h);
     EXPECT_EQ(clock.after(24h * 365 * 100), numbers{3});
     EXPECT_EQ(clock.queue().size(), 3u);
@@ -218,7 +218,7 @@ TEST(Timers, AreDisarmedByTheQueuesDestructor) {
     numbers fired;
     alarm near(0, fired), far(1, fired), overdue(2, fired);
     {
-        timer_queue queue(time_point(1h));
+        detail::timer_queue queue(time_point(1h));
         queue.arm(near, time_point(1h + 10us));
         queue.arm(far, time_point(24h));
         queue.arm(overdue, time_point(1s));
@@ -242,7 +242,7 @@ TEST(Timers, ArmingAgainMovesTheDeadline) {
 }
 
 /// Calls a function when it expires.
-class callback_timer final : public timer_entry {
+class callback_timer final : public detail::timer_entry {
 public:
     explicit callback_timer(std::function<void()> action) : action_(std::move(action)) {}
     std::coroutine_handle<> run() noexcept override {
@@ -455,7 +455,7 @@ TEST(Timers, MassCancellationKeepsTheOrder) {
     constexpr int count = 1'000'000;
     numbers fired;
     std::deque<alarm> alarms;
-    timer_queue queue(time_point(1h));
+    detail::timer_queue queue(time_point(1h));
     std::mt19937_64 random(1);
     for (int i = 0; i < count; ++i) {
         queue.arm(alarms.emplace_back(i, fired),
@@ -475,12 +475,12 @@ TEST(Timers, MassCancellationKeepsTheOrder) {
     std::size_t wakes = 0;
     time_point latest;
     while (!queue.empty()) {
-        intrusive_list<node> ready;
+        detail::intrusive_list<detail::node> ready;
         const time_point now = queue.next();
         queue.expire(now, ready);
         ++wakes;
         while (!ready.empty()) {
-            auto& next = static_cast<timer_entry&>(ready.pop_front());
+            auto& next = static_cast<detail::timer_entry&>(ready.pop_front());
             ASSERT_GT(next.deadline(), latest - tick);
             ASSERT_LE(next.deadline(), now);
             ASSERT_GT(next.deadline() + tick, now);
@@ -494,15 +494,16 @@ TEST(Timers, MassCancellationKeepsTheOrder) {
 
 TEST(DeadlineAfter, EndsAtTheEndOfTime) {
     const time_point now(1h);
-    EXPECT_EQ(deadline_after(now, 5s), now + 5s);
-    EXPECT_EQ(deadline_after(now, -5s), now);
-    EXPECT_EQ(deadline_after(now, 0s), now);
-    EXPECT_EQ(deadline_after(now, std::chrono::duration<double, std::nano>(0.5)), now + 1ns) << "never early";
-    EXPECT_EQ(deadline_after(now, std::chrono::hours::max()), time_point::max());
-    EXPECT_EQ(deadline_after(now, std::chrono::hours::min()), now);
-    EXPECT_EQ(deadline_after(now, std::chrono::nanoseconds::max()), time_point::max());
-    EXPECT_EQ(deadline_after(now, std::chrono::duration<double>(1e300)), time_point::max());
-    EXPECT_EQ(deadline_after(now, std::chrono::duration<double>(-1e300)), now);
+    EXPECT_EQ(detail::deadline_after(now, 5s), now + 5s);
+    EXPECT_EQ(detail::deadline_after(now, -5s), now);
+    EXPECT_EQ(detail::deadline_after(now, 0s), now);
+    EXPECT_EQ(detail::deadline_after(now, std::chrono::duration<double, std::nano>(0.5)), now + 1ns)
+        << "never early";
+    EXPECT_EQ(detail::deadline_after(now, std::chrono::hours::max()), time_point::max());
+    EXPECT_EQ(detail::deadline_after(now, std::chrono::hours::min()), now);
+    EXPECT_EQ(detail::deadline_after(now, std::chrono::nanoseconds::max()), time_point::max());
+    EXPECT_EQ(detail::deadline_after(now, std::chrono::duration<double>(1e300)), time_point::max());
+    EXPECT_EQ(detail::deadline_after(now, std::chrono::duration<double>(-1e300)), now);
 }
 
 // Regression: run_for(NaN) converted NaN to an integer, which is undefined behaviour.
@@ -512,17 +513,17 @@ TEST(DeadlineAfter, IsDefinedForEveryDurationAndTime) {
     using long_seconds = std::chrono::duration<long double>;
     for (const time_point now: {time_point::min(), time_point(-1ns), time_point(), time_point(1h),
                                 time_point::max() - 1ns, time_point::max()}) {
-        EXPECT_EQ(deadline_after(now, double_seconds(std::nan(""))), now);
-        EXPECT_EQ(deadline_after(now, double_seconds(-INFINITY)), now);
-        EXPECT_EQ(deadline_after(now, nanoseconds::min()), now);
-        EXPECT_EQ(deadline_after(now, double_seconds(INFINITY)), time_point::max());
-        EXPECT_EQ(deadline_after(now, std::chrono::hours::max()), time_point::max());
-        const auto left = long_seconds(time_until(time_point::max(), now));
+        EXPECT_EQ(detail::deadline_after(now, double_seconds(std::nan(""))), now);
+        EXPECT_EQ(detail::deadline_after(now, double_seconds(-INFINITY)), now);
+        EXPECT_EQ(detail::deadline_after(now, nanoseconds::min()), now);
+        EXPECT_EQ(detail::deadline_after(now, double_seconds(INFINITY)), time_point::max());
+        EXPECT_EQ(detail::deadline_after(now, std::chrono::hours::max()), time_point::max());
+        const auto left = long_seconds(detail::time_until(time_point::max(), now));
         for (const int steps: {-3, -2, -1, 0, 1, 2, 3}) {
             const long_seconds near = left + long_seconds(nanoseconds(1)) * (steps * 700);
-            EXPECT_GE(deadline_after(now, near), now);
-            EXPECT_GE(deadline_after(now, double_seconds(near)), now);
-            EXPECT_GE(deadline_after(now, float_seconds(near)), now);
+            EXPECT_GE(detail::deadline_after(now, near), now);
+            EXPECT_GE(detail::deadline_after(now, double_seconds(near)), now);
+            EXPECT_GE(detail::deadline_after(now, float_seconds(near)), now);
         }
     }
 }
@@ -532,14 +533,14 @@ TEST(TimeUntil, SaturatesForEveryPairOfTimes) {
                                 time_point(1h),    time_point::max() - 1ns, time_point::max()};
     for (const time_point now: times) {
         for (const time_point deadline: times) {
-            const nanoseconds left = time_until(deadline, now);
+            const nanoseconds left = detail::time_until(deadline, now);
             EXPECT_EQ(left > 0ns, deadline > now);
             if (deadline > now && left < nanoseconds::max()) {
                 EXPECT_EQ(now + left, deadline);
             }
         }
     }
-    EXPECT_EQ(time_until(time_point::max(), time_point::min()), nanoseconds::max());
+    EXPECT_EQ(detail::time_until(time_point::max(), time_point::min()), nanoseconds::max());
 }
 
 }  // namespace

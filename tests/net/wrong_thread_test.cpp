@@ -340,7 +340,7 @@ protected:
     static std::string name_of(scripted_context& context) {
         std::array<char, 64> text;
         std::snprintf(text.data(), text.size(), "io_context %p",
-                      static_cast<const void*>(static_cast<const scheduler*>(&context.io())));
+                      static_cast<const void*>(static_cast<const detail::scheduler*>(&context.io())));
         return text.data();
     }
 

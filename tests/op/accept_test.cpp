@@ -124,7 +124,7 @@ TEST(Accept, SkipsErrorsOfSingleConnections) {
             context.answer_next(-number);
             context.answer_next(reply::connection());
             auto [ec, socket] = co_await as_tuple(acceptor.accept());
-            EXPECT_FALSE(ec) << system_error_code(number).message();
+            EXPECT_FALSE(ec) << detail::system_error_code(number).message();
         });
     }
 }
@@ -136,8 +136,8 @@ TEST(Accept, FailsAllWaitersOnPermanentErrors) {
         accepting one(context, acceptor), two(context, acceptor);
         context.script().answer_every(IORING_OP_ACCEPT, -number);
         context.run();
-        EXPECT_EQ(one.error(), system_error_code(number));
-        EXPECT_EQ(two.error(), system_error_code(number));
+        EXPECT_EQ(one.error(), detail::system_error_code(number));
+        EXPECT_EQ(two.error(), detail::system_error_code(number));
         EXPECT_EQ(context.script().submitted(IORING_OP_ACCEPT), 2u);
     }
 }

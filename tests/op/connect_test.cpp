@@ -104,7 +104,7 @@ TEST(Connect, ReportsEachErrno) {
         context.run([&]() -> task<> {
             context.answer_next(-number);
             auto [ec] = co_await as_tuple(socket.connect(server));
-            EXPECT_EQ(ec, system_error_code(number));
+            EXPECT_EQ(ec, detail::system_error_code(number));
             EXPECT_FALSE(socket.is_open());
         });
     }
@@ -246,8 +246,8 @@ TEST(Connect, FailureAbortsOtherOperations) {
             context.script().answer(IORING_OP_CONNECT, cancelled ? -ECANCELED : -ECONNREFUSED);
         });
         context.run();
-        EXPECT_EQ(connected,
-                  cancelled ? make_error_code(error::operation_aborted) : system_error_code(ECONNREFUSED));
+        EXPECT_EQ(connected, cancelled ? make_error_code(error::operation_aborted)
+                                       : detail::system_error_code(ECONNREFUSED));
         EXPECT_EQ(received, error::operation_aborted);
         EXPECT_EQ(waited, error::operation_aborted);
         context.run([&]() -> task<> {

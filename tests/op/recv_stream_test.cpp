@@ -953,7 +953,7 @@ TEST_P(BulkStream, GetsLargeEntriesWhenMuchIsUnread) {
         auto stream = socket.recv_stream();
         co_await become_bulk(stream);
         EXPECT_EQ(co_await size_of_next(stream, 100'000), 100'000u);
-        EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
+        EXPECT_EQ(latest_group(), GetParam() ? detail::pool_group::streams : detail::pool_group::bulk);
         if (GetParam()) {
             EXPECT_EQ(receives(), 1u);
             EXPECT_EQ(context_.io().pools().bulk(), nullptr);
@@ -978,7 +978,7 @@ TEST_P(BulkStream, ReturnsToCommonEntriesWhenLittleArrives) {
         for (int i = 0; i < 9; ++i)
             EXPECT_EQ(co_await size_of_next(stream, 1), 1u);
         EXPECT_EQ(receives(), GetParam() ? 1u : 3u);
-        EXPECT_EQ(latest_group(), pool_group::streams);
+        EXPECT_EQ(latest_group(), detail::pool_group::streams);
     });
 }
 
@@ -1029,7 +1029,7 @@ TEST_P(BulkStream, KeepsCommonEntriesWithoutABulkPool) {
         for (int i = 0; i < 4; ++i)
             co_await become_bulk(stream);
         EXPECT_EQ(context_.io().pools().bulk(), nullptr);
-        EXPECT_EQ(latest_group(), pool_group::streams);
+        EXPECT_EQ(latest_group(), detail::pool_group::streams);
         EXPECT_EQ(receives(), 1u);
     });
 }
@@ -1051,7 +1051,7 @@ TEST_P(BulkStream, WaitingStreamGetsALargeEntry) {
         context_.then([&] { context_.answer(IORING_OP_RECV, std::string(16 * 1024, 'y')); });
         context_.then([&] { context_.answer(IORING_OP_RECV, std::string(100'000, 'y')); });
         EXPECT_EQ(co_await reading.join(), 16u * 1024 + 100'000);
-        EXPECT_EQ(latest_group(), GetParam() ? pool_group::streams : pool_group::bulk);
+        EXPECT_EQ(latest_group(), GetParam() ? detail::pool_group::streams : detail::pool_group::bulk);
     });
 }
 

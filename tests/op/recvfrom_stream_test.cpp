@@ -431,8 +431,8 @@ TEST_F(RecvfromStream, DestroyedReadersKeepTheOrder) {
     auto stream = socket.recvfrom_stream();
     {
         auto& env = context_.io().foreign_environment();
-        std::optional<op::next_datagram> one(std::in_place, stream.next(), env);
-        std::optional<op::next_datagram> two(std::in_place, stream.next(), env);
+        std::optional<op::next_datagram<udp::endpoint>> one(std::in_place, stream.next(), env);
+        std::optional<op::next_datagram<udp::endpoint>> two(std::in_place, stream.next(), env);
         one->await_suspend(std::noop_coroutine());
         two->await_suspend(std::noop_coroutine());
         context_.poll();
@@ -766,10 +766,10 @@ TEST_F(RecvfromStream, DestroyedReaderReturnsItsTrain) {
     auto stream = socket.recvfrom_stream();
     {
         auto& env = context_.io().foreign_environment();
-        std::optional<op::next_train> one(std::in_place, stream.next_train(), env);
-        std::optional<op::next_datagram> two(std::in_place, stream.next(), env);
-        std::optional<op::next_train> three(std::in_place, stream.next_train(), env);
-        std::optional<op::next_datagram> fourth;
+        std::optional<op::next_train<udp::endpoint>> one(std::in_place, stream.next_train(), env);
+        std::optional<op::next_datagram<udp::endpoint>> two(std::in_place, stream.next(), env);
+        std::optional<op::next_train<udp::endpoint>> three(std::in_place, stream.next_train(), env);
+        std::optional<op::next_datagram<udp::endpoint>> fourth;
         one->await_suspend(std::noop_coroutine());
         two->await_suspend(std::noop_coroutine());
         three->await_suspend(std::noop_coroutine());

@@ -61,7 +61,7 @@ TEST(Send, ReportsEachErrno) {
         context.run([&]() -> task<> {
             context.answer_next(-number);
             auto [ec, n] = co_await as_tuple(socket.send("hello"));
-            EXPECT_EQ(ec, system_error_code(number));
+            EXPECT_EQ(ec, detail::system_error_code(number));
             EXPECT_EQ(n, 0u);
         });
     }

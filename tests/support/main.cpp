@@ -31,7 +31,7 @@ namespace {
 
 // Checks at the end of each test whether the test has written to destroyed frames.
 class quarantine_check : public testing::EmptyTestEventListener {
-    void OnTestEnd(const testing::TestInfo&) override { coil::frame_quarantine_check(); }
+    void OnTestEnd(const testing::TestInfo&) override { coil::detail::frame_quarantine_check(); }
 };
 
 // Returns the open descriptors, each with the target of its link in /proc/self/fd.

@@ -16,7 +16,7 @@ namespace coil::test {
 /// continues and can check the consequences.
 template <class Story>
 void expect_mistake(Story&& story, const std::string& words) {
-    if (asserts_enabled()) {
+    if (detail::asserts_enabled()) {
         EXPECT_DEATH(story(), words);
         return;
     }

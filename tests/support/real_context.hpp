@@ -46,7 +46,7 @@ public:
     /// Spawns the task that `function` returns.
     template <class F>
     auto spawn(F&& function, std::source_location where = std::source_location::current()) {
-        return co_spawn(spawn_place(*context_, where), std::forward<F>(function));
+        return co_spawn(detail::spawn_place(*context_, where), std::forward<F>(function));
     }
 
     template <class F>

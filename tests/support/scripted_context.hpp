@@ -53,7 +53,7 @@ public:
     /// Spawns the task that `function` returns.
     template <class F>
     auto spawn(F&& function, std::source_location where = std::source_location::current()) {
-        return co_spawn(spawn_place(*context_, where), std::forward<F>(function));
+        return co_spawn(detail::spawn_place(*context_, where), std::forward<F>(function));
     }
 
     /// Runs all tasks until the context has no more work. `story` is a function that returns a task<>, which
@@ -125,7 +125,7 @@ std::size_t fail_at_every_step(int error, F&& story) {
             if (context.script().injected() == 0)
                 return n;
         } catch (const std::system_error& failure) {
-            EXPECT_EQ(failure.code(), system_error_code(error)) << failure.what();
+            EXPECT_EQ(failure.code(), detail::system_error_code(error)) << failure.what();
         }
         if (n > 10'000 || testing::Test::HasFailure()) {
             ADD_FAILURE() << "with a failure injected at step " << n;

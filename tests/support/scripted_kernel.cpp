@@ -176,7 +176,7 @@ int scripted_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_po
     // The real kernel waits for a duration. The simulation does the same subtraction, so that a deadline that
     // makes it overflow fails on both kernels.
     if (deadline != time_point::max())
-        deadline = now() + time_until(deadline, now());
+        deadline = now() + detail::time_until(deadline, now());
 
     const unsigned taken = consume_sqes(to_submit);
     flush_overflow();

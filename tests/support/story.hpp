@@ -21,15 +21,15 @@ namespace coil::test {
 /// `co_await own_environment` returns the task's environment. A test can use it to request a stop, or to see
 /// which operation the task is awaiting.
 struct environment_operation {
-    environment* task;
+    detail::environment* task;
 
     bool await_ready() const noexcept { return true; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
-    outcome<environment*> await_outcome() const noexcept { return task; }
-    environment& await_resume() const noexcept { return *task; }
+    outcome<detail::environment*> await_outcome() const noexcept { return task; }
+    detail::environment& await_resume() const noexcept { return *task; }
 };
 struct environment_description {
-    environment_operation operation_in(environment& task) const noexcept { return {&task}; }
+    environment_operation operation_in(detail::environment& task) const noexcept { return {&task}; }
 };
 inline constexpr environment_description own_environment{};
 
@@ -79,7 +79,7 @@ private:
                                  : "is ready to continue at " + place;
     }
 
-    environment* task_ = nullptr;
+    detail::environment* task_ = nullptr;
     bool ended_ = false;
 };
 

@@ -93,7 +93,7 @@ public:
 
 private:
     /// A node that is run after all resumptions that were ready before it.
-    class marker final : public node {
+    class marker final : public detail::node {
     public:
         std::coroutine_handle<> run() noexcept override {
             passed = true;

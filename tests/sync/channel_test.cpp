@@ -129,7 +129,8 @@ TEST(Channel, UnboundedSendNeverWaits) {
     manual_scheduler loop;
     channel<int> many(channel<int>::unbounded);
     auto sender = loop.start(send_all(many, numbers(10'000, 5)));
-    EXPECT_LE(loop.run(), 1 + 10'000 / scheduler::inline_max);  // yields when the inline budget is spent
+    EXPECT_LE(loop.run(),
+              1 + 10'000 / detail::scheduler::inline_max);  // yields when the inline budget is spent
     sender.result();
     EXPECT_EQ(many.size(), 10'000u);
 }

@@ -121,7 +121,7 @@ void expect_aborted(const started<void>& root) {
 template <class Wait>
 class EveryWait : public testing::Test {
 protected:
-    using operation = operation_of<decltype(std::declval<Wait&>().wait())>;
+    using operation = detail::operation_of<decltype(std::declval<Wait&>().wait())>;
     static_assert(!std::is_aggregate_v<operation> && !std::is_move_constructible_v<operation>);
     static_assert(!std::is_aggregate_v<decltype(std::declval<Wait&>().wait())>);
     static_assert(sizeof(operation) <= 96);

@@ -59,8 +59,8 @@ protected:
 
     void expect_bounded(std::function<task<>()> step) {
         const int longest = longest_run(std::move(step));
-        EXPECT_LE(longest, static_cast<int>(scheduler::inline_max) + 1);
-        EXPECT_GE(longest, static_cast<int>(scheduler::inline_max) / 2)
+        EXPECT_LE(longest, static_cast<int>(detail::scheduler::inline_max) + 1);
+        EXPECT_GE(longest, static_cast<int>(detail::scheduler::inline_max) / 2)
             << "completes inline within the budget";
     }
 
@@ -124,7 +124,7 @@ TEST_F(InlineBudget, IsSharedByAllPrimitives) {
                   auto lock = co_await free.lock();
                   co_await permits.acquire();
               }),
-              static_cast<int>(scheduler::inline_max) + 3);
+              static_cast<int>(detail::scheduler::inline_max) + 3);
 }
 
 TEST_F(InlineBudget, IsSharedThroughAdapters) {
@@ -157,13 +157,13 @@ TEST_F(InlineBudget, StopReachesADeferredGenerator) {
     };
     auto root = loop_.start(story());
     loop_.run_one();
-    EXPECT_EQ(count, static_cast<int>(scheduler::inline_max));
+    EXPECT_EQ(count, static_cast<int>(detail::scheduler::inline_max));
     root.env().request_stop();
     loop_.run();
     EXPECT_THROW(root.result(), std::system_error);
-    EXPECT_EQ(count, static_cast<int>(scheduler::inline_max));
+    EXPECT_EQ(count, static_cast<int>(detail::scheduler::inline_max));
     const auto next = [&]() -> task<int> { co_return *co_await values.next(); };
-    EXPECT_EQ(loop_.run(next()), static_cast<int>(scheduler::inline_max));
+    EXPECT_EQ(loop_.run(next()), static_cast<int>(detail::scheduler::inline_max));
 }
 
 TEST_F(InlineBudget, DeferredGeneratorMayBeDestroyed) {

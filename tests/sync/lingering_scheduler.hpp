@@ -16,12 +16,12 @@ namespace coil::test {
 /// A scheduler whose post() keeps running after the loop can see the node, as that of an io_context does
 /// while it wakes its loop. The sanitizers report if the scheduler is destroyed while a thread is inside
 /// post().
-class lingering_scheduler final : public scheduler {
+class lingering_scheduler final : public detail::scheduler {
 public:
     lingering_scheduler() noexcept = default;
 
-    void schedule(node& item) noexcept override { ready_.push_back(item); }
-    void post(node& item) noexcept override {
+    void schedule(detail::node& item) noexcept override { ready_.push_back(item); }
+    void post(detail::node& item) noexcept override {
         const bool was_empty = inbox_.push(item);
         for (int i = 0; i < 20; ++i)
             std::this_thread::yield();
@@ -55,10 +55,10 @@ public:
 
 private:
     struct root {
-        class promise_type : public detail::promise_base, public node {
+        class promise_type : public detail::promise_base, public detail::node {
         public:
             template <class Child>
-            promise_type(scheduler& on, Child&) noexcept : own_(on) {
+            promise_type(detail::scheduler& on, Child&) noexcept : own_(on) {
                 set_environment(own_);
             }
 
@@ -72,7 +72,7 @@ private:
             std::coroutine_handle<promise_type> handle() noexcept {
                 return std::coroutine_handle<promise_type>::from_promise(*this);
             }
-            environment own_;
+            detail::environment own_;
         };
 
         explicit root(std::coroutine_handle<promise_type> made) noexcept : frame(made) {}
@@ -83,10 +83,10 @@ private:
         std::coroutine_handle<promise_type> frame;
     };
 
-    static root drive(scheduler&, task<> what) { co_await std::move(what); }
+    static root drive(detail::scheduler&, task<> what) { co_await std::move(what); }
 
-    intrusive_list<node> ready_;
-    inbox inbox_;
+    detail::intrusive_list<detail::node> ready_;
+    detail::inbox inbox_;
     int wakes_ = 0;  // not atomic on purpose, for the sanitizers
 };
 

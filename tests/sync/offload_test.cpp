@@ -393,11 +393,11 @@ TEST_F(Offload, AllocatesNothingWhenWarm) {
         std::size_t allocated = 0;
         for (int i = 0; i < 1500; ++i) {  // the first rounds fill the quarantine of test builds
             if (i == 500)
-                allocated = frame_statistics_of_thread().allocated;
+                allocated = detail::frame_statistics_of_thread().allocated;
             const int got = co_await offload(pool_, add, i, 1);
             EXPECT_EQ(got, i + 1);
         }
-        co_return frame_statistics_of_thread().allocated - allocated;
+        co_return detail::frame_statistics_of_thread().allocated - allocated;
     };
     EXPECT_EQ(loop_.run_with_threads(story()), 0u);
 }

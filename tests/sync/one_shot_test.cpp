@@ -437,7 +437,7 @@ TEST(OneShot, AllocatesNothingWhenWarm) {
         std::size_t allocated = 0;
         for (int i = 0; i < 1500; ++i) {  // the first rounds fill the quarantine of test builds
             if (i == 500)
-                allocated = frame_statistics_of_thread().allocated;
+                allocated = detail::frame_statistics_of_thread().allocated;
             one_shot<int> answer;
             if (from_elsewhere)
                 courier.give(answer.get_completer());
@@ -445,7 +445,7 @@ TEST(OneShot, AllocatesNothingWhenWarm) {
                 answer.get_completer().set_value(i);
             static_cast<void>(co_await answer.wait());
         }
-        co_return frame_statistics_of_thread().allocated - allocated;
+        co_return detail::frame_statistics_of_thread().allocated - allocated;
     };
     EXPECT_EQ(loop.run_with_threads(story(false)), 0u);
     EXPECT_EQ(loop.run_with_threads(story(true)), 0u);

@@ -30,7 +30,7 @@ constexpr std::size_t many = 2'000;
 template <class Base>
 class counting final : public Base {
 public:
-    counting(std::vector<gate>& gates, std::size_t& accesses, environment& task)
+    counting(std::vector<gate>& gates, std::size_t& accesses, detail::environment& task)
         : Base(task), accesses_(&accesses) {
         for (gate& each: gates)
             branches_.emplace_back(
@@ -42,12 +42,12 @@ public:
 
 private:
     std::size_t count() const noexcept override { return branches_.size(); }
-    branch_base& at(std::size_t index) const noexcept override {
+    detail::branch_base& at(std::size_t index) const noexcept override {
         ++*accesses_;
         return branches_[index];
     }
 
-    mutable std::deque<branch<gate::description>> branches_;
+    mutable std::deque<detail::branch<gate::description>> branches_;
     std::size_t* accesses_;
 };
 
@@ -56,7 +56,7 @@ struct counting_description {
     std::vector<gate>* gates;
     std::size_t* accesses;
 
-    counting<Base> operation_in(environment& task) const { return {*gates, *accesses, task}; }
+    counting<Base> operation_in(detail::environment& task) const { return {*gates, *accesses, task}; }
 };
 
 template <class Base>
@@ -78,7 +78,8 @@ private:
     task<> await_all() { co_await counting_description<Base>{&gates_, &accesses_}; }
 };
 
-using kinds = testing::Types<when_all_operation, when_any_operation, first_success_operation>;
+using kinds =
+    testing::Types<detail::when_all_operation, detail::when_any_operation, detail::first_success_operation>;
 TYPED_TEST_SUITE(ParallelWork, kinds);
 
 // Regression: 80,000 branches took 103 s to stop, because each branch that ended stopped all others again.
@@ -122,7 +123,7 @@ TEST(Parallel, BranchStoppedBeforeItsStartIsRefused) {
     manual_scheduler loop;
     gate never;
     inplace_stop_source source;
-    const auto immediate = [] { return completed("nothing"); };
+    const auto immediate = [] { return detail::completed("nothing"); };
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(immediate(), stop_when(never.wait(), source.get_token()));
         EXPECT_EQ(race.index(), 0u);

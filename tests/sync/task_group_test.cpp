@@ -36,7 +36,7 @@ public:
         auto [ec, value] = co_await as_tuple(never_.wait());
         EXPECT_EQ(ec, error::operation_aborted);
         log_ += "s";
-        throw_failure(ec, "until_stopped");
+        detail::throw_failure(ec, "until_stopped");
     }
     task<> say(std::string what) {
         log_ += what;
@@ -187,7 +187,7 @@ TEST_F(TaskGroup, ThrowsTheFirstErrorUnlessOneIsABug) {
 TEST_F(TaskGroup, ReportErrorsContinuesWithoutTheChild) {
     const auto fail = [&](std::error_code ec) -> task<> {
         co_await a_.wait();
-        throw_failure(ec, "recv (peer 192.0.2.1:80)");
+        detail::throw_failure(ec, "recv (peer 192.0.2.1:80)");
     };
     const auto story = [&]() -> task<> {
         co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
@@ -250,7 +250,7 @@ TEST_F(TaskGroup, ReportErrorsStillThrowsTheBodysError) {
         co_await with_group({.report_errors = true}, [&](task_group& group) -> task<> {
             group.start(until_stopped());
             co_await yield();
-            throw_failure(refused, "accept");
+            detail::throw_failure(refused, "accept");
         });
     };
     EXPECT_THROW(loop_.run(story()), std::system_error);

@@ -72,7 +72,7 @@ TEST_F(WhenAll, StartsOperationsInlineAndTasksLater) {
 
 TEST_F(WhenAll, VoidBranchesReturnVoidOrNothing) {
     const auto story = [&]() -> task<> {
-        static_assert(std::is_void_v<result_of<decltype(when_all(nothing_of(a_), yield()))>>);
+        static_assert(std::is_void_v<detail::result_of<decltype(when_all(nothing_of(a_), yield()))>>);
         co_await when_all(nothing_of(a_), yield());
         auto [none, value] = co_await when_all(nothing_of(a_), b_.wait());
         static_assert(std::is_same_v<decltype(none), nothing>);

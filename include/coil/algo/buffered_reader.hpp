@@ -20,14 +20,16 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 template <class Stream, class Value>
 struct buffered_read_description;
 template <class Stream>
 struct buffered_recv_description;
-namespace detail {
+
 template <class Stream>
 class filling_operation;
-}
+}  // namespace detail
 
 /// Reads lines and other delimited data from a stream. The reader reads ahead and buffers the bytes that it
 /// has not returned yet. To read a known number of bytes, use `read`, which needs no buffer.
@@ -73,15 +75,15 @@ public:
     /// Completes: with the line, or with an empty optional if the stream ends after a complete line.
     /// Errors:    error::eof if the stream ends within a line, limit_exceeded, and the stream's own errors.
     ///            The incomplete line stays in leftover().
-    [[nodiscard("co_await it")]] buffered_read_description<Stream, record> read_line() noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> read_line() noexcept;
     /// Reads up to a delimiter of at least one byte. The result does not include the delimiter. The delimiter
     /// string must live until the await ends.
-    [[nodiscard("co_await it")]] buffered_read_description<Stream, record> read_until(
+    [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> read_until(
         std::string_view delimiter) noexcept;
 
     /// Reads the next `size` bytes.
     /// Errors: error::eof if the stream ends first, limit_exceeded, and the stream's own errors.
-    [[nodiscard("co_await it")]] buffered_read_description<Stream, std::string_view> read_exactly(
+    [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, std::string_view> read_exactly(
         std::size_t size) noexcept;
     /// Fills the caller's buffer, like `read`; `limit` does not apply. If at least `initial` bytes are still
     /// missing, they are received directly into the caller's buffer. If fewer are missing, the reader fills
@@ -95,7 +97,8 @@ public:
     ///            is empty.
     /// Errors:    error::eof if the stream ends while leftover() holds some bytes, but fewer than `size`;
     ///            limit_exceeded; the stream's own errors.
-    [[nodiscard("co_await it")]] buffered_read_description<Stream, record> peek(std::size_t size) noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> peek(
+        std::size_t size) noexcept;
 
     /// Returns the bytes that have been received but not read yet.
     [[nodiscard]] std::string_view leftover() const noexcept { return bytes(); }
@@ -105,8 +108,9 @@ public:
     /// Like the stream's recv: receives the available bytes and returns their number, or 0 at the end of
     /// the stream. This function makes the reader itself a stream, so that `read` and similar functions
     /// accept it.
-    [[nodiscard("co_await it")]] buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
-    [[nodiscard("co_await it")]] buffered_recv_description<Stream> recv(mutable_buffers into) noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_recv_description<Stream> recv(
+        mutable_buffers into) noexcept;
     template <class... Buffers>
         requires detail::several<mutable_buffer, Buffers...>
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
@@ -204,6 +208,9 @@ private:
 };
 
 }  // namespace detail
+
+namespace detail {
+// namespace detail
 
 /// A read that returns a view of the reader's bytes.
 template <class Stream, class Value>
@@ -353,41 +360,46 @@ struct [[nodiscard("co_await it")]] buffered_recv_description {
     }
 };
 
+}  // namespace detail
+
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
-auto buffered_reader<Stream>::read_line() noexcept -> buffered_read_description<Stream, record> {
+auto buffered_reader<Stream>::read_line() noexcept -> detail::buffered_read_description<Stream, record> {
     return {this, {detail::wanted::kind::line}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_until(std::string_view delimiter) noexcept
-    -> buffered_read_description<Stream, record> {
+    -> detail::buffered_read_description<Stream, record> {
     return {this, {detail::wanted::kind::until, 0, delimiter}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_exactly(std::size_t size) noexcept
-    -> buffered_read_description<Stream, std::string_view> {
+    -> detail::buffered_read_description<Stream, std::string_view> {
     return {this, {detail::wanted::kind::exactly, size}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
-auto buffered_reader<Stream>::peek(std::size_t size) noexcept -> buffered_read_description<Stream, record> {
+auto buffered_reader<Stream>::peek(std::size_t size) noexcept
+    -> detail::buffered_read_description<Stream, record> {
     return {this, {detail::wanted::kind::peek, size}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
-auto buffered_reader<Stream>::recv(mutable_buffer into) noexcept -> buffered_recv_description<Stream> {
+auto buffered_reader<Stream>::recv(mutable_buffer into) noexcept
+    -> detail::buffered_recv_description<Stream> {
     return {this, into, {}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
-auto buffered_reader<Stream>::recv(mutable_buffers into) noexcept -> buffered_recv_description<Stream> {
+auto buffered_reader<Stream>::recv(mutable_buffers into) noexcept
+    -> detail::buffered_recv_description<Stream> {
     return {this, {}, into};
 }
 
@@ -395,7 +407,7 @@ template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 std::pair<Stream, std::string> buffered_reader<Stream>::release() {
     if (is_in_use())
-        throw_failure(error::operation_in_progress, "release");
+        detail::throw_failure(error::operation_in_progress, "release");
     std::string rest(leftover());
     consume(rest.size());
     return {std::forward<Stream>(stream_), std::move(rest)};

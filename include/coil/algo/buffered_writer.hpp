@@ -21,12 +21,14 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 template <class Stream, std::size_t N>
 struct buffered_write_description;
-namespace detail {
+
 template <class Stream, std::size_t N>
 class emptying_operation;
-}
+}  // namespace detail
 
 /// Collects small writes and sends them together. To send immediately, use `write`.
 ///
@@ -72,20 +74,22 @@ public:
     /// Errors:    transfer_error with the stream's code. Its bytes_transferred() counts the bytes of this
     ///            write that were sent, but not the bytes that were already in the buffer.
     /// Buffers:   the caller's; must live until the await ends.
-    [[nodiscard("co_await it")]] buffered_write_description<Stream, 1> write(const_buffer bytes) noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 1> write(
+        const_buffer bytes) noexcept;
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>
-    [[nodiscard("co_await it")]] buffered_write_description<Stream, sizeof...(Buffers)> write(
+    [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, sizeof...(Buffers)> write(
         Buffers&&... bytes) noexcept {
         return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }
     /// Writes an array of buffers. The array must also live until the await ends.
-    [[nodiscard("co_await it")]] buffered_write_description<Stream, 7> write(const_buffers bytes) noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 7> write(
+        const_buffers bytes) noexcept;
 
     /// Sends the buffered bytes.
     /// Completes: with the number of bytes sent. If the buffer is empty, completes inline with 0.
     /// Errors:    transfer_error with the stream's code.
-    [[nodiscard("co_await it")]] buffered_write_description<Stream, 0> flush() noexcept;
+    [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 0> flush() noexcept;
 
     /// Returns the number of bytes that have been written but not sent yet.
     [[nodiscard]] std::size_t buffered() const noexcept { return size(); }
@@ -243,6 +247,9 @@ private:
 
 }  // namespace detail
 
+namespace detail {
+// namespace detail
+
 template <class Stream, std::size_t N>
 struct [[nodiscard("co_await it")]] buffered_write_description {
     buffered_writer<Stream>* writer;
@@ -260,21 +267,25 @@ struct [[nodiscard("co_await it")]] buffered_write_description {
     }
 };
 
+}  // namespace detail
+
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
-auto buffered_writer<Stream>::write(const_buffer bytes) noexcept -> buffered_write_description<Stream, 1> {
+auto buffered_writer<Stream>::write(const_buffer bytes) noexcept
+    -> detail::buffered_write_description<Stream, 1> {
     return {this, {bytes}, {}};
 }
 
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
-auto buffered_writer<Stream>::write(const_buffers bytes) noexcept -> buffered_write_description<Stream, 7> {
+auto buffered_writer<Stream>::write(const_buffers bytes) noexcept
+    -> detail::buffered_write_description<Stream, 7> {
     return {this, {}, bytes};
 }
 
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
-auto buffered_writer<Stream>::flush() noexcept -> buffered_write_description<Stream, 0> {
+auto buffered_writer<Stream>::flush() noexcept -> detail::buffered_write_description<Stream, 0> {
     return {this, {}, {}};
 }
 
@@ -282,7 +293,7 @@ template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 std::pair<Stream, std::string> buffered_writer<Stream>::release() {
     if (is_in_use())
-        throw_failure(error::operation_in_progress, "release");
+        detail::throw_failure(error::operation_in_progress, "release");
     std::string rest(bytes());
     sent(rest.size());
     return {std::forward<Stream>(stream_), std::move(rest)};

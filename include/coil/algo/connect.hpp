@@ -36,6 +36,8 @@ struct connect_options {
     steady_clock::duration attempt_delay = std::chrono::milliseconds(250);
 };
 
+namespace detail {
+
 /// Runs connection attempts in parallel; the first to succeed wins. The derived class owns the sockets. A
 /// name may have thousands of addresses that do not answer. For this reason, at most eight attempts run at
 /// the same time, and an error text lists at most eight endpoints.
@@ -103,8 +105,6 @@ private:
     std::exception_ptr bug_;
 };
 
-namespace detail {
-
 template <class Range>
 using endpoint_in = std::remove_cvref_t<decltype(*std::declval<const Range&>().begin())>;
 template <class Range>
@@ -115,6 +115,9 @@ concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint>
 struct no_socket_options {};
 
 }  // namespace detail
+
+namespace detail {
+// namespace detail
 
 template <class Protocol, class F>
 class [[nodiscard("co_await it")]] connect_race_operation final : public connect_race {
@@ -200,6 +203,8 @@ private:
     [[no_unique_address]] F prepare_;
 };
 
+}  // namespace detail
+
 /// Given several endpoints, such as the IPv4 and IPv6 addresses of a name, connects to the one that answers
 /// first. For a single endpoint, use `socket.connect`.
 ///
@@ -240,8 +245,8 @@ auto connect(io_context& context, const Range& endpoints, const connect_options&
         detail::is_safe_closure<F>(),
         "g++ before 13 destroys such a closure twice: name the lambda and pass it by that name, or let it "
         "capture references only");
-    return connect_race_description<protocol, std::decay_t<F>>(context, endpoints, chosen,
-                                                               std::forward<F>(prepare));
+    return detail::connect_race_description<protocol, std::decay_t<F>>(context, endpoints, chosen,
+                                                                       std::forward<F>(prepare));
 }
 
 template <detail::range_of_endpoints Range>

@@ -30,6 +30,9 @@ inline constexpr bool is_shielded<shield_description<D>> = true;
 
 }  // namespace detail
 
+namespace detail {
+// namespace detail
+
 /// An operation with a deadline. When the deadline passes, the operation's scope is stopped.
 template <description D>
 class [[nodiscard("co_await it")]] timeout_operation final : public scoped_operation<D> {
@@ -139,8 +142,6 @@ private:
     steady_clock::duration duration_;
 };
 
-namespace detail {
-
 template <class D>
 consteval void check_timeout() {
     static_assert(description<D>,
@@ -167,14 +168,15 @@ consteval void check_timeout() {
 template <class D, class Rep, class Period>
 auto timeout(D what, std::chrono::duration<Rep, Period> duration) {
     detail::check_timeout<D>();
-    return timeout_description<D>(std::move(what), deadline_after(time_point(), duration) - time_point());
+    return detail::timeout_description<D>(std::move(what),
+                                          detail::deadline_after(time_point(), duration) - time_point());
 }
 
 /// Like timeout(), but with an absolute deadline.
 template <class D>
 auto timeout_at(D what, time_point deadline) {
     detail::check_timeout<D>();
-    return timeout_at_description<D>(std::move(what), deadline);
+    return detail::timeout_at_description<D>(std::move(what), deadline);
 }
 
 }  // namespace coil::COIL_ABI

@@ -16,7 +16,7 @@
 /// understand it without the library's sources. Use COIL_ASSERT only in the library's own sources (lib/),
 /// because public inline functions must not depend on NDEBUG.
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// Prints the failed condition and its location, then aborts. Async-signal-safe.
 [[noreturn]] void check_failed(const char* what, const char* file, int line) noexcept;
@@ -31,11 +31,13 @@ void report_mistake(const char* mistake, const char* detail = nullptr) noexcept;
 /// Returns true if the library that this program is linked with was built with assertions.
 [[nodiscard]] bool asserts_enabled() noexcept;
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail
 
-#define COIL_CHECK(condition) ((condition) ? void(0) : ::coil::check_failed(#condition, __FILE__, __LINE__))
+#define COIL_CHECK(condition) \
+    ((condition) ? void(0) : ::coil::detail::check_failed(#condition, __FILE__, __LINE__))
 
-#define COIL_PRECONDITION(condition, mistake) ((condition) ? void(0) : ::coil::precondition_failed(mistake))
+#define COIL_PRECONDITION(condition, mistake) \
+    ((condition) ? void(0) : ::coil::detail::precondition_failed(mistake))
 
 #ifdef NDEBUG
 #define COIL_ASSERT(condition) void(0)

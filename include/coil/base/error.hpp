@@ -80,6 +80,8 @@ private:
     std::size_t bytes_transferred_;
 };
 
+namespace detail {
+
 /// Returns the error code for a positive errno.
 [[nodiscard]] inline std::error_code system_error_code(int number) noexcept {
     return {number, std::system_category()};
@@ -96,5 +98,7 @@ private:
 [[nodiscard]] std::exception_ptr make_failure(std::error_code code, const std::string& what,
                                               bool is_transfer = false,
                                               std::size_t bytes_transferred = 0) noexcept;
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

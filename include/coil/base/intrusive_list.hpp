@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// The base class of objects in an `intrusive_list`; it holds the links. An object can be in only one list at
 /// a time. The destructor removes the object from that list.
@@ -115,4 +115,4 @@ private:
     sentinel head_;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -67,8 +67,8 @@ public:
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
-    /// Returns the value. If there is an error, throws exception(); if that is null, throws the error as a
-    /// `std::system_error`, or as a `transfer_error` if T is std::size_t or bytes were transferred.
+    /// Returns the value. If there is an error, throws exception() if it is set. Otherwise throws the error
+    /// as a `std::system_error`, or as a `transfer_error` if T is std::size_t or bytes were transferred.
     [[nodiscard]] T& value() & { return check(), **this; }
     [[nodiscard]] const T& value() const& { return check(), **this; }
     [[nodiscard]] T value() && { return check(), *std::move(*this); }

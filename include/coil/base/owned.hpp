@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// A replacement for std::unique_ptr that does not need <memory>, because that header is a fifth of all the
 /// code that the compiler reads for a small server. Use `owned` only in headers that every program includes,
@@ -53,4 +53,4 @@ template <class T, class... Args>
     return owned<T>(new T(std::forward<Args>(args)...));
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

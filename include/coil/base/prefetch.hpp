@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// Prefetches memory into the cache. This is only a hint, so any address is valid. The function is always
 /// inlined. Otherwise, g++ would assume that a function that only prefetches has no effect, and would drop
@@ -19,4 +19,4 @@ namespace coil::COIL_ABI {
         __builtin_prefetch(reinterpret_cast<const void*>(at));
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -17,6 +17,8 @@ namespace coil::COIL_ABI {
 using steady_clock = std::chrono::steady_clock;
 using time_point = steady_clock::time_point;
 
+namespace detail {
+
 /// Returns the time from `now` to `deadline`, or zero if the deadline has passed. The result saturates, so
 /// any two time points are valid, even time_point::min() ("already passed") and max() ("never"). Use this
 /// function for every wait, because `deadline - now` overflows with these values: a deadline that has passed
@@ -28,5 +30,7 @@ using time_point = steady_clock::time_point;
         return time_point::duration::max();
     return deadline - now;
 }
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

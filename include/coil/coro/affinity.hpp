@@ -10,7 +10,7 @@
 #include <coil/coro/environment.hpp>
 #include <coil/coro/scheduler.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// Records the scheduler that an object belongs to, and therefore the thread that may use the object. An
 /// object constructed without a scheduler, such as an `event`, belongs to the scheduler of the first task
@@ -78,4 +78,4 @@ private:
 /// Throws error::wrong_thread. The text names `call`, the scheduler's thread and the calling thread.
 [[noreturn]] void throw_wrong_thread(const std::string& call, const scheduler_owner& owner);
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

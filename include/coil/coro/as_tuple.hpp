@@ -14,6 +14,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 /// Runs another operation and returns its error instead of throwing it.
 template <description D>
 class [[nodiscard("co_await it")]] as_tuple_operation {
@@ -53,6 +55,8 @@ private:
     D what_;
 };
 
+}  // namespace detail
+
 /// Returns the error together with the value instead of throwing the error. Operations do not throw
 /// internally either.
 ///
@@ -63,10 +67,12 @@ private:
 /// name first (`auto r = co_await ...; auto& [ec, peer] = r;`), because some compilers do not destroy a
 /// temporary outcome correctly in a structured binding.
 template <class D>
-    requires description<D>
-as_tuple_description<D> as_tuple(D what) {
-    return as_tuple_description<D>(std::move(what));
+    requires detail::description<D>
+detail::as_tuple_description<D> as_tuple(D what) {
+    return detail::as_tuple_description<D>(std::move(what));
 }
+
+namespace detail {
 
 /// Runs another operation and stores its error in the caller's error code.
 template <description D>
@@ -118,17 +124,22 @@ private:
     std::error_code* target_;
 };
 
+}  // namespace detail
+
 /// Stores the error in `target`, or clears `target` on success, and returns only the value.
 ///
 ///     std::size_t n = co_await coil::redirect_error(socket.recv(buffer), ec);
 template <class D>
-    requires description<D>
-redirect_error_description<D> redirect_error(D what, std::error_code& target) {
+    requires detail::description<D>
+detail::redirect_error_description<D> redirect_error(D what, std::error_code& target) {
     return {std::move(what), target};
 }
 
+namespace detail {
+
 template <class D>
 inline constexpr bool is_as_tuple = false;
+
 template <class D>
 inline constexpr bool is_as_tuple<as_tuple_description<D>> = true;
 
@@ -136,7 +147,10 @@ inline constexpr bool is_as_tuple<as_tuple_description<D>> = true;
 /// it.
 template <class D>
 inline constexpr bool returns_its_error = is_as_tuple<D>;
+
 template <class D>
 inline constexpr bool returns_its_error<redirect_error_description<D>> = true;
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

@@ -176,9 +176,10 @@ private:
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] async_generator<T>::next_operation final : public awaited {
+class [[nodiscard("co_await it")]] async_generator<T>::next_operation final : public detail::awaited {
 public:
-    next_operation(async_generator& of, environment& task) noexcept : awaited(task), generator_(&of) {}
+    next_operation(async_generator& of, detail::environment& task) noexcept
+        : awaited(task), generator_(&of) {}
     next_operation(const next_operation&) = delete;
     next_operation& operator=(const next_operation&) = delete;
     ~next_operation() {
@@ -222,7 +223,7 @@ public:
     }
     std::optional<T> await_resume() {
         if (error_ != error::code())
-            throw_failure(error_, describe());
+            detail::throw_failure(error_, describe());
         return generator_->frame_ ? generator_->frame_.promise().take() : std::nullopt;
     }
 
@@ -242,7 +243,7 @@ template <class T>
 class [[nodiscard("co_await it")]] async_generator<T>::next_description {
 public:
     explicit next_description(async_generator& of) noexcept : generator_(&of) {}
-    next_operation operation_in(environment& task) const noexcept { return {*generator_, task}; }
+    next_operation operation_in(detail::environment& task) const noexcept { return {*generator_, task}; }
 
 private:
     async_generator* generator_;

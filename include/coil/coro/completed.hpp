@@ -11,7 +11,7 @@
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// The awaitable returned by functions that finish their work before they return, such as close() and
 /// shutdown(). Awaiting it never suspends, and throws the error if the function failed. It need not be
@@ -45,4 +45,4 @@ private:
     std::error_code error_;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

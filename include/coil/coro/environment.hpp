@@ -19,13 +19,16 @@
 
 namespace coil::COIL_ABI {
 
-class awaited;
-
 namespace detail {
+
+class awaited;
 
 class awaited_task;
 
 }  // namespace detail
+
+namespace detail {
+// namespace detail
 
 /// The state shared by the tasks of one line of execution: the scheduler that resumes them, the stop request,
 /// and the operation on which they are suspended. A spawned task owns an environment, and the tasks that it
@@ -36,7 +39,7 @@ class awaited_task;
 /// Threads: only the thread that owns the scheduler.
 class environment {
 public:
-    explicit environment(coil::scheduler& scheduler, bool counts_work = false) noexcept
+    explicit environment(coil::detail::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
     /// Makes a scope nested in `outer`, in the same line of execution. (Coroutines that are not tasks are an
     /// exception: all those of one context share one environment, so each of their scopes is a separate
@@ -48,7 +51,7 @@ public:
     environment(const environment&) = delete;
     environment& operator=(const environment&) = delete;
 
-    [[nodiscard]] coil::scheduler& scheduler() const noexcept { return *scheduler_; }
+    [[nodiscard]] coil::detail::scheduler& scheduler() const noexcept { return *scheduler_; }
 
     /// Returns true if a stop has been requested. A stop request is never withdrawn.
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.stop_requested(); }
@@ -82,7 +85,7 @@ public:
 private:
     friend class awaited;
 
-    coil::scheduler* scheduler_;
+    coil::detail::scheduler* scheduler_;
     awaited* awaiting_ = nullptr;
     detail::awaited_task* own_tasks_ = nullptr;
     // Scopes in the same line share one chain.
@@ -181,10 +184,12 @@ using outcome_of = decltype(std::declval<operation_of<D>&>().await_outcome());
 template <description D>
 using result_of = typename outcome_of<D>::value_type;
 
+}  // namespace detail
+
 /// Lets coroutines that are not tasks await a description. Each such wait keeps the context running, and no
 /// scope can stop it.
 template <class D>
-    requires(description<D> && context_bound<std::remove_cvref_t<D>>)
+    requires(detail::description<D> && detail::context_bound<std::remove_cvref_t<D>>)
 auto operator co_await(D&& what) {
     return std::forward<D>(what).operation_in(what.foreign_environment());
 }

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// Allocates coroutine frames from thread-local free lists, one per size class, so that tasks need no heap
 /// allocation in steady state. A frame may be freed on any thread, and then goes to that thread's lists.
@@ -30,4 +30,4 @@ struct frame_statistics {
 };
 [[nodiscard]] frame_statistics frame_statistics_of_thread() noexcept;
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -13,11 +13,9 @@
 /// Allows several buffers to be passed as separate arguments, as in `recv(head, body)`. The operation holds
 /// the array of buffers, so the caller does not need one.
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 class environment;
-
-namespace detail {
 
 /// An operation on an array of buffers that this object holds.
 template <class Operation, class Buffer, std::size_t N>
@@ -46,8 +44,8 @@ struct [[nodiscard("co_await it")]] gathered : Description {
     std::array<Buffer, N> held;
 
     auto operation_in(environment& task) const {
-        using operation = decltype(Description::operation_in(task));
-        return gathered_operation<operation, Buffer, N>(held, [&](const std::array<Buffer, N>& inside) {
+        using gathering = decltype(Description::operation_in(task));
+        return gathered_operation<gathering, Buffer, N>(held, [&](const std::array<Buffer, N>& inside) {
             Description what = *this;
             what.buffers = inside;
             return what.operation_in(task);
@@ -61,5 +59,4 @@ gathered<Description, Buffer, sizeof...(Buffers)> gather(const Description& what
     return {what, {Buffer(std::forward<Buffers>(buffers))...}};
 }
 
-}  // namespace detail
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -13,8 +13,15 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 class inbox;
+
+}  // namespace detail
+
 struct task_failure;
+
+namespace detail {
 
 /// An item in a scheduler's ready list: a task to resume, or a small step of an operation. It contains its
 /// own links, so adding it to the list never allocates. An item that is destroyed while in the list does not
@@ -29,7 +36,7 @@ public:
 
 protected:
     node() noexcept = default;
-    ~node() = default;
+    virtual ~node() = default;
 
 private:
     friend class inbox;
@@ -120,5 +127,7 @@ private:
     scheduler_owner* const owner_record_;
     const std::uint64_t id_;
 };
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

@@ -10,7 +10,7 @@
 
 #include <coil/coro/environment.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// The base class of `timeout`, `shield` and `stop_when`, which run an inner operation in a nested stop
 /// scope. A stop of the task also stops the inner scope, unless the derived class overrides stop(). The inner
@@ -59,4 +59,4 @@ private:
     operation_of<D> inner_;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -12,6 +12,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 /// Runs an inner operation that a stop of the enclosing task does not affect.
 template <description D>
 class [[nodiscard("co_await it")]] shield_operation final : public scoped_operation<D> {
@@ -45,6 +47,8 @@ private:
     D what_;
 };
 
+}  // namespace detail
+
 /// Protects an operation or a task from a stop of the enclosing task. A stopped task can use it to clean up,
 /// for example to send a farewell or to roll back a transaction. All other awaits in a stopped task are
 /// refused or cancelled. Give every shielded operation a deadline:
@@ -57,8 +61,8 @@ private:
 /// Cost:      nothing beyond the cost of `what`.
 template <class D>
 auto shield(D what) {
-    static_assert(description<D>, "shield takes an awaitable of coil or a task, as an rvalue");
-    return shield_description<D>(std::move(what));
+    static_assert(detail::description<D>, "shield takes an awaitable of coil or a task, as an rvalue");
+    return detail::shield_description<D>(std::move(what));
 }
 
 }  // namespace coil::COIL_ABI

@@ -12,8 +12,13 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 class environment;
 class inplace_stop_callback_base;
+
+}  // namespace detail
+
 class inplace_stop_token;
 template <class F>
 class inplace_stop_callback;
@@ -48,8 +53,8 @@ public:
     [[nodiscard]] inplace_stop_token get_token() const noexcept;
 
 private:
-    friend class environment;
-    friend class inplace_stop_callback_base;
+    friend class detail::environment;
+    friend class detail::inplace_stop_callback_base;
 
     // Sets the flag with a single store. Only for a source that never handed out a token and so has no
     // callbacks.
@@ -59,13 +64,13 @@ private:
     static constexpr std::uint8_t locked = 2;  // the thread that sets this bit may access the list
 
     // Returns false if a stop was already requested, because the list then accepts no more callbacks.
-    bool add(inplace_stop_callback_base& callback) const noexcept;
-    void remove(inplace_stop_callback_base& callback) const noexcept;
+    bool add(detail::inplace_stop_callback_base& callback) const noexcept;
+    void remove(detail::inplace_stop_callback_base& callback) const noexcept;
     std::uint8_t lock() const noexcept;
     void unlock(std::uint8_t state) const noexcept { state_.store(state, std::memory_order_release); }
 
     mutable std::atomic<std::uint8_t> state_{0};
-    mutable inplace_stop_callback_base* callbacks_ = nullptr;
+    mutable detail::inplace_stop_callback_base* callbacks_ = nullptr;
     const void* notifier_ = nullptr;  // the thread that calls the callbacks
 };
 
@@ -84,7 +89,7 @@ public:
 
 private:
     friend class inplace_stop_source;
-    friend class inplace_stop_callback_base;
+    friend class detail::inplace_stop_callback_base;
 
     explicit inplace_stop_token(const inplace_stop_source& source) noexcept : source_(&source) {}
 
@@ -94,6 +99,8 @@ private:
 inline inplace_stop_token inplace_stop_source::get_token() const noexcept {
     return inplace_stop_token(*this);
 }
+
+namespace detail {
 
 /// The type-independent base class of a callback. It holds the links of the source's list of callbacks.
 class inplace_stop_callback_base {
@@ -121,7 +128,7 @@ protected:
     }
 
 private:
-    friend class inplace_stop_source;
+    friend class coil::inplace_stop_source;
 
     const inplace_stop_source* source_;
     void (*call_)(inplace_stop_callback_base&);
@@ -131,12 +138,14 @@ private:
     std::atomic<bool> over_{false};                // the call has returned
 };
 
+}  // namespace detail
+
 /// Calls a function when a stop is requested. The call is made on the thread that requests the stop, or in
 /// this constructor if a stop was requested earlier. After the destructor has returned, the function is not
 /// running and will not be called.
 template <class F>
 class [[nodiscard("keep it: its destructor removes the callback")]] inplace_stop_callback
-    : private inplace_stop_callback_base {
+    : private detail::inplace_stop_callback_base {
 public:
     using callback_type = F;
 
@@ -144,10 +153,10 @@ public:
         requires std::constructible_from<F, G>
     inplace_stop_callback(inplace_stop_token token,
                           G&& function) noexcept(std::is_nothrow_constructible_v<F, G>)
-        : inplace_stop_callback_base(token,
-                                     [](inplace_stop_callback_base& self) {
-                                         static_cast<inplace_stop_callback&>(self).function_();
-                                     }),
+        : detail::inplace_stop_callback_base(token,
+                                             [](detail::inplace_stop_callback_base& self) {
+                                                 static_cast<inplace_stop_callback&>(self).function_();
+                                             }),
           function_(std::forward<G>(function)) {
         enlist();
     }

@@ -47,6 +47,9 @@ struct request_remote_stop {
 
 }  // namespace detail
 
+namespace detail {
+// namespace detail
+
 /// Runs an inner operation that both the task and a token can stop.
 template <description D, class Token>
 class [[nodiscard("co_await it")]] stop_when_operation final : public scoped_operation<D> {
@@ -113,6 +116,8 @@ private:
     Token token_;
 };
 
+}  // namespace detail
+
 /// Stops an operation or a whole task when a token is stopped by another thread or by another component of
 /// the program.
 ///
@@ -128,8 +133,8 @@ private:
 template <class D, class Token>
     requires requires(const Token& token) { token.stop_requested(); }
 auto stop_when(D what, Token token) {
-    static_assert(description<D>, "stop_when takes an awaitable of coil or a task, as an rvalue");
-    return stop_when_description<D, Token>(std::move(what), std::move(token));
+    static_assert(detail::description<D>, "stop_when takes an awaitable of coil or a task, as an rvalue");
+    return detail::stop_when_description<D, Token>(std::move(what), std::move(token));
 }
 
 }  // namespace coil::COIL_ABI

@@ -206,7 +206,7 @@ public:
     class operation;
 
     /// Makes the operation that runs the task. Only for rvalues, because a task can be awaited only once.
-    operation operation_in(environment& env) &&;
+    operation operation_in(detail::environment& env) &&;
 
 private:
     explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
@@ -218,7 +218,7 @@ private:
 template <class T>
 class [[nodiscard("co_await it")]] task<T>::operation : private detail::awaited_task {
 public:
-    operation(task child, environment& env) noexcept
+    operation(task child, detail::environment& env) noexcept
         : awaited_task(std::exchange(child.frame_, nullptr), env) {
         COIL_PRECONDITION(frame_, "task: awaited twice, or moved from; a task is awaited once");
     }
@@ -251,7 +251,7 @@ private:
 };
 
 template <class T>
-auto task<T>::operation_in(environment& env) && -> operation {
+auto task<T>::operation_in(detail::environment& env) && -> operation {
     return operation(std::move(*this), env);
 }
 

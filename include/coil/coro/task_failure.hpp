@@ -12,7 +12,11 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 class environment;
+
+}  // namespace detail
 
 /// Describes the error that ended a task that no other task was waiting for, or whose group continues without
 /// it.

@@ -33,7 +33,7 @@ private:
 };
 
 struct [[nodiscard("co_await it")]] stop_requested_description {
-    answer_operation<bool> operation_in(environment& task) const noexcept {
+    answer_operation<bool> operation_in(detail::environment& task) const noexcept {
         return answer_operation<bool>(task.stop_requested());
     }
 };
@@ -44,7 +44,7 @@ struct [[nodiscard("co_await it")]] stop_requested_description {
 inline stop_requested_description stop_requested() noexcept { return {}; }
 
 struct [[nodiscard("co_await it")]] stop_token_description {
-    answer_operation<inplace_stop_token> operation_in(environment& task) const noexcept {
+    answer_operation<inplace_stop_token> operation_in(detail::environment& task) const noexcept {
         return answer_operation<inplace_stop_token>(task.stop_token());
     }
 };

@@ -12,6 +12,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 /// Waits until everything that is ready now has run.
 class [[nodiscard("co_await it")]] yield_operation final : public awaited {
 public:
@@ -39,10 +41,12 @@ struct [[nodiscard("co_await it")]] yield_description {
     yield_operation operation_in(environment& task) const noexcept { return yield_operation(task); }
 };
 
+}  // namespace detail
+
 /// Lets all other ready tasks run, and collects completions. Use it in long computations.
 ///
 /// Completes: in the loop's next iteration. Errors: operation_aborted in a stopped scope.
 /// Cost:      one trip through the ready list; no system call unless there is something to submit or collect.
-inline yield_description yield() noexcept { return {}; }
+inline detail::yield_description yield() noexcept { return {}; }
 
 }  // namespace coil::COIL_ABI

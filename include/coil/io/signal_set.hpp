@@ -65,15 +65,15 @@ public:
     wait_description wait();
 
 private:
-    descriptor_handle handle_;  // a duplicate of the subscription's eventfd
+    detail::descriptor_handle handle_;  // a duplicate of the subscription's eventfd
     detail::signal_subscription* subscription_ = nullptr;
 };
 
 /// Polls the eventfd (IORING_OP_POLL_ADD) until a signal is pending.
-class [[nodiscard("co_await it")]] signal_set::wait_operation final : public operation {
+class [[nodiscard("co_await it")]] signal_set::wait_operation final : public detail::operation {
 public:
-    wait_operation(const descriptor_use& target, detail::signal_subscription& subscription,
-                   environment& task) noexcept;
+    wait_operation(const detail::descriptor_use& target, detail::signal_subscription& subscription,
+                   detail::environment& task) noexcept;
 
     std::coroutine_handle<> run() noexcept override;
     outcome<int> await_outcome() noexcept;
@@ -88,10 +88,12 @@ private:
     int number_ = 0;
 };
 
-struct [[nodiscard("co_await it")]] signal_set::wait_description : descriptor_use {
+struct [[nodiscard("co_await it")]] signal_set::wait_description : detail::descriptor_use {
     detail::signal_subscription* subscription = nullptr;
 
-    wait_operation operation_in(environment& task) const noexcept { return {*this, *subscription, task}; }
+    wait_operation operation_in(detail::environment& task) const noexcept {
+        return {*this, *subscription, task};
+    }
 };
 
 }  // namespace coil::COIL_ABI

@@ -15,6 +15,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 /// A wait for a point in time. The operation lives in the waiting coroutine's frame and needs no
 /// other memory.
 class [[nodiscard("co_await it")]] sleep_operation : public awaited, private timer_entry {
@@ -49,7 +51,11 @@ private:
     bool aborted_ = false;
 };
 
-static_assert(sizeof(sleep_operation) <= 128);
+}  // namespace detail
+
+static_assert(sizeof(detail::sleep_operation) <= 128);
+
+namespace detail {
 
 struct [[nodiscard("co_await it")]] sleep_until_description {
     time_point deadline;
@@ -69,16 +75,18 @@ struct [[nodiscard("co_await it")]] sleep_for_description {
     }
 };
 
+}  // namespace detail
+
 /// Waits until the deadline. If the deadline has already passed, the wait completes in the next iteration of
 /// the loop.
 /// Errors: operation_aborted if the scope is stopped.
 /// Cost:   no system call, no SQE, no allocation.
-inline sleep_until_description sleep_until(time_point deadline) noexcept { return {deadline}; }
+inline detail::sleep_until_description sleep_until(time_point deadline) noexcept { return {deadline}; }
 
 /// Waits for the given duration, which starts at the await.
 template <class Rep, class Period>
-sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
-    return {deadline_after(time_point(), duration) - time_point()};
+detail::sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
+    return {detail::deadline_after(time_point(), duration) - time_point()};
 }
 
 }  // namespace coil::COIL_ABI

@@ -65,7 +65,7 @@ public:
     }
     template <class Rep, class Period>
     std::size_t expires_after(std::chrono::duration<Rep, Period> duration) noexcept {
-        return expires_at(deadline_after(now(), duration));
+        return expires_at(detail::deadline_after(now(), duration));
     }
 
     /// Ends all waits with operation_aborted, except those that have already expired. Returns the number of
@@ -85,17 +85,17 @@ public:
 
 private:
     [[nodiscard]] time_point now() const noexcept;
-    [[nodiscard]] environment& foreign_environment() const;
+    [[nodiscard]] detail::environment& foreign_environment() const;
 
-    context_ref context_;
-    affinity affinity_;
+    detail::context_ref context_;
+    detail::affinity affinity_;
     time_point expiry_;
-    intrusive_list<awaited> waits_;
+    detail::intrusive_list<detail::awaited> waits_;
 };
 
-class [[nodiscard("co_await it")]] steady_timer::wait_operation final : public sleep_operation {
+class [[nodiscard("co_await it")]] steady_timer::wait_operation final : public detail::sleep_operation {
 public:
-    wait_operation(steady_timer& timer, environment& task) noexcept
+    wait_operation(steady_timer& timer, detail::environment& task) noexcept
         : sleep_operation(seen_from(timer.expiry_, task), task), timer_(&timer) {}
 
     void await_suspend(std::coroutine_handle<> waiter) {
@@ -104,7 +104,7 @@ public:
         io_context::of(env()).check_thread(*this);
         // The wait stays in the timer's list until schedule() or run() unlinks it.
         timer_->waits_.push_back(*this);
-        sleep_operation::await_suspend(waiter);
+        detail::sleep_operation::await_suspend(waiter);
     }
 
 private:
@@ -114,8 +114,8 @@ private:
 struct [[nodiscard("co_await it")]] steady_timer::wait_description {
     steady_timer* timer;
 
-    wait_operation operation_in(environment& task) const noexcept { return {*timer, task}; }
-    environment& foreign_environment() const { return timer->foreign_environment(); }
+    wait_operation operation_in(detail::environment& task) const noexcept { return {*timer, task}; }
+    detail::environment& foreign_environment() const { return timer->foreign_environment(); }
 };
 
 inline steady_timer::wait_description steady_timer::wait() noexcept { return {this}; }

@@ -67,9 +67,9 @@ public:
     void cancel() noexcept { handle_.cancel(); }
     /// Ends all operations with operation_aborted and closes the descriptor immediately, unless it is
     /// borrowed. The result may be awaited or ignored.
-    completed close() noexcept {
+    detail::completed close() noexcept {
         handle_.close();
-        return completed("close");
+        return detail::completed("close");
     }
 
     /// Waits until the descriptor is ready for at least one of `kinds`, and returns the kinds that are ready,
@@ -146,7 +146,7 @@ public:
     }
 
 private:
-    descriptor_handle handle_;
+    detail::descriptor_handle handle_;
 };
 
 }  // namespace coil::COIL_ABI::posix

@@ -18,20 +18,26 @@
 namespace coil::COIL_ABI {
 
 class io_context;
+
+namespace detail {
+
 class mapping;
+
+}  // namespace detail
+
 namespace ring {
 class buffer_ring;
 }
 
 /// The kernel's buffer group IDs for the pools of a context.
-namespace pool_group {
+namespace detail::pool_group {
 inline constexpr std::uint16_t streams = 0;
 inline constexpr std::uint16_t datagrams = 1;
 inline constexpr std::uint16_t trains = 2;
 inline constexpr std::uint16_t bulk = 3;
 inline constexpr std::uint16_t reserve = 4;
 inline constexpr std::uint16_t count = 5;
-}  // namespace pool_group
+}  // namespace detail::pool_group
 
 /// A pool of buffers that the kernel fills, such as `io_context::pool()`. An idle connection uses no buffer.
 ///
@@ -109,7 +115,7 @@ public:
     [[nodiscard]] bool may_submit() const noexcept { return has_room() && !is_exhausted_; }
     /// Runs `starved` when an entry is free. FIFO, but waiters that got ENOBUFS go first. `starved` must then
     /// submit a receive for one buffer or call skip().
-    void wait_for_room(node& starved, bool got_enobufs = false) noexcept;
+    void wait_for_room(detail::node& starved, bool got_enobufs = false) noexcept;
     /// Called by a waiter that has been run but no longer needs a buffer.
     void skip() noexcept { skipped_ = true; }
     /// Called once per iteration after the ready list has run. Lets waiting streams submit receives for the
@@ -143,7 +149,7 @@ private:
     friend class chunk;
 
     /// While streams are waiting for an entry, checks every millisecond whether entries have been returned.
-    class stall_timer final : public timer_entry {
+    class stall_timer final : public detail::timer_entry {
     public:
         explicit stall_timer(buffer_pool& pool) noexcept : pool_(pool) {}
         std::coroutine_handle<> run() noexcept override {
@@ -175,7 +181,7 @@ private:
     }
     void lend() noexcept;
     [[nodiscard]] bool is_for_datagrams() const noexcept {
-        return group_ == pool_group::datagrams || group_ == pool_group::trains;
+        return group_ == detail::pool_group::datagrams || group_ == detail::pool_group::trains;
     }
     /// The first few entries of a datagram pool are spares. The kernel gets them only if no other entry has
     /// been returned for a while. Streams use the reserve instead.
@@ -187,16 +193,16 @@ private:
     [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
 
     io_context* context_;  // null after the context has ended
-    std::uint16_t group_ = pool_group::streams;
+    std::uint16_t group_ = detail::pool_group::streams;
     std::unique_ptr<ring::buffer_ring> ring_;
-    std::unique_ptr<mapping> memory_;
+    std::unique_ptr<detail::mapping> memory_;
     std::byte* buffers_ = nullptr;  // the first byte of memory_
     std::size_t entry_size_ = 0;
     bool incremental_ = true;
     std::vector<entry> entries_;
     std::size_t free_ = 0;  // number of entries in the ring
-    intrusive_list<node> got_enobufs_;
-    intrusive_list<node> waiting_;
+    detail::intrusive_list<detail::node> got_enobufs_;
+    detail::intrusive_list<detail::node> waiting_;
     stall_timer stall_timer_{*this};
     unsigned long long came_back_ = 0;  // number of entries returned so far, not counting spares
     unsigned long long came_back_before_ = 0;

@@ -32,6 +32,8 @@ struct co_await_its_join {};  // the compiler prints this name in its error
 struct detached_t {};
 inline constexpr detached_t detached{};
 
+namespace detail {
+
 /// The context to spawn on and the source location of the spawn.
 struct spawn_place {
     spawn_place(io_context& on, std::source_location where = std::source_location::current()) noexcept
@@ -155,8 +157,6 @@ private:
     root_task* task_ = nullptr;
 };
 
-namespace detail {
-
 /// The coroutine around a spawned task. It holds the function and its arguments, awaits the task, and keeps
 /// the result.
 template <class T>
@@ -235,15 +235,20 @@ auto spawn_function(const spawn_place& place, F&& function, Args&&... args) {
 
 }  // namespace detail
 
+namespace detail {
+// namespace detail
+
 template <class T>
 class join_operation;
 template <class T>
 struct join_description;
 
+}  // namespace detail
+
 /// A handle to a spawned task. Call `join` to wait for the task. Destroying the handle detaches the task.
 template <class T>
 class [[nodiscard("keep it, or pass coil::detached: dropping it detaches the task")]] join_handle
-    : public join_handle_base {
+    : public detail::join_handle_base {
 public:
     explicit join_handle(typename detail::root<T>::promise_type* task) noexcept : join_handle_base(task) {}
 
@@ -254,8 +259,10 @@ public:
     ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, even inside
     ///         a timeout, stop_when or shield. The last check does not detect a branch of a race or a child
     ///         of a group that joins its parent's task.
-    join_description<T> join() noexcept;
+    detail::join_description<T> join() noexcept;
 };
+
+namespace detail {
 
 template <class T>
 class [[nodiscard("co_await it")]] join_operation final : public join_operation_base {
@@ -288,8 +295,10 @@ struct [[nodiscard("co_await it")]] join_description {
     join_operation<T> operation_in(environment& waiting) const noexcept { return {task, waiting}; }
 };
 
+}  // namespace detail
+
 template <class T>
-join_description<T> join_handle<T>::join() noexcept {
+detail::join_description<T> join_handle<T>::join() noexcept {
     return {task()};
 }
 
@@ -306,19 +315,19 @@ join_description<T> join_handle<T>::join() noexcept {
 /// Lifetime: The function and its arguments are copied or moved into the frame, and live as long as the task.
 /// Cost:     One recycled frame in addition to the task's own.
 template <class T>
-void co_spawn(spawn_place place, task<T> child, detached_t) {
+void co_spawn(detail::spawn_place place, task<T> child, detached_t) {
     if (detail::may_spawn(place))
         detail::run_root<T>(place, std::move(child));
 }
 
 template <class T>
-join_handle<T> co_spawn(spawn_place place, task<T> child) {
+join_handle<T> co_spawn(detail::spawn_place place, task<T> child) {
     return join_handle<T>(detail::may_spawn(place) ? detail::run_root<T>(place, std::move(child)).promise
                                                    : nullptr);
 }
 
 template <class F, class... Args>
-auto co_spawn(spawn_place place, F&& function, Args&&... args) {
+auto co_spawn(detail::spawn_place place, F&& function, Args&&... args) {
     if constexpr (detail::check_spawn<F, Args...>()) {
         using value =
             typename detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::type;
@@ -332,7 +341,7 @@ template <class F, class... Args>
     requires(sizeof...(Args) > 0 &&
              std::same_as<std::remove_cvref_t<std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>>,
                           detached_t>)
-void co_spawn(spawn_place place, F&& function, Args&&... args) {
+void co_spawn(detail::spawn_place place, F&& function, Args&&... args) {
     [&]<std::size_t... I>(std::index_sequence<I...>, auto&& held) {
         if constexpr (detail::check_spawn<F, std::tuple_element_t<I, std::tuple<Args&&...>>...>())
             detail::spawn_function(

@@ -14,6 +14,8 @@ namespace detail {
 class context_life;
 }
 
+namespace detail {
+
 /// A reference to an io_context that may outlive the context. Sockets, timers, resolvers and work guards hold
 /// one.
 /// Cost: A copy takes one locked instruction.
@@ -45,5 +47,7 @@ private:
 
     detail::context_life* life_ = nullptr;
 };
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

@@ -17,8 +17,16 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 class environment;
+
+}  // namespace detail
+
 class io_context;
+
+namespace detail {
+
 class operation;
 class descriptor_handle;
 enum class lane : std::uint8_t;
@@ -68,8 +76,8 @@ public:
     [[nodiscard]] io_context& context() const noexcept { return *context_; }
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-    /// Returns the record's generation, which changes when a handle gives up the record. A description stores
-    /// the generation, so it cannot affect a later handle that uses the same record.
+    /// Returns the record's generation. It changes when a handle releases the record. A description stores
+    /// the generation, so that it fails if another handle uses the record by then.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
     /// Sets the number of a newly opened descriptor. Its peer and options are not known yet.
@@ -152,7 +160,7 @@ public:
 
 private:
     friend class operation;
-    friend class io_context;
+    friend class coil::io_context;
     friend class descriptor_table;
     friend class descriptor_handle;
 
@@ -187,7 +195,11 @@ private:
     std::uint16_t cancels_ = 0;
 };
 
-static_assert(sizeof(descriptor) <= 128);
+}  // namespace detail
+
+static_assert(sizeof(detail::descriptor) <= 128);
+
+namespace detail {
 
 /// The record for which a description was made, and the record's generation at that time.
 struct descriptor_use {
@@ -198,9 +210,9 @@ struct descriptor_use {
     environment& foreign_environment() const;
 };
 
-/// Owns an open descriptor of a context. All sockets contain a descriptor_handle. Moving it moves two
-/// pointers, even if operations are pending. If the context ends first, the handle is closed and cannot be
-/// opened again.
+/// Owns an open descriptor of a context. Every socket contains a descriptor_handle. It can be moved while
+/// operations are pending, because a move copies only two pointers. When the context ends, the handle is
+/// closed and cannot be opened again.
 class descriptor_handle {
 public:
     /// Creates a handle without a context, which can be assigned to later.
@@ -255,7 +267,7 @@ public:
 
 private:
     friend class descriptor;
-    friend class io_context;
+    friend class coil::io_context;
     friend class descriptor_table;
 
     void leave() noexcept;
@@ -263,5 +275,7 @@ private:
     context_ref context_;
     descriptor* record_ = nullptr;
 };
+
+}  // namespace detail
 
 }  // namespace coil::COIL_ABI

@@ -8,7 +8,7 @@
 
 #include <coil/coro/scheduler.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// A lock-free LIFO stack of the nodes that other threads post to the owner of a loop. The owner takes all
 /// nodes together.
@@ -58,4 +58,4 @@ private:
     std::atomic<node*> latest_{nullptr};
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

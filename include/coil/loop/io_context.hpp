@@ -43,10 +43,15 @@ class ring;
 }  // namespace ring
 
 class buffer_pool;
+
+namespace detail {
+
 class descriptor;
 class descriptor_table;
 class operation;
 class root_task;
+
+}  // namespace detail
 
 /// The event loop. An io_context consists of one thread, one ring, and the tasks that run on them.
 ///
@@ -69,7 +74,7 @@ class root_task;
 /// Errors:   The constructor throws a std::system_error that says why the kernel refuses io_uring and what to
 ///           do.
 /// Since:    Linux 6.1.
-class io_context final : public scheduler {
+class io_context final : public detail::scheduler {
 public:
     struct options {
         /// The maximum number of operations that one system call submits. The kernel limits it to 32768.
@@ -97,8 +102,8 @@ public:
     io_context();
     explicit io_context(const options& chosen);
     /// Runs on another kernel than the real one. For tests.
-    explicit io_context(owned<ring::kernel> kernel);
-    io_context(owned<ring::kernel> kernel, const options& chosen);
+    explicit io_context(detail::owned<ring::kernel> kernel);
+    io_context(detail::owned<ring::kernel> kernel, const options& chosen);
     ~io_context();
 
     /// Runs until no work is left or stop() is called. Unfinished tasks, posted functions and work guards
@@ -114,7 +119,7 @@ public:
     /// Like run(), but returns after `duration` at the latest.
     template <class Rep, class Period>
     std::size_t run_for(std::chrono::duration<Rep, Period> duration) {
-        return run_until(deadline_after(now(), duration));
+        return run_until(detail::deadline_after(now(), duration));
     }
     std::size_t run_until(time_point deadline);
     /// Like run(), but never waits. Returns when nothing is ready.
@@ -185,8 +190,8 @@ public:
 
     // ---- scheduler ----------------------------------------------------------------------------------------
 
-    void schedule(node& item) noexcept override { ready_.push_back(item); }
-    void post(node& item) noexcept override;
+    void schedule(detail::node& item) noexcept override { ready_.push_back(item); }
+    void post(detail::node& item) noexcept override;
     void work_started() noexcept override { ++work_; }
     void work_finished() noexcept override { --work_; }
     void report(const task_failure& failure) noexcept override;
@@ -194,25 +199,25 @@ public:
     // ---- internal: for operations, handles, tasks and timers ----------------------------------------------
 
     /// Returns the context on which a task with this environment runs.
-    static io_context& of(const environment& task) noexcept {
+    static io_context& of(const detail::environment& task) noexcept {
         return static_cast<io_context&>(task.scheduler());
     }
     /// Returns the environment shared by all coroutines that are not tasks. It is never stopped.
-    [[nodiscard]] environment& foreign_environment() noexcept { return foreign_; }
+    [[nodiscard]] detail::environment& foreign_environment() noexcept { return foreign_; }
     [[nodiscard]] ring::kernel& kernel() const noexcept;
-    [[nodiscard]] descriptor_table& descriptors() const noexcept { return *descriptors_; }
+    [[nodiscard]] detail::descriptor_table& descriptors() const noexcept { return *descriptors_; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     /// Returns true if the calling thread is the owner.
     [[nodiscard]] bool is_owner() const noexcept;
     /// Throws error::wrong_thread if the waiting coroutine runs on a thread other than the owner's. Only
     /// coroutines that are not tasks need this check, because a task always runs on its context's thread.
-    void check_thread(const awaited& waiting) const {
+    void check_thread(const detail::awaited& waiting) const {
         if (&waiting.env() == &foreign_ && !is_mine()) [[unlikely]]
-            throw_wrong_thread(waiting.describe(), owner());
+            detail::throw_wrong_thread(waiting.describe(), owner());
     }
     void check_thread(const char* call) const {
         if (!is_mine()) [[unlikely]]
-            throw_wrong_thread(call, owner());
+            detail::throw_wrong_thread(call, owner());
     }
 
     /// Returns true if a direct system call is likely to be faster than the ring, that is, if the last
@@ -241,7 +246,7 @@ public:
     void count_short_send() noexcept { ++counts_.sends_short; }
     void count_ahead_stop() noexcept { ++counts_.ahead_stops; }
     [[nodiscard]] const options& chosen() const noexcept { return options_; }
-    void arm(timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
+    void arm(detail::timer_entry& timer, time_point deadline) noexcept { timers_.arm(timer, deadline); }
 
     /// Returns the object that submits this context's operations to the ring.
     [[nodiscard]] detail::submission& submissions() noexcept { return submissions_; }
@@ -250,7 +255,7 @@ public:
     [[nodiscard]] detail::task_list& tasks() noexcept { return tasks_; }
 
     /// The reference that handles and work guards copy.
-    [[nodiscard]] const context_ref& self() const noexcept { return self_; }
+    [[nodiscard]] const detail::context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
     /// Call this only between context_life::enter() and leave().
     void guard_released() noexcept;
@@ -281,9 +286,10 @@ private:
     void disown() noexcept;
     void disconnect_frames() noexcept;
 
-    context_ref self_;  // destroyed last, because destructors of other members may post or use handles
-    intrusive_list<node> ready_;
-    intrusive_list<node> batch_;  // being resumed in this iteration
+    detail::context_ref
+        self_;  // destroyed last, because destructors of other members may post or use handles
+    detail::intrusive_list<detail::node> ready_;
+    detail::intrusive_list<detail::node> batch_;  // being resumed in this iteration
     // Unfinished tasks, plus the waits of coroutines that are not tasks.
     std::size_t work_ = 0;
     static constexpr unsigned collected_when_quiet = 2;
@@ -296,10 +302,10 @@ private:
     std::uint64_t first_tick_;    // read at construction
     steady_clock::time_point first_time_ = steady_clock::now();  // the time of first_tick_
     unsigned sent_directly_ = 0;                                 // sends in this iteration
-    owned<ring::ring> ring_;
+    detail::owned<ring::ring> ring_;
     detail::pools pools_{*this};  // destroyed after the records, which hold chunks
-    owned<descriptor_table> descriptors_;
-    inbox inbox_;
+    detail::owned<detail::descriptor_table> descriptors_;
+    detail::inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
     // The thread that may enter the ring. Changes under ownership::lock(), except in the destructor.
@@ -309,14 +315,14 @@ private:
     time_point wake_retry_at_ = time_point::max();  // when a refused wake-up poll is submitted again
     std::chrono::milliseconds wake_pause_{1};
     unsigned refusals_ = 0;  // consecutive refused enters
-    environment foreign_{*this, true};
+    detail::environment foreign_{*this, true};
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool closing_ = false;
     bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
     bool wake_armed_ = false;
     options options_;
     io_context* next_owned_ = nullptr;  // the next context in the list of `ownership`
-    timer_queue timers_;
+    detail::timer_queue timers_;
 };
 
 // Implementation
@@ -353,10 +359,11 @@ public:
     void abandon() noexcept override {
         io_context& context = *context_;
         try {
-            this->~posted_function();
+            std::destroy_at(&function_);
         } catch (...) {
             context.tasks().rethrow_in_run(std::current_exception());
         }
+        this->~posted_function();
         frame_deallocate(this, sizeof(posted_function));
     }
 
@@ -364,10 +371,12 @@ private:
     template <class G>
     posted_function(io_context& context, G&& function)
         : context_(&context), function_(std::forward<G>(function)) {}
-    ~posted_function() noexcept(std::is_nothrow_destructible_v<F>) = default;
+    ~posted_function() noexcept override {}
 
     io_context* context_;
-    F function_;
+    union {
+        F function_;  // abandon() destroys it, because its destructor may throw
+    };
 };
 
 }  // namespace detail
@@ -376,7 +385,7 @@ template <class F>
     requires std::invocable<std::decay_t<F>&>
 void io_context::post(F&& function) {
     static_assert(alignof(std::decay_t<F>) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-    post(static_cast<node&>(
+    post(static_cast<detail::node&>(
         *detail::posted_function<std::decay_t<F>>::make(*this, std::forward<F>(function))));
 }
 
@@ -392,7 +401,7 @@ void io_context::on_task_error(Handler&& handler) {
         std::decay_t<Handler> handler_;
     };
     check_thread("io_context::on_task_error");
-    tasks_.install(make_owned<holder>(std::forward<Handler>(handler)));
+    tasks_.install(detail::make_owned<holder>(std::forward<Handler>(handler)));
 }
 
 /// Keeps run() running even if there are no tasks, until the guard is destroyed or reset. Both may happen on
@@ -415,7 +424,7 @@ public:
     void reset() noexcept;
 
 private:
-    context_ref context_;
+    detail::context_ref context_;
 };
 
 }  // namespace coil::COIL_ABI

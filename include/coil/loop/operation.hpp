@@ -18,13 +18,11 @@
 
 struct io_uring_sqe;
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 class retry_timer;
 
-namespace detail {
 class submission;
-}  // namespace detail
 
 /// A completion, that is, the result and the flags of a CQE.
 struct answer {
@@ -86,7 +84,7 @@ public:
     // ---- for the source that serves the operation ---------------------------------------------------------
 
     /// Appends the operation to the record's list of waiting operations. The source finishes it later.
-    void wait_in(coil::descriptor& record) noexcept;
+    void wait_in(coil::detail::descriptor& record) noexcept;
     /// Completes the operation with `result` instead of a result from the kernel. The task resumes in the
     /// loop's next iteration.
     void finish(std::int32_t result) noexcept;
@@ -94,7 +92,7 @@ public:
     void submit_to_ring() noexcept;
 
 protected:
-    operation(const descriptor_use& target, environment& task, coil::lane lane) noexcept
+    operation(const descriptor_use& target, environment& task, coil::detail::lane lane) noexcept
         : awaited(task), descriptor_(target.record), generation_(target.generation), lane_(lane) {}
     ~operation();
 
@@ -105,7 +103,7 @@ protected:
     virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
     /// Called for each completion that is not the last or that names a pool buffer. Must not resume a
     /// coroutine, because the loop is still collecting.
-    virtual void more(const coil::answer& given) noexcept;
+    virtual void more(const coil::detail::answer& given) noexcept;
     /// If the record is watched, called when data was received ahead that a reader could take inline. Must
     /// not resume a coroutine.
     virtual void source_has_data() noexcept {}
@@ -154,10 +152,10 @@ protected:
     /// Makes a finished operation reusable, as if it were newly constructed.
     void reset() noexcept;
 
-    [[nodiscard]] coil::answer answer() const noexcept { return answer_; }
+    [[nodiscard]] coil::detail::answer answer() const noexcept { return answer_; }
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_idle() const noexcept { return state_ == state::idle; }
-    [[nodiscard]] coil::lane lane() const noexcept { return lane_; }
+    [[nodiscard]] coil::detail::lane lane() const noexcept { return lane_; }
     /// Returns true if the record still refers to the descriptor for which the operation was made.
     [[nodiscard]] bool is_current() const noexcept {
         return descriptor_ && descriptor_->generation() == generation_;
@@ -167,7 +165,7 @@ protected:
         return is_current() ? descriptor_->source() : nullptr;
     }
     /// Returns the record. Call this only if the operation has begun.
-    [[nodiscard]] coil::descriptor& target() const noexcept { return *descriptor_; }
+    [[nodiscard]] coil::detail::descriptor& target() const noexcept { return *descriptor_; }
     [[nodiscard]] bool has_begun() const noexcept { return attached_; }
     /// Returns true if our own shutdown() interrupted the operation. An end of stream then has nothing to do
     /// with the peer.
@@ -186,7 +184,7 @@ protected:
 private:
     friend class descriptor;
     friend class detail::submission;
-    friend class io_context;
+    friend class coil::io_context;
     friend class retry_timer;
 
     /// An operation is `stuck` if its ring was closed but the kernel has not released the operation.
@@ -209,7 +207,7 @@ private:
     /// Returns false if a cancel has already been requested.
     [[nodiscard]] bool on_cancel() noexcept;
     /// Called for the last completion. The operation takes its next step or completes.
-    void on_completion(const coil::answer& given) noexcept;
+    void on_completion(const coil::detail::answer& given) noexcept;
     /// Called when the ring has been closed. Completes the operation with ECANCELED.
     void on_aborted() noexcept;
     void on_stuck() noexcept { state_ = state::stuck; }
@@ -223,18 +221,23 @@ private:
     [[nodiscard]] bool is_queued() const noexcept {
         return state_ == state::waiting || state_ == state::deferred || state_ == state::paused;
     }
-    [[nodiscard]] bool is_of(const coil::descriptor& record) const noexcept { return descriptor_ == &record; }
+    [[nodiscard]] bool is_of(const coil::detail::descriptor& record) const noexcept {
+        return descriptor_ == &record;
+    }
     [[nodiscard]] int descriptor_number() const noexcept { return descriptor_->number(); }
     /// Returns the SQE's opcode. Valid only while the operation is submitted or stuck.
     [[nodiscard]] std::uint32_t opcode() const noexcept { return answer_.flags; }
     [[nodiscard]] bool may_repeat_cancel(unsigned repeats_max) noexcept {
-        return cancels_repeated_ < repeats_max && ++cancels_repeated_ > 0;
+        if (cancels_repeated_ >= repeats_max)
+            return false;
+        ++cancels_repeated_;
+        return true;
     }
 
-    coil::descriptor* descriptor_;
-    coil::answer answer_;
+    coil::detail::descriptor* descriptor_;
+    coil::detail::answer answer_;
     std::uint32_t generation_;
-    coil::lane lane_ : 3;
+    coil::detail::lane lane_ : 3;
     bool cancel_requested_ : 1 = false;
     bool interrupted_ : 1 = false;
     bool attached_ : 1 = false;
@@ -245,4 +248,4 @@ private:
     std::uint16_t cancels_before_ = 0;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -8,7 +8,7 @@
 
 #include <coil/loop/timers.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 class operation;
 
@@ -23,4 +23,4 @@ private:
     operation* retried_;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

@@ -13,11 +13,17 @@ struct io_uring_sqe;
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 class descriptor;
+
+}  // namespace detail
+
 class io_context;
-class operation;
 
 namespace detail {
+
+class operation;
 
 /// Submits a context's operations and their cancels to the ring. It keeps the lists of operations that are
 /// deferred, paused, being cancelled or stuck. Each operation keeps its own state.
@@ -78,15 +84,15 @@ public:
     }
     /// Returns the number of operations that the kernel has not completed.
     [[nodiscard]] std::size_t in_kernel() const noexcept { return in_kernel_; }
-    /// Called when a cancel completes. A cancel completes only if it did not find its target or could not end
-    /// it.
+    /// Called when a cancel completes. Successful cancels post no completion, so this one has not found its
+    /// target, or could not end it.
     void cancel_missed() noexcept { cancel_missed_ = true; }
     /// Repeats missed cancels when they are due. Call this after each batch of completions.
     void repeat_cancels() noexcept {
         if (cancel_missed_ || cancel_retry_at_ != time_point::max()) [[unlikely]]
             repeat_missed_cancels();
     }
-    /// Returns the latest time at which the loop must call repeat_cancels().
+    /// Returns the time at which the loop must call repeat_cancels() at the latest.
     [[nodiscard]] time_point next_repeat() const noexcept { return cancel_retry_at_; }
     /// Submits what is queued and collects what the kernel has completed so far, without waiting.
     void collect_now() noexcept;

@@ -14,7 +14,13 @@
 namespace coil::COIL_ABI {
 
 class io_context;
+
+namespace detail {
+
 class root_task;
+
+}  // namespace detail
+
 struct task_failure;
 
 namespace detail {

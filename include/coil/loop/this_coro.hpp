@@ -26,7 +26,9 @@ struct context_operation {
 };
 
 struct [[nodiscard("co_await it")]] context_description {
-    context_operation operation_in(environment& task) const noexcept { return {&io_context::of(task)}; }
+    context_operation operation_in(detail::environment& task) const noexcept {
+        return {&io_context::of(task)};
+    }
 };
 
 /// `co_await coil::this_coro::context` is the io_context that the task runs on.

@@ -10,7 +10,7 @@
 #include <coil/base/time.hpp>
 #include <coil/coro/scheduler.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// Returns `now + duration`, or time_point::max() if that overflows. Negative durations and NaN count as
 /// zero. All deadlines use CLOCK_MONOTONIC, so changes to the time of day do not affect them.
@@ -112,4 +112,4 @@ private:
     intrusive_list<node> slots_[levels][slots];
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

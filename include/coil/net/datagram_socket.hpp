@@ -109,10 +109,10 @@ public:
 
     /// Returns a stream of the incoming datagrams, which are received ahead; see `coil::recvfrom_stream`. To
     /// receive trains of datagrams, set `udp::receive_offload` first.
-    [[nodiscard]] coil::recvfrom_stream recvfrom_stream()
+    [[nodiscard]] basic_recvfrom_stream<endpoint_type> recvfrom_stream()
         requires is_ip
     {
-        return coil::recvfrom_stream(handle_.use());
+        return basic_recvfrom_stream<endpoint_type>(handle_.use());
     }
 
     /// send(2): sends one datagram to the connected peer. An empty buffer sends an empty datagram.
@@ -121,12 +121,14 @@ public:
     /// Cost:      one SQE, or a direct send(2) while the loop is quiet; no allocation.
     [[nodiscard("co_await it")]] sending<op::send_description<const_buffer>> send(const_buffer buffer,
                                                                                   message_flags flags = {}) {
-        return to_send(op::send_description<const_buffer>{{handle_.use(flags.value()), buffer, lane::any}});
+        return to_send(
+            op::send_description<const_buffer>{{handle_.use(flags.value()), buffer, detail::lane::any}});
     }
     /// Gathers the datagram from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
     [[nodiscard("co_await it")]] sending<op::send_description<const_buffers>> send(const_buffers buffers,
                                                                                    message_flags flags = {}) {
-        return to_send(op::send_description<const_buffers>{{handle_.use(flags.value()), buffers, lane::any}});
+        return to_send(
+            op::send_description<const_buffers>{{handle_.use(flags.value()), buffers, detail::lane::any}});
     }
     template <class... Buffers>
         requires detail::several<const_buffer, Buffers...>

@@ -39,6 +39,28 @@
 /// An abstract name (`endpoint::abstract("app")`) leaves no file, but any user of the machine may connect to
 /// the name, or bind it first.
 
+namespace coil::COIL_ABI::detail {
+
+void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]);
+
+/// How sends and receives on a socket of this protocol may overlap.
+template <class Protocol>
+[[nodiscard]] constexpr lane send_lane(int flags) noexcept {
+    constexpr int type = Protocol().type();
+    return type == SOCK_STREAM ? lane::write : type == SOCK_DGRAM ? lane::any : op::packet_lane(flags);
+}
+template <class Protocol>
+inline constexpr lane recv_lane = Protocol().type() == SOCK_STREAM ? lane::read : lane::queue;
+
+// Only datagram sends have to poll until the receiver has space; see op::retry_when_writable.
+template <class Protocol>
+using sending_descriptors =
+    std::conditional_t<Protocol().type() == SOCK_DGRAM,
+                       op::retry_when_writable_description<op::send_descriptors_description>,
+                       op::send_descriptors_description>;
+
+}  // namespace coil::COIL_ABI::detail
+
 namespace coil::COIL_ABI::local {
 
 /// Byte streams (SOCK_STREAM). Their sockets have all the operations of a `tcp::socket`, including
@@ -86,28 +108,6 @@ template <class Socket>
 concept any_socket = requires { typename Socket::endpoint_type::plain_type; } &&
                      std::same_as<typename Socket::endpoint_type::plain_type, endpoint>;
 
-namespace detail {
-
-void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]);
-
-/// How sends and receives on a socket of this protocol may overlap.
-template <class Protocol>
-[[nodiscard]] constexpr lane send_lane(int flags) noexcept {
-    constexpr int type = Protocol().type();
-    return type == SOCK_STREAM ? lane::write : type == SOCK_DGRAM ? lane::any : op::packet_lane(flags);
-}
-template <class Protocol>
-inline constexpr lane recv_lane = Protocol().type() == SOCK_STREAM ? lane::read : lane::queue;
-
-// Only datagram sends have to poll until the receiver has space; see op::retry_when_writable.
-template <class Protocol>
-using sending_descriptors =
-    std::conditional_t<Protocol().type() == SOCK_DGRAM,
-                       op::retry_when_writable_description<op::send_descriptors_description>,
-                       op::send_descriptors_description>;
-
-}  // namespace detail
-
 /// socketpair(2): connects two unnamed sockets to each other. They may belong to different contexts.
 ///
 ///     local::stream_protocol::socket here(context), there(context);
@@ -119,7 +119,7 @@ template <any_socket Socket>
 void connect_pair(Socket& one, Socket& other) {
     using protocol = typename Socket::protocol_type;
     if (one.is_open() || other.is_open())
-        throw_failure(error::already_open, "connect_pair");
+        detail::throw_failure(error::already_open, "connect_pair");
     unique_descriptor ends[2];
     detail::open_pair(one.use().record, other.use().record, protocol().type(), ends);
     one.assign(protocol(), std::move(ends[0]));

@@ -89,10 +89,11 @@ public:
     /// Calls shutdown(2) immediately. shutdown_send closes the sending direction of a connection
     /// (half-close), so that the peer reads the end of the stream. shutdown_receive ends pending receives
     /// with operation_aborted. The result may be awaited or ignored.
-    completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
+    detail::completed shutdown(shutdown_type what) noexcept { return basic_socket::shutdown(what); }
 
 protected:
-    explicit protocol_socket(descriptor_handle accepted) noexcept : basic_socket(std::move(accepted)) {}
+    explicit protocol_socket(detail::descriptor_handle accepted) noexcept
+        : basic_socket(std::move(accepted)) {}
     protocol_socket(protocol_socket&&) noexcept = default;
     protocol_socket& operator=(protocol_socket&&) noexcept = default;
     ~protocol_socket() = default;

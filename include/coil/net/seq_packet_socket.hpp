@@ -16,8 +16,12 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 template <class Protocol>
 class accept_operation;
+
+}  // namespace detail
 
 /// A connection that preserves message boundaries (SOCK_SEQPACKET), such as a
 /// `local::seq_packet_protocol::socket`. Messages are sent and received whole and in order, and no message is
@@ -99,11 +103,12 @@ public:
 
 private:
     template <class>
-    friend class accept_operation;
+    friend class detail::accept_operation;
 
     using protocol_socket<Protocol>::handle_;
 
-    explicit seq_packet_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
+    explicit seq_packet_socket(detail::descriptor_handle accepted)
+        : protocol_socket<Protocol>(std::move(accepted)) {}
 };
 
 }  // namespace coil::COIL_ABI

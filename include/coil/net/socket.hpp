@@ -76,9 +76,9 @@ public:
     /// the kernel sends the remaining bytes in the background. No kernel thread waits either, so a peer that
     /// does not read does not occupy one. Duplicates of the descriptor also lose the option
     /// (docs/options.md).
-    completed close() noexcept {
+    detail::completed close() noexcept {
         handle_.close();
-        return completed("close");
+        return detail::completed("close");
     }
 
     /// Set or get an option, such as `tcp::no_delay` or `socket_base::keep_alive`, with setsockopt(2) or
@@ -102,8 +102,8 @@ public:
         std::size_t size = option.size();
         get_option(option.level(), option.name(), option.data(), size);
         if (!option.resize(size))
-            throw_failure(std::make_error_code(std::errc::invalid_argument),
-                          "getsockopt: the kernel's value has another size than the option");
+            detail::throw_failure(std::make_error_code(std::errc::invalid_argument),
+                                  "getsockopt: the kernel's value has another size than the option");
     }
 
     /// The O_NONBLOCK flag of fcntl(2). If it is set, the program's own system calls on this descriptor fail
@@ -122,12 +122,12 @@ public:
     [[nodiscard]] bool close_on_exec() const;
 
     // For use by free functions that take a socket.
-    [[nodiscard]] descriptor_use use(int flags = 0) { return handle_.use(flags); }
+    [[nodiscard]] detail::descriptor_use use(int flags = 0) { return handle_.use(flags); }
 
 protected:
     basic_socket() noexcept = default;
     explicit basic_socket(io_context& context) noexcept : handle_(context) {}
-    explicit basic_socket(descriptor_handle handle) noexcept : handle_(std::move(handle)) {}
+    explicit basic_socket(detail::descriptor_handle handle) noexcept : handle_(std::move(handle)) {}
     basic_socket(basic_socket&&) noexcept = default;
     basic_socket& operator=(basic_socket&&) noexcept = default;
     ~basic_socket() = default;
@@ -152,7 +152,7 @@ protected:
         bind(&address, size);
     }
     void listen(int backlog);
-    completed shutdown(shutdown_type what) noexcept;
+    detail::completed shutdown(shutdown_type what) noexcept;
     [[nodiscard]] bool at_mark() const;
     [[nodiscard]] bool at_mark(std::error_code& error) const noexcept;
 
@@ -171,7 +171,7 @@ protected:
         std::error_code error;
         const auto local = local_endpoint<Endpoint>(error);
         if (error)
-            throw_failure(error, "local_endpoint");
+            detail::throw_failure(error, "local_endpoint");
         return local;
     }
     template <class Endpoint>
@@ -179,11 +179,11 @@ protected:
         std::error_code error;
         const auto remote = remote_endpoint<Endpoint>(error);
         if (error)
-            throw_failure(error, "remote_endpoint");
+            detail::throw_failure(error, "remote_endpoint");
         return remote;
     }
 
-    descriptor_handle handle_;
+    detail::descriptor_handle handle_;
 
 private:
     template <class Endpoint>

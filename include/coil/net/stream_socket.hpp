@@ -19,6 +19,13 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
+template <class Protocol>
+class accept_operation;
+
+}  // namespace detail
+
 /// A connected byte stream, such as a `tcp::socket`.
 ///
 ///     tcp::socket peer(context);
@@ -125,12 +132,15 @@ public:
 
 private:
     template <class>
-    friend class accept_operation;
+    friend class detail::accept_operation;
 
     using protocol_socket<Protocol>::handle_;
 
-    explicit stream_socket(descriptor_handle accepted) : protocol_socket<Protocol>(std::move(accepted)) {}
+    explicit stream_socket(detail::descriptor_handle accepted)
+        : protocol_socket<Protocol>(std::move(accepted)) {}
 };
+
+namespace detail {
 
 /// A request to accept a connection. The peer's address is stored in `peer`, unless `peer` is null.
 template <class Protocol>
@@ -169,7 +179,6 @@ private:
 template <class Protocol>
 using accept_description = op::description_of<accept_operation<Protocol>, accept_request<Protocol>>;
 
-namespace detail {
 struct write_an_endpoint_as_in_tcp_v6_and_port {};  // this name appears in the compiler's error message
 }  // namespace detail
 
@@ -231,17 +240,19 @@ public:
     ///            is lost.
     /// Cancel:    operation_aborted, or the connection if it arrived first.
     /// Cost:      one SQE, and one allocation for the connection's record, which later connections reuse.
-    [[nodiscard("co_await it")]] accept_description<Protocol> accept() { return {{handle_.use(), nullptr}}; }
+    [[nodiscard("co_await it")]] detail::accept_description<Protocol> accept() {
+        return {{handle_.use(), nullptr}};
+    }
     /// Also stores the peer's address in `peer`, which must stay valid until the await ends.
     /// Cost:      nothing extra for IPv4 and IPv6, because the kernel returns the address with the
     ///            connection. Other address families need a getpeername(2).
-    [[nodiscard("co_await it")]] accept_description<Protocol> accept(endpoint_type& peer) {
+    [[nodiscard("co_await it")]] detail::accept_description<Protocol> accept(endpoint_type& peer) {
         return {{handle_.use(), &peer}};
     }
     /// Rejects other arguments, such as a socket, at compile time. The error message shows what to write.
     template <class Other, class... More>
         requires(sizeof...(More) > 0 || !std::same_as<Other, endpoint_type&>)
-    accept_description<Protocol> accept(Other&&, More&&...) {
+    detail::accept_description<Protocol> accept(Other&&, More&&...) {
         static_assert(
             sizeof(Other) == 0,
             "accept() returns the socket: auto peer = co_await acceptor.accept(); accept(endpoint) stores "

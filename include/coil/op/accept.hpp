@@ -29,14 +29,14 @@ namespace coil::COIL_ABI::op {
 /// the completion is collected. A connection therefore always has an owner. If there is no memory for the
 /// record, the accept fails and the connection stays in the backlog. If an accept is destroyed before it
 /// resumes, its connection is closed.
-class [[nodiscard("co_await it")]] accept : public operation {
+class [[nodiscard("co_await it")]] accept : public detail::operation {
 public:
-    accept(const descriptor_use& target, environment& task) noexcept
-        : operation(target, task, lane::queue), back_off_(*this) {}
+    accept(const detail::descriptor_use& target, detail::environment& task) noexcept
+        : operation(target, task, detail::lane::queue), back_off_(*this) {}
     ~accept();
 
-    outcome<descriptor_handle> await_outcome() noexcept;  // interprets the completion
-    descriptor_handle await_resume();
+    outcome<detail::descriptor_handle> await_outcome() noexcept;  // interprets the completion
+    detail::descriptor_handle await_resume();
 
 protected:
     std::optional<std::int32_t> before_submit() override;
@@ -45,11 +45,11 @@ protected:
     const char* name() const noexcept override { return "accept"; }
 
 private:
-    descriptor_handle connection_;
+    detail::descriptor_handle connection_;
     ip::socket_address peer_;  // holds an IPv4 or IPv6 address; for other families, only sa_family is used
     socklen_t peer_size_ = 0;
     std::uint8_t skipped_ = 0;  // connection errors skipped so far
-    retry_timer back_off_;
+    detail::retry_timer back_off_;
 };
 
 static_assert(sizeof(accept) <= 176);

@@ -19,14 +19,14 @@ namespace coil::COIL_ABI::op {
 /// A connect's destination, and the type of socket to open if the socket is closed.
 template <class Endpoint>
 struct connect_request {
-    descriptor* record = nullptr;
+    detail::descriptor* record = nullptr;
     std::uint32_t generation = 0;
     std::uint8_t type = 0;  // SOCK_STREAM, SOCK_DGRAM
     std::uint16_t protocol = 0;
     Endpoint to;
 
-    environment& foreign_environment() const {
-        return descriptor_use{record, generation}.foreign_environment();
+    detail::environment& foreign_environment() const {
+        return detail::descriptor_use{record, generation}.foreign_environment();
     }
 };
 
@@ -36,7 +36,7 @@ struct connect_request {
 /// connected, or if another connect or send was in progress.
 ///
 /// The derived class `basic_connect` holds the address, because it knows the address family.
-class [[nodiscard("co_await it")]] connect : public operation {
+class [[nodiscard("co_await it")]] connect : public detail::operation {
 public:
     outcome<void> await_outcome() noexcept;  // interprets the completion
     void await_resume();
@@ -44,8 +44,11 @@ public:
     std::string describe() const override;
 
 protected:
-    connect(const descriptor_use& target, int type, std::uint16_t protocol, environment& task) noexcept
-        : operation(target, task, lane::write), type_(static_cast<std::uint8_t>(type)), protocol_(protocol) {}
+    connect(const detail::descriptor_use& target, int type, std::uint16_t protocol,
+            detail::environment& task) noexcept
+        : operation(target, task, detail::lane::write),
+          type_(static_cast<std::uint8_t>(type)),
+          protocol_(protocol) {}
     ~connect() = default;
 
     struct destination {
@@ -72,7 +75,7 @@ private:
 template <class Endpoint>
 class [[nodiscard("co_await it")]] basic_connect final : public connect {
 public:
-    basic_connect(const connect_request<Endpoint>& what, environment& task) noexcept
+    basic_connect(const connect_request<Endpoint>& what, detail::environment& task) noexcept
         : connect({what.record, what.generation, 0}, what.type, what.protocol, task),
           size_(what.to.to_sockaddr(address_)) {}
     ~basic_connect() { settle(); }

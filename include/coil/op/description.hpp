@@ -12,7 +12,7 @@ namespace coil::COIL_ABI::op {
 /// `Operation`.
 template <class Operation, class Request>
 struct [[nodiscard("co_await it")]] description_of : Request {
-    Operation operation_in(environment& task) const noexcept { return Operation(*this, task); }
+    Operation operation_in(detail::environment& task) const noexcept { return Operation(*this, task); }
 };
 
 // Lets argument-dependent lookup find operator co_await in coroutines that are not tasks.

@@ -11,9 +11,9 @@ namespace coil::COIL_ABI::op {
 
 /// A round trip through the kernel that does no work (IORING_OP_NOP). It shows the minimum cost of an
 /// operation.
-class [[nodiscard("co_await it")]] nop final : public operation {
+class [[nodiscard("co_await it")]] nop final : public detail::operation {
 public:
-    explicit nop(environment& task);
+    explicit nop(detail::environment& task);
 
     outcome<void> await_outcome() noexcept;  // interprets the completion
     void await_resume();
@@ -24,7 +24,7 @@ protected:
 };
 
 struct [[nodiscard("co_await it")]] nop_description {
-    nop operation_in(environment& task) const { return nop(task); }
+    nop operation_in(detail::environment& task) const { return nop(task); }
 };
 
 }  // namespace coil::COIL_ABI::op

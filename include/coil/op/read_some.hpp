@@ -19,13 +19,13 @@ namespace coil::COIL_ABI::op {
 /// keeps its lane between these steps, so no other reader or writer overtakes it.
 ///
 ///     transfer ----EAGAIN----> poll ----ready----> transfer
-class [[nodiscard("co_await it")]] descriptor_transfer : public operation {
+class [[nodiscard("co_await it")]] descriptor_transfer : public detail::operation {
 public:
     outcome<std::size_t> await_outcome() noexcept;  // interprets the completion
     std::size_t await_resume();
 
 protected:
-    using operation::operation;
+    using detail::operation::operation;
 
     void prepare(io_uring_sqe& sqe) noexcept override;
     [[nodiscard]] bool next_step() noexcept override;
@@ -41,8 +41,8 @@ private:
 /// Implements read(2) except for the buffers, which the derived class holds.
 class [[nodiscard("co_await it")]] descriptor_read : public descriptor_transfer {
 protected:
-    descriptor_read(const descriptor_use& target, environment& task) noexcept
-        : descriptor_transfer(target, task, lane::read) {}
+    descriptor_read(const detail::descriptor_use& target, detail::environment& task) noexcept
+        : descriptor_transfer(target, task, detail::lane::read) {}
 
     /// Returns the buffers to read into. A single buffer is read without an iovec.
     [[nodiscard]] virtual mutable_buffers space() const noexcept = 0;
@@ -57,7 +57,7 @@ protected:
 template <class Buffers>
 class [[nodiscard("co_await it")]] read_some : public descriptor_read {
 public:
-    read_some(const recv_request<Buffers>& what, environment& task) noexcept
+    read_some(const recv_request<Buffers>& what, detail::environment& task) noexcept
         : descriptor_read(what, task), cursor_(what.buffers) {}
 
     bool await_ready() const noexcept { return cursor_.is_done(); }  // an empty buffer needs no system call

@@ -14,13 +14,13 @@ namespace coil::COIL_ABI::op {
 
 /// A request to receive into these buffers.
 template <class Buffers>
-struct recv_request : descriptor_use {
+struct recv_request : detail::descriptor_use {
     Buffers buffers;
 };
 
 /// Base class for operations that receive. Data that has been received ahead is served first, inline if
 /// possible. Otherwise the kernel receives into the caller's buffers or into a pool buffer.
-class [[nodiscard("co_await it")]] reader : public operation {
+class [[nodiscard("co_await it")]] reader : public detail::operation {
 public:
     /// How data is delivered to the reader.
     enum class delivery : std::uint8_t {
@@ -31,7 +31,7 @@ public:
     [[nodiscard]] virtual delivery wanted() const noexcept { return delivery::entries; }
     /// Takes the data that this reader wants from `source`, which must have unread data. Returns the
     /// reader's result.
-    virtual std::int32_t take_from(descriptor_source& source) noexcept = 0;
+    virtual std::int32_t take_from(detail::descriptor_source& source) noexcept = 0;
     /// Called when a step has moved this number of bytes. Returns true if the reader needs more bytes and
     /// has begun its next step.
     [[nodiscard]] virtual bool try_continue(std::int32_t) noexcept { return false; }
@@ -39,7 +39,7 @@ public:
     [[nodiscard]] virtual bool may_wait() const noexcept { return true; }
 
 protected:
-    using operation::operation;
+    using detail::operation::operation;
 
     /// Called by await_ready(). Returns true if the reader has completed inline with data that was received
     /// ahead.
@@ -59,14 +59,15 @@ public:
     bool may_wait() const noexcept final { return !(flags_ & MSG_DONTWAIT); }
 
 protected:
-    buffer_reader(const descriptor_use& from, environment& task, coil::lane lane) noexcept
+    buffer_reader(const detail::descriptor_use& from, detail::environment& task,
+                  coil::detail::lane lane) noexcept
         : reader(from, task, lane), flags_(from.flags) {}
 
-    [[nodiscard]] static coil::lane stream_lane(int flags) noexcept {
-        return flags & (MSG_OOB | MSG_ERRQUEUE) ? lane::any : lane::read;
+    [[nodiscard]] static coil::detail::lane stream_lane(int flags) noexcept {
+        return flags & (MSG_OOB | MSG_ERRQUEUE) ? detail::lane::any : detail::lane::read;
     }
-    [[nodiscard]] static coil::lane datagram_lane(int flags) noexcept {
-        return flags & MSG_ERRQUEUE ? lane::any : lane::queue;
+    [[nodiscard]] static coil::detail::lane datagram_lane(int flags) noexcept {
+        return flags & MSG_ERRQUEUE ? detail::lane::any : detail::lane::queue;
     }
 
     [[nodiscard]] std::optional<std::int32_t> before_submit() override;

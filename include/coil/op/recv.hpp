@@ -28,7 +28,7 @@ public:
     std::size_t await_resume();
 
 protected:
-    recv_into(const descriptor_use& from, environment& task) noexcept
+    recv_into(const detail::descriptor_use& from, detail::environment& task) noexcept
         : buffer_reader(from, task, stream_lane(from.flags)) {
         takes_steps(is_whole());
     }
@@ -38,7 +38,7 @@ protected:
 
     void prepare_recv(io_uring_sqe& sqe, mutable_buffer space) noexcept;
     void prepare_recvmsg(io_uring_sqe& sqe, msghdr& message, mutable_buffers space) noexcept;
-    [[nodiscard]] std::int32_t take_into(mutable_buffers space, descriptor_source& source) noexcept;
+    [[nodiscard]] std::int32_t take_into(mutable_buffers space, detail::descriptor_source& source) noexcept;
     const char* name() const noexcept override { return "recv"; }
     bool next_step() noexcept override;
     [[nodiscard]] bool is_whole() const noexcept {
@@ -55,14 +55,14 @@ private:
 template <class Buffers>
 class [[nodiscard("co_await it")]] recv : public recv_into {
 public:
-    recv(const recv_request<Buffers>& what, environment& task) noexcept
+    recv(const recv_request<Buffers>& what, detail::environment& task) noexcept
         : recv_into(what, task), cursor_(what.buffers) {}
 
     /// An empty buffer needs no system call. A recv with MSG_WAITALL may need several steps, so it always
     /// suspends.
     bool await_ready() noexcept { return cursor_.is_done() || (!is_whole() && serve_inline()); }
 
-    std::int32_t take_from(descriptor_source& source) noexcept override {
+    std::int32_t take_from(detail::descriptor_source& source) noexcept override {
         return take_into(cursor_.next_span(), source);
     }
 

@@ -52,10 +52,10 @@ struct datagram_sender<void> {
 /// Receives one datagram. The derived class holds the buffers and the space for the sender's address.
 class [[nodiscard("co_await it")]] recv_datagram_into : public buffer_reader {
 public:
-    std::int32_t take_from(descriptor_source& source) noexcept override;
+    std::int32_t take_from(detail::descriptor_source& source) noexcept override;
 
 protected:
-    recv_datagram_into(const descriptor_use& from, environment& task) noexcept
+    recv_datagram_into(const detail::descriptor_use& from, detail::environment& task) noexcept
         : buffer_reader(from, task, datagram_lane(from.flags)) {}
 
     /// Space for the sender's address. `address` is null if the caller does not want the address.
@@ -92,7 +92,7 @@ class [[nodiscard("co_await it")]] recv_datagram : public recv_datagram_into {
 public:
     using result_type = typename sender_of::result;
 
-    recv_datagram(const recv_request<Buffers>& what, environment& task) noexcept
+    recv_datagram(const recv_request<Buffers>& what, detail::environment& task) noexcept
         : recv_datagram_into(what, task), cursor_(what.buffers) {}
 
     bool await_ready() noexcept { return fits_one_call() && serve_inline(); }

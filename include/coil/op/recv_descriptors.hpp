@@ -20,7 +20,7 @@ namespace coil::COIL_ABI::op {
 
 /// The buffer for the bytes, and the array in which the accompanying descriptors are stored.
 struct recv_descriptors_request : recv_request<mutable_buffer> {
-    coil::lane lane = lane::read;
+    coil::detail::lane lane = detail::lane::read;
     std::span<unique_descriptor> descriptors;
 };
 
@@ -36,7 +36,7 @@ struct received_descriptors {
 /// set.
 class [[nodiscard("co_await it")]] recv_descriptors final : public buffer_reader {
 public:
-    recv_descriptors(const recv_descriptors_request& what, environment& task) noexcept
+    recv_descriptors(const recv_descriptors_request& what, detail::environment& task) noexcept
         : buffer_reader(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
     ~recv_descriptors();
 
@@ -44,7 +44,7 @@ public:
     outcome<received_descriptors> await_outcome() noexcept;  // interprets the completion
     received_descriptors await_resume();
 
-    std::int32_t take_from(descriptor_source& source) noexcept override;
+    std::int32_t take_from(detail::descriptor_source& source) noexcept override;
 
 protected:
     std::optional<std::int32_t> before_submit() override;

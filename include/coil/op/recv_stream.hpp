@@ -18,11 +18,12 @@ namespace coil::COIL_ABI {
 
 namespace op {
 
-/// Receives bytes from a stream into a buffer of the context's pool. Bytes that have been received ahead
-/// come first. If there are none, the operation waits for the next bytes.
+/// Receives bytes from a stream into a buffer of the context's pool. Returns bytes that were received ahead,
+/// if there are any. Otherwise waits until bytes arrive.
 class [[nodiscard("co_await it")]] recv_chunk : public reader {
 public:
-    recv_chunk(const descriptor_use& from, environment& task) noexcept : reader(from, task, lane::read) {}
+    recv_chunk(const detail::descriptor_use& from, detail::environment& task) noexcept
+        : reader(from, task, detail::lane::read) {}
     ~recv_chunk();
 
     bool await_ready() noexcept { return serve_inline(); }
@@ -30,7 +31,7 @@ public:
     chunk await_resume();
 
     delivery wanted() const noexcept override { return delivery::entry; }
-    std::int32_t take_from(descriptor_source& source) noexcept override;
+    std::int32_t take_from(detail::descriptor_source& source) noexcept override;
 
 protected:
     std::optional<std::int32_t> before_submit() override;
@@ -44,7 +45,7 @@ private:
     chunk chunk_;
 };
 
-using recv_chunk_description = description_of<recv_chunk, descriptor_use>;
+using recv_chunk_description = description_of<recv_chunk, detail::descriptor_use>;
 
 /// The operation of `recv_stream::next`. Its result is empty at the end of the stream. The multishot receive
 /// stays in the kernel after the operation has completed.
@@ -58,7 +59,7 @@ public:
     delivery wanted() const noexcept override { return delivery::entries; }
 };
 
-using next_chunk_description = description_of<next_chunk, descriptor_use>;
+using next_chunk_description = description_of<next_chunk, detail::descriptor_use>;
 
 static_assert(sizeof(next_chunk) <= 88);
 
@@ -82,7 +83,7 @@ static_assert(sizeof(next_chunk) <= 88);
 /// Lifetime: may outlive the socket and the context; next() then fails.
 class recv_stream : public op::ahead_stream {
 public:
-    explicit recv_stream(const descriptor_use& from);
+    explicit recv_stream(const detail::descriptor_use& from);
 
     /// Completes: with the bytes that have arrived, inline if any are unread; with nullopt at the end of the
     ///            stream.

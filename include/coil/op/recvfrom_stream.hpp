@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <system_error>
+#include <utility>
 
 #include <coil/base/endpoint.hpp>
 #include <coil/base/outcome.hpp>
@@ -18,14 +20,40 @@
 
 namespace coil::COIL_ABI {
 
-/// One datagram in a buffer of the context's pool, with its sender's address. The datagram may be empty.
+namespace ip {
+class udp;
+}  // namespace ip
+
+namespace op {
+
+/// A datagram or a train as the socket's queue holds it, with an address that names no protocol.
+struct received_datagram : chunk {
+    ip::endpoint from;
+    bool truncated = false;
+};
+struct received_train : chunk {
+    std::size_t segment_size = 0;
+    ip::endpoint from;
+    bool truncated = false;
+};
+
+}  // namespace op
+
+/// One datagram in a buffer of the context's pool, with its sender's address, which has the socket's own
+/// endpoint type. The datagram may be empty.
 ///
 /// Lifetime: destroy or detach it before its context ends (checked).
-class datagram : public chunk {
+template <class Endpoint>
+class basic_datagram : public chunk {
 public:
-    ip::endpoint from;
+    basic_datagram() noexcept = default;
+    explicit basic_datagram(op::received_datagram&& other) noexcept
+        : chunk(std::move(other)), from(other.from), truncated(other.truncated) {}
+
+    Endpoint from;
     bool truncated = false;  ///< larger than `io_context::options::datagram_max`; the remainder is lost
 };
+using datagram = basic_datagram<ip::basic_endpoint<ip::udp>>;
 
 /// Contiguous datagrams from one sender in one buffer. All datagrams have the same size, except that the
 /// last one may be shorter. A datagram that arrived alone is a train of one. A train can be forwarded
@@ -34,10 +62,18 @@ public:
 ///     co_await socket.sendto(train.segments(), train.from);
 ///
 /// Lifetime: destroy or detach it before its context ends (checked).
-class datagram_train : public chunk {
+template <class Endpoint>
+class basic_datagram_train : public chunk {
 public:
+    basic_datagram_train() noexcept = default;
+    explicit basic_datagram_train(op::received_train&& other) noexcept
+        : chunk(std::move(other)),
+          segment_size(other.segment_size),
+          from(other.from),
+          truncated(other.truncated) {}
+
     std::size_t segment_size = 0;  ///< size of one datagram; 0 only for a train of one empty datagram
-    ip::endpoint from;
+    Endpoint from;
     bool truncated = false;  ///< the last datagram was truncated, as in `datagram`
 
     /// Returns the datagrams in the form that send() and sendto() accept. The result refers to the train's
@@ -46,40 +82,81 @@ public:
         return {*this, segment_size > 0 ? segment_size : 1};
     }
 };
+using datagram_train = basic_datagram_train<ip::basic_endpoint<ip::udp>>;
 
 namespace op {
 
 /// Receives the next datagram or the next train of a `recvfrom_stream`.
-template <class What>
-class [[nodiscard("co_await it")]] next_arrival final : public reader {
+template <class Received>
+class [[nodiscard("co_await it")]] next_received : public reader {
 public:
-    next_arrival(const descriptor_use& from, environment& task) noexcept : reader(from, task, lane::queue) {}
-    ~next_arrival();
-
     bool await_ready() noexcept { return serve_inline(); }
-    outcome<std::optional<What>> await_outcome() noexcept;
-    std::optional<What> await_resume();
 
-    std::int32_t take_from(descriptor_source& source) noexcept override;
+    std::int32_t take_from(detail::descriptor_source& source) noexcept override;
 
 protected:
+    next_received(const detail::descriptor_use& from, detail::environment& task) noexcept
+        : reader(from, task, detail::lane::queue) {}
+    ~next_received();
+
     const char* name() const noexcept override { return "recvfrom"; }
+    /// Returns the error with which the wait failed, if any. After success, received() returns what arrived,
+    /// or null after our own shutdown_receive.
+    [[nodiscard]] std::error_code ended() noexcept;
+    [[nodiscard]] Received* received() noexcept { return std::exchange(received_, false) ? &what_ : nullptr; }
 
 private:
     bool received_ = false;
     std::uint32_t place_ = 0;  // the first datagram's position in arrival order
-    What what_;
+    Received what_;
+};
+extern template class next_received<received_datagram>;
+extern template class next_received<received_train>;
+
+/// Converts what `next_received` receives to the type that names the socket's protocol.
+template <class What, class Received>
+class [[nodiscard("co_await it")]] next_arrival final : public next_received<Received> {
+public:
+    next_arrival(const detail::descriptor_use& from, detail::environment& task) noexcept
+        : next_received<Received>(from, task) {}
+
+    outcome<std::optional<What>> await_outcome() noexcept {
+        if (const auto error = this->ended())
+            return error;
+        return value();
+    }
+    std::optional<What> await_resume() {
+        if (const auto error = this->ended())
+            this->fail(error);
+        return value();
+    }
+
+private:
+    std::optional<What> value() noexcept {
+        if (Received* arrived = this->received())
+            return What(std::move(*arrived));
+        return std::nullopt;
+    }
 };
 
-using next_datagram = next_arrival<datagram>;
-using next_train = next_arrival<datagram_train>;
-extern template class next_arrival<datagram>;
-extern template class next_arrival<datagram_train>;
+template <class Endpoint>
+using next_datagram = next_arrival<basic_datagram<Endpoint>, received_datagram>;
+template <class Endpoint>
+using next_train = next_arrival<basic_datagram_train<Endpoint>, received_train>;
 
-using next_datagram_description = description_of<next_datagram, descriptor_use>;
-using next_train_description = description_of<next_train, descriptor_use>;
+template <class Endpoint>
+using next_datagram_description = description_of<next_datagram<Endpoint>, detail::descriptor_use>;
+template <class Endpoint>
+using next_train_description = description_of<next_train<Endpoint>, detail::descriptor_use>;
 
-static_assert(sizeof(next_datagram) <= 144 && sizeof(next_train) <= 152);
+/// The part of a `recvfrom_stream` that does not depend on the endpoint type.
+class datagram_stream : public ahead_stream {
+protected:
+    explicit datagram_stream(const detail::descriptor_use& from);
+};
+
+static_assert(sizeof(next_received<received_datagram>) <= 144 &&
+              sizeof(next_received<received_train>) <= 152);
 
 }  // namespace op
 
@@ -101,9 +178,10 @@ static_assert(sizeof(next_datagram) <= 144 && sizeof(next_train) <= 152);
 /// returns them together.
 ///
 /// Lifetime: may outlive the socket and the context; next() then fails.
-class recvfrom_stream : public op::ahead_stream {
+template <class Endpoint>
+class basic_recvfrom_stream : public op::datagram_stream {
 public:
-    explicit recvfrom_stream(const descriptor_use& from);
+    explicit basic_recvfrom_stream(const detail::descriptor_use& from) : datagram_stream(from) {}
 
     /// Completes: with a datagram, inline if one is unread; with nullopt only after our own
     ///            shutdown_receive.
@@ -111,7 +189,9 @@ public:
     ///            can still be used; bad_descriptor if the socket has been closed.
     /// Cancel:    operation_aborted; no datagram is lost.
     /// Cost:      one SQE for any number of datagrams (multishot); no allocation while the reader keeps up.
-    [[nodiscard("co_await it")]] op::next_datagram_description next() const noexcept { return {use()}; }
+    [[nodiscard("co_await it")]] op::next_datagram_description<Endpoint> next() const noexcept {
+        return {use()};
+    }
 
     /// Returns unread datagrams that are contiguous in one buffer, at most 64 (`segments::count_max`).
     /// Completes: with a train, inline if a datagram is unread; never waits for further datagrams. If the
@@ -120,7 +200,10 @@ public:
     /// Errors:    as for next().
     /// Cancel:    operation_aborted; no datagram is lost.
     /// Cost:      as next(); nothing is copied.
-    [[nodiscard("co_await it")]] op::next_train_description next_train() const noexcept { return {use()}; }
+    [[nodiscard("co_await it")]] op::next_train_description<Endpoint> next_train() const noexcept {
+        return {use()};
+    }
 };
+using recvfrom_stream = basic_recvfrom_stream<ip::basic_endpoint<ip::udp>>;
 
 }  // namespace coil::COIL_ABI

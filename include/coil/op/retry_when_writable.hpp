@@ -67,7 +67,7 @@ template <class Send>
 class [[nodiscard("co_await it")]] retry_when_writable final : public Send {
 public:
     template <class Request>
-    retry_when_writable(const Request& once, bool waits_for_room, environment& task) noexcept
+    retry_when_writable(const Request& once, bool waits_for_room, detail::environment& task) noexcept
         : Send(once, task),
           waits_for_room_(waits_for_room),
           timer_(*this),
@@ -101,14 +101,14 @@ protected:
 
 private:
     bool waits_for_room_;
-    retry_timer timer_;
+    detail::retry_timer timer_;
     room_for_datagram room_;
 };
 
 /// The description of a send that waits until the receiver has space, unless the user has set MSG_DONTWAIT.
 template <class Description>
 struct [[nodiscard("co_await it")]] retry_when_writable_description : Description {
-    auto operation_in(environment& task) const noexcept {
+    auto operation_in(detail::environment& task) const noexcept {
         using send_type = decltype(Description::operation_in(task));
         Description once = *this;
         once.flags |= MSG_DONTWAIT;

@@ -22,18 +22,18 @@ namespace coil::COIL_ABI::op {
 
 /// The bytes to send, and the lane, which determines how sends on the descriptor may overlap.
 template <class Buffers>
-struct send_request : descriptor_use {
+struct send_request : detail::descriptor_use {
     Buffers buffers;
-    coil::lane lane = lane::write;
+    coil::detail::lane lane = detail::lane::write;
 };
 
 /// The bytes to send and their destination. The endpoint is read when the operation begins.
 template <class Buffers, class Endpoint>
-struct sendto_request : descriptor_use {
+struct sendto_request : detail::descriptor_use {
     Buffers buffers;
     const Endpoint* to = nullptr;
 
-    static constexpr coil::lane lane = coil::lane::any;
+    static constexpr coil::detail::lane lane = coil::detail::lane::any;
 };
 
 /// A receiver's address. `address` is null if the receiver is the connected peer.
@@ -44,8 +44,8 @@ struct destination {
 
 /// Returns the lane for sends on a socket that preserves message boundaries. With MSG_DONTWAIT, a send
 /// bypasses the queue.
-[[nodiscard]] inline coil::lane packet_lane(int flags) noexcept {
-    return flags & MSG_DONTWAIT ? lane::any : lane::send_queue;
+[[nodiscard]] inline coil::detail::lane packet_lane(int flags) noexcept {
+    return flags & MSG_DONTWAIT ? detail::lane::any : detail::lane::send_queue;
 }
 
 /// Base class for sends. A send uses the ring or, while the loop is quiet, a direct system call. It never
@@ -53,7 +53,7 @@ struct destination {
 ///
 /// With MSG_WAITALL, coil repeats a send on a stream until all bytes have been sent. The kernel's own
 /// repetition is not used, because it may lose a cancel and hides the error that ends it.
-class [[nodiscard("co_await it")]] sender : public operation {
+class [[nodiscard("co_await it")]] sender : public detail::operation {
 public:
     std::string describe() const override;
 
@@ -61,7 +61,7 @@ public:
     [[nodiscard]] virtual destination receiver() const noexcept { return {}; }
 
 protected:
-    sender(const descriptor_use& target, environment& task, coil::lane lane) noexcept
+    sender(const detail::descriptor_use& target, detail::environment& task, coil::detail::lane lane) noexcept
         : operation(target, task, lane), flags_(target.flags) {
         takes_steps(is_whole());
     }
@@ -95,7 +95,7 @@ protected:
 
 private:
     [[nodiscard]] bool is_whole() const noexcept {
-        return (flags_ & MSG_WAITALL) && !(flags_ & MSG_DONTWAIT) && lane() == lane::write;
+        return (flags_ & MSG_WAITALL) && !(flags_ & MSG_DONTWAIT) && lane() == detail::lane::write;
     }
 
     const int flags_;
@@ -133,12 +133,12 @@ class [[nodiscard("co_await it")]] send : public sender {
 
 public:
     template <class Request>
-    send(const Request& what, environment& task) noexcept
+    send(const Request& what, detail::environment& task) noexcept
         : sender(what, task, what.lane), cursor_(what.buffers), address_(what) {}
 
     /// On a stream, an empty buffer needs no system call.
     bool await_ready() noexcept {
-        if (lane() == lane::write && cursor_.is_done())
+        if (lane() == detail::lane::write && cursor_.is_done())
             return true;
         if (is_refused_size() || !may_send_directly(cursor_.next_size()))
             return false;
@@ -177,7 +177,7 @@ private:
     // A message must fit into one call.
     [[nodiscard]] bool is_refused_size() const noexcept {
         if constexpr (is_many)
-            return lane() != lane::write && !cursor_.fits_one_step();
+            return lane() != detail::lane::write && !cursor_.fits_one_step();
         else
             return false;
     }

@@ -24,7 +24,7 @@ struct send_descriptors_request : send_request<const_buffer> {
 /// it starts the operation, and the sender's descriptors stay open.
 class [[nodiscard("co_await it")]] send_descriptors : public sender {
 public:
-    send_descriptors(const send_descriptors_request& what, environment& task) noexcept
+    send_descriptors(const send_descriptors_request& what, detail::environment& task) noexcept
         : sender(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
     ~send_descriptors();
 

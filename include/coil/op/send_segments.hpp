@@ -38,7 +38,7 @@ private:
 
 namespace op {
 
-struct send_segments_request : descriptor_use {
+struct send_segments_request : detail::descriptor_use {
     segments what;
     const ip::endpoint* to = nullptr;
 };
@@ -47,7 +47,7 @@ struct send_segments_request : descriptor_use {
 /// into one datagram, a single datagram is sent, which may be empty.
 class [[nodiscard("co_await it")]] send_segments final : public sender {
 public:
-    send_segments(const send_segments_request& what, environment& task) noexcept;
+    send_segments(const send_segments_request& what, detail::environment& task) noexcept;
 
     bool await_ready() noexcept;
     outcome<std::size_t> await_outcome() noexcept { return outcome_of(bytes_.size()); }

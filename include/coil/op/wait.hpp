@@ -27,10 +27,10 @@ namespace coil::COIL_ABI::op {
 /// The poll therefore also requests POLLRDBAND, which sockets signal together with POLLPRI but never report
 /// as ready. As a result, the poll completes whenever anything arrives. The operation then calls poll(2) to
 /// find which events are present, and continues to wait if there are none.
-class [[nodiscard("co_await it")]] wait final : public operation {
+class [[nodiscard("co_await it")]] wait final : public detail::operation {
 public:
-    wait(const descriptor_use& what, environment& task) noexcept
-        : operation(what, task, lane::any), wanted_(static_cast<wait_type>(what.flags)) {}
+    wait(const detail::descriptor_use& what, detail::environment& task) noexcept
+        : operation(what, task, detail::lane::any), wanted_(static_cast<wait_type>(what.flags)) {}
 
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> caller);
@@ -54,7 +54,7 @@ private:
 };
 
 /// The request's `flags` field holds the wait_type.
-using wait_description = description_of<wait, descriptor_use>;
+using wait_description = description_of<wait, detail::descriptor_use>;
 
 static_assert(sizeof(wait) <= 96 && sizeof(wait_description) <= 40);
 

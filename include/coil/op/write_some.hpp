@@ -23,8 +23,8 @@ public:
     std::coroutine_handle<> run() noexcept override;
 
 protected:
-    descriptor_write(const descriptor_use& target, environment& task) noexcept
-        : descriptor_transfer(target, task, lane::write) {}
+    descriptor_write(const detail::descriptor_use& target, detail::environment& task) noexcept
+        : descriptor_transfer(target, task, detail::lane::write) {}
 
     /// Returns the buffers to write. A single buffer is written without an iovec.
     [[nodiscard]] virtual const_buffers bytes() const noexcept = 0;
@@ -45,7 +45,7 @@ private:
 template <class Buffers>
 class [[nodiscard("co_await it")]] write_some : public descriptor_write {
 public:
-    write_some(const send_request<Buffers>& what, environment& task) noexcept
+    write_some(const send_request<Buffers>& what, detail::environment& task) noexcept
         : descriptor_write(what, task), cursor_(what.buffers) {}
 
     bool await_ready() const noexcept { return cursor_.is_done(); }  // an empty buffer needs no system call

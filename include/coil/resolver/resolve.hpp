@@ -110,7 +110,7 @@ protected:
 
 private:
     void give_up(std::error_code why) noexcept;
-    void abandon() noexcept;
+    void abandon_query() noexcept;
 
     look_up* query_;
     std::shared_ptr<resolver_waits> waits_;

@@ -138,8 +138,8 @@ protected:
 private:
     void end() noexcept;
 
-    context_ref context_;
-    affinity affinity_;
+    detail::context_ref context_;
+    detail::affinity affinity_;
     std::shared_ptr<coil::detail::resolver_waits> waits_;
 };
 
@@ -149,7 +149,7 @@ public:
     using results = resolver_results<Protocol>;
 
     resolve_operation(std::shared_ptr<detail::resolver_waits> waits, detail::unsubmitted_look_up query,
-                      environment& task) noexcept
+                      detail::environment& task) noexcept
         : resolve_operation_base(std::move(waits), std::move(query), task) {}
 
     outcome<results> await_outcome() {
@@ -159,7 +159,7 @@ public:
     }
     results await_resume() {
         if (const std::error_code error = finish())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
         return take();
     }
 
@@ -172,7 +172,7 @@ private:
 class [[nodiscard("co_await it")]] resolve_endpoint_operation final : public detail::resolve_operation_base {
 public:
     resolve_endpoint_operation(std::shared_ptr<detail::resolver_waits> waits,
-                               detail::unsubmitted_look_up query, environment& task) noexcept
+                               detail::unsubmitted_look_up query, detail::environment& task) noexcept
         : resolve_operation_base(std::move(waits), std::move(query), task) {}
 
     outcome<endpoint_name> await_outcome() {
@@ -182,7 +182,7 @@ public:
     }
     endpoint_name await_resume() {
         if (const std::error_code error = finish())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
         return take();
     }
 
@@ -202,8 +202,10 @@ public:
                         detail::unsubmitted_look_up query) noexcept
         : waits_(std::move(waits)), query_(std::move(query)) {}
 
-    Operation operation_in(environment& task) && { return {std::move(waits_), std::move(query_), task}; }
-    environment& foreign_environment() const { return detail::foreign_environment_of(*waits_); }
+    Operation operation_in(detail::environment& task) && {
+        return {std::move(waits_), std::move(query_), task};
+    }
+    detail::environment& foreign_environment() const { return detail::foreign_environment_of(*waits_); }
 
 private:
     std::shared_ptr<detail::resolver_waits> waits_;

@@ -20,6 +20,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 /// The base class of `channel`, with everything that does not depend on the message type.
 class channel_base {
 public:
@@ -53,6 +55,8 @@ private:
     const std::size_t capacity_;
 };
 
+}  // namespace detail
+
 /// A FIFO queue that passes values between tasks of one context. Each value goes to exactly one receiver.
 /// To signal without a value, use an `event`. To send from another thread, use `io_context::post` with a
 /// function that sends.
@@ -82,7 +86,7 @@ private:
 ///           channel allocates one block for the messages, which grows only if more than `capacity` receivers
 ///           are resumed in one loop iteration. The block of an unbounded channel grows as needed.
 template <class T>
-class channel : public channel_base {
+class channel : public detail::channel_base {
 public:
     static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::is_nothrow_move_constructible_v<T>,
                   "channel<T> needs an object type that is not const and moves without throwing: wrap other "
@@ -151,15 +155,15 @@ private:
     T take_from_sender() noexcept;
     void make_place();
 
-    channel_queue<T> messages_;
+    detail::channel_queue<T> messages_;
 };
 
 // Implementation
 
 template <class T>
-class [[nodiscard("co_await it")]] channel<T>::send_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] channel<T>::send_operation final : public detail::queued_operation {
 public:
-    send_operation(channel& into, T&& message, environment& task)
+    send_operation(channel& into, T&& message, detail::environment& task)
         : queued_operation(task), channel_(&into), message_(std::move(message)) {}
 
     bool await_ready() {
@@ -182,7 +186,7 @@ public:
     outcome<void> await_outcome() noexcept { return take(); }
     void await_resume() {
         if (const auto error = take())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
     }
     std::string describe() const override { return "send to a channel"; }
 
@@ -197,7 +201,9 @@ template <class T>
 class [[nodiscard("co_await it")]] channel<T>::send_description {
 public:
     send_description(channel& into, T&& message) noexcept : channel_(&into), message_(std::move(message)) {}
-    send_operation operation_in(environment& task) && { return {*channel_, std::move(message_), task}; }
+    send_operation operation_in(detail::environment& task) && {
+        return {*channel_, std::move(message_), task};
+    }
 
 private:
     channel* channel_;
@@ -205,9 +211,10 @@ private:
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] channel<T>::receive_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] channel<T>::receive_operation final : public detail::queued_operation {
 public:
-    receive_operation(channel& from, environment& task) noexcept : queued_operation(task), channel_(&from) {}
+    receive_operation(channel& from, detail::environment& task) noexcept
+        : queued_operation(task), channel_(&from) {}
     receive_operation(const receive_operation&) = delete;
     receive_operation& operator=(const receive_operation&) = delete;
     ~receive_operation() {
@@ -238,7 +245,7 @@ public:
     }
     std::optional<T> await_resume() {
         if (const auto error = take())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
         return taken();
     }
     std::string describe() const override { return "receive from a channel"; }
@@ -267,7 +274,7 @@ template <class T>
 class [[nodiscard("co_await it")]] channel<T>::receive_description {
 public:
     explicit receive_description(channel& from) noexcept : channel_(&from) {}
-    receive_operation operation_in(environment& task) const noexcept { return {*channel_, task}; }
+    receive_operation operation_in(detail::environment& task) const noexcept { return {*channel_, task}; }
 
 private:
     channel* channel_;

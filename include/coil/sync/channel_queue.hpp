@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// A ring buffer that holds the messages of a channel in one block of memory. It grows in reserve() and never
 /// shrinks.
@@ -84,4 +84,4 @@ private:
     std::size_t size_ = 0;
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

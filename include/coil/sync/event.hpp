@@ -49,20 +49,20 @@ public:
 
 private:
     [[nodiscard]] bool is_in_use() noexcept {
-        queued_operation::drop_orphans(waiting_, affinity_);
+        detail::queued_operation::drop_orphans(waiting_, affinity_);
         return !waiting_.empty();
     }
 
-    queued_operation::queue waiting_;
-    affinity affinity_;
+    detail::queued_operation::queue waiting_;
+    detail::affinity affinity_;
     bool set_ = false;
 };
 
 // Implementation
 
-class [[nodiscard("co_await it")]] event::wait_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] event::wait_operation final : public detail::queued_operation {
 public:
-    wait_operation(event& of, environment& task) noexcept : queued_operation(task), event_(&of) {}
+    wait_operation(event& of, detail::environment& task) noexcept : queued_operation(task), event_(&of) {}
 
     bool await_ready() noexcept {
         return is_admitted(event_->affinity_, [this] { return event_->is_in_use(); }) && event_->is_set() &&
@@ -72,7 +72,7 @@ public:
     outcome<void> await_outcome() noexcept { return take(); }
     void await_resume() {
         if (const auto error = take())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
     }
     std::string describe() const override { return "wait for an event"; }
 
@@ -83,7 +83,7 @@ private:
 class [[nodiscard("co_await it")]] event::wait_description {
 public:
     explicit wait_description(event& of) noexcept : event_(&of) {}
-    wait_operation operation_in(environment& task) const noexcept { return {*event_, task}; }
+    wait_operation operation_in(detail::environment& task) const noexcept { return {*event_, task}; }
 
 private:
     event* event_;

@@ -99,14 +99,14 @@ private:
 
     [[nodiscard]] bool acquire() noexcept { return !std::exchange(locked_, true); }
     [[nodiscard]] bool is_in_use() noexcept {
-        queued_operation::drop_orphans(waiting_, affinity_);
+        detail::queued_operation::drop_orphans(waiting_, affinity_);
         return locked_;
     }
     void release() noexcept;
     void hand_on() noexcept;
 
-    queued_operation::queue waiting_;  // empty unless the mutex is locked
-    affinity affinity_;
+    detail::queued_operation::queue waiting_;  // empty unless the mutex is locked
+    detail::affinity affinity_;
     const void* holder_ = nullptr;  // environment::line() of the holder; null if unknown
     bool locked_ = false;
 };
@@ -124,9 +124,9 @@ inline void mutex_lock::take(mutex_lock& other) noexcept {
         mutex_->holder_ = nullptr;
 }
 
-class [[nodiscard("co_await it")]] mutex::lock_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] mutex::lock_operation final : public detail::queued_operation {
 public:
-    lock_operation(mutex& of, environment& task) noexcept : queued_operation(task), mutex_(&of) {}
+    lock_operation(mutex& of, detail::environment& task) noexcept : queued_operation(task), mutex_(&of) {}
     lock_operation(const lock_operation&) = delete;
     lock_operation& operator=(const lock_operation&) = delete;
     ~lock_operation() {
@@ -149,7 +149,7 @@ public:
     }
     mutex_lock await_resume() {
         if (const auto error = ended())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
         return mutex_lock(*mutex_);
     }
     std::string describe() const override { return "lock of a mutex"; }
@@ -172,7 +172,7 @@ private:
 class [[nodiscard("co_await it")]] mutex::lock_description {
 public:
     explicit lock_description(mutex& of) noexcept : mutex_(&of) {}
-    lock_operation operation_in(environment& task) const noexcept { return {*mutex_, task}; }
+    lock_operation operation_in(detail::environment& task) const noexcept { return {*mutex_, task}; }
 
 private:
     mutex* mutex_;

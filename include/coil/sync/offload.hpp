@@ -129,6 +129,9 @@ struct no_stop_source {
 
 }  // namespace detail
 
+namespace detail {
+// namespace detail
+
 /// Runs a function on a pool thread and waits for the result.
 template <class F, class... Args>
 class [[nodiscard("co_await it")]] offload_operation final : public detail::offload_operation_base {
@@ -207,6 +210,8 @@ private:
     [[no_unique_address]] std::tuple<Args...> args_;
 };
 
+}  // namespace detail
+
 /// Runs a function on a pool thread while the context runs other tasks. The awaiting task then continues on
 /// its own context. Use it for blocking calls (a C library, getaddrinfo) and for long computations.
 ///
@@ -234,8 +239,8 @@ private:
 template <class F, class... Args>
 auto offload(thread_pool& pool, F&& function, Args&&... args) {
     if constexpr (detail::check_offload<F, Args...>())
-        return offload_description<std::decay_t<F>, std::decay_t<Args>...>(pool, std::forward<F>(function),
-                                                                           std::forward<Args>(args)...);
+        return detail::offload_description<std::decay_t<F>, std::decay_t<Args>...>(
+            pool, std::forward<F>(function), std::forward<Args>(args)...);
 }
 
 /// Runs the function on the process-wide default_pool().

@@ -26,10 +26,11 @@ namespace coil::COIL_ABI {
 
 template <class T>
 class one_shot_completer;
-template <class T>
-struct one_shot_description;
 
 namespace detail {
+
+template <class T>
+struct one_shot_description;
 
 struct keep_the_completer {};  // this name appears in the compiler's error message
 
@@ -152,7 +153,7 @@ public:
     ///            operation_in_progress if another wait is pending.
     /// Cancel:    operation_aborted, unless the one_shot was completed first. After a cancelled wait, another
     ///            wait is allowed.
-    one_shot_description<T> wait() noexcept;
+    detail::one_shot_description<T> wait() noexcept;
 
 private:
     detail::one_shot_value<T>* state_;
@@ -210,6 +211,8 @@ private:
 
 // Implementation
 
+namespace detail {
+
 template <class T>
 class [[nodiscard("co_await it")]] one_shot_operation final : public detail::one_shot_waiter {
 public:
@@ -243,10 +246,9 @@ struct [[nodiscard("co_await it")]] one_shot_description {
     one_shot_operation<T> operation_in(environment& task) const noexcept { return {from, task}; }
 };
 
-namespace detail {
 inline constexpr const char* completed_twice =
     "one_shot: completed twice, or by a moved-from completer; a completer sets one result";
-}
+}  // namespace detail
 
 template <class T>
 one_shot<T>::~one_shot() {
@@ -264,7 +266,7 @@ auto one_shot<T>::get_completer() noexcept -> completer {
 }
 
 template <class T>
-one_shot_description<T> one_shot<T>::wait() noexcept {
+detail::one_shot_description<T> one_shot<T>::wait() noexcept {
     return {state_};
 }
 
@@ -302,6 +304,6 @@ void one_shot_completer<T>::set_exception(std::exception_ptr exception) noexcept
 }
 
 static_assert(!std::is_aggregate_v<one_shot<>> && !std::is_aggregate_v<one_shot_completer<void>>);
-static_assert(sizeof(one_shot_operation<std::size_t>) <= 96);
+static_assert(sizeof(detail::one_shot_operation<std::size_t>) <= 96);
 
 }  // namespace coil::COIL_ABI

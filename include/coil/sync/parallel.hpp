@@ -26,7 +26,7 @@
 /// concurrently, each as a branch with its own stop scope. The awaiting coroutine resumes when all branches
 /// have ended.
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 class parallel_operation;
 
@@ -118,8 +118,8 @@ protected:
 
     /// Makes this operation wait for something that is not a branch, such as the child of a group.
     void add_running() noexcept { ++running_; }
-    /// Call it when a branch, or something counted by add_running(), has ended. If nothing is running any
-    /// more, returns the waiting coroutine, which the caller must resume.
+    /// Call this when a branch, or another wait counted by add_running(), has ended. After the last one,
+    /// returns the waiting coroutine, which the caller must resume.
     [[nodiscard]] std::coroutine_handle<> remove_running() noexcept;
 
 private:
@@ -133,8 +133,6 @@ private:
 
 // Implementation
 
-namespace detail {
-
 /// The constructor argument of a branch. It is a single object, so that `std::tuple` and `std::optional` can
 /// construct the branch in place.
 template <class D>
@@ -143,8 +141,6 @@ struct branch_seed {
     std::size_t index;
     D&& what;
 };
-
-}  // namespace detail
 
 template <description D>
 class branch final : public branch_base {
@@ -264,6 +260,6 @@ concept range_of_descriptions = requires(R& range) {
     requires description<std::remove_cvref_t<decltype(*range.begin())>>;
 };
 template <range_of_descriptions R>
-using element_of = std::remove_cvref_t<decltype(*std::declval<R&>().begin())>;
+using description_in = std::remove_cvref_t<decltype(*std::declval<R&>().begin())>;
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

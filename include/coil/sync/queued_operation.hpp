@@ -13,7 +13,7 @@
 #include <coil/coro/affinity.hpp>
 #include <coil/coro/environment.hpp>
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 
 /// An operation that waits in a FIFO queue. It is the base class of the operations on event, mutex, semaphore
 /// and channel. Each operation contains its own list links, so a queue never allocates.
@@ -108,4 +108,4 @@ private:
     error::code error_{};
 };
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

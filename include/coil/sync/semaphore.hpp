@@ -107,7 +107,7 @@ public:
 
 private:
     [[nodiscard]] bool is_in_use() noexcept {
-        queued_operation::drop_orphans(waiting_, affinity_);
+        detail::queued_operation::drop_orphans(waiting_, affinity_);
         return !waiting_.empty();
     }
     [[nodiscard]] bool take() noexcept {
@@ -117,8 +117,8 @@ private:
         return true;
     }
 
-    queued_operation::queue waiting_;  // empty unless no permit is available
-    affinity affinity_;
+    detail::queued_operation::queue waiting_;  // empty unless no permit is available
+    detail::affinity affinity_;
     std::size_t available_;
 };
 
@@ -130,9 +130,10 @@ inline void semaphore_permit::release() noexcept {
 }
 
 template <class Result>
-class [[nodiscard("co_await it")]] semaphore::acquire_operation final : public queued_operation {
+class [[nodiscard("co_await it")]] semaphore::acquire_operation final : public detail::queued_operation {
 public:
-    acquire_operation(semaphore& of, environment& task) noexcept : queued_operation(task), semaphore_(&of) {}
+    acquire_operation(semaphore& of, detail::environment& task) noexcept
+        : queued_operation(task), semaphore_(&of) {}
     acquire_operation(const acquire_operation&) = delete;
     acquire_operation& operator=(const acquire_operation&) = delete;
     ~acquire_operation() {
@@ -165,7 +166,7 @@ public:
     }
     Result await_resume() {
         if (const auto error = take())
-            throw_failure(error, describe());
+            detail::throw_failure(error, describe());
         if constexpr (!std::is_void_v<Result>)
             return Result(*semaphore_);
     }
@@ -179,7 +180,9 @@ template <class Result>
 class [[nodiscard("co_await it")]] semaphore::acquire_description {
 public:
     explicit acquire_description(semaphore& of) noexcept : semaphore_(&of) {}
-    acquire_operation<Result> operation_in(environment& task) const noexcept { return {*semaphore_, task}; }
+    acquire_operation<Result> operation_in(detail::environment& task) const noexcept {
+        return {*semaphore_, task};
+    }
 
 private:
     semaphore* semaphore_;

@@ -21,11 +21,21 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 class group_child;
 class group_operation;
 class group_wait;
+
+}  // namespace detail
+
 struct group_options;
+
+namespace detail {
+
 struct group_wait_description;
+
+}  // namespace detail
 
 /// A dynamic set of child tasks. It exists only inside `with_group`, which waits for all its children, so no
 /// child outlives that call. If the number of tasks is known in advance, use `when_all`. For independent
@@ -65,41 +75,41 @@ public:
     ///         std::errc::resource_deadlock_would_occur, in a child of the group, because the child would
     ///         wait for itself. This is detected even inside a timeout, stop_when or shield, but not in a
     ///         branch of a race.
-    [[nodiscard("co_await it")]] group_wait_description join() noexcept;
+    [[nodiscard("co_await it")]] detail::group_wait_description join() noexcept;
     /// Waits until the group has fewer than `running_max` children, so that another child can start without
     /// queueing.
     /// Errors: operation_aborted in a stopped scope; wrong_context.
-    [[nodiscard("co_await it")]] group_wait_description vacancy() noexcept;
+    [[nodiscard("co_await it")]] detail::group_wait_description vacancy() noexcept;
 
 private:
-    friend class group_child;
-    friend class group_operation;
-    friend class group_wait;
+    friend class detail::group_child;
+    friend class detail::group_operation;
+    friend class detail::group_wait;
 
-    task_group(group_operation& owner, const group_options& chosen) noexcept;
+    task_group(detail::group_operation& owner, const group_options& chosen) noexcept;
     ~task_group();
 
-    void add(group_child& child) noexcept;
-    void begin(group_child& child) noexcept;
+    void add(detail::group_child& child) noexcept;
+    void begin(detail::group_child& child) noexcept;
     void failed(const std::exception_ptr& exception) noexcept;
-    void failed(const group_child& child, const std::exception_ptr& exception) noexcept;
-    [[nodiscard]] std::coroutine_handle<> end(group_child& child) noexcept;
-    void remove(group_child& child) noexcept;
+    void failed(const detail::group_child& child, const std::exception_ptr& exception) noexcept;
+    [[nodiscard]] std::coroutine_handle<> end(detail::group_child& child) noexcept;
+    void remove(detail::group_child& child) noexcept;
     void wake_waits() noexcept;
     void destroy_children() noexcept;
-    [[nodiscard]] scheduler& loop() const noexcept;
-    [[nodiscard]] bool has_child(const environment& task) const noexcept;
+    [[nodiscard]] detail::scheduler& loop() const noexcept;
+    [[nodiscard]] bool has_child(const detail::environment& task) const noexcept;
     void check_owner() const;
 
-    group_operation* owner_;
+    detail::group_operation* owner_;
     std::size_t running_max_;
     bool reports_errors_;
     std::size_t running_ = 0;
     std::size_t size_ = 0;
-    group_child* newest_ = nullptr;
-    intrusive_list<node> queue_;      // children that wait to start
-    intrusive_list<node> joins_;      // pending join() calls
-    intrusive_list<node> vacancies_;  // pending vacancy() calls
+    detail::group_child* newest_ = nullptr;
+    detail::intrusive_list<detail::node> queue_;      // children that wait to start
+    detail::intrusive_list<detail::node> joins_;      // pending join() calls
+    detail::intrusive_list<detail::node> vacancies_;  // pending vacancy() calls
     std::exception_ptr failure_;
     bool cancelled_ = false;
     bool closing_ = false;  // the group is being destroyed, so start() is a no-op
@@ -117,6 +127,8 @@ struct group_options {
 
 // Implementation
 
+namespace detail {
+
 /// The group's record of one child. The child runs in a coroutine of type child_frame, and the promise of
 /// that coroutine derives from this class.
 class group_child : public node {
@@ -131,7 +143,7 @@ protected:
     void finish(const std::exception_ptr& exception) noexcept;
 
 private:
-    friend class task_group;
+    friend class coil::task_group;
 
     task_group* group_;
     std::coroutine_handle<> frame_;
@@ -159,7 +171,7 @@ public:
     std::string describe() const override { return "task_group"; }
 
 private:
-    friend class task_group;
+    friend class coil::task_group;
 
     void make_ready() noexcept;
 
@@ -196,14 +208,12 @@ protected:
     void destroy_children() noexcept { group_.destroy_children(); }
 
 private:
-    friend class task_group;
+    friend class coil::task_group;
 
     static group_options checked(const group_options& chosen);
 
     task_group group_;
 };
-
-namespace detail {
 
 /// The coroutine that runs a child. It holds the child's function and arguments.
 class child_frame {
@@ -305,6 +315,8 @@ void task_group::start(F&& function, Args&&... args) {
     }
 }
 
+namespace detail {
+
 /// The operation behind `with_group`.
 template <class F, class T>
 class [[nodiscard("co_await it")]] with_group_operation final : public group_operation {
@@ -352,6 +364,8 @@ private:
     F function_;
 };
 
+}  // namespace detail
+
 /// Runs the task returned by `body(group)`, which may start other tasks in the group, and waits for all of
 /// them.
 ///
@@ -383,7 +397,7 @@ template <class F>
 auto with_group(const group_options& chosen, F body) {
     if constexpr (detail::check_body<F>()) {
         using value = typename detail::task_value<std::invoke_result_t<F&, task_group&>>::type;
-        return with_group_description<F, value>(chosen, std::move(body));
+        return detail::with_group_description<F, value>(chosen, std::move(body));
     }
 }
 
@@ -392,7 +406,7 @@ auto with_group(F body) {
     return with_group(group_options(), std::move(body));
 }
 
-inline group_wait_description task_group::join() noexcept { return {this, 0}; }
-inline group_wait_description task_group::vacancy() noexcept { return {this, running_max_ - 1}; }
+inline detail::group_wait_description task_group::join() noexcept { return {this, 0}; }
+inline detail::group_wait_description task_group::vacancy() noexcept { return {this, running_max_ - 1}; }
 
 }  // namespace coil::COIL_ABI

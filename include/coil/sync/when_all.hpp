@@ -19,6 +19,8 @@ struct nothing {
     bool operator==(const nothing&) const noexcept = default;
 };
 
+namespace detail {
+
 /// Waits for all operations; the first failure stops the others.
 class when_all_operation : public parallel_operation {
 protected:
@@ -42,6 +44,8 @@ private:
     std::size_t failed_ = no_branch;
 };
 
+}  // namespace detail
+
 // Implementation
 
 namespace detail {
@@ -62,6 +66,9 @@ all_value<D> take_value(branch<D>& from) {
 }
 
 }  // namespace detail
+
+namespace detail {
+// namespace detail
 
 template <description... D>
 class [[nodiscard("co_await it")]] when_all_of final : public fixed_branches<when_all_operation, D...> {
@@ -127,6 +134,8 @@ private:
     }
 };
 
+}  // namespace detail
+
 /// Runs several operations or tasks concurrently and waits for all of them.
 ///
 ///     auto [head, body] = co_await coil::when_all(fetch(head_url), fetch(body_url));
@@ -147,15 +156,16 @@ private:
 /// Cost:      one small recycled block per operation. A range needs one more allocation, and another one for
 ///            the results unless they are void.
 template <class... D>
-    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
+    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (detail::range_of_descriptions<D> && ...)))
 auto when_all(D... what) {
-    static_assert((description<D> && ...), "when_all takes awaitables of coil and tasks, as rvalues");
-    return parallel_description<when_all_of<D...>, std::tuple<D...>>(std::tuple<D...>(std::move(what)...));
+    static_assert((detail::description<D> && ...), "when_all takes awaitables of coil and tasks, as rvalues");
+    return detail::parallel_description<detail::when_all_of<D...>, std::tuple<D...>>(
+        std::tuple<D...>(std::move(what)...));
 }
 
-template <range_of_descriptions R>
+template <detail::range_of_descriptions R>
 auto when_all(R what) {
-    return parallel_description<when_all_in<element_of<R>>, R>(std::move(what));
+    return detail::parallel_description<detail::when_all_in<detail::description_in<R>>, R>(std::move(what));
 }
 
 }  // namespace coil::COIL_ABI

@@ -15,6 +15,8 @@
 
 namespace coil::COIL_ABI {
 
+namespace detail {
+
 /// Waits until one operation has completed, and then stops the others.
 class when_any_operation : public parallel_operation {
 protected:
@@ -106,6 +108,8 @@ private:
     }
 };
 
+}  // namespace detail
+
 /// Runs several operations or tasks concurrently until the first of them completes, with a value or an error.
 ///
 ///     auto race = co_await coil::when_any(socket.recv(buffer), messages.receive(), stop.wait());
@@ -125,16 +129,17 @@ private:
 ///            in argument order.
 /// Cost:      one small recycled block per operation. A range needs two more allocations.
 template <class... D>
-    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
+    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (detail::range_of_descriptions<D> && ...)))
 auto when_any(D... what) {
-    static_assert((description<D> && ...), "when_any takes awaitables of coil and tasks, as rvalues");
-    return parallel_description<race_of<when_any_operation, D...>, std::tuple<D...>>(
+    static_assert((detail::description<D> && ...), "when_any takes awaitables of coil and tasks, as rvalues");
+    return detail::parallel_description<detail::race_of<detail::when_any_operation, D...>, std::tuple<D...>>(
         std::tuple<D...>(std::move(what)...));
 }
 
-template <range_of_descriptions R>
+template <detail::range_of_descriptions R>
 auto when_any(R what) {
-    return parallel_description<race_in<when_any_operation, element_of<R>>, R>(std::move(what));
+    return detail::parallel_description<
+        detail::race_in<detail::when_any_operation, detail::description_in<R>>, R>(std::move(what));
 }
 
 /// Runs several operations or tasks concurrently until the first of them succeeds. Failures do not end the
@@ -146,16 +151,18 @@ auto when_any(R what) {
 /// Errors:    if no operation succeeds, throws the latest failure. An exception other than
 ///            `std::system_error` stops all other operations and is thrown.
 template <class... D>
-    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (range_of_descriptions<D> && ...)))
+    requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (detail::range_of_descriptions<D> && ...)))
 auto first_success(D... what) {
-    static_assert((description<D> && ...), "first_success takes awaitables of coil and tasks, as rvalues");
-    return parallel_description<race_of<first_success_operation, D...>, std::tuple<D...>>(
-        std::tuple<D...>(std::move(what)...));
+    static_assert((detail::description<D> && ...),
+                  "first_success takes awaitables of coil and tasks, as rvalues");
+    return detail::parallel_description<detail::race_of<detail::first_success_operation, D...>,
+                                        std::tuple<D...>>(std::tuple<D...>(std::move(what)...));
 }
 
-template <range_of_descriptions R>
+template <detail::range_of_descriptions R>
 auto first_success(R what) {
-    return parallel_description<race_in<first_success_operation, element_of<R>>, R>(std::move(what));
+    return detail::parallel_description<
+        detail::race_in<detail::first_success_operation, detail::description_in<R>>, R>(std::move(what));
 }
 
 }  // namespace coil::COIL_ABI

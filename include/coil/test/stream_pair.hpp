@@ -29,7 +29,7 @@ struct memory_request {
 };
 
 /// Waits until bytes have been received from a stream in memory, or sent on it.
-class [[nodiscard("co_await it")]] memory_operation : public awaited {
+class [[nodiscard("co_await it")]] memory_operation : public detail::awaited {
 public:
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter);
@@ -43,7 +43,7 @@ public:
     [[nodiscard]] bool was_cancelled() const noexcept;
 
 protected:
-    memory_operation(memory_stream& stream, bool receives, environment& task) noexcept;
+    memory_operation(memory_stream& stream, bool receives, detail::environment& task) noexcept;
     ~memory_operation();
 
 private:
@@ -66,7 +66,7 @@ private:
 
 class [[nodiscard("co_await it")]] memory_recv : public memory_operation {
 public:
-    memory_recv(const memory_request<mutable_buffer>& what, environment& task) noexcept
+    memory_recv(const memory_request<mutable_buffer>& what, detail::environment& task) noexcept
         : memory_operation(*what.stream, true, task), buffer_(what.buffer), buffers_(what.buffers) {}
 
 private:
@@ -79,7 +79,7 @@ private:
 
 class [[nodiscard("co_await it")]] memory_send : public memory_operation {
 public:
-    memory_send(const memory_request<const_buffer>& what, environment& task) noexcept
+    memory_send(const memory_request<const_buffer>& what, detail::environment& task) noexcept
         : memory_operation(*what.stream, false, task), buffer_(what.buffer), buffers_(what.buffers) {}
 
 private:
@@ -92,7 +92,7 @@ private:
 
 template <class Operation, class Buffer>
 struct [[nodiscard("co_await it")]] memory_description : memory_request<Buffer> {
-    Operation operation_in(environment& task) const noexcept { return {*this, task}; }
+    Operation operation_in(detail::environment& task) const noexcept { return {*this, task}; }
 };
 
 /// One end of a `stream_pair`. It behaves like a `tcp::socket`, but without a kernel.
@@ -125,8 +125,8 @@ public:
 
     /// Ends both directions. Pending operations end with operation_aborted, and the peer reads the end of the
     /// stream.
-    completed close() noexcept;
-    completed shutdown(socket_base::shutdown_type what) noexcept;
+    detail::completed close() noexcept;
+    detail::completed shutdown(socket_base::shutdown_type what) noexcept;
     void cancel() noexcept;
 
     /// Simulates a failure of the peer's machine: both ends fail with connection_reset, and bytes in flight
