@@ -52,7 +52,7 @@ public:
     static std::atomic<function*> asked;
 
 private:
-    ~look_up() = default;
+    ~look_up() override = default;
     void discard() noexcept override { delete this; }
 
     [[nodiscard]] bool has_invalid_arguments() noexcept;

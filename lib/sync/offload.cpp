@@ -23,7 +23,7 @@ public:
 
 private:
     explicit offload_call_block(offload_operation_base& operation) noexcept : operation_(operation) {}
-    ~offload_call_block() = default;
+    ~offload_call_block() override = default;
 
     void discard() noexcept override {
         this->~offload_call_block();

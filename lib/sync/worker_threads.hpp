@@ -35,7 +35,7 @@ public:
 
 protected:
     blocking_call() noexcept = default;
-    ~blocking_call() = default;
+    ~blocking_call() override = default;
 
 private:
     friend class worker_threads;

@@ -75,7 +75,7 @@ public:
 protected:
     any_operation(any_stream_base& stream, bool receives, environment& task) noexcept
         : awaited(task), stream_(&stream), receives_(receives) {}
-    ~any_operation();
+    ~any_operation() override;
 
     /// Makes the operation inside.
     [[nodiscard]] virtual bool make() = 0;

@@ -155,7 +155,7 @@ public:
 protected:
     filling_operation(buffered_reader<Stream>& reader, environment& task) noexcept
         : buffered_operation(reader, task) {}
-    ~filling_operation() = default;
+    ~filling_operation() override = default;
 
     /// Returns the memory for the next bytes, or an empty buffer if out of memory.
     virtual mutable_buffer target() noexcept = 0;

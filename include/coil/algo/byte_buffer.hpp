@@ -37,7 +37,7 @@ public:
 
 protected:
     buffered_operation(byte_buffer& buffer, environment& task) noexcept : awaited(task), buffer_(&buffer) {}
-    ~buffered_operation() { leave(); }
+    ~buffered_operation() override { leave(); }
 
     /// Returns true if the operation has ended, with a result or an error, and needs no further step.
     [[nodiscard]] virtual bool settle() noexcept = 0;

@@ -54,7 +54,7 @@ protected:
     /// Interleaves the address families (RFC 8305, section 4).
     connect_race(const std::vector<ip::endpoint>& endpoints, const connect_options& chosen,
                  environment& task);
-    ~connect_race() = default;
+    ~connect_race() override = default;
 
     /// Creates a socket for this endpoint, and the branch that connects the socket.
     virtual branch_base& make_attempt(std::size_t index, const ip::endpoint& peer) = 0;

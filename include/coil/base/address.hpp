@@ -59,8 +59,8 @@ private:
 ///     address_v6 neighbour = make_address_v6("fe80::1%eth0");    // or %3
 ///     neighbour.to_string();                                    // "fe80::1%eth0"
 ///
-/// The is_...() functions follow RFC 4291 strictly, so ``::ffff:127.0.0.1`` is a mapped address and not a
-/// loopback address. Before testing the peer address of a dual-stack socket, call `address::unmapped()`.
+/// The is_...() functions follow RFC 4291 strictly: 127.0.0.1 in its IPv4-mapped form is not a loopback
+/// address. Before testing the peer address of a dual-stack socket, call `address::unmapped()`.
 ///
 /// Order: by bytes, then by scope. Cost: a 20-byte value; only to_string() allocates. If the address has a
 /// scope, to_string() also makes a system call for the interface's name.

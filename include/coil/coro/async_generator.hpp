@@ -182,7 +182,7 @@ public:
         : awaited(task), generator_(&of) {}
     next_operation(const next_operation&) = delete;
     next_operation& operator=(const next_operation&) = delete;
-    ~next_operation() {
+    ~next_operation() override {
         // The body may be suspended in an operation that uses our environment, so it must not outlive us.
         if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this)) {
             generator_->frame_.promise().set_destroyed();

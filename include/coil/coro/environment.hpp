@@ -127,7 +127,7 @@ public:
     }
 
 protected:
-    ~awaited() {
+    ~awaited() override {
         if (is_suspended())
             wake();
     }

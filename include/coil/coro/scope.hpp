@@ -29,7 +29,7 @@ public:
 protected:
     scoped_operation(D&& what, environment& task)
         : awaited(task), scope_(task), inner_(std::forward<D>(what).operation_in(scope_)) {}
-    ~scoped_operation() = default;
+    ~scoped_operation() override = default;
 
     /// Call this first in await_ready(). If the task has been stopped, this function also stops the scope, so
     /// that the inner operation is refused even if it could complete inline. The constructor would be too

@@ -56,7 +56,7 @@ class [[nodiscard("co_await it")]] stop_when_operation final : public scoped_ope
 public:
     stop_when_operation(D&& what, Token token, environment& task)
         : scoped_operation<D>(std::forward<D>(what), task), token_(std::move(token)) {}
-    ~stop_when_operation() { unlink_token(); }
+    ~stop_when_operation() override { unlink_token(); }
 
     bool await_ready() {
         this->inherit_stop();

@@ -65,7 +65,7 @@ public:
 
 protected:
     root_task(const spawn_place& place, std::coroutine_handle<> frame) noexcept;
-    ~root_task();
+    ~root_task() override;
 
     void finish() noexcept;
 
@@ -99,7 +99,7 @@ public:
 
 protected:
     join_operation_base(root_task* task, environment& waiting) noexcept : awaited(waiting), task_(task) {}
-    ~join_operation_base();
+    ~join_operation_base() override;
 
     /// Returns the finished task, or null if the wait was refused or cancelled.
     [[nodiscard]] root_task* finished() noexcept;

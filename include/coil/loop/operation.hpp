@@ -94,7 +94,7 @@ public:
 protected:
     operation(const descriptor_use& target, environment& task, coil::detail::lane lane) noexcept
         : awaited(task), descriptor_(target.record), generation_(target.generation), lane_(lane) {}
-    ~operation();
+    ~operation() override;
 
     /// Called before the operation enters its lane. To complete the operation without submitting it, returns
     /// the result. May throw.

@@ -44,7 +44,7 @@ public:
 
 protected:
     timer_entry() noexcept = default;
-    ~timer_entry() { disarm(); }
+    ~timer_entry() override { disarm(); }
 
 private:
     friend class timer_queue;

@@ -33,7 +33,7 @@ class [[nodiscard("co_await it")]] accept : public detail::operation {
 public:
     accept(const detail::descriptor_use& target, detail::environment& task) noexcept
         : operation(target, task, detail::lane::queue), back_off_(*this) {}
-    ~accept();
+    ~accept() override;
 
     outcome<detail::descriptor_handle> await_outcome() noexcept;  // interprets the completion
     detail::descriptor_handle await_resume();

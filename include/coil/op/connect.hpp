@@ -49,7 +49,7 @@ protected:
         : operation(target, task, detail::lane::write),
           type_(static_cast<std::uint8_t>(type)),
           protocol_(protocol) {}
-    ~connect() = default;
+    ~connect() override = default;
 
     struct destination {
         const sockaddr* address;
@@ -78,7 +78,7 @@ public:
     basic_connect(const connect_request<Endpoint>& what, detail::environment& task) noexcept
         : connect({what.record, what.generation, 0}, what.type, what.protocol, task),
           size_(what.to.to_sockaddr(address_)) {}
-    ~basic_connect() { settle(); }
+    ~basic_connect() override { settle(); }
 
 protected:
     destination to() const noexcept override { return {reinterpret_cast<const sockaddr*>(&address_), size_}; }

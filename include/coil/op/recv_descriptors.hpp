@@ -38,7 +38,7 @@ class [[nodiscard("co_await it")]] recv_descriptors final : public buffer_reader
 public:
     recv_descriptors(const recv_descriptors_request& what, detail::environment& task) noexcept
         : buffer_reader(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
-    ~recv_descriptors();
+    ~recv_descriptors() override;
 
     bool await_ready() noexcept { return serve_inline(); }
     outcome<received_descriptors> await_outcome() noexcept;  // interprets the completion

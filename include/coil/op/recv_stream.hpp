@@ -24,7 +24,7 @@ class [[nodiscard("co_await it")]] recv_chunk : public reader {
 public:
     recv_chunk(const detail::descriptor_use& from, detail::environment& task) noexcept
         : reader(from, task, detail::lane::read) {}
-    ~recv_chunk();
+    ~recv_chunk() override;
 
     bool await_ready() noexcept { return serve_inline(); }
     outcome<chunk> await_outcome() noexcept;

@@ -48,7 +48,7 @@ class basic_datagram : public chunk {
 public:
     basic_datagram() noexcept = default;
     explicit basic_datagram(op::received_datagram&& other) noexcept
-        : chunk(std::move(other)), from(other.from), truncated(other.truncated) {}
+        : chunk(static_cast<chunk&&>(other)), from(other.from), truncated(other.truncated) {}
 
     Endpoint from;
     bool truncated = false;  ///< larger than `io_context::options::datagram_max`; the remainder is lost
@@ -67,7 +67,7 @@ class basic_datagram_train : public chunk {
 public:
     basic_datagram_train() noexcept = default;
     explicit basic_datagram_train(op::received_train&& other) noexcept
-        : chunk(std::move(other)),
+        : chunk(static_cast<chunk&&>(other)),
           segment_size(other.segment_size),
           from(other.from),
           truncated(other.truncated) {}
@@ -97,7 +97,7 @@ public:
 protected:
     next_received(const detail::descriptor_use& from, detail::environment& task) noexcept
         : reader(from, task, detail::lane::queue) {}
-    ~next_received();
+    ~next_received() override;
 
     const char* name() const noexcept override { return "recvfrom"; }
     /// Returns the error with which the wait failed, if any. After success, received() returns what arrived,

@@ -73,7 +73,7 @@ public:
           timer_(*this),
           room_(once.record ? &once.record->context() : nullptr, Send::receiver().address,
                 Send::receiver().size) {}
-    ~retry_when_writable() { Send::retire(); }  // the send must end before the probe is closed
+    ~retry_when_writable() override { Send::retire(); }  // the send must end before the probe is closed
 
 protected:
     void prepare(io_uring_sqe& sqe) noexcept override {

@@ -26,7 +26,7 @@ class [[nodiscard("co_await it")]] send_descriptors : public sender {
 public:
     send_descriptors(const send_descriptors_request& what, detail::environment& task) noexcept
         : sender(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
-    ~send_descriptors();
+    ~send_descriptors() override;
 
     /// Throws std::bad_alloc if there is no memory for the control data.
     bool await_ready();

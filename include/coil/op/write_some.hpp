@@ -19,7 +19,7 @@ namespace coil::COIL_ABI::op {
 /// signal around each enter while the write is in flight.
 class [[nodiscard("co_await it")]] descriptor_write : public descriptor_transfer {
 public:
-    ~descriptor_write();
+    ~descriptor_write() override;
     std::coroutine_handle<> run() noexcept override;
 
 protected:

@@ -99,7 +99,7 @@ public:
 protected:
     resolve_operation_base(std::shared_ptr<resolver_waits> waits, unsubmitted_look_up query,
                            environment& task) noexcept;
-    ~resolve_operation_base();
+    ~resolve_operation_base() override;
 
     /// Ends the wait and returns its error, if any. Call this first in await_resume and await_outcome.
     [[nodiscard]] std::error_code finish() noexcept;

@@ -217,7 +217,7 @@ public:
         : queued_operation(task), channel_(&from) {}
     receive_operation(const receive_operation&) = delete;
     receive_operation& operator=(const receive_operation&) = delete;
-    ~receive_operation() {
+    ~receive_operation() override {
         if (!is_untaken() || !message_)
             return;
         --channel_->handed_over_;

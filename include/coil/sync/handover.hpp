@@ -70,7 +70,7 @@ public:
 protected:
     /// Starts with two references, one for the creator and one for the completer.
     handover() noexcept = default;
-    virtual ~handover() = default;
+    ~handover() override = default;
 
     /// Destroys this object. Called on whichever thread drops the last reference.
     virtual void discard() noexcept = 0;

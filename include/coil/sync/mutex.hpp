@@ -129,7 +129,7 @@ public:
     lock_operation(mutex& of, detail::environment& task) noexcept : queued_operation(task), mutex_(&of) {}
     lock_operation(const lock_operation&) = delete;
     lock_operation& operator=(const lock_operation&) = delete;
-    ~lock_operation() {
+    ~lock_operation() override {
         if (is_untaken())
             mutex_->hand_on();
     }

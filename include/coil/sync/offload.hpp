@@ -45,7 +45,7 @@ protected:
     using entry = void(offload_operation_base& self) noexcept;
 
     offload_operation_base(thread_pool& pool, entry* call, environment& task);
-    ~offload_operation_base();
+    ~offload_operation_base() override;
 
     /// Withdraws a function that has not begun, and blocks the thread until a running function has returned.
     /// Call it first in the destructor of the most derived class, because the running function uses the
@@ -143,7 +143,7 @@ public:
         : offload_operation_base(pool, call, task), function_(std::move(function)), args_(std::move(args)) {}
     offload_operation(const offload_operation&) = delete;
     offload_operation& operator=(const offload_operation&) = delete;
-    ~offload_operation() { retire(); }
+    ~offload_operation() override { retire(); }
 
     result await_resume() {
         if (const std::error_code error = finish())

@@ -67,7 +67,7 @@ public:
 
 private:
     one_shot_value() noexcept = default;
-    ~one_shot_value() = default;
+    ~one_shot_value() override = default;
 
     void discard() noexcept override {
         this->~one_shot_value();
@@ -85,7 +85,7 @@ public:
 
 protected:
     one_shot_waiter(one_shot_state* from, environment& task) noexcept : awaited(task), state_(from) {}
-    ~one_shot_waiter();
+    ~one_shot_waiter() override;
 
     /// Ends the wait. Returns the completed state, which holds the value or exception, or null if there is an
     /// error code instead.

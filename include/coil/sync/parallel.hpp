@@ -60,7 +60,7 @@ public:
 
 protected:
     branch_base(parallel_operation& owner, std::size_t index) noexcept;
-    ~branch_base() = default;
+    ~branch_base() override = default;
 
     virtual bool is_ready() = 0;
     virtual void start_inner(std::coroutine_handle<> waiter) = 0;
@@ -103,7 +103,7 @@ protected:
     static constexpr auto no_branch = static_cast<std::size_t>(-1);
 
     explicit parallel_operation(environment& task) noexcept : awaited(task) {}
-    ~parallel_operation() = default;
+    ~parallel_operation() override = default;
 
     [[nodiscard]] virtual std::size_t count() const noexcept = 0;
     [[nodiscard]] virtual branch_base& at(std::size_t index) const noexcept = 0;

@@ -54,7 +54,7 @@ public:
 
 protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
-    ~queued_operation() = default;
+    ~queued_operation() override = default;
 
     /// Whether this operation may complete inline. It may not if its scope is stopped, or if the budget for
     /// inline completions is used up.

@@ -136,7 +136,7 @@ public:
         : queued_operation(task), semaphore_(&of) {}
     acquire_operation(const acquire_operation&) = delete;
     acquire_operation& operator=(const acquire_operation&) = delete;
-    ~acquire_operation() {
+    ~acquire_operation() override {
         if (is_untaken())
             semaphore_->release();
     }

@@ -137,7 +137,7 @@ public:
 
 protected:
     group_child(task_group& group, std::coroutine_handle<> frame) noexcept;
-    ~group_child() { group_->remove(*this); }
+    ~group_child() override { group_->remove(*this); }
 
     [[nodiscard]] environment& env() noexcept { return environment_; }
     void finish(const std::exception_ptr& exception) noexcept;
@@ -197,7 +197,7 @@ public:
 protected:
     group_operation(const group_options& chosen, environment& task)
         : parallel_operation(task), group_(*this, checked(chosen)) {}
-    ~group_operation() = default;
+    ~group_operation() override = default;
 
     [[nodiscard]] task_group& group() noexcept { return group_; }
     void ended(std::size_t index) noexcept final;
@@ -327,7 +327,7 @@ public:
           body_(detail::branch_seed<coil::task<T>>{*this, 0, function_(group())}) {}
     with_group_operation(const with_group_operation&) = delete;
     with_group_operation& operator=(const with_group_operation&) = delete;
-    ~with_group_operation() { destroy_children(); }
+    ~with_group_operation() override { destroy_children(); }
 
     T await_resume() {
         rethrow_failure(!std::is_void_v<T>);

@@ -25,7 +25,7 @@ namespace detail {
 class when_all_operation : public parallel_operation {
 protected:
     explicit when_all_operation(environment& task) noexcept : parallel_operation(task) {}
-    ~when_all_operation() = default;
+    ~when_all_operation() override = default;
 
     void ended(std::size_t index) noexcept final;
     /// Throws the failure, if there is one.

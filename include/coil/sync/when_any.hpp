@@ -21,7 +21,7 @@ namespace detail {
 class when_any_operation : public parallel_operation {
 protected:
     explicit when_any_operation(environment& task) noexcept : parallel_operation(task) {}
-    ~when_any_operation() = default;
+    ~when_any_operation() override = default;
 
     void ended(std::size_t index) noexcept final;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
@@ -38,7 +38,7 @@ private:
 class first_success_operation : public parallel_operation {
 protected:
     explicit first_success_operation(environment& task) noexcept : parallel_operation(task) {}
-    ~first_success_operation() = default;
+    ~first_success_operation() override = default;
 
     void ended(std::size_t index) noexcept final;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }

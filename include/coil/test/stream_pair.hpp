@@ -44,7 +44,7 @@ public:
 
 protected:
     memory_operation(memory_stream& stream, bool receives, detail::environment& task) noexcept;
-    ~memory_operation();
+    ~memory_operation() override;
 
 private:
     friend class memory_stream;
