@@ -165,8 +165,8 @@ void task_list::disconnect_all() noexcept {
         each->disconnect();
 }
 
-// Once the context is being destroyed, prints a line on stderr instead: no run() follows that could throw the
-// exception, and objects that the handler refers to may be gone.
+// While the context is being destroyed, only prints the failure on stderr, because no later run() can throw
+// the exception, and the objects that the handler refers to may already have been destroyed.
 void task_list::report(const task_failure& failure) noexcept {
     if (context_.is_closing() || (!on_error_ && (failure.code || failure.is_contained || thrown_)))
         report_by_default(failure);

@@ -49,9 +49,9 @@ void work_guard::reset() noexcept {
 
 // The list of all blocks. In a child of fork(2), the fork handler resets their visitor counts.
 //
-// No other lock is taken while this lock is held. However, a block may be released while the lock of an
-// object that uses a context is held. The fork handlers of such objects are registered later than this one,
-// so before a fork they lock earlier, which is the same order.
+// Lock order: this lock is taken last. An object that uses a context may release a block, which takes this
+// lock, while it holds its own lock. The fork handlers of such objects are registered later than this one.
+// Before a fork, handlers run in reverse order of registration, so this lock is taken last there, too.
 class detail::context_life::list {
 public:
     static void add(context_life& made) {

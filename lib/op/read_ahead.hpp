@@ -15,9 +15,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Receives ahead for a record: what has arrived and is unread, the waiting readers (in the record's list),
-/// and the receive that brings more. The derived classes store bytes (`recv_queue`) or datagrams
-/// (`recvfrom_queue`).
+/// Receives data for a record before a reader asks for it. Holds the unread data and the receive that is in
+/// flight. (Waiting readers are in the record's list.) The derived classes store bytes (`recv_queue`) or
+/// datagrams (`recvfrom_queue`).
 ///
 ///     idle ----a reader waits----> in the kernel --arrival--> in the kernel, even without a reader
 ///       ^                             |     |
@@ -48,22 +48,22 @@ protected:
 
     // ---- what the derived class decides -------------------------------------------------------------------
 
-    /// Whether the next data for this reader, for which nothing is unread, arrives through this object. If
-    /// not, the reader submits a receive of its own.
+    /// Called when no data is unread. Returns true if this object receives the next data for the reader, and
+    /// false if the reader must submit its own receive.
     [[nodiscard]] virtual bool receives_for(const reader& next) const noexcept = 0;
-    /// Whether a receive for the first reader may begin.
+    /// Returns true if a receive for the first reader may begin.
     [[nodiscard]] virtual bool may_receive() noexcept { return true; }
-    /// Whether this reader receives into its own buffer, through the ring.
+    /// Returns true if this reader receives into its own buffer, through the ring.
     [[nodiscard]] virtual bool receives_directly(const reader& next) const noexcept = 0;
-    /// The pool of the next receive.
+    /// Returns the pool for the next receive.
     [[nodiscard]] virtual buffer_pool& pool() const noexcept = 0;
     /// Begins a receive for the first reader.
     virtual void receive_for(const reader& next) noexcept = 0;
-    /// The pool has a buffer again. Returns whether a receive has begun.
+    /// Called when the pool has a buffer again. Returns true if a receive has begun.
     [[nodiscard]] virtual bool receive_into_room() noexcept = 0;
-    /// For a reader that does not wait, if nothing is unread: collects what the kernel has now.
+    /// Called for a non-blocking reader when no data is unread. Collects what the kernel has received so far.
     virtual void poll_for(const reader& next) noexcept;
-    /// Whether a receive that returns 0 is the end of the stream, for the waiting reader.
+    /// Returns true if a receive that returns 0 means the end of the stream for the waiting reader.
     [[nodiscard]] virtual bool ends_with_zero() const noexcept = 0;
     virtual void drop_unread() noexcept = 0;
 
@@ -85,13 +85,13 @@ protected:
         reset();
         submit();
     }
-    /// If a reader waits and no receive is in flight, begins one.
+    /// Begins a receive if a reader is waiting and no receive is in flight.
     void request_more(bool got_enobufs = false) noexcept;
-    /// Serves the waiting readers. Remaining data completes the operations that wait for readiness.
+    /// Gives the unread data to the waiting readers. If any data remains, notifies the waits for readiness.
     void serve_waiting() noexcept;
-    /// Stops receiving: the stream, or all streams together, have reached their limit.
+    /// Stops receiving, because this record or all streams together hold as many bytes as allowed.
     void stop_at_limit() noexcept;
-    /// Data was lost. Readers get the error behind the unread data.
+    /// Data was lost. Readers get the error after the unread data.
     void fail_with(std::int32_t error) noexcept {
         failure_ = error;
         stop();

@@ -97,15 +97,15 @@ void recvfrom_queue::detect_trains() {
 
 // ---- readers ----------------------------------------------------------------------------------------------
 
-// Readers queue here behind others, whatever their buffer.
+// A reader that waits behind other readers queues here, even if it has its own buffer.
 bool recvfrom_queue::receives_for(const reader& next) const noexcept {
     return is_receiving() || is_waiting_for_buffer() || !receives_directly(next) || record().has_reader() ||
            record().has_waiting();
 }
 
-// Called for a non-blocking reader when no datagram is unread. Submits the filler, now or when the pool has
-// a free buffer, unless the reader submits a receive of its own. Collects the datagrams that have already
-// arrived.
+// Called for a non-blocking reader when no datagram is unread. Submits the multishot receive, now or when the
+// pool has a free buffer, unless the reader submits its own receive. Then collects the datagrams that have
+// already arrived.
 void recvfrom_queue::poll_for(const reader& next) noexcept {
     if (record().has_reader())
         return;
@@ -278,7 +278,7 @@ void recvfrom_queue::drop_unread() noexcept {
 
 // ---- our own shutdown -------------------------------------------------------------------------------------
 
-// The filler is stopped explicitly, because a shutdown does not end a multishot receive in the kernel.
+// Stops the receive explicitly, because a shutdown does not end a multishot receive in the kernel.
 void recvfrom_queue::interrupt() noexcept {
     shut_ = true;
     leave_pool_queue();

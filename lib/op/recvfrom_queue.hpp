@@ -18,11 +18,11 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The queue behind `recvfrom_stream()`. It holds received datagrams that are still unread, and the filler,
-/// which is the multishot receive that delivers them. Waiting readers are in the record's list. Once the
-/// queue exists, all readers go through it, even those with their own buffers.
+/// The queue behind `recvfrom_stream()`. It holds the multishot receive and the datagrams that it has
+/// delivered but that are still unread. Waiting readers are in the record's list. Once the queue exists, all
+/// readers go through it, even those with their own buffers.
 ///
-///     filler   idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
+///     receive  idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
 ///                ^                             |     |
 ///                +-- ahead_max is reached -----+     | the pool is empty
 ///                +-- the streams are gone -----+     |
@@ -40,8 +40,8 @@ public:
     static recvfrom_queue& of(detail::descriptor& record);
 
     /// Finds out whether the kernel delivers trains of datagrams (UDP_GRO), and gets the pool for them. If it
-    /// does, this object receives for every reader: in a reader's own buffer the datagrams of a train would
-    /// become one.
+    /// does, this object receives for every reader, because in a reader's own buffer a train would look like
+    /// a single datagram.
     void detect_trains();
 
     // Called by readers.
@@ -111,7 +111,7 @@ private:
     bool shut_ = false;            // our own shutdown: no further datagram arrives
     bool is_polled_ = false;       // a reader that does not wait found the pool empty, and may try again
     buffer_pool* pool_ = nullptr;  // of the latest stream
-    // Of the receive that is in flight.
+    // Parameters of the receive that is in flight: its pool, its buffer layout and its msghdr.
     buffer_pool* receiving_from_ = nullptr;
     datagram_layout layout_;
     msghdr message_{};

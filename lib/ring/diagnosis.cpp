@@ -56,7 +56,7 @@ circumstances circumstances_of_this_process() {
 
 namespace {
 
-// For system calls that do not belong to io_uring: eventfd2, pipe2, mmap, fcntl.
+// Explains errors of system calls that do not belong to io_uring: eventfd2, pipe2, mmap, fcntl.
 std::string cause_and_remedy_of_others(int error, const circumstances& around, std::string_view call) {
     switch (error) {
     case EPERM:

@@ -83,8 +83,8 @@ uring_kernel::~uring_kernel() {
     close_number(wake_);
 }
 
-// After a failure, nothing is left open or mapped except the eventfd. All rings of this object use the same
-// eventfd, because other threads may be writing to it.
+// After a failure, nothing is left open or mapped except the eventfd. All rings that this object sets up use
+// the same eventfd, because other threads may be writing to it.
 int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     if (wake_ < 0)
         wake_ = own(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -115,8 +115,8 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     made.ring_fd = descriptor;
     made.features = pretending_6_1 ? granted.features & abi::features_of_6_1 : granted.features;
     made.flags = granted.flags;
-    // Without NO_SQARRAY, each queue position contains the index of an SQE. Always use the SQE at the same
-    // index.
+    // Without NO_SQARRAY, the submission queue is an array of indexes of SQEs. Position i always contains
+    // index i.
     if (!(granted.flags & abi::setup_no_sqarray))
         for (unsigned i = 0; i < granted.sq_entries; ++i)
             made.sq.array[i] = i;

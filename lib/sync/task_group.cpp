@@ -57,7 +57,7 @@ task_group::~task_group() { destroy_children(); }
 
 detail::scheduler& task_group::loop() const noexcept { return owner_->env().scheduler(); }
 
-// Whether `task` is the environment of a child, or of a scope inside a child, such as a timeout.
+// Returns true if `task` is the environment of a child, or of a scope inside a child, such as a timeout.
 bool task_group::has_child(const detail::environment& task) const noexcept {
     for (const detail::group_child* each = newest_; each; each = each->older_)
         if (each->environment_.line() == task.line())
@@ -144,8 +144,8 @@ void task_group::destroy_children() noexcept {
         newest_->frame_.destroy();
 }
 
-// A list is visited only when all its waits complete, so each wait is visited once, however many children
-// end.
+// Each loop completes all waits of its list or does not run at all. The total cost therefore depends on the
+// number of waits, not on the number of children that end.
 void task_group::wake_waits() noexcept {
     while (size_ == 0 && !joins_.empty())
         static_cast<detail::group_wait&>(joins_.front()).make_ready();

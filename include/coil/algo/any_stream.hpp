@@ -148,8 +148,7 @@ class any_stream_holder final : public any_stream_base {
     using send_step = step<writing, const_buffers>;
 
 public:
-    template <class S>
-    explicit any_stream_holder(S&& given) : stream(std::forward<S>(given)) {}
+    explicit any_stream_holder(Stream&& given) : stream(std::move(given)) {}
 
     bool make_recv(mutable_buffers buffers, any_operation& owner) override {
         if (recv_)

@@ -39,7 +39,7 @@ auto read(Stream& from, Buffers&&... buffers) {
     return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// A datagram socket is no stream: does not compile, and the message shows what to write.
+/// Rejects a socket for whole messages at compile time. The error message shows what to write instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>
 auto read(Socket& from, Buffers&&...) {

@@ -18,8 +18,8 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// Whether the operation of an awaitable can be a step: it derives from `awaited`, and is constructed from
-/// the awaitable and an environment.
+/// True if the operation of an awaitable can be a step, that is, if it derives from `awaited`, and is
+/// constructed from the awaitable and an environment.
 template <class D>
 concept stepwise = std::derived_from<operation_of<D>, awaited> &&
                    requires(D&& what, environment& task) { operation_of<D>(std::forward<D>(what), task); };

@@ -19,7 +19,7 @@ class seq_packet_socket;
 
 namespace detail {
 
-/// Sockets that preserve message boundaries have the same functions, but are no streams.
+/// Sockets that preserve message boundaries have the same functions as streams, but are not streams.
 template <class S>
 inline constexpr bool is_message_socket = false;
 template <class Protocol>

@@ -67,13 +67,15 @@ public:
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
-    /// Returns the value. If there is an error, throws exception() if it is set. Otherwise throws the error
-    /// as a `std::system_error`, or as a `transfer_error` if T is std::size_t or bytes were transferred.
+    /// Returns the value, or throws if there is an error. The exception is exception(), if that is not null.
+    /// Otherwise, it is a `transfer_error` if T is std::size_t or bytes were transferred, or else a
+    /// `std::system_error`.
     [[nodiscard]] T& value() & { return check(), **this; }
     [[nodiscard]] const T& value() const& { return check(), **this; }
     [[nodiscard]] T value() && { return check(), *std::move(*this); }
 
-    /// The value, even if there is an error. If T is not default constructible, only without an error.
+    /// Returns the value, even if there is an error. If T is not default constructible, call this only if
+    /// there is no error.
     [[nodiscard]] T& operator*() & noexcept { return get_from(value_); }
     [[nodiscard]] const T& operator*() const& noexcept { return get_from(value_); }
     [[nodiscard]] T&& operator*() && noexcept { return std::move(get_from(value_)); }
@@ -150,9 +152,9 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
 
 }  // namespace detail
 
-// A structured binding to a named outcome refers to the outcome's value and does not move it. With a
-// structured binding to a temporary, the program cannot call value(), so get() drops the exception. It does
-// so explicitly because g++ 15 and 16 may skip the temporary's destructor.
+// If a structured binding unpacks a named outcome, the value stays in the outcome and is not moved. If it
+// unpacks a temporary, the program has no object on which to call value(), so get() drops the exception. Do
+// not leave this to the temporary's destructor, because g++ 15 and 16 may skip that destructor.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0) {

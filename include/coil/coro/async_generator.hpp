@@ -45,8 +45,8 @@ struct co_await_its_next {};  // the compiler prints this name in its error
 /// Lifetime: parameters live in the frame and references stay references, as in a task. Destroying a
 ///           generator before its body has ended destroys the body's locals. A generator can be moved, except
 ///           while a task is awaiting its next().
-/// Cost:     one frame from a recycling allocator, however many values there are. A value goes through the
-///           ready list only when the budget of inline completions (`scheduler::inline_max`) is used up.
+/// Cost:     one frame from a recycling allocator, regardless of the number of values. A value goes through
+///           the ready list only when the budget of inline completions (`scheduler::inline_max`) is used up.
 template <class T>
 class [[nodiscard("co_await its next()")]] async_generator {
 public:

@@ -41,9 +41,9 @@ class environment {
 public:
     explicit environment(coil::detail::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
-    /// Makes a scope nested in `outer`, in the same line of execution. (Coroutines that are not tasks are an
-    /// exception: all those of one context share one environment, so each of their scopes is a separate
-    /// line.)
+    /// Makes a scope nested in `outer`. The scope belongs to the same line of execution as `outer`, with one
+    /// exception: if `outer` is the environment that all coroutines of a context share that are not tasks,
+    /// the scope is a separate line.
     explicit environment(environment& outer) noexcept
         : scheduler_(outer.scheduler_),
           innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),
@@ -178,7 +178,7 @@ concept context_bound = requires(const D& what) {
 template <description D>
 using operation_of = decltype(std::declval<D>().operation_in(std::declval<environment&>()));
 
-/// For a description: `outcome_of` is the `outcome<T>` that awaiting it gives, and `result_of` is T.
+/// The result of awaiting a description: `outcome_of` is an `outcome<T>`, and `result_of` is T.
 template <description D>
 using outcome_of = decltype(std::declval<operation_of<D>&>().await_outcome());
 template <description D>

@@ -30,8 +30,8 @@ namespace coil::COIL_ABI {
 ///         co_return total;
 ///     }
 ///
-/// Awaits:   coil's awaitables, other tasks, and any other C++ awaitable. Whatever thread such an awaitable
-///           resumes on, the task itself always continues on its context's thread.
+/// Awaits:   coil's awaitables, other tasks, and any other C++ awaitable. Even if such an awaitable resumes
+///           on another thread, the task always continues on its context's thread.
 /// Lifetime: parameters are copied or moved into the frame, but references stay references. A task that is
 ///           destroyed before it is awaited never runs.
 /// Cost:     one frame from a recycling allocator, so no heap allocation in steady state.

@@ -26,8 +26,8 @@ struct task_failure {
     std::source_location spawned_at;  ///< where co_spawn was called, or where the group was awaited
     std::source_location awaited_at;  ///< where the task's most recent co_await is
     std::string text;                 ///< all of this information in one line; empty if memory ran out
-    /// True if the task's group continues without the task. By default, such a failure is only printed on
-    /// stderr.
+    /// True if the task's group continues without the task. If no handler is installed, this failure is
+    /// printed on stderr and run() does not throw it.
     bool is_contained = false;
 };
 

@@ -52,7 +52,7 @@ inline constexpr std::uint16_t count = 5;
 /// A reader that keeps chunks, or leaves them unread, does not block other readers. Received bytes are copied
 /// to the heap in two cases:
 ///
-/// - If less than a quarter of the entries is free, small chunks of at most 4 KiB are copied, because even
+/// - If fewer than a quarter of the entries are free, small chunks of at most 4 KiB are copied, because even
 ///   ten bytes pin a whole entry.
 /// - If a stream is waiting for a buffer and no entry has been returned for a millisecond, the stream
 ///   receives into an entry of the reserve, at most 4 KiB at a time, and these bytes are copied. As long as
@@ -91,7 +91,7 @@ public:
     /// Returns the bytes of a completion as a chunk, without copying them. Call this for each completion that
     /// names a buffer, in the order of the completions.
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
-    /// Returns true if less than a quarter of the entries is free. Small chunks are then copied to the heap.
+    /// Returns true if fewer than a quarter of the entries are free. Small chunks are then copied.
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
     /// Returns true if no entry has been returned for a while, so the spares or the reserve are in use. Bytes
     /// received into those entries are copied to the heap.

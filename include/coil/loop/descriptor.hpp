@@ -77,7 +77,7 @@ public:
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
     /// Returns the record's generation. It changes when a handle releases the record. A description stores
-    /// the generation, so that it fails if another handle uses the record by then.
+    /// the generation, so that it fails if the record has a new handle when it is awaited.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
     /// Sets the number of a newly opened descriptor. Its peer and options are not known yet.
@@ -122,7 +122,7 @@ public:
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
     void set_source(owned<descriptor_source> source) noexcept { source_ = std::move(source); }
 
-    /// Returns true if operations are queued for the source or behind another operation, in FIFO order.
+    /// Returns true if any operation is waiting, either for the source or behind another operation.
     [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
     /// Returns true if an operation is the current reader.
     [[nodiscard]] bool has_reader() const noexcept { return reader_ != nullptr; }

@@ -101,7 +101,7 @@ public:
 
     io_context();
     explicit io_context(const options& chosen);
-    /// Runs on another kernel than the real one. For tests.
+    /// Runs on a kernel other than the real one. For tests.
     explicit io_context(detail::owned<ring::kernel> kernel);
     io_context(detail::owned<ring::kernel> kernel, const options& chosen);
     ~io_context();

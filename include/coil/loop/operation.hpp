@@ -74,7 +74,7 @@ public:
 
     void stop() noexcept final;
     /// Returns true if the operation or its descriptor was cancelled, or the descriptor was closed, before
-    /// the task resumed. Bytes that the operation has transferred nevertheless are still its result.
+    /// the task resumed. If it has transferred bytes in spite of this, they are still its result.
     [[nodiscard]] bool was_cancelled() const noexcept {
         return cancel_requested_ ||
                (attached_ && (!is_current() || descriptor_->cancels() != cancels_before_));
@@ -104,8 +104,8 @@ protected:
     /// Called for each completion that is not the last or that names a pool buffer. Must not resume a
     /// coroutine, because the loop is still collecting.
     virtual void more(const coil::detail::answer& given) noexcept;
-    /// If the record is watched, called when data was received ahead that a reader could take inline. Must
-    /// not resume a coroutine.
+    /// Called if the record is watched and the source has received data that a reader could take inline.
+    /// Must not resume a coroutine.
     virtual void source_has_data() noexcept {}
     /// Called for a failure or, after takes_steps(true), for any last completion. Returns true if the
     /// operation continues, that is, if it has called `submit`, `submit_to_ring` or `pause`. It keeps its
@@ -118,10 +118,11 @@ protected:
     /// Submits an operation that already holds its lane: to the record's source if the source serves this
     /// lane, otherwise to the ring.
     void submit() noexcept;
-    /// For use in run(): begins the operation again, behind operations that have queued in the meantime.
+    /// Call this only in run(). Begins the operation again, behind operations that have queued in the
+    /// meantime.
     void restart() noexcept;
-    /// For use in next_step(): submits the operation to the ring again when `timer` expires. A cancel ends
-    /// the pause early.
+    /// Call this only in next_step(). Submits the operation to the ring again when `timer` expires. A cancel
+    /// ends the pause early.
     void pause(retry_timer& timer, time_point::duration length) noexcept;
     /// Cancels the operation and blocks until the kernel has completed it.
     void retire() noexcept;
@@ -139,11 +140,11 @@ protected:
     [[nodiscard]] bool may_complete_inline() noexcept;
     /// If `does` is true, the loop calls next_step() for successful completions as well.
     void takes_steps(bool does) noexcept { takes_steps_ = does; }
-    /// For use in next_step(): returns true if the operation was cancelled or stopped, so that no further
-    /// step may begin.
+    /// Call this only in next_step(). Returns true if no further step may begin, because the operation was
+    /// cancelled or stopped.
     [[nodiscard]] bool should_stop() const noexcept { return was_cancelled() || env().stop_requested(); }
-    /// For use in next_step(): replaces the kernel's result and returns false, which next_step() then
-    /// returns.
+    /// Call this only in next_step(), as in `return end_with(result)`. Replaces the kernel's result and
+    /// returns false.
     bool end_with(std::int32_t result) noexcept {
         answer_ = {result, 0};
         return false;

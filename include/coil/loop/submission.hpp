@@ -107,8 +107,8 @@ public:
     void settle(time_point deadline) noexcept;
     /// Called after the ring has been closed. Ends every operation that was in the ring.
     void abort_in_kernel() noexcept;
-    /// Called if the ring was closed but the kernel has not released the operations. They never end and
-    /// become stuck.
+    /// Called if the ring was closed but the kernel has not released the operations. Marks them as stuck,
+    /// because they will never complete.
     void leave_stuck() noexcept;
     /// Returns true if an earlier ring has not released some operations. Their frames are never freed.
     [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }

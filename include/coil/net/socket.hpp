@@ -121,7 +121,7 @@ public:
     void close_on_exec(Flag, detail::a_flag_is_a_bool = {}) = delete;
     [[nodiscard]] bool close_on_exec() const;
 
-    // For use by free functions that take a socket.
+    // Used by free functions that take a socket.
     [[nodiscard]] detail::descriptor_use use(int flags = 0) { return handle_.use(flags); }
 
 protected:

@@ -39,8 +39,8 @@ struct received_train : chunk {
 
 }  // namespace op
 
-/// One datagram in a buffer of the context's pool, with its sender's address, which has the socket's own
-/// endpoint type. The datagram may be empty.
+/// One datagram in a buffer of the context's pool. The sender's address has the socket's own endpoint type.
+/// The datagram may be empty.
 ///
 /// Lifetime: destroy or detach it before its context ends (checked).
 template <class Endpoint>

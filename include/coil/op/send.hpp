@@ -79,8 +79,8 @@ protected:
     /// Sends with a direct system call, without waiting. Returns its result.
     [[nodiscard]] std::int32_t send_now(const_buffer buffer, const destination& to) noexcept;
     [[nodiscard]] std::int32_t sendmsg_now(const msghdr& message) noexcept;
-    /// For await_ready(), after a direct system call. Returns true if the operation has completed inline; if
-    /// not, the ring sends the remaining bytes.
+    /// Called by await_ready() after a direct system call. Returns true if the operation has completed
+    /// inline. Otherwise, the ring sends the remaining bytes.
     [[nodiscard]] bool completes_inline(std::int32_t result) noexcept;
 
     /// Makes a message of these buffers.

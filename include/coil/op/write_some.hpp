@@ -15,8 +15,8 @@
 namespace coil::COIL_ABI::op {
 
 /// Implements write(2) except for the buffers, which the derived class holds. The write never raises
-/// SIGPIPE. Before 6.18, only sockets have a flag that suppresses this signal. The loop therefore blocks the
-/// signal around each enter while the write is in flight.
+/// SIGPIPE. Before Linux 6.18, only sockets have a flag that suppresses this signal. The loop therefore
+/// blocks the signal around each enter while the write is in flight.
 class [[nodiscard("co_await it")]] descriptor_write : public descriptor_transfer {
 public:
     ~descriptor_write() override;

@@ -86,11 +86,11 @@ private:
 class resolver_base {
 public:
     // The flags of getaddrinfo(3), with Asio's names. The names from <netdb.h> also work.
-    static constexpr int passive = 0x01;         ///< AI_PASSIVE: addresses to listen on; no host: any address
-    static constexpr int canonical_name = 0x02;  ///< AI_CANONNAME
-    static constexpr int numeric_host = 0x04;    ///< AI_NUMERICHOST: the host is an address; no lookup
-    static constexpr int v4_mapped = 0x08;       ///< AI_V4MAPPED: mapped IPv4 if there is no IPv6 address
-    static constexpr int all_matching = 0x10;    ///< AI_ALL: with v4_mapped, both IPv6 and mapped IPv4
+    static constexpr int passive = 0x01;             ///< AI_PASSIVE: for listeners; any address if no host
+    static constexpr int canonical_name = 0x02;      ///< AI_CANONNAME
+    static constexpr int numeric_host = 0x04;        ///< AI_NUMERICHOST: the host is an address; no lookup
+    static constexpr int v4_mapped = 0x08;           ///< AI_V4MAPPED: mapped IPv4 if there is no IPv6 address
+    static constexpr int all_matching = 0x10;        ///< AI_ALL: with v4_mapped, both IPv6 and mapped IPv4
     static constexpr int address_configured = 0x20;  ///< AI_ADDRCONFIG: only families with a local address
     static constexpr int numeric_service = 0x400;    ///< AI_NUMERICSERV: the service is a port number
 
@@ -291,7 +291,7 @@ private:
     }
 };
 
-// For ADL: coroutines other than coil's tasks look up operator co_await in the awaitable's namespace.
+// Lets argument-dependent lookup find operator co_await in coroutines that are not tasks.
 using coil::operator co_await;
 
 static_assert(!std::is_aggregate_v<endpoint_name>);

@@ -42,8 +42,8 @@ public:
     /// Unregisters the waiter, whether or not the handover is complete. Every wait must call it last. Blocks
     /// while the completing thread is inside the scheduler.
     void leave() noexcept;
-    /// Whether the waiter's scheduler has ended and left the waiting frame behind. The waiter then never
-    /// resumes.
+    /// Returns true if the waiter's scheduler has ended without destroying the waiting frame. The waiter then
+    /// never resumes.
     [[nodiscard]] bool is_orphaned() const noexcept { return loop_.has_ended(); }
     /// Blocks the thread until the handover is complete and the completing thread no longer uses the
     /// scheduler.

@@ -141,7 +141,7 @@ public:
     /// Returns the completer. May be called only once.
     [[nodiscard("keep it: dropping it breaks the promise")]] completer get_completer() noexcept;
 
-    /// Whether a result has been set, so that wait() would not block.
+    /// Returns true if a result has been set, so that wait() would not block.
     [[nodiscard]] bool done() const noexcept { return state_ && state_->is_complete(); }
 
     /// Waits for the value and moves it out.
@@ -177,8 +177,8 @@ public:
 
     void swap(one_shot_completer& other) noexcept { std::swap(state_, other.state_); }
 
-    /// Whether this object can still complete a one_shot. It cannot once it has completed one, or after a
-    /// move or release().
+    /// Returns true if this object can still complete a one_shot. Returns false after it has completed one,
+    /// and after a move or release().
     [[nodiscard]] explicit operator bool() const& noexcept { return state_ != nullptr; }
     template <class = detail::keep_the_completer>
     explicit operator bool() const&& = delete;

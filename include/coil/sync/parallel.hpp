@@ -42,17 +42,17 @@ public:
     void request_stop() noexcept { scope_.request_stop(); }
 
     [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
-    /// Whether the branch ended with operation_aborted because its scope was stopped.
+    /// Returns true if the branch ended with operation_aborted because its scope was stopped.
     [[nodiscard]] bool was_stopped() const noexcept { return was_stopped_; }
-    /// Whether the branch ended with an exception other than `std::system_error`, which counts as a bug in
-    /// the program.
+    /// Returns true if the branch ended with an exception other than `std::system_error`, which counts as a
+    /// bug in the program.
     [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
     [[nodiscard]] virtual std::error_code error() const noexcept = 0;
     /// The exception that a failed task has thrown.
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
     /// The exception that rethrow() throws. Null if it cannot be allocated.
     [[nodiscard]] virtual std::exception_ptr failure() const noexcept = 0;
-    /// Throws the failure.
+    /// Throws the error of the failed branch.
     [[noreturn]] virtual void rethrow() const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
 

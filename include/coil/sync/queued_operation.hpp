@@ -56,13 +56,13 @@ protected:
     explicit queued_operation(environment& task) noexcept : awaited(task) {}
     ~queued_operation() override = default;
 
-    /// Whether this operation may complete inline. It may not if its scope is stopped, or if the budget for
-    /// inline completions is used up.
+    /// Returns true if this operation may complete inline. Returns false if its scope is stopped, or if the
+    /// budget for inline completions is used up.
     [[nodiscard]] bool may_complete_inline() const noexcept {
         return !env().stop_requested() && env().scheduler().may_complete_inline();
     }
 
-    /// Whether the task may await `object`. Returns false if the object belongs to another context. Check
+    /// Returns true if the task may await `object`, and false if the object belongs to another context. Check
     /// this before anything else.
     template <class IsInUse>
     [[nodiscard]] bool is_admitted(affinity& object, IsInUse&& is_in_use) noexcept {

@@ -28,12 +28,12 @@ protected:
     ~when_all_operation() override = default;
 
     void ended(std::size_t index) noexcept final;
-    /// Throws the failure, if there is one.
+    /// Throws the error of the failed branch, if a branch has failed.
     void rethrow_failure() const {
         if (failed_ != no_branch) [[unlikely]]
             at(failed_).rethrow();
     }
-    /// Whether a branch has failed. If a branch ended with a bug, throws its exception instead.
+    /// Returns true if a branch has failed. If a branch ended with a bug, throws its exception instead.
     [[nodiscard]] bool has_failure() const {
         rethrow_bug();
         return failed_ != no_branch;
