@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 #
 # Reads a file written by `ctest --output-junit`. Prints one line per test, `passed|failed|skipped<TAB>name`.
-# With -v summary=1, prints only a summary, `N passed, N failed, N skipped`.
 #
 # CTest also writes "skipped" for a program that it could not start. This script counts such a program as
 # failed.
@@ -16,17 +15,11 @@
 
 /^\t\t<skipped message="SKIP_/ { result = "skipped" }
 
-END {
-    report()
-    if (summary)
-        printf "%d passed, %d failed, %d skipped\n", count["passed"], count["failed"], count["skipped"]
-}
+END { report() }
 
 function report() {
-    if (name != "" && !summary)
-        print result "\t" name
     if (name != "")
-        count[result]++
+        print result "\t" name
     name = ""
 }
 

@@ -11,8 +11,6 @@ namespace coil::COIL_ABI::ip {
 
 namespace {
 
-constexpr std::size_t npos = std::string_view::npos;
-
 /// The two halves of "address:port" before parsing.
 struct halves {
     std::string_view address;
@@ -27,18 +25,18 @@ halves split(std::string_view text) noexcept {
     halves result;
     if (text.starts_with('[')) {
         result.brackets = true;
-        if (colon == npos || colon < 2 || text[colon - 1] != ']') {
+        if (colon == std::string_view::npos || colon < 2 || text[colon - 1] != ']') {
             result.fault = text.ends_with(']') ? "has no port: write one like [2001:db8::1]:80"
                                                : "is not an endpoint: write one like [2001:db8::1]:80";
             return result;
         }
         result.address = text.substr(1, colon - 2);
-    } else if (colon == npos) {
+    } else if (colon == std::string_view::npos) {
         result.fault = "has no port: write one after a colon, like 192.0.2.1:80 or [2001:db8::1]:80";
         return result;
     } else {
         result.address = text.substr(0, colon);
-        if (result.address.find(':') != npos) {
+        if (result.address.find(':') != std::string_view::npos) {
             result.fault = "has an IPv6 address without brackets: write it like [2001:db8::1]:80";
             return result;
         }

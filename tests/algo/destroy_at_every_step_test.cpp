@@ -149,7 +149,7 @@ task<> run_a_group(stage& at) {
     });
 }
 
-task<> race(stage& at) {
+task<> race_both(stage& at) {
     const auto here = at.here();
     auto socket = at.context.connected_socket();
     std::array<char, 16> buffer{};
@@ -274,7 +274,7 @@ constexpr story stories[] = {
     {"connect_to_a_range", connect_to_a_range},
     {"time_out", time_out},
     {"run_a_group", run_a_group},
-    {"race", race},
+    {"race", race_both},
     {"wait_for_all", wait_for_all},
     {"pass_numbers", pass_numbers},
     {"queue_for_the_lock", queue_for_the_lock},

@@ -118,18 +118,18 @@ TYPED_TEST(StreamClose, AssignmentClosesOldStream) {
 }
 
 /// Counts live objects.
-struct witness {
-    explicit witness(int& counter) : alive(&counter) { ++*alive; }
-    witness(const witness&) = delete;
-    witness& operator=(const witness&) = delete;
-    ~witness() { --*alive; }
+struct counted {
+    explicit counted(int& counter) : alive(&counter) { ++*alive; }
+    counted(const counted&) = delete;
+    counted& operator=(const counted&) = delete;
+    ~counted() { --*alive; }
 
     int* alive;
 };
 
 template <class Stream>
 task<> wait_forever(Stream& end, bool reads, int& alive, int& resumed) {
-    const witness here(alive);
+    const counted here(alive);
     std::vector<char> block(endless().size());
     if (reads)
         co_await read(end, block);
@@ -141,7 +141,7 @@ task<> wait_forever(Stream& end, bool reads, int& alive, int& resumed) {
 template <class Stream, class Variant>
 task<> hold_a_connection(io_context& context, const Variant& how, int& alive, int& resumed) {
     auto both = co_await transport<Stream>::connect(context, how);
-    const witness here(alive);
+    const counted here(alive);
     auto reader = co_spawn(context, wait_forever<Stream>(both.near, true, alive, resumed));
     auto writer = co_spawn(context, wait_forever<Stream>(both.near, false, alive, resumed));
     co_await reader.join();

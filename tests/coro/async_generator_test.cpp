@@ -35,12 +35,12 @@ static_assert(!std::is_aggregate_v<async_generator<int>> &&
 static_assert(sizeof(async_generator<int>::next_operation) <= 96);
 
 /// Logs its name when it is destroyed.
-class witness {
+class logs_its_end {
 public:
-    witness(std::string name, names& log) : name_(std::move(name)), log_(&log) {}
-    witness(witness&& other) noexcept
+    logs_its_end(std::string name, names& log) : name_(std::move(name)), log_(&log) {}
+    logs_its_end(logs_its_end&& other) noexcept
         : name_(std::move(other.name_)), log_(std::exchange(other.log_, nullptr)) {}
-    ~witness() {
+    ~logs_its_end() {
         if (log_)
             log_->push_back(name_);
     }
@@ -259,7 +259,7 @@ TEST(AsyncGenerator, StopReachesAwaitOfBody) {
     gate closed;
     names log;
     const auto wait = [&]() -> async_generator<int> {
-        const witness local("local", log);
+        const logs_its_end local("local", log);
         co_yield co_await closed.wait();
     };
     auto values = wait();
@@ -333,13 +333,13 @@ TEST(AsyncGenerator, ServesSuccessiveScopes) {
 TEST(AsyncGenerator, DropDestroysLocals) {
     manual_scheduler loop;
     names log;
-    const auto talk = [&](witness) -> async_generator<int> {
-        const witness local("local", log);
+    const auto talk = [&](logs_its_end) -> async_generator<int> {
+        const logs_its_end local("local", log);
         co_yield 1;
         log.push_back("this never runs");
     };
     const auto story = [&]() -> task<> {
-        auto values = talk(witness("argument", log));
+        auto values = talk(logs_its_end("argument", log));
         co_await values.next();
     };
     loop.run(story());
@@ -348,11 +348,11 @@ TEST(AsyncGenerator, DropDestroysLocals) {
 
 TEST(AsyncGenerator, NeverRunsIfDroppedUnused) {
     names log;
-    const auto talk = [&](witness) -> async_generator<int> {
+    const auto talk = [&](logs_its_end) -> async_generator<int> {
         log.push_back("this never runs");
         co_yield 1;
     };
-    { const auto values = talk(witness("argument", log)); }
+    { const auto values = talk(logs_its_end("argument", log)); }
     EXPECT_EQ(log, names{"argument"});
 }
 
@@ -361,7 +361,7 @@ TEST(AsyncGenerator, DestroyedConsumerEndsBody) {
     gate closed;
     names log;
     const auto wait = [&]() -> async_generator<int> {
-        const witness local("local", log);
+        const logs_its_end local("local", log);
         co_yield co_await closed.wait();
     };
     auto values = wait();
@@ -424,7 +424,7 @@ TEST(AsyncGenerator, DeadlineReachesBody) {
     real_context context;
     names log;
     const auto ticks = [&]() -> async_generator<int> {
-        const witness local("local", log);
+        const logs_its_end local("local", log);
         co_yield 1;
         co_await sleep_for(std::chrono::hours(1));
         co_yield 2;

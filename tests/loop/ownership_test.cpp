@@ -24,7 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 template <class F>
-void on_another_thread(F&& function) {
+void in_another_thread(F&& function) {
     std::thread(std::forward<F>(function)).join();
 }
 
@@ -76,7 +76,7 @@ TEST(Ownership, RunOnASecondThreadThrowsWrongThread) {
     scripted_context context;
     const work_guard guard(context.io());
     context.poll();
-    on_another_thread([&] {
+    in_another_thread([&] {
         for (const auto& call: {std::function<void()>([&] { context.io().run(); }),
                                 std::function<void()>([&] { context.io().poll(); }),
                                 std::function<void()>([&] { context.io().run_one(); }),
@@ -96,7 +96,7 @@ TEST(Ownership, BelongsToTheThreadThatFirstRuns) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);  // spawned before the first run()
-    on_another_thread([&] {
+    in_another_thread([&] {
         context.answer_next("hello");
         context.run();
     });
@@ -111,7 +111,7 @@ TEST(Ownership, NextThreadGetsANewRing) {
         co_return;
     };
     for (int i = 0; i < 3; ++i)
-        on_another_thread([&] {
+        in_another_thread([&] {
             co_spawn(context.io(), count, detached);
             context.run();
         });
@@ -123,7 +123,7 @@ TEST(Ownership, ThreadExitCancelsItsOperations) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
-    on_another_thread([&] {
+    in_another_thread([&] {
         context.poll();
         EXPECT_EQ(context.script().in_flight().size(), 1u);
     });
@@ -137,7 +137,7 @@ TEST(Ownership, ResultDuringThreadExitIsDelivered) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
-    on_another_thread([&] {
+    in_another_thread([&] {
         context.poll();
         context.script().when_cancelled("hello");
     });
@@ -157,7 +157,7 @@ TEST(Ownership, NextOwnerSubmitsWhatFoundNoSlot) {
         },
         std::ref(context.script()), detached);
     receiver one(context, socket), two(context, other);
-    on_another_thread([&] {
+    in_another_thread([&] {
         context.poll();
         context.script().refuse_enters(0, 0);
     });
@@ -178,7 +178,7 @@ TEST(Ownership, TimersContinueUnderTheNextOwner) {
         co_await sleep_for(1h);
         slept = true;
     });
-    on_another_thread([&] { context.io().run_for(1min); });
+    in_another_thread([&] { context.io().run_for(1min); });
     EXPECT_FALSE(slept);
     context.run();
     EXPECT_TRUE(slept);
@@ -191,7 +191,7 @@ TEST(Ownership, PendingAcceptEndsWithItsOwner) {
     std::error_code result;
     auto accepting =
         context.spawn([&]() -> task<> { result = (co_await as_tuple(acceptor.accept())).error(); });
-    on_another_thread([&] { context.poll(); });
+    in_another_thread([&] { context.poll(); });
     context.run();
     EXPECT_EQ(result, error::operation_aborted);
 }
@@ -199,9 +199,9 @@ TEST(Ownership, PendingAcceptEndsWithItsOwner) {
 TEST(Ownership, PostWithoutAnOwnerWaitsForTheNext) {
     scripted_context context;
     int ran = 0;
-    on_another_thread([&] { context.run(); });
+    in_another_thread([&] { context.run(); });
     context.io().post([&] { ++ran; });
-    on_another_thread([&] { context.io().post([&] { ++ran; }); });
+    in_another_thread([&] { context.io().post([&] { ++ran; }); });
     context.run();
     EXPECT_EQ(ran, 2);
 }
@@ -210,7 +210,7 @@ TEST(Ownership, PostsKeepTheirOrderAcrossOwners) {
     scripted_context context;
     std::vector<int> log;
     context.io().post([&] { log.push_back(1); });  // no owner yet
-    on_another_thread([&] {
+    in_another_thread([&] {
         context.io().post([&] {
             log.push_back(2);
             context.io().post([&] { log.push_back(3); });
@@ -246,7 +246,7 @@ TEST(Ownership, ThreadExitLeavesAllItsContexts) {
         sockets.push_back(context.connected_socket());
     for (std::size_t i = 0; i < 3; ++i)
         receivers.push_back(std::make_unique<receiver>(contexts[i], sockets[i]));
-    on_another_thread([&] {
+    in_another_thread([&] {
         for (auto& context: contexts)
             context.poll();
     });
@@ -270,7 +270,7 @@ TEST(Ownership, DestroyedElsewhereAfterOwnerEnded) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
-    on_another_thread([&] { context.poll(); });
+    in_another_thread([&] { context.poll(); });
     context.destroy();
     EXPECT_FALSE(receiver.ended());
 }
@@ -297,7 +297,7 @@ TEST(Ownership, UnrunContextIsDestroyedAnywhere) {
     scripted_context context;
     auto socket = context.connected_socket();
     receiver receiver(context, socket);
-    on_another_thread([&] { context.destroy(); });
+    in_another_thread([&] { context.destroy(); });
 }
 
 // A kernel that is stuck in a driver may still write to our buffers: they are reported on stderr, and never
@@ -322,7 +322,7 @@ TEST(OwnershipDeathTest, BusySocketClosedElsewhereAborts) {
         auto socket = context.connected_socket();
         receiver receiver(context, socket);
         context.poll();
-        on_another_thread([&] { socket.close(); });
+        in_another_thread([&] { socket.close(); });
     };
     EXPECT_DEATH(foreign(), "socket: closed or destroyed on the wrong thread; use post");
 }

@@ -399,12 +399,12 @@ TEST(TaskError, DroppedHandlePrintsIfOutOfMemory) {
 
 // ---- destructors that throw -------------------------------------------------------------------------------
 
-struct throws_in_destructor {
-    ~throws_in_destructor() noexcept(false) { throw std::runtime_error("a destructor"); }
+struct throws_at_the_end {
+    ~throws_at_the_end() noexcept(false) { throw std::runtime_error("a destructor"); }
 };
 
 task<> end_with_throwing_local() {
-    const throws_in_destructor local;
+    const throws_at_the_end local;
     co_await yield();
 }
 
@@ -415,12 +415,12 @@ TEST(TaskError, DestructorOfALocalFailsTheTask) {
 }
 
 task<> sleep_on_a_throwing_local() {
-    const throws_in_destructor local;
+    const throws_at_the_end local;
     co_await sleep_for(1h);
 }
 
 async_generator<int> sleep_in_a_generator() {
-    const throws_in_destructor local;
+    const throws_at_the_end local;
     co_await sleep_for(1h);
     co_yield 1;
 }

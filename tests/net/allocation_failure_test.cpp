@@ -168,8 +168,8 @@ protected:
 };
 
 /// A connected pair of stream sockets: `near` belongs to the context, `far` to the test.
-struct connection {
-    explicit connection(io_context& context) : near(context) {
+struct connected_pair {
+    explicit connected_pair(io_context& context) : near(context) {
         int numbers[2];
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, numbers) != 0)
             throw std::system_error(errno, std::system_category(), "socketpair");
@@ -189,7 +189,7 @@ task<> one_hop() { co_await yield(); }
 
 TEST_F(EveryAllocation, MayFailInRecvAndSend) {
     fails_in([](io_context& context) -> task<> {
-        connection ends(context);
+        connected_pair ends(context);
         std::array<char, 10> buffer;
         co_await ends.near.send("hello");
         ends.far.send("world");
@@ -206,7 +206,7 @@ TEST_F(EveryAllocation, MayFailInRecvAndSend) {
 
 TEST_F(EveryAllocation, MayFailInAFailingSend) {
     fails_in([](io_context& context) -> task<> {
-        connection ends(context);
+        connected_pair ends(context);
         ends.near.shutdown(socket_base::shutdown_send);
         try {
             co_await ends.near.send("hello");
@@ -280,7 +280,7 @@ TEST_F(EveryAllocation, MayFailInDatagramsThatWaitForRoom) {
 
 TEST_F(EveryAllocation, MayFailInWait) {
     fails_in([](io_context& context) -> task<> {
-        connection ends(context);
+        connected_pair ends(context);
         ends.far.send("x");
         co_await ends.near.wait(socket_base::wait_read);
         co_await ends.near.wait(socket_base::wait_write);
@@ -304,7 +304,7 @@ TEST_F(EveryAllocation, MayFailInDescriptorPassing) {
 
 TEST_F(EveryAllocation, MayFailInARecvStream) {
     fails_in([](io_context& context) -> task<> {
-        connection ends(context);
+        connected_pair ends(context);
         std::array<char, 3> buffer;
         ends.far.send("0123456789");
         auto incoming = ends.near.recv_stream();
@@ -329,8 +329,8 @@ TEST_F(EveryAllocation, MayFailInARecvStream) {
 
 TEST_F(EveryAllocation, MayFailInARecvStreamOnALowPool) {
     fails_in([](io_context& context) -> task<> {
-        connection hoarder(context);
-        connection ends(context);
+        connected_pair hoarder(context);
+        connected_pair ends(context);
         auto incoming = ends.near.recv_stream();
         std::optional<std::vector<chunk>> kept;
         {
@@ -619,7 +619,7 @@ TEST_F(EveryAllocation, MayFailInSyncWait) {
 
 TEST_F(EveryAllocation, MayFailInBufferedReaderAndWriter) {
     fails_in([](io_context& context) -> task<> {
-        connection ends(context);
+        connected_pair ends(context);
         buffered_reader reader(ends.near, {.limit = 100'000});
         buffered_writer writer(ends.near);
         ends.far.send("one\ntwo\n");

@@ -16,6 +16,10 @@
 
 namespace coil::test {
 
+inline constexpr auto wait_read = socket_base::wait_read;
+inline constexpr auto wait_write = socket_base::wait_write;
+inline constexpr auto wait_error = socket_base::wait_error;
+
 /// Both ends of a TCP connection over the loopback interface.
 struct connection {
     tcp::socket near;

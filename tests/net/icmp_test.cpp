@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 using ip::icmp;
 using ip::ping;
 using packet = std::vector<unsigned char>;
-using room = std::array<unsigned char, 200>;
+using reply_buffer = std::array<unsigned char, 200>;
 
 constexpr std::uint8_t echo_request_v4 = ICMP_ECHO, echo_reply_v4 = ICMP_ECHOREPLY;
 constexpr std::uint8_t echo_request_v6 = ICMP6_ECHO_REQUEST, echo_reply_v6 = ICMP6_ECHO_REPLY;
@@ -69,7 +69,7 @@ TEST(Icmp, ReceivesTheHeaderOverIpv4) {
         icmp::socket socket(context, icmp::v4());
         const ip::endpoint loopback(ip::address_v4::loopback(), 0);
         co_await socket.sendto(request(echo_request_v4), loopback);
-        room bytes;
+        reply_buffer bytes;
         for (int i = 0; i < 2; ++i) {  // over the loopback it receives its own request first
             auto [size, truncated, from] = co_await timeout(socket.recvfrom(bytes), 5s);
             const std::size_t header = 4u * (bytes[0] & 15u);
@@ -91,7 +91,7 @@ TEST(Icmp, ReceivesNoHeaderOverIpv6) {
         socket.set_option(icmp::icmp6_filter<::icmp6_filter>(wanted));
         const ip::endpoint loopback(ip::address_v6::loopback(), 0);
         co_await socket.sendto(request(echo_request_v6), loopback);
-        room bytes;
+        reply_buffer bytes;
         auto [size, truncated, from] = co_await timeout(socket.recvfrom(bytes), 5s);
         CO_ASSERT_EQ(size, 16u);
         EXPECT_EQ(from, loopback);
@@ -108,7 +108,7 @@ TEST(Icmp, FilterDropsOtherTypes) {
         socket.get_option(set);
         EXPECT_EQ(set.value(), ~1u);
         co_await socket.sendto(request(echo_request_v4), ip::endpoint(ip::address_v4::loopback(), 0));
-        room bytes;
+        reply_buffer bytes;
         co_await timeout(socket.recvfrom(bytes), 5s);
         EXPECT_EQ(bytes[4u * (bytes[0] & 15u)], echo_reply_v4);
     });
@@ -133,7 +133,7 @@ TEST(Ping, NeedsNoPrivilegeInBothFamilies) {
             const ip::endpoint loopback(
                 v6 ? ip::address(ip::address_v6::loopback()) : ip::address_v4::loopback(), 0);
             co_await socket.sendto(request(v6 ? echo_request_v6 : echo_request_v4), loopback);
-            room bytes;
+            reply_buffer bytes;
             auto [size, truncated, from] = co_await timeout(socket.recvfrom(bytes), 5s);
             CO_ASSERT_EQ(size, 16u);
             EXPECT_EQ(bytes[0], v6 ? echo_reply_v6 : echo_reply_v4);

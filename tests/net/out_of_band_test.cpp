@@ -44,9 +44,6 @@ private:
     real_context context_;
 };
 
-constexpr auto wait_read = socket_base::wait_read;
-constexpr auto wait_error = socket_base::wait_error;
-
 TEST_F(OutOfBand, OvertakesTheBytesBeforeIt) {
     run([&]() -> task<> {
         auto [socket, peer] = context().connection();

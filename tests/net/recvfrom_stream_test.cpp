@@ -25,7 +25,7 @@ namespace coil::test {
 namespace {
 
 /// Bytes that depend on their position.
-std::vector<std::byte> pattern(std::size_t size) {
+std::vector<std::byte> positional_bytes(std::size_t size) {
     std::vector<std::byte> bytes(size);
     for (std::size_t i = 0; i < size; ++i)
         bytes[i] = static_cast<std::byte>((i * 2654435761u) >> 13);
@@ -48,7 +48,7 @@ TEST_P(RecvfromStreams, DeliverDatagramsWholeAndInOrder) {
         constexpr std::size_t count = 10'000;
         constexpr std::size_t burst = 50;  // fits into the socket buffer
         std::mt19937 random(7);
-        const auto all = pattern(8192);
+        const auto all = positional_bytes(8192);
         auto from = bound();
         auto to = bound();
         const auto here = from.local_endpoint();
@@ -75,7 +75,7 @@ TEST_P(RecvfromStreams, DeliverDatagramsWholeAndInOrder) {
 // The bytes are the same with and without receive_offload; with it, they arrive in far fewer receives.
 TEST_P(RecvfromStreams, SplitTrainsIntoDatagrams) {
     run([&]() -> task<> {
-        const auto all = pattern(65'000);
+        const auto all = positional_bytes(65'000);
         for (const bool offload: {false, true}) {
             auto from = bound();
             auto to = bound();
@@ -110,7 +110,7 @@ TEST_P(RecvfromStreams, SplitTrainsIntoDatagrams) {
 // Each train goes to the server and back, with a single send in each direction if the server receives trains.
 TEST_P(RecvfromStreams, TrainsCanBeSentBackUnchanged) {
     run([&]() -> task<> {
-        const auto all = pattern(65'000);
+        const auto all = positional_bytes(65'000);
         for (const bool offload: {false, true}) {
             auto client = bound();
             auto server = bound();
@@ -150,7 +150,7 @@ TEST_P(RecvfromStreams, TrainsCanBeSentBackUnchanged) {
 
 TEST_P(RecvfromStreams, SendtoSplitsATrain) {
     run([&]() -> task<> {
-        const auto all = pattern(64 * 1000);
+        const auto all = positional_bytes(64 * 1000);
         auto from = bound();
         auto to = bound();
         const auto there = to.local_endpoint();
@@ -203,7 +203,7 @@ TEST_P(RecvfromStreams, SplitTrainsForDontWaitReceives) {
 
 TEST_P(RecvfromStreams, CopyHeldDatagramsOfTrains) {
     run([&]() -> task<> {
-        const auto all = pattern(40'000);
+        const auto all = positional_bytes(40'000);
         auto from = bound();
         auto to = bound();
         const auto there = to.local_endpoint();
@@ -229,7 +229,7 @@ TEST_P(RecvfromStreams, CopyHeldDatagramsOfTrains) {
 
 TEST_P(RecvfromStreams, MarkTruncatedDatagrams) {
     run([&]() -> task<> {
-        const auto all = pattern(20'000);
+        const auto all = positional_bytes(20'000);
         auto from = bound();
         auto to = bound();
         const auto there = to.local_endpoint();

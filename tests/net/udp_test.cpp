@@ -29,7 +29,9 @@ protected:
     std::array<char, 100> buffer_{};
 };
 
-std::string_view text(const std::array<char, 100>& buffer, std::size_t size) { return {buffer.data(), size}; }
+std::string_view text_in(const std::array<char, 100>& buffer, std::size_t size) {
+    return {buffer.data(), size};
+}
 
 // ---- unconnected ------------------------------------------------------------------------------------------
 
@@ -39,7 +41,7 @@ TEST_P(Udp, RecvfromReturnsTheSender) {
         auto b = bound();
         EXPECT_EQ(co_await a.sendto("hello", b.local_endpoint()), 5u);
         auto [size, truncated, from] = co_await b.recvfrom(buffer_);
-        EXPECT_EQ(text(buffer_, size), "hello");
+        EXPECT_EQ(text_in(buffer_, size), "hello");
         EXPECT_FALSE(truncated);
         EXPECT_EQ(from, a.local_endpoint());
         EXPECT_EQ(co_await b.sendto("and back", from), 8u);
@@ -65,7 +67,7 @@ TEST_P(Udp, KeepsDatagramBoundaries) {
             EXPECT_EQ(co_await a.sendto(each, b.local_endpoint()), each.size());
         for (const std::string_view each: {"one", "", "three", "4"}) {
             auto [size, truncated, from] = co_await b.recvfrom(buffer_);
-            EXPECT_EQ(text(buffer_, size), each);
+            EXPECT_EQ(text_in(buffer_, size), each);
             EXPECT_FALSE(truncated);
         }
     });
@@ -264,7 +266,7 @@ TEST_P(Udp, SendsMayOverlap) {
         for (std::size_t i = 0; i < count; ++i) {
             const auto received = co_await b.recvfrom(buffer_);
             CO_ASSERT_GE(received.size, 1u);
-            EXPECT_EQ(text(buffer_, received.size),
+            EXPECT_EQ(text_in(buffer_, received.size),
                       std::string(received.size, static_cast<char>(received.size - 1)));
             EXPECT_FALSE(seen[received.size - 1]);
             seen[received.size - 1] = true;
@@ -286,7 +288,7 @@ TEST_P(Udp, ConnectedSocketReceivesFromItsPeer) {
         co_await third.sendto("not for you", a.local_endpoint());
         co_await b.sendto("hello", a.local_endpoint());
         const auto received = co_await a.recv(buffer_);
-        EXPECT_EQ(text(buffer_, received.size), "hello");
+        EXPECT_EQ(text_in(buffer_, received.size), "hello");
         EXPECT_FALSE(received.truncated);
         EXPECT_EQ(co_await a.send("back"), 4u);
         EXPECT_EQ((co_await b.recvfrom(buffer_)).from, a.local_endpoint());

@@ -19,10 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto wait_read = socket_base::wait_read;
-constexpr auto wait_write = socket_base::wait_write;
-constexpr auto wait_error = socket_base::wait_error;
-
 class SocketWait : public testing::Test {
 protected:
     template <class F>

@@ -104,7 +104,7 @@ struct call {
 
 void PrintTo(const call& made, std::ostream* out) { *out << made.name; }
 
-std::string name_of(const testing::TestParamInfo<call>& info) { return info.param.name; }
+std::string call_name(const testing::TestParamInfo<call>& info) { return info.param.name; }
 
 // ---- calls that cannot throw ------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ const call calls[] = {
     {"GroupCancel", [](owned_objects& of) { of.group->cancel(); }, "task_group: cancel\\(\\)"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, WrongThreadDeathTest, testing::ValuesIn(calls), name_of);
+INSTANTIATE_TEST_SUITE_P(Each, WrongThreadDeathTest, testing::ValuesIn(calls), call_name);
 
 TEST(ChunkDeathTest, AbortsWhenReleasedOnAnotherThread) {
     const auto story = [] {
@@ -223,7 +223,7 @@ const call throwing_calls[] = {
      "io_context::on_task_error"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, WrongThread, testing::ValuesIn(throwing_calls), name_of);
+INSTANTIATE_TEST_SUITE_P(Each, WrongThread, testing::ValuesIn(throwing_calls), call_name);
 
 // A call that throws changes nothing.
 TEST(WrongThread, LeavesSocketAndMessageUnchanged) {

@@ -13,7 +13,7 @@ namespace {
 
 using bytes = std::array<char, 10>;
 
-std::string_view first(const bytes& buffer, std::size_t n) { return {buffer.data(), n}; }
+std::string_view prefix(const bytes& buffer, std::size_t n) { return {buffer.data(), n}; }
 
 TEST(Recv, SubmitsTheArguments) {
     scripted_context context;
@@ -39,10 +39,10 @@ TEST(Recv, ReturnsTheBytes) {
     context.run([&]() -> task<> {
         context.answer_next("hello");
         EXPECT_EQ(co_await socket.recv(buffer), 5u);
-        EXPECT_EQ(first(buffer, 5), "hello");
+        EXPECT_EQ(prefix(buffer, 5), "hello");
         context.answer_next("more than there is room for");
         EXPECT_EQ(co_await socket.recv(buffer), 10u);
-        EXPECT_EQ(first(buffer, 10), "more than ");
+        EXPECT_EQ(prefix(buffer, 10), "more than ");
     });
 }
 
@@ -53,7 +53,7 @@ TEST(Recv, CompletesWhenTheBytesComeLater) {
     context.then([&] { context.answer(IORING_OP_RECV, "late"); });
     context.run([&]() -> task<> {
         EXPECT_EQ(co_await socket.recv(buffer), 4u);
-        EXPECT_EQ(first(buffer, 4), "late");
+        EXPECT_EQ(prefix(buffer, 4), "late");
     });
 }
 

@@ -29,7 +29,7 @@
 namespace coil::test {
 namespace {
 
-const udp::endpoint peer(ip::address_v4({192, 0, 2, 7}), 5353);
+const udp::endpoint first_peer(ip::address_v4({192, 0, 2, 7}), 5353);
 const udp::endpoint other_peer(ip::address_v6::loopback(), 53);
 
 class RecvfromStream : public testing::Test {
@@ -86,12 +86,12 @@ TEST_F(RecvfromStream, DeliversDatagramsAndSenders) {
     run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({reply("one").from(peer)});
+        arrive({reply("one").from(first_peer)});
         arrive({reply("two").from(other_peer)});
         auto one = co_await stream.next();
         auto two = co_await stream.next();
         EXPECT_EQ(one->text(), "one");
-        EXPECT_EQ(one->from, peer);
+        EXPECT_EQ(one->from, first_peer);
         EXPECT_FALSE(one->truncated);
         EXPECT_EQ(two->text(), "two");
         EXPECT_EQ(two->from, other_peer);
@@ -132,13 +132,13 @@ TEST_F(RecvfromStream, EmptyDatagramIsNotTheEnd) {
     run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({"one", reply("").from(peer)});
+        arrive({"one", reply("").from(first_peer)});
         arrive({"two"});
         EXPECT_EQ(co_await text_of_next(stream), "one");
         auto empty = co_await stream.next();
         CO_ASSERT_TRUE(empty.has_value());
         EXPECT_TRUE(empty->empty());
-        EXPECT_EQ(empty->from, peer);
+        EXPECT_EQ(empty->from, first_peer);
         EXPECT_EQ(pool().counts().pinned, 0u);
         EXPECT_EQ(co_await text_of_next(stream), "two");
         EXPECT_EQ(receives(), 2u);
@@ -280,7 +280,7 @@ TEST_F(RecvfromStream, PlainReceivesReadUnreadFirst) {
         auto socket = context_.datagram_socket();
         {
             auto stream = socket.recvfrom_stream();
-            arrive({"zero", reply("one").from(peer), reply("two").from(other_peer), "three",
+            arrive({"zero", reply("one").from(first_peer), reply("two").from(other_peer), "three",
                     std::string(3000, 'x')});
             EXPECT_EQ(co_await text_of_next(stream), "zero");
         }
@@ -290,7 +290,7 @@ TEST_F(RecvfromStream, PlainReceivesReadUnreadFirst) {
             const auto [size, truncated, from] = co_await socket.recvfrom(ten, flags);
             EXPECT_EQ(std::string_view(ten.data(), size), "one");
             EXPECT_FALSE(truncated);
-            EXPECT_EQ(from, peer);
+            EXPECT_EQ(from, first_peer);
         }
         const auto scattered = co_await socket.recvfrom(two, ten);
         EXPECT_EQ(std::string(two.data(), 2) + ten[0], "two");
@@ -546,7 +546,7 @@ TEST_F(RecvfromStream, DatagramsOfATrainShareItsEntry) {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
         auto stream = socket.recvfrom_stream();
-        arrive({reply("aaaabbbbcc").from(peer).train_of(4), reply("whole").from(other_peer)});
+        arrive({reply("aaaabbbbcc").from(first_peer).train_of(4), reply("whole").from(other_peer)});
         std::vector<datagram> kept;
         for (int i = 0; i < 4; ++i) {
             auto next = co_await stream.next();
@@ -558,7 +558,7 @@ TEST_F(RecvfromStream, DatagramsOfATrainShareItsEntry) {
         EXPECT_EQ(kept[0].text(), "aaaa");
         EXPECT_EQ(kept[1].text(), "bbbb");
         EXPECT_EQ(kept[2].text(), "cc");
-        EXPECT_EQ(kept[2].from, peer);
+        EXPECT_EQ(kept[2].from, first_peer);
         EXPECT_EQ(kept[3].text(), "whole");
         EXPECT_EQ(kept[3].from, other_peer);
         EXPECT_EQ(kept[1].data(), kept[0].data() + 4);
@@ -611,12 +611,12 @@ TEST_F(RecvfromStream, NextTrainReturnsTheWholeEntry) {
     run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({reply("aaaabbbbcc").from(peer).train_of(4)});
+        arrive({reply("aaaabbbbcc").from(first_peer).train_of(4)});
         auto train = co_await stream.next_train();
         CO_ASSERT_TRUE(train.has_value());
         EXPECT_EQ(train->text(), "aaaabbbbcc");
         EXPECT_EQ(train->segment_size, 4u);
-        EXPECT_EQ(train->from, peer);
+        EXPECT_EQ(train->from, first_peer);
         EXPECT_FALSE(train->truncated);
         EXPECT_EQ(train->segments().bytes().data(), train->data());
         EXPECT_EQ(train->segments().bytes().size(), 10u);
@@ -633,10 +633,10 @@ TEST_F(RecvfromStream, TrainHasOneEntryAndOneSender) {
     run([&]() -> task<> {
         auto socket = train_socket();
         auto stream = socket.recvfrom_stream();
-        arrive({reply("aabb").from(peer).train_of(2), reply("ccdd").from(other_peer).train_of(2),
-                reply("eeff").from(other_peer).train_of(2), reply("single").from(peer)});
-        for (const auto& [text, from]: {std::pair("aabb", peer), std::pair("ccdd", other_peer),
-                                        std::pair("eeff", other_peer), std::pair("single", peer)}) {
+        arrive({reply("aabb").from(first_peer).train_of(2), reply("ccdd").from(other_peer).train_of(2),
+                reply("eeff").from(other_peer).train_of(2), reply("single").from(first_peer)});
+        for (const auto& [text, from]: {std::pair("aabb", first_peer), std::pair("ccdd", other_peer),
+                                        std::pair("eeff", other_peer), std::pair("single", first_peer)}) {
             auto train = co_await stream.next_train();
             CO_ASSERT_TRUE(train.has_value());
             EXPECT_EQ(train->text(), text);
@@ -774,7 +774,7 @@ TEST_F(RecvfromStream, DestroyedReaderReturnsItsTrain) {
         two->await_suspend(std::noop_coroutine());
         three->await_suspend(std::noop_coroutine());
         context_.poll();
-        for (const reply& each: {reply("aabbc").from(peer).train_of(2),
+        for (const reply& each: {reply("aabbc").from(first_peer).train_of(2),
                                  reply("ddeefff").from(other_peer).train_of(2), reply("")})
             context_.answer(IORING_OP_RECVMSG, each);
         context_.io().restart();
@@ -796,7 +796,7 @@ TEST_F(RecvfromStream, DestroyedReaderReturnsItsTrain) {
         for (const char* text: {"aa", "bb"}) {
             const auto received = co_await socket.recvfrom(buffer);
             EXPECT_EQ(std::string_view(buffer.data(), received.size), text);
-            EXPECT_EQ(received.from, peer);
+            EXPECT_EQ(received.from, first_peer);
         }
         EXPECT_EQ(co_await text_of_next_train(stream), "c/1");
         EXPECT_EQ(co_await text_of_next(stream), "dd");
@@ -894,12 +894,12 @@ TEST_F(RecvfromStream, TrainIsSplitForPlainReceives) {
     run([&]() -> task<> {
         auto socket = context_.datagram_socket();
         socket.set_option(udp::receive_offload(true));
-        arrive({reply("aaaabbbbccccddddee").from(peer).train_of(4)});
+        arrive({reply("aaaabbbbccccddddee").from(first_peer).train_of(4)});
         std::array<char, 10> buffer{};
         std::array<char, 2> small{};
         const auto one = co_await socket.recvfrom(buffer);
         EXPECT_EQ(one.size, 4u);
-        EXPECT_EQ(one.from, peer);
+        EXPECT_EQ(one.from, first_peer);
         EXPECT_EQ((co_await socket.recvfrom(small, buffer)).size, 4u);
         const auto cut = co_await socket.recvfrom(small);
         EXPECT_EQ(cut.size, 2u);
@@ -918,10 +918,10 @@ TEST_F(RecvfromStream, TrainIsSplitAfterTheStreamEnds) {
         std::array<char, 10> buffer{};
         {
             auto stream = socket.recvfrom_stream();
-            arrive({reply("xy").from(peer)});
+            arrive({reply("xy").from(first_peer)});
             EXPECT_EQ(co_await text_of_next(stream), "xy");
         }
-        arrive({reply("aaabbb").from(peer).train_of(3)});
+        arrive({reply("aaabbb").from(first_peer).train_of(3)});
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
         EXPECT_EQ((co_await socket.recvfrom(buffer)).size, 3u);
     });
@@ -953,7 +953,7 @@ TEST_F(RecvfromStream, DeliversTrainsToDontWaitReaders) {
         for (int i = 0; i < 3; ++i)
             EXPECT_EQ(co_await poll(), 0u);
         EXPECT_EQ(receives(), 1u);
-        context_.answer(IORING_OP_RECVMSG, reply("aaab").from(peer).train_of(3));
+        context_.answer(IORING_OP_RECVMSG, reply("aaab").from(first_peer).train_of(3));
         EXPECT_EQ(co_await poll(), 3u);
         EXPECT_EQ(co_await poll(), 1u);
         EXPECT_EQ(co_await poll(), 0u);
@@ -961,7 +961,7 @@ TEST_F(RecvfromStream, DeliversTrainsToDontWaitReaders) {
         context_.answer(IORING_OP_RECVMSG, reply("").last());
         EXPECT_EQ(co_await poll(), 0u);
         co_await yield();
-        context_.answer_next(reply("cc").from(peer));
+        context_.answer_next(reply("cc").from(first_peer));
         EXPECT_EQ(co_await poll(), 2u);
     });
 }
@@ -1162,7 +1162,7 @@ TEST(RecvfromStreamFailing, LeavesTheSocketUsable) {
             }
             context.run([&]() -> task<> {
                 std::array<char, 10> buffer{};
-                context.answer_next(reply("hello").from(peer));
+                context.answer_next(reply("hello").from(first_peer));
                 auto [ec, got] = co_await as_tuple(socket.recvfrom(buffer));
                 EXPECT_TRUE(ec || got.size == 5);
             });

@@ -14,7 +14,7 @@
 namespace coil::test {
 namespace {
 
-const udp::endpoint peer(ip::address_v4({192, 0, 2, 7}), 5353);
+const udp::endpoint destination(ip::address_v4({192, 0, 2, 7}), 5353);
 
 /// The UDP_SEGMENT size in a message.
 std::optional<std::uint16_t> segment_size_of(const msghdr& message) {
@@ -42,7 +42,7 @@ TEST(SendSegments, SubmitsOneMessageWithTheSegmentSize) {
             EXPECT_TRUE(submitted.sqe().msg_flags & MSG_NOSIGNAL);
             context.answer(IORING_OP_SENDMSG, reply::all());
         });
-        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), peer), 2500u);
+        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), destination), 2500u);
     });
     EXPECT_EQ(context.script().sent(socket.native_handle()), bytes);
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 1u);
@@ -71,9 +71,9 @@ TEST(SendSegments, IsDirectWhileLoadIsLow) {
     const std::string bytes(2500, 'x');
     context.run([&]() -> task<> {
         context.script().answer_direct(reply::all());
-        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), peer), 2500u);
+        EXPECT_EQ(co_await socket.sendto(segments(bytes, 1000), destination), 2500u);
         context.script().answer_direct(-EMSGSIZE);
-        auto [ec, sent] = co_await as_tuple(socket.sendto(segments(bytes, 2000), peer));
+        auto [ec, sent] = co_await as_tuple(socket.sendto(segments(bytes, 2000), destination));
         EXPECT_EQ(ec, error::message_size);
     });
     EXPECT_EQ(context.script().submitted(IORING_OP_SENDMSG), 0u);
@@ -87,7 +87,8 @@ TEST(SendSegments, FailsOnInvalidSizes) {
     const const_buffer all(bytes);
     context.run([&]() -> task<> {
         const auto attempt = [&](std::size_t size, std::size_t segment) -> task<std::error_code> {
-            auto [ec, sent] = co_await as_tuple(socket.sendto(segments(all.first(size), segment), peer));
+            auto [ec, sent] =
+                co_await as_tuple(socket.sendto(segments(all.first(size), segment), destination));
             co_return ec;
         };
         EXPECT_EQ(co_await attempt(10, 0), error::invalid_argument);
@@ -112,7 +113,7 @@ TEST(SendSegments, ErrorNamesTheAddress) {
     context.run([&]() -> task<> {
         context.answer_next(-EIO);
         try {
-            co_await socket.sendto(segments(bytes, 1000), peer);
+            co_await socket.sendto(segments(bytes, 1000), destination);
             ADD_FAILURE() << "no error";
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), std::errc::io_error);

@@ -32,5 +32,5 @@ if(has_option MATCHES "coil")
 endif()
 CMAKE
 build_by_cmake "$parent" -Dcoil="$COIL_SOURCE_DIR" -DBUILD_SHARED_LIBS="$shared" -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_CXX_FLAGS_RELEASE=-O0
+    -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DCMAKE_UNITY_BUILD=ON
 says_hello "$build/hello"

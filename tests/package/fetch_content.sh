@@ -16,5 +16,5 @@ FetchContent_Declare(coil URL https://coil.invalid/coil.tar.gz OVERRIDE_FIND_PAC
 add_subdirectory(${hello} hello) # its find_package() finds the fetched coil
 CMAKE
 build_by_cmake "$parent" -Dhello="$hello" -DFETCHCONTENT_SOURCE_DIR_COIL="$COIL_SOURCE_DIR" \
-    -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O0
+    -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DCMAKE_UNITY_BUILD=ON
 says_hello "$build/hello/hello"

@@ -6,7 +6,7 @@
 // its position in the stream, so that every byte can be checked. The loop must not stall, every task must
 // end, and every descriptor must be closed at the end.
 //
-//     cancel_storm [seconds = 10] [connections = 200] [seed = 1]
+//     cancel_storm [seconds = 4] [connections = 200] [seed = 1]
 
 #include <array>
 #include <atomic>
@@ -504,7 +504,7 @@ int main(int count, char** arguments) {
         return count > at ? std::atoi(arguments[at]) : otherwise;
     };
     const std::size_t before = open_descriptors();
-    run(std::chrono::seconds(number(1, 10)), static_cast<unsigned>(number(2, 200)),
+    run(std::chrono::seconds(number(1, 4)), static_cast<unsigned>(number(2, 200)),
         static_cast<unsigned>(number(3, 1)));
     if (open_descriptors() != before)
         fail("a descriptor was left open");

@@ -9,7 +9,7 @@ run_dev test
 expect_status 3
 expect_stderr "missing: liburing 2.3"
 expect_stderr "  sudo apt-get update && sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y \
---no-install-recommends liburing-dev libgtest-dev libbenchmark-dev"
+--no-install-recommends liburing-dev libgtest-dev"
 expect_calls ""
 
 run_dev deps -y

@@ -49,9 +49,8 @@ public:
         return co_spawn(detail::spawn_place(*context_, where), std::forward<F>(function));
     }
 
-    template <class F>
-    void run(F&& story, std::source_location where = std::source_location::current()) {
-        story::run(*context_, story, std::chrono::seconds(10), where);
+    void run(story body, std::source_location where = std::source_location::current()) {
+        body.run(*context_, std::chrono::seconds(10), where);
     }
     void poll() {
         context_->restart();

@@ -56,11 +56,9 @@ public:
         return co_spawn(detail::spawn_place(*context_, where), std::forward<F>(function));
     }
 
-    /// Runs all tasks until the context has no more work. `story` is a function that returns a task<>, which
-    /// is started first.
-    template <class F>
-    void run(F&& story, std::source_location where = std::source_location::current()) {
-        story::run(*context_, story, std::nullopt, where, [this] { return script_.injected() > 0; });
+    /// Runs all tasks until the context has no more work. The story is started first.
+    void run(story body, std::source_location where = std::source_location::current()) {
+        body.run(*context_, std::nullopt, where, [this] { return script_.injected() > 0; });
     }
     /// Collects available completions and runs everything that is ready, without waiting.
     void poll() {

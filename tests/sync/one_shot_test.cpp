@@ -471,13 +471,13 @@ void delay(courier& other, int round) {
         ;
 }
 
-constexpr int rounds = 10'000;
+constexpr int race_rounds = 10'000;
 
 TEST(OneShotRace, CompletionAndStop) {
     manual_scheduler loop;
     courier courier;
     int completed = 0;
-    for (int i = 0; i < rounds; ++i) {
+    for (int i = 0; i < race_rounds; ++i) {
         one_shot<int> answer;
         auto completer = answer.get_completer();
         auto root = loop.start(error_of(answer));
@@ -498,7 +498,7 @@ TEST(OneShotRace, CompletionAndStop) {
 // After the task is destroyed the other thread must not post: the loop may be gone.
 TEST(OneShotRace, CompletionAndEndOfTaskAndLoop) {
     courier courier;
-    for (int i = 0; i < rounds; ++i) {
+    for (int i = 0; i < race_rounds; ++i) {
         const auto loop = std::make_unique<manual_scheduler>();
         one_shot<int> answer;
         auto root = loop->start(value_of(answer));
@@ -513,7 +513,7 @@ TEST(OneShotRace, CompletionAndEndOfTaskAndLoop) {
 TEST(OneShotRace, CompletionAndEndOfTheOneShot) {
     manual_scheduler loop;
     courier courier;
-    for (int i = 0; i < rounds; ++i) {
+    for (int i = 0; i < race_rounds; ++i) {
         std::optional<one_shot<int>> answer(std::in_place);
         auto root = loop.start(error_of(*answer));
         loop.run();
@@ -530,7 +530,7 @@ TEST(OneShotRace, CompletionAndEndOfTheOneShot) {
 // The task has its value while the other thread may still be waking the loop.
 TEST(OneShotRace, LoopMayEndOnceTheValueIsThere) {
     courier courier;
-    for (int i = 0; i < rounds / 50; ++i) {
+    for (int i = 0; i < race_rounds / 50; ++i) {
         const auto loop = std::make_unique<lingering_scheduler>();
         one_shot<int> answer;
         courier.give(answer.get_completer());
@@ -541,7 +541,7 @@ TEST(OneShotRace, LoopMayEndOnceTheValueIsThere) {
 
 TEST(OneShotRace, LoopMayEndOnceTheWaitIsDestroyed) {
     courier courier;
-    for (int i = 0; i < rounds / 50; ++i) {
+    for (int i = 0; i < race_rounds / 50; ++i) {
         const auto loop = std::make_unique<lingering_scheduler>();
         one_shot<int> answer;
         auto completer = answer.get_completer();

@@ -23,6 +23,7 @@
 #include <coil/sync/when_any.hpp>
 
 #include "support/scripted_context.hpp"
+#include "sync/errors.hpp"
 
 // value() of an outcome throws the exception that the await would have thrown, with its class and text.
 // Regression: a race threw a new std::system_error with the code alone: ": Connection refused".
@@ -31,8 +32,6 @@ namespace coil::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-const auto broken = std::make_error_code(std::errc::broken_pipe);
 
 class protocol_error : public std::system_error {
 public:

@@ -18,11 +18,10 @@
 #include <coil/sync/when_any.hpp>
 
 #include "coro/manual_scheduler.hpp"
+#include "sync/errors.hpp"
 
 namespace coil::test {
 namespace {
-
-const auto broken = std::make_error_code(std::errc::broken_pipe);
 
 constexpr std::size_t many = 2'000;
 

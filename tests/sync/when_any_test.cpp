@@ -18,12 +18,10 @@
 #include <coil/coro/yield.hpp>
 
 #include "coro/manual_scheduler.hpp"
+#include "sync/errors.hpp"
 
 namespace coil::test {
 namespace {
-
-const auto broken = std::make_error_code(std::errc::broken_pipe);
-const auto refused = std::make_error_code(std::errc::connection_refused);
 
 class WhenAny : public testing::Test {
 protected:
