@@ -14,7 +14,7 @@
 
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 
 #include "base/mapping.hpp"
 #include "base/poison.hpp"
@@ -124,7 +124,7 @@ void chunk::move_to(std::byte* block) noexcept {
 
 // ---- the pool ---------------------------------------------------------------------------------------------
 
-buffer_pool::buffer_pool(io_context& context, std::size_t size) : context_(&context) {
+buffer_pool::buffer_pool(detail::event_loop& context, std::size_t size) : context_(&context) {
     allocate(size, large_entry);
     try {
         reopen();
@@ -137,7 +137,8 @@ buffer_pool::buffer_pool(io_context& context, std::size_t size) : context_(&cont
     }
 }
 
-buffer_pool::buffer_pool(io_context& context, std::uint16_t group, std::size_t size, std::size_t entry_size)
+buffer_pool::buffer_pool(detail::event_loop& context, std::uint16_t group, std::size_t size,
+                         std::size_t entry_size)
     : context_(&context), group_(group), incremental_(false) {
     allocate(size, entry_size);
     reopen();

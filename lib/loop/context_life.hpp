@@ -8,12 +8,11 @@
 
 namespace coil::COIL_ABI {
 
-class io_context;
-
 namespace detail {
 
-/// A small block that outlives its io_context as long as references to the block exist. It answers two
-/// questions:
+class event_loop;
+
+/// A small reference-counted block that may outlive its io_context. It answers two questions:
 ///
 ///     a handle, on the context's thread:  has the context ended?
 ///     any other thread:                   may I access the context now, and will it exist until I leave()?
@@ -24,12 +23,12 @@ namespace detail {
 ///          context's thread or during a visit. Only the thread that destroys the context calls end().
 class context_life {
 public:
-    explicit context_life(io_context& context);
+    explicit context_life(event_loop& context);
     context_life(const context_life&) = delete;
     context_life& operator=(const context_life&) = delete;
 
     /// Returns null if the context has ended.
-    [[nodiscard]] io_context* context() const noexcept { return context_.load(std::memory_order_relaxed); }
+    [[nodiscard]] event_loop* context() const noexcept { return context_.load(std::memory_order_relaxed); }
 
     /// Begins a visit, unless the context has ended. If it returns true, ~io_context does not return before
     /// the matching leave(). A caller must enter before it publishes a post, a stop or the release of a
@@ -67,7 +66,7 @@ private:
 
     std::atomic<unsigned> references_{1};
     std::atomic<unsigned> visitors_{0};
-    std::atomic<io_context*> context_;
+    std::atomic<event_loop*> context_;
     context_life* next_ = nullptr;  // the next block in the list of all blocks
 };
 

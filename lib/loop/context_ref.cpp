@@ -26,7 +26,9 @@ context_ref::context_ref(const context_ref& other) noexcept : life_(other.life_)
 
 void context_ref::release() noexcept { life_->release(); }
 
-io_context* context_ref::get() const noexcept { return life_ ? life_->context() : nullptr; }
+io_context* context_ref::get() const noexcept {
+    return life_ ? static_cast<io_context*>(life_->context()) : nullptr;
+}
 
 io_context& context_ref::operator*() const noexcept {
     io_context* context = get();
@@ -86,7 +88,7 @@ private:
 constinit std::mutex detail::context_life::list::lock_;
 constinit detail::context_life* detail::context_life::list::first_ = nullptr;
 
-detail::context_life::context_life(io_context& context) : context_(&context) { list::add(*this); }
+detail::context_life::context_life(event_loop& context) : context_(&context) { list::add(*this); }
 
 detail::context_life::~context_life() { list::remove(*this); }
 

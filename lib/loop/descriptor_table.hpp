@@ -14,7 +14,7 @@ namespace coil::COIL_ABI::detail {
 /// after its handle and its operations are gone.
 class descriptor_table {
 public:
-    explicit descriptor_table(io_context& context) : context_(&context), unbound_(context) {
+    explicit descriptor_table(event_loop& context) : context_(&context), unbound_(context) {
         unbound_.set_number(descriptor::none);
     }
 
@@ -37,7 +37,7 @@ public:
     static void leave(owned<descriptor_table> table) noexcept;
 
 private:
-    io_context* context_;
+    event_loop* context_;
     descriptor_table* left_before_ = nullptr;
     descriptor unbound_;
     std::vector<std::unique_ptr<descriptor>> records_;

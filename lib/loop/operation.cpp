@@ -45,7 +45,7 @@ void operation::await_suspend(std::coroutine_handle<> caller) {
 std::optional<std::int32_t> operation::refusal() {
     if (!descriptor_)
         return -EBADF;  // the socket has no context
-    io_context& context = descriptor_->context();
+    event_loop& context = descriptor_->context();
     if (&env().scheduler() != &context) [[unlikely]]
         refuse_context();
     context.check_thread(*this);
@@ -75,7 +75,7 @@ bool operation::begin_inline() noexcept {
 bool operation::may_complete_inline() noexcept {
     if (!is_current() || env().stop_requested())
         return false;
-    io_context& context = descriptor_->context();
+    event_loop& context = descriptor_->context();
     return &env().scheduler() == &context && context.is_mine() && !context.is_closing() && lane_is_free() &&
            context.may_complete_inline();
 }
@@ -111,7 +111,7 @@ bool operation::next_step() noexcept {
 }
 
 void operation::pause(retry_timer& timer, time_point::duration length) noexcept {
-    io_context& context = descriptor_->context();
+    event_loop& context = descriptor_->context();
     context.submissions().pause(*this);
     context.arm(timer, context.now() + length);
 }
@@ -144,7 +144,8 @@ void operation::restart() noexcept {
 }
 
 // Enters the operation's lane. Returns false if the operation has to wait there, or has finished with an
-// error. If the record has a source, the source keeps the FIFO of `lane::queue` itself.
+// error. If the record has a source, an operation in `lane::queue` never waits here, because the source does
+// the queueing.
 bool operation::claim_lane() noexcept {
     if (!descriptor_->is_open()) {
         finish(-EBADF);

@@ -7,7 +7,7 @@
 
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/co_spawn.hpp>
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 #include <coil/loop/operation.hpp>
 
 #include "base/process.hpp"
@@ -19,7 +19,6 @@
 #include "loop/run_scope.hpp"
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
-#include "ring/uring_kernel.hpp"
 
 // This file contains how a context gets its thread, leaves it, and ends.
 //
@@ -27,12 +26,12 @@
 //                                       --destroyed by its owner
 //                                       --destroyed by another thread: close the ring, wait for the kernel
 
-namespace coil::COIL_ABI {
+namespace coil::COIL_ABI::detail {
 // The list of contexts that have an owner. It needs a lock, because any thread may destroy a context. The
 // lock is taken only when a context gets or loses its thread. It is not held while a context settles or
 // closes, which may take seconds. A context that leaves its thread is therefore first marked with
 // is_leaving_, and keeps its owner and its position in the list until it has left.
-class io_context::ownership {
+class event_loop::ownership {
 public:
     static std::mutex& lock() noexcept {
         static std::mutex instance;
@@ -41,7 +40,7 @@ public:
 
     /// If the owner's thread is ending and still settles the context, waits until it has finished. Does not
     /// wait in a child of fork(2), where that thread does not exist.
-    static void wait_until_left(std::unique_lock<std::mutex>& held, const io_context& context) noexcept {
+    static void wait_until_left(std::unique_lock<std::mutex>& held, const event_loop& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
             held.unlock();
@@ -60,10 +59,10 @@ public:
                                                         lock().unlock();
                                                     });
         if (refusal != 0)
-            detail::throw_failure(detail::system_error_code(refusal), "pthread_atfork");
+            throw_failure(system_error_code(refusal), "pthread_atfork");
     }
 
-    static void add(io_context& context) noexcept {
+    static void add(event_loop& context) noexcept {
         static thread_local at_thread_exit guard;
         static_cast<void>(&guard);
         context.owner_record().thread_number.store(::gettid(), std::memory_order_relaxed);
@@ -71,8 +70,8 @@ public:
         context.next_owned_ = std::exchange(first(), &context);
     }
 
-    static void remove(io_context& context) noexcept {
-        for (io_context** at = &first(); *at; at = &(*at)->next_owned_) {
+    static void remove(event_loop& context) noexcept {
+        for (event_loop** at = &first(); *at; at = &(*at)->next_owned_) {
             if (*at == &context) {
                 *at = context.next_owned_;
                 break;
@@ -87,7 +86,7 @@ private:
     struct at_thread_exit {
         ~at_thread_exit() {
             std::unique_lock held(lock());
-            while (io_context* context = owned_by_this_thread()) {
+            while (event_loop* context = owned_by_this_thread()) {
                 context->is_leaving_ = true;
                 // exit() was called in a task, so the context's tasks never continue. Objects that they wait
                 // for or hold are no longer bound to the context.
@@ -108,13 +107,13 @@ private:
     // Called in a child of fork(2). The threads that were settling these contexts exist only in the parent,
     // and the fork may have happened between any two of their steps.
     static void lose_leaving() noexcept {
-        for (io_context* each = first(); each; each = each->next_owned_)
+        for (event_loop* each = first(); each; each = each->next_owned_)
             if (each->is_leaving_)
                 each->ring_->lose();
     }
 
-    static io_context* owned_by_this_thread() noexcept {
-        io_context* context = first();
+    static event_loop* owned_by_this_thread() noexcept {
+        event_loop* context = first();
         // Skips contexts that are leaving their thread. In a child of fork(2), that thread exists only in the
         // parent, but this thread may have the same address.
         while (context &&
@@ -130,23 +129,23 @@ private:
         return count;
     }
 
-    static io_context*& first() noexcept {
-        static io_context* instance = nullptr;
+    static event_loop*& first() noexcept {
+        static event_loop* instance = nullptr;
         return instance;
     }
 };
 
-io_context::run_scope::run_scope(io_context& context, const char* call) : context_(context) {
+event_loop::run_scope::run_scope(event_loop& context, const char* call) : context_(context) {
     context_.adopt(call);
     // Refuses nested loops. A run() inside a task, for example, would never end, because the task counts as
     // work until run() returns.
     if (context_.is_running_.load(std::memory_order_relaxed))
-        detail::throw_failure(error::already_running, call);
+        throw_failure(error::already_running, call);
     context_.is_running_.store(true, std::memory_order_relaxed);
     context_.ring_->set_in_run(true);
 }
 
-io_context::run_scope::~run_scope() {
+event_loop::run_scope::~run_scope() {
     context_.is_running_.store(false, std::memory_order_relaxed);
     context_.submissions_.flush();
     if (context_.ring_->unsubmitted() > 0)
@@ -157,18 +156,11 @@ io_context::run_scope::~run_scope() {
     context_.ring_->set_in_run(false);
 }
 
-io_context::io_context() : io_context(options{}) {}
-
-io_context::io_context(detail::owned<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
-
-io_context::io_context(const options& chosen)
-    : io_context(detail::make_owned<ring::uring_kernel>(), chosen) {}
-
-io_context::io_context(detail::owned<ring::kernel> kernel, const options& chosen)
-    : self_(new detail::context_life(*this)),
+event_loop::event_loop(owned<ring::kernel> kernel, const context_options& chosen)
+    : self_(new context_life(*this)),
       first_tick_(ticks()),
-      ring_(detail::make_owned<ring::ring>(std::move(kernel))),
-      descriptors_(detail::make_owned<detail::descriptor_table>(*this)),
+      ring_(make_owned<ring::ring>(std::move(kernel))),
+      descriptors_(make_owned<descriptor_table>(*this)),
       options_(chosen),
       timers_(ring_->behind().now()) {
     ownership::handle_forks();
@@ -176,18 +168,18 @@ io_context::io_context(detail::owned<ring::kernel> kernel, const options& chosen
     ring_->open({options_.entries, options_.completions});
 }
 
-bool io_context::is_owner() const noexcept { return owner_.load(std::memory_order_relaxed) == this_thread(); }
+bool event_loop::is_owner() const noexcept { return owner_.load(std::memory_order_relaxed) == this_thread(); }
 
 // Makes the calling thread the owner.
-void io_context::adopt(const char* call) {
+void event_loop::adopt(const char* call) {
     if (ring_->is_lost())
-        detail::throw_failure(error::wrong_process, call);
+        throw_failure(error::wrong_process, call);
     if (is_owner())
         return;
     std::unique_lock held(ownership::lock());
     ownership::wait_until_left(held, *this);
     if (owner_.load(std::memory_order_relaxed))
-        detail::throw_wrong_thread(call, owner());
+        throw_wrong_thread(call, owner());
     if (!ring_->is_open())
         open_ring();
     ring_->enable();
@@ -201,7 +193,7 @@ void io_context::adopt(const char* call) {
 
 // Opens a new ring after the previous ring was closed. If the new ring cannot register all pools, closes it
 // again, so that the next run() opens another ring.
-void io_context::open_ring() {
+void event_loop::open_ring() {
     ring_->open({options_.entries, options_.completions});
     try {
         pools_.reopen();
@@ -214,7 +206,7 @@ void io_context::open_ring() {
 // Called by the owner's thread before it ends. Operations keep the results that they have so far; operations
 // without a result end with operation_aborted. The next owner resumes their tasks, and submits the operations
 // that the kernel has not seen yet.
-void io_context::disown() noexcept {
+void event_loop::disown() noexcept {
     if (ring_->is_lost())
         return;  // in a child of fork(2), where operations in flight belong to the parent
     submissions_.settle(now() + patience);
@@ -228,13 +220,15 @@ void io_context::disown() noexcept {
     }
 }
 
-io_context::~io_context() {
+event_loop::~event_loop() = default;
+
+void event_loop::tear_down() {
     const bool was_running = is_running_.load(std::memory_order_relaxed);
     // A running context without an owner means that exit() was called in a task, and the thread-exit guard
     // has already released the context. A lost ring means that this is a child of fork(2), and the parent
     // runs the context. In both cases the frames stay allocated.
     if (was_running && owner_.load(std::memory_order_relaxed) && !ring_->is_lost())
-        detail::precondition_failed(
+        precondition_failed(
             is_mine()
                 ? "io_context: destroyed by a task or a posted function that it runs; let run() return "
                   "first (keep a shared_ptr to it outside of its tasks)"
@@ -280,17 +274,17 @@ io_context::~io_context() {
         tasks_.destroy_all();
     if (quiet)
         abandon_posts();
-    descriptors_->for_each([](detail::descriptor& record) {
+    descriptors_->for_each([](descriptor& record) {
         if (record.source_)
             record.source_->close();
         record.close_number();
-        if (detail::descriptor_handle* handle = std::exchange(record.handle_, nullptr))
+        if (descriptor_handle* handle = std::exchange(record.handle_, nullptr))
             handle->record_ = nullptr;
     });
     self_.life()->end();
     if (!quiet) {
         disconnect_frames();
-        detail::descriptor_table::leave(std::move(descriptors_));
+        descriptor_table::leave(std::move(descriptors_));
         pools_.leave();
         static_cast<void>(ring_.release());
         return;
@@ -303,12 +297,12 @@ io_context::~io_context() {
 
 // The tasks' frames stay allocated. Handles and streams that refer to them may be used or destroyed later,
 // and must not access the context.
-void io_context::disconnect_frames() noexcept {
+void event_loop::disconnect_frames() noexcept {
     tasks_.disconnect_all();
-    descriptors_->for_each([](detail::descriptor& record) {
+    descriptors_->for_each([](descriptor& record) {
         if (record.source_)
             record.source_->disconnect();
     });
 }
 
-}  // namespace coil::COIL_ABI
+}  // namespace coil::COIL_ABI::detail

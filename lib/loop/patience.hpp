@@ -8,8 +8,12 @@
 
 namespace coil::COIL_ABI {
 
-// How long to wait until the kernel has released buffers. This normally takes microseconds, but a request may
-// be stuck in a driver.
+// How long to wait for the kernel to release buffers. The release normally takes microseconds, but a request
+// may be stuck in a driver.
 inline constexpr std::chrono::seconds patience{2};
+
+// The limits of the pause before a cancel is repeated, or a refused wake-up poll is submitted again.
+inline constexpr std::chrono::milliseconds retry_pause_min{1};
+inline constexpr std::chrono::milliseconds retry_pause_max{128};
 
 }  // namespace coil::COIL_ABI

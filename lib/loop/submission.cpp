@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 #include <coil/loop/operation.hpp>
 
 #include "base/report.hpp"
@@ -18,10 +18,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// The number of times that a cancel is repeated without a pause, and the limits of the pauses that follow.
+// The number of times that a cancel is repeated without a pause.
 constexpr unsigned repeats_max = 3;
-constexpr std::chrono::milliseconds retry_pause_min{1};
-constexpr std::chrono::milliseconds retry_pause_max{128};
 
 const char* name_of(std::uint32_t opcode) noexcept {
     switch (opcode) {

@@ -9,7 +9,7 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 
 namespace coil::COIL_ABI::op {
 namespace {
@@ -48,7 +48,7 @@ accept::~accept() { retire(); }
 
 std::optional<std::int32_t> accept::before_submit() {
     try {
-        connection_ = detail::descriptor_handle(target().context());
+        connection_ = detail::descriptor_handle(target().context().self());
         static_cast<void>(connection_.record());
         return std::nullopt;
     } catch (const std::bad_alloc&) {

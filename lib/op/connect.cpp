@@ -7,7 +7,7 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 
 #include "base/address_text.hpp"
 #include "ring/kernel.hpp"

@@ -16,7 +16,7 @@ namespace {
 // A stream leaves the bulk pool after this number of consecutive chunks that would have fit into an entry of
 // the common pool.
 constexpr std::uint8_t small_ones_max = 8;
-// If this number of chunks is unread, further tiny chunks are collected in heap blocks.
+// Once this many chunks are unread, further tiny chunks are collected in heap blocks.
 constexpr std::size_t chunks_max = 8;
 // The limit on unread bytes for a stream whose bytes are copied out because the pool is low.
 constexpr std::size_t copied_ahead_max = 16 * 1024;
@@ -179,7 +179,7 @@ void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
 bool recv_queue::has_enough() noexcept {
     if (unread_ == 0)
         return false;
-    const detail::pools& pools = record().context().pools();
+    const detail::buffer_pools& pools = record().context().pools();
     if (unread_ >= pools.ahead_max() || !pools.may_hold_more(false))
         return true;
     return unread_ >= copied_ahead_max && pool().is_low() && buffer_pool::is_copy(last());

@@ -80,7 +80,7 @@ recvfrom_queue& recvfrom_queue::of(detail::descriptor& record) {
 
 // A kernel that does not know the option sends no trains. If the pool can't be created, nothing changes.
 void recvfrom_queue::detect_trains() {
-    io_context& context = record().context();
+    detail::event_loop& context = record().context();
     int option = 0;
     unsigned size = sizeof option;
     const bool trains =
@@ -250,7 +250,7 @@ void recvfrom_queue::arrived(chunk entry) noexcept {
 // Returns true if further datagrams must stay in the kernel, because the socket or all sockets together have
 // reached their limit.
 bool recvfrom_queue::has_enough() const noexcept {
-    io_context& context = record().context();
+    detail::event_loop& context = record().context();
     if (ahead_ >= std::min(context.chosen().ahead_max, receiving_from_->size() / 4))
         return true;
     return unread_ > 0 && (receiving_from_->is_lending() || !context.pools().may_hold_more(true));

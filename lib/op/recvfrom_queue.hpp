@@ -11,7 +11,7 @@
 #include <coil/base/buffer.hpp>
 #include <coil/base/endpoint.hpp>
 #include <coil/loop/chunk.hpp>
-#include <coil/op/recvfrom_stream.hpp>
+#include <coil/op/received.hpp>
 
 #include "loop/datagram_layout.hpp"
 #include "op/read_ahead.hpp"

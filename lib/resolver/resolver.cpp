@@ -155,8 +155,9 @@ resolver_base& resolver_base::operator=(resolver_base&& other) noexcept {
     return *this;
 }
 
-// Begins with the newest lookup, so that queued queries are cancelled before running ones are abandoned.
-// Otherwise, the thread that replaces an abandoned one would start a query that is about to be cancelled.
+// Begins with the newest lookup, so that queued queries are cancelled before running queries are abandoned.
+// Abandoning a running query may start a replacement thread, and that thread would otherwise begin a queued
+// query that is about to be cancelled.
 void resolver_base::cancel() noexcept {
     affinity_.require_thread("resolver: cancelled or destroyed");
     while (waits_ && !waits_->waiting.empty()) {

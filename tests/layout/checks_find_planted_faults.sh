@@ -69,6 +69,10 @@ expect_found 'the room detail has no floor' "$layout/rooms.sh"
 build
 header algo/read.hpp '#include <coil/coil.hpp>'
 expect_found 'coil.hpp is for users only' "$layout/rooms.sh"
+build
+echo '#include "op/queue.hpp"' >"$tree/lib/op/stream.cpp"
+echo '#include "op/stream.hpp"' >"$tree/lib/op/queue.hpp"
+expect_found 'input contains a loop' "$layout/rooms.sh"
 
 # Headers
 build

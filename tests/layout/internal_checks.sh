@@ -19,7 +19,7 @@ lib/loop/descriptor.cpp COIL_ASSERT(in_flight_ == 0);
 lib/loop/descriptor.cpp COIL_ASSERT(record().in_flight_ == 0);
 lib/loop/descriptor.cpp COIL_ASSERT(!record.is_open() && !record.handle_ && record.operations_ == 0 && record.in_flight_ == 0);
 lib/loop/descriptor.cpp COIL_ASSERT(!record.reader_ && !record.writer_ && record.in_kernel_.empty() && record.waiting_.empty());
-lib/loop/io_context.cpp COIL_CHECK(failure == 0 || failure == -EINTR || failure == -EAGAIN || failure == -EBUSY ||
+lib/loop/event_loop.cpp COIL_CHECK(failure == 0 || failure == -EINTR || failure == -EAGAIN || failure == -EBUSY ||
 lib/loop/operation.cpp COIL_ASSERT(state_ == state::idle || state_ == state::done);
 lib/loop/submission.cpp COIL_CHECK(in_kernel_ > 0);
 lib/loop/operation.cpp COIL_CHECK(false);

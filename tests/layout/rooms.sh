@@ -57,3 +57,10 @@ find include/coil lib -name '*.hpp' -o -name '*.cpp' | LC_ALL=C sort | xargs awk
     }
 
     END { exit failed }'
+
+# The files of op do not include each other in a circle.
+find include/coil/op lib/op -name "*.[ch]pp" 2>/dev/null | while read -r file; do
+    name=$(basename "${file%.*}")
+    sed -n 's|^ *# *include *[<"]\(coil/\)\{0,1\}op/\([a-z_]*\)\.hpp[>"].*|\2|p' "$file" |
+        grep -vx "$name" | sed "s/^/$name /"
+done | tsort >/dev/null

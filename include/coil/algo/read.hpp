@@ -39,7 +39,8 @@ auto read(Stream& from, Buffers&&... buffers) {
     return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// Rejects a socket for whole messages at compile time. The error message shows what to write instead.
+/// Rejects sockets that preserve message boundaries, at compile time. The error message shows what to write
+/// instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>
 auto read(Socket& from, Buffers&&...) {

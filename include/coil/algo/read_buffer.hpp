@@ -72,7 +72,7 @@ public:
     std::size_t take(mutable_buffer into) noexcept;
 
     [[nodiscard]] std::size_t initial() const noexcept { return options_.initial; }
-    /// Returns the number of bytes that all searches have examined.
+    /// Returns the total number of bytes that searches have examined so far, for tests.
     [[nodiscard]] std::size_t searched() const noexcept { return searched_; }
 
 private:

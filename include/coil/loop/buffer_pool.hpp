@@ -17,10 +17,9 @@
 
 namespace coil::COIL_ABI {
 
-class io_context;
-
 namespace detail {
 
+class event_loop;
 class mapping;
 
 }  // namespace detail
@@ -69,9 +68,9 @@ inline constexpr std::uint16_t count = 5;
 class buffer_pool {
 public:
     /// Creates the pool for streams.
-    buffer_pool(io_context& context, std::size_t size);
+    buffer_pool(detail::event_loop& context, std::size_t size);
     /// Creates a pool whose entries hold one receive each, of at most `entry_size` bytes.
-    buffer_pool(io_context& context, std::uint16_t group, std::size_t size, std::size_t entry_size);
+    buffer_pool(detail::event_loop& context, std::uint16_t group, std::size_t size, std::size_t entry_size);
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
     ~buffer_pool();
@@ -192,7 +191,7 @@ private:
     }
     [[nodiscard]] bool is_spare(std::uint32_t number) const noexcept { return number < spares(); }
 
-    io_context* context_;  // null after the context has ended
+    detail::event_loop* context_;  // null after the context has ended
     std::uint16_t group_ = detail::pool_group::streams;
     std::unique_ptr<ring::buffer_ring> ring_;
     std::unique_ptr<detail::mapping> memory_;

@@ -11,10 +11,8 @@ namespace coil::COIL_ABI {
 class io_context;
 
 namespace detail {
-class context_life;
-}
 
-namespace detail {
+class context_life;
 
 /// A reference to an io_context that may outlive the context. Sockets, timers, resolvers and work guards hold
 /// one.

@@ -17,15 +17,12 @@
 
 namespace coil::COIL_ABI {
 
-namespace detail {
-
-class environment;
-
-}  // namespace detail
-
 class io_context;
 
 namespace detail {
+
+class environment;
+class event_loop;
 
 class operation;
 class descriptor_handle;
@@ -69,11 +66,11 @@ public:
 /// Internal. Users hold a `tcp::socket` or another handle.
 class descriptor {
 public:
-    explicit descriptor(io_context& context) noexcept : context_(&context) {}
+    explicit descriptor(event_loop& context) noexcept : context_(&context) {}
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
 
-    [[nodiscard]] io_context& context() const noexcept { return *context_; }
+    [[nodiscard]] event_loop& context() const noexcept { return *context_; }
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
     /// Returns the record's generation. It changes when a handle releases the record. A description stores
@@ -160,7 +157,7 @@ public:
 
 private:
     friend class operation;
-    friend class coil::io_context;
+    friend class event_loop;
     friend class descriptor_table;
     friend class descriptor_handle;
 
@@ -168,7 +165,7 @@ private:
     void notify_watchers() noexcept;
     void submit_next(operation*& ahead, lane which) noexcept;
 
-    io_context* context_;
+    event_loop* context_;
     descriptor_handle* handle_ = nullptr;  // the owner; null after it has closed the record
     // Operations that have an SQE. Those that are being cancelled are in lists of detail::submission.
     intrusive_list<operation> in_kernel_;
@@ -217,6 +214,7 @@ class descriptor_handle {
 public:
     /// Creates a handle without a context, which can be assigned to later.
     descriptor_handle() noexcept = default;
+    explicit descriptor_handle(context_ref context) noexcept : context_(std::move(context)) {}
     explicit descriptor_handle(io_context& context) noexcept : context_(context) {}
     descriptor_handle(descriptor_handle&& other) noexcept;
     descriptor_handle& operator=(descriptor_handle&& other) noexcept;
@@ -267,7 +265,7 @@ public:
 
 private:
     friend class descriptor;
-    friend class coil::io_context;
+    friend class event_loop;
     friend class descriptor_table;
 
     void leave() noexcept;

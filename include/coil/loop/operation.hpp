@@ -185,7 +185,7 @@ protected:
 private:
     friend class descriptor;
     friend class detail::submission;
-    friend class coil::io_context;
+    friend class event_loop;
     friend class retry_timer;
 
     /// An operation is `stuck` if its ring was closed but the kernel has not released the operation.

@@ -16,13 +16,7 @@ namespace coil::COIL_ABI {
 namespace detail {
 
 class descriptor;
-
-}  // namespace detail
-
-class io_context;
-
-namespace detail {
-
+class event_loop;
 class operation;
 
 /// Submits a context's operations and their cancels to the ring. It keeps the lists of operations that are
@@ -41,7 +35,7 @@ class operation;
 ///          ring, and then only ends or reports the operations.
 class submission {
 public:
-    explicit submission(io_context& context) noexcept : context_(context) {}
+    explicit submission(event_loop& context) noexcept : context_(context) {}
     submission(const submission&) = delete;
     submission& operator=(const submission&) = delete;
 
@@ -129,7 +123,7 @@ private:
     void abandon_stuck(operation& request) noexcept;
     [[nodiscard]] std::size_t count_stuck(const descriptor& record) noexcept;
 
-    io_context& context_;
+    event_loop& context_;
     std::size_t in_kernel_ = 0;
     operations deferred_;    // found no free SQE
     operations paused_;      // a timer will submit their next step

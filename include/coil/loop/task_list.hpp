@@ -13,10 +13,9 @@
 
 namespace coil::COIL_ABI {
 
-class io_context;
-
 namespace detail {
 
+class event_loop;
 class root_task;
 
 }  // namespace detail
@@ -37,7 +36,7 @@ public:
 /// The tasks that co_spawn has started on a context, and the errors that no other task takes.
 class task_list {
 public:
-    explicit task_list(io_context& context) noexcept : context_(context) {}
+    explicit task_list(event_loop& context) noexcept : context_(context) {}
     task_list(const task_list&) = delete;
     task_list& operator=(const task_list&) = delete;
 
@@ -77,7 +76,7 @@ private:
     void report_lost(const std::exception_ptr& exception) noexcept;
     void report_suppressed() noexcept;
 
-    io_context& context_;
+    event_loop& context_;
     intrusive_list<node> finished_;  // to be destroyed
     root_task* newest_ = nullptr;
     std::exception_ptr thrown_;

@@ -16,6 +16,7 @@
 #include <coil/op/ahead_stream.hpp>
 #include <coil/op/description.hpp>
 #include <coil/op/reader.hpp>
+#include <coil/op/received.hpp>
 #include <coil/op/send_segments.hpp>
 
 namespace coil::COIL_ABI {
@@ -23,21 +24,6 @@ namespace coil::COIL_ABI {
 namespace ip {
 class udp;
 }  // namespace ip
-
-namespace op {
-
-/// A datagram or a train as the socket's queue holds it, with an address that names no protocol.
-struct received_datagram : chunk {
-    ip::endpoint from;
-    bool truncated = false;
-};
-struct received_train : chunk {
-    std::size_t segment_size = 0;
-    ip::endpoint from;
-    bool truncated = false;
-};
-
-}  // namespace op
 
 /// One datagram in a buffer of the context's pool. The sender's address has the socket's own endpoint type.
 /// The datagram may be empty.
@@ -113,7 +99,7 @@ private:
 extern template class next_received<received_datagram>;
 extern template class next_received<received_train>;
 
-/// Converts what `next_received` receives to the type that names the socket's protocol.
+/// Converts the result of `next_received` to `What`, whose endpoint type belongs to the socket's protocol.
 template <class What, class Received>
 class [[nodiscard("co_await it")]] next_arrival final : public next_received<Received> {
 public:

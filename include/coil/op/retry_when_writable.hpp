@@ -37,7 +37,7 @@ class room_for_datagram {
 public:
     enum class step : std::uint8_t { send, poll_sender, connect_probe, poll_receiver };
 
-    room_for_datagram(io_context* context, const sockaddr* receiver, socklen_t size) noexcept
+    room_for_datagram(detail::event_loop* context, const sockaddr* receiver, socklen_t size) noexcept
         : context_(context), receiver_(receiver), size_(size) {}
     room_for_datagram(const room_for_datagram&) = delete;
     ~room_for_datagram() { close_probe(); }
@@ -54,7 +54,7 @@ private:
     void open_probe() noexcept;
     void close_probe() noexcept;
 
-    io_context* context_;
+    detail::event_loop* context_;
     const sockaddr* receiver_;
     socklen_t size_;
     int probe_ = -1;

@@ -183,8 +183,8 @@ public:
     template <class = detail::keep_the_completer>
     explicit operator bool() const&& = delete;
 
-    /// Completes the one_shot with a value constructed from `value`, which is one argument, or none if T is
-    /// void. If the construction throws, nothing changes.
+    /// Completes the one_shot with a value constructed from the argument. Pass no argument if T is void. If
+    /// the construction throws, nothing changes.
     template <class... Value>
         requires(std::is_void_v<T> ? sizeof...(Value) == 0
                                    : sizeof...(Value) == 1 && (std::convertible_to<Value, T> && ...))

@@ -80,8 +80,8 @@ private:
     parallel_operation* owner_;
     environment scope_;
     detail::waker waker_;
-    // The coroutine to start if the branch is a task. Like all started tasks, it begins in the next
-    // iteration.
+    // The coroutine to start if the branch is a task. It starts in the next iteration of the loop, as all
+    // started tasks do.
     std::coroutine_handle<> first_;
     std::size_t index_;
     bool has_failed_ = false;

@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
-#include <coil/loop/pools.hpp>
+#include <coil/loop/buffer_pools.hpp>
 
 #include <algorithm>
 #include <exception>
 
 #include <coil/loop/buffer_pool.hpp>
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 
 #include "loop/datagram_layout.hpp"
 #include "ring/ring.hpp"
@@ -23,11 +23,11 @@ constexpr std::size_t reserve_share = 16;
 
 }  // namespace
 
-pools::pools(io_context& context) noexcept : context_(context) {}
+buffer_pools::buffer_pools(event_loop& context) noexcept : context_(context) {}
 
-pools::~pools() = default;
+buffer_pools::~buffer_pools() = default;
 
-buffer_pool& pools::streams() {
+buffer_pool& buffer_pools::streams() {
     context_.check_thread("io_context::pool");
     static_assert(count == pool_group::count && pool_group::reserve == count - 1);
     const std::size_t size = context_.chosen().pool_size;
@@ -40,7 +40,7 @@ buffer_pool& pools::streams() {
     return *made;
 }
 
-buffer_pool* pools::bulk() {
+buffer_pool* buffer_pools::bulk() {
     context_.check_thread("io_context::pool");
     auto& made = pools_[pool_group::bulk];
     if (std::exchange(is_bulk_wanted_, true))
@@ -55,12 +55,12 @@ buffer_pool* pools::bulk() {
     return made.get();
 }
 
-buffer_pool& pools::datagrams(bool trains) {
+buffer_pool& buffer_pools::datagrams(bool trains) {
     context_.check_thread("recvfrom_stream");
     const std::uint16_t group = trains ? pool_group::trains : pool_group::datagrams;
     auto& made = pools_[group];
     if (!made) {
-        const io_context::options& options = context_.chosen();
+        const context_options& options = context_.chosen();
         const std::size_t size_max = std::min(options.datagram_max, datagram_size_max);
         const std::size_t entry_size =
             trains ? train_layout.entry_size(datagram_size_max) : single_layout.entry_size(size_max);
@@ -69,16 +69,16 @@ buffer_pool& pools::datagrams(bool trains) {
     return *made;
 }
 
-std::size_t pools::ahead_max() const noexcept {
+std::size_t buffer_pools::ahead_max() const noexcept {
     const auto& pool = pools_[pool_group::streams];
     return std::min(context_.chosen().ahead_max, pool ? pool->size() / 4 : 0);
 }
 
-bool pools::may_hold_more(bool datagrams) const noexcept {
+bool buffer_pools::may_hold_more(bool datagrams) const noexcept {
     return held_[datagrams] < context_.chosen().held_max;
 }
 
-void pools::serve_waiting_streams() noexcept {
+void buffer_pools::serve_waiting_streams() noexcept {
     is_exhausted_ = false;
     for_each([this](buffer_pool& each) {
         if (each.serve_waiting_streams())
@@ -86,17 +86,17 @@ void pools::serve_waiting_streams() noexcept {
     });
 }
 
-void pools::register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental) {
+void buffer_pools::register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental) {
     ring::ring& ring = context_.opened_ring();
     if (const int failure = ring.register_buffers(buffers, group, incremental); failure < 0)
         throw_failure(system_error_code(-failure), "io_uring_register(IORING_REGISTER_PBUF_RING)");
 }
 
-void pools::reopen() {
+void buffer_pools::reopen() {
     for_each([](buffer_pool& each) { each.reopen(); });
 }
 
-void pools::leave() noexcept {
+void buffer_pools::leave() noexcept {
     for (auto& each: pools_)
         if (buffer_pool* left = each.release())
             left->context_ended();

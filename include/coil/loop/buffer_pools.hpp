@@ -12,21 +12,22 @@
 namespace coil::COIL_ABI {
 
 class buffer_pool;
-class io_context;
 namespace ring {
 class buffer_ring;
 }
 
 namespace detail {
 
+class event_loop;
+
 /// The buffer pools of a context. Each is created when it is first needed. Also counts the memory of the
 /// chunks that were copied out of them.
-class pools {
+class buffer_pools {
 public:
-    explicit pools(io_context& context) noexcept;
-    pools(const pools&) = delete;
-    pools& operator=(const pools&) = delete;
-    ~pools();
+    explicit buffer_pools(event_loop& context) noexcept;
+    buffer_pools(const buffer_pools&) = delete;
+    buffer_pools& operator=(const buffer_pools&) = delete;
+    ~buffer_pools();
 
     /// The pool for streams, which is `io_context::pool()`, and with it the reserve. Throws std::bad_alloc,
     /// or a std::system_error if the kernel refuses the buffers.
@@ -83,7 +84,7 @@ private:
 
     static constexpr std::size_t count = 5;
 
-    io_context& context_;
+    event_loop& context_;
     std::size_t held_[2] = {};         // by streams, by datagrams
     owned<buffer_pool> pools_[count];  // by group
     bool is_exhausted_ = false;        // one of the pools

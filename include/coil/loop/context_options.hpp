@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <cstddef>
+
+namespace coil::COIL_ABI {
+
+/// Options of an io_context, which calls them `io_context::options`.
+struct context_options {
+    /// The maximum number of operations that one system call submits. The kernel limits it to 32768.
+    unsigned entries = 256;
+    /// The size of the completion ring. When the ring is full, completions are delivered later, but none
+    /// is lost.
+    unsigned completions = 4096;
+    /// The size in bytes of the pool of buffers that the kernel fills.
+    std::size_t pool_size = 4 << 20;
+    /// The maximum number of bytes that a stream receives ahead. It is never more than a quarter of the
+    /// pool.
+    std::size_t ahead_max = 256 << 10;
+    /// A limit for the bytes that all streams together hold outside the pool, in copies. When this limit
+    /// is reached, a stream receives one chunk at a time, because it stops as soon as a byte is unread. A
+    /// separate limit of the same size applies to all `recvfrom_stream`s; when it is reached, a stream
+    /// stops as soon as a datagram is unread.
+    std::size_t held_max = 16 << 20;
+    /// The size in bytes of the largest datagram that a `recvfrom_stream` receives without truncation.
+    std::size_t datagram_max = 2048;
+    /// Never sleep. This lowers the latency but keeps a core busy, so use it only if the thread has its
+    /// own core.
+    bool spin = false;
+};
+
+/// Counters of an io_context since its construction, which calls them `io_context::counters`. They are always
+/// enabled; each costs one plain increment.
+struct context_counters {
+    // The loop.
+    unsigned long long enters = 0;       ///< system calls by the loop: io_uring_enter(2)
+    unsigned long long submissions = 0;  ///< SQEs, including cancels
+    unsigned long long completions = 0;  ///< CQEs collected
+    unsigned long long overflows = 0;    ///< enters that left completions behind: the CQ was full
+    unsigned long long resumptions = 0;  ///< tasks resumed and posted functions called
+    unsigned long long ready_max = 0;    ///< maximum number of resumptions in one iteration
+    unsigned long long busy_max = 0;     ///< longest time that one iteration spent on tasks, in ns
+    unsigned long long cancels = 0;      ///< cancels submitted to the kernel, including repetitions
+    // Sends.
+    unsigned long long sends_direct = 0;  ///< sends by a direct system call
+    unsigned long long sends_ring = 0;    ///< sends through the ring
+    unsigned long long sends_short = 0;   ///< partial writes, direct or through the ring
+    // Receive-ahead and the pools.
+    unsigned long long ahead_stops = 0;  ///< how often a stream stopped at its receive-ahead limit
+    unsigned long long starved = 0;      ///< receives that found the pool empty (ENOBUFS)
+    unsigned long long copied = 0;       ///< chunks copied out of a pool
+    unsigned long long held = 0;         ///< bytes of memory that these copies occupy now
+    unsigned long long pinned = 0;       ///< pool entries that chunks hold now
+    unsigned long long pinned_max = 0;   ///< the sum of the pools' maximum values of `pinned`
+};
+
+}  // namespace coil::COIL_ABI
