@@ -73,10 +73,10 @@ io_context::counters io_context::metrics() const {
     now.busy_max = nanoseconds_of(busy_max_, first_tick_, first_time_);
     now.held = pools_.held();
     pools_.for_each([&now](const buffer_pool& each) {
-        now.starved += each.counts().starved;
-        now.copied += each.counts().copied;
-        now.pinned += each.counts().pinned;
-        now.pinned_max += each.counts().pinned_max;
+        now.starved += each.metrics().starved;
+        now.copied += each.metrics().copied;
+        now.pinned += each.metrics().pinned;
+        now.pinned_max += each.metrics().pinned_max;
     });
     return now;
 }

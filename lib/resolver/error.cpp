@@ -39,7 +39,7 @@ public:
         case no_name: return "the name contains a NUL";
         case resolver_busy:
             return "too many lookups are queued: try again later, or raise the limit with "
-                   "resolver_base::set_limits";
+                   "resolver_base::set_options";
         default: break;
         }
         std::string text = value < 0 ? ::gai_strerror(value) : "unknown error " + std::to_string(value);

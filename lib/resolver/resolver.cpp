@@ -12,7 +12,7 @@ namespace coil::COIL_ABI {
 namespace detail {
 namespace {
 
-worker_threads::limits limits_from(const ip::resolver_base::limits& chosen) noexcept {
+worker_threads::limits limits_of(const ip::resolver_base::options& chosen) noexcept {
     return {std::max(1u, chosen.threads), chosen.extra_threads, chosen.queue_max};
 }
 
@@ -20,7 +20,7 @@ worker_threads::limits limits_from(const ip::resolver_base::limits& chosen) noex
 // does not wait for a name server.
 worker_threads& look_up_threads() {
     static worker_threads* const threads =
-        new worker_threads("coil resolver", limits_from({}), make_error_code(error::resolver_busy));
+        new worker_threads("coil resolver", limits_of({}), make_error_code(error::resolver_busy));
     return *threads;
 }
 
@@ -136,8 +136,8 @@ static_assert(resolver_base::passive == AI_PASSIVE && resolver_base::canonical_n
               resolver_base::all_matching == AI_ALL && resolver_base::address_configured == AI_ADDRCONFIG &&
               resolver_base::numeric_service == AI_NUMERICSERV);
 
-void resolver_base::set_limits(const limits& chosen) {
-    detail::look_up_threads().set_limits(detail::limits_from(chosen));
+void resolver_base::set_options(const options& chosen) {
+    detail::look_up_threads().set_limits(detail::limits_of(chosen));
 }
 
 resolver_base::counters resolver_base::metrics() {

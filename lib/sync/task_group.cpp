@@ -50,7 +50,7 @@ void group_child::finish(const std::exception_ptr& exception) noexcept {
 
 // ---- the group --------------------------------------------------------------------------------------------
 
-task_group::task_group(detail::group_operation& owner, const group_options& chosen) noexcept
+task_group::task_group(detail::group_operation& owner, const options& chosen) noexcept
     : owner_(&owner), running_max_(chosen.running_max), reports_errors_(chosen.report_errors) {}
 
 task_group::~task_group() { destroy_children(); }
@@ -195,7 +195,7 @@ void group_operation::await_suspend(std::coroutine_handle<> waiter) {
 
 void group_operation::stop() noexcept { group_.cancel(); }
 
-group_options group_operation::checked(const group_options& chosen) {
+task_group::options group_operation::checked(const task_group::options& chosen) {
     if (chosen.running_max == 0)
         throw_failure(std::make_error_code(std::errc::invalid_argument),
                       "with_group: running_max is 0, so no child could ever run");

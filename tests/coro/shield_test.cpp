@@ -37,7 +37,7 @@ TEST(Shield, LetsStoppedTaskCleanUp) {
     gate door, goodbye;
     bool cleaned = false;
     const auto clean_up = [&]() -> task<> {
-        EXPECT_FALSE(co_await this_coro::stop_requested());
+        EXPECT_FALSE(co_await this_coro::stop_requested);
         co_await goodbye.wait();
         co_await yield();
         cleaned = true;
@@ -63,7 +63,7 @@ TEST(Shield, DoesNotUndoStop) {
     gate door;
     const auto story = [&]() -> task<> {
         co_await shield(door.wait());
-        EXPECT_TRUE(co_await this_coro::stop_requested());
+        EXPECT_TRUE(co_await this_coro::stop_requested);
         auto [ec, value] = co_await as_tuple(door.wait());
         EXPECT_EQ(ec, error::operation_aborted);
     };

@@ -149,10 +149,10 @@ TEST(ThisCoro, ReportsStopRequested) {
     manual_scheduler loop;
     bool before = true, after = false;
     const auto story = [&]() -> task<> {
-        before = co_await this_coro::stop_requested();
+        before = co_await this_coro::stop_requested;
         auto& own = co_await this_environment;
         own.request_stop();
-        after = co_await this_coro::stop_requested();
+        after = co_await this_coro::stop_requested;
     };
     loop.run(story());
     EXPECT_FALSE(before);

@@ -121,12 +121,12 @@ TEST_F(StopWhen, StopsWholeTask) {
     const auto worker = [&]() -> task<int> {
         auto [ec, value] = co_await as_tuple(door_.wait());
         EXPECT_EQ(ec, error::operation_aborted);
-        EXPECT_TRUE(co_await this_coro::stop_requested());
+        EXPECT_TRUE(co_await this_coro::stop_requested);
         co_return 9;
     };
     const auto story = [&]() -> task<> {
         EXPECT_EQ(co_await stop_when(worker(), source_.get_token()), 9);
-        EXPECT_FALSE(co_await this_coro::stop_requested());
+        EXPECT_FALSE(co_await this_coro::stop_requested);
     };
     auto root = loop_.start(story());
     loop_.run();

@@ -81,7 +81,7 @@ TEST(RecvStreams, DeliverEveryByteInOrder) {
         EXPECT_FALSE(co_await incoming.next());  // the end is sticky
         std::array<std::byte, 1> one;
         EXPECT_EQ(co_await ends.near.recv(one), 0u);
-        EXPECT_EQ(context.io().pool().counts().pinned, 0u);
+        EXPECT_EQ(context.io().pool().metrics().pinned, 0u);
     });
 }
 
@@ -185,9 +185,9 @@ TEST(RecvStreams, ManyHeldChunksDoNotStopTraffic) {
         }
         for (const chunk& each: held)
             EXPECT_TRUE(each.size() == little.size() && starts_with(little, each));
-        EXPECT_GT(context.io().pool().counts().copied, parked / 2);
+        EXPECT_GT(context.io().pool().metrics().copied, parked / 2);
         held.clear();
-        EXPECT_EQ(context.io().pool().counts().pinned, 0u);
+        EXPECT_EQ(context.io().pool().metrics().pinned, 0u);
     });
 }
 
@@ -212,7 +212,7 @@ TEST(RecvStreams, AllContinueWhenThePoolIsTooSmall) {
             each.near.shutdown(socket_base::shutdown_send);
         for (std::size_t i = 0; i < tasks.size(); i += 2)
             co_await tasks[i].join();
-        EXPECT_EQ(context.io().pool().counts().pinned, 0u);
+        EXPECT_EQ(context.io().pool().metrics().pinned, 0u);
     });
 }
 

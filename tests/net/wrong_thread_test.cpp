@@ -412,7 +412,7 @@ TEST_F(WrongContext, IsRefusedByGroups) {
         });
     });
     expect_refusal([&] { return group->join(); }, "task_group");
-    expect_refusal([&] { return group->vacancy(); }, "task_group");
+    expect_refusal([&] { return group->wait_for_vacancy(); }, "task_group");
     there.destroy();
 }
 

@@ -72,7 +72,7 @@ protected:
             context_.answer_next(entry_of("x"));
             kept.push_back(co_await socket.recv_chunk());
         }
-        EXPECT_EQ(pool.counts().copied, 0u);
+        EXPECT_EQ(pool.metrics().copied, 0u);
         co_return kept;
     }
 
@@ -162,7 +162,7 @@ TEST_P(RecvStream, KeepsConnectionsApart) {
         }
         EXPECT_EQ(first, expected_one);
         EXPECT_EQ(second, expected_two);
-        EXPECT_EQ(context_.io().pool().counts().pinned, 0u);
+        EXPECT_EQ(context_.io().pool().metrics().pinned, 0u);
     });
 }
 
@@ -399,7 +399,7 @@ TEST_P(RecvStream, DestroyedReaderLeavesItsChunk) {
         context_.io().post([] {});
         context_.io().restart();
         context_.io().poll_one();  // runs the post and collects the bytes
-        EXPECT_EQ(context_.io().pool().counts().pinned, GetParam() ? 1u : 2u);
+        EXPECT_EQ(context_.io().pool().metrics().pinned, GetParam() ? 1u : 2u);
     }
     run([&]() -> task<> {
         std::string text;
@@ -460,7 +460,7 @@ TEST_P(RecvStream, CloseReturnsUnreadBytesToThePool) {
         EXPECT_EQ(co_await text_of_next(stream), "one");
         script().when_cancelled("three");
         socket.close();
-        EXPECT_EQ(context_.io().pool().counts().pinned, 0u);
+        EXPECT_EQ(context_.io().pool().metrics().pinned, 0u);
         auto received = co_await as_tuple(stream.next());
         EXPECT_EQ(received.error(), error::bad_descriptor);
     });
@@ -503,10 +503,10 @@ TEST_P(RecvStream, DetachCopiesAChunk) {
         auto socket = context_.connected_socket();
         context_.answer_next("hello");
         auto kept = co_await socket.recv_chunk();
-        EXPECT_EQ(context_.io().pool().counts().pinned, 1u);
+        EXPECT_EQ(context_.io().pool().metrics().pinned, 1u);
         const auto* before = kept.data();
         kept.detach();
-        EXPECT_EQ(context_.io().pool().counts().pinned, 0u);
+        EXPECT_EQ(context_.io().pool().metrics().pinned, 0u);
         EXPECT_NE(kept.data(), before);
         EXPECT_EQ(kept.text(), "hello");
         kept.remove_prefix(2);
@@ -573,11 +573,11 @@ TEST_P(RecvStream, KeptChunksDoNotBlockOthers) {
             kept.push_back(co_await socket.recv_chunk());
             EXPECT_TRUE(kept.back().text() == text) << i;
         }
-        EXPECT_LE(pool.counts().pinned, entries);
+        EXPECT_LE(pool.metrics().pinned, entries);
         EXPECT_GE(context_.io().metrics().copied, 2 * entries);
-        EXPECT_EQ(pool.counts().starved, 0u);
+        EXPECT_EQ(pool.metrics().starved, 0u);
         kept.clear();
-        EXPECT_EQ(pool.counts().pinned, 0u);
+        EXPECT_EQ(pool.metrics().pinned, 0u);
     });
 }
 
@@ -596,7 +596,7 @@ TEST_P(RecvStream, LargeReceiveWaitsForAFreeEntry) {
             });
             sending.push_back(co_await socket.recv_chunk());
         }
-        EXPECT_EQ(pool.counts().copied, 0u);
+        EXPECT_EQ(pool.metrics().copied, 0u);
         EXPECT_EQ(context_.io().now() - begin, std::chrono::microseconds(20 * 900));
     });
 }
@@ -639,14 +639,14 @@ TEST_P(RecvStream, CopiesSmallReceivesInALowPool) {
             context.answer_next(std::string(pool.entry_size(), 'x'));
             kept.push_back(co_await socket.recv_chunk());
         }
-        EXPECT_EQ(pool.counts().copied, 0u);
+        EXPECT_EQ(pool.metrics().copied, 0u);
         for (std::size_t i = 0; i < 2 * entries; ++i) {
             context.answer_next(std::to_string(i));
             kept.push_back(co_await socket.recv_chunk());
             EXPECT_EQ(kept.back().text(), std::to_string(i));
         }
-        EXPECT_EQ(pool.counts().copied, 2 * entries);
-        EXPECT_EQ(pool.counts().pinned, entries / 4 * 3 + 1);
+        EXPECT_EQ(pool.metrics().copied, 2 * entries);
+        EXPECT_EQ(pool.metrics().pinned, entries / 4 * 3 + 1);
         EXPECT_EQ(context.io().now(), begin);
     });
 }
@@ -891,7 +891,7 @@ TEST_P(RecvStream, ExhaustedPoolLosesNothing) {
         while (received.size() < all.size())
             received += co_await text_of_next(stream);
         EXPECT_EQ(received, all);
-        EXPECT_GE(context_.io().pool().counts().starved, 1u);
+        EXPECT_GE(context_.io().pool().metrics().starved, 1u);
         EXPECT_LT(script().enters(), 300u);
     });
 }

@@ -123,7 +123,7 @@ TEST_F(RecvfromStream, CompletesInlineWithDatagramsAhead) {
         EXPECT_EQ(co_await text_of_next(stream), "b");
         EXPECT_EQ(co_await text_of_next(stream), "c");
         EXPECT_EQ(script().enters(), enters);
-        EXPECT_EQ(pool().counts().pinned, 0u);
+        EXPECT_EQ(pool().metrics().pinned, 0u);
     });
 }
 
@@ -139,7 +139,7 @@ TEST_F(RecvfromStream, EmptyDatagramIsNotTheEnd) {
         CO_ASSERT_TRUE(empty.has_value());
         EXPECT_TRUE(empty->empty());
         EXPECT_EQ(empty->from, first_peer);
-        EXPECT_EQ(pool().counts().pinned, 0u);
+        EXPECT_EQ(pool().metrics().pinned, 0u);
         EXPECT_EQ(co_await text_of_next(stream), "two");
         EXPECT_EQ(receives(), 2u);
     });
@@ -184,7 +184,7 @@ TEST_F(RecvfromStream, ReportsAnInvalidEntryAndContinues) {
             arrive({each});
             auto [error, received] = co_await as_tuple(stream.next());
             EXPECT_EQ(error, std::errc::bad_message);
-            EXPECT_EQ(pool().counts().pinned, 0u);
+            EXPECT_EQ(pool().metrics().pinned, 0u);
         }
         arrive({"right"});
         EXPECT_EQ(co_await text_of_next(stream), "right");
@@ -477,7 +477,7 @@ TEST_F(RecvfromStream, CloseReturnsEntriesToThePool) {
         EXPECT_EQ(co_await text_of_next(stream), "one");
         script().when_cancelled("three");
         socket.close();
-        EXPECT_EQ(pool().counts().pinned, 0u);
+        EXPECT_EQ(pool().metrics().pinned, 0u);
         auto received = co_await as_tuple(stream.next());
         EXPECT_EQ(received.error(), error::bad_descriptor);
     });
@@ -554,7 +554,7 @@ TEST_F(RecvfromStream, DatagramsOfATrainShareItsEntry) {
             kept.push_back(*std::move(next));
         }
         auto& trains = context_.io().pools().datagrams(true);
-        EXPECT_EQ(trains.counts().pinned, 2u);
+        EXPECT_EQ(trains.metrics().pinned, 2u);
         EXPECT_EQ(kept[0].text(), "aaaa");
         EXPECT_EQ(kept[1].text(), "bbbb");
         EXPECT_EQ(kept[2].text(), "cc");
@@ -563,13 +563,13 @@ TEST_F(RecvfromStream, DatagramsOfATrainShareItsEntry) {
         EXPECT_EQ(kept[3].from, other_peer);
         EXPECT_EQ(kept[1].data(), kept[0].data() + 4);
         kept.pop_back();
-        EXPECT_EQ(trains.counts().pinned, 1u);
+        EXPECT_EQ(trains.metrics().pinned, 1u);
         kept[0].reset();
         kept[2].detach();
-        EXPECT_EQ(trains.counts().pinned, 1u);
+        EXPECT_EQ(trains.metrics().pinned, 1u);
         EXPECT_EQ(kept[1].text(), "bbbb");
         kept[1].reset();
-        EXPECT_EQ(trains.counts().pinned, 0u);
+        EXPECT_EQ(trains.metrics().pinned, 0u);
         EXPECT_EQ(kept[2].text(), "cc");
         EXPECT_EQ(script().latest().buf_group, 2);
     });
@@ -622,10 +622,10 @@ TEST_F(RecvfromStream, NextTrainReturnsTheWholeEntry) {
         EXPECT_EQ(train->segments().bytes().size(), 10u);
         EXPECT_EQ(train->segments().size(), 4u);
         auto& trains = context_.io().pools().datagrams(true);
-        EXPECT_EQ(trains.counts().pinned, 1u);
+        EXPECT_EQ(trains.metrics().pinned, 1u);
         train.reset();
-        EXPECT_EQ(trains.counts().pinned, 0u);
-        EXPECT_EQ(trains.counts().copied, 0u);
+        EXPECT_EQ(trains.metrics().pinned, 0u);
+        EXPECT_EQ(trains.metrics().copied, 0u);
     });
 }
 
@@ -802,7 +802,7 @@ TEST_F(RecvfromStream, DestroyedReaderReturnsItsTrain) {
         EXPECT_EQ(co_await text_of_next(stream), "dd");
         EXPECT_EQ(co_await text_of_next_train(stream), "eefff/2");
         EXPECT_EQ(co_await text_of_next_train(stream), "/0");
-        EXPECT_EQ(context_.io().pools().datagrams(true).counts().pinned, 0u);
+        EXPECT_EQ(context_.io().pools().datagrams(true).metrics().pinned, 0u);
     });
 }
 
@@ -838,10 +838,10 @@ TEST_F(RecvfromStreamSmallPool, KeptDatagramsAreCopied) {
         for (std::size_t i = 0; i < 12; ++i)
             EXPECT_TRUE(kept[i].text() == std::to_string(i) + std::string(50'000, 'x')) << i;
         EXPECT_EQ(pool().size() / pool().entry_size(), 4u);
-        EXPECT_EQ(pool().counts().copied, 9u);  // one entry is in reserve
-        EXPECT_EQ(pool().counts().starved, 1u);
+        EXPECT_EQ(pool().metrics().copied, 9u);  // one entry is in reserve
+        EXPECT_EQ(pool().metrics().starved, 1u);
         kept.clear();
-        EXPECT_EQ(pool().counts().pinned, 0u);
+        EXPECT_EQ(pool().metrics().pinned, 0u);
     });
 }
 
@@ -859,7 +859,7 @@ TEST_F(RecvfromStreamSmallPool, CopiedTrainIsSplit) {
             for (std::size_t size = 0; size < 40'000; size += kept.back().size())
                 kept.push_back(*co_await stream.next_train());
         }
-        EXPECT_GT(trains.counts().copied, 0u);
+        EXPECT_GT(trains.metrics().copied, 0u);
         EXPECT_LT(kept.size(), sent.size());  // some trains came whole
         std::string all_sent, all_kept;
         for (const auto& each: sent)
@@ -870,7 +870,7 @@ TEST_F(RecvfromStreamSmallPool, CopiedTrainIsSplit) {
         }
         EXPECT_TRUE(all_sent == all_kept);
         kept.clear();
-        EXPECT_EQ(trains.counts().pinned, 0u);
+        EXPECT_EQ(trains.metrics().pinned, 0u);
     });
 }
 
@@ -883,7 +883,7 @@ TEST_F(RecvfromStreamSmallPool, LosesNothingWhenExhausted) {
         arrive({"1", "2", "3", "4"});
         for (const char* text: {"1", "2", "3", "4"})
             EXPECT_EQ(co_await text_of_next(stream), text);
-        EXPECT_EQ(pool().counts().starved, 1u);
+        EXPECT_EQ(pool().metrics().starved, 1u);
         EXPECT_EQ(receives(), 2u);
         EXPECT_EQ(context_.io().metrics().starved, 1u);
     });

@@ -54,7 +54,7 @@ public:
         otherwise(EAI_FAIL);
         EXPECT_TRUE(eventually([] { return at_work() == 0; })) << "threads are still at work";
         detail::look_up::asked = former_;
-        ip::resolver_base::set_limits({});
+        ip::resolver_base::set_options({});
     }
 
     /// Answers look-ups of this host, pending and later ones.

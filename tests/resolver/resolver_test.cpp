@@ -310,7 +310,7 @@ TEST(Resolver, FewThreadsServeManyLookUps) {
     oracle.answer("slow", "192.0.2.1:80");
     real_context context;
     tcp::resolver resolver(context);
-    ip::resolver_base::set_limits({.threads = 3});
+    ip::resolver_base::set_options({.threads = 3});
     std::size_t done = 0;
     for (int i = 0; i < 100; ++i)
         context
@@ -480,7 +480,7 @@ TEST_F(HangingResolver, DeliversAResultBeforeACancel) {
 // A thread with an abandoned look-up does not count against the limit: a look-up that hangs blocks the next
 // one only while a task waits for it.
 TEST_F(HangingResolver, AbandonedThreadFreesItsPlace) {
-    ip::resolver_base::set_limits({.threads = 1, .extra_threads = 2, .queue_max = 1});
+    ip::resolver_base::set_options({.threads = 1, .extra_threads = 2, .queue_max = 1});
     ASSERT_TRUE(name_oracle::eventually([] { return ip::resolver_base::metrics().threads <= 1; }));
     expect_end(error::operation_aborted, "first");
     ASSERT_TRUE(oracle.wait_until_asked("first"));
@@ -527,7 +527,7 @@ TEST_F(HangingResolver, AbandonedThreadFreesItsPlace) {
 // Regression: the limit of 16 was documented as the maximum of abandoned look-ups, but all 20 threads can be
 // stuck in one.
 TEST_F(HangingResolver, ExtraThreadsAddToThreads) {
-    const ip::resolver_base::limits limits;
+    const ip::resolver_base::options limits;
     const unsigned most = limits.threads + limits.extra_threads;
     EXPECT_EQ(most, 20u);
     ASSERT_TRUE(
@@ -549,7 +549,7 @@ TEST_F(HangingResolver, ExtraThreadsAddToThreads) {
 }
 
 TEST_F(HangingResolver, AbandonedThreadIsReplaced) {
-    ip::resolver_base::set_limits({.threads = 1, .extra_threads = 1});
+    ip::resolver_base::set_options({.threads = 1, .extra_threads = 1});
     auto hung =
         context->spawn([&]() -> task<> { static_cast<void>(co_await resolver->resolve("hung", "http")); });
     context->poll();
@@ -563,13 +563,13 @@ TEST_F(HangingResolver, AbandonedThreadIsReplaced) {
 }
 
 TEST_F(HangingResolver, UsesThreadsAddedLater) {
-    ip::resolver_base::set_limits({.threads = 1});
+    ip::resolver_base::set_options({.threads = 1});
     ASSERT_TRUE(name_oracle::eventually([] { return ip::resolver_base::metrics().threads <= 1; }));
     expect_end(error::operation_aborted);
     ASSERT_TRUE(oracle.wait_until_asked("hung"));
     expect_end(error::operation_aborted, "also");
     EXPECT_EQ(ip::resolver_base::metrics().queued, 1u);
-    ip::resolver_base::set_limits({.threads = 2});
+    ip::resolver_base::set_options({.threads = 2});
     EXPECT_TRUE(oracle.wait_until_asked("also"));
     resolver->cancel();
 }

@@ -123,7 +123,7 @@ TEST_F(TaskGroup, ChildErrorStopsAllAndIsThrown) {
         } catch (const std::system_error& failure) {
             EXPECT_EQ(failure.code(), broken);
         }
-        EXPECT_FALSE(co_await this_coro::stop_requested());
+        EXPECT_FALSE(co_await this_coro::stop_requested);
         EXPECT_EQ(log_, "s");
     };
     auto root = loop_.start(story());
@@ -373,7 +373,7 @@ TEST_F(TaskGroup, VacancyBlocksUntilAChildEnds) {
     const auto story = [&]() -> task<> {
         co_await with_group({.running_max = 2}, [&](task_group& group) -> task<> {
             for (int i = 0; i < 10; ++i) {
-                co_await group.vacancy();
+                co_await group.wait_for_vacancy();
                 group.start([]() -> task<> {
                     co_await yield();
                     co_await yield();

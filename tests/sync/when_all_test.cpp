@@ -108,7 +108,7 @@ TEST_F(WhenAll, FirstFailureStopsOthersAndIsThrown) {
             EXPECT_EQ(failure.code(), broken);
             EXPECT_NE(std::string(failure.what()).find("a gate"), std::string::npos) << failure.what();
         }
-        EXPECT_FALSE(co_await this_coro::stop_requested());
+        EXPECT_FALSE(co_await this_coro::stop_requested);
     };
     auto root = loop_.start(story());
     loop_.run();

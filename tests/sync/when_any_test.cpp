@@ -38,7 +38,7 @@ TEST_F(WhenAny, FirstCompletionWinsAndStopsTheOthers) {
         EXPECT_EQ(race.get<1>().value(), "2");
         EXPECT_EQ(race.get<0>().error(), error::operation_aborted);
         EXPECT_EQ(race.get<2>().error(), error::operation_aborted);
-        EXPECT_FALSE(co_await this_coro::stop_requested());
+        EXPECT_FALSE(co_await this_coro::stop_requested);
     };
     auto root = loop_.start(story());
     loop_.run();
@@ -96,7 +96,7 @@ TEST_F(WhenAny, InlineCompletionBeatsLaterBranches) {
     const auto story = [&]() -> task<> {
         auto race = co_await when_any(now(), a_.wait());
         EXPECT_EQ(race.index(), 0u);
-        auto second = co_await when_any(this_coro::stop_requested(), a_.wait());
+        auto second = co_await when_any(this_coro::stop_requested, a_.wait());
         EXPECT_EQ(second.index(), 0u);
         EXPECT_EQ(second.get<1>().error(), error::operation_aborted);
     };

@@ -38,10 +38,10 @@ struct [[nodiscard("co_await it")]] stop_requested_description {
     }
 };
 
-/// `co_await coil::this_coro::stop_requested()` returns true if a stop of this task's scope was requested.
+/// `co_await coil::this_coro::stop_requested` returns true if a stop of this task's scope was requested.
 /// Use it in loops that do not await anything else. In a stopped task, any other await ends with
 /// operation_aborted.
-inline stop_requested_description stop_requested() noexcept { return {}; }
+inline constexpr stop_requested_description stop_requested{};
 
 struct [[nodiscard("co_await it")]] stop_token_description {
     answer_operation<inplace_stop_token> operation_in(detail::environment& task) const noexcept {

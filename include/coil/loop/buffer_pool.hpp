@@ -137,7 +137,7 @@ public:
         std::size_t pinned = 0;          ///< entries that chunks hold
         std::size_t pinned_max = 0;      ///< the maximum value of `pinned`
     };
-    [[nodiscard]] const counters& counts() const noexcept { return counts_; }
+    [[nodiscard]] counters metrics() const noexcept { return counts_; }
     /// Counts a receive that got ENOBUFS, and limits waiting streams to one receive per free entry for now.
     void count_starved() noexcept {
         ++counts_.starved;

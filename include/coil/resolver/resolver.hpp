@@ -94,8 +94,8 @@ public:
     static constexpr int address_configured = 0x20;  ///< AI_ADDRCONFIG: only families with a local address
     static constexpr int numeric_service = 0x400;    ///< AI_NUMERICSERV: the service is a port number
 
-    /// Limits for the lookup threads. The process has one pool of these threads.
-    struct limits {
+    /// Options of the lookup threads. The process has one pool of these threads.
+    struct options {
         unsigned threads = 4;  ///< maximum number of threads that serve pending lookups
         /// Maximum number of additional threads. Each replaces a thread that is stuck in an abandoned lookup,
         /// because the C library cannot be interrupted. At most threads + extra_threads threads exist, and
@@ -104,7 +104,7 @@ public:
         std::size_t queue_max = 1024;  ///< lookups that may wait for a thread; further ones fail
     };
     /// Takes effect immediately. Thread-safe.
-    static void set_limits(const limits& chosen);
+    static void set_options(const options& chosen);
 
     /// A snapshot of the pool's counters.
     struct counters {

@@ -27,12 +27,6 @@ class group_child;
 class group_operation;
 class group_wait;
 
-}  // namespace detail
-
-struct group_options;
-
-namespace detail {
-
 struct group_wait_description;
 
 }  // namespace detail
@@ -49,6 +43,16 @@ struct group_wait_description;
 /// Threads:  the context's thread only.
 class task_group {
 public:
+    struct options {
+        /// The maximum number of children that run concurrently. Further children are queued.
+        std::size_t running_max = static_cast<std::size_t>(-1);
+        /// If true, a child that ends with an exception of any type does not stop the group. The exception is
+        /// reported to `io_context::on_task_error`, or on stderr if there is no handler. Use this option for
+        /// servers, so that neither a reset connection nor a parser's exception ends the other clients. To
+        /// stop the group for certain exceptions, catch them in the child and call cancel().
+        bool report_errors = false;
+    };
+
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
@@ -79,14 +83,14 @@ public:
     /// Waits until the group has fewer than `running_max` children, so that another child can start without
     /// queueing.
     /// Errors: operation_aborted in a stopped scope; wrong_context.
-    [[nodiscard("co_await it")]] detail::group_wait_description vacancy() noexcept;
+    [[nodiscard("co_await it")]] detail::group_wait_description wait_for_vacancy() noexcept;
 
 private:
     friend class detail::group_child;
     friend class detail::group_operation;
     friend class detail::group_wait;
 
-    task_group(detail::group_operation& owner, const group_options& chosen) noexcept;
+    task_group(detail::group_operation& owner, const options& chosen) noexcept;
     ~task_group();
 
     void add(detail::group_child& child) noexcept;
@@ -109,20 +113,10 @@ private:
     detail::group_child* newest_ = nullptr;
     detail::intrusive_list<detail::node> queue_;      // children that wait to start
     detail::intrusive_list<detail::node> joins_;      // pending join() calls
-    detail::intrusive_list<detail::node> vacancies_;  // pending vacancy() calls
+    detail::intrusive_list<detail::node> vacancies_;  // pending wait_for_vacancy() calls
     std::exception_ptr failure_;
     bool cancelled_ = false;
     bool closing_ = false;  // the group is being destroyed, so start() is a no-op
-};
-
-struct group_options {
-    /// The maximum number of children that run concurrently. Further children are queued.
-    std::size_t running_max = static_cast<std::size_t>(-1);
-    /// If true, a child that ends with an exception of any type does not stop the group. The exception is
-    /// reported to `io_context::on_task_error`, or on stderr if there is no handler. Use this option for
-    /// servers, so that neither a reset connection nor a parser's exception ends the other clients. To stop
-    /// the group for certain exceptions, catch them in the child and call cancel().
-    bool report_errors = false;
 };
 
 // Implementation
@@ -195,7 +189,7 @@ public:
     void stop() noexcept override;
 
 protected:
-    group_operation(const group_options& chosen, environment& task)
+    group_operation(const task_group::options& chosen, environment& task)
         : parallel_operation(task), group_(*this, checked(chosen)) {}
     ~group_operation() override = default;
 
@@ -210,7 +204,7 @@ protected:
 private:
     friend class coil::task_group;
 
-    static group_options checked(const group_options& chosen);
+    static task_group::options checked(const task_group::options& chosen);
 
     task_group group_;
 };
@@ -321,7 +315,7 @@ namespace detail {
 template <class F, class T>
 class [[nodiscard("co_await it")]] with_group_operation final : public group_operation {
 public:
-    with_group_operation(const group_options& chosen, F&& function, environment& task)
+    with_group_operation(const task_group::options& chosen, F&& function, environment& task)
         : group_operation(chosen, task),
           function_(std::move(function)),
           body_(detail::branch_seed<coil::task<T>>{*this, 0, function_(group())}) {}
@@ -352,7 +346,7 @@ private:
 template <class F, class T>
 class [[nodiscard("co_await it")]] with_group_description {
 public:
-    with_group_description(const group_options& chosen, F&& function)
+    with_group_description(const task_group::options& chosen, F&& function)
         : options_(chosen), function_(std::move(function)) {}
 
     with_group_operation<F, T> operation_in(environment& task) && {
@@ -360,7 +354,7 @@ public:
     }
 
 private:
-    group_options options_;
+    task_group::options options_;
     F function_;
 };
 
@@ -394,7 +388,7 @@ private:
 ///            runs. To keep the body running, end it with `co_await group.join()`.
 /// Cost:      two recycled frames per child.
 template <class F>
-auto with_group(const group_options& chosen, F body) {
+auto with_group(const task_group::options& chosen, F body) {
     if constexpr (detail::check_body<F>()) {
         using value = typename detail::task_value<std::invoke_result_t<F&, task_group&>>::type;
         return detail::with_group_description<F, value>(chosen, std::move(body));
@@ -403,10 +397,12 @@ auto with_group(const group_options& chosen, F body) {
 
 template <class F>
 auto with_group(F body) {
-    return with_group(group_options(), std::move(body));
+    return with_group(task_group::options(), std::move(body));
 }
 
 inline detail::group_wait_description task_group::join() noexcept { return {this, 0}; }
-inline detail::group_wait_description task_group::vacancy() noexcept { return {this, running_max_ - 1}; }
+inline detail::group_wait_description task_group::wait_for_vacancy() noexcept {
+    return {this, running_max_ - 1};
+}
 
 }  // namespace coil::COIL_ABI
