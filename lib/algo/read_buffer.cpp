@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include <coil/algo/step.hpp>
 #include <coil/base/assert.hpp>
 #include <coil/base/error.hpp>
 
@@ -136,6 +137,7 @@ std::size_t read_buffer::better_capacity(std::size_t size) const noexcept {
 }
 
 void read_buffer::received(std::size_t n) noexcept {
+    check_count(n, room());
     was_filled_ = n == room();
     grow(n);
 }

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 #include <cerrno>
+#include <exception>
 #include <mutex>
 #include <pthread.h>
 #include <unistd.h>
@@ -183,6 +184,7 @@ void event_loop::adopt(const char* call) {
     if (!ring_->is_open())
         open_ring();
     ring_->enable();
+    has_run_ = true;
     submissions_.set_accepting(true);
     ownership::add(*this);
     // From now on, the owner's posts go directly to the ready list. They must not overtake earlier posts in
@@ -270,6 +272,8 @@ void event_loop::tear_down() {
     // in the kernel.
     if (!ring_->is_lost())
         tasks_.report_untaken();  // for a lost context the parent reports them
+    if (!has_run_ && tasks_.has_tasks() && std::uncaught_exceptions() == 0)
+        coil::report({"an io_context was destroyed before its first run(); its tasks never began"});
     if (quiet)
         tasks_.destroy_all();
     if (quiet)

@@ -13,6 +13,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,7 @@
 #include <coil/algo/write.hpp>
 #include <coil/io/sleep.hpp>
 #include <coil/sync/when_all.hpp>
+#include <coil/sync/when_any.hpp>
 #include <coil/test/stream_pair.hpp>
 
 #include "support/scripted_context.hpp"
@@ -202,6 +204,20 @@ TEST_F(UserStream, KeepsItsExceptions) {
         EXPECT_THROW(co_await write(bug, "x"), std::logic_error);
         buffered_reader reader(bug);
         EXPECT_THROW(static_cast<void>(co_await reader.read_line()), std::logic_error);
+        // Such an exception is a bug, so no adapter converts it.
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(read(bug, buffer))), std::logic_error);
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(timeout(write(bug, "x"), 1s))), std::logic_error);
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(reader.read_line())), std::logic_error);
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(reader.recv(buffer))), std::logic_error);
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(read(reader, buffer))), std::logic_error);
+        EXPECT_THROW(static_cast<void>(co_await when_any(read(bug, buffer), sleep_for(1s))),
+                     std::logic_error);
+        any_stream erased{failing_stream(bug)};
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(erased.recv(buffer))), std::logic_error);
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(write(erased, "x"))), std::logic_error);
+        buffered_writer writer(bug);
+        co_await writer.write("x");
+        EXPECT_THROW(static_cast<void>(co_await as_tuple(writer.flush())), std::logic_error);
 
         const auto refused = std::make_error_code(std::errc::permission_denied);
         failing_stream stream{std::make_exception_ptr(std::system_error(refused, "my cipher"))};
@@ -214,6 +230,43 @@ TEST_F(UserStream, KeepsItsExceptions) {
             EXPECT_EQ(std::string(failure.what()).find("my cipher"), 0u) << failure.what();
         }
     });
+}
+
+/// Returns a count that is larger than the buffer.
+struct boasting_stream {
+    task<std::size_t> recv(mutable_buffer buffer) { co_return buffer.size() + 1; }
+    task<std::size_t> send(const_buffer buffer) { co_return buffer.size() + 1; }
+};
+
+template <class F>
+void run_with_boasting_stream(F&& use) {
+    scripted_context context;
+    boasting_stream stream;
+    context.run([&]() -> task<> { co_await use(stream); });
+}
+
+TEST(UserStreamDeathTest, CountBeyondTheBufferAborts) {
+    std::array<char, 4> small{};
+    std::vector<char> large(1 << 20);
+    const char* text = "returned more bytes than the size of the buffer";
+    EXPECT_DEATH(run_with_boasting_stream([&](auto& of) -> task<> { co_await read(of, small); }), text);
+    EXPECT_DEATH(run_with_boasting_stream([&](auto& of) -> task<> { co_await write(of, "x"); }), text);
+    EXPECT_DEATH(run_with_boasting_stream([&](auto& of) -> task<> {
+                     buffered_reader reader(of);
+                     static_cast<void>(co_await reader.read_line());
+                 }),
+                 text);
+    EXPECT_DEATH(run_with_boasting_stream([&](auto& of) -> task<> {
+                     buffered_reader reader(of);
+                     co_await reader.recv(large);  // directly into the caller's buffer
+                 }),
+                 text);
+    EXPECT_DEATH(run_with_boasting_stream([&](auto& of) -> task<> {
+                     buffered_writer writer(of);
+                     co_await writer.write("x");
+                     co_await writer.flush();
+                 }),
+                 text);
 }
 
 /// Throws before it returns a task.

@@ -478,5 +478,28 @@ TEST(TaskError, HandlerIsReplacedDuringItsCall) {
     EXPECT_EQ(log, (std::vector{second, first}));
 }
 
+TEST(TaskError, ContextThatNeverRunsSaysSo) {
+    const auto lines = lines_on_stderr([] {
+        scripted_context context;
+        co_spawn(context.io(), []() -> task<> { co_return; }, detached);
+    });
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_EQ(lines[0], "coil: an io_context was destroyed before its first run(); its tasks never began");
+
+    EXPECT_TRUE(lines_on_stderr([] {
+                    scripted_context context;
+                    co_spawn(context.io(), []() -> task<> { co_await sleep_for(1h); }, detached);
+                    context.poll();
+                }).empty());
+    // An exception between co_spawn() and run() is not a mistake.
+    EXPECT_TRUE(lines_on_stderr([] {
+                    try {
+                        scripted_context context;
+                        co_spawn(context.io(), []() -> task<> { co_return; }, detached);
+                        throw std::logic_error("the port is in use");
+                    } catch (const std::logic_error&) {}
+                }).empty());
+}
+
 }  // namespace
 }  // namespace coil::test

@@ -288,6 +288,28 @@ TEST_F(WhenAll, NestsAndCompletesWithoutWaiting) {
     loop_.run(story());
 }
 
+// Regression: the socket that a client had as a parameter stayed open until the server had ended, which waited
+// for the end of the stream.
+TEST_F(WhenAll, EndOfABranchDestroysItsParameters) {
+    const auto held = std::make_shared<int>();
+    const auto owner = [](std::shared_ptr<int>, gate& at) -> task<> { co_await at.wait(); };
+    const auto story = [&]() -> task<> {
+        co_await when_all(owner(held, a_), shield(owner(held, b_)), c_.wait());
+    };
+    auto root = loop_.start(story());
+    loop_.run();
+    EXPECT_EQ(held.use_count(), 3);
+    a_.open();
+    loop_.run();
+    EXPECT_EQ(held.use_count(), 2);
+    b_.open();
+    loop_.run();
+    EXPECT_EQ(held.use_count(), 1);
+    c_.open();
+    loop_.run();
+    root.result();
+}
+
 TEST_F(WhenAll, DescribesItsBranches) {
     const auto story = [&]() -> task<> { co_await when_all(a_.wait(), number(b_)); };
     auto root = loop_.start(story());

@@ -60,7 +60,10 @@ class any_operation : public awaited {
 public:
     bool await_ready();
     void await_suspend(std::coroutine_handle<> waiter);
-    outcome<std::size_t> await_outcome() noexcept { return {outcome_}; }
+    outcome<std::size_t> await_outcome() {
+        rethrow_bug(outcome_.exception());
+        return {outcome_};
+    }
     std::size_t await_resume();
 
     void stop() noexcept override {}  // the operation inside stops, or refuses to begin

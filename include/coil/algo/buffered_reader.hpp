@@ -219,8 +219,9 @@ public:
     buffered_read_operation(const buffered_read_description<Stream, Value>& asked, environment& task) noexcept
         : detail::filling_operation<Stream>(*asked.reader, task), what_(asked.what) {}
 
-    outcome<Value> await_outcome() noexcept {
+    outcome<Value> await_outcome() {
         take();
+        detail::rethrow_bug(this->exception());
         if (this->failure())
             return {this->failure(), 0, this->exception()};
         return value();
@@ -281,13 +282,14 @@ public:
           buffer_(asked.buffer),
           buffers_(asked.buffers) {}
 
-    outcome<std::size_t> await_outcome() noexcept {
+    outcome<std::size_t> await_outcome() {
         if (detail::byte_buffer* left = this->leave(); left && !this->failure()) {
             auto& from = static_cast<detail::read_buffer&>(*left);
             moved_ += from.take(buffer_);
             for (const mutable_buffer& each: buffers_)
                 moved_ += from.take(each);
         }
+        detail::rethrow_bug(this->exception());
         if (this->failure())
             return {this->failure(), moved_, this->exception()};
         return moved_;
@@ -311,21 +313,21 @@ private:
         mutable_buffer first = buffer_;
         for (auto rest = buffers_; first.empty() && !rest.empty(); rest = rest.subspan(1))
             first = rest.front();
-        is_direct_ = first.size() >= this->bytes().initial();
-        return is_direct_ ? first : this->bytes().make_room(0);
+        direct_size_ = first.size() >= this->bytes().initial() ? first.size() : 0;
+        return direct_size_ > 0 ? first : this->bytes().make_room(0);
     }
     void received(std::size_t n) noexcept override {
-        if (is_direct_)
-            moved_ = n;
-        else
-            this->bytes().received(n);
+        if (direct_size_ == 0)
+            return this->bytes().received(n);
+        detail::check_count(n, direct_size_);
+        moved_ = n;
     }
     void stream_ended() noexcept override {}
 
     mutable_buffer buffer_;
     mutable_buffers buffers_;
     std::size_t moved_ = 0;
-    bool is_direct_ = false;
+    std::size_t direct_size_ = 0;  // of the caller's buffer, if the step receives into it
 };
 
 template <class Stream, class Value>

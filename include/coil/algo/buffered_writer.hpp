@@ -142,8 +142,9 @@ public:
             pieces_[i + 1] = asked.buffers[i];
     }
 
-    outcome<std::size_t> await_outcome() noexcept {
+    outcome<std::size_t> await_outcome() {
         leave();
+        rethrow_bug(exception());
         if (failure())
             return {failure(), moved_, exception()};
         return moved_;
@@ -236,6 +237,7 @@ private:
             pieces_[i] += of_this;
             n -= of_this;
         }
+        check_count(n, 0);  // all pieces are counted
     }
 
     std::array<const_buffer, N + 1> pieces_;  // [0] holds the buffered bytes

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include <coil/base/assert.hpp>
 #include <coil/base/outcome.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/coro/waker.hpp>
@@ -36,9 +37,25 @@ inline std::error_code store_exception(std::exception_ptr& into) noexcept {
     }
 }
 
+/// Rethrows a stored exception that is not a `std::system_error`. Such an exception is a bug in the program, so
+/// adapters such as `as_tuple` must not convert it to an error code.
+inline void rethrow_bug(const std::exception_ptr& stored) {
+    if (!stored) [[likely]]
+        return;
+    try {
+        std::rethrow_exception(stored);
+    } catch (const std::system_error&) {}  // not a bug
+}
+
+/// Aborts if a stream that a user has written returns a count that is too large.
+inline void check_count(std::size_t count, std::size_t size) noexcept {
+    COIL_PRECONDITION(
+        count <= size,
+        "stream: recv or send returned more bytes than the size of the buffer that it was given");
+}
+
 /// Makes a step of any other awaitable with a count, such as a `task<std::size_t>` of a stream that a user
-/// has written. An exception that is not a `std::system_error` becomes an outcome with io_error, whose
-/// value() throws the exception.
+/// has written.
 template <class D>
 class awaitable_step : public awaited {
 public:
@@ -53,13 +70,7 @@ public:
         inner_.await_suspend(waker_.handle());
     }
     void stop() noexcept override {}  // the inner operation stops, or refuses its first await
-    outcome<std::size_t> await_outcome() noexcept {
-        try {
-            return inner_.await_outcome();
-        } catch (...) {
-            return {std::make_error_code(std::errc::io_error), 0, std::current_exception()};
-        }
-    }
+    outcome<std::size_t> await_outcome() { return inner_.await_outcome(); }
     [[nodiscard]] std::string describe() const override { return inner_.describe(); }
 
 private:
@@ -96,6 +107,15 @@ public:
     std::coroutine_handle<> run() noexcept override {
         const auto waiter = Operation::run();
         return waiter ? whole_.advance(waiter) : waiter;  // may destroy this
+    }
+
+    /// An exception that is not a `std::system_error` becomes an outcome with io_error and the exception.
+    outcome<std::size_t> await_outcome() noexcept {
+        try {
+            return Operation::await_outcome();
+        } catch (...) {
+            return {std::make_error_code(std::errc::io_error), 0, std::current_exception()};
+        }
     }
 
 private:

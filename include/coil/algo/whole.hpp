@@ -82,7 +82,8 @@ public:
     bool await_ready() { return is_over() || advance_inline(); }
     void await_suspend(std::coroutine_handle<> waiter) { step_->await_suspend(waiter); }
 
-    outcome<std::size_t> await_outcome() noexcept {
+    outcome<std::size_t> await_outcome() {
+        rethrow_bug(exception_);
         if (error_)
             return {error_, moved_, exception_};
         return moved_;
@@ -123,6 +124,7 @@ private:
     bool take_step() noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
+        check_count(n, cursor_.next_size());
         const bool is_full = n == cursor_.next_size();
         moved_ += n;
         cursor_.advance(n);

@@ -237,17 +237,21 @@ public:
         return promise().take();
     }
 
-    /// A `std::system_error` becomes the outcome's error; any other exception propagates.
+    /// A `std::system_error` becomes the outcome's error; any other exception propagates. Destroys the child's
+    /// frame with its parameters, because a branch of a `when_all` may wait for other branches afterwards.
     auto await_outcome() {
-        return detail::outcome_from<T>([this]() -> T { return await_resume(); });
+        unlink();
+        const task ended(typed(std::exchange(frame_, nullptr)));
+        return detail::outcome_from<T>([&ended]() -> T { return ended.frame_.promise().take(); });
     }
 
     [[nodiscard]] std::string describe() const { return "task"; }
 
 private:
-    [[nodiscard]] promise_type& promise() const noexcept {
-        return std::coroutine_handle<promise_type>::from_address(frame_.address()).promise();
+    static std::coroutine_handle<promise_type> typed(std::coroutine_handle<> frame) noexcept {
+        return std::coroutine_handle<promise_type>::from_address(frame.address());
     }
+    [[nodiscard]] promise_type& promise() const noexcept { return typed(frame_).promise(); }
 };
 
 template <class T>

@@ -180,6 +180,7 @@ protected:
     unsigned refusals_ = 0;  // consecutive refused enters
     environment foreign_{*this, true};
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
+    bool has_run_ = false;
     bool closing_ = false;
     bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
     bool wake_armed_ = false;

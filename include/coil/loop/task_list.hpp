@@ -50,6 +50,7 @@ public:
         if (!finished_.empty())
             reap_finished();
     }
+    [[nodiscard]] bool has_tasks() const noexcept { return newest_ != nullptr; }
     /// Destroys all tasks, the newest first.
     void destroy_all() noexcept;
     /// Unlinks join handles and joining tasks from tasks that stay allocated.
