@@ -25,7 +25,7 @@ namespace detail {
 
 class any_operation;
 
-/// The stream inside an `any_stream`, with space for one receive and one send.
+/// The stream inside an `any_stream`, together with space for one receive and one send operation.
 class any_stream_base {
 public:
     any_stream_base() noexcept = default;
@@ -34,7 +34,7 @@ public:
     /// Ends pending operations with operation_aborted.
     virtual ~any_stream_base();
 
-    /// Makes the operation. Returns false if another one of the same direction has not ended.
+    /// Makes the operation. Returns false if an earlier operation in the same direction still exists.
     [[nodiscard]] virtual bool make_recv(mutable_buffers buffers, any_operation& owner) = 0;
     [[nodiscard]] virtual bool make_send(const_buffers buffers, any_operation& owner) = 0;
     [[nodiscard]] virtual bool is_ready(bool receives) = 0;
@@ -47,15 +47,15 @@ public:
     [[nodiscard]] virtual const void* type() const noexcept = 0;
 
 protected:
-    any_operation* receiver_ = nullptr;  // the operations that are not destroyed yet
+    any_operation* receiver_ = nullptr;  // the operations that have not been destroyed yet
     any_operation* sender_ = nullptr;
 };
 
-/// Its address identifies a type, without RTTI.
+/// The address of this variable identifies the type T, without RTTI.
 template <class T>
 inline constexpr char type_tag = 0;
 
-/// A receive or a send on an `any_stream`. It forwards to the operation of the stream inside.
+/// A receive or send on an `any_stream`. It forwards to an operation on the stream inside.
 class any_operation : public awaited {
 public:
     bool await_ready();
@@ -66,11 +66,11 @@ public:
     }
     std::size_t await_resume();
 
-    void stop() noexcept override {}  // the operation inside stops, or refuses to begin
+    void stop() noexcept override {}  // nothing to do: the inner operation stops, or refuses to begin
     [[nodiscard]] bool was_cancelled() const noexcept { return was_cancelled_; }
     [[nodiscard]] std::string describe() const override;
 
-    // Called by the operation inside, when it has ended. Returns the coroutine to resume.
+    // Called by the inner operation when it has ended. Returns the coroutine to resume.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept;
     /// Called when the stream is destroyed before this operation.
     void lose_stream() noexcept;
@@ -80,7 +80,7 @@ protected:
         : awaited(task), stream_(&stream), receives_(receives) {}
     ~any_operation() override;
 
-    /// Makes the operation inside.
+    /// Makes the inner operation.
     [[nodiscard]] virtual bool make() = 0;
 
 private:
@@ -196,15 +196,15 @@ private:
 
 }  // namespace detail
 
-/// A stream of any type, for functions that should not be templates: a handler that serves TCP, UNIX domain
-/// and encrypted connections alike.
+/// Holds a stream of any type. Use it in functions that should not be templates, such as a handler that
+/// serves TCP, UNIX domain and encrypted connections.
 ///
 ///     coil::task<> serve(coil::any_stream peer);
 ///     coil::co_spawn(context, serve(coil::any_stream(co_await acceptor.accept())), coil::detached);
 ///
 /// Lifetime: owns the stream. Move it only while no operation is pending.
-/// Cost:     one allocation for each any_stream. An operation costs a few virtual calls more than that of the
-///           stream, and no allocation.
+/// Cost:     one allocation per any_stream. Each operation makes a few virtual calls in addition to the
+///           stream's own operation, and does not allocate.
 class any_stream {
 public:
     template <stream Stream>
@@ -212,8 +212,8 @@ public:
     explicit any_stream(Stream&& inner)
         : holder_(std::make_unique<detail::any_stream_holder<Stream>>(std::forward<Stream>(inner))) {}
 
-    /// As the stream's own functions. A second receive fails with operation_in_progress until the first one
-    /// is destroyed, and so does a second send.
+    /// These functions work like the stream's own functions. A second receive fails with
+    /// operation_in_progress until the first one is destroyed. This also applies to sends.
     [[nodiscard("co_await it")]] detail::any_recv_description recv(mutable_buffer buffer) noexcept {
         return {{holder_.get(), {}, buffer}};
     }
@@ -227,7 +227,8 @@ public:
         return {{holder_.get(), buffers, {}}};
     }
 
-    /// The stream inside, if it is a `Stream`: to close it, or to set its options. Null otherwise.
+    /// Returns the stream inside if its type is `Stream`, otherwise null. Use it to close the stream or to
+    /// set its options.
     template <class Stream>
     [[nodiscard]] Stream* target() noexcept {
         if (!holder_ || holder_->type() != &detail::type_tag<Stream>)

@@ -38,28 +38,28 @@ class filling_operation;
 ///     while (auto line = co_await reader.read_line())       // empty: the peer has finished sending
 ///         co_await coil::write(reader.stream(), answer_to(*line));
 ///
-/// The reader owns the stream and the bytes received from it. Because it keeps what it has read ahead,
-/// read_line(), read_exactly() and the other functions can be mixed freely. `buffered_reader reader(socket)`
-/// borrows a named stream instead of owning it. While `leftover()` of a borrowing reader is not empty,
-/// nothing else may receive from the stream.
+/// The reader owns a stream that is moved into it, and borrows a stream that is passed by name, as in
+/// `buffered_reader reader(socket)`. It also owns the bytes that it has received and not returned yet, so
+/// read_line(), read_exactly() and the other functions can be mixed freely. While `leftover()` of a borrowing
+/// reader is not empty, no other code may receive from the stream.
 ///
 /// Views:    a result stays valid until the next read, consume() or release(), or until the reader is
 ///           destroyed. Moving the reader does not invalidate the result.
-/// Limit:    the buffer holds at most `limit` bytes. Reads of longer data fail with error::limit_exceeded.
+/// Limit:    the buffer holds at most `limit` bytes. A read that needs more fails with error::limit_exceeded.
 ///           The buffer is allocated when a read first has to wait, and grows as needed.
 /// Cancel:   after a stop, a timeout or the stream's cancel(), a read ends with operation_aborted. Bytes
-///           received so far stay in the reader, and the next read continues with them. All other errors also
-///           keep the bytes.
+///           received so far stay in the reader, and the next read continues with them. The bytes are kept
+///           after any other error, too.
 /// Overlap:  one read at a time; a second one fails with error::operation_in_progress. Another task may send
 ///           on the stream while a read is pending.
 /// Fairness: a read that finds its data in the buffer completes inline. All kinds of operations share a
-///           budget of 64 inline completions per resumption. An operation beyond this budget lets all other
-///           ready tasks run first.
-/// Moves:    allowed, even while a read is pending, if the stream allows it. The destructor aborts a pending
-///           read. Each read function returns a description that points to the reader until the await begins,
-///           so await it before moving or destroying the reader.
-/// Cost:     no operation on the stream if the data is in the buffer, otherwise usually one. No allocation
-///           except the buffer.
+///           budget of 64 inline completions per resumption of a task. An operation that exceeds this budget
+///           first lets all other ready tasks run.
+/// Moves:    allowed, even while a read is pending, if the stream can be moved at that time. The destructor
+///           aborts a pending read. The description that a read function returns points to the reader, so do
+///           not move or destroy the reader before the await has begun.
+/// Cost:     no operation on the stream if the data is in the buffer; otherwise usually one. The only
+///           allocation is the buffer.
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 class buffered_reader : private detail::read_buffer {
@@ -76,8 +76,8 @@ public:
     /// Errors:    error::eof if the stream ends within a line, limit_exceeded, and the stream's own errors.
     ///            The incomplete line stays in leftover().
     [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> read_line() noexcept;
-    /// Reads up to a delimiter of at least one byte. The result does not include the delimiter. The delimiter
-    /// string must live until the await ends.
+    /// Reads the bytes up to the next delimiter. The result does not include the delimiter. The delimiter
+    /// must have at least one byte, and its string must live until the await ends.
     [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> read_until(
         std::string_view delimiter) noexcept;
 
@@ -85,7 +85,7 @@ public:
     /// Errors: error::eof if the stream ends first, limit_exceeded, and the stream's own errors.
     [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, std::string_view> read_exactly(
         std::size_t size) noexcept;
-    /// Fills the caller's buffer, like `read`; `limit` does not apply. If at least `initial` bytes are still
+    /// Fills the caller's buffer, like `read`. `limit` does not apply. If at least `initial` bytes are still
     /// missing, they are received directly into the caller's buffer. If fewer are missing, the reader fills
     /// its own buffer and copies from there.
     /// Errors: transfer_error with error::eof or the stream's own code. Its bytes_transferred() is the number
@@ -105,9 +105,9 @@ public:
     /// Discards the first `size` bytes of leftover().
     void consume(std::size_t size) noexcept { detail::read_buffer::consume(size); }
 
-    /// Like the stream's recv: receives the available bytes and returns their number, or 0 at the end of
-    /// the stream. This function makes the reader itself a stream, so that `read` and similar functions
-    /// accept it.
+    /// Receives the available bytes and returns their number, or 0 at the end of the stream, like the
+    /// stream's own recv. Because of this function, the reader is a `readable_stream`, so `read` and similar
+    /// functions accept it.
     [[nodiscard("co_await it")]] detail::buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
     [[nodiscard("co_await it")]] detail::buffered_recv_description<Stream> recv(
         mutable_buffers into) noexcept;
@@ -117,7 +117,8 @@ public:
         return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
 
-    /// Returns the stream, for sending and closing. Receiving directly from it bypasses leftover().
+    /// Returns the stream, so that you can send on it or close it. A direct receive from the stream bypasses
+    /// leftover().
     [[nodiscard]] stream_type& stream() noexcept { return stream_; }
     /// Returns the stream's context, if the stream has one.
     [[nodiscard]] auto& context() const noexcept
@@ -185,20 +186,20 @@ private:
 
     void drop_step() noexcept final { step_.reset(); }
 
-    // Called when a step has ended. Returns the coroutine to resume, or null if another step has started.
+    // Called when a step has ended. Returns the coroutine to resume, or null if the next step has started.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
         if (n > 0)
             received(n);
         if (n > 0 && settle())
-            return run();  // even if a stop arrived with the bytes
+            return run();  // even if a stop was requested at the same time
         if (!outcome)
             fail(outcome.error(), outcome.exception());
         else if (n == 0)
             stream_ended();
         else if (was_cancelled())
-            fail(error::operation_aborted);  // receive no more
+            fail(error::operation_aborted);  // do not receive again
         else if (start_next_step(waiter))
             return nullptr;
         return run();
@@ -237,8 +238,8 @@ public:
     [[nodiscard]] std::string describe() const override { return this->describe_as(what_.name()); }
 
 private:
-    // Consumes the bytes only when the result is taken, so that an operation destroyed before that leaves
-    // them in the buffer.
+    // Consumes the bytes only when the result is taken. If the operation is destroyed earlier, the bytes stay
+    // in the buffer.
     void take() noexcept {
         if (detail::byte_buffer* left = this->leave(); left && found_) {
             view_ = left->bytes().substr(0, found_->size);
@@ -308,7 +309,7 @@ private:
     bool settle() noexcept override {
         return this->bytes().size() > 0 || moved_ > 0 || (buffer_.empty() && total_size(buffers_) == 0);
     }
-    // Receives directly into the caller's buffer if it is large.
+    // If the caller's buffer is large, receives directly into it.
     mutable_buffer target() noexcept override {
         mutable_buffer first = buffer_;
         for (auto rest = buffers_; first.empty() && !rest.empty(); rest = rest.subspan(1))

@@ -41,25 +41,24 @@ class emptying_operation;
 ///     }
 ///
 /// The writer owns a stream that is moved into it, and borrows a stream that is passed by name. While
-/// `buffered()` of a borrowing writer is not 0, nothing else may send on the stream. Other tasks may receive
+/// `buffered()` of a borrowing writer is not 0, no other code may send on the stream. Other tasks may receive
 /// from the stream at any time.
 ///
 /// Sending:  a write that fits into the buffer is copied there. A write that does not fit sends the buffer
 ///           and then its own bytes, without copying them. It waits until the stream has accepted all bytes,
-///           so back-pressure reaches the caller. Apart from that, only flush() sends. The destructor
-///           sends nothing, so unflushed bytes are lost.
+///           so back-pressure reaches the caller. Apart from such writes, only flush() sends bytes. The
+///           destructor sends nothing, so unflushed bytes are lost.
 /// Cancel:   after a stop, a timeout or the stream's cancel(), a write ends with operation_aborted. Bytes
-///           already sent leave the buffer and the others stay, so a later flush sends no byte twice. This
-///           also applies to all other errors.
+///           that have been sent are removed from the buffer and the others stay, so a later flush sends no
+///           byte twice. This is also true after any other error.
 /// Overlap:  one write or flush at a time; a second one fails with error::operation_in_progress.
 /// Fairness: a write that fits completes inline. All kinds of operations share a budget of 64 inline
-///           completions per resumption. An operation beyond this budget lets all other ready tasks
-///           run first.
-/// Moves:    allowed, even while a write is pending, if the stream allows it. The destructor aborts a pending
-///           write. write() returns a description that points to the writer until the await begins, so await
-///           it before moving or destroying the writer.
-/// Cost:     a copy, or one operation on the stream. The only allocation is the buffer, when it is
-///           first used.
+///           completions per resumption of a task. An operation that exceeds this budget first lets all other
+///           ready tasks run.
+/// Moves:    allowed, even while a write is pending, if the stream can be moved at that time. The destructor
+///           aborts a pending write. The description that write() returns points to the writer, so do not
+///           move or destroy the writer before the await has begun.
+/// Cost:     a copy, or one operation on the stream. The only allocation is the buffer, on first use.
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 class buffered_writer : private detail::write_buffer {
@@ -73,7 +72,7 @@ public:
     /// Completes: with their total size, when they have been copied or sent.
     /// Errors:    transfer_error with the stream's code. Its bytes_transferred() counts the bytes of this
     ///            write that were sent, but not the bytes that were already in the buffer.
-    /// Buffers:   the caller's; must live until the await ends.
+    /// Buffers:   owned by the caller; must live until the await ends.
     [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 1> write(
         const_buffer bytes) noexcept;
     template <class... Buffers>
@@ -94,7 +93,8 @@ public:
     /// Returns the number of bytes that have been written but not sent yet.
     [[nodiscard]] std::size_t buffered() const noexcept { return size(); }
 
-    /// Returns the stream, for receiving and closing. Bytes sent directly on it overtake the buffered bytes.
+    /// Returns the stream, so that you can receive from it or close it. Bytes sent directly on the stream
+    /// overtake the buffered bytes.
     [[nodiscard]] stream_type& stream() noexcept { return stream_; }
     /// Returns the stream's context, if the stream has one.
     [[nodiscard]] auto& context() const noexcept
@@ -121,7 +121,7 @@ buffered_writer(Stream&&, const buffered_writer_options& = {}) -> buffered_write
 
 namespace detail {
 
-/// Writes N buffers, or the buffers of the caller's array, N at a time. A flush is a write of 0 buffers.
+/// Writes N buffers, or all buffers of the caller's array in groups of N. A flush is a write of 0 buffers.
 template <class Stream, std::size_t N>
 class [[nodiscard("co_await it")]] emptying_operation final : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
@@ -212,18 +212,18 @@ private:
 
     void drop_step() noexcept override { step_.reset(); }
 
-    // Called when a step has ended. Returns the coroutine to resume, or null if another step has started.
+    // Called when a step has ended. Returns the coroutine to resume, or null if the next step has started.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
         const auto outcome = step_->await_outcome();
         count(outcome.bytes_transferred());
         if (bytes().size() == 0 && left() == 0)
-            return run();  // even if a stop arrived with the last bytes
+            return run();  // even if a stop was requested at the same time
         if (!outcome)
             fail(outcome.error(), outcome.exception());
         else if (outcome.bytes_transferred() == 0)
             fail(writing::nothing_moved());
         else if (is_cancelled(*step_))
-            fail(error::operation_aborted);  // send no more
+            fail(error::operation_aborted);  // do not send again
         else if (start_next_step(waiter))
             return nullptr;
         return run();

@@ -33,7 +33,7 @@ public:
     [[nodiscard]] bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> waiter);
 
-    void stop() noexcept override {}  // a stop ends the step; without a step, this is already queued
+    void stop() noexcept override {}  // a stop ends the step; an operation without a step is already queued
 
 protected:
     buffered_operation(byte_buffer& buffer, environment& task) noexcept : awaited(task), buffer_(&buffer) {}
@@ -44,8 +44,8 @@ protected:
     /// Starts a step. Returns false if the operation has ended with an error instead.
     [[nodiscard]] virtual bool start_step(std::coroutine_handle<> waiter) = 0;
     virtual void drop_step() noexcept = 0;
-    /// As start_step(). An exception of the stream, or of the allocation of its task, is the operation's
-    /// error.
+    /// Like start_step(), but does not throw. If the stream throws an exception, or if its task cannot be
+    /// allocated, the operation ends with that error.
     [[nodiscard]] bool start_next_step(std::coroutine_handle<> waiter) noexcept;
 
     void fail(std::error_code error, std::exception_ptr exception = nullptr) noexcept {
@@ -67,8 +67,8 @@ private:
 
     byte_buffer* buffer_;
     std::error_code error_;
-    std::exception_ptr exception_;  // of a step that is a task
-    bool is_at_work_ = false;       // true while the buffer points to this; otherwise the buffer may be gone
+    std::exception_ptr exception_;  // the exception of a step that is a task
+    bool is_at_work_ = false;       // true while the buffer points to this; if false, the buffer may be gone
 };
 
 /// A FIFO of bytes. Its memory is allocated when it is first needed.

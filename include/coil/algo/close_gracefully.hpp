@@ -28,18 +28,19 @@ task<> discard_all(Stream& from) {
 
 }  // namespace detail
 
-/// Closes a connection after the peer has read everything that was sent. A plain close() with unread bytes
-/// makes the kernel reset the connection, and the peer may lose the last answer. This function shuts down the
-/// sending direction, discards whatever the peer sends until the peer closes its side, and then closes the
-/// stream. The stream must have shutdown() and close(), as sockets do, and must not have another reader.
+/// Closes a connection without losing the last bytes that were sent. If received bytes are still unread at a
+/// plain close(), the kernel resets the connection, and the peer may lose the last reply. This function shuts
+/// down the sending direction, discards everything that the peer sends until the peer closes its side, and
+/// then closes the stream. The stream must have shutdown() and close(), as sockets do. No other task may read
+/// from the stream.
 ///
 ///     co_await coil::write(peer, "HTTP/1.1 413 Content Too Large\r\n\r\n");
 ///     co_await coil::close_gracefully(peer, 2s);
 ///
-/// Completes: with true if the peer has closed its side. With false after `time_limit`, or if the connection
-///            has failed. The stream is closed in any case.
-/// Errors:    only exceptions that are not errors of the connection, such as std::bad_alloc.
-/// Cancel:    closes the stream immediately.
+/// Completes: with true if the peer closed its side, or with false if `time_limit` passed first or the
+///            connection failed. The stream is closed in any case.
+/// Errors:    only exceptions that do not come from the connection, such as std::bad_alloc.
+/// Cancel:    closes the stream immediately and completes with false.
 /// Cost:      one coroutine frame.
 template <readable_stream Stream, class Rep, class Period>
 task<bool> close_gracefully(Stream& stream, std::chrono::duration<Rep, Period> time_limit) {
@@ -47,7 +48,7 @@ task<bool> close_gracefully(Stream& stream, std::chrono::duration<Rep, Period> t
     try {
         stream.shutdown(socket_base::shutdown_send);
         co_await redirect_error(timeout(detail::discard_all(stream), time_limit), failure);
-    } catch (...) {  // no memory, or a bug in the stream
+    } catch (...) {  // out of memory, or a bug in the stream
         stream.close();
         throw;
     }

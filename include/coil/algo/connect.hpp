@@ -31,16 +31,16 @@
 namespace coil::COIL_ABI {
 
 struct connect_options {
-    /// The delay before the next attempt begins in parallel. RFC 8305 recommends 250 ms and forbids less than
-    /// 10 ms.
+    /// The delay after which the next attempt begins in parallel. RFC 8305 recommends 250 ms and forbids less
+    /// than 10 ms.
     steady_clock::duration attempt_delay = std::chrono::milliseconds(250);
 };
 
 namespace detail {
 
 /// Runs connection attempts in parallel; the first to succeed wins. The derived class owns the sockets. A
-/// name may have thousands of addresses that do not answer. For this reason, at most eight attempts run at
-/// the same time, and an error text lists at most eight endpoints.
+/// name may have thousands of addresses that do not answer, so at most eight attempts run at the same time,
+/// and an error text lists at most eight endpoints.
 ///
 ///     not begun --delay--> in progress --connected--> winner: stops the others, and no more attempts begin
 ///                                      --failed-----> the next attempt begins immediately
@@ -51,20 +51,20 @@ public:
     std::string describe() const override;
 
 protected:
-    /// Interleaves the address families (RFC 8305, section 4).
+    /// Orders the endpoints so that the address families alternate (RFC 8305, section 4).
     connect_race(const std::vector<ip::endpoint>& endpoints, const connect_options& chosen,
                  environment& task);
     ~connect_race() override = default;
 
-    /// Creates a socket for this endpoint, and the branch that connects the socket.
+    /// Creates a socket for the endpoint `peer`, and the branch that connects the socket.
     virtual branch_base& make_attempt(std::size_t index, const ip::endpoint& peer) = 0;
     /// Closes a socket that connected after the winner.
     virtual void drop(std::size_t index) noexcept = 0;
 
     [[nodiscard]] std::size_t count() const noexcept final { return entries_.size(); }
     [[nodiscard]] branch_base& at(std::size_t index) const noexcept final { return *entries_[index].attempt; }
-    /// Returns the reason why no attempt has succeeded, or no error if one has. If an attempt threw an
-    /// exception other than std::system_error while it was being started, throws that exception.
+    /// Returns the reason why all attempts failed, or no error if an attempt succeeded. If starting an
+    /// attempt threw an exception other than std::system_error, this function throws that exception.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
 
@@ -92,7 +92,7 @@ private:
 
     struct entry {
         ip::endpoint peer;
-        branch_base* attempt;  // null until it begins
+        branch_base* attempt;  // null until the attempt begins
         std::error_code failure;
     };
     std::vector<entry> entries_;  // in the order in which the attempts begin
@@ -111,7 +111,8 @@ template <class Range>
 concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint> &&
                              requires { typename endpoint_in<Range>::protocol_type::socket; };
 
-/// Used if `prepare` was not given. There are no options to set, so connect() opens the socket itself.
+/// The type of `prepare` if the caller passes none. There are no options to set, so connect() opens the
+/// socket itself.
 struct no_socket_options {};
 
 }  // namespace detail
@@ -205,7 +206,7 @@ private:
 
 }  // namespace detail
 
-/// Given several endpoints, such as the IPv4 and IPv6 addresses of a name, connects to the one that answers
+/// Connects to one of several endpoints, such as the IPv4 and IPv6 addresses of a name: the one that answers
 /// first. For a single endpoint, use `socket.connect`.
 ///
 ///     tcp::resolver resolver(context);
@@ -218,23 +219,23 @@ private:
 /// time. The first connection wins. The other attempts are cancelled, and their sockets are closed, before
 /// connect() completes.
 ///
-/// `prepare` is called with each open socket before the socket connects, to set options or to bind. If
-/// `prepare` throws a `std::system_error`, only this endpoint's attempt fails. Any other exception ends all
-/// attempts and propagates.
+/// `prepare` is called with each socket after it has been opened and before it connects, to set options or to
+/// bind the socket. If `prepare` throws a `std::system_error`, only this endpoint's attempt fails. Any other
+/// exception ends all attempts and propagates.
 ///
 ///     co_await coil::connect(context, found,
 ///                            [](tcp::socket& socket) { socket.set_option(tcp::no_delay(true)); });
 ///
 /// Completes: with the connected socket. Its remote_endpoint() is the endpoint that answered.
 /// Errors:    if all attempts fail, the latest failure. Local failures (network_unreachable, EADDRNOTAVAIL,
-///            EAFNOSUPPORT) are less informative, so they are returned only if all failures are local. The
-///            exception's text lists at most eight endpoints, each with the reason. If the range is empty,
-///            error::not_found.
+///            EAFNOSUPPORT) are less informative, so one of them is returned only if all failures are local.
+///            The exception's text lists at most eight endpoints, each with the reason for its failure. If
+///            the range is empty, the error is error::not_found.
 /// Cancel:    operation_aborted, and all sockets are closed. If a socket has already connected, connect()
 ///            returns that socket instead.
 /// Buffer:    the endpoints are copied, so the range need not live until the await.
-/// Cost:      one SQE, one socket(2) call and two recycled memory blocks for each attempt. In addition, three
-///            allocations and one timer.
+/// Cost:      for each attempt, one SQE, one socket(2) call and two recycled memory blocks. In addition,
+///            three allocations and one timer for the whole call.
 template <detail::range_of_endpoints Range, class F = detail::no_socket_options>
 auto connect(io_context& context, const Range& endpoints, const connect_options& chosen, F&& prepare = F()) {
     using protocol = typename detail::endpoint_in<Range>::protocol_type;

@@ -21,8 +21,8 @@ namespace coil::COIL_ABI {
 ///            bytes_transferred() is the number of bytes in the buffer.
 /// Cancel:    operation_aborted. The bytes received so far are in the buffer, and bytes_transferred()
 ///            counts them.
-/// Buffer:    the caller's. The buffer and the stream must live until the await ends. No other task may read
-///            from the stream during this time.
+/// Buffer:    owned by the caller. The buffer and the stream must live until the await ends. No other task
+///            may read from the stream during this time.
 /// Cost:      as many operations on the stream as needed, usually one on TCP. No allocation.
 template <readable_stream Stream>
 detail::whole_of_one<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffer buffer) {
@@ -39,7 +39,7 @@ auto read(Stream& from, Buffers&&... buffers) {
     return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// Rejects sockets that preserve message boundaries, at compile time. The error message shows what to write
+/// At compile time, rejects sockets that preserve message boundaries. The error message says what to write
 /// instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>

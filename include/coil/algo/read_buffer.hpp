@@ -18,7 +18,7 @@ namespace coil::COIL_ABI {
 
 struct buffered_reader_options {
     std::size_t initial = 4096;  ///< initial size of the buffer in bytes
-    std::size_t limit = 65536;   ///< maximum size in bytes; a line and its end must fit
+    std::size_t limit = 65536;   ///< maximum size in bytes; a whole line with its end must fit
 };
 
 }  // namespace coil::COIL_ABI
@@ -61,10 +61,10 @@ public:
     /// contain the delimiter.
     [[nodiscard]] std::optional<found> look(const wanted& what, std::size_t& without,
                                             std::error_code& error) noexcept;
-    /// Makes space for at least one more byte, and for `size` bytes in total, including the buffered bytes.
-    /// Returns the free space, which is empty if out of memory.
+    /// Makes space for at least one more byte, and for at least `size` bytes including the bytes already
+    /// buffered. Returns the free space, which is empty if out of memory.
     [[nodiscard]] mutable_buffer make_room(std::size_t size) noexcept;
-    /// Adds `n` bytes, which have been received into the free space.
+    /// Adds the `n` bytes that were received into the free space.
     void received(std::size_t n) noexcept;
     /// Removes the first `n` bytes.
     void consume(std::size_t n) noexcept;
@@ -72,7 +72,7 @@ public:
     std::size_t take(mutable_buffer into) noexcept;
 
     [[nodiscard]] std::size_t initial() const noexcept { return options_.initial; }
-    /// Returns the total number of bytes that searches have examined so far, for tests.
+    /// Returns the total number of bytes that searches have examined so far. Only for tests.
     [[nodiscard]] std::size_t searched() const noexcept { return searched_; }
 
 private:

@@ -19,7 +19,7 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// True if the operation of an awaitable can be a step, that is, if it derives from `awaited`, and is
+/// True if an awaitable's operation can be a step. Such an operation derives from `awaited` and is
 /// constructed from the awaitable and an environment.
 template <class D>
 concept stepwise = std::derived_from<operation_of<D>, awaited> &&
@@ -37,8 +37,8 @@ inline std::error_code store_exception(std::exception_ptr& into) noexcept {
     }
 }
 
-/// Rethrows a stored exception that is not a `std::system_error`. Such an exception is a bug in the program, so
-/// adapters such as `as_tuple` must not convert it to an error code.
+/// Rethrows a stored exception that is not a `std::system_error`. Such an exception is a bug in the program,
+/// so adapters such as `as_tuple` must not convert it to an error code.
 inline void rethrow_bug(const std::exception_ptr& stored) {
     if (!stored) [[likely]]
         return;
@@ -54,8 +54,8 @@ inline void check_count(std::size_t count, std::size_t size) noexcept {
         "stream: recv or send returned more bytes than the size of the buffer that it was given");
 }
 
-/// Makes a step of any other awaitable with a count, such as a `task<std::size_t>` of a stream that a user
-/// has written.
+/// Makes a step of any other awaitable whose result is a number of bytes, such as the `task<std::size_t>` of
+/// a user's own stream.
 template <class D>
 class awaitable_step : public awaited {
 public:
@@ -69,12 +69,12 @@ public:
         suspend(waiter);
         inner_.await_suspend(waker_.handle());
     }
-    void stop() noexcept override {}  // the inner operation stops, or refuses its first await
+    void stop() noexcept override {}  // nothing to do: the inner operation stops, or refuses its first await
     outcome<std::size_t> await_outcome() { return inner_.await_outcome(); }
     [[nodiscard]] std::string describe() const override { return inner_.describe(); }
 
 private:
-    // The next step may destroy this object.
+    // The start of the next step may destroy this object.
     void inner_ended() noexcept {
         scheduler& loop = env().scheduler();
         if (const auto next = run())
@@ -94,9 +94,9 @@ struct step_operation<D> {
     using type = operation_of<D>;
 };
 
-/// One step of a larger operation on a stream. A step is the stream's own operation, which on completion
-/// calls `Whole::advance` instead of resuming the waiter. `advance` either starts the next step, which
-/// destroys this one, or returns the coroutine to resume.
+/// One step of a larger operation on a stream. A step is the stream's own operation, except that on
+/// completion it calls `Whole::advance` instead of resuming the waiter. `advance` either starts the next
+/// step, which destroys this one, or returns the coroutine to resume.
 template <class Operation, class Whole>
 class step_of final : public Operation {
 public:
@@ -122,7 +122,7 @@ private:
     Whole& whole_;
 };
 
-/// The step for an awaitable `D`, as part of a `Whole`.
+/// The type of a step that awaits `D` as part of a `Whole`.
 template <class D, class Whole>
 using step_for = step_of<typename step_operation<D>::type, Whole>;
 

@@ -34,8 +34,9 @@ concept counts_bytes = description<D> && std::same_as<result_of<D>, std::size_t>
 }  // namespace detail
 
 /// A source of bytes. `recv(buffer)` returns an awaitable whose result is the number of bytes received, or 0
-/// at the end of the stream: a `task<std::size_t>`, or any other awaitable of coil. `recv(buffers)` is
-/// optional. It scatters the bytes over several buffers; without it, `read` fills one buffer after the other.
+/// at the end of the stream. The awaitable can be a `task<std::size_t>` or any other awaitable of coil.
+/// `recv(buffers)` is optional. It scatters the bytes over several buffers. Without it, `read` fills one
+/// buffer after the other.
 ///
 ///     class counting_stream {                             // counts the bytes of another stream
 ///     public:
@@ -49,14 +50,15 @@ concept readable_stream = !detail::is_message_socket<S> && requires(S& stream, m
     { stream.recv(buffer) } -> detail::counts_bytes;
 };
 
-/// A sink for bytes. `send(buffer)` returns an awaitable whose result is the number of bytes sent, at least
-/// 1. `send(buffers)` is optional, and gathers the bytes from several buffers.
+/// A sink for bytes. `send(buffer)` returns an awaitable whose result is the number of bytes sent, which is
+/// at least 1. `send(buffers)` is optional. It gathers the bytes from several buffers.
 template <class S>
 concept writable_stream = !detail::is_message_socket<S> && requires(S& stream, const_buffer buffer) {
     { stream.send(buffer) } -> detail::counts_bytes;
 };
 
-/// A class that can both receive and send, such as `tcp::socket` or one end of a `test::stream_pair`.
+/// A class that is both a readable and a writable stream, such as `tcp::socket` or one end of a
+/// `test::stream_pair`.
 template <class S>
 concept stream = readable_stream<S> && writable_stream<S>;
 

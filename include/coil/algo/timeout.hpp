@@ -46,7 +46,7 @@ public:
     }
 
     void await_suspend(std::coroutine_handle<> waiter) {
-        this->inherit_stop();  // the stop may have come after await_ready()
+        this->inherit_stop();  // a stop may have been requested since await_ready()
         io_context& context = io_context::of(this->env());
         context.check_thread(*this);  // the inner operation's own check does not see a foreign waiter
         this->begin(waiter);
@@ -156,14 +156,15 @@ consteval void check_timeout() {
 
 }  // namespace detail
 
-/// Limits the duration of an operation or of a whole task. The time starts at the await.
+/// Limits the duration of an operation or of a whole task. The time starts when the await begins.
 ///
 ///     std::size_t n = co_await coil::timeout(socket.recv(buffer), 5s);
 ///
-/// Completes: as `what` does. No data is lost: if `what` completes before the deadline or while it is being
-///            cancelled, timeout() returns its result.
-/// Errors:    error::timed_out if the deadline ended the operation, with the number of bytes moved so far;
-///            otherwise the errors of `what`. With nested timeouts, the deadline that fired is reported.
+/// Completes: when `what` completes, and with its result. No data is lost: if `what` still succeeds while it
+///            is being cancelled, timeout() returns its result.
+/// Errors:    error::timed_out if the deadline ended the operation, with the number of bytes transferred so
+///            far; otherwise the errors of `what`. If timeouts are nested, the one whose deadline passed
+///            first reports timed_out.
 /// Cost:      a timer in user space; no SQE, no system call, no allocation.
 template <class D, class Rep, class Period>
 auto timeout(D what, std::chrono::duration<Rep, Period> duration) {

@@ -19,12 +19,12 @@
 #include <coil/base/outcome.hpp>
 
 /// Code shared by `read` and `write`: it repeats an operation on a stream until all bytes have been moved. It
-/// needs no coroutine frame, because each step is the stream's own operation, which on completion starts the
-/// next step or resumes the waiter.
+/// needs no coroutine frame, because each step is the stream's own operation. When a step completes, it
+/// starts the next step or resumes the waiter.
 
 namespace coil::COIL_ABI::detail {
 
-/// The first buffer that is not empty, for a stream without scatter/gather I/O.
+/// Returns the first buffer that is not empty. Used for streams without scatter/gather I/O.
 template <class Buffer>
 [[nodiscard]] Buffer first_of(std::span<const Buffer> buffers) noexcept {
     for (const Buffer& each: buffers)
@@ -39,9 +39,9 @@ struct reading {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        // Does not use MSG_WAITALL. If an error such as a reset ends a receive with MSG_WAITALL early, the
-        // kernel returns the byte count and loses the error, so the next recv sees a clean end of the stream.
-        // MSG_WAITALL is not faster either.
+        // A step does not use MSG_WAITALL. If an error such as a reset ends a receive with MSG_WAITALL early,
+        // the kernel returns the byte count and loses the error, so the next recv sees a clean end of the
+        // stream. MSG_WAITALL is not faster either.
         if constexpr (requires { stream.recv(buffers); })
             return stream.recv(buffers);
         else
@@ -55,8 +55,8 @@ struct writing {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        // Does not use wait_all, because this class repeats the send in any case, and each step can take the
-        // fast path of a direct send(2).
+        // A step does not use wait_all, because `whole_operation` repeats the send in any case, and each step
+        // can take the fast path of a direct send(2).
         if constexpr (requires { stream.send(buffers); })
             return stream.send(buffers);
         else
@@ -108,8 +108,8 @@ private:
         step_.emplace(Direction::step(*stream_, cursor_.next()), task, *this);
     }
 
-    // Performs steps as long as they complete inline. Returns false if the last step, which has not begun,
-    // must wait.
+    // Performs steps as long as they complete inline. Returns false if more bytes must be moved. In that
+    // case, the last step has not begun and has to wait.
     bool advance_inline() {
         for (bool may_continue = true; may_continue && step_->await_ready(); make_step(step_->env())) {
             may_continue = take_step();
@@ -119,8 +119,8 @@ private:
         return false;
     }
 
-    // Collects the result of a step. Returns false if the step moved fewer bytes than it could have; the next
-    // step should then wait.
+    // Collects the result of a step. Returns false if the step moved fewer bytes than it could have moved.
+    // The next step should then wait.
     bool take_step() noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
@@ -137,12 +137,12 @@ private:
         return is_full;
     }
 
-    // Called when a step has ended. Returns the coroutine to resume, or null if another step has started.
+    // Called when a step has ended. Returns the coroutine to resume, or null if the next step has started.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept {
         const bool cancelled = is_cancelled(*step_);
         take_step();
         if (!is_over() && cancelled)
-            error_ = error::operation_aborted;  // move no more
+            error_ = error::operation_aborted;  // do not start another step
         if (is_over())
             return waiter;
         try {
@@ -151,7 +151,7 @@ private:
                 return waiter;
             step_->await_suspend(waiter);
             return nullptr;
-        } catch (...) {  // of a function of the stream, or no memory for its task
+        } catch (...) {  // the stream threw, or its task could not be allocated
             error_ = store_exception(exception_);
             return waiter;
         }
@@ -160,7 +160,7 @@ private:
     Stream* stream_;
     Cursor cursor_;
     std::error_code error_;
-    std::exception_ptr exception_;  // of a step that is a task
+    std::exception_ptr exception_;  // the exception of a step that is a task
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };

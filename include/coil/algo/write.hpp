@@ -16,13 +16,13 @@ namespace coil::COIL_ABI {
 ///     co_await coil::write(peer, "HTTP/1.1 204 No Content\r\n\r\n");
 ///     co_await coil::write(peer, header, body);
 ///
-/// Completes: with buffer.size(), when the kernel has accepted all bytes. If the buffer is empty, completes
+/// Completes: with buffer.size(), when the stream has accepted all bytes. If the buffer is empty, completes
 ///            inline with 0.
 /// Errors:    transfer_error with the stream's code. Its bytes_transferred() is the number of bytes sent.
 /// Cancel:    operation_aborted. bytes_transferred() counts the bytes sent so far, which are on their way to
 ///            the peer.
-/// Buffer:    the caller's. The buffer and the stream must live until the await ends. No other task may write
-///            to the stream during this time.
+/// Buffer:    owned by the caller. The buffer and the stream must live until the await ends. No other task
+///            may write to the stream during this time.
 /// Cost:      as many operations on the stream as needed, usually one on TCP. No allocation.
 template <writable_stream Stream>
 detail::whole_of_one<detail::writing, Stream, const_buffer> write(Stream& to, const_buffer buffer) {
@@ -39,7 +39,7 @@ auto write(Stream& to, Buffers&&... buffers) {
     return detail::gather<const_buffer>(write(to, const_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// Rejects sockets that preserve message boundaries, at compile time. The error message shows what to write
+/// At compile time, rejects sockets that preserve message boundaries. The error message says what to write
 /// instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>

@@ -33,7 +33,7 @@ public:
     /// Appends bytes. There must be enough space for them.
     void append(const_buffer bytes) noexcept;
     /// Called when `n` bytes have been sent, beginning with the buffered bytes. Removes the sent bytes from
-    /// the buffer. Returns how many of the `n` bytes were not from the buffer.
+    /// the buffer. Returns the number of sent bytes that did not come from the buffer.
     std::size_t sent(std::size_t n) noexcept;
 
 private:

@@ -148,9 +148,10 @@ private:
 /// spaces, a port or brackets. For host names, use the resolver; for "address:port", use make_endpoint().
 ///
 /// Errors: std::errc::invalid_argument if the text is not an address, no_such_device if no interface has that
-/// name, resource_unavailable_try_again if no descriptor is free for the lookup. The overloads without an
-/// error_code parameter throw a std::system_error that quotes the text and says what was expected. The
-/// overloads with an error_code parameter return an unspecified address.
+///         name, resource_unavailable_try_again if no descriptor is free for the lookup. The overloads
+///         without an error_code parameter throw a std::system_error that quotes the text and says what was
+///         expected. After an error, the overloads with an error_code parameter return an unspecified
+///         address.
 /// Cost:   no allocation; looking up an interface name takes system calls.
 address make_address(std::string_view text);
 address make_address(std::string_view text, std::error_code& error) noexcept;

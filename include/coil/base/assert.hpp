@@ -4,8 +4,8 @@
 
 #include <coil/version.hpp>
 
-/// Checks that abort the program. They are for bugs only. Anything that can go wrong in a correct program is
-/// a returned error (`outcome`) instead.
+/// Checks that abort the program. Use them only for bugs. Everything that can go wrong in a correct program
+/// is returned as an error (`outcome`) instead.
 ///
 ///     // the caller's bug:
 ///     COIL_PRECONDITION(!locked_, "mutex: destroyed while locked; declare it before its users");

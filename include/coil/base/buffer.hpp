@@ -85,11 +85,11 @@ private:
     std::size_t size_ = 0;
 };
 
-/// The address and size of memory for an operation to read. Non-owning, like `mutable_buffer`. The same
-/// ranges convert to a const_buffer, as do a mutable_buffer, a string_view, and an array of const char such
-/// as a string literal or `const char magic[4]`. If an array of const char ends with a NUL, the buffer
-/// excludes that NUL. To send a trailing NUL, use a `std::string_view`, or an array of unsigned char or
-/// std::byte.
+/// The address and size of memory for an operation to read. Non-owning, like `mutable_buffer`. All ranges
+/// that convert to a mutable_buffer also convert to a const_buffer. In addition, a const_buffer can be made
+/// from a mutable_buffer, a string_view, or an array of const char, such as a string literal or
+/// `const char magic[4]`. If an array of const char ends with a NUL, the buffer excludes that NUL. To send a
+/// trailing NUL, use a `std::string_view`, or an array of unsigned char or std::byte.
 class const_buffer {
 public:
     constexpr const_buffer() noexcept = default;
@@ -100,8 +100,8 @@ public:
     constexpr const_buffer(const char (&text)[N]) noexcept
         : data_(text), size_(N - (text[N - 1] == '\0' ? 1 : 0)) {}
 
-    /// Also accepts temporary containers, because they live until the end of the full expression that awaits
-    /// the send.
+    /// Accepts temporary containers as well, because they live until the end of the full expression that
+    /// awaits the send.
     template <detail::bytes_range R>
         requires(!std::is_array_v<std::remove_reference_t<R>> ||
                  !std::same_as<detail::element_of<R>, const char>)
@@ -180,8 +180,8 @@ inline constexpr bool is_c_call<Bytes, Size, More...> =
 template <class... Arguments>
 concept c_call = is_c_call<Arguments...>;
 
-/// Called in the body of each overload for c_call. Fails to compile, with a message that says what to write
-/// instead.
+/// Called in the body of each overload for c_call. The call does not compile, and the error message says what
+/// to write instead.
 template <class... Arguments>
 consteval void refuse_c_call() {
     static_assert(!is_c_call<Arguments...>,

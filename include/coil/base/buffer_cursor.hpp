@@ -9,8 +9,8 @@
 
 #include <coil/base/buffer.hpp>
 
-/// A cursor holds the bytes that a transfer still has to move. A transfer that takes several steps advances
-/// its cursor after each step.
+/// A cursor keeps track of the bytes that a transfer still has to move. A transfer that takes several steps
+/// advances its cursor after each step.
 
 namespace coil::COIL_ABI::detail {
 

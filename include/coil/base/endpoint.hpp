@@ -24,8 +24,8 @@ struct write_make_address {};  // the compiler prints this name in its error
 
 namespace coil::COIL_ABI::ip {
 
-/// A sockaddr of either family, for system calls that take a `sockaddr*`. Pass `&any` to them.
-/// Everything else in the library uses `endpoint`.
+/// A sockaddr of either family, for system calls that take a `sockaddr*`. Pass `&any` to such a call. The
+/// rest of the library uses `endpoint`.
 union socket_address {
     sockaddr any;
     sockaddr_in v4;
@@ -41,7 +41,7 @@ union socket_address {
 ///     peer.to_string();     // "[2001:db8::1]:443"
 ///
 /// Order: by address, then by port. Cost: a 24-byte value; only to_string() allocates.
-/// The IPv6 flow label (sin6_flowinfo) is not kept.
+/// The IPv6 flow label (sin6_flowinfo) is not stored.
 class endpoint {
 public:
     using plain_type = endpoint;           // the type that does not name a protocol
@@ -106,8 +106,9 @@ public:
 /// 0 to 65535. The text must not contain anything else. For host and service names, use the resolver.
 ///
 /// Errors: those of make_address(), and std::errc::invalid_argument for an invalid port. The overload without
-/// an error_code parameter throws a std::system_error that quotes the text and says what is wrong and what
-/// was expected. The overload with an error_code parameter returns an unspecified endpoint.
+///         an error_code parameter throws a std::system_error that quotes the text and says what is wrong and
+///         what was expected. After an error, the overload with an error_code parameter returns an
+///         unspecified endpoint.
 /// Cost:   no allocation; looking up an interface name takes system calls.
 endpoint make_endpoint(std::string_view text);
 endpoint make_endpoint(std::string_view text, std::error_code& error) noexcept;

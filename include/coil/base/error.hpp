@@ -21,19 +21,19 @@ namespace coil::COIL_ABI::error {
 enum class code {
     operation_aborted =
         1,         ///< cancelled, closed or stopped before it completed; equals std::errc::operation_canceled
-    eof,           ///< the stream ended before `read` had all its bytes
+    eof,           ///< the stream ended before `read` had received all bytes
     timed_out,     ///< a `timeout` expired; equals std::errc::timed_out, but differs from ETIMEDOUT
     wrong_thread,  ///< an io_context belongs to the thread that first ran it; from other threads use post()
-    operation_in_progress,  ///< another such operation is in progress; a stream has one reader and one writer
+    operation_in_progress,  ///< a similar operation is in progress; a stream has one reader and one writer
     already_open,           ///< open() or assign() was called on a socket that is already open
     not_found,              ///< the range given to connect() or when_any() was empty
     broken_promise,         ///< the completer of a `one_shot` was destroyed without completing it
     channel_closed,         ///< the `channel` to send to is closed
-    unread_bytes,           ///< release() of a socket whose received bytes have not all been read
-    limit_exceeded,         ///< a line or a read of a `buffered_reader` is longer than its limit
+    unread_bytes,           ///< release() was called on a socket with received bytes that are still unread
+    limit_exceeded,         ///< a line or a read of a `buffered_reader` exceeds the reader's limit
     already_running,        ///< run() or poll() was called in a task or posted function of that io_context
     wrong_context,          ///< a task awaited an object of another io_context
-    wrong_process,          ///< run() of an io_context that ran before fork(); make a new one in the child
+    wrong_process,          ///< this io_context already ran before fork(); make a new one in the child
     already_locked,   ///< a task locks a `mutex` it holds; equals std::errc::resource_deadlock_would_occur
     joins_itself,     ///< a task joins itself; equals std::errc::resource_deadlock_would_occur
     joins_own_group,  ///< a child joins its own group; equals std::errc::resource_deadlock_would_occur
@@ -73,7 +73,7 @@ class transfer_error : public std::system_error {
 public:
     transfer_error(std::error_code code, const std::string& what, std::size_t bytes_transferred);
 
-    /// The number of bytes that the operation read from the stream, or wrote to it, before it failed.
+    /// Returns the number of bytes that the operation received or sent before it failed.
     [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_transferred_; }
 
 private:

@@ -80,7 +80,7 @@ public:
     basic_endpoint() noexcept = default;
     explicit basic_endpoint(const endpoint& other) noexcept : endpoint(other) {}
 
-    /// Returns the protocol with this endpoint's family and number 0, the default protocol.
+    /// Returns the protocol with this endpoint's family and the number 0, which means the default protocol.
     [[nodiscard]] Protocol protocol() const noexcept { return Protocol(family(), 0); }
 };
 

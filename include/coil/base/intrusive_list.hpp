@@ -30,8 +30,8 @@ public:
 protected:
     ~list_hook() { unlink(); }
 
-    /// Returns one of the two links. While the object is not in an intrusive_list, another kind of list may
-    /// use this link.
+    /// Returns one of the two links. While the object is not in an intrusive_list, a different kind of list
+    /// may use this link.
     [[nodiscard]] list_hook*& spare_link() noexcept { return previous_; }
 
 private:

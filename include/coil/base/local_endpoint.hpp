@@ -16,15 +16,16 @@
 
 namespace coil::COIL_ABI::local {
 
-/// The address of a UNIX domain socket (unix(7)) without a protocol. It is a path, an abstract name, or
-/// unnamed. Applications use types such as `local::stream_protocol::endpoint`, which also name the protocol.
+/// The address of a UNIX domain socket (unix(7)) without a protocol. The address is a path, an abstract name,
+/// or unnamed. Applications use types such as `local::stream_protocol::endpoint`, which also name the
+/// protocol.
 ///
 ///     endpoint file("/run/app/control.sock");
 ///     endpoint no_file = endpoint::abstract("app");  // per network namespace; ends with its socket
 ///     endpoint unnamed;                              // most clients, which are not bound
 ///
-/// bind() to a path creates the socket file. The file stays until it is unlinked, and connecting to it
-/// requires write permission. bind() and connect() resolve relative paths.
+/// bind() to a path creates the socket file. The file stays until it is unlinked. To connect, a client needs
+/// write permission for the file. A relative path is resolved when bind() or connect() is called.
 ///
 /// Order: by bytes. Cost: a 112-byte value; to_string() may allocate.
 class endpoint {
@@ -42,7 +43,7 @@ public:
     endpoint(std::string_view path);
     endpoint(const char* path) : endpoint(std::string_view(path)) {}
     endpoint(const std::string& path) : endpoint(std::string_view(path)) {}
-    /// Makes an abstract name from at most path_max bytes of any value. Throws std::system_error
+    /// Makes an abstract name from at most path_max bytes, which may have any value. Throws std::system_error
     /// (filename_too_long) if there are more.
     static endpoint abstract(std::string_view name);
 

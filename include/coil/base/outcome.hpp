@@ -32,11 +32,11 @@ namespace detail {
 /// thrown: a task's own exception, or an exception that names the operation, its peer and the error. A
 /// structured binding gives the error and the value. When there is an error, the value is default
 /// constructed, except in an `outcome<std::size_t>`, where it is the number of bytes transferred. If T is not
-/// default constructible, there is no value then: call value(), or check has_value() first.
+/// default constructible, an outcome with an error has no value, so call value(), or check has_value() first.
 ///
-/// Cost: no allocation if there is no error. For an error, `as_tuple` and races try to allocate the
-///       exception; if that fails, value() throws only the code. operation_aborted never allocates, and
-///       timed_out does not allocate in `as_tuple`.
+/// Cost: no allocation if there is no error. If there is an error, `as_tuple` and races try to allocate the
+///       exception. If that fails, value() throws an exception that contains only the code. operation_aborted
+///       never allocates, and timed_out does not allocate in `as_tuple`.
 template <class T>
 class [[nodiscard("check it: it may hold an error")]] outcome {
 public:
@@ -63,7 +63,8 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
     [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
-    /// The exception that value() throws, if it says more than the code. Null if there is no error.
+    /// Returns the exception that value() throws, if it contains more than the code. Null if there is no
+    /// error.
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
@@ -146,7 +147,7 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
         of.keep(make_failure(of.error(), operation.describe(), std::same_as<T, std::size_t>,
                              of.bytes_transferred()));
     } catch (...) {
-        of.keep(nullptr);  // no memory for the text
+        of.keep(nullptr);  // out of memory for the text
     }
 }
 

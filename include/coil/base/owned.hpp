@@ -10,7 +10,7 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// A replacement for std::unique_ptr that does not need <memory>, because that header is a fifth of all the
+/// A replacement for std::unique_ptr that does not need <memory>. That header alone is a fifth of all the
 /// code that the compiler reads for a small server. Use `owned` only in headers that every program includes,
 /// and std::unique_ptr elsewhere.
 template <class T>

@@ -4,9 +4,9 @@
 
 #include <coil/version.hpp>
 
-// Includes durations, time points and clocks, but not the calendar, time zones and stream operators of
-// <chrono>, which would add 4,000 lines to every translation unit.
-#if __has_include(<bits/chrono.h>)  // libstdc++, since 12
+// <bits/chrono.h> contains durations, time points and clocks. It leaves out the calendar, time zones and
+// stream operators of <chrono>, which would add 4,000 lines to every translation unit.
+#if __has_include(<bits/chrono.h>)  // libstdc++ 12 and later
 #include <bits/chrono.h>
 #else
 #include <chrono>

@@ -17,9 +17,10 @@ namespace coil::COIL_ABI::detail {
 /// that awaits it. An idle object may move to another scheduler of the same thread. If no thread owns its
 /// current scheduler, it may move to any scheduler.
 ///
-/// Lifetime: an object may outlive its scheduler, and the next awaiter then binds it again. Any tasks still
-///           waiting for the object at that time are orphans, whose frames were left behind by exit() in a
-///           task or by a stuck operation. The object must neither resume nor report them.
+/// Lifetime: an object may outlive its scheduler. The next awaiter then binds the object to the awaiter's own
+///           scheduler. Tasks that are still waiting for the object at that time are orphans: their frames
+///           were left behind by a call of exit() in a task, or by a stuck operation. The object must neither
+///           resume nor report them.
 /// Cost:     each check is a load and a compare.
 class affinity {
 public:
@@ -42,7 +43,7 @@ public:
     [[noreturn]] void refuse(const awaited& waiting) const;
 
     /// Prints a message and aborts if the calling thread may not use the object. `call` says what the caller
-    /// did, such as "event: set()". For functions that cannot throw.
+    /// did, such as "event: set()". Use this in functions that cannot throw.
     void require_thread(const char* call) const noexcept {
         if (owner_)
             check_owner(call);

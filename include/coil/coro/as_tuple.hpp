@@ -63,9 +63,9 @@ private:
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
 /// If a task throws a `std::system_error`, its code is returned; other exceptions propagate. The outcome
-/// keeps the exception, so that value() throws it with its text. If the result owns a resource, bind it to a
-/// name first (`auto r = co_await ...; auto& [ec, peer] = r;`), because some compilers do not destroy a
-/// temporary outcome correctly in a structured binding.
+/// keeps the exception, so value() can throw it with its text. If the value owns a resource, first bind the
+/// outcome to a name (`auto r = co_await ...; auto& [ec, peer] = r;`), because some compilers do not destroy
+/// a temporary outcome correctly in a structured binding.
 template <class D>
     requires detail::description<D>
 detail::as_tuple_description<D> as_tuple(D what) {

@@ -37,11 +37,11 @@ struct co_await_its_next {};  // the compiler prints this name in its error
 ///     while (auto line = co_await incoming.next())
 ///         log(*line);
 ///
-/// T:        must be movable, but need not be copyable or default constructible. On g++ 12, give an aggregate
-///           that owns a resource a name and move it, because `co_yield message{...}` would destroy the
-///           aggregate twice (docs/compilers.md).
-/// Awaits:   the body awaits in the scope of the task that awaits next(), so a stop or a timeout of that task
-///           also ends what the body is awaiting.
+/// T:        must be movable, but need not be copyable or default constructible. If T is an aggregate that
+///           owns a resource, do not write `co_yield message{...}` on g++ 12, because the aggregate would be
+///           destroyed twice (docs/compilers.md). Give the aggregate a name and move it instead.
+/// Awaits:   the body awaits in the scope of the task that awaits next(). A stop or a timeout of that task
+///           therefore also ends the operation that the body awaits.
 /// Lifetime: parameters live in the frame and references stay references, as in a task. Destroying a
 ///           generator before its body has ended destroys the body's locals. A generator can be moved, except
 ///           while a task is awaiting its next().
@@ -76,8 +76,8 @@ public:
     /// Awaits the next value. The result is a std::optional<T>, which is empty after the body has ended.
     ///
     /// Completes: when the body reaches its next `co_yield` or its end.
-    /// Errors:    the exception that ended the body, which is thrown only once; operation_aborted in a
-    ///            stopped scope, in which case the body is not resumed.
+    /// Errors:    the exception that ended the body, which is thrown only once. In a stopped scope, the error
+    ///            is operation_aborted, and the body is not resumed.
     /// Cancel:    cancels the operation that the body is awaiting. That operation throws in the body, which
     ///            usually ends the body. Destroying a pending next() destroys the body.
     /// Overlap:   none; a second next() fails with error::operation_in_progress.
@@ -133,8 +133,8 @@ public:
     }
     void set_destroyed() noexcept { is_destroyed_ = true; }
 
-    /// Resumes the body in the environment of `wait` until the body yields a value or ends, then resumes the
-    /// waiter.
+    /// Resumes the body in the environment of `wait`. When the body yields a value or ends, the waiter is
+    /// resumed.
     void run_for(const next_operation& wait, std::coroutine_handle<> waiter) noexcept {
         running_for_ = &wait;
         set_environment(wait.env());
@@ -183,7 +183,8 @@ public:
     next_operation(const next_operation&) = delete;
     next_operation& operator=(const next_operation&) = delete;
     ~next_operation() override {
-        // The body may be suspended in an operation that uses our environment, so it must not outlive us.
+        // The body may be suspended in an operation that uses this operation's environment, so it must not
+        // outlive this operation.
         if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this)) {
             generator_->frame_.promise().set_destroyed();
             std::exchange(generator_->frame_, nullptr).destroy();

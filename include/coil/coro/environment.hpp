@@ -41,9 +41,9 @@ class environment {
 public:
     explicit environment(coil::detail::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
-    /// Makes a scope nested in `outer`. The scope belongs to the same line of execution as `outer`, with one
-    /// exception: if `outer` is the environment that all coroutines of a context share that are not tasks,
-    /// the scope is a separate line.
+    /// Makes a scope nested in `outer`. The scope usually belongs to the same line of execution as `outer`.
+    /// The exception is the environment that is shared by all coroutines of a context that are not tasks: if
+    /// `outer` is that environment, the scope is a separate line.
     explicit environment(environment& outer) noexcept
         : scheduler_(outer.scheduler_),
           innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),
@@ -64,17 +64,17 @@ public:
     /// Requests a stop. The current await and all later ones end with operation_aborted.
     void request_stop() noexcept;
 
-    /// Returns true if a task that ended with `exception` ended only because of a stop, that is, if a stop
-    /// was requested and the exception is operation_aborted.
+    /// Returns true if a stop was requested and `exception` is operation_aborted, that is, if a task that
+    /// ended with `exception` ended only because of the stop.
     [[nodiscard]] bool ended_stopped(const std::exception_ptr& exception) const noexcept;
 
     /// Returns the operation that is currently awaited, for diagnostics. Null while a task is running.
     [[nodiscard]] const awaited* awaiting() const noexcept { return awaiting_; }
-    /// Returns the source location of these tasks' most recent `co_await`.
+    /// Returns the source location of the most recent `co_await` in this environment's tasks.
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
     void at(const std::source_location& where) noexcept { where_ = where; }
 
-    /// Returns the innermost task in this line's chain of tasks that await each other.
+    /// Returns the innermost task in this line's chain of tasks, in which each task awaits the next one.
     [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
 
     /// Identifies the line of execution. A spawned task and its scopes (timeout, stop_when, shield) are in
@@ -88,7 +88,7 @@ private:
     coil::detail::scheduler* scheduler_;
     awaited* awaiting_ = nullptr;
     detail::awaited_task* own_tasks_ = nullptr;
-    // Scopes in the same line share one chain.
+    // Scopes in the same line share one chain of tasks.
     detail::awaited_task** innermost_task_ = &own_tasks_;
     std::source_location where_;
     inplace_stop_source stop_;
@@ -103,7 +103,7 @@ private:
 ///
 ///     waiting  --run-->      resumed            the scheduler has run the operation
 ///     waiting  --stop-->     waiting or ready   a stop of the operation's environment was requested
-///     waiting  --destroy-->  gone               its frame is destroyed; it removes itself from all lists
+///     waiting  --destroy-->  gone               the frame is destroyed; the operation leaves all lists
 class awaited : public node {
 public:
     explicit awaited(environment& task) noexcept : environment_(&task) {}

@@ -16,9 +16,9 @@
 #include <coil/coro/frame_allocator.hpp>
 #include <coil/coro/result_slot.hpp>
 
-/// Lets a task await an awaitable that does not belong to coil. A small bridge coroutine awaits it for the
-/// task. The bridge may be resumed on any thread and with any stack, because it does not resume the task
-/// itself but posts the task to the task's own scheduler.
+/// Lets a task await an awaitable that does not belong to coil. A small bridge coroutine awaits the awaitable
+/// on behalf of the task. The bridge may be resumed on any thread and on any stack, because it does not
+/// resume the task. Instead, it posts the task to the task's own scheduler.
 
 namespace coil::COIL_ABI::detail {
 
@@ -39,7 +39,7 @@ concept foreign_awaitable = requires(A&& what) {
     awaiter_of(std::forward<A>(what)).await_resume();
 };
 
-/// The bridge coroutine. At its end, it posts the task's operation `over` to the task's scheduler.
+/// The bridge coroutine. When it ends, it posts the task's operation `over` to the task's scheduler.
 class foreign_bridge {
 public:
     class promise_type {

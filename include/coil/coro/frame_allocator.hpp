@@ -9,7 +9,8 @@
 namespace coil::COIL_ABI::detail {
 
 /// Allocates coroutine frames from thread-local free lists, one per size class, so that tasks need no heap
-/// allocation in steady state. A frame may be freed on any thread, and then goes to that thread's lists.
+/// allocation in steady state. A frame may be freed on any thread. It then goes to the free lists of that
+/// thread.
 ///
 /// These functions are never inline, so that the whole program uses the same heap layout. Under
 /// AddressSanitizer, free frames are poisoned. If the library is built with COIL_FRAME_QUARANTINE, it fills

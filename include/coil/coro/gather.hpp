@@ -17,7 +17,7 @@ namespace coil::COIL_ABI::detail {
 
 class environment;
 
-/// An operation on an array of buffers that this object holds.
+/// An operation together with the array of buffers that it uses.
 template <class Operation, class Buffer, std::size_t N>
 class [[nodiscard("co_await it")]] gathered_operation {
 public:
@@ -53,7 +53,7 @@ struct [[nodiscard("co_await it")]] gathered : Description {
     }
 };
 
-/// Adds these buffers to a description that was made without buffers.
+/// Adds `buffers` to a description that was made without buffers.
 template <class Buffer, class Description, class... Buffers>
 gathered<Description, Buffer, sizeof...(Buffers)> gather(const Description& what, Buffers&&... buffers) {
     return {what, {Buffer(std::forward<Buffers>(buffers))...}};

@@ -45,8 +45,7 @@ private:
 /// Records which thread owns a scheduler. These records are recycled and never freed, so that an object that
 /// outlives its scheduler can still read the scheduler's record (see `affinity`).
 struct scheduler_owner {
-    // Null if no thread owns the scheduler yet, or if the owner has left. Any thread may then use the
-    // scheduler.
+    // Null while no thread owns the scheduler. Any thread may then use the scheduler.
     std::atomic<const void*> thread{nullptr};
     // The id of the scheduler that uses this record. 0 if there is none, or if exit() has ended the
     // scheduler.
@@ -71,7 +70,7 @@ public:
     virtual void work_started() noexcept = 0;
     virtual void work_finished() noexcept = 0;
 
-    /// Reports the failure of a task that no other task waits for, or whose group continues without it.
+    /// Reports the failure of a task if no other task waits for it, or if its group continues without it.
     virtual void report(const task_failure& failure) noexcept = 0;
 
     /// Resumes `next` after the running coroutine has suspended. Because only the loop resumes coroutines, a
@@ -97,7 +96,7 @@ public:
     /// Returns true if the calling thread is the owner, or if there is no owner.
     [[nodiscard]] bool is_mine() const noexcept;
     /// Prints a message and aborts unless is_mine(). `call` says what the caller did, such as
-    /// "socket: cancel()". For functions that cannot throw.
+    /// "socket: cancel()". Use this in functions that cannot throw.
     void require_thread(const char* call) const noexcept;
     [[nodiscard]] const scheduler_owner& owner() const noexcept { return *owner_record_; }
     /// Returns an id that no other scheduler in this process has or has had.
@@ -111,7 +110,8 @@ protected:
 
     [[nodiscard]] scheduler_owner& owner_record() noexcept { return *owner_record_; }
 
-    /// Runs `item` and resumes the coroutines that follow from it. No other function resumes tasks.
+    /// Runs `item`, and resumes the coroutine that it returns and every coroutine passed to transfer(). No
+    /// other function resumes tasks.
     void resume(node& item) {
         inline_left_ = inline_max;
         auto next = item.run();

@@ -23,9 +23,9 @@ class inplace_stop_token;
 template <class F>
 class inplace_stop_callback;
 
-/// A stop flag that can be set once, from any thread. The holders of its tokens can poll the flag or register
-/// callbacks. This is a C++20 version of the class of the same name in C++26. To stop a whole task, use
-/// `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
+/// A stop flag that can be set once, from any thread. Code that has one of its tokens can poll the flag or
+/// register callbacks. This is a C++20 version of the class of the same name in C++26. To stop a whole task,
+/// use `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
 ///
 ///     coil::inplace_stop_source source;
 ///     std::thread watchdog([&] { wait_for_a_reason(); source.request_stop(); });
@@ -45,7 +45,7 @@ public:
     /// already set.
     bool request_stop() noexcept;
 
-    // Acquire, so that a thread that sees the request also sees everything written before the request.
+    // Uses acquire order, so that a thread that sees the request also sees all writes before the request.
     [[nodiscard]] bool stop_requested() const noexcept {
         return state_.load(std::memory_order_acquire) & requested;
     }
@@ -56,8 +56,8 @@ private:
     friend class detail::environment;
     friend class detail::inplace_stop_callback_base;
 
-    // Sets the flag with a single store. Only for a source that never handed out a token and so has no
-    // callbacks.
+    // Sets the flag with a single store. Use this only for a source that never handed out a token and
+    // therefore has no callbacks.
     void request_unwatched() noexcept { unlock(requested); }
 
     static constexpr std::uint8_t requested = 1;

@@ -18,7 +18,7 @@ namespace detail {
 /// A node for the scheduler's inbox that carries a stop request from any thread to the task's thread. It may
 /// still be in the inbox after the task has continued, so it is not stored in the task's frame.
 ///
-///     owner:       make ---------------------> release (frees it; if it is in the inbox, run() frees it)
+///     owner:       make ---------------------> release (frees the node, or leaves this to run() if queued)
 ///     any thread:         request (posts it; called at most once)
 class remote_stop final : public node {
 public:
@@ -26,7 +26,7 @@ public:
 
     /// Posts the stop request. Thread-safe. Call it at most once, and before release().
     void request() noexcept;
-    /// Call this when the scope has ended. No thread may be in request() or call it later.
+    /// Call this when the scope has ended. From then on, no thread may be in request() or call it.
     void release() noexcept;
 
     std::coroutine_handle<> run() noexcept override;
@@ -65,7 +65,7 @@ public:
         return scoped_operation<D>::await_ready();
     }
     void await_suspend(std::coroutine_handle<> waiter) {
-        this->inherit_stop();  // the stop may have come after await_ready()
+        this->inherit_stop();  // a stop may have been requested since await_ready()
         this->begin(waiter);
         if (!this->scope().stop_requested() && token_.stop_possible())
             link_token();
@@ -88,7 +88,7 @@ private:
         callback_.emplace(token_, detail::request_remote_stop{remote_});
     }
     void unlink_token() noexcept {
-        callback_.reset();  // waits for a call in progress
+        callback_.reset();  // waits until a running callback has returned
         if (remote_)
             std::exchange(remote_, nullptr)->release();
     }
@@ -124,10 +124,10 @@ private:
 ///     coil::inplace_stop_source source;                          // another thread: source.request_stop();
 ///     co_await coil::stop_when(serve(), source.get_token());
 ///
-/// Completes: when `what` completes. If that is before the stop arrives, the result is kept.
+/// Completes: when `what` completes. If `what` completes before the stop takes effect, its result is kept.
 /// Errors:    those of `what`; error::operation_aborted if `what` was stopped.
-/// Threads:   the stop may be requested on any thread. It takes effect on the task's thread, in the loop's
-///            next iteration.
+/// Threads:   the stop may be requested on any thread. It takes effect on the task's thread, in the next
+///            iteration of the loop.
 /// Lifetime:  the source of an inplace_stop_token must outlive the await.
 /// Cost:      one block from a recycling allocator, and the cost of registering a callback with the token.
 template <class D, class Token>

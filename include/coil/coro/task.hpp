@@ -30,8 +30,8 @@ namespace coil::COIL_ABI {
 ///         co_return total;
 ///     }
 ///
-/// Awaits:   coil's awaitables, other tasks, and any other C++ awaitable. Even if such an awaitable resumes
-///           on another thread, the task always continues on its context's thread.
+/// Awaits:   coil's awaitables, other tasks, and any other C++ awaitable. Even if an awaitable of another
+///           library resumes the task on a different thread, the task continues on its context's thread.
 /// Lifetime: parameters are copied or moved into the frame, but references stay references. A task that is
 ///           destroyed before it is awaited never runs.
 /// Cost:     one frame from a recycling allocator, so no heap allocation in steady state.
@@ -89,9 +89,10 @@ protected:
 };
 
 /// A link in the chain of tasks that await each other. It owns the frame of an awaited task and lives in the
-/// frame of the awaiting task. Destroying a frame in the middle of the chain first destroys the frames
-/// further in, starting with the innermost frame. This is done in a loop, so that a chain of a million tasks
-/// needs no more stack than a single task. A task's locals are still destroyed before its caller's locals.
+/// frame of the awaiting task. Before a frame in the middle of the chain is destroyed, the frames of the
+/// tasks that it awaits directly or indirectly are destroyed, starting with the innermost one. This is done
+/// in a loop, so that a chain of a million tasks needs no more stack than a single task. A task's locals are
+/// still destroyed before its caller's locals.
 ///
 ///     root <-outer- task <-outer- task <-outer- task <- environment.innermost_task()
 class awaited_task {

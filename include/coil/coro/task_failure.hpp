@@ -18,8 +18,8 @@ class environment;
 
 }  // namespace detail
 
-/// Describes the error that ended a task that no other task was waiting for, or whose group continues without
-/// it.
+/// Describes the error that ended a task if no other task was waiting for it, or if its group continues
+/// without it.
 struct task_failure {
     std::exception_ptr exception;
     std::error_code code;             ///< the code of a std::system_error; empty for other exceptions
@@ -33,7 +33,7 @@ struct task_failure {
 
 namespace detail {
 
-/// Describes the failure of a task in environment `task` that ended with `exception`. The line begins with
+/// Describes the failure of a task in environment `task` that ended with `exception`. The text begins with
 /// `which`, such as "a task spawned at".
 task_failure describe_failure(std::exception_ptr exception, std::string_view which,
                               const std::source_location& spawned_at, const environment& task) noexcept;

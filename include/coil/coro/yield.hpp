@@ -30,7 +30,7 @@ public:
     }
     void await_resume() const { await_outcome().value(); }
 
-    void stop() noexcept override {}  // completes soon anyway
+    void stop() noexcept override {}  // nothing to do: the yield completes soon in any case
     std::string describe() const override { return "yield"; }
 
 private:
@@ -43,7 +43,7 @@ struct [[nodiscard("co_await it")]] yield_description {
 
 }  // namespace detail
 
-/// Lets all other ready tasks run, and collects completions. Use it in long computations.
+/// Lets all other ready tasks run, and collects completions. Await it regularly in long computations.
 ///
 /// Completes: in the loop's next iteration. Errors: operation_aborted in a stopped scope.
 /// Cost:      one trip through the ready list; no system call unless there is something to submit or collect.

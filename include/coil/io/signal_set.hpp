@@ -30,8 +30,8 @@ struct signal_subscription;
 ///
 /// Threads:  the context's thread only. Signals may arrive on any thread.
 /// Moves:    allowed, even while a task is waiting.
-/// Lifetime: the destructor ends all waits with operation_aborted. When the last set that contains a signal
-///           drops it, the previous action is restored.
+/// Lifetime: the destructor ends all waits with operation_aborted. When a signal is no longer in any set, its
+///           previous action is restored.
 /// Errors:   the constructor and add() throw invalid_argument for an invalid signal number, SIGKILL or
 ///           SIGSTOP.
 class signal_set {

@@ -21,7 +21,7 @@ namespace detail {
 /// other memory.
 class [[nodiscard("co_await it")]] sleep_operation : public awaited, private timer_entry {
 public:
-    /// A deadline known to have passed, so there is no need to read the clock.
+    /// A deadline that has certainly passed, so the clock need not be read.
     static constexpr time_point long_ago = time_point::min();
 
     sleep_operation(time_point deadline, environment& task) noexcept : awaited(task), deadline_(deadline) {}
@@ -83,7 +83,7 @@ struct [[nodiscard("co_await it")]] sleep_for_description {
 /// Cost:   no system call, no SQE, no allocation.
 inline detail::sleep_until_description sleep_until(time_point deadline) noexcept { return {deadline}; }
 
-/// Waits for the given duration, which starts at the await.
+/// Waits for the given duration, which starts when the await begins.
 template <class Rep, class Period>
 detail::sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
     return {detail::deadline_after(time_point(), duration) - time_point()};

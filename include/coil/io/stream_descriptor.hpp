@@ -20,15 +20,16 @@ namespace coil::COIL_ABI::posix {
 
 /// Wraps a descriptor opened outside coil, such as a pipe, a terminal, an eventfd, an inotify instance or a C
 /// library's socket. Modelled on Asio's posix::stream_descriptor. It satisfies `coil::stream`, so `read`,
-/// `write` and `buffered_reader` accept it. For sockets that the program opens itself, use `tcp::socket` and
-/// its siblings.
+/// `write` and `buffered_reader` accept it. For sockets that the program opens itself, use a socket class
+/// such as `tcp::socket`.
 ///
 ///     posix::stream_descriptor events(context, ::eventfd(0, EFD_CLOEXEC));
 ///     std::uint64_t count;
 ///     co_await coil::read(events, mutable_buffer(&count, sizeof count));
 ///
-/// Use borrow() for a descriptor that another owner will close. Destroying or closing the borrowing object
-/// ends its operations but leaves the descriptor open. Do this before the owner closes the descriptor.
+/// Use borrow() for a descriptor that another owner will close. When the borrowing object is destroyed or
+/// closed, its operations end, but the descriptor stays open. Destroy or close the borrowing object before
+/// the owner closes the descriptor.
 ///
 ///     auto input = posix::stream_descriptor::borrow(context, STDIN_FILENO);
 ///     co_await input.wait(input.wait_read);
@@ -37,7 +38,7 @@ namespace coil::COIL_ABI::posix {
 /// error::operation_in_progress. Waits may overlap with all other operations.
 ///
 /// O_NONBLOCK has no effect, because operations wait without blocking the thread in any case. A regular file
-/// is always ready, so operations on it never wait. They use the file's own position.
+/// is always ready, so operations on it never wait. They start at the file's current position.
 ///
 /// The rules for threads, moves and lifetime are the same as for sockets.
 class stream_descriptor : public wait_base {
@@ -50,7 +51,7 @@ public:
     /// Uses a descriptor without owning it. The owner closes the descriptor.
     [[nodiscard]] static stream_descriptor borrow(io_context& context, int descriptor);
 
-    /// Undefined for a default-constructed object.
+    /// Do not call this on a default-constructed object.
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
     /// Returns -1 while closed.
@@ -73,8 +74,9 @@ public:
     }
 
     /// Waits until the descriptor is ready for at least one of `kinds`, and returns the kinds that are ready,
-    /// like a socket's `wait`. A C library that does its own reads and writes needs nothing else.
-    /// Errors:  bad_descriptor; invalid_argument for wait_error alone on a regular file ...
+    /// like a socket's `wait`. If a C library does its own reads and writes, this is the only function that
+    /// you need.
+    /// Errors:  bad_descriptor; invalid_argument if only wait_error is requested for a regular file ...
     /// Cancel:  operation_aborted.
     /// Overlap: any number of waits.
     /// Cost:    one SQE, no allocation.
@@ -89,7 +91,7 @@ public:
     ///            inotify) ...
     /// Cancel:    operation_aborted. If bytes were read first, the read completes with them, so no byte
     ///            is lost.
-    /// Buffer:    the caller's; must live until the await ends, even if the read is cancelled.
+    /// Buffer:    owned by the caller; must live until the await ends, even if the read is cancelled.
     /// Cost:      one SQE, no allocation. Reading from a terminal, inotify or a regular file may occupy a
     ///            kernel worker thread.
     [[nodiscard("co_await it")]] op::read_some_description<mutable_buffer> recv(mutable_buffer buffer) {
@@ -114,15 +116,15 @@ public:
         return recv(mutable_buffer());
     }
 
-    /// write(2): waits until the kernel can accept bytes and writes as many as it accepts. These may be fewer
-    /// than requested (a partial write). To write a whole buffer, use `coil::write`.
+    /// write(2): waits until the kernel can accept bytes, and writes as many bytes as the kernel accepts.
+    /// This may be fewer than requested (a partial write). To write a whole buffer, use `coil::write`.
     /// Completes: with 1 to buffer.size() bytes. If the buffer is empty, completes inline with 0.
     /// Errors:    transfer_error: broken_pipe (SIGPIPE is never raised), bad_descriptor ...
     /// Cancel:    operation_aborted. If bytes were written first, the write completes with their number.
-    /// Buffer:    the caller's; must live until the await ends, even if the write is cancelled.
+    /// Buffer:    owned by the caller; must live until the await ends, even if the write is cancelled.
     /// Cost:      one SQE, no allocation. While a write is in flight, the loop makes three more system calls
-    ///            each time it enters the kernel, to suppress SIGPIPE in this thread. A SIGPIPE sent by
-    ///            another process, or already blocked and pending, is not lost.
+    ///            each time it enters the kernel, to suppress SIGPIPE in this thread. A SIGPIPE that another
+    ///            process sends, or that is already blocked and pending, is not lost.
     [[nodiscard("co_await it")]] op::write_some_description<const_buffer> send(const_buffer buffer) {
         return {{handle_.use(), buffer}};
     }

@@ -20,19 +20,19 @@
 
 namespace coil::COIL_ABI {
 
-/// A datagram socket, such as a `udp::socket`. Each send sends one datagram, and each receive takes one.
+/// A datagram socket, such as a `udp::socket`. Each send sends one datagram, and each receive returns one.
 ///
 ///     udp::socket socket(context, {udp::v4(), 7777});
 ///     std::array<std::byte, 65536> buffer;
 ///     auto [size, truncated, from] = co_await socket.recvfrom(buffer);
 ///     co_await socket.sendto(std::span(buffer).first(size), from);
 ///
-/// Several sends and several receives may be pending at a time. Receives are served in FIFO order.
+/// Several sends and several receives may be pending at the same time. Receives are served in FIFO order.
 template <class Protocol>
 class datagram_socket : public protocol_socket<Protocol> {
     using protocol_socket<Protocol>::handle_;
     static constexpr bool is_ip = std::same_as<typename Protocol::endpoint::plain_type, ip::endpoint>;
-    // A send to a receiver that is not IP has to poll for space.
+    // Unless the protocol is IP, a send has to poll until the receiver has space.
     template <class Description>
     using sending = std::conditional_t<is_ip, Description, op::retry_when_writable_description<Description>>;
     template <class Description>
@@ -48,8 +48,9 @@ public:
     datagram_socket() noexcept = default;
     using protocol_socket<Protocol>::protocol_socket;
 
-    /// connect(2): from then on the socket receives datagrams only from this peer. If the peer's port is
-    /// closed, a later operation fails with connection_refused. Opens the socket if it is closed.
+    /// connect(2): sets the socket's peer. From then on, the socket receives datagrams only from this peer.
+    /// If the peer's port is closed, a later operation fails with connection_refused. Opens the socket if it
+    /// is closed.
     using protocol_socket<Protocol>::connect;
 
     /// recv(2): receives the next datagram from the connected peer.
@@ -63,8 +64,8 @@ public:
         mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// Scatters the datagram over several buffers, in order. More than IOV_MAX (1024) buffers fail with
-    /// message_size.
+    /// Scatters the datagram over several buffers, in order. With more than IOV_MAX (1024) buffers, the
+    /// receive fails with message_size.
     [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers> recv(
         mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -87,8 +88,8 @@ public:
         mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// Scatters the datagram over several buffers, in order. More than IOV_MAX (1024) buffers fail with
-    /// message_size.
+    /// Scatters the datagram over several buffers, in order. With more than IOV_MAX (1024) buffers, the
+    /// receive fails with message_size.
     [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers, endpoint_type> recvfrom(
         mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -118,13 +119,14 @@ public:
     /// send(2): sends one datagram to the connected peer. An empty buffer sends an empty datagram.
     /// Completes: with the datagram's size.
     /// Errors:    message_size (too large for a datagram), connection_refused ...
-    /// Cost:      one SQE, or a direct send(2) while the loop is quiet; no allocation.
+    /// Cost:      one SQE, or a direct send(2) while the loop has few completions; no allocation.
     [[nodiscard("co_await it")]] sending<op::send_description<const_buffer>> send(const_buffer buffer,
                                                                                   message_flags flags = {}) {
         return to_send(
             op::send_description<const_buffer>{{handle_.use(flags.value()), buffer, detail::lane::any}});
     }
-    /// Gathers the datagram from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
+    /// Gathers the datagram from several buffers. With more than IOV_MAX (1024) buffers, the send fails with
+    /// message_size.
     [[nodiscard("co_await it")]] sending<op::send_description<const_buffers>> send(const_buffers buffers,
                                                                                    message_flags flags = {}) {
         return to_send(
@@ -149,7 +151,7 @@ public:
     /// Errors:    message_size (more than 64 datagrams or 65507 bytes, or a datagram too large for the path),
     ///            invalid_argument (a size of 0) ...
     /// Cancel:    operation_aborted, or the number of bytes if the datagrams were sent first.
-    /// Cost:      as much as for one datagram.
+    /// Cost:      the same as for one datagram.
     [[nodiscard("co_await it")]] op::send_segments_description send(const segments& many,
                                                                     message_flags flags = {})
         requires is_ip
@@ -157,13 +159,14 @@ public:
         return {{handle_.use(flags.value()), many, nullptr}};
     }
 
-    /// sendto(2): sends one datagram to the address `to`. The address is read when the await begins.
+    /// sendto(2): sends one datagram to the address `to`, which is read when the await begins.
     [[nodiscard("co_await it")]] sending<op::sendto_description<const_buffer, plain_endpoint>> sendto(
         const_buffer buffer, const plain_endpoint& to, message_flags flags = {}) {
         return to_send(
             op::sendto_description<const_buffer, plain_endpoint>{{handle_.use(flags.value()), buffer, &to}});
     }
-    /// Gathers the datagram from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
+    /// Gathers the datagram from several buffers. With more than IOV_MAX (1024) buffers, the send fails with
+    /// message_size.
     [[nodiscard("co_await it")]] sending<op::sendto_description<const_buffers, plain_endpoint>> sendto(
         const_buffers buffers, const plain_endpoint& to, message_flags flags = {}) {
         return to_send(op::sendto_description<const_buffers, plain_endpoint>{

@@ -22,10 +22,10 @@ namespace coil::COIL_ABI::ip {
 ///     co_await socket.sendto(packet, icmp::endpoint(make_address("192.0.2.1"), 0));
 ///
 /// Endpoints have port 0. The socket receives all ICMP packets of its address family that reach this
-/// machine, including replies to other programs. Received IPv4 packets start with the IP header, whose
-/// length in bytes is 4 * (byte 0 & 15). For IPv4, the sender must compute the ICMP checksum. IPv6 packets
-/// have no IP header, and the kernel computes the checksum. The options `icmp_filter` and `icmp6_filter`
-/// select the message types.
+/// machine, including replies to other programs. With IPv4, a received packet starts with the IP header,
+/// whose length in bytes is 4 * (byte 0 & 15), and the sender must compute the ICMP checksum. With IPv6, a
+/// packet is received without the IP header, and the kernel computes the checksum. The options `icmp_filter`
+/// and `icmp6_filter` select the message types.
 class icmp {
 public:
     using endpoint = basic_endpoint<icmp>;

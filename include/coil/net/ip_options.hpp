@@ -49,17 +49,20 @@ struct tcp_option {
     using info = option<IPPROTO_TCP, 11, TcpInfo>;
 };
 
-/// The options of udp(7). `udp` inherits them.
+/// The options of udp(7). Class `udp` inherits them, so write udp::cork.
 struct udp_option {
-    using cork = option<IPPROTO_UDP, 1, bool>;           // UDP_CORK: many sends form one datagram
-    using segment_size = option<IPPROTO_UDP, 103, int>;  // UDP_SEGMENT: one send, many datagrams of this size
+    // UDP_CORK: joins several sends into one datagram.
+    using cork = option<IPPROTO_UDP, 1, bool>;
+    // UDP_SEGMENT: splits each send into datagrams of this size.
+    using segment_size = option<IPPROTO_UDP, 103, int>;
     // UDP_GRO: the kernel delivers several datagrams at a time, as a train. Set this option with
     // set_option(), so that coil receives ahead and splits the trains. If it is set in another way, a plain
     // receive returns a whole train as one datagram.
     using receive_offload = option<IPPROTO_UDP, 104, bool>;
 };
 
-/// An option that has one number in ip(7) and another in ipv6(7). The protocol argument selects the number:
+/// An option whose number in ip(7) differs from its number in ipv6(7). The protocol argument selects the
+/// number:
 ///
 ///     socket.set_option(unicast_hops(udp::v4(), 8));
 ///
@@ -98,8 +101,8 @@ using receive_errors = family_option<IP_RECVERR, IPV6_RECVERR, bool>;
 using free_bind = family_option<IP_FREEBIND, IPV6_FREEBIND, bool>;          // bind to an unconfigured address
 using transparent = family_option<IP_TRANSPARENT, IPV6_TRANSPARENT, bool>;  // needs CAP_NET_ADMIN
 
-/// IP_BIND_ADDRESS_NO_PORT: a bind to port 0 does not choose a port yet. The later connect chooses it, and
-/// can share a port with connections to other peers.
+/// IP_BIND_ADDRESS_NO_PORT: a bind to port 0 does not choose a port yet. A later connect chooses the port,
+/// which connections to other peers may share.
 using bind_address_no_port = option<IPPROTO_IP, 24, bool>;
 
 }  // namespace coil::COIL_ABI::ip

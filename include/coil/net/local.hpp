@@ -43,7 +43,7 @@ namespace coil::COIL_ABI::detail {
 
 void open_pair(descriptor* one, descriptor* other, int type, unique_descriptor (&ends)[2]);
 
-/// How sends and receives on a socket of this protocol may overlap.
+/// The lanes of a protocol's sends and receives. A lane says which operations on a socket may overlap.
 template <class Protocol>
 [[nodiscard]] constexpr lane send_lane(int flags) noexcept {
     constexpr int type = Protocol().type();
@@ -140,7 +140,8 @@ void connect_pair(Socket& one, Socket& other) {
 /// Cancel:    operation_aborted, or the number of bytes if bytes and descriptors were sent first.
 /// Buffers:   the bytes and the array of descriptors are owned by the caller, and must stay valid until the
 ///            await ends.
-/// Cost:      one SQE, or a direct sendmsg(2) while the loop is quiet; no allocation in steady state.
+/// Cost:      one SQE, or a direct sendmsg(2) while the loop has few completions; no allocation in steady
+///            state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] auto send_descriptors(Socket& socket, const_buffer buffer,
                                                    std::span<const int> descriptors,
@@ -157,17 +158,18 @@ template <any_socket Socket>
 ///     std::array<unique_descriptor, 4> files;
 ///     auto [size, truncated, count, dropped] = co_await local::recv_descriptors(peer, buffer, files);
 ///
-/// Completes: like recv. Each received descriptor is stored in `descriptors`, and replaces and closes the
-///            previous one. If more descriptors arrive than fit there, or than RLIMIT_NOFILE allows, the
-///            excess is closed and `dropped` is set. A recv on a stream stops where descriptors begin, so
-///            descriptors from two sends never arrive together.
+/// Completes: like recv. Each received descriptor is stored in an element of `descriptors`, and a descriptor
+///            that the element already owns is closed. If more descriptors arrive than fit into
+///            `descriptors`, or than RLIMIT_NOFILE allows, the excess descriptors are closed and `dropped` is
+///            set. A recv on a stream stops where descriptors begin, so descriptors from two sends never
+///            arrive together.
 /// Errors:    the errors of the socket's `recv`.
 /// Cancel:    operation_aborted, or the data if it arrived first. Descriptors that the caller does not
 ///            receive are closed.
 /// Buffers:   the buffer and the array of descriptors are owned by the caller, and must stay valid until the
 ///            await ends, even after a cancel.
-/// Not with:  a `recv_stream` on the same socket, because it closes arriving descriptors, as all other
-///            receives do.
+/// Not with:  a `recv_stream` on the same socket, because a recv_stream closes the descriptors that arrive,
+///            as all other receives do.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] op::recv_descriptors_description recv_descriptors(

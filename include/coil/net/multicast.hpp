@@ -15,7 +15,7 @@
 #include <coil/base/endpoint.hpp>
 #include <coil/net/ip_options.hpp>
 
-/// Multicast options. An interface is given by its index; see if_nametoindex(3). If the index is 0, the
+/// Multicast options. An interface is identified by its index; see if_nametoindex(3). If the index is 0, the
 /// scope id of an IPv6 group is used. If there is no scope id either, the kernel chooses the interface.
 ///
 ///     socket.set_option(multicast::join_group(make_address("239.1.2.3")));

@@ -67,14 +67,14 @@ public:
     ///            connection_already_in_progress, operation_in_progress, wrong_context, and operation_aborted
     ///            in a scope that was already stopped. A datagram socket stays open after every error.
     /// Cancel:    operation_aborted.
-    /// Cost:      one SQE, no allocation; also a socket(2) call if the socket was closed.
+    /// Cost:      one SQE, no allocation. If the socket was closed, also a socket(2) call.
     [[nodiscard("co_await it")]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
         const auto used = handle_.use();
         return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),
                  static_cast<std::uint16_t>(peer.protocol().protocol()), peer}};
     }
 
-    /// Rejects a string or a number in place of an endpoint at compile time. The error message shows what to
+    /// At compile time, rejects a string or a number in place of an endpoint. The error message says what to
     /// write.
     template <class Address, class... Port>
         requires(sizeof...(Port) > 0 || !std::convertible_to<const Address&, endpoint_type>)

@@ -30,8 +30,8 @@ class accept_operation;
 ///     co_await peer.send("hello");
 ///     auto [size, truncated] = co_await peer.recv(buffer);
 ///
-/// Several sends and several receives may be pending at a time. Both are served in FIFO order, but a send
-/// with MSG_DONTWAIT bypasses the queue.
+/// Several sends and several receives may be pending at the same time. Both are served in FIFO order, but a
+/// send with MSG_DONTWAIT bypasses the queue.
 template <class Protocol>
 class seq_packet_socket : public protocol_socket<Protocol> {
 public:
@@ -44,7 +44,7 @@ public:
     ///            fit. The remainder of a truncated message is lost. Completes with 0 bytes if the peer has
     ///            closed the connection or has sent an empty message. A receiver cannot tell these cases
     ///            apart, so peers should not send empty messages.
-    /// Errors:    connection_reset (the peer closed before reading all our messages), not_connected ...
+    /// Errors:    connection_reset (the peer closed before it had read all messages), not_connected ...
     /// Cancel:    operation_aborted, or the message if it arrived first.
     /// Flags:     `message_flags::peek`, `dont_wait`.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
@@ -53,8 +53,8 @@ public:
         mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// Scatters the message over several buffers, in order. More than IOV_MAX (1024) buffers fail with
-    /// message_size.
+    /// Scatters the message over several buffers, in order. With more than IOV_MAX (1024) buffers, the
+    /// receive fails with message_size.
     [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffers> recv(
         mutable_buffers buffers, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -78,12 +78,13 @@ public:
     ///            ...
     /// Cancel:    operation_aborted, or the size if the message was sent first.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
-    /// Cost:      one SQE, or a direct send(2) while the loop is quiet; no allocation.
+    /// Cost:      one SQE, or a direct send(2) while the loop has few completions; no allocation.
     [[nodiscard("co_await it")]] op::send_description<const_buffer> send(const_buffer buffer,
                                                                          message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer, op::packet_lane(flags.value())}};
     }
-    /// Gathers the message from several buffers. More than IOV_MAX (1024) buffers fail with message_size.
+    /// Gathers the message from several buffers. With more than IOV_MAX (1024) buffers, the send fails with
+    /// message_size.
     [[nodiscard("co_await it")]] op::send_description<const_buffers> send(const_buffers buffers,
                                                                           message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers, op::packet_lane(flags.value())}};

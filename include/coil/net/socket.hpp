@@ -21,7 +21,7 @@ namespace coil::COIL_ABI {
 /// The base class of all sockets. Programs use a derived class, such as `tcp::socket`, `tcp::acceptor` or
 /// `udp::socket`.
 ///
-/// Threads:  the context's thread only. Sockets of one context need no locks, because they share that thread.
+/// Threads:  the context's thread only. Sockets of one context share that thread, so they need no locks.
 /// Moves:    allowed even while operations are pending; the operations continue. A moved-from socket is
 ///           closed and keeps its context.
 /// Lifetime: the destructor closes the socket. When it returns, all operations on the socket have ended with
@@ -30,13 +30,13 @@ namespace coil::COIL_ABI {
 ///           call, and the address or option.
 class basic_socket : public socket_base {
 public:
-    /// The socket's context. Do not call this on a default-constructed socket.
+    /// Returns the socket's context. Do not call this on a default-constructed socket.
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
 
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
-    /// The descriptor, for system calls that coil does not wrap, or -1 if the socket is closed. The socket
-    /// still owns the descriptor. After this call, close() queries SO_LINGER, because the caller may have
-    /// set it.
+    /// Returns the descriptor, for system calls that coil does not wrap, or -1 if the socket is closed. The
+    /// socket still owns the descriptor. After this call, close() queries SO_LINGER, because the caller may
+    /// have set that option.
     [[nodiscard]] int native_handle() const noexcept { return handle_.lend_number(); }
 
     /// Ends all operations with operation_aborted and returns the open descriptor, which the caller then
@@ -51,12 +51,12 @@ public:
 
     /// Waits until the socket is ready for at least one of `kinds`, for example `wait_read | wait_write`.
     /// Transfers no bytes.
-    /// Completes: with a bitmask of the kinds that are ready. wait_read means that a recv or accept would
-    ///            not block, because there is data, a connection or the end of the stream. Data received
-    ///            ahead counts until it is read. wait_write means that a send would not block. wait_error,
-    ///            if requested, means that there is out-of-band data. An error or a hang-up sets all
-    ///            requested bits, and wait_error even if it was not requested. The result is a snapshot, so
-    ///            another task may consume the data first.
+    /// Completes: with a bitmask of the kinds that are ready. wait_read means that a recv or accept would not
+    ///            block, because there is data, a connection or the end of the stream. This includes data
+    ///            that was received ahead and is still unread. wait_write means that a send would not block.
+    ///            wait_error, if requested, means that there is out-of-band data. An error or a hang-up sets
+    ///            all requested bits, and sets wait_error even if it was not requested. The result is a
+    ///            snapshot, so another task may consume the data first.
     /// Errors:    bad_descriptor. If the connection has failed, wait() succeeds, and the next recv or send
     ///            fails.
     /// Cancel:    operation_aborted.
@@ -72,9 +72,9 @@ public:
     /// Ends all operations with operation_aborted and closes the descriptor before it returns. The result
     /// may be awaited or ignored. Closing twice is a no-op.
     ///
-    /// close() does not wait, even if SO_LINGER is set to a number of seconds. It clears that option, and
-    /// the kernel sends the remaining bytes in the background. No kernel thread waits either, so a peer that
-    /// does not read does not occupy one. Duplicates of the descriptor also lose the option
+    /// close() does not wait, even if SO_LINGER is set to a number of seconds. It clears that option, and the
+    /// kernel sends the remaining bytes in the background. No kernel thread waits either, so a peer that does
+    /// not read cannot occupy a kernel thread. Duplicates of the descriptor also lose the option
     /// (docs/options.md).
     detail::completed close() noexcept {
         handle_.close();

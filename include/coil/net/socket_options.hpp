@@ -32,8 +32,8 @@ public:
     // probes.
     using keep_alive = option<SOL_SOCKET, SO_KEEPALIVE, bool>;
 
-    /// SO_LINGER. With the value (true, 0), close() resets the connection. No other value makes coil's
-    /// close() wait; see `basic_socket::close`.
+    /// SO_LINGER. With the value (true, 0), close() resets the connection. coil's close() never waits,
+    /// whatever the value is; see `basic_socket::close`.
     class linger : public option<SOL_SOCKET, SO_LINGER, ::linger> {
     public:
         constexpr linger() noexcept = default;

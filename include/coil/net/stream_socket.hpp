@@ -42,20 +42,21 @@ public:
     stream_socket() noexcept = default;
     using protocol_socket<Protocol>::protocol_socket;
 
-    /// recv(2): waits until bytes are available, and receives them (short read).
+    /// recv(2): waits until bytes are available, and receives them (possibly fewer than requested: a short
+    /// read).
     /// Completes: with 1 to buffer.size() bytes, or with 0 at the end of the stream, when the peer has
     ///            finished sending. A recv into an empty buffer completes inline with 0.
     /// Errors:    transfer_error: connection_reset, bad_descriptor ...
     /// Cancel:    operation_aborted, or the bytes if they arrived first. No byte is lost.
     /// Flags:     `message_flags::peek` and `dont_wait` work as in recv(2), even for bytes received ahead.
-    ///            `wait_all` fills the buffer. At the end of the stream, or when cancelled, it returns the
-    ///            number of bytes received so far, and an error reports that number. `wait_all` with `peek`
-    ///            fails with operation_not_supported. `out_of_band` receives the urgent byte of tcp(7) ahead
-    ///            of the bytes that precede it. It waits for the byte if urgent data has been announced.
-    ///            Otherwise, or with out_of_band_inline, it fails immediately with invalid_argument. If the
-    ///            urgent byte arrives while a recv or a `recv_stream` is waiting, the byte is skipped and
-    ///            lost. To receive it, first wait with `wait(wait_read | wait_error)`, and then receive what
-    ///            is ready.
+    ///            `wait_all` fills the buffer. If the stream ends first or the receive is cancelled, the
+    ///            receive returns the number of bytes received so far. If it fails, the error reports that
+    ///            number. `wait_all` with `peek` fails with operation_not_supported. `out_of_band` receives
+    ///            the urgent byte of tcp(7) ahead of the bytes that precede it. If urgent data has been
+    ///            announced, the receive waits for the urgent byte. Otherwise, or with out_of_band_inline, it
+    ///            fails immediately with invalid_argument. If the urgent byte arrives while a recv or a
+    ///            `recv_stream` is waiting, the byte is skipped and lost. To receive it, first wait with
+    ///            `wait(wait_read | wait_error)`, and then receive what is ready.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
     [[nodiscard("co_await it")]] op::recv_description<mutable_buffer> recv(mutable_buffer buffer,
@@ -87,19 +88,22 @@ public:
     ///            the stream.
     /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
     [[nodiscard("co_await it")]] op::recv_chunk_description recv_chunk() { return {handle_.use()}; }
-    /// Returns a stream of the incoming bytes as chunks, which are received ahead; see `coil::recv_stream`.
+    /// Returns a stream that delivers the incoming bytes as chunks. The bytes are received ahead; see
+    /// `coil::recv_stream`.
     [[nodiscard]] coil::recv_stream recv_stream() { return coil::recv_stream(handle_.use()); }
 
     /// send(2): passes bytes to the kernel, which may accept only some of them (partial write). To send all
     /// bytes, use `write`.
-    /// Completes: with 1 to buffer.size() bytes. A send from an empty buffer completes inline with 0.
+    /// Completes: with 1 to buffer.size() bytes. A send of an empty buffer completes inline with 0.
     /// Errors:    transfer_error: connection_reset, broken_pipe (SIGPIPE is never raised) ...
     /// Cancel:    operation_aborted, or the number of bytes if some were sent first.
     /// Flags:     `message_flags::more`, `dont_wait`, `out_of_band` (the last byte becomes the urgent byte),
-    ///            and `wait_all` (repeats until all bytes have been sent). When cancelled, a send with
-    ///            `wait_all` returns the number of bytes sent so far, and an error reports that number.
+    ///            and `wait_all` (repeats until all bytes have been sent). If a send with `wait_all` is
+    ///            cancelled, it returns the number of bytes sent so far. If it fails, the error reports that
+    ///            number.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
-    /// Cost:      one SQE, or a direct send(2) of at most 16 KiB while the loop is quiet; no allocation.
+    /// Cost:      one SQE, or a direct send(2) of at most 16 KiB while the loop has few completions; no
+    ///            allocation.
     [[nodiscard("co_await it")]] op::send_description<const_buffer> send(const_buffer buffer,
                                                                          message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
@@ -197,8 +201,8 @@ public:
     /// Creates an acceptor without a context, as a target for move assignment.
     basic_acceptor() noexcept = default;
     explicit basic_acceptor(io_context& context) noexcept : basic_socket(context) {}
-    /// Opens the socket, sets reuse_address, binds and listens. With an IPv6 endpoint, it also accepts IPv4
-    /// connections.
+    /// Opens the socket, sets reuse_address, binds and listens. An acceptor with an IPv6 endpoint also
+    /// accepts IPv4 connections.
     basic_acceptor(io_context& context, const endpoint_type& local) : basic_socket(context) {
         open(local.protocol());
         set_option(reuse_address(true));
