@@ -288,8 +288,8 @@ TEST_F(WhenAll, NestsAndCompletesWithoutWaiting) {
     loop_.run(story());
 }
 
-// Regression: the socket that a client had as a parameter stayed open until the server had ended, which waited
-// for the end of the stream.
+// Regression: a client's socket, which was a parameter, stayed open until the server had ended, and the
+// server waited for the end of the stream.
 TEST_F(WhenAll, EndOfABranchDestroysItsParameters) {
     const auto held = std::make_shared<int>();
     const auto owner = [](std::shared_ptr<int>, gate& at) -> task<> { co_await at.wait(); };

@@ -238,8 +238,9 @@ public:
         return promise().take();
     }
 
-    /// A `std::system_error` becomes the outcome's error; any other exception propagates. Destroys the child's
-    /// frame with its parameters, because a branch of a `when_all` may wait for other branches afterwards.
+    /// A `std::system_error` becomes the outcome's error; any other exception propagates. Destroys the
+    /// child's frame and its parameters, because the await may last longer than the child, as in a
+    /// `when_all`.
     auto await_outcome() {
         unlink();
         const task ended(typed(std::exchange(frame_, nullptr)));
