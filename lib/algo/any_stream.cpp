@@ -26,7 +26,7 @@ bool any_operation::await_ready() {
     return true;
 }
 
-// Some callers, such as buffered_reader, do not ask await_ready() first.
+// Some callers, such as buffered_reader, do not call await_ready() first.
 void any_operation::await_suspend(std::coroutine_handle<> waiter) {
     const bool has_begun = is_made_ || begin();
     suspend(waiter);
@@ -36,7 +36,8 @@ void any_operation::await_suspend(std::coroutine_handle<> waiter) {
         env().scheduler().schedule(*this);
 }
 
-// Makes the operation inside. Returns false if this operation has failed instead.
+// Creates the inner operation. Returns false if this operation fails because another operation is in
+// progress.
 bool any_operation::begin() {
     is_made_ = make();
     if (!is_made_)

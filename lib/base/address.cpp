@@ -83,7 +83,7 @@ address_v6::scope_id_type make_scope_id(std::string_view text, std::error_code& 
 }
 
 /// Hashes 64 bits. The multiplications and shifts give different hash values to adjacent addresses, and to
-/// addresses that differ only at one end.
+/// addresses that differ only in their first or last bits.
 std::size_t mix(std::uint64_t seed, std::uint64_t value) noexcept {
     std::uint64_t x = (seed ^ value) * 0x9e3779b97f4a7c15u;
     x ^= x >> 32;

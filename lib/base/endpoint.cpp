@@ -145,6 +145,7 @@ endpoint endpoint::from_sockaddr(const void* source, socklen_t size) noexcept {
 }  // namespace coil::COIL_ABI::ip
 
 std::size_t std::hash<coil::ip::endpoint>::operator()(const coil::ip::endpoint& value) const noexcept {
-    // The hash of the address is well mixed, so adding the port times an odd number separates adjacent ports.
+    // The hash of the address is well mixed, so it is enough to add the port times an odd number, which gives
+    // adjacent ports different hash values.
     return std::hash<coil::ip::address>()(value.address()) + value.port() * std::size_t{0x9e3779b97f4a7c15u};
 }

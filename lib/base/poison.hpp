@@ -19,7 +19,8 @@
 
 namespace coil::COIL_ABI {
 
-/// Marks cached memory as inaccessible for AddressSanitizer. A no-op in builds without AddressSanitizer.
+/// Marks cached memory as inaccessible, so that AddressSanitizer reports any access to it. A no-op in builds
+/// without AddressSanitizer.
 inline void poison([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef COIL_ASAN
     __asan_poison_memory_region(memory, size);

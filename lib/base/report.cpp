@@ -52,8 +52,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Blocks the signals that write(2) can raise. The destructor discards the signals that a write has raised
-/// since, and restores the signal mask.
+/// Blocks the signals that write(2) can raise. The destructor discards those that a write has raised in the
+/// meantime, and restores the signal mask.
 class signals_held_back {
 public:
     signals_held_back() noexcept {
@@ -103,8 +103,8 @@ bool write_now(int descriptor, const line& text) noexcept {
     if (!has_room(descriptor))
         return false;
     // Another writer may have filled a pipe since the check, so write to pipes with RWF_NOWAIT (supported
-    // since Linux 6.4). Regular files do not need it because they always accept data. Besides, XFS refuses
-    // nearly every append with RWF_NOWAIT, because an append changes the timestamps.
+    // since Linux 6.4). Regular files do not need this flag, because they always accept data. In addition,
+    // XFS refuses nearly every append with RWF_NOWAIT, because an append changes the timestamps.
     struct stat about;
     if (::fstat(descriptor, &about) == 0 && S_ISFIFO(about.st_mode)) {
         const iovec whole{const_cast<char*>(text.data()), text.size()};

@@ -14,8 +14,8 @@ namespace {
 
 // Each size class has a free list, and a frame's size is rounded up to the size of its class. Frames larger
 // than the largest class go to the heap. The sizes are 16, 48, 80 ... up to 4112, so that each size plus
-// malloc's overhead is a multiple of malloc's granularity. Above 4112, the sizes are 512 apart, for frames
-// that contain a buffer of 4, 8 or 16 KiB.
+// malloc's overhead is a multiple of malloc's granularity. Above 4112, the sizes are 512 bytes apart, for
+// frames that contain a buffer of 4, 8 or 16 KiB.
 constexpr std::size_t step = 32;
 constexpr std::size_t smallest = 16;
 constexpr std::size_t small_classes = 129;
@@ -35,7 +35,8 @@ static_assert(class_of(1) == 0 && class_of(smallest) == 0 && class_of(smallest +
 static_assert(class_of(small_max) == small_classes - 1 && class_of(small_max + 1) == small_classes);
 static_assert(size_of(class_of(4560)) == 4624 && size_max == 20496);
 static_assert(class_of(size_max) == classes - 1 && size_of(class_of(240)) == 240);
-// The limit for one thread's lists, so that the memory of a burst of tasks is not kept forever.
+// The maximum number of bytes in one thread's lists. Without this limit, the memory of a burst of tasks would
+// be kept forever.
 constexpr std::size_t bytes_max = std::size_t{16} << 20;
 
 struct free_frame {
@@ -74,7 +75,8 @@ void check_pattern(const quarantined_frame& held) noexcept {
 
 #endif
 
-// Trivially destructible, so that it is still usable after the thread's other thread_locals are destroyed.
+// This type is trivially destructible, so that the cache is still usable after the thread's other
+// thread_locals are destroyed.
 struct frame_cache {
     free_frame* free[classes];
     std::size_t bytes;
@@ -100,9 +102,9 @@ bool has_room(std::size_t size) noexcept { return cache.bytes + size <= bytes_ma
     return frame;
 }
 
-// Evicts frames of one other size class, so that the frames of one burst cannot fill the cache forever. If
-// that class has too few frames, returns false. The caller then returns its frame to the heap, and the next
-// call tries the next class.
+// Makes room for a frame by evicting frames of one other size class, so that the frames of one burst cannot
+// fill the cache forever. If that class has too few frames, returns false. In this case, the caller returns
+// its frame to the heap, and the next call tries the next class.
 [[gnu::noinline, gnu::cold]] bool make_room(std::size_t size_class) noexcept {
     const std::size_t other = cache.evict_next;
     while (other != size_class && cache.free[other] && !has_room(size_of(size_class)))

@@ -15,7 +15,8 @@ inplace_stop_source::~inplace_stop_source() {
         "source before them");
 }
 
-// The lock is held only for a few instructions. The back-off is needed only if its holder has been preempted.
+// The lock is held only for a few instructions. The back-off is needed only if the thread that holds the lock
+// has been preempted.
 std::uint8_t inplace_stop_source::lock() const noexcept {
     back_off waiting;
     std::uint8_t state = state_.load(std::memory_order_relaxed);

@@ -39,7 +39,7 @@ std::coroutine_handle<> remote_stop::run() noexcept {
 
 void remote_stop::abandon() noexcept {
     if (scope_)
-        posted_ = false;  // it is no longer in the inbox, so release() frees it
+        posted_ = false;  // this object is no longer in the inbox, so release() frees it
     else
         free();
 }

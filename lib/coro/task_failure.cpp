@@ -29,7 +29,7 @@ task_failure detail::describe_failure(std::exception_ptr exception, std::string_
                 text += " at " + place_of(failure.awaited_at);
             failure.text = text + ": " + what;
         } catch (const std::exception&) {
-            failure.text = {};  // out of memory, so report the exception and the code without a text
+            failure.text = {};  // out of memory, so report the exception and the code without text
         }
     };
     try {

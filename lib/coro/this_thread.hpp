@@ -6,7 +6,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Returns an address that no other running thread returns.
+/// Returns an address that identifies the calling thread among all running threads.
 inline const void* this_thread() noexcept {
     static thread_local char address;
     return &address;

@@ -140,8 +140,8 @@ void handle_forks() {
         detail::throw_failure(detail::system_error_code(refusal), "signal_set: pthread_atfork");
 }
 
-// Returns a number of at least 3. A program may have been started without stdin, stdout or stderr, and its
-// output must not go to the eventfd.
+// Duplicates the descriptor to a number of at least 3. A program may have been started without stdin, stdout
+// or stderr, and its output must not go to the eventfd.
 int duplicate(int descriptor) noexcept { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
 
 signal_subscription& subscribe() {
@@ -172,7 +172,7 @@ void add_signal(signal_subscription& subscription, int number) {
     const std::lock_guard held(lock());
     if (subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number))
         return;
-    // A handler that was still running may have counted the signal after it was removed.
+    // A handler that was still running may have counted the signal after the signal was removed.
     subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
     // Subscribes before the handler is installed, so that no signal is lost in between.
     subscription.signals.fetch_or(signal_subscription::bit(number), std::memory_order_release);
@@ -221,7 +221,7 @@ void unsubscribe(signal_subscription& subscription) noexcept {
 }  // namespace
 
 signal_set::signal_set(io_context& context) : handle_(context) {
-    static_cast<void>(handle_.record());  // may throw; adopt() below then cannot
+    static_cast<void>(handle_.record());  // may throw here, so that adopt() below cannot throw
     subscription_ = &subscribe();
     const int ours = duplicate(subscription_->event);
     if (ours < 0) {

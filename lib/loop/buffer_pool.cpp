@@ -28,14 +28,14 @@ namespace {
 // With large entries, one receive can empty a socket. The kernel cycles through all entries, so all entries
 // together should fit into the CPU cache.
 constexpr std::size_t large_entry = 256 * 1024;
-// Even a receive of 64 bytes uses a whole entry, so there must be many entries.
+// On kernels before 6.12, even a receive of 64 bytes uses a whole entry, so there must be many entries.
 constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
 // Chunks up to this size are copied to the heap if the pool is low.
 constexpr std::size_t little = 4096;
 // Copying a chunk up to this size costs less than keeping it.
 constexpr std::size_t tiny = 256;
-// How long streams wait before the reserve or the spares are used. A server that echoes what it receives
+// The time that streams wait before the reserve or the spares are used. A server that echoes what it receives
 // returns entries faster than this, even if all entries are in use.
 constexpr auto stall_time = std::chrono::milliseconds(1);
 
@@ -240,7 +240,7 @@ bool buffer_pool::join(chunk& last, chunk& next, bool crowded) noexcept {
         ++counts_.copied;
         return true;
     }
-    // Each block is twice the size of the previous one, so a few bytes use little memory and many bytes use
+    // Each block is twice as large as the previous block, so a few bytes use little memory and many bytes use
     // few blocks.
     const std::size_t room = std::clamp<std::size_t>(2 * last.capacity(), 64, block_max);
     copy_out(next, std::max<std::size_t>(room, next.size_));
@@ -321,7 +321,7 @@ void buffer_pool::wait_for_room(detail::node& starved, bool got_enobufs) noexcep
 }
 
 // Returns the number of waiting streams that may submit a receive now. This is about the number of free
-// entries, because a receive that gets ENOBUFS costs as much as one that succeeds.
+// entries, because a receive that gets ENOBUFS costs as much as a successful receive.
 std::size_t buffer_pool::submit_budget() const noexcept {
     if (has_room() || !lending_ || is_for_datagrams())
         return free_ * (incremental_ ? submits_per_entry_ : 1);
@@ -346,9 +346,9 @@ bool buffer_pool::serve_waiting_streams() noexcept {
     return is_exhausted_;
 }
 
-// Streams that have not got ENOBUFS may have no data. A receive without data uses no entry, so all these
-// streams submit one. A stream that gets ENOBUFS moves to the other list, and submits again only when entries
-// become free.
+// Streams in waiting_ have not received ENOBUFS, and may have no data to receive. A receive without data uses
+// no entry, so all these streams submit a receive. A stream that then gets ENOBUFS moves to got_enobufs_, and
+// submits its next receive only when an entry becomes free.
 void buffer_pool::schedule_waiting_streams() noexcept {
     serve_waiting_streams();
     while (got_enobufs_.empty() && !waiting_.empty() && submit_budget() > 0)

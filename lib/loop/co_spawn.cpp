@@ -184,7 +184,7 @@ void task_list::report(const task_failure& failure) noexcept {
     }
 }
 
-// A handler that is running is kept until it has returned.
+// If a handler is running, it is kept until it has returned.
 void task_list::install(owned<error_handler> handler) noexcept {
     if (handler_depth_ > 0)
         handler->replaced = std::move(on_error_);
@@ -198,7 +198,7 @@ void task_list::rethrow_in_run(std::exception_ptr exception) noexcept {
         thrown_ = std::move(exception);
 }
 
-// Reports the errors of finished tasks that were not joined, and the exception that a next run() would have
+// Reports the errors of finished tasks that were not joined, and the exception that the next run() would have
 // thrown.
 void task_list::report_untaken() noexcept {
     for (root_task* each = newest_; each; each = each->older_)
@@ -225,8 +225,8 @@ void task_list::report_suppressed() noexcept {
         report_format("%u more errors of tasks were not shown", reports_suppressed_);
 }
 
-// Prints errors on stderr, one line each, at most ten a second: a flood of errors must not become a flood of
-// text.
+// Prints each error as one line on stderr, but at most ten lines per second, so that a flood of errors does
+// not become a flood of output.
 void task_list::report_by_default(const task_failure& failure) noexcept {
     constexpr unsigned reports_max = 10;
     const time_point when = context_.now();

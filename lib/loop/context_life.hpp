@@ -30,13 +30,13 @@ public:
     /// Returns null if the context has ended.
     [[nodiscard]] event_loop* context() const noexcept { return context_.load(std::memory_order_relaxed); }
 
-    /// Begins a visit, unless the context has ended. If it returns true, ~io_context does not return before
-    /// the matching leave(). A caller must enter before it publishes a post, a stop or the release of a
-    /// guard. The caller may then still access the context afterwards, even if the loop has already returned
-    /// from run().
+    /// Begins a visit, unless the context has ended. If enter() returns true, ~io_context does not return
+    /// before the matching leave(). A caller must call enter() before it publishes a post, a stop or the
+    /// release of a guard. It may then access the context until it calls leave(), even if the loop has
+    /// already returned from run().
     [[nodiscard]] bool enter() noexcept {
-        // Acquire, so that no access in the visit moves before this line. The caller's next step, which
-        // publishes something to the loop, also releases this count to the loop.
+        // Acquire, so that no access during the visit is moved before this line. The caller's next step,
+        // which publishes something to the loop, also releases this count to the loop.
         if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
             return true;
         leave();
@@ -45,7 +45,7 @@ public:
     // Release, which pairs with the acquire in end(). The visitor must not access the context after this.
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
-    /// Refuses new visitors and waits until the current ones have left. Called by ~io_context.
+    /// Refuses new visitors, and waits until the current visitors have left. Called by ~io_context.
     void end() noexcept;
 
     void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }

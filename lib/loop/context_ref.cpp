@@ -49,7 +49,7 @@ void work_guard::reset() noexcept {
     life->leave();
 }
 
-// The list of all blocks. In a child of fork(2), the fork handler resets their visitor counts.
+// The list of all context_life blocks. In a child of fork(2), the fork handler resets their visitor counts.
 //
 // Lock order: this lock is taken last. An object that uses a context may release a block, which takes this
 // lock, while it holds its own lock. The fork handlers of such objects are registered later than this one.
@@ -92,8 +92,8 @@ detail::context_life::context_life(event_loop& context) : context_(&context) { l
 
 detail::context_life::~context_life() { list::remove(*this); }
 
-// Polls with a back-off, because a visit takes only a few instructions and one write to an eventfd unless the
-// visitor is preempted.
+// Polls with a back-off. This is sufficient because, unless the visitor is preempted, a visit takes only a
+// few instructions and one write to an eventfd.
 void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;

@@ -32,8 +32,8 @@ struct datagram_layout {
 };
 
 inline constexpr datagram_layout single_layout{};
-/// A train needs space for a control message with the segment size, which follows the messages for other
-/// options that may be set on the socket.
+/// A train needs space for a control message that contains the segment size. This message follows the control
+/// messages of other options that may be set on the socket.
 inline constexpr datagram_layout train_layout{.control_room = 256};
 
 inline constexpr std::size_t datagram_size_max = 65535;  // for a single datagram and for a train

@@ -237,8 +237,8 @@ void descriptor_handle::borrow(int number) {
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
-    // The program has closed stdin, stdout or stderr. Moves the connection above these numbers, so that
-    // output to them cannot go to a peer.
+    // The program has closed stdin, stdout or stderr, and the connection was given that number. Move the
+    // connection to a higher number, so that the program's output cannot go to a peer.
     if (number <= STDERR_FILENO) [[unlikely]] {
         ring::kernel& kernel = record_->context().kernel();
         if (const int moved = kernel.fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); moved >= 0) {

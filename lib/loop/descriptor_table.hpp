@@ -32,8 +32,8 @@ public:
             each(*record);
     }
 
-    /// Leaves the table allocated: records of a context that ended without its frames. The process keeps such
-    /// tables reachable, so a leak checker does not report them.
+    /// Leaves the table allocated after its context has ended, because frames that were not destroyed still
+    /// refer to the records. The process keeps such tables reachable, so a leak checker does not report them.
     static void leave(owned<descriptor_table> table) noexcept;
 
 private:

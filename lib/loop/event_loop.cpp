@@ -19,7 +19,8 @@
 #include "ring/ring.hpp"
 #include "ring/user_memory.hpp"
 
-// This file contains the loop, in order of execution. ownership.cpp binds a loop to its thread, and ends it.
+// This file contains the loop, in order of execution. The code that binds a loop to its thread and ends the
+// loop is in ownership.cpp.
 
 namespace coil::COIL_ABI::detail {
 namespace {
@@ -33,13 +34,13 @@ void spin_once() noexcept {
 }
 
 // If more operations than this are in flight, their memory no longer fits into the CPU cache and prefetching
-// is worthwhile. With fewer operations it only costs time. A portion is the number of completions that are
-// prefetched together.
+// is worthwhile. With fewer operations it only costs time. A portion is a group of completions whose memory
+// is prefetched together.
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
 
-// If more consecutive enters than this return EINTR, each further EINTR counts as a refusal. The pause
-// doubles with each refusal, up to 32 ms.
+// If more consecutive enters than this return EINTR, each further EINTR counts as a refusal. The pause after
+// a refusal doubles each time, up to 32 ms.
 constexpr unsigned interrupts_max = 16;
 constexpr unsigned pause_doublings_max = 5;
 
@@ -72,7 +73,8 @@ std::size_t event_loop::iterate(time_point deadline, std::size_t limit, bool may
     if (!ring_->is_enabled()) [[unlikely]]  // a task has called fork(), and this is the child
         throw_failure(error::wrong_process, call);
 
-    // 2. Submit everything that is queued, and wait for a completion if nothing is ready: one system call.
+    // 2. In one system call, submit everything that is queued and, if nothing is ready, wait for a
+    // completion.
     pools_.serve_waiting();
     submissions_.flush();
     if (!wake_armed_) [[unlikely]]
@@ -203,8 +205,8 @@ void event_loop::dispatch(const io_uring_cqe& cqe) noexcept {
 }
 
 // With 1,000 connections, each step from operation to record, source, waiter, environment and frame is a
-// cache miss. Therefore prefetches each level for all completions of a portion before it prefetches the next
-// level. With 1024 connections this saves about 4 % of the CPU time.
+// cache miss. This function therefore prefetches each level for all completions of a portion before it
+// prefetches the next level. With 1024 connections this saves about 4 % of the CPU time.
 void event_loop::fetch_portion() noexcept {
     const auto each = [this](auto&& fetch) {
         ring_->peek(
@@ -269,8 +271,8 @@ void event_loop::arm_wake() noexcept {
     wake_armed_ = true;
 }
 
-// Called when the wake-up poll has ended. A refused poll is submitted again after a pause, and until then the
-// loop checks its inbox after each pause.
+// Called when the wake-up poll has ended. A refused poll is submitted again after a pause. Other threads
+// cannot wake the loop until then, so the loop sleeps no longer than this pause and then checks its inbox.
 void event_loop::wake_poll_ended(int result) noexcept {
     wake_armed_ = false;
     if (result >= 0) {

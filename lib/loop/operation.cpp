@@ -17,7 +17,7 @@ namespace coil::COIL_ABI::detail {
 
 operation::~operation() {
     retire();
-    // If the operation is in the list of waiting operations, removes it, so that leave_lane() does not choose
+    // The operation may be in the list of waiting operations. Remove it, so that leave_lane() does not choose
     // it as its own successor.
     unlink();
     leave_lane();
@@ -56,7 +56,7 @@ std::optional<std::int32_t> operation::refusal() {
     return std::nullopt;
 }
 
-// The record belongs to another thread, so the text contains only the peer that the record has stored.
+// The record belongs to another thread, so the text names the peer only if the record has stored its address.
 void operation::refuse_context() const {
     std::string what = name();
     what += " on descriptor " + std::to_string(descriptor_->number());
@@ -166,8 +166,8 @@ bool operation::claim_lane() noexcept {
     return true;
 }
 
-// Queues the operation behind `ahead` and returns true. If `ahead` is null, stores the operation there and
-// returns false. A send does not queue behind a connect, although a connect also occupies the writer's
+// Queues the operation behind `ahead` and returns true. If `ahead` is null, stores the operation in `ahead`
+// and returns false. A send does not queue behind a connect, although a connect also occupies the writer's
 // position.
 bool operation::wait_in_line(operation*& ahead) noexcept {
     if (!ahead) {

@@ -21,7 +21,7 @@
 #include "loop/ticks.hpp"
 #include "ring/ring.hpp"
 
-// This file contains how a context gets its thread, leaves it, and ends.
+// This file contains the code that binds a context to a thread, releases it from the thread, and ends it.
 //
 //     made --run()--> owned by a thread --thread ends--> no owner: any thread may run() or destroy it
 //                                       --destroyed by its owner
@@ -39,7 +39,7 @@ public:
         return instance;
     }
 
-    /// If the owner's thread is ending and still settles the context, waits until it has finished. Does not
+    /// If the owner's thread is ending and is still settling the context, waits until that is done. Does not
     /// wait in a child of fork(2), where that thread does not exist.
     static void wait_until_left(std::unique_lock<std::mutex>& held, const event_loop& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
@@ -50,9 +50,9 @@ public:
         }
     }
 
-    // Holds the lock during fork(2), so that in the child the lock cannot be held by a thread that does not
-    // exist there. Registered after the ring's handlers, so that the ring's lock is taken while this lock is
-    // held, as in adopt().
+    // Holds the lock during fork(2). Otherwise the lock could be held in the child by a thread that exists
+    // only in the parent. These handlers are registered after the ring's handlers, so that the ring's lock is
+    // taken while this lock is held, as in adopt().
     static void handle_forks() {
         static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
                                                     [] {

@@ -73,7 +73,7 @@ void submission::pause(operation& request) noexcept {
 }
 
 void submission::completed() noexcept {
-    COIL_CHECK(in_kernel_ > 0);  // there were more completions than submissions
+    COIL_CHECK(in_kernel_ > 0);  // otherwise, there were more completions than submissions
     --in_kernel_;
 }
 
@@ -129,8 +129,8 @@ void submission::submit_cancels() noexcept {
 }
 
 // The completion of a cancel does not name the target, because the target may have been destroyed and another
-// operation may be at its address. Therefore repeats the cancels of the operations in `cancelling_`, which
-// are still submitted.
+// operation may be at its address. This function therefore repeats the cancels of all operations in
+// `cancelling_`, because these operations are still submitted.
 void submission::repeat_missed_cancels() noexcept {
     const bool is_missed = std::exchange(cancel_missed_, false);
     if (cancelling_.empty()) {
@@ -174,7 +174,8 @@ void submission::retire(operation& request) noexcept {
             name_of(request.opcode()), request.descriptor_number(), static_cast<long long>(limit.count()));
 }
 
-// The operation is in an earlier ring. No cancel can reach it and it never completes, so do not wait for it.
+// The operation belongs to an earlier ring. No cancel can reach it and it never completes, so this function
+// does not wait for it.
 void submission::abandon_stuck(operation& request) noexcept {
     report_format(
         "%s on descriptor %d is being destroyed, and the kernel has not released it since its thread "
@@ -220,7 +221,7 @@ bool submission::enter_until(const IsOver& is_over, time_point deadline) noexcep
     return is_over();
 }
 
-// Submits everything that is queued, including the cancels, and collects completions with one enter, which
+// Submits everything that is queued, including the cancels, with one enter, and collects completions. This
 // takes 2 to 5 us. The enter ends early when it is time to repeat the cancels.
 void submission::enter_for_cancels(time_point deadline) noexcept {
     if (cancel_retry_at_ == time_point::max())

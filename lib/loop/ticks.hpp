@@ -23,8 +23,9 @@ inline std::uint64_t ticks() noexcept {
 #endif
 }
 
-/// Converts `count` ticks to nanoseconds. The rate comes from how far both clocks have advanced since
-/// `first_tick`, which was read at `first_time`. The result is more accurate the longer that interval is.
+/// Converts `count` ticks to nanoseconds. The conversion rate is computed from how far both clocks have
+/// advanced since `first_tick`, which was read at `first_time`. The result becomes more accurate as that
+/// interval grows.
 inline std::uint64_t nanoseconds_of(std::uint64_t count, std::uint64_t first_tick,
                                     std::chrono::steady_clock::time_point first_time) noexcept {
     const auto elapsed = static_cast<double>((std::chrono::steady_clock::now() - first_time).count());

@@ -94,7 +94,7 @@ outcome<detail::descriptor_handle> accept::await_outcome() noexcept {
 detail::descriptor_handle accept::await_resume() {
     auto outcome = await_outcome();
     if (outcome.error() == std::errc::not_enough_memory)
-        throw std::bad_alloc();  // this process has no memory; if the kernel has none, the accept retries
+        throw std::bad_alloc();  // this process is out of memory; if the kernel is, the accept retries
     if (!outcome)
         fail(outcome.error());
     return *std::move(outcome);

@@ -32,7 +32,8 @@ void ahead_stream::take(ahead_stream& other) noexcept {
     static_cast<read_ahead*>(from_.record->source())->add(*this);
 }
 
-// The read-ahead unlinks its streams when it is destroyed: a stream that isn't linked no longer has one.
+// The read-ahead unlinks its streams when it is destroyed, so a stream that is not linked no longer has a
+// read-ahead.
 void ahead_stream::drop() noexcept {
     if (!is_linked())
         return;
@@ -71,14 +72,14 @@ bool read_ahead::serve(detail::operation& waiter) noexcept {
     return true;
 }
 
-// Returns the error that ended the receive only after all data that arrived before it has been read.
+// Returns the error that ended the receive only after all data that arrived before the error has been read.
 std::int32_t read_ahead::give(detail::operation& waiter) noexcept {
     return unread_ > 0 ? static_cast<reader&>(waiter).take_from(*this) : std::exchange(failure_, 0);
 }
 
 void read_ahead::poll_for(const reader&) noexcept {
     if (is_receiving())
-        record().context().submissions().collect_now();  // data may have arrived that is not collected yet
+        record().context().submissions().collect_now();  // data may have arrived but not been collected yet
 }
 
 void read_ahead::serve_waiting() noexcept {
@@ -123,7 +124,7 @@ std::coroutine_handle<> read_ahead::run() noexcept {
     return nullptr;
 }
 
-// The data of the receive, if any, has already arrived.
+// Called when the receive has ended. Its data, if any, has already been added to the unread data.
 void read_ahead::ended(std::int32_t result) noexcept {
     if (result == -ENOBUFS)
         pool().count_starved();
@@ -152,11 +153,11 @@ void read_ahead::close() noexcept {
 }
 
 bool read_ahead::keeps_bytes() noexcept {
-    // After this no receive is in flight. A run() that is still to come finds nothing to do.
+    // After these two calls, no receive is in flight. If run() is still pending, it will find nothing to do.
     stop();
     retire();
-    // The kernel reports an error, such as a reset, only once: it is in failure_, or in a completion that
-    // run() has not processed yet.
+    // The kernel reports an error, such as a reset, only once. The error is in failure_, or in a completion
+    // that run() has not processed yet.
     const std::int32_t result = is_done() ? answer().result : 0;
     return has_data() || (result < 0 && result != -ECANCELED && result != -ENOBUFS);
 }

@@ -15,9 +15,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Receives data for a record before a reader asks for it. Holds the unread data and the receive that is in
-/// flight. (Waiting readers are in the record's list.) The derived classes store bytes (`recv_queue`) or
-/// datagrams (`recvfrom_queue`).
+/// Receives data for a record before a reader asks for the data. Holds the unread data and the receive that
+/// is in flight. (Waiting readers are in the record's list.) The derived classes store bytes (`recv_queue`)
+/// or datagrams (`recvfrom_queue`).
 ///
 ///     idle ----a reader waits----> in the kernel --arrival--> in the kernel, even without a reader
 ///       ^                             |     |
@@ -25,8 +25,8 @@ namespace coil::COIL_ABI::op {
 ///       +-- the streams are gone -----+     |
 ///       +-- end, error ---------------+     +--> waiting for a buffer --buffer free--> in the kernel
 ///
-/// Unread data belongs to the record and not to a stream: the next reader gets it first. The object is itself
-/// the receive operation, because with a thousand connections each of its bytes counts.
+/// Unread data belongs to the record and not to a stream, so the next reader gets this data first. To save
+/// memory for each connection, the object that holds the data is also the receive operation.
 class read_ahead : public detail::descriptor_source, protected detail::operation {
 public:
     [[nodiscard]] bool has_data() const noexcept final { return unread_ > 0 || failure_ != 0; }
@@ -37,7 +37,8 @@ public:
     void disconnect() noexcept final;
 
     void add(ahead_stream& stream) noexcept { streams_.push_back(stream); }
-    /// Called when a stream was dropped. Data that still arrives is kept.
+    /// Called when a stream was dropped. Stops receiving after the last stream. Data that still arrives is
+    /// kept.
     void stream_gone() noexcept;
 
 protected:
@@ -63,7 +64,7 @@ protected:
     [[nodiscard]] virtual bool receive_into_room() noexcept = 0;
     /// Called for a non-blocking reader when no data is unread. Collects what the kernel has received so far.
     virtual void poll_for(const reader& next) noexcept;
-    /// Returns true if a receive that returns 0 means the end of the stream for the waiting reader.
+    /// Returns true if a receive that returns 0 is the end of the stream for the waiting reader.
     [[nodiscard]] virtual bool ends_with_zero() const noexcept = 0;
     virtual void drop_unread() noexcept = 0;
 
@@ -91,7 +92,7 @@ protected:
     void serve_waiting() noexcept;
     /// Stops receiving, because this record or all streams together hold as many bytes as allowed.
     void stop_at_limit() noexcept;
-    /// Data was lost. Readers get the error after the unread data.
+    /// Called when data was lost. Readers get the unread data first and then this error.
     void fail_with(std::int32_t error) noexcept {
         failure_ = error;
         stop();
@@ -103,9 +104,9 @@ private:
     std::coroutine_handle<> run() noexcept override;
     void ended(std::int32_t result) noexcept;
 
-    std::int32_t failure_ = 0;  // reported once
+    std::int32_t failure_ = 0;  // an error that is reported once, after the unread data
     detail::intrusive_list<ahead_stream> streams_;
-    bool is_closed_ = false;  // last, so that derived classes use the padding
+    bool is_closed_ = false;  // last, so that derived classes can use the padding after it
 };
 
 }  // namespace coil::COIL_ABI::op

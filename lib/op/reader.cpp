@@ -7,8 +7,8 @@
 namespace coil::COIL_ABI::op {
 
 // MSG_PEEK together with MSG_WAITALL is refused on a stream. The reader would have to wait while the bytes
-// stay in the socket, and only the kernel could tell when more bytes have arrived. In a FIFO lane, a
-// non-blocking reader fails instead of queueing behind another reader.
+// stay in the socket, and only the kernel knows when more bytes have arrived. In a FIFO lane, a non-blocking
+// reader fails instead of queueing behind another reader.
 std::optional<std::int32_t> buffer_reader::before_submit() {
     if (flags_ == 0) [[likely]]
         return std::nullopt;

@@ -16,8 +16,8 @@ std::optional<std::int32_t> recv_datagram_into::before_submit() {
 }
 
 // MSG_TRUNC makes the kernel return the size of the whole datagram. (On a stream, the flag would discard
-// data.) kernel_flags() excludes MSG_WAITALL, which has no meaning for datagrams, because io_uring would
-// then fill the buffer with several datagrams.
+// data.) kernel_flags() excludes MSG_WAITALL. This flag has no meaning for datagrams, but io_uring would fill
+// the buffer with several datagrams.
 void recv_datagram_into::prepare(io_uring_sqe& sqe) noexcept {
     const int wanted = kernel_flags() | MSG_TRUNC;
     msghdr* header = message();

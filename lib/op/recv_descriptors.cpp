@@ -25,7 +25,7 @@ recv_descriptors::~recv_descriptors() {
         detail::frame_deallocate(control_, size);
 }
 
-// With SO_PASSCRED, the sender's credentials precede the descriptors, so they need additional space.
+// With SO_PASSCRED, the sender's credentials precede the descriptors, so the block needs additional space.
 std::size_t recv_descriptors::control_size() const noexcept {
     return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
 }
@@ -69,7 +69,7 @@ outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {
 }
 
 // Only the first call has an effect. If no credentials have arrived, their space may contain further
-// descriptors. Those that exceed the caller's array are closed.
+// descriptors. Descriptors that do not fit into the caller's array are closed.
 void recv_descriptors::take_descriptors(received_descriptors& into) noexcept {
     if (!std::exchange(from_kernel_, false) || !is_done() || answer().result < 0)
         return;

@@ -14,7 +14,7 @@ namespace coil::COIL_ABI::op {
 namespace {
 
 // A stream leaves the bulk pool after this number of consecutive chunks that would have fit into an entry of
-// the common pool.
+// the streams pool.
 constexpr std::uint8_t small_ones_max = 8;
 // Once this many chunks are unread, further tiny chunks are collected in heap blocks.
 constexpr std::size_t chunks_max = 8;
@@ -126,8 +126,8 @@ void recv_queue::drop_unread() noexcept {
 
 // ---- arrivals ---------------------------------------------------------------------------------------------
 
-// Before 6.12 each completion takes a whole entry, and the pool's entries are too small for a stream that
-// receives in bulk. Such a stream uses the bulk pool until its chunks are small again.
+// Before Linux 6.12, each completion uses a whole entry, and the entries of the streams pool are too small
+// for a stream that receives in bulk. Such a stream uses the bulk pool until its chunks are small again.
 void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept {
     if (is_bulk() != from_bulk_ || from_reserve_)
         return;  // the receive is about to change its pool, or uses the reserve
@@ -142,10 +142,10 @@ void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept
         stop();
 }
 
-// Called when a receive has filled a whole entry. If another entry's worth of bytes is already unread, the
-// peer sends more than single messages of exactly this size. A single receive, which is used while the pool
-// is exhausted, takes one entry at a time. In that case, the function returns true if the reader wants
-// further chunks.
+// Called when a receive has filled a whole entry. Returns true if the peer probably sends in bulk, and not
+// just single messages of exactly this size. In a multishot receive, this is the case if at least as many
+// bytes were already unread. A single receive, which is used while the pool is exhausted, receives one entry
+// at a time, so it counts as bulk if the reader wants further chunks.
 bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
         return unread_ >= entry_size;
@@ -209,7 +209,8 @@ void recv_queue::receive_for(const reader& next) noexcept {
     begin_receive();
 }
 
-// Receives one chunk only: a multishot would also take the buffers of the streams that wait behind it.
+// Receives only one chunk, because a multishot receive would also take the buffers of streams that wait
+// behind this stream.
 bool recv_queue::receive_into_room() noexcept {
     const reader* next = first_reader();
     if (!next || receives_directly(*next))

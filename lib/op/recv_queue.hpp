@@ -13,25 +13,25 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The read-ahead behind `recv_stream()` and `recv_chunk()`: chunks of a byte stream. The end of the stream
-/// is not stored, because the next receive reports it again.
+/// The read-ahead of a byte stream, which `recv_stream()` and `recv_chunk()` use. It stores the received
+/// chunks. The end of the stream is not stored, because the next receive reports it again.
 class recv_queue final : public read_ahead {
 public:
-    /// Creates the pool, or throws. No other function throws.
+    /// Creates the context's streams pool if it does not exist yet, which may throw.
     explicit recv_queue(detail::descriptor& record);
     ~recv_queue() override;
 
-    /// Returns the queue of a stream's record. The first call creates the queue.
+    /// Returns the queue of a stream's record. The first call creates the queue, which may throw.
     static recv_queue& of(detail::descriptor& record);
 
-    // Called by readers that are served.
+    // For the readers that this queue serves.
 
     /// Removes the first unread chunk and returns it.
     [[nodiscard]] chunk take() noexcept;
     /// Copies unread bytes until none remain or the buffers are full. With `peek`, the copied bytes stay
     /// unread. Returns the number of copied bytes.
     std::size_t copy(mutable_buffers into, bool peek) noexcept;
-    /// Puts back bytes that a reader was given but did not return to its caller.
+    /// Puts back bytes that a reader has taken but not returned to its caller.
     void put_back(chunk bytes) noexcept;
 
 private:
@@ -53,7 +53,7 @@ private:
     const char* name() const noexcept override { return "recv"; }
 
     [[nodiscard]] bool is_bulk() const noexcept { return bulk_left_ > 0; }
-    /// The pool of the receive that is in flight: pool(), or the reserve.
+    /// Returns the pool of the receive that is in flight. This is either pool() or the reserve.
     [[nodiscard]] buffer_pool& receiving_from() const noexcept;
     void choose_pool(const buffer_pool& from, std::size_t size) noexcept;
     [[nodiscard]] bool has_more_than(std::size_t entry_size) const noexcept;
@@ -63,13 +63,13 @@ private:
     void break_off() noexcept;
 
     bool multishot_ : 1 = true;
-    bool is_broken_ : 1 = false;     // what still arrives follows bytes that were lost
-    bool from_bulk_ : 1 = false;     // the pool of the current receive
-    bool from_reserve_ : 1 = false;  // or the reserve, for a single receive
-    std::uint8_t bulk_left_ = 0;     // small chunks to go until the stream leaves the bulk pool
+    bool is_broken_ : 1 = false;     // bytes were lost, so bytes that arrive later are discarded
+    bool from_bulk_ : 1 = false;     // the current receive uses the bulk pool
+    bool from_reserve_ : 1 = false;  // the current receive is a single receive from the reserve
+    std::uint8_t bulk_left_ = 0;     // number of small chunks after which the stream leaves the bulk pool
     std::uint32_t first_ = 0;
     chunk front_;                // the first unread chunk
-    std::vector<chunk> chunks_;  // the others, from first_ on
+    std::vector<chunk> chunks_;  // the other unread chunks, from first_ on
 };
 
 static_assert(sizeof(recv_queue) <= 152);

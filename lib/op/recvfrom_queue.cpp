@@ -78,7 +78,8 @@ recvfrom_queue& recvfrom_queue::of(detail::descriptor& record) {
     return static_cast<recvfrom_queue&>(*record.source());
 }
 
-// A kernel that does not know the option sends no trains. If the pool can't be created, nothing changes.
+// A kernel that does not know the option delivers no trains. If the pool cannot be created, throws and
+// changes nothing.
 void recvfrom_queue::detect_trains() {
     detail::event_loop& context = record().context();
     int option = 0;
@@ -90,7 +91,7 @@ void recvfrom_queue::detect_trains() {
     trains_ = trains;
     if (std::exchange(pool_, chosen) == chosen)
         return;
-    leave_pool_queue();  // it waits in the old pool
+    leave_pool_queue();  // this object is still queued in the old pool
     stop();
     request_more();
 }
@@ -135,7 +136,7 @@ std::uint32_t recvfrom_queue::take(received_datagram& into) noexcept {
     return place;
 }
 
-// Datagrams in the same pool entry came with one receive, so they are from one sender.
+// Datagrams in the same pool entry were delivered by one receive, so they are from one sender.
 std::uint32_t recvfrom_queue::take(received_train& into) noexcept {
     received_datagram first;
     const std::uint32_t place = take(first);
@@ -230,7 +231,7 @@ void recvfrom_queue::arrived(chunk entry) noexcept {
     const std::optional<contents> found = parse(entry, layout_);
     if (!found) {
         fail_with(-EBADMSG);
-    } else if (!shut_ || found->has_sender) {  // otherwise it is the end, after our own shutdown
+    } else if (!shut_ || found->has_sender) {  // otherwise, this is the end after our own shutdown
         entry.remove_prefix(layout_.header_size());
         const std::size_t segment = found->segment_size > 0 ? found->segment_size : found->size;
         // The last segment holds the remaining bytes, and is the only one that can be truncated.
@@ -267,7 +268,7 @@ void recvfrom_queue::add(chunk bytes, const ip::endpoint& from, bool truncated) 
         ++unread_;
         ahead_ += sizeof(arrival) + size;
     } catch (...) {
-        fail_with(-ENOMEM);  // the datagram is lost, as datagrams may be, but not silently
+        fail_with(-ENOMEM);  // the datagram is lost, and the readers get an error
     }
 }
 
@@ -323,8 +324,8 @@ void recvfrom_queue::receive() noexcept {
     begin_receive();
 }
 
-// The kernel takes only the lengths of the name and of the control messages from this msghdr; data goes into
-// pool entries.
+// The kernel reads only the lengths of the name and of the control messages from this msghdr. It stores the
+// data in pool entries.
 void recvfrom_queue::prepare(io_uring_sqe& sqe) noexcept {
     message_.msg_namelen = static_cast<socklen_t>(layout_.name_room);
     message_.msg_controllen = layout_.control_room;

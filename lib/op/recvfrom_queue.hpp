@@ -18,9 +18,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The queue behind `recvfrom_stream()`. It holds the multishot receive and the datagrams that it has
-/// delivered but that are still unread. Waiting readers are in the record's list. Once the queue exists, all
-/// readers go through it, even those with their own buffers.
+/// The queue that `recvfrom_stream()` uses. It contains the multishot receive, and the unread datagrams that
+/// this receive has delivered. Waiting readers are in the record's list. Once the queue exists, all readers
+/// go through it, even those with their own buffers.
 ///
 ///     receive  idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
 ///                ^                             |     |
@@ -39,9 +39,9 @@ public:
     /// Returns the queue of a datagram socket's record. The first call creates the queue.
     static recvfrom_queue& of(detail::descriptor& record);
 
-    /// Finds out whether the kernel delivers trains of datagrams (UDP_GRO), and gets the pool for them. If it
-    /// does, this object receives for every reader, because in a reader's own buffer a train would look like
-    /// a single datagram.
+    /// Finds out whether the kernel delivers trains of datagrams (UDP_GRO), and selects the matching pool. If
+    /// the kernel delivers trains, this object receives for every reader, because a train in a reader's own
+    /// buffer would look like a single datagram.
     void detect_trains();
 
     // Called by readers.
@@ -51,7 +51,7 @@ public:
     /// Moves the first datagram, and the datagrams that follow it in the same pool entry, to `into`. Returns
     /// the first datagram's position in arrival order. The other datagrams have the next positions.
     std::uint32_t take(received_train& into) noexcept;
-    /// Puts back datagrams that a reader was given but did not return to its caller, at their original
+    /// Puts back datagrams that a reader has taken but not returned to its caller, at their original
     /// positions.
     void put_back(received_datagram returned, std::uint32_t place) noexcept;
     void put_back(received_train returned, std::uint32_t place) noexcept;
@@ -102,20 +102,20 @@ private:
     [[nodiscard]] std::vector<arrival>::iterator at_first() noexcept {
         return arrivals_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
-    // An empty datagram has a cost too.
+    // The cost includes the queue entry, so that empty datagrams are counted too.
     static std::size_t cost_of(const received_datagram& kept) noexcept {
         return sizeof(arrival) + kept.size();
     }
 
     bool trains_ = false;
-    bool shut_ = false;            // our own shutdown: no further datagram arrives
-    bool is_polled_ = false;       // a reader that does not wait found the pool empty, and may try again
-    buffer_pool* pool_ = nullptr;  // of the latest stream
+    bool shut_ = false;            // our own shutdown was called, so no further datagram arrives
+    bool is_polled_ = false;       // a non-blocking reader found the pool empty and may try again
+    buffer_pool* pool_ = nullptr;  // the pool for the next receive
     // Parameters of the receive that is in flight: its pool, its buffer layout and its msghdr.
     buffer_pool* receiving_from_ = nullptr;
     datagram_layout layout_;
     msghdr message_{};
-    std::vector<arrival> arrivals_;  // from first_ on; unread_ of them
+    std::vector<arrival> arrivals_;  // the unread datagrams, from first_ on
     std::size_t first_ = 0;
     std::size_t ahead_ = 0;  // total cost of the unread datagrams
     std::uint32_t places_ = 0;

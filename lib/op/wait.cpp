@@ -45,13 +45,13 @@ wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
 
 }  // namespace
 
-// Returns whether readability is wanted and the source has unread data.
+// Returns true if readability is wanted and the source has unread data.
 bool wait::source_is_readable() const noexcept {
     return (wanted_ & wait_base::wait_read) && source() && source()->has_data();
 }
 
-// Completes inline only if nothing but readability is wanted, because only the kernel knows about the other
-// kinds of readiness.
+// Completes inline only if readability alone is wanted, because only the kernel knows about the other kinds
+// of readiness.
 bool wait::await_ready() noexcept {
     if (wanted_ != wait_base::wait_read || !source_is_readable() || !begin_inline())
         return false;

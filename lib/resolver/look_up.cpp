@@ -68,7 +68,7 @@ bool look_up::answer_inline() noexcept {
         call_getaddrinfo(AI_NUMERICHOST | AI_NUMERICSERV);
         if (status != EAI_NONAME || hints.flags & AI_NUMERICHOST)
             return true;
-        status = 0;  // not an address, so it is a name
+        status = 0;  // the host is not an address, so it is a name
         return false;
     } catch (const std::bad_alloc&) {
         status = EAI_MEMORY;
@@ -135,7 +135,7 @@ std::error_code look_up::error() const noexcept {
         return {};
     if (status != EAI_SYSTEM)
         return {status, error::resolver_category()};
-    return system_error_code(system_error != 0 ? system_error : EIO);  // never success
+    return system_error_code(system_error != 0 ? system_error : EIO);  // 0 would mean success
 }
 
 std::string look_up::describe() const {

@@ -16,8 +16,8 @@ worker_threads::limits limits_of(const ip::resolver_base::options& chosen) noexc
     return {std::max(1u, chosen.threads), chosen.extra_threads, chosen.queue_max};
 }
 
-// The threads that call the C library. The process has a single set. It is never destroyed, so process exit
-// does not wait for a name server.
+// The threads that call the C library. The process has a single set of these threads. The set is never
+// destroyed, so process exit does not wait for a name server.
 worker_threads& look_up_threads() {
     static worker_threads* const threads =
         new worker_threads("coil resolver", limits_of({}), make_error_code(error::resolver_busy));

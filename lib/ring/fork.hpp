@@ -18,11 +18,12 @@ class ring;
 ///     fork(2)  in the child, every ring of the process closes its descriptors, and from then on has no slots
 ///              and no completions (ring::forget)
 ///
-/// The event loop therefore never has to check which process it runs in. vfork(2) and posix_spawn(3) are not
+/// The event loop therefore never has to check in which process it runs. vfork(2) and posix_spawn(3) are not
 /// detected, and need not be, because exec closes the descriptors. A bare clone(2) is not detected either.
 class forks {
 public:
-    /// Held while a ring opens or closes its descriptors, so that no fork can happen at that time.
+    /// Returns the lock that is held while a ring opens or closes its descriptors, so that no fork can happen
+    /// at that time.
     static std::mutex& lock() noexcept;
 
     /// Throws std::system_error if the handlers cannot be registered.

@@ -32,8 +32,8 @@ struct parameters {
 ///     library --SQEs, through shared memory--> kernel      written and read inline, by `ring`
 ///     library --one enter per iteration------> kernel      one virtual call, not one per operation
 ///
-/// `uring_kernel` is the real implementation. Tests use a scripted implementation to choose the completions
-/// themselves. Code above lib/ring must not depend on which implementation it runs on.
+/// `uring_kernel` is the real implementation. Tests use a scripted implementation, so that they can choose
+/// the completions. Code above lib/ring must not depend on which implementation it runs on.
 class kernel {
 public:
     virtual ~kernel() = default;
@@ -44,14 +44,14 @@ public:
     /// it leaves nothing behind and may be repeated.
     virtual int set_up(io_uring& memory, const parameters& wanted) = 0;
 
-    /// Returns a text that says why set_up() or enable() failed, and how to fix it.
+    /// Returns a message that says why set_up() or enable() failed, and how to fix the problem.
     [[nodiscard]] virtual std::string diagnose(int error) const = 0;
 
     /// Makes the calling thread the ring's owner. Like set_up(), it may be repeated if it fails.
     virtual int enable(io_uring& memory) = 0;
 
-    /// Called at the beginning (true) and end (false) of a run, in which this thread enters the ring
-    /// repeatedly.
+    /// Called at the beginning (true) and at the end (false) of a run. During a run, this thread enters the
+    /// ring repeatedly.
     virtual void set_in_run(io_uring& memory, bool in_run) = 0;
 
     /// Submits SQEs, then waits until `wait` completions are available or the deadline has passed. Returns
@@ -83,7 +83,8 @@ public:
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual int wake_descriptor() const noexcept = 0;
 
-    /// Waits for wake(), a signal or the deadline without using the ring. For use while enter() fails.
+    /// Waits for wake(), a signal or the deadline without using the ring. The loop uses this function while
+    /// enter() fails.
     virtual void wait_for_wake(time_point deadline) noexcept = 0;
 
     // ---- calls that are not batched -----------------------------------------------------------------------
@@ -94,7 +95,8 @@ public:
     virtual int listen(int descriptor, int backlog) = 0;
     virtual int shutdown(int descriptor, int how) = 0;
     virtual int close(int descriptor) = 0;
-    /// sendto(2) and sendmsg(2), for sends that are cheaper as direct system calls than through the ring.
+    /// Calls sendto(2) or sendmsg(2), for sends that are cheaper as direct system calls than through the
+    /// ring.
     virtual int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,
                        unsigned address_size) = 0;
     virtual int sendmsg(int descriptor, const msghdr& message, int flags) = 0;
@@ -104,7 +106,7 @@ public:
     virtual int getsockname(int descriptor, sockaddr* address, unsigned* size) = 0;
     virtual int getpeername(int descriptor, sockaddr* address, unsigned* size) = 0;
 
-    /// sockatmark(3). Returns 1 if the next byte is the first byte after the out-of-band mark.
+    /// Calls sockatmark(3). Returns 1 if the next byte is the first byte after the out-of-band mark.
     virtual int sockatmark(int descriptor) = 0;
     /// Calls poll(2) for one descriptor without waiting. Returns the events for which the descriptor is
     /// ready.

@@ -14,7 +14,8 @@
 
 namespace coil::COIL_ABI::ring {
 
-/// The submission ring and the completion ring in memory shared with the kernel, with their index arithmetic.
+/// The submission ring and the completion ring, which are in memory shared with the kernel, and their index
+/// arithmetic.
 ///
 ///     submission ring                                completion ring
 ///       sqes   [ . . 3 4 5 . . . ]                     cqes   [ . 1 2 . . . . . ]
@@ -55,13 +56,14 @@ public:
     /// Called in a child of fork(2). Closes the child's ring without affecting the parent's ring.
     /// Async-signal-safe.
     void forget() noexcept;
-    /// Called in a child of fork(2) if the parent was closing the ring when it forked. Async-signal-safe.
+    /// Marks the ring as lost. Called in a child of fork(2) if the parent was closing the ring when it
+    /// forked. Async-signal-safe.
     void lose() noexcept { lost_ = true; }
     /// Returns true in a child of fork(2) if the parent had enabled the ring or was closing it when it
     /// forked. The ring's operations in flight then belong to the parent.
     [[nodiscard]] bool is_lost() const noexcept { return lost_; }
 
-    /// Returns the next free slot, zeroed, or null if no slot is free before the next enter.
+    /// Returns the next free slot, filled with zeros. Returns null if no slot is free before the next enter.
     [[nodiscard]] io_uring_sqe* get_sqe() noexcept;
 
     /// Returns the number of SQEs that the kernel has not consumed yet.
@@ -69,8 +71,8 @@ public:
         return tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);
     }
 
-    /// Returns true if the kernel has completions that only an enter delivers, from deferred work or an
-    /// overflow.
+    /// Returns true if the kernel has completions that only an enter can deliver, because of deferred work or
+    /// an overflow.
     [[nodiscard]] bool has_deferred_work() const noexcept {
         return __atomic_load_n(memory_.sq.kflags, __ATOMIC_RELAXED) &
                (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
@@ -132,7 +134,7 @@ private:
     detail::owned<kernel> kernel_;
     io_uring memory_{};
     unsigned nothing_ = 0;  // target of the pointers in memory_ while there is no ring
-    unsigned tail_ = 0;     // our tail; enter() copies it to the shared one
+    unsigned tail_ = 0;     // our tail; enter() copies it to the shared tail
     bool open_ = false;
     bool enabled_ = false;
     bool lost_ = false;

@@ -18,7 +18,7 @@ namespace coil::COIL_ABI::ring {
 ///
 /// The kernel sends the signal to the calling thread during its enter, either when the write is submitted or
 /// when the write is retried later. Writes on a kernel worker do not raise it (measured on 6.1 and 6.18). If
-/// another process sends a SIGPIPE by kill(2) during the calls, the guard raises that signal again.
+/// another process sends a SIGPIPE with kill(2) during the calls, the guard raises that signal again.
 /// Cost: three system calls.
 class sigpipe_guard {
 public:

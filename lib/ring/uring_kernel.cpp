@@ -24,7 +24,7 @@ namespace coil::COIL_ABI::ring {
 namespace {
 
 // Linux 6.1 supports all these flags. A subset of them is not useful, so set_up() does not retry with fewer
-// of them after a refusal.
+// flags if the kernel refuses them.
 constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                  IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
                                  IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
@@ -115,8 +115,7 @@ int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
     made.ring_fd = descriptor;
     made.features = pretending_6_1 ? granted.features & abi::features_of_6_1 : granted.features;
     made.flags = granted.flags;
-    // Without NO_SQARRAY, the submission queue is an array of indexes of SQEs. Position i always contains
-    // index i.
+    // Without NO_SQARRAY, the submission queue is an array of SQE indexes. Position i always holds index i.
     if (!(granted.flags & abi::setup_no_sqarray))
         for (unsigned i = 0; i < granted.sq_entries; ++i)
             made.sq.array[i] = i;
@@ -173,7 +172,8 @@ int uring_kernel::enable(io_uring& memory) {
 void uring_kernel::set_in_run(io_uring& memory, bool in_run) {
     in_run_ = in_run;
     enters_in_run_ = 0;
-    // Always unregister the ring's descriptor, because it would keep the ring alive until the thread ends.
+    // Always unregister the ring's descriptor at the end of a run, because a registered descriptor keeps the
+    // ring alive until the thread ends.
     if (!in_run && registered_)
         unregister_descriptor(memory);
 }
@@ -307,8 +307,8 @@ int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdow
 
 int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
 
-// Makes a direct system call. The C library's functions are POSIX cancellation points, so each call executes
-// two more locked instructions as soon as there is a second thread.
+// Makes a direct system call. The C library's functions are POSIX cancellation points, so each call would
+// execute two more locked instructions as soon as the process has a second thread.
 int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
                          const sockaddr* address, unsigned address_size) {
     check_read(data, size);

@@ -49,8 +49,8 @@ public:
     int poll(int descriptor, short events) override;
     time_point now() const noexcept override;
 
-    /// If `pretend` is true, rings that this process sets up from now on refuse everything newer than Linux
-    /// 6.1. This lets tests run as on the oldest supported kernel.
+    /// If `pretend` is true, rings that this process sets up from now on refuse every feature that is newer
+    /// than Linux 6.1. Tests can then run as if on the oldest supported kernel.
     static void pretend_6_1(bool pretend) noexcept;
 
 private:

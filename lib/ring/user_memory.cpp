@@ -22,7 +22,8 @@ struct region {
     bool is_written = false;
 };
 
-// In larger regions, only the beginning and the end are checked.
+// Regions up to this size are checked completely. In larger regions, only the beginning and the end are
+// checked.
 constexpr std::size_t checked_whole_max = 1 << 20;
 constexpr std::size_t checked_end = 4096;
 

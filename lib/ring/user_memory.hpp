@@ -18,8 +18,8 @@ struct io_uring_sqe;
 /// format, with the stacks that allocated and freed the memory. Without AddressSanitizer, these functions are
 /// empty.
 ///
-/// For these checks, a buffer in a coroutine's frame is alive as long as the frame. The use of a local after
-/// the end of its block is therefore not detected.
+/// These checks consider a buffer in a coroutine's frame to be alive as long as the frame. They therefore do
+/// not detect that a local variable is used after the end of its block.
 
 namespace coil::COIL_ABI::ring {
 
@@ -29,8 +29,8 @@ namespace coil::COIL_ABI::ring {
 /// check_completed().
 void check_submitted(const io_uring_sqe& sqe, const void* owner) noexcept;
 void check_completed(const void* owner) noexcept;
-/// Checks the memory that a direct system call will read. AddressSanitizer itself intercepts only the C
-/// library's functions.
+/// Checks the memory that a direct system call will read. AddressSanitizer intercepts only the functions of
+/// the C library.
 void check_read(const void* memory, std::size_t size) noexcept;
 void check_read(const msghdr& message) noexcept;
 

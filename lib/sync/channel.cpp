@@ -7,7 +7,7 @@
 namespace coil::COIL_ABI::detail {
 
 channel_base::~channel_base() {
-    if (!is_in_use() && handed_over_ == 0)  // without orphans and the messages handed over to them
+    if (!is_in_use() && handed_over_ == 0)  // orphans and their messages do not count
         return;
     affinity_.require_thread("channel: destroyed");
     constexpr auto mistake = "channel: destroyed while tasks wait for it; declare it before the io_context";

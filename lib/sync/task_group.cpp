@@ -144,8 +144,8 @@ void task_group::destroy_children() noexcept {
         newest_->frame_.destroy();
 }
 
-// Each loop completes all waits of its list or does not run at all. The total cost therefore depends on the
-// number of waits, not on the number of children that end.
+// Each of the two loops completes all waits in its list or does not run at all. The total cost therefore
+// depends on the number of waits, not on the number of children that end.
 void task_group::wake_waits() noexcept {
     while (size_ == 0 && !joins_.empty())
         static_cast<detail::group_wait&>(joins_.front()).make_ready();

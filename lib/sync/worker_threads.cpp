@@ -13,8 +13,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// The signals that worker threads block. A program's signals should be delivered to its own threads. The
-// signals for faults in the thread itself, and the profiler's SIGPROF, are not blocked.
+// The signals that worker threads block. A program's signals should be delivered to the program's own
+// threads. The signals for faults in the thread itself, and the profiler's SIGPROF, are not blocked.
 sigset_t most_signals() noexcept {
     sigset_t most;
     sigfillset(&most);
@@ -23,8 +23,9 @@ sigset_t most_signals() noexcept {
     return most;
 }
 
-/// Blocks these signals on the calling thread while this object exists (RAII), so that a new thread does not
-/// receive one before it has set its own mask. Other signals that the calling thread blocks stay blocked.
+/// Blocks most_signals() on the calling thread while this object exists (RAII), so that a new thread does not
+/// receive such a signal before it has set its own mask. Other signals that the calling thread blocks stay
+/// blocked.
 class signals_blocked {
 public:
     signals_blocked() noexcept {
@@ -46,9 +47,9 @@ worker_threads::worker_threads(const char* name, const limits& chosen, std::erro
     this_process::count_forks();
 }
 
-// Every public function uses this to lock. A child of fork(2) has none of the threads, and one of them may
-// have held the lock during the fork, so the child starts afresh. The parent makes the calls that were queued
-// before the fork.
+// Every public function calls lock() to get the mutex. A child of fork(2) has none of the threads, and one of
+// the threads may have held the mutex during the fork, so the child starts afresh. The parent makes the calls
+// that were queued before the fork.
 std::mutex& worker_threads::lock() noexcept {
     if (process_ != this_process::number()) [[unlikely]]
         start_afresh();
@@ -102,7 +103,7 @@ bool worker_threads::abandon(blocking_call& item) noexcept {
     auto expected = blocking_call::stage::running;
     if (item.stage_.compare_exchange_strong(expected, blocking_call::stage::abandoned)) {
         ++abandoned_;
-        // Replaces the abandoned thread. If that fails, the next thread to finish serves the queue.
+        // Replaces the abandoned thread. If that fails, the next thread that becomes free serves the queue.
         if (needs_thread())
             static_cast<void>(start_thread());
     }
@@ -160,7 +161,7 @@ void worker_threads::close() noexcept {
 
 // ---- the threads ------------------------------------------------------------------------------------------
 
-// How many more threads the limits allow.
+// Returns how many more threads the limits allow.
 std::size_t worker_threads::startable() const noexcept {
     const std::size_t replaced = std::min<std::size_t>(abandoned_, limits_.extra_threads);
     const std::size_t most = limits_.threads + replaced;

@@ -28,7 +28,7 @@ namespace coil::COIL_ABI::detail {
 /// A running call can be abandoned. Its thread then continues until the call returns.
 class blocking_call : public handover {
 public:
-    /// Makes the call, on a worker thread. The handover completes afterwards.
+    /// Makes the call on a worker thread. The handover completes afterwards.
     virtual void perform() noexcept = 0;
     /// Called instead of perform() if the threads are closed before the call begins.
     virtual void refuse() noexcept {}
@@ -41,7 +41,8 @@ private:
     friend class worker_threads;
     enum class stage : std::uint8_t { idle, queued, running, abandoned };
 
-    // Changes under the lock of worker_threads, except that the worker thread ends a running call without it.
+    // Changes under the lock of worker_threads, except that the worker thread ends a running call without the
+    // lock.
     std::atomic<stage> stage_{stage::idle};
     unsigned process_ = 0;  // the process that submitted the call; see this_process
 };
@@ -80,11 +81,12 @@ public:
     /// Removes a call that has not begun. Returns true if no thread will complete the call. In this case, the
     /// caller owns the completer's reference again.
     bool withdraw(blocking_call& item) noexcept;
-    /// As withdraw(), but a running call no longer counts against limits.threads. Call it when the waiter has
-    /// left.
+    /// Like withdraw(), but a running call no longer counts against limits.threads. Call abandon() when the
+    /// waiter has left.
     bool abandon(blocking_call& item) noexcept;
 
-    /// Do not use it together with close(), because surplus threads end without being joined.
+    /// Do not call both set_limits() and close() on one object, because surplus threads end without being
+    /// joined.
     void set_limits(const limits& chosen) noexcept;
     [[nodiscard]] counters metrics() noexcept;
 

@@ -29,8 +29,8 @@ struct memory_pipe {
     bool receiver_is_closed = false;  // the receiver will receive no more
     bool is_reset = false;
 
-    // Drops operations whose context has ended. A context that ends leaves the frames of its tasks as they
-    // are, so these operations are never resumed.
+    // Drops operations whose context has ended without destroying the frames of its tasks. These operations
+    // are never resumed.
     void drop_orphans() noexcept {
         if (owner.has_ended())
             receiver = sender = nullptr;
@@ -103,8 +103,8 @@ void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
     env().scheduler().schedule(*this);
 }
 
-// Moves the bytes that can be moved now; if there are none, keeps waiting. Moving bytes may unblock the
-// other end.
+// Moves the bytes that can be moved now. If there are none, keeps waiting. If bytes were moved, the other end
+// may be able to continue.
 void memory_operation::try_to_move() noexcept {
     memory_pipe& pipe = *pipe_;
     if (pipe.is_reset)

@@ -44,32 +44,33 @@ inline constexpr std::uint16_t count = 5;
 ///                 ^                                                                                 |
 ///                 +----------------------- its last chunk is destroyed -----------------------------+
 ///
-/// From kernel 6.12 on, entries are large, and the receives of all connections fill them incrementally. Older
-/// kernels use a whole entry for each receive. With these kernels, entries are smaller, and streams that fill
-/// them use a second pool with larger entries.
+/// With kernel 6.12 and later, entries are large, and the receives of all connections fill them
+/// incrementally. An older kernel uses a whole entry for each receive. On such a kernel, entries are smaller,
+/// and a stream that fills whole entries uses a second pool with larger entries.
 ///
-/// A reader that keeps chunks, or leaves them unread, does not block other readers. Received bytes are copied
-/// to the heap in two cases:
+/// A reader that keeps chunks, or leaves them unread, does not block other readers, because received bytes
+/// are copied to the heap in two cases:
 ///
-/// - If fewer than a quarter of the entries are free, small chunks of at most 4 KiB are copied, because even
-///   ten bytes pin a whole entry.
+/// - If fewer than a quarter of the entries are free, small chunks (at most 4 KiB) are copied, because even a
+///   chunk of ten bytes pins a whole entry.
 /// - If a stream is waiting for a buffer and no entry has been returned for a millisecond, the stream
-///   receives into an entry of the reserve, at most 4 KiB at a time, and these bytes are copied. As long as
-///   entries are being returned, as under a load of large messages, waiting for the next one is faster.
+///   receives into an entry of the reserve, at most 4 KiB at a time, and these bytes are copied. While
+///   entries are still being returned, for example under a load of large messages, it is faster to wait for
+///   the next entry.
 ///
-/// The context counts the memory of the copies. When it reaches `options::held_max`, small chunks are no
-/// longer copied. Bytes in reserve entries still are, but they take at most 4 KiB for each stream that has a
-/// reader.
+/// The context counts the memory of the copies. When the total reaches `options::held_max`, small chunks are
+/// no longer copied. Bytes in reserve entries are still copied, but these copies take at most 4 KiB for each
+/// stream that has a reader.
 ///
-/// Datagrams have their own pools, in which each datagram uses a whole entry, because an incrementally filled
-/// entry would end in the middle of a datagram. Instead of a reserve, these pools keep a few spare entries.
-/// Copies of datagrams are counted separately, also up to `held_max`. When that limit is reached, or while
-/// the spares are in use, a socket with an unread datagram receives no more.
+/// Datagrams have their own pools. Each datagram uses a whole entry, because an incrementally filled entry
+/// would end in the middle of a datagram. Instead of a reserve, these pools keep a few spare entries. Copies
+/// of datagrams are counted separately, also up to `held_max`. When that limit is reached, or while the
+/// spares are in use, a socket that has an unread datagram receives no further datagrams.
 class buffer_pool {
 public:
     /// Creates the pool for streams.
     buffer_pool(detail::event_loop& context, std::size_t size);
-    /// Creates a pool whose entries hold one receive each, of at most `entry_size` bytes.
+    /// Creates a pool in which each entry holds a single receive of at most `entry_size` bytes.
     buffer_pool(detail::event_loop& context, std::uint16_t group, std::size_t size, std::size_t entry_size);
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
@@ -77,7 +78,7 @@ public:
 
     /// Returns the total size in bytes.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size() * entry_size_; }
-    /// Returns true if an entry holds the bytes of several receives.
+    /// Returns true if an entry can hold the bytes of several receives.
     [[nodiscard]] bool is_incremental() const noexcept { return incremental_; }
     /// Returns the size of an entry, which is also the size of the largest chunk.
     [[nodiscard]] std::size_t entry_size() const noexcept { return entry_size_; }
@@ -99,9 +100,9 @@ public:
     /// entry.
     void copy_if_low(chunk& taken) noexcept;
     /// Adds `next` to `last`, the last unread chunk, without a copy if possible. Returns false if `next`
-    /// remains a separate chunk. In that case, if copy_if_low() would copy `next`, or if `next` is tiny and
-    /// there are many unread chunks (`crowded`), `next` is moved to a heap block with spare capacity for
-    /// later chunks.
+    /// remains a separate chunk. If copy_if_low() would copy such a chunk, or if the chunk is tiny and there
+    /// are many unread chunks (`crowded`), its bytes are moved to a heap block with spare capacity for later
+    /// chunks.
     bool join(chunk& last, chunk& next, bool crowded) noexcept;
     /// Returns true if the chunk is not in the pool.
     [[nodiscard]] static bool is_copy(const chunk& taken) noexcept { return !taken.pool_; }
@@ -112,10 +113,10 @@ public:
     static bool merge(chunk& before, chunk& next) noexcept;
     /// Returns true if a receive may be submitted now, that is, if an entry is free and no stream is waiting.
     [[nodiscard]] bool may_submit() const noexcept { return has_room() && !is_exhausted_; }
-    /// Runs `starved` when an entry is free. FIFO, but waiters that got ENOBUFS go first. `starved` must then
-    /// submit a receive for one buffer or call skip().
+    /// Runs `starved` when an entry is free. Waiters run in FIFO order, except that waiters that got ENOBUFS
+    /// go first. When `starved` runs, it must submit a receive for one buffer or call skip().
     void wait_for_room(detail::node& starved, bool got_enobufs = false) noexcept;
-    /// Called by a waiter that has been run but no longer needs a buffer.
+    /// Called by a waiter that no longer needs a buffer when it is run.
     void skip() noexcept { skipped_ = true; }
     /// Called once per iteration after the ready list has run. Lets waiting streams submit receives for the
     /// entries that have been returned. Returns true if it must be called again, because streams are still
@@ -134,11 +135,12 @@ public:
     struct counters {
         unsigned long long copied = 0;   ///< chunks copied to the heap
         unsigned long long starved = 0;  ///< receives that found no free entry (ENOBUFS)
-        std::size_t pinned = 0;          ///< entries that chunks hold
+        std::size_t pinned = 0;          ///< number of entries that chunks pin
         std::size_t pinned_max = 0;      ///< the maximum value of `pinned`
     };
     [[nodiscard]] counters metrics() const noexcept { return counts_; }
-    /// Counts a receive that got ENOBUFS, and limits waiting streams to one receive per free entry for now.
+    /// Counts a receive that got ENOBUFS, and resets submits_per_entry_, so that waiting streams submit only
+    /// one receive per free entry.
     void count_starved() noexcept {
         ++counts_.starved;
         submits_per_entry_ = 1;
@@ -205,9 +207,9 @@ private:
     stall_timer stall_timer_{*this};
     unsigned long long came_back_ = 0;  // number of entries returned so far, not counting spares
     unsigned long long came_back_before_ = 0;
-    // No entry has been returned for a while, so the spares or the reserve are in use.
+    // True if no entry has been returned for a while, so the spares or the reserve are in use.
     bool lending_ = false;
-    // No entry was free, or streams are waiting. New receives queue behind them.
+    // True if no entry was free or streams are waiting. New receives then queue behind the waiting streams.
     bool is_exhausted_ = false;
     bool skipped_ = false;
     // The number of waiting streams that may submit a receive for each free entry. It is 1 after an ENOBUFS

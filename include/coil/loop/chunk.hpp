@@ -19,7 +19,7 @@ class buffer_pool;
 ///     while (auto chunk = co_await incoming.next())
 ///         co_await coil::write(peer, *chunk);          // borrows the bytes
 ///
-/// A chunk may pin a pool entry that is much larger than the chunk itself. To keep the bytes for a long time,
+/// A chunk may pin a pool entry that is much larger than the chunk. If you keep the bytes for a long time,
 /// call `detach`.
 ///
 /// Threads:  Only the thread of the chunk's context.

@@ -59,8 +59,8 @@ public:
     /// handle, keeps the result. Otherwise reports the task's exception, if any, and destroys the task.
     void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
-    /// Clears the handle's and the joiner's pointers to this task. Called by the destructor, or if the
-    /// context ends while the frame has to stay allocated.
+    /// Clears the handle's and the joiner's pointers to this task. Called by the destructor. Also called if
+    /// the context ends but the frame must stay allocated.
     void disconnect() noexcept;
 
 protected:
@@ -133,7 +133,7 @@ public:
     [[nodiscard]] bool done() const noexcept { return !task_ || task_->is_finished(); }
 
     /// Requests a stop, so that the task's current and later awaits end with operation_aborted. Call this
-    /// only on the owner's thread.
+    /// only on the context's thread.
     void request_stop() noexcept {
         if (task_)
             task_->env().request_stop();
@@ -197,8 +197,8 @@ root<T> run_root_of(const spawn_place&, F function, Args... args) {
     co_return co_await call(function, std::move(args)...);
 }
 
-/// Throws error::wrong_thread if the context belongs to another thread. Returns false if the context is being
-/// destroyed, so nothing may be spawned.
+/// Throws error::wrong_thread if the context belongs to another thread. Returns false if nothing may be
+/// spawned because the context is being destroyed.
 [[nodiscard]] bool may_spawn(const spawn_place& place);
 
 /// Reports misuse, and how to fix it, in the first line of the compiler's error message. Returns true if the
@@ -236,7 +236,6 @@ auto spawn_function(const spawn_place& place, F&& function, Args&&... args) {
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 template <class T>
 class join_operation;
@@ -252,13 +251,13 @@ class [[nodiscard("keep it, or pass coil::detached: dropping it detaches the tas
 public:
     explicit join_handle(typename detail::root<T>::promise_type* task) noexcept : join_handle_base(task) {}
 
-    /// Waits for the task, and returns its result or throws its exception. Call it once, from a task of the
-    /// same context. A cancel ends only the wait, not the task.
+    /// Waits for the task to end, and returns its result or throws its exception. Call join() only once, from
+    /// a task of the same context. A cancel ends only the wait, not the task.
     /// Errors: error::wrong_context if called from a task of another context; error::operation_in_progress if
     ///         the task has already been joined or is being joined; error::joins_itself, which equals
     ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, even inside
-    ///         a timeout, stop_when or shield. The last check does not detect a branch of a race or a child
-    ///         of a group that joins its parent's task.
+    ///         a timeout, stop_when or shield. The last error is not detected if a branch of a race or a
+    ///         child of a group joins its parent's task.
     detail::join_description<T> join() noexcept;
 };
 
@@ -311,9 +310,9 @@ detail::join_description<T> join_handle<T>::join() noexcept {
 ///
 /// Errors:   A detached task's exceptions are passed to the context's on_task_error handler, and a joined
 ///           task's exceptions to the joiner. Throws error::wrong_thread if called on a thread other than the
-///           context's; on such a thread, post() a function that spawns the task.
+///           context's. From another thread, post() a function that spawns the task.
 /// Lifetime: The function and its arguments are copied or moved into the frame, and live as long as the task.
-/// Cost:     One recycled frame in addition to the task's own.
+/// Cost:     One recycled frame in addition to the task's own frame.
 template <class T>
 void co_spawn(detail::spawn_place place, task<T> child, detached_t) {
     if (detail::may_spawn(place))

@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Options of an io_context, which calls them `io_context::options`.
+/// The options of an io_context. Programs use the name `io_context::options`.
 struct context_options {
     /// The maximum number of operations that one system call submits. The kernel limits it to 32768.
     unsigned entries = 256;
@@ -20,20 +20,20 @@ struct context_options {
     /// The maximum number of bytes that a stream receives ahead. It is never more than a quarter of the
     /// pool.
     std::size_t ahead_max = 256 << 10;
-    /// A limit for the bytes that all streams together hold outside the pool, in copies. When this limit
-    /// is reached, a stream receives one chunk at a time, because it stops as soon as a byte is unread. A
-    /// separate limit of the same size applies to all `recvfrom_stream`s; when it is reached, a stream
-    /// stops as soon as a datagram is unread.
+    /// A limit on the bytes that all streams together hold in copies outside the pool. When this limit is
+    /// reached, a stream stops receiving while it has an unread byte, so it receives one chunk at a time. A
+    /// separate limit of the same size applies to all `recvfrom_stream`s together. When that limit is
+    /// reached, a stream stops receiving while it has an unread datagram.
     std::size_t held_max = 16 << 20;
     /// The size in bytes of the largest datagram that a `recvfrom_stream` receives without truncation.
     std::size_t datagram_max = 2048;
-    /// Never sleep. This lowers the latency but keeps a core busy, so use it only if the thread has its
-    /// own core.
+    /// If true, the loop never sleeps. This lowers the latency but keeps a core busy, so use it only if the
+    /// thread has its own core.
     bool spin = false;
 };
 
-/// Counters of an io_context since its construction, which calls them `io_context::counters`. They are always
-/// enabled; each costs one plain increment.
+/// The counters of an io_context. They start at 0 when the context is constructed. Programs use the name
+/// `io_context::counters`. The counters are always enabled. Each costs one plain increment.
 struct context_counters {
     // The loop.
     unsigned long long enters = 0;       ///< system calls by the loop: io_uring_enter(2)

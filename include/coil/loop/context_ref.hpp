@@ -14,12 +14,12 @@ namespace detail {
 
 class context_life;
 
-/// A reference to an io_context that may outlive the context. Sockets, timers, resolvers and work guards hold
-/// one.
+/// A reference to an io_context. The reference may outlive the context. Each socket, timer, resolver and work
+/// guard holds such a reference.
 /// Cost: A copy takes one locked instruction.
 class context_ref {
 public:
-    /// Creates a reference to no context.
+    /// Creates an empty reference.
     context_ref() noexcept = default;
     explicit context_ref(io_context& context) noexcept;
     /// Takes ownership of an existing reference count.
@@ -32,7 +32,7 @@ public:
             release();
     }
 
-    /// Returns null if the reference has no context or the context has ended.
+    /// Returns the context, or null if the reference is empty or the context has ended.
     [[nodiscard]] io_context* get() const noexcept;
     /// Aborts with a message if get() is null.
     [[nodiscard]] io_context& operator*() const noexcept;

@@ -74,7 +74,8 @@ public:
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
     /// Returns the record's generation. It changes when a handle releases the record. A description stores
-    /// the generation, so that it fails if the record has a new handle when it is awaited.
+    /// the generation. If the record has a new handle by the time the description is awaited, the await
+    /// fails.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
     /// Sets the number of a newly opened descriptor. Its peer and options are not known yet.
@@ -93,18 +94,18 @@ public:
         set_connected(&peer.any, size);
     }
 
-    /// The number of the record for operations that need no descriptor.
+    /// The number() of the record that is used by operations without a descriptor.
     static constexpr int none = 0x7fffffff;
 
     /// Returns true if the peer's address is known.
     [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
     /// Returns the peer's address. Valid only if knows_peer().
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
-    /// Calls socket(2), and makes an IPv6 socket dual-stack, regardless of the sysctl net.ipv6.bindv6only. If
-    /// it fails, returns a negative errno and leaves nothing open.
+    /// Calls socket(2), and makes an IPv6 socket dual-stack, regardless of the sysctl net.ipv6.bindv6only. On
+    /// failure, returns a negative errno and leaves no socket open.
     [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
     /// Ends all operations and closes the descriptor. The handle can be opened again. It then uses this
-    /// record, or another record if the kernel has not completed an operation on this one.
+    /// record again, or a new record if the kernel has still not completed an operation on this record.
     void reset_number() noexcept;
 
     /// Stores the peer's address if it is IPv4 or IPv6. For other families, each query asks the kernel.
@@ -112,8 +113,8 @@ public:
     void clear_peer() noexcept { knows_peer_ = false; }
 
     /// Called when SO_LINGER may have been set. From now on, a close queries the option, which costs a system
-    /// call. A child of fork(2) does not query it for an inherited descriptor, because the child shares the
-    /// options with its parent.
+    /// call. A child of fork(2) does not query the option for an inherited descriptor, because the child
+    /// shares the socket's options with its parent.
     void set_may_linger() noexcept { may_linger_ = true; }
 
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
@@ -149,8 +150,8 @@ public:
     /// If the kernel cannot end an operation, such as a read of a file on a dead mount, the operation is left
     /// in flight after 2 s and reported on stderr.
     void retire_operations() noexcept;
-    /// Marks the record's operations and notifies its source, because our own shutdown() is about to end the
-    /// stream.
+    /// Called when our own shutdown() is about to end the stream. Marks the record's operations as
+    /// interrupted, and notifies its source.
     void interrupt_readers() noexcept;
     /// Closes the descriptor unless it is borrowed. Keeps the record.
     void close_number() noexcept;
@@ -166,8 +167,9 @@ private:
     void submit_next(operation*& ahead, lane which) noexcept;
 
     event_loop* context_;
-    descriptor_handle* handle_ = nullptr;  // the owner; null after it has closed the record
-    // Operations that have an SQE. Those that are being cancelled are in lists of detail::submission.
+    descriptor_handle* handle_ = nullptr;  // the owner; null after the owner has closed the record
+    // Operations that have an SQE. Operations that are being cancelled are in lists of detail::submission
+    // instead.
     intrusive_list<operation> in_kernel_;
     // FIFO of operations that wait for the source, or for the operation ahead of them.
     intrusive_list<operation> waiting_;
@@ -178,8 +180,8 @@ private:
     ip::endpoint peer_;
     std::int32_t number_ = -1;
     std::uint32_t generation_ = 0;
-    std::uint32_t operations_ = 0;  // operations that point to this record: begun but not destroyed
-    std::uint32_t in_flight_ = 0;   // how many of these are in the kernel
+    std::uint32_t operations_ = 0;  // number of operations that have begun but not been destroyed
+    std::uint32_t in_flight_ = 0;   // number of these operations that are in the kernel
     std::uint32_t process_ = 0;     // the process that opened the descriptor; see this_process
     bool knows_peer_ : 1 = false;
     bool may_linger_ : 1 = false;
@@ -187,8 +189,8 @@ private:
     bool is_watched_ : 1 = false;       // watch() was called; cleared by the next notification
     bool may_need_cancel_ : 1 = false;  // an operation has begun since the last cancel
     // Counts cancels, so that a cancel also affects operations that have completed but not resumed yet. A
-    // cancel is counted only if an operation has begun since the last one, so the counter overflows only
-    // after 65,536 such cancels.
+    // cancel is counted only if an operation has begun since the previous cancel, so the counter overflows
+    // only after 65,536 such cancels.
     std::uint16_t cancels_ = 0;
 };
 
@@ -207,12 +209,12 @@ struct descriptor_use {
     environment& foreign_environment() const;
 };
 
-/// Owns an open descriptor of a context. Every socket contains a descriptor_handle. It can be moved while
-/// operations are pending, because a move copies only two pointers. When the context ends, the handle is
-/// closed and cannot be opened again.
+/// Owns an open descriptor of a context. Every socket contains a descriptor_handle. A handle can be moved
+/// while operations are pending, because a move copies only two pointers. When the context ends, the handle
+/// is closed and cannot be opened again.
 class descriptor_handle {
 public:
-    /// Creates a handle without a context, which can be assigned to later.
+    /// Creates a handle without a context. Another handle can be assigned to it later.
     descriptor_handle() noexcept = default;
     explicit descriptor_handle(context_ref context) noexcept : context_(std::move(context)) {}
     explicit descriptor_handle(io_context& context) noexcept : context_(context) {}
@@ -224,8 +226,8 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return record_ && record_->is_open(); }
     /// Returns the descriptor's number, or -1 if the handle is closed.
     [[nodiscard]] int number() const noexcept { return record_ ? record_->number() : -1; }
-    /// Returns the number for code outside coil, which may set options. From now on, a close therefore
-    /// queries SO_LINGER.
+    /// Returns the number for use by code outside coil. Because that code may set SO_LINGER, each close
+    /// queries this option from now on.
     [[nodiscard]] int lend_number() const noexcept {
         if (record_)
             record_->set_may_linger();
@@ -242,7 +244,7 @@ public:
     void adopt(int number);
     /// Takes ownership of a descriptor that was opened outside coil and whose options are unknown.
     void adopt_foreign(int number);
-    /// Borrows a descriptor. Its owner must close it, after all operations on it have ended.
+    /// Borrows a descriptor. The owner must close the descriptor after all operations on it have ended.
     void borrow(int number);
     /// Takes ownership of a connection that `acceptor` has accepted. The handle's record must already exist.
     void adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
@@ -258,7 +260,7 @@ public:
     [[nodiscard]] descriptor_use use(int flags = 0);
     [[nodiscard]] descriptor& record();
     [[nodiscard]] descriptor* record_if_any() const noexcept { return record_; }
-    /// Stops receiving ahead. Returns true if bytes or an error were received ahead and not read.
+    /// Stops receiving ahead. Returns true if bytes or an error were received ahead but not read.
     [[nodiscard]] bool keeps_bytes() const noexcept {
         return record_ && record_->source() && record_->source()->keeps_bytes();
     }

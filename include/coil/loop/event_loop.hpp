@@ -38,8 +38,8 @@ namespace detail {
 
 class descriptor_table;
 
-/// The machinery of an io_context, for operations, handles, tasks and timers. Only `io_context` derives from
-/// this class. It adds the functions that users call.
+/// The internal part of an io_context, used by operations, handles, tasks and timers. Only `io_context`
+/// derives from this class, and adds the functions that users call.
 class event_loop : public scheduler {
 public:
     event_loop(const event_loop&) = delete;
@@ -64,7 +64,7 @@ public:
     [[nodiscard]] ring::kernel& kernel() const noexcept;
     [[nodiscard]] descriptor_table& descriptors() const noexcept { return *descriptors_; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
-    /// Returns true if the calling thread is the owner.
+    /// Returns true if the calling thread owns this loop.
     [[nodiscard]] bool is_owner() const noexcept;
     /// Throws error::wrong_thread if the waiting coroutine runs on a thread other than the owner's. Only
     /// coroutines that are not tasks need this check, because a task always runs on its context's thread.
@@ -78,9 +78,9 @@ public:
     }
 
     /// Returns true if a direct system call is likely to be faster than the ring, that is, if the last
-    /// iteration collected few completions. With one or two operations in flight a ring saves nothing, and
-    /// waiting for the next iteration adds latency. Returns false if this iteration has already sent many
-    /// messages directly, as in a broadcast.
+    /// iteration collected few completions. With only one or two operations in flight, the ring saves
+    /// nothing, and waiting for the next iteration adds latency. Returns false if this iteration has already
+    /// sent many messages directly, as in a broadcast.
     [[nodiscard]] bool is_quiet() const noexcept {
         return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
     }
@@ -89,9 +89,9 @@ public:
         ++counts_.sends_direct;
         ++sent_directly_;
     }
-    /// Called before a send opens a probe, which is a second socket that polls the receiver for buffer space.
-    /// Returns false if too many probes are open, so that receivers that do not read cannot use up all
-    /// descriptors.
+    /// Called before a send opens a probe. A probe is a second socket that is connected to the receiver and
+    /// polled for buffer space. Returns false if too many probes are already open. Without this limit,
+    /// receivers that do not read could use up all descriptors.
     [[nodiscard]] bool acquire_probe() noexcept {
         if (probes_ >= probes_max)
             return false;
@@ -111,7 +111,7 @@ public:
     [[nodiscard]] buffer_pools& pools() noexcept { return pools_; }
     [[nodiscard]] task_list& tasks() noexcept { return tasks_; }
 
-    /// The reference that handles and work guards copy.
+    /// Returns the reference to this context. Handles and work guards hold copies of it.
     [[nodiscard]] const context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
     /// Call this only between context_life::enter() and leave().
@@ -119,7 +119,7 @@ public:
 
 protected:
     event_loop(owned<ring::kernel> kernel, const context_options& chosen);
-    /// tear_down() must have been called.
+    /// Call tear_down() first.
     virtual ~event_loop();
 
     /// Ends all tasks and operations. Called by ~io_context.
@@ -127,8 +127,8 @@ protected:
 
     class run_scope;
     class ownership;
-    friend class buffer_pools;  // registers buffers
-    friend class submission;    // enters the ring and collects, to wait for cancelled operations
+    friend class buffer_pools;  // it registers buffers
+    friend class submission;    // it enters the ring and collects while it waits for cancelled operations
     friend class ownership;
 
     std::size_t run_iterations(time_point deadline, std::size_t limit, bool may_wait, const char* call);
@@ -152,15 +152,15 @@ protected:
 
     context_ref self_;  // destroyed last, because destructors of other members may post or use handles
     intrusive_list<node> ready_;
-    intrusive_list<node> batch_;  // being resumed in this iteration
-    // Unfinished tasks, plus the waits of coroutines that are not tasks.
+    intrusive_list<node> batch_;  // the nodes that this iteration resumes
+    // The number of unfinished tasks, plus the number of waits of coroutines that are not tasks.
     std::size_t work_ = 0;
     static constexpr unsigned collected_when_quiet = 2;
     static constexpr unsigned sent_directly_max = 64;
     static constexpr unsigned probes_max = 16;
     unsigned probes_ = 0;
     unsigned collected_ = 0;      // completions collected by the last iteration
-    context_counters counts_;     // except those that the ring and the pools count themselves
+    context_counters counts_;     // except the counters that the ring and the pools keep
     std::uint64_t busy_max_ = 0;  // in ticks
     std::uint64_t first_tick_;    // read at construction
     steady_clock::time_point first_time_ = steady_clock::now();  // the time of first_tick_
@@ -171,7 +171,7 @@ protected:
     inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
-    // The thread that may enter the ring. Changes under ownership::lock(), except in the destructor.
+    // The thread that may enter the ring. It changes only under ownership::lock(), except in the destructor.
     std::atomic<const void*>& owner_ = owner_record().thread;
     submission submissions_{*this};
     task_list tasks_{*this};
@@ -182,7 +182,7 @@ protected:
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool has_run_ = false;
     bool closing_ = false;
-    bool is_leaving_ = false;  // its thread is ending and settles it; under the lock of `ownership`
+    bool is_leaving_ = false;  // the owner's thread is ending and settles it; guarded by ownership::lock()
     bool wake_armed_ = false;
     context_options options_;
     event_loop* next_owned_ = nullptr;  // the next loop in the list of `ownership`

@@ -11,7 +11,7 @@
 namespace coil::COIL_ABI::detail {
 
 /// A lock-free LIFO stack of the nodes that other threads post to the owner of a loop. The owner takes all
-/// nodes together.
+/// nodes in one step.
 ///
 ///     any thread:  push, and wake the owner if the stack was empty
 ///     the owner:   drain if the stack is not empty

@@ -55,7 +55,7 @@ public:
 
     io_context();
     explicit io_context(const options& chosen);
-    /// Runs on a kernel other than the real one. For tests.
+    /// Creates a context that runs on the given kernel instead of the real one. For tests.
     explicit io_context(detail::owned<ring::kernel> kernel);
     io_context(detail::owned<ring::kernel> kernel, const options& chosen);
     ~io_context() override;
@@ -84,8 +84,8 @@ public:
     /// Makes run() return soon. Thread-safe and async-signal-safe. Ready tasks and posted functions stay
     /// queued for the next run().
     void stop() noexcept;
-    /// stopped() and restart() are also thread-safe. Call restart() only between two runs: if run() has not
-    /// noticed a stop() yet, restart() cancels it.
+    /// stopped() and restart() are also thread-safe. Call restart() only between two runs, because it cancels
+    /// a stop() that run() has not noticed yet.
     using event_loop::stopped;
     void restart() noexcept { stopped_.store(false, std::memory_order_release); }
 
@@ -96,11 +96,11 @@ public:
         requires std::invocable<std::decay_t<F>&>
     void post(F&& function);
 
-    /// Calls `handler(const task_failure&)` for each exception that ends a detached task, or a child of a
-    /// group with `report_errors`. Without a handler, these exceptions are printed on stderr, at most ten per
-    /// second. However, if a detached task ends with anything other than a std::system_error, that exception
-    /// propagates from run(), because it indicates a bug. Exceptions thrown by the handler also propagate
-    /// from run().
+    /// From now on, calls `handler(const task_failure&)` for each exception that ends a detached task, or a
+    /// child of a group with `report_errors`. Without a handler, these exceptions are printed on stderr, at
+    /// most ten per second. However, if a detached task ends with anything other than a std::system_error,
+    /// that exception propagates from run(), because it indicates a bug. Exceptions thrown by the handler
+    /// also propagate from run().
     ///
     /// A handler may install another handler. When the context ends, errors of tasks that were never joined
     /// are printed on stderr and not passed to the handler, because objects that the handler captured may no
@@ -109,8 +109,9 @@ public:
         requires std::invocable<std::decay_t<Handler>&, const task_failure&>
     void on_task_error(Handler&& handler);
 
-    /// The buffers that the kernel fills, for `socket.recv_chunk()` and `socket.recv_stream()`. The
-    /// first use creates the pool. Throws std::bad_alloc, or a std::system_error if the kernel refuses it.
+    /// Returns the pool of buffers that the kernel fills for `socket.recv_chunk()` and
+    /// `socket.recv_stream()`. The first use of any of these functions creates the pool. Throws
+    /// std::bad_alloc, or a std::system_error if the kernel refuses the buffers.
     [[nodiscard]] buffer_pool& pool();
 
     /// Returns the current time of the monotonic clock that all deadlines use.
@@ -119,7 +120,7 @@ public:
     /// Returns the counters. Throws error::wrong_thread unless called on the owner's thread.
     [[nodiscard]] counters metrics() const;
 
-    // For the library: as in the base class.
+    // Internal: like event_loop::of() and event_loop::post().
     static io_context& of(const detail::environment& task) noexcept {
         return static_cast<io_context&>(task.scheduler());
     }
@@ -150,9 +151,9 @@ void io_context::on_task_error(Handler&& handler) {
     tasks_.install(detail::make_owned<holder>(std::forward<Handler>(handler)));
 }
 
-/// Keeps run() running even if there are no tasks, until the guard is destroyed or reset. Both may happen on
-/// any thread. If the same thread posts a function and then resets the guard, the function runs before run()
-/// returns.
+/// Keeps run() running even if there are no tasks, until the guard is destroyed or reset. A guard may be
+/// destroyed or reset on any thread. If a thread posts a function and then resets the guard, the function
+/// runs before run() returns.
 /// Lifetime: The guard may outlive its context; reset() is then a no-op.
 class [[nodiscard("keep it: the work ends when it is dropped")]] work_guard {
 public:

@@ -54,8 +54,8 @@ enum class lane : std::uint8_t {
 /// completion and submits the next step, immediately or after a pause. The operation keeps its lane between
 /// the steps.
 ///
-/// A multishot operation has any number of completions before its last one (see `more`). It stays submitted
-/// until then.
+/// A multishot operation has any number of completions (see `more`). It stays submitted until its last
+/// completion.
 ///
 /// A cancel is a request to the kernel. The operation still ends with whatever the kernel reports, including
 /// bytes that it has already transferred. A cancel that misses its target is repeated until the operation has
@@ -68,13 +68,14 @@ enum class lane : std::uint8_t {
 class operation : public awaited {
 public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    /// The only way to begin an operation. Throws what before_submit() throws, error::wrong_context or
-    /// error::wrong_thread. If it throws, the coroutine is not suspended.
+    /// Begins the operation, unless await_ready() has already completed it inline. Throws
+    /// error::wrong_context, error::wrong_thread, or an exception from before_submit(). If it throws, the
+    /// coroutine is not suspended.
     void await_suspend(std::coroutine_handle<> caller);
 
     void stop() noexcept final;
     /// Returns true if the operation or its descriptor was cancelled, or the descriptor was closed, before
-    /// the task resumed. If it has transferred bytes in spite of this, they are still its result.
+    /// the task resumed. Bytes that the operation has transferred nevertheless are still its result.
     [[nodiscard]] bool was_cancelled() const noexcept {
         return cancel_requested_ ||
                (attached_ && (!is_current() || descriptor_->cancels() != cancels_before_));
@@ -96,8 +97,8 @@ protected:
         : awaited(task), descriptor_(target.record), generation_(target.generation), lane_(lane) {}
     ~operation() override;
 
-    /// Called before the operation enters its lane. To complete the operation without submitting it, returns
-    /// the result. May throw.
+    /// Called before the operation enters its lane. If this function returns a result, the operation
+    /// completes with that result and is not submitted. May throw.
     [[nodiscard]] virtual std::optional<std::int32_t> before_submit() { return std::nullopt; }
     /// Fills in the SQE. The SQE may point only into this object and the caller's buffers.
     virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
@@ -107,10 +108,10 @@ protected:
     /// Called if the record is watched and the source has received data that a reader could take inline.
     /// Must not resume a coroutine.
     virtual void source_has_data() noexcept {}
-    /// Called for a failure or, after takes_steps(true), for any last completion. Returns true if the
-    /// operation continues, that is, if it has called `submit`, `submit_to_ring` or `pause`. It keeps its
-    /// lane, so no other operation overtakes it. Must not resume a coroutine, because the loop is still
-    /// collecting.
+    /// Called for a failed completion or, after takes_steps(true), for any last completion. Returns true if
+    /// the operation continues, that is, if it has called `submit`, `submit_to_ring` or `pause`. The
+    /// operation then keeps its lane, so no other operation overtakes it. Must not resume a coroutine,
+    /// because the loop is still collecting.
     [[nodiscard]] virtual bool next_step() noexcept;
     /// Returns the name of the call in the socket interface, such as "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
@@ -168,16 +169,16 @@ protected:
     /// Returns the record. Call this only if the operation has begun.
     [[nodiscard]] coil::detail::descriptor& target() const noexcept { return *descriptor_; }
     [[nodiscard]] bool has_begun() const noexcept { return attached_; }
-    /// Returns true if our own shutdown() interrupted the operation. An end of stream then has nothing to do
-    /// with the peer.
+    /// Returns true if our own shutdown() interrupted the operation. In that case, an end of stream was not
+    /// caused by the peer.
     [[nodiscard]] bool was_interrupted() const noexcept { return interrupted_; }
 
-    /// Returns the error that the result represents; empty if the operation succeeded.
+    /// Returns the error that the result represents, or an empty error_code if the operation succeeded.
     [[nodiscard]] std::error_code failure() const noexcept;
     /// Throws `error` with this operation's name and peer in the text.
     [[noreturn]] void fail(std::error_code error, bool is_transfer = false, std::size_t bytes = 0) const;
 
-    // Results of our own. They are outside the kernel's range of error numbers, -4095 to -1.
+    // Results that coil defines. They are outside the kernel's range of error numbers, which is -4095 to -1.
     static constexpr std::int32_t refused_second = -5001;  // error::operation_in_progress
     static constexpr std::int32_t refused_size = -5002;    // too many buffers for one datagram: message_size
     static constexpr std::int32_t refused_flags = -5003;   // incompatible flags: operation_not_supported
@@ -218,7 +219,7 @@ private:
 
     [[nodiscard]] bool is_submitted() const noexcept { return state_ == state::submitted; }
     [[nodiscard]] bool is_stuck() const noexcept { return state_ == state::stuck; }
-    /// Returns true if the operation waits in a list, before its submission or between two steps.
+    /// Returns true if the operation is waiting in a list, either before its submission or between two steps.
     [[nodiscard]] bool is_queued() const noexcept {
         return state_ == state::waiting || state_ == state::deferred || state_ == state::paused;
     }

@@ -58,8 +58,8 @@ public:
 
     /// Cancels the record's deferred and paused operations.
     void cancel_deferred(const descriptor& record) noexcept;
-    /// Marks those of the record's operations that are deferred, paused or being cancelled, because our own
-    /// shutdown() is about to end them.
+    /// Called when our own shutdown() is about to end the record's operations. Marks all deferred, paused and
+    /// cancelling operations of the record as interrupted.
     void interrupt(const descriptor& record) noexcept;
     /// Submits everything, and blocks for at most 2 s until all operations of this record have completed.
     /// Reports the remaining operations on stderr.
@@ -78,8 +78,8 @@ public:
     }
     /// Returns the number of operations that the kernel has not completed.
     [[nodiscard]] std::size_t in_kernel() const noexcept { return in_kernel_; }
-    /// Called when a cancel completes. Successful cancels post no completion, so this one has not found its
-    /// target, or could not end it.
+    /// Called when the completion of a cancel arrives. A successful cancel posts no completion, so this
+    /// cancel has not found its target or could not end it.
     void cancel_missed() noexcept { cancel_missed_ = true; }
     /// Repeats missed cancels when they are due. Call this after each batch of completions.
     void repeat_cancels() noexcept {
@@ -96,15 +96,16 @@ public:
     /// If `accepting` is true, operations are submitted. If it is false, they are deferred, because the
     /// context has no owner.
     void set_accepting(bool accepting) noexcept { is_settling_ = !accepting; }
-    /// Cancels all operations in the kernel, and collects completions until the kernel has none of them or
-    /// the deadline has passed. Operations submitted later are deferred.
+    /// Cancels all operations in the kernel, and collects completions until the kernel has completed all of
+    /// these operations or the deadline has passed. Operations submitted later are deferred.
     void settle(time_point deadline) noexcept;
     /// Called after the ring has been closed. Ends every operation that was in the ring.
     void abort_in_kernel() noexcept;
     /// Called if the ring was closed but the kernel has not released the operations. Marks them as stuck,
     /// because they will never complete.
     void leave_stuck() noexcept;
-    /// Returns true if an earlier ring has not released some operations. Their frames are never freed.
+    /// Returns true if the kernel has not released some operations of an earlier ring. Their frames are never
+    /// freed.
     [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
     void report_in_flight() noexcept;
 
@@ -125,15 +126,15 @@ private:
 
     event_loop& context_;
     std::size_t in_kernel_ = 0;
-    operations deferred_;    // found no free SQE
-    operations paused_;      // a timer will submit their next step
-    operations cancels_;     // the cancel must be submitted, or repeated
-    operations cancelling_;  // the cancel was submitted, but they have not ended yet
-    operations stuck_;       // an earlier ring has not released them
+    operations deferred_;    // operations that found no free SQE
+    operations paused_;      // operations whose next step a timer will submit
+    operations cancels_;     // operations whose cancel must be submitted or repeated
+    operations cancelling_;  // operations whose cancel was submitted, but that have not ended yet
+    operations stuck_;       // operations of an earlier ring that the kernel has not released
     time_point cancel_retry_at_ = time_point::max();
     std::chrono::milliseconds cancel_pause_{1};  // the pause before the next repetition
     bool cancel_missed_ = false;
-    // True if nothing new is submitted, because there is no owner or the owner is leaving.
+    // True if no operation may be submitted now, because there is no owner or the owner is leaving.
     bool is_settling_ = true;
     bool is_stuck_ = false;
 };

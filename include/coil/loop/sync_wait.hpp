@@ -16,7 +16,7 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// Contains the io_context for one sync_wait, and whether its task has finished.
+/// Contains the io_context of one sync_wait call, and records whether its task has finished.
 class waited_run {
 public:
     [[nodiscard]] io_context& context() noexcept { return context_; }
@@ -48,8 +48,8 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 }  // namespace detail
 
 /// Runs a task to completion on this thread, in its own io_context. Returns the task's result or throws its
-/// exception. For main() and for tests. Inside a task, co_await the other task instead, because sync_wait
-/// would block the thread and all tasks on it.
+/// exception. Use it in main() and in tests. Inside a task, co_await the other task instead, because
+/// sync_wait would block the thread and all tasks on it.
 ///
 ///     int main() { return coil::sync_wait(serve()); }           // coil::task<int> serve()
 ///

@@ -33,7 +33,7 @@ public:
     owned<error_handler> replaced;  // the previous handler, if it is still running
 };
 
-/// The tasks that co_spawn has started on a context, and the errors that no other task takes.
+/// The tasks that co_spawn has started on a context, and the errors that no joining task receives.
 class task_list {
 public:
     explicit task_list(event_loop& context) noexcept : context_(context) {}
@@ -45,7 +45,8 @@ public:
     void started(root_task& task) noexcept;
     void finished(root_task& task) noexcept;
     void gone(root_task& task) noexcept;
-    /// Destroys finished tasks, or resumes those that join them, until an exception is to be thrown.
+    /// For each finished task, resumes the joining task, keeps the result for the join handle, or destroys
+    /// the finished task. Stops as soon as there is an exception for run() to throw.
     void reap() {
         if (!finished_.empty())
             reap_finished();
@@ -53,7 +54,7 @@ public:
     [[nodiscard]] bool has_tasks() const noexcept { return newest_ != nullptr; }
     /// Destroys all tasks, the newest first.
     void destroy_all() noexcept;
-    /// Unlinks join handles and joining tasks from tasks that stay allocated.
+    /// Unlinks all tasks from their join handles and joining tasks, because the tasks stay allocated.
     void disconnect_all() noexcept;
 
     // ---- errors -------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ private:
     void report_suppressed() noexcept;
 
     event_loop& context_;
-    intrusive_list<node> finished_;  // to be destroyed
+    intrusive_list<node> finished_;  // tasks for the next reap()
     root_task* newest_ = nullptr;
     std::exception_ptr thrown_;
     owned<error_handler> on_error_;

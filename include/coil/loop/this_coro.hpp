@@ -31,7 +31,7 @@ struct [[nodiscard("co_await it")]] context_description {
     }
 };
 
-/// `co_await coil::this_coro::context` is the io_context that the task runs on.
+/// `co_await coil::this_coro::context` returns the io_context on which the task runs.
 inline constexpr context_description context{};
 
 }  // namespace coil::COIL_ABI::this_coro

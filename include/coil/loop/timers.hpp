@@ -17,8 +17,8 @@ namespace coil::COIL_ABI::detail {
 template <class Rep, class Period>
 [[nodiscard]] constexpr time_point deadline_after(time_point now,
                                                   std::chrono::duration<Rep, Period> duration) noexcept {
-    // Compares in double. At the end of the range its resolution is 2 us, so the margin covers the rounding
-    // error.
+    // Compares the times as doubles. At the end of the range, the resolution of a double is 2 us, so the
+    // margin covers the rounding error.
     using seconds = std::chrono::duration<double>;
     constexpr std::chrono::milliseconds margin(1);
     if (!(duration > duration.zero()))  // also true for NaN
@@ -32,14 +32,14 @@ template <class Rep, class Period>
 
 /// The base class of everything that has a deadline. While an entry is armed, it is in a `timer_queue`. When
 /// its deadline has passed, the entry moves to the ready list and the loop runs it. The destructor disarms
-/// it.
+/// the entry.
 class timer_entry : public node {
 public:
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] bool is_armed() const noexcept { return queue_ != nullptr; }
 
-    /// Removes the entry from the queue, or from the ready list if the deadline has passed, so it does not
-    /// run.
+    /// Removes the entry from the queue, or from the ready list if the deadline has passed, so that it does
+    /// not run.
     void disarm() noexcept;
 
 protected:
@@ -103,7 +103,7 @@ private:
     void remove(timer_entry& timer) noexcept;
     [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;
 
-    // The time reached so far. Every armed timer is later than this or overdue.
+    // The time that the queue has reached. Every armed timer either expires later or is overdue.
     tick tick_;
     std::size_t size_ = 0;
     // Timers whose deadline has already passed. The next expire() moves them to the ready list.

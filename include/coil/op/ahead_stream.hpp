@@ -11,8 +11,9 @@ namespace coil::COIL_ABI::op {
 
 class read_ahead;
 
-/// The handle of a socket that receives ahead: the common part of `recv_stream` and `recvfrom_stream`. While
-/// a record has such handles, its read-ahead stays in the kernel.
+/// The base class of `recv_stream` and `recvfrom_stream`, which are handles to the read-ahead of a socket.
+/// While a record has such a handle, its read-ahead may keep a receive in the kernel even if no reader is
+/// waiting.
 class ahead_stream : public detail::list_hook {
 public:
     ahead_stream(ahead_stream&& other) noexcept { take(other); }
@@ -20,12 +21,13 @@ public:
     ~ahead_stream() { drop(); }
 
 protected:
-    /// Throws error::wrong_thread, with `name`, if the context belongs to another thread.
+    /// Throws error::wrong_thread, with `name` in the text, if the context belongs to another thread.
     ahead_stream(const detail::descriptor_use& from, const char* name);
 
-    /// Joins the read-ahead of the record.
+    /// Links this handle to the record's read-ahead.
     void join(read_ahead& source) noexcept;
-    /// The record; none if the read-ahead has ended, with its record or its context.
+    /// Returns the record, or no record if the read-ahead has ended because the record was closed or the
+    /// context has ended.
     [[nodiscard]] detail::descriptor_use use() const noexcept {
         return is_linked() ? from_ : detail::descriptor_use{};
     }

@@ -57,8 +57,9 @@ protected:
     };
     [[nodiscard]] virtual destination to() const noexcept = 0;
 
-    /// Marks the socket as connected, or closes it after a failure, once the result is known. The derived
-    /// class's destructor also calls this function, because to() is still valid there.
+    /// Once the result is known, marks the socket as connected, or closes it after a failure. The derived
+    /// class's destructor also calls this function, because the base class's destructor can no longer call
+    /// to().
     void settle() noexcept;
 
     std::optional<std::int32_t> before_submit() override;

@@ -32,7 +32,7 @@ public:
     /// Takes the data that this reader wants from `source`, which must have unread data. Returns the
     /// reader's result.
     virtual std::int32_t take_from(detail::descriptor_source& source) noexcept = 0;
-    /// Called when a step has moved this number of bytes. Returns true if the reader needs more bytes and
+    /// Called when a step has received this number of bytes. Returns true if the reader needs more bytes and
     /// has begun its next step.
     [[nodiscard]] virtual bool try_continue(std::int32_t) noexcept { return false; }
     /// Returns false if the reader must fail with EAGAIN instead of waiting (MSG_DONTWAIT).
@@ -51,8 +51,8 @@ protected:
 
 /// Base class for readers that receive into the caller's buffers, with the flags of recv(2).
 ///
-/// Out-of-band data and the error queue bypass the stream. An operation that receives them does not count as
-/// the descriptor's reader, and uses `lane::any`.
+/// Out-of-band data and the error queue bypass the stream. An operation that receives from either of them
+/// does not count as the descriptor's reader, and uses `lane::any`.
 class [[nodiscard("co_await it")]] buffer_reader : public reader {
 public:
     delivery wanted() const noexcept final { return delivery::own_buffer; }

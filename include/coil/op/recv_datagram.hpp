@@ -97,7 +97,7 @@ public:
 
     bool await_ready() noexcept { return fits_one_call() && serve_inline(); }
 
-    outcome<result_type> await_outcome() noexcept {  // up: what the completion means
+    outcome<result_type> await_outcome() noexcept {  // interprets the completion
         auto datagram = received_in(cursor_.next_size());
         if constexpr (!has_sender) {
             return datagram;

@@ -18,8 +18,8 @@ namespace coil::COIL_ABI {
 
 namespace op {
 
-/// Receives bytes from a stream into a buffer of the context's pool. Returns bytes that were received ahead,
-/// if there are any. Otherwise waits until bytes arrive.
+/// Receives bytes from a stream into a buffer of the context's pool. If bytes were received ahead, returns
+/// them. Otherwise waits until bytes arrive.
 class [[nodiscard("co_await it")]] recv_chunk : public reader {
 public:
     recv_chunk(const detail::descriptor_use& from, detail::environment& task) noexcept
@@ -75,10 +75,10 @@ static_assert(sizeof(next_chunk) <= 88);
 /// While the stream exists, bytes are received ahead of `next()`, up to `io_context::options::ahead_max`.
 /// Beyond that limit, the peer has to wait (back-pressure). If the pool is low and the stream's bytes are
 /// copied out of it, the limit is 16 KiB. While all streams together hold `held_max` bytes outside the pool,
-/// a single unread byte stops the stream.
+/// a stream stops as soon as one byte is unread.
 ///
-/// Unread bytes belong to the socket. If the stream is destroyed, the next `recv` or the next stream gets
-/// them first.
+/// Unread bytes belong to the socket. If the stream is destroyed, the next `recv` or the next stream returns
+/// these bytes first.
 ///
 /// Lifetime: may outlive the socket and the context; next() then fails.
 class recv_stream : public op::ahead_stream {
@@ -87,7 +87,8 @@ public:
 
     /// Completes: with the bytes that have arrived, inline if any are unread; with nullopt at the end of the
     ///            stream.
-    /// Errors:    transfer_error: connection_reset and others; bad_descriptor if the socket has been closed.
+    /// Errors:    connection_reset and others, as a transfer_error; bad_descriptor if the socket has been
+    ///            closed.
     /// Cancel:    operation_aborted; no byte is lost.
     /// Cost:      one SQE for any number of chunks (multishot), no allocation.
     [[nodiscard("co_await it")]] op::next_chunk_description next() const noexcept { return {use()}; }

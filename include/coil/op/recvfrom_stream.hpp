@@ -41,8 +41,8 @@ public:
 };
 using datagram = basic_datagram<ip::basic_endpoint<ip::udp>>;
 
-/// Contiguous datagrams from one sender in one buffer. All datagrams have the same size, except that the
-/// last one may be shorter. A datagram that arrived alone is a train of one. A train can be forwarded
+/// Contiguous datagrams from one sender in one buffer. All datagrams have the same size, except that the last
+/// one may be shorter. A datagram that arrived alone is a train of one datagram. A train can be forwarded
 /// unchanged:
 ///
 ///     co_await socket.sendto(train.segments(), train.from);
@@ -86,8 +86,8 @@ protected:
     ~next_received() override;
 
     const char* name() const noexcept override { return "recvfrom"; }
-    /// Returns the error with which the wait failed, if any. After success, received() returns what arrived,
-    /// or null after our own shutdown_receive.
+    /// Returns the error with which the wait failed, if any. If the wait succeeded, received() returns the
+    /// datagram or train, or null after our own shutdown_receive.
     [[nodiscard]] std::error_code ended() noexcept;
     [[nodiscard]] Received* received() noexcept { return std::exchange(received_, false) ? &what_ : nullptr; }
 
@@ -153,11 +153,10 @@ static_assert(sizeof(next_received<received_datagram>) <= 144 &&
 ///     while (auto datagram = co_await incoming.next())
 ///         co_await socket.sendto(*datagram, datagram->from);
 ///
-/// While the stream exists, datagrams are received ahead of `next()`, up to
-/// `io_context::options::ahead_max`. Beyond that limit, they stay in the kernel's socket buffer, and the
-/// kernel drops datagrams that do not fit there. Unread datagrams belong to the socket. If the stream is
-/// destroyed, the next `recvfrom` or the next stream gets them first. Several readers may wait for
-/// datagrams, in FIFO order.
+/// While the stream exists, datagrams are received ahead of `next()`, up to `io_context::options::ahead_max`.
+/// Beyond that limit, they stay in the kernel's socket buffer, and the kernel drops datagrams that do not fit
+/// there. Unread datagrams belong to the socket. If the stream is destroyed, the next `recvfrom` or the next
+/// stream returns them first. Several readers may wait for datagrams. They are served in FIFO order.
 ///
 /// If `udp::receive_offload` has been set, the kernel delivers whole trains of datagrams from one sender.
 /// `next()` returns the datagrams of a train one by one, and they share the train's buffer. `next_train()`
@@ -182,10 +181,11 @@ public:
     /// Returns unread datagrams that are contiguous in one buffer, at most 64 (`segments::count_max`).
     /// Completes: with a train, inline if a datagram is unread; never waits for further datagrams. If the
     ///            kernel delivers single datagrams, or if they were copied because the pool was low, each
-    ///            datagram is a train of one. Completes with nullopt only after our own shutdown_receive.
+    ///            datagram is a train of one datagram. Completes with nullopt only after our own
+    ///            shutdown_receive.
     /// Errors:    as for next().
     /// Cancel:    operation_aborted; no datagram is lost.
-    /// Cost:      as next(); nothing is copied.
+    /// Cost:      as for next(); no datagram is copied.
     [[nodiscard("co_await it")]] op::next_train_description<Endpoint> next_train() const noexcept {
         return {use()};
     }

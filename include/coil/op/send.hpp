@@ -72,9 +72,9 @@ protected:
     bool next_step() noexcept override;
     const char* name() const noexcept override { return receiver().address ? "sendto" : "send"; }
 
-    /// Returns true if the operation may complete inline and a direct system call is cheaper than using the
-    /// ring. It is cheaper if the last iteration collected few completions and, on a stream, the send is at
-    /// most 16 KiB.
+    /// Returns true if the operation may complete inline and a direct system call is cheaper than the ring. A
+    /// direct call is cheaper if the last iteration collected few completions and, on a stream, no more than
+    /// 16 KiB are sent.
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
     /// Sends with a direct system call, without waiting. Returns its result.
     [[nodiscard]] std::int32_t send_now(const_buffer buffer, const destination& to) noexcept;
@@ -83,12 +83,12 @@ protected:
     /// inline. Otherwise, the ring sends the remaining bytes.
     [[nodiscard]] bool completes_inline(std::int32_t result) noexcept;
 
-    /// Makes a message of these buffers.
+    /// Fills in `message` for these buffers and this destination.
     static void fill(msghdr& message, const_buffers buffers, const destination& to) noexcept;
     void prepare_send(io_uring_sqe& sqe, const_buffer buffer, const destination& to) noexcept;
     void prepare_sendmsg(io_uring_sqe& sqe, const msghdr& message) noexcept;
 
-    /// Interprets the completion of a send that had `size` bytes left.
+    /// Interprets the completion of a send that had `size` bytes left to send.
     [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
     /// Returns the number of bytes, or throws the error.
     std::size_t value_of(const outcome<std::size_t>& outcome) const;
@@ -102,7 +102,7 @@ private:
     std::size_t moved_ = 0;  // bytes sent by earlier steps
 };
 
-/// The address of a send to the connected peer: none.
+/// The address type of a send to the connected peer. It stores no address.
 struct no_address {
     template <class Request>
     explicit no_address(const Request&) noexcept {}

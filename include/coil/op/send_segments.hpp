@@ -60,7 +60,7 @@ protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
 
 private:
-    /// Returns the result of a send that the kernel would refuse, or that only some kernels accept.
+    /// Returns an error result for a send that the kernel would refuse, or that only some kernels accept.
     [[nodiscard]] std::optional<std::int32_t> refused() const noexcept;
     void fill_message() noexcept;
 

@@ -9,9 +9,9 @@
 namespace coil::COIL_ABI::error {
 
 /// Lookup errors. Negative values are the codes of getaddrinfo(3), with Asio's names. Positive values are
-/// errors that coil finds without calling getaddrinfo(3). A system error during a lookup (EAI_SYSTEM) has a
-/// code in std::system_category instead. If an error below is equivalent to a std::errc, the std::errc
-/// follows the semicolon.
+/// errors that coil detects without calling getaddrinfo(3). A system error during a lookup (EAI_SYSTEM) has a
+/// code in std::system_category instead. If an error below is equivalent to a std::errc, its comment names
+/// the std::errc after a semicolon.
 ///
 ///     if (failure.code() == coil::error::host_not_found) ...
 enum class resolver_code {

@@ -86,7 +86,7 @@ private:
 class resolver_base {
 public:
     // The flags of getaddrinfo(3), with Asio's names. The names from <netdb.h> also work.
-    static constexpr int passive = 0x01;             ///< AI_PASSIVE: for listeners; any address if no host
+    static constexpr int passive = 0x01;             ///< AI_PASSIVE: an empty host means any local address
     static constexpr int canonical_name = 0x02;      ///< AI_CANONNAME
     static constexpr int numeric_host = 0x04;        ///< AI_NUMERICHOST: the host is an address; no lookup
     static constexpr int v4_mapped = 0x08;           ///< AI_V4MAPPED: mapped IPv4 if there is no IPv6 address
@@ -103,7 +103,7 @@ public:
         unsigned extra_threads = 16;
         std::size_t queue_max = 1024;  ///< lookups that may wait for a thread; further ones fail
     };
-    /// Takes effect immediately. Thread-safe.
+    /// Sets the options, which take effect immediately. Thread-safe.
     static void set_options(const options& chosen);
 
     /// A snapshot of the pool's counters.
@@ -221,8 +221,9 @@ private:
 ///
 /// The C library does the lookup, so the machine's whole configuration applies (/etc/hosts, nsswitch.conf,
 /// resolv.conf). Because the C library blocks, lookups run on a few threads, which the whole process shares
-/// (see `limits`). These threads start on demand and block all signals. A lookup of a numeric address and a
-/// numeric port completes inline, without a thread.
+/// (see `limits`). These threads start on demand, and block all signals except SIGPROF and signals raised by
+/// a fault in the thread. A lookup of a numeric address and a numeric port completes inline, without a
+/// thread.
 ///
 /// The C library cannot be interrupted. If a wait is cancelled, the thread that runs the lookup therefore
 /// continues until the name servers answer or the timeout in resolv.conf has passed. Such an abandoned thread
@@ -248,8 +249,8 @@ public:
     /// AI_PASSIVE and an empty host, returns the addresses to listen on.
     /// Completes: with at least one endpoint.
     /// Errors:    in error::resolver_category(): host_not_found, host_not_found_try_again, service_not_found,
-    ///            no_host, no_port, resolver_busy ... In std::system_category, if a system call fails or the
-    ///            first thread cannot be started.
+    ///            no_host, no_port, resolver_busy and others. In std::system_category, if a system call fails
+    ///            or the first thread cannot be started.
     /// Cancel:    operation_aborted, immediately, without waiting for the name servers.
     /// Flags:     the AI_... flags of getaddrinfo(3).
     /// Cost:      two or three allocations, two hand-overs between threads, and the cost of the C library.
@@ -270,8 +271,7 @@ public:
     void resolve(const Protocol&, std::string_view, Port,
                  coil::detail::write_the_port_as_a_text = {}) = delete;
 
-    /// Looks up an endpoint's host name and service name. If there is no name, the number is returned
-    /// as text.
+    /// Looks up an endpoint's host name and service name. If there is no name, returns the number as text.
     /// Completes: with an `endpoint_name`.
     /// Errors:    host_not_found (only with NI_NAMEREQD), host_not_found_try_again. Without NI_NAMEREQD, the
     ///            C library may return the numbers instead of host_not_found_try_again.

@@ -29,8 +29,8 @@ public:
     channel_base& operator=(const channel_base&) = delete;
 
     /// Closes the channel. Waiting and later sends fail with error::channel_closed. Buffered messages can
-    /// still be received. When the last one has been received, receive() returns an empty optional, and so
-    /// do the receives that are already waiting.
+    /// still be received. After the last buffered message, every receive() returns an empty optional,
+    /// including the receives that are already waiting.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
@@ -57,8 +57,8 @@ private:
 
 }  // namespace detail
 
-/// A FIFO queue that passes values between tasks of one context. Each value goes to exactly one receiver.
-/// To signal without a value, use an `event`. To send from another thread, use `io_context::post` with a
+/// A FIFO queue that passes values between tasks of one context. Each value goes to exactly one receiver. To
+/// signal without a value, use an `event`. To send from another thread, call `io_context::post` with a
 /// function that sends.
 ///
 ///     channel<std::string> lines(16);
@@ -70,9 +70,10 @@ private:
 /// send completes when a receiver takes the message (rendezvous). With `channel<T>::unbounded`, senders never
 /// wait. Any number of tasks may send and receive, and both sides are served in FIFO order.
 ///
-/// No message is lost. A stopped send has not sent its message, and a completed send has. Once a message has
-/// been handed over to a receiver, stopping that receiver no longer has an effect. If the receiver is
-/// destroyed before it resumes, the message goes to the next receiver, or back to the head of the queue.
+/// No message is lost. A send that was stopped has not sent its message, and a send that completed has sent
+/// it. Once a message has been handed over to a receiver, stopping that receiver no longer has an effect. If
+/// the receiver is destroyed before it resumes, the message goes to the next receiver, or back to the head of
+/// the queue.
 ///
 /// T:        must be movable without throwing; need not be copyable or default-constructible. With g++ 12,
 ///           do not send a temporary aggregate that owns resources, because `send(message{...})` would

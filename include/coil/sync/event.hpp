@@ -18,7 +18,7 @@ namespace coil::COIL_ABI {
 ///     event ready;
 ///     co_await ready.wait();    // completes inline if already set
 ///
-/// Threads:  one context. set() queues the waiters for the next iteration; it never resumes them itself.
+/// Threads:  one context. set() queues the waiters for the next iteration and never resumes them directly.
 /// Lifetime: must outlive its waiters, so declare it before the io_context that runs them. Otherwise the
 ///           destructor reports the mistake on stderr, and the waiters fail with operation_aborted (builds
 ///           with assertions abort instead). Not movable.

@@ -13,8 +13,8 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// Delivers one completion from any thread to a waiter on an event loop. `one_shot` and `offload` use it. If
-/// there is a value, the derived class holds it.
+/// Delivers one completion from any thread to a waiter on an event loop. `one_shot`, `offload` and the
+/// resolver use it. If there is a value, the derived class holds it.
 ///
 ///     phase      idle ----expect---> waiting ----complete---> posting ----> over
 ///                     <--withdraw---
@@ -34,13 +34,13 @@ public:
     // ---- waiting side -------------------------------------------------------------------------------------
 
     /// Registers `waiter`, so that complete() will resume it. Returns false if the handover is already
-    /// complete; the caller must then resume the waiter itself.
+    /// complete. In that case, the caller must resume the waiter.
     [[nodiscard]] bool expect(awaited& waiter) noexcept;
-    /// Unregisters the waiter. Returns false if the handover is already complete; the waiter will then be
-    /// resumed.
+    /// Unregisters the waiter. Returns false if the handover is already complete. In that case, the waiter
+    /// will be resumed.
     bool withdraw() noexcept;
-    /// Unregisters the waiter, whether or not the handover is complete. Every wait must call it last. Blocks
-    /// while the completing thread is inside the scheduler.
+    /// Unregisters the waiter, whether or not the handover is complete. Every wait must end with a call of
+    /// leave(). Blocks while the completing thread is inside the scheduler.
     void leave() noexcept;
     /// Returns true if the waiter's scheduler has ended without destroying the waiting frame. The waiter then
     /// never resumes.
@@ -84,7 +84,7 @@ private:
 
     std::atomic<unsigned> state_{2 * reference + idle};
     scheduler* scheduler_ = nullptr;  // valid while waiting or posting
-    affinity loop_;                   // tells whether scheduler_ still exists
+    affinity loop_;                   // shows whether scheduler_ still exists
     awaited* waiter_ = nullptr;       // accessed only by the waiting thread
 };
 

@@ -51,8 +51,9 @@ private:
     mutex* mutex_ = nullptr;
 };
 
-/// Mutual exclusion between tasks of one context, for work that spans several awaits. Between two awaits no
-/// other task of the context runs, so work without an await needs no mutex. Between threads, use std::mutex.
+/// Mutual exclusion between tasks of one context, for work that spans several awaits. Between two awaits, no
+/// other task of the context runs, so work without an await needs no mutex. For mutual exclusion between
+/// threads, use std::mutex.
 ///
 ///     auto lock = co_await mutex.lock();
 ///     co_await coil::write(peer, header);

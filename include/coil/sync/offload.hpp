@@ -28,7 +28,7 @@ namespace detail {
 class offload_call_block;
 
 /// The base class of offload_operation, with everything that does not depend on the function's type. Its
-/// block is the item in the pool's queue, and the function moves through these states:
+/// block is queued in the pool. The function moves through these states:
 ///
 ///     new --await--> queued --a thread takes it--> running --returns--> over
 ///                    queued --it is stopped or destroyed, or the pool is destroyed--> over, without running
@@ -47,12 +47,12 @@ protected:
     offload_operation_base(thread_pool& pool, entry* call, environment& task);
     ~offload_operation_base() override;
 
-    /// Withdraws a function that has not begun, and blocks the thread until a running function has returned.
-    /// Call it first in the destructor of the most derived class, because the running function uses the
-    /// members of that class.
+    /// Withdraws the function if it has not begun. Otherwise, blocks the thread until the function has
+    /// returned. Call this first in the destructor of the most derived class, because the running function
+    /// uses the members of that class.
     void retire() noexcept;
-    /// Ends the wait. If it returns an error, the function has not run. Call it first in await_resume and
-    /// await_outcome.
+    /// Ends the wait. If finish() returns an error, the offloaded function has not run. Call this first in
+    /// await_resume and await_outcome.
     [[nodiscard]] std::error_code finish() noexcept;
 
     virtual void request_token_stop() noexcept = 0;
@@ -130,7 +130,6 @@ struct no_stop_source {
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 /// Runs a function on a pool thread and waits for the result.
 template <class F, class... Args>

@@ -87,8 +87,8 @@ protected:
     one_shot_waiter(one_shot_state* from, environment& task) noexcept : awaited(task), state_(from) {}
     ~one_shot_waiter() override;
 
-    /// Ends the wait. Returns the completed state, which holds the value or exception, or null if there is an
-    /// error code instead.
+    /// Ends the wait. Returns the completed state if it holds a value or an exception. Returns null if there
+    /// is an error code instead.
     [[nodiscard]] one_shot_state* completion() noexcept;
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
@@ -99,7 +99,7 @@ private:
 
     one_shot_state* state_;
     std::error_code error_;
-    bool owns_ = false;  // the one_shot has been destroyed, and its reference passed to this wait
+    bool owns_ = false;  // the one_shot was destroyed and has passed its reference to this wait
 };
 
 }  // namespace detail
@@ -120,9 +120,9 @@ private:
 ///           the task and its context; the value is then dropped. If the one_shot is destroyed first, a
 ///           pending wait fails with operation_aborted. Movable, even while a wait is pending.
 /// Cost:     one recycled block, so no allocation in steady state. The block goes to the free lists of the
-///           thread that drops the last reference, which is the waiting thread unless it stopped waiting
-///           first. Completing from another thread costs as much as any post: a lock-free push, and one
-///           wake-up if the loop's inbox was empty.
+///           thread that drops the last reference. That is the waiting thread, unless it stopped waiting
+///           before the completion. Completing from another thread costs as much as any post: a lock-free
+///           push, and one wake-up if the loop's inbox was empty.
 template <class T = void>
 class [[nodiscard("keep it")]] one_shot {
 public:
@@ -151,8 +151,8 @@ public:
     /// Errors:    the error or exception that the completer sets; broken_promise if the completer was
     ///            destroyed without completing, or if the value has already been taken;
     ///            operation_in_progress if another wait is pending.
-    /// Cancel:    operation_aborted, unless the one_shot was completed first. After a cancelled wait, another
-    ///            wait is allowed.
+    /// Cancel:    operation_aborted, unless the one_shot was completed first. After a cancelled wait, you may
+    ///            wait again.
     detail::one_shot_description<T> wait() noexcept;
 
 private:
@@ -195,8 +195,8 @@ public:
     /// Completes the one_shot with an exception, which the wait throws.
     void set_exception(std::exception_ptr exception) noexcept;
 
-    /// Convert the completer to a pointer, for the user data of a C callback, and back. Call `from` exactly
-    /// once for each `release`.
+    /// release() converts the completer to a pointer, for the user data of a C callback. from() converts the
+    /// pointer back. Call from() exactly once for each release().
     [[nodiscard]] void* release() noexcept { return std::exchange(state_, nullptr); }
     [[nodiscard]] static one_shot_completer from(void* released) noexcept {
         return one_shot_completer(static_cast<detail::one_shot_value<T>*>(released));

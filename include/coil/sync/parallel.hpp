@@ -48,9 +48,9 @@ public:
     /// bug in the program.
     [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
     [[nodiscard]] virtual std::error_code error() const noexcept = 0;
-    /// The exception that a failed task has thrown.
+    /// Returns the exception that a failed task has thrown, or null.
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
-    /// The exception that rethrow() throws. Null if it cannot be allocated.
+    /// Returns the exception that rethrow() would throw, or null if it cannot be allocated.
     [[nodiscard]] virtual std::exception_ptr failure() const noexcept = 0;
     /// Throws the error of the failed branch.
     [[noreturn]] virtual void rethrow() const = 0;
@@ -80,8 +80,8 @@ private:
     parallel_operation* owner_;
     environment scope_;
     detail::waker waker_;
-    // The coroutine to start if the branch is a task. It starts in the next iteration of the loop, as all
-    // started tasks do.
+    // The coroutine to start if the branch is a task. Like every new task, it starts in the next iteration of
+    // the loop.
     std::coroutine_handle<> first_;
     std::size_t index_;
     bool has_failed_ = false;
@@ -118,8 +118,8 @@ protected:
 
     /// Makes this operation wait for something that is not a branch, such as the child of a group.
     void add_running() noexcept { ++running_; }
-    /// Call this when a branch, or another wait counted by add_running(), has ended. After the last one,
-    /// returns the waiting coroutine, which the caller must resume.
+    /// Call this when a branch, or another wait counted by add_running(), has ended. If nothing is running
+    /// any more, returns the waiting coroutine, which the caller must resume. Otherwise returns null.
     [[nodiscard]] std::coroutine_handle<> remove_running() noexcept;
 
 private:
@@ -152,7 +152,7 @@ public:
         : branch_base(seed.owner, seed.index), inner_(std::forward<D>(seed.what).operation_in(scope())) {}
 
     [[nodiscard]] outcome_type& result() noexcept { return *outcome_; }
-    /// The outcome. A failure contains an exception whose text names the operation.
+    /// Returns the outcome. If it is a failure, it contains an exception whose text names the operation.
     [[nodiscard]] outcome_type& named_result() noexcept {
         detail::name_failure(*outcome_, inner_);
         return *outcome_;

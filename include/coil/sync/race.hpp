@@ -14,8 +14,8 @@
 namespace coil::COIL_ABI {
 
 /// The result of a race between operations. It holds the index of the winner and the outcomes of all
-/// operations. A loser's outcome is usually error::operation_aborted. If the loser completed before it could
-/// be stopped, the outcome holds its value, so that nothing is lost.
+/// operations. A loser's outcome is usually error::operation_aborted. If a loser completed before it could be
+/// stopped, its outcome holds its value, so that no value is lost.
 ///
 ///     auto race = co_await coil::when_any(socket.recv(buffer), coil::sleep_for(5s));
 ///     if (race.index() == 0)

@@ -51,14 +51,14 @@ private:
     semaphore* semaphore_ = nullptr;
 };
 
-/// A counting semaphore that limits how many tasks of one context do something concurrently. For a limit of
-/// one, use a `mutex`. To pass values, use a `channel`.
+/// A counting semaphore that limits how many tasks of one context may do something at the same time. For a
+/// limit of one, use a `mutex`. To pass values, use a `channel`.
 ///
 ///     semaphore dials(10);
 ///     auto permit = co_await dials.acquire_permit();
 ///     co_await dial(endpoint);       // at most ten at a time; the permit is given back even if this throws
 ///
-/// After acquire(), the program must call release() itself. Any task of the context may do so.
+/// After acquire(), the program must call release(). Any task of the context may call it.
 ///
 /// Waiters are served in FIFO order. A permit goes to the task that has been waiting longest, and no other
 /// task can overtake it.
@@ -80,8 +80,8 @@ public:
     template <class Result>
     class acquire_description;
 
-    /// Takes a permit. acquire_permit() returns the permit as a semaphore_permit, which gives it back
-    /// automatically.
+    /// Acquires a permit. acquire_permit() returns a semaphore_permit, whose destructor gives the permit
+    /// back.
     ///
     /// Completes: inline if a permit is available, otherwise in the loop iteration after a permit has been
     ///            handed over to this task.
@@ -93,7 +93,7 @@ public:
     acquire_description<void> acquire() noexcept;
     acquire_description<semaphore_permit> acquire_permit() noexcept;
 
-    /// Takes a permit if one is available. Otherwise returns false, or an empty semaphore_permit.
+    /// Acquires a permit if one is available. Otherwise returns false, or an empty semaphore_permit.
     [[nodiscard]] bool try_acquire() noexcept;
     semaphore_permit try_acquire_permit() noexcept {
         return try_acquire() ? semaphore_permit(*this) : semaphore_permit();
@@ -117,7 +117,7 @@ private:
         return true;
     }
 
-    detail::queued_operation::queue waiting_;  // empty unless no permit is available
+    detail::queued_operation::queue waiting_;  // empty while a permit is available
     detail::affinity affinity_;
     std::size_t available_;
 };

@@ -31,7 +31,7 @@ struct group_wait_description;
 
 }  // namespace detail
 
-/// A dynamic set of child tasks. It exists only inside `with_group`, which waits for all its children, so no
+/// A dynamic set of child tasks. It exists only inside `with_group`, which waits for all children, so no
 /// child outlives that call. If the number of tasks is known in advance, use `when_all`. For independent
 /// tasks, use `co_spawn`.
 ///
@@ -48,20 +48,20 @@ public:
         std::size_t running_max = static_cast<std::size_t>(-1);
         /// If true, a child that ends with an exception of any type does not stop the group. The exception is
         /// reported to `io_context::on_task_error`, or on stderr if there is no handler. Use this option for
-        /// servers, so that neither a reset connection nor a parser's exception ends the other clients. To
-        /// stop the group for certain exceptions, catch them in the child and call cancel().
+        /// servers, so that a reset connection or an exception in a parser does not disconnect the other
+        /// clients. To stop the group for certain exceptions, catch them in the child and call cancel().
         bool report_errors = false;
     };
 
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
-    /// Starts a task, or a function that returns one. The function and its arguments are stored until the
+    /// Starts a task, or a function that returns a task. The function and its arguments are stored until the
     /// task ends. Tasks begin in FIFO order in the next loop iteration. If `running_max` children are already
-    /// running, the task begins after one of them has ended. In a cancelled group it begins in a stopped
-    /// scope.
-    /// Errors: throws error::wrong_thread on another thread, and starts nothing.
-    /// Cost:   one recycled frame in addition to the task's own.
+    /// running, the task begins after one of them has ended. In a cancelled group, the task begins in a
+    /// stopped scope.
+    /// Errors: if called on another thread, throws error::wrong_thread and starts nothing.
+    /// Cost:   one recycled frame in addition to the task's own frame.
     void start(task<> child);
     template <class F, class... Args>
     void start(F&& function, Args&&... args);
@@ -71,14 +71,14 @@ public:
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
 
-    /// The number of children, including queued ones.
+    /// The number of children, including queued children.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// Waits until the group has no children. Call it in the body, or in a task outside the group.
     /// Errors: operation_aborted in a stopped scope; wrong_context; error::joins_own_group, which equals
-    ///         std::errc::resource_deadlock_would_occur, in a child of the group, because the child would
-    ///         wait for itself. This is detected even inside a timeout, stop_when or shield, but not in a
-    ///         branch of a race.
+    ///         std::errc::resource_deadlock_would_occur, if called in a child of the group, because the child
+    ///         would wait for itself. This is detected even inside a timeout, stop_when or shield, but not in
+    ///         a branch of a race.
     [[nodiscard("co_await it")]] detail::group_wait_description join() noexcept;
     /// Waits until the group has fewer than `running_max` children, so that another child can start without
     /// queueing.
@@ -311,7 +311,7 @@ void task_group::start(F&& function, Args&&... args) {
 
 namespace detail {
 
-/// The operation behind `with_group`.
+/// The operation that implements `with_group`.
 template <class F, class T>
 class [[nodiscard("co_await it")]] with_group_operation final : public group_operation {
 public:
@@ -360,8 +360,8 @@ private:
 
 }  // namespace detail
 
-/// Runs the task returned by `body(group)`, which may start other tasks in the group, and waits for all of
-/// them.
+/// Runs the task that `body(group)` returns. This task may start other tasks in the group. with_group waits
+/// for all of these tasks.
 ///
 ///     co_await coil::with_group([&](coil::task_group& group) -> coil::task<> {
 ///         group.start(heartbeat, std::ref(peer));
@@ -377,11 +377,11 @@ private:
 ///
 /// Completes: when the body and every child have ended, with the body's value.
 /// Errors:    the first error from the body or a child stops all the others, and is thrown after they have
-///            ended. Errors after the stop are consequences of it and are dropped, but an exception other
-///            than `std::system_error` takes precedence over a std::system_error. With `report_errors`,
-///            exceptions from children are always reported instead. Throws error::operation_aborted if the
-///            task itself was stopped and the body ended because of that, or if the group was cancelled
-///            before the body returned its value.
+///            ended. Errors after the stop are considered consequences of the stop and are dropped, except
+///            that an exception other than `std::system_error` takes precedence over a std::system_error.
+///            With `report_errors`, exceptions from children are always reported instead. Throws
+///            error::operation_aborted if the body ended because the awaiting task was stopped, or if the
+///            group was cancelled before the body returned its value.
 /// Cancel:    stops the body and all children.
 /// Lifetime:  the closure lives until the body and all children have ended. Children may refer to the
 ///            caller's local variables at any time, but to the body's local variables only while the body

@@ -33,13 +33,13 @@ class worker_threads;
 ///           Each thread costs one thread creation and a stack.
 class thread_pool {
 public:
-    /// As many threads as the machine has hardware threads, but at least two.
+    /// One thread for each hardware thread of the machine, but at least two.
     static constexpr unsigned threads_by_machine = 0;
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
     struct options {
         unsigned threads = threads_by_machine;  ///< maximum number of threads
-        std::size_t queue_max = unlimited;      ///< maximum number of queued functions; more are refused
+        std::size_t queue_max = unlimited;      ///< maximum number of queued functions; others are refused
     };
 
     thread_pool();

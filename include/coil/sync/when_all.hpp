@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Takes the place of void in a tuple of results.
+/// Replaces void in a tuple of results.
 struct nothing {
     bool operator==(const nothing&) const noexcept = default;
 };
@@ -68,7 +68,6 @@ all_value<D> take_value(branch<D>& from) {
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 template <description... D>
 class [[nodiscard("co_await it")]] when_all_of final : public fixed_branches<when_all_operation, D...> {
@@ -143,9 +142,9 @@ private:
 ///
 /// If the number of tasks is not known in advance, use `with_group`.
 ///
-/// Completes: when all operations have ended. Returns their values in order, as a tuple, or as a vector if
-///            the argument is a range. A void result becomes `coil::nothing`, and a reference becomes a
-///            pointer. If all results are void, returns void.
+/// Completes: when all operations have ended. Returns their values in argument order. The result is a tuple,
+///            or a vector if the argument is a range. A void result becomes `coil::nothing`, and a reference
+///            becomes a pointer. If all results are void, returns void.
 /// Errors:    the first failure stops the other operations. After they have ended, the failure is thrown as
 ///            if its operation had been awaited alone. The other results are dropped. To keep them, wrap
 ///            each operation in `as_tuple`. An exception other than `std::system_error` takes precedence
@@ -153,8 +152,8 @@ private:
 /// Cancel:    stops all operations.
 /// Order:     operations begin when the await begins, and tasks begin in the next loop iteration. Both begin
 ///            in argument order.
-/// Cost:      one small recycled block per operation. A range needs one more allocation, and another one for
-///            the results unless they are void.
+/// Cost:      one small recycled block per operation. A range needs one more allocation for the operations
+///            and, unless the results are void, one for the results.
 template <class... D>
     requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (detail::range_of_descriptions<D> && ...)))
 auto when_all(D... what) {

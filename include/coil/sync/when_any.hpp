@@ -121,9 +121,10 @@ private:
 /// Completes: when all operations have ended. The first completion stops the others, and when_any waits for
 ///            them to end. If a loser completes anyway, the race contains its value, so no byte and no
 ///            message is lost.
-/// Errors:    errors of the operations are stored in the race, not thrown. Throws error::operation_aborted
-///            if all operations ended because the task was stopped, error::not_found for an empty range, and
-///            any exception from an operation other than `std::system_error`.
+/// Errors:    errors of the operations are stored in the race, not thrown. Throws error::operation_aborted if
+///            all operations ended because the task was stopped, and error::not_found if the range is empty.
+///            If an operation ends with an exception other than `std::system_error`, when_any throws that
+///            exception.
 /// Cancel:    stops all operations.
 /// Order:     operations begin when the await begins, and tasks begin in the next loop iteration. Both begin
 ///            in argument order.

@@ -28,7 +28,7 @@ struct memory_request {
     std::span<const Buffer> buffers;
 };
 
-/// Waits until bytes have been received from a stream in memory, or sent on it.
+/// An operation that receives bytes from an in-memory stream, or sends bytes on it.
 class [[nodiscard("co_await it")]] memory_operation : public detail::awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -38,8 +38,8 @@ public:
 
     void stop() noexcept override { end(make_error_code(error::operation_aborted)); }
     std::string describe() const override;
-    /// Returns whether the stream was cancelled or closed before the waiter was resumed. Bytes already moved
-    /// are still the operation's result.
+    /// Returns true if the stream was cancelled or closed before the waiter was resumed. Bytes that were
+    /// already moved are still the operation's result.
     [[nodiscard]] bool was_cancelled() const noexcept;
 
 protected:
@@ -49,7 +49,8 @@ protected:
 private:
     friend class memory_stream;
 
-    /// Moves as many bytes as possible now. Throws std::bad_alloc if there was no memory to move any.
+    /// Moves as many bytes as possible without waiting. Throws std::bad_alloc if memory ran out before any
+    /// byte was moved.
     virtual std::size_t move(memory_pipe& pipe) = 0;
     [[nodiscard]] virtual bool is_empty() const noexcept = 0;
     [[nodiscard]] unsigned cancels() const noexcept;
@@ -105,7 +106,7 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return incoming_ != nullptr; }
 
-    /// Like recv and send of `tcp::socket`. A second reader or a second writer is refused.
+    /// recv() and send() work as on a `tcp::socket`. A second reader or a second writer is refused.
     [[nodiscard("co_await it")]] memory_description<memory_recv, mutable_buffer> recv(
         mutable_buffer buffer) noexcept {
         return {{this, buffer, {}}};
@@ -141,8 +142,8 @@ private:
     std::shared_ptr<memory_pipe> outgoing_;
 };
 
-/// Two connected streams in memory, for deterministic tests of code that uses streams. They need no kernel
-/// and no ports.
+/// A pair of connected in-memory streams, for deterministic tests of code that uses streams. The streams need
+/// no kernel and no ports.
 ///
 ///     coil::test::stream_pair pair;
 ///     coil::co_spawn(context, serve(std::move(pair.first)), coil::detached);
@@ -152,7 +153,7 @@ private:
 class stream_pair {
 public:
     struct options {
-        std::size_t capacity = 65536;  ///< bytes in flight, per direction, before a send has to wait
+        std::size_t capacity = 65536;  ///< maximum number of bytes in flight in each direction
         /// The maximum number of bytes that one recv or send moves.
         std::size_t transfer_max = static_cast<std::size_t>(-1);
     };
