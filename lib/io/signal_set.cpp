@@ -140,8 +140,8 @@ void handle_forks() {
         detail::throw_failure(detail::system_error_code(refusal), "signal_set: pthread_atfork");
 }
 
-// Duplicates the descriptor to a number of at least 3. A program may have been started without stdin, stdout
-// or stderr, and its output must not go to the eventfd.
+// Duplicates the descriptor to a number above STDERR_FILENO. If the program was started without stdin, stdout
+// or stderr, the eventfd could otherwise get one of their numbers and receive the program's output.
 int duplicate(int descriptor) noexcept { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
 
 signal_subscription& subscribe() {

@@ -243,8 +243,8 @@ void event_loop::tear_down() {
         ownership::wait_until_left(held, *this);
         ownership::remove(*this);
     }
-    // True in a child of fork(2) if the owner's thread was settling the context in the parent. The context's
-    // lists may then be inconsistent, so the frames stay allocated.
+    // True in a child of fork(2) if the owner's thread was ending in the parent and had not finished
+    // disown(). The context's lists may then be inconsistent, so the frames stay allocated.
     const bool was_leaving = is_leaving_;
     const bool owned = owner_.load(std::memory_order_relaxed) != nullptr;
     if (owned && is_mine() && !ring_->is_lost())

@@ -64,7 +64,8 @@ protected:
     [[nodiscard]] virtual bool receive_into_room() noexcept = 0;
     /// Called for a non-blocking reader when no data is unread. Collects what the kernel has received so far.
     virtual void poll_for(const reader& next) noexcept;
-    /// Returns true if a receive that returns 0 is the end of the stream for the waiting reader.
+    /// Returns true if a receive with the result 0 means the end of the stream. The first waiting reader then
+    /// also completes with 0.
     [[nodiscard]] virtual bool ends_with_zero() const noexcept = 0;
     virtual void drop_unread() noexcept = 0;
 

@@ -25,9 +25,9 @@ namespace coil::COIL_ABI::ring {
 
 #ifdef COIL_ASAN
 
-/// Checks the memory that this SQE lets the kernel read or write. `owner` identifies the operation until
-/// check_completed().
+/// Checks the memory that this SQE lets the kernel read or write, and stores its location under `owner`.
 void check_submitted(const io_uring_sqe& sqe, const void* owner) noexcept;
+/// Called at the last completion. Checks the memory stored under `owner` again.
 void check_completed(const void* owner) noexcept;
 /// Checks the memory that a direct system call will read. AddressSanitizer intercepts only the functions of
 /// the C library.

@@ -41,8 +41,8 @@ private:
     friend class worker_threads;
     enum class stage : std::uint8_t { idle, queued, running, abandoned };
 
-    // Changes under the lock of worker_threads, except that the worker thread ends a running call without the
-    // lock.
+    // Written only while the lock of worker_threads is held, with one exception: when a call returns, its
+    // worker thread sets the stage back to idle without the lock.
     std::atomic<stage> stage_{stage::idle};
     unsigned process_ = 0;  // the process that submitted the call; see this_process
 };

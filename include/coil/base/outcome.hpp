@@ -63,8 +63,8 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
     [[nodiscard]] std::size_t bytes_transferred() const noexcept { return bytes_; }
-    /// Returns the exception that value() throws, if it contains more than the code. Null if there is no
-    /// error.
+    /// Returns the stored exception, which value() throws. Null if there is no error, or if value() makes the
+    /// exception from error() and bytes_transferred().
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 

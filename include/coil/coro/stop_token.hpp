@@ -120,8 +120,8 @@ protected:
             call_(*this);
         }
     }
-    /// Call this first in the destructor. If another thread is running the function, it waits for that
-    /// thread.
+    /// Call this first in the destructor. If another thread is running the callback's function, waits until
+    /// the function has returned.
     void delist() noexcept {
         if (source_)
             source_->remove(*this);

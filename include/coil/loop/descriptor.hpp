@@ -85,7 +85,7 @@ public:
         set_number(number);
         is_borrowed_ = true;
     }
-    /// Sets the number of a connection that `acceptor` has accepted. Stores the peer's address. The
+    /// Sets the number of a descriptor that `acceptor` has accepted, and stores the peer's address. The new
     /// connection inherits the acceptor's options.
     void set_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                       socklen_t size) noexcept {

@@ -103,15 +103,15 @@ protected:
     /// Fills in the SQE. The SQE may point only into this object and the caller's buffers.
     virtual void prepare(io_uring_sqe& sqe) noexcept = 0;
     /// Called for each completion that is not the last or that names a pool buffer. Must not resume a
-    /// coroutine, because the loop is still collecting.
+    /// coroutine, because the loop is still collecting completions.
     virtual void more(const coil::detail::answer& given) noexcept;
     /// Called if the record is watched and the source has received data that a reader could take inline.
     /// Must not resume a coroutine.
     virtual void source_has_data() noexcept {}
-    /// Called for a failed completion or, after takes_steps(true), for any last completion. Returns true if
-    /// the operation continues, that is, if it has called `submit`, `submit_to_ring` or `pause`. The
-    /// operation then keeps its lane, so no other operation overtakes it. Must not resume a coroutine,
-    /// because the loop is still collecting.
+    /// Called for the last completion of a step if the step failed or, after takes_steps(true), in any case.
+    /// Returns true if the operation continues, that is, if it has called `submit`, `submit_to_ring` or
+    /// `pause`. The operation then keeps its lane, so no other operation overtakes it. Must not resume a
+    /// coroutine, because the loop is still collecting completions.
     [[nodiscard]] virtual bool next_step() noexcept;
     /// Returns the name of the call in the socket interface, such as "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;

@@ -45,7 +45,7 @@ public:
     void submit(operation& request) noexcept;
     /// Cancels an operation in any state. No-op after the operation has completed.
     void cancel(operation& request) noexcept;
-    /// Keeps an operation between two of its steps until its retry_timer submits it again.
+    /// Stores an operation that pauses between two of its steps. Its retry_timer submits it again.
     void pause(operation& request) noexcept;
     /// Cancels the operation and blocks until the kernel has completed it, because its memory must not be
     /// freed earlier. If that takes more than 2 s, a line on stderr names the operation. Does not wait for a

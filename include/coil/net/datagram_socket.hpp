@@ -75,7 +75,8 @@ public:
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
+    /// At compile time, rejects a call that passes the arguments of recv(2). The error message shows what to
+    /// write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::recv_datagram_description<mutable_buffer> recv(const Arguments&...) {
@@ -99,8 +100,8 @@ public:
     [[nodiscard("co_await it")]] auto recvfrom(Buffers&&... buffers) {
         return detail::gather<mutable_buffer>(recvfrom(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// Rejects a call with the arguments of recvfrom(2) at compile time. The error message shows what to
-    /// write.
+    /// At compile time, rejects a call that passes the arguments of recvfrom(2). The error message shows what
+    /// to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::recv_datagram_description<mutable_buffer, endpoint_type> recvfrom(const Arguments&...) {
@@ -119,7 +120,7 @@ public:
     /// send(2): sends one datagram to the connected peer. An empty buffer sends an empty datagram.
     /// Completes: with the datagram's size.
     /// Errors:    message_size (too large for a datagram), connection_refused ...
-    /// Cost:      one SQE, or a direct send(2) while the loop has few completions; no allocation.
+    /// Cost:      one SQE or, under low load, a direct send(2); no allocation.
     [[nodiscard("co_await it")]] sending<op::send_description<const_buffer>> send(const_buffer buffer,
                                                                                   message_flags flags = {}) {
         return to_send(
@@ -137,7 +138,8 @@ public:
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
+    /// At compile time, rejects a call that passes the arguments of send(2). The error message shows what to
+    /// write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     sending<op::send_description<const_buffer>> send(const Arguments&...) {
@@ -172,7 +174,8 @@ public:
         return to_send(op::sendto_description<const_buffers, plain_endpoint>{
             {handle_.use(flags.value()), buffers, &to}});
     }
-    /// Rejects a call with the arguments of sendto(2) at compile time. The error message shows what to write.
+    /// At compile time, rejects a call that passes the arguments of sendto(2). The error message shows what
+    /// to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     sending<op::sendto_description<const_buffer, plain_endpoint>> sendto(const Arguments&...) {

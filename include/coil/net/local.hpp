@@ -140,8 +140,7 @@ void connect_pair(Socket& one, Socket& other) {
 /// Cancel:    operation_aborted, or the number of bytes if bytes and descriptors were sent first.
 /// Buffers:   the bytes and the array of descriptors are owned by the caller, and must stay valid until the
 ///            await ends.
-/// Cost:      one SQE, or a direct sendmsg(2) while the loop has few completions; no allocation in steady
-///            state.
+/// Cost:      one SQE or, under low load, a direct sendmsg(2); no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] auto send_descriptors(Socket& socket, const_buffer buffer,
                                                    std::span<const int> descriptors,

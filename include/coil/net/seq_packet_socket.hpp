@@ -64,7 +64,8 @@ public:
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// Rejects a call with the arguments of recv(2) at compile time. The error message shows what to write.
+    /// At compile time, rejects a call that passes the arguments of recv(2). The error message shows what to
+    /// write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::recv_datagram_description<mutable_buffer> recv(const Arguments&...) {
@@ -78,7 +79,7 @@ public:
     ///            ...
     /// Cancel:    operation_aborted, or the size if the message was sent first.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
-    /// Cost:      one SQE, or a direct send(2) while the loop has few completions; no allocation.
+    /// Cost:      one SQE or, under low load, a direct send(2); no allocation.
     [[nodiscard("co_await it")]] op::send_description<const_buffer> send(const_buffer buffer,
                                                                          message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer, op::packet_lane(flags.value())}};
@@ -94,7 +95,8 @@ public:
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// Rejects a call with the arguments of send(2) at compile time. The error message shows what to write.
+    /// At compile time, rejects a call that passes the arguments of send(2). The error message shows what to
+    /// write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::send_description<const_buffer> send(const Arguments&...) {
