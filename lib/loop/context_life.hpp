@@ -42,7 +42,7 @@ public:
         leave();
         return false;
     }
-    // Release, which pairs with the acquire in end(). The visitor must not access the context after this.
+    // Release order, to pair with the acquire in end(). After this, the visitor must not access the context.
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
     /// Refuses new visitors, and waits until the current visitors have left. Called by ~io_context.

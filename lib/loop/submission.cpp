@@ -130,7 +130,7 @@ void submission::submit_cancels() noexcept {
 
 // The completion of a cancel does not name the target, because the target may have been destroyed and another
 // operation may be at its address. This function therefore repeats the cancels of all operations in
-// `cancelling_`, because these operations are still submitted.
+// `cancelling_`, which have not ended yet and therefore still exist.
 void submission::repeat_missed_cancels() noexcept {
     const bool is_missed = std::exchange(cancel_missed_, false);
     if (cancelling_.empty()) {

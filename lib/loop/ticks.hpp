@@ -10,7 +10,7 @@
 namespace coil::COIL_ABI {
 
 /// Returns the processor's time stamp counter. Reading it takes 10 ns; reading the system clock takes 22 ns.
-/// nanoseconds_of() measures the length of a tick by comparing the two clocks over some time.
+/// nanoseconds_of() measures the length of a tick by comparing the two clocks over an interval.
 inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_ia32_rdtsc();

@@ -54,7 +54,7 @@ protected:
     [[nodiscard]] virtual bool receives_for(const reader& next) const noexcept = 0;
     /// Returns true if a receive for the first reader may begin.
     [[nodiscard]] virtual bool may_receive() noexcept { return true; }
-    /// Returns true if this reader receives into its own buffer, through the ring.
+    /// Returns true if `next` receives into its own buffer, through the ring.
     [[nodiscard]] virtual bool receives_directly(const reader& next) const noexcept = 0;
     /// Returns the pool for the next receive.
     [[nodiscard]] virtual buffer_pool& pool() const noexcept = 0;

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint8_t small_ones_max = 8;
 // Once this many chunks are unread, further tiny chunks are collected in heap blocks.
 constexpr std::size_t chunks_max = 8;
-// The limit on unread bytes for a stream whose bytes are copied out because the pool is low.
+// The limit on unread bytes for a stream whose bytes are copied to the heap because the pool is running low.
 constexpr std::size_t copied_ahead_max = 16 * 1024;
 // An empty list with a larger capacity releases its memory.
 constexpr std::size_t kept_places_max = 32;
@@ -187,7 +187,7 @@ bool recv_queue::has_enough() noexcept {
 
 // ---- the receive ------------------------------------------------------------------------------------------
 
-// is_bulk() implies that there is a bulk pool.
+// from_bulk_ is true only if the bulk pool exists.
 buffer_pool& recv_queue::pool() const noexcept {
     return record().context().pools().made(from_bulk_ ? detail::pool_group::bulk
                                                       : detail::pool_group::streams);

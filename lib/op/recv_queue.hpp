@@ -17,7 +17,7 @@ namespace coil::COIL_ABI::op {
 /// chunks. The end of the stream is not stored, because the next receive reports it again.
 class recv_queue final : public read_ahead {
 public:
-    /// Creates the context's streams pool if it does not exist yet, which may throw.
+    /// Creates the context's pool for streams if it does not exist yet. May throw.
     explicit recv_queue(detail::descriptor& record);
     ~recv_queue() override;
 

@@ -160,7 +160,7 @@ consteval void check_timeout() {
 ///
 ///     std::size_t n = co_await coil::timeout(socket.recv(buffer), 5s);
 ///
-/// Completes: when `what` completes, and with its result. No data is lost: if `what` still succeeds while it
+/// Completes: when `what` completes, with its result. No data is lost: if `what` still succeeds while it
 ///            is being cancelled, timeout() returns its result.
 /// Errors:    error::timed_out if the deadline ended the operation, with the number of bytes transferred so
 ///            far; otherwise the errors of `what`. If timeouts are nested, the one whose deadline passed

@@ -56,7 +56,7 @@ public:
             check_owner_or_throw(call);
     }
 
-    /// Returns true if the object's scheduler has ended or was abandoned by exit() in one of its tasks.
+    /// Returns true if the object's scheduler has ended, or if one of its tasks has called exit().
     [[nodiscard]] bool has_ended() const noexcept { return owner_ && !is_bound(); }
 
 private:

@@ -42,8 +42,8 @@ public:
     explicit environment(coil::detail::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
     /// Makes a scope nested in `outer`. The scope usually belongs to the same line of execution as `outer`.
-    /// The exception is the environment that is shared by all coroutines of a context that are not tasks: if
-    /// `outer` is that environment, the scope is a separate line.
+    /// However, all coroutines of a context that are not tasks share a single environment. A scope nested in
+    /// that environment is a line of its own.
     explicit environment(environment& outer) noexcept
         : scheduler_(outer.scheduler_),
           innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),

@@ -43,15 +43,15 @@ public:
     /// Returns an existing pool, given its `pool_group`. Does not check the thread, because only operations
     /// call this function, on the thread of their loop.
     [[nodiscard]] buffer_pool& made(std::uint16_t group) const noexcept { return *pools_[group]; }
-    /// Returns the reserve, a pool of small entries for streams that have waited too long for an entry of
-    /// streams(). Received bytes are copied out of the reserve immediately, so its entries never run out. The
-    /// reserve is created by streams().
+    /// Returns the reserve, a pool of small entries. A stream that has waited too long for an entry of
+    /// streams() receives into the reserve instead. The received bytes are copied out immediately, so the
+    /// reserve never runs out of entries. The reserve is created by streams().
     [[nodiscard]] buffer_pool& reserve() const noexcept { return *pools_[count - 1]; }
 
     /// Returns the maximum number of bytes that a stream may receive ahead.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
-    /// Adds the memory of a chunk that was copied out of a pool. When the chunk is destroyed or detached,
-    /// release_held() subtracts this memory. Streams and datagrams have separate budgets, so a flood of
+    /// Counts the memory of a chunk that was copied out of a pool. When the chunk is destroyed or detached,
+    /// release_held() subtracts this memory again. Streams and datagrams have separate budgets, so a flood of
     /// datagrams does not slow down streams.
     void hold(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] += bytes; }
     void release_held(std::size_t bytes, bool datagrams) noexcept { held_[datagrams] -= bytes; }

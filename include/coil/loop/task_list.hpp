@@ -54,7 +54,8 @@ public:
     [[nodiscard]] bool has_tasks() const noexcept { return newest_ != nullptr; }
     /// Destroys all tasks, the newest first.
     void destroy_all() noexcept;
-    /// Unlinks all tasks from their join handles and joining tasks, because the tasks stay allocated.
+    /// Unlinks every task from its join handle and from its joining task. Called when the context ends but
+    /// the tasks' frames must stay allocated.
     void disconnect_all() noexcept;
 
     // ---- errors -------------------------------------------------------------------------------------------

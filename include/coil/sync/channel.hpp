@@ -28,9 +28,9 @@ public:
     channel_base(const channel_base&) = delete;
     channel_base& operator=(const channel_base&) = delete;
 
-    /// Closes the channel. Waiting and later sends fail with error::channel_closed. Buffered messages can
-    /// still be received. After the last buffered message, every receive() returns an empty optional,
-    /// including the receives that are already waiting.
+    /// Closes the channel. Sends that are waiting, and all later sends, fail with error::channel_closed.
+    /// Buffered messages can still be received. After the last buffered message, every receive() returns an
+    /// empty optional, including the receives that are already waiting.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
