@@ -204,9 +204,11 @@ void event_loop::dispatch(const io_uring_cqe& cqe) noexcept {
     request.on_completion({cqe.res, cqe.flags});
 }
 
-// With 1,000 connections, each step from operation to record, source, waiter, environment and frame is a
-// cache miss. This function therefore prefetches each level for all completions of a portion before it
-// prefetches the next level. With 1024 connections this saves about 4 % of the CPU time.
+// Completing an operation means following pointers: from the operation to its record, then to the record's
+// source and first waiting operation, then to the task's environment and frame. With many connections, each
+// step is a cache miss. This function therefore prefetches one level at a time: first the operations of all
+// completions in the portion, then all their records, and so on. With 1024 connections, this saves about 4 %
+// of the CPU time.
 void event_loop::fetch_portion() noexcept {
     const auto each = [this](auto&& fetch) {
         ring_->peek(

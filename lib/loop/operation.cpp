@@ -200,7 +200,7 @@ void operation::finish(std::int32_t result) noexcept {
     complete();
 }
 
-// Called after the last completion has been collected or replaced by a result of our own.
+// Called after the last completion has been collected, or after finish() has set a result without one.
 void operation::complete() noexcept {
     state_ = state::done;
     leave_lane();

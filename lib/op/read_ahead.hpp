@@ -8,7 +8,7 @@
 #include <coil/base/intrusive_list.hpp>
 #include <coil/loop/buffer_pool.hpp>
 #include <coil/loop/descriptor.hpp>
-#include <coil/loop/io_context.hpp>
+#include <coil/loop/event_loop.hpp>
 #include <coil/loop/operation.hpp>
 #include <coil/op/ahead_stream.hpp>
 #include <coil/op/reader.hpp>
@@ -89,7 +89,8 @@ protected:
     }
     /// Begins a receive if a reader is waiting and no receive is in flight.
     void request_more(bool got_enobufs = false) noexcept;
-    /// Gives the unread data to the waiting readers. If any data remains, notifies the waits for readiness.
+    /// Gives the unread data to the waiting readers. If any data remains, notifies the pending wait()
+    /// operations.
     void serve_waiting() noexcept;
     /// Stops receiving, because this record or all streams together hold as many bytes as allowed.
     void stop_at_limit() noexcept;

@@ -17,7 +17,7 @@ namespace {
 // Requested together with POLLPRI so that the poll completes. A socket is never ready for this event.
 constexpr unsigned wakes_for_priority = POLLRDBAND;
 
-// Errors and hang-ups need not be requested, because they are always reported, as by poll(2).
+// Errors and hang-ups need not be requested, because they are always reported, as with poll(2).
 unsigned events_of(wait_type wanted) noexcept {
     unsigned events = 0;
     if (wanted & wait_base::wait_read)

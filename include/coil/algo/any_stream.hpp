@@ -227,7 +227,7 @@ public:
         return {{holder_.get(), buffers, {}}};
     }
 
-    /// Returns the stream inside if its type is `Stream`, otherwise null. Use it to close the stream or to
+    /// Returns the contained stream if its type is `Stream`, otherwise null. Use it to close the stream or to
     /// set its options.
     template <class Stream>
     [[nodiscard]] Stream* target() noexcept {

@@ -82,7 +82,7 @@ private:
     static constexpr std::size_t remembered_max = 15;
 
     buffered_reader_options options_;
-    // The last search did not find `delimiter_`, and the first `without_` bytes do not contain it.
+    // The last unsuccessful search was for `delimiter_`, which the first `without_` bytes do not contain.
     std::size_t without_ = 0;
     std::array<char, remembered_max> delimiter_{};
     std::uint8_t delimiter_size_ = 0;

@@ -35,8 +35,8 @@ concept counts_bytes = description<D> && std::same_as<result_of<D>, std::size_t>
 
 /// A source of bytes. `recv(buffer)` returns an awaitable whose result is the number of bytes received, or 0
 /// at the end of the stream. The awaitable can be a `task<std::size_t>` or any other awaitable of coil.
-/// `recv(buffers)` is optional. It scatters the bytes over several buffers. Without it, `read` fills one
-/// buffer after the other.
+/// `recv(buffers)` is optional. It scatters the bytes over several buffers. Without it, `read` fills the
+/// buffers one after another.
 ///
 ///     class counting_stream {                             // counts the bytes of another stream
 ///     public:

@@ -46,7 +46,7 @@ public:
     [[nodiscard]] const void* data() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// For IP and UNIX domain addresses, returns the same text as the family's own endpoint type. For other
-    /// families, the text has the family's number and the remaining bytes in hexadecimal, such as
+    /// families, the text contains the family's number and the remaining bytes in hexadecimal, such as
     /// "family 16: 00002a00...".
     [[nodiscard]] std::string to_string() const;
 

@@ -16,9 +16,8 @@
 
 namespace coil::COIL_ABI::local {
 
-/// The address of a UNIX domain socket (unix(7)) without a protocol. The address is a path, an abstract name,
-/// or unnamed. Applications use types such as `local::stream_protocol::endpoint`, which also name the
-/// protocol.
+/// The address of a UNIX domain socket (unix(7)), without a protocol: a path, an abstract name, or unnamed.
+/// Applications use types such as `local::stream_protocol::endpoint`, which also name the protocol.
 ///
 ///     endpoint file("/run/app/control.sock");
 ///     endpoint no_file = endpoint::abstract("app");  // per network namespace; ends with its socket

@@ -68,9 +68,9 @@ public:
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void keep(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
 
-    /// Returns the value, or throws if there is an error. The exception is exception(), if that is not null.
-    /// Otherwise, it is a `transfer_error` if T is std::size_t or bytes were transferred, or else a
-    /// `std::system_error`.
+    /// Returns the value, or throws if there is an error. If exception() is not null, that exception is
+    /// thrown. Otherwise, value() throws a `transfer_error` if T is std::size_t or bytes were transferred,
+    /// and a `std::system_error` in all other cases.
     [[nodiscard]] T& value() & { return check(), **this; }
     [[nodiscard]] const T& value() const& { return check(), **this; }
     [[nodiscard]] T value() && { return check(), *std::move(*this); }

@@ -19,7 +19,7 @@ namespace coil::COIL_ABI::detail {
 ///
 /// Lifetime: an object may outlive its scheduler. The next awaiter then binds the object to the awaiter's own
 ///           scheduler. Tasks that are still waiting for the object at that time are orphans: their frames
-///           were left behind by a call of exit() in a task, or by a stuck operation. The object must neither
+///           were left behind by a call to exit() in a task, or by a stuck operation. The object must neither
 ///           resume nor report them.
 /// Cost:     each check is a load and a compare.
 class affinity {

@@ -136,10 +136,10 @@ private:
     bool is_linked_ = false;
 };
 
-/// Call this when an exception leaves a task's body. It aborts if the task is being destroyed. In that case,
-/// the compiler treats an exception from the destructor of a local like an exception from the body, and would
-/// never free the frame. A running task is the innermost task of its chain; a task that is being destroyed is
-/// not.
+/// Call this when an exception leaves a task's body. It aborts if the task is being destroyed, which means
+/// that the destructor of a local threw. The compiler treats that exception like one from the body, and would
+/// never free the frame. To tell the two cases apart, the function checks whether the task is the innermost
+/// task of its chain: a running task is, but a task that is being destroyed is not.
 void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
 
 /// Aborts because a destructor threw while its coroutine was being destroyed.

@@ -91,8 +91,8 @@ using unblock_source = source_group_option<MCAST_UNBLOCK_SOURCE>;
 
 // Implementation
 
-/// Copies an address into the kernel's larger structure. Returns the interface index, which is `interface`
-/// or, if that is 0, the scope id of an IPv6 address.
+/// Copies an address into the sockaddr of a kernel request. Returns the interface index for that request,
+/// which is `interface` or, if `interface` is 0 and the address is IPv6, the scope id of the address.
 inline unsigned fill_request(::sockaddr_storage& target, const address& from, unsigned interface) noexcept {
     socket_address bytes;
     const socklen_t size = endpoint(from, 0).to_sockaddr(bytes);
