@@ -44,9 +44,10 @@ task<> discard_all(Stream& from) {
 /// Cost:      one coroutine frame.
 template <readable_stream Stream, class Rep, class Period>
 task<bool> close_gracefully(Stream& stream, std::chrono::duration<Rep, Period> time_limit) {
-    static_assert(requires { stream.shutdown(socket_base::shutdown_send), stream.close(); },
-                  "close_gracefully() needs a stream with shutdown() and close(), such as a socket; for an "
-                  "any_stream, pass the socket inside: *stream.target<tcp::socket>()");
+    static_assert(
+        requires { stream.shutdown(socket_base::shutdown_send), stream.close(); },
+        "close_gracefully() needs a stream with shutdown() and close(), such as a socket; for an "
+        "any_stream, pass the socket inside: *stream.target<tcp::socket>()");
     std::error_code failure;
     try {
         stream.shutdown(socket_base::shutdown_send);
