@@ -44,7 +44,9 @@ inline void rethrow_bug(const std::exception_ptr& stored) {
         return;
     try {
         std::rethrow_exception(stored);
-    } catch (const std::system_error&) {}  // not a bug
+    } catch (const std::system_error&) {
+        return;  // not a bug
+    }
 }
 
 /// Aborts if a stream that a user has written returns a count that is too large.
