@@ -8,13 +8,13 @@
 
 #include <coil/loop/co_spawn.hpp>
 
-namespace coil::test {
+namespace coil_tests {
 
-void story::run(io_context& context, std::optional<time_point::duration> limit, std::source_location where,
-                const std::function<bool()>& was_refused) {
-    context.on_task_error([](const task_failure& failure) { ADD_FAILURE() << failure.text; });
+void story::run(coil::io_context& context, std::optional<coil::time_point::duration> limit,
+                std::source_location where, const std::function<bool()>& was_refused) {
+    context.on_task_error([](const coil::task_failure& failure) { ADD_FAILURE() << failure.text; });
     context.restart();
-    co_spawn(context, follow(), detached);
+    coil::co_spawn(context, follow(), coil::detached);
     if (limit)
         context.run_for(*limit);
     else
@@ -31,8 +31,8 @@ void story::run(io_context& context, std::optional<time_point::duration> limit, 
             << "the story did not end: it " << situation();
 }
 
-task<> story::follow() {
-    task_ = &co_await own_environment;
+coil::task<> story::follow() {
+    task_ = &co_await coil::test::own_environment;
     co_await call_(body_);
     ended_ = true;
     task_ = nullptr;
@@ -47,4 +47,4 @@ std::string story::situation() const {
                              : "is ready to continue at " + place;
 }
 
-}  // namespace coil::test
+}  // namespace coil_tests

@@ -30,6 +30,12 @@ struct environment_description {
 };
 inline constexpr environment_description own_environment{};
 
+}  // namespace coil::test
+
+// This class has a namespace of its own, because story.cpp defines its functions. In a source that opens
+// coil::test before it includes <coil/test/stream_pair.hpp>, coil::test is a namespace outside coil::v0_1.
+namespace coil_tests {
+
 /// A story is a function that returns a task<>. It runs on a context until the context has no more work. If
 /// an error ends the story or a detached task, the test fails. If a scripted failure has made the context's
 /// run() throw, run() is called once more.
@@ -42,21 +48,25 @@ public:
         requires(!std::is_same_v<std::remove_cvref_t<F>, story>)
     story(F&& body) noexcept
         : body_(const_cast<void*>(static_cast<const void*>(std::addressof(body)))),
-          call_([](void* function) -> task<> {
+          call_([](void* function) -> coil::task<> {
               return (*static_cast<std::remove_reference_t<F>*>(function))();
           }) {}
 
-    void run(io_context& context, std::optional<time_point::duration> limit, std::source_location where,
-             const std::function<bool()>& was_refused = nullptr);
+    void run(coil::io_context& context, std::optional<coil::time_point::duration> limit,
+             std::source_location where, const std::function<bool()>& was_refused = nullptr);
 
 private:
-    task<> follow();
+    coil::task<> follow();
     [[nodiscard]] std::string situation() const;
 
     void* body_;
-    task<> (*call_)(void*);
-    detail::environment* task_ = nullptr;
+    coil::task<> (*call_)(void*);
+    coil::detail::environment* task_ = nullptr;
     bool ended_ = false;
 };
 
-}  // namespace coil::test
+}  // namespace coil_tests
+
+namespace coil::test {
+using coil_tests::story;
+}
