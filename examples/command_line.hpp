@@ -28,16 +28,18 @@ class usage_error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// An option, `--name VALUE`, with its help text and its default. An option without a VALUE is a flag.
+/// An option, written `--name VALUE`, with its help text and its default. An option without a VALUE is a
+/// flag.
 struct option {
     const char* name;
     const char* value;  // null for a flag
     const char* meaning;
     std::string otherwise = "";
-    bool needs_no_name = false;  // also positional; several such options are expected in this order
+    bool needs_no_name = false;  // the value may be given without the name, in this order
 };
 
-/// A program's options. The parser is strict: an error throws a usage_error that says what was expected.
+/// A program's options. The parser is strict: if the options are wrong, it throws a usage_error that says
+/// what was expected.
 ///
 ///     const example::command_line given(argc, argv, "Echoes.", {{"port", "N", "port of the server", "80"}});
 ///     given.number("port", 0, 65535);
@@ -74,8 +76,8 @@ private:
 
 // Implementation
 
-/// Called at exit. Fails if some output could not be written to stdout, for example to a full disk or a
-/// closed pipe.
+/// Called at exit. Ends the program with status 1 if some output could not be written to stdout, for example
+/// to a full disk or a closed pipe.
 inline void fail_if_stdout_is_incomplete() noexcept {
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
         return;
@@ -196,7 +198,7 @@ inline int explain_failure() noexcept {
         return 2;
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "%s: %s\n", program, failure.what());
-        // The message from io_context begins with this text if there is no ring. The cause and the
+        // The message from io_context begins with this text if the kernel refuses a ring. The cause and the
         // remedy follow.
         return std::string_view(failure.what()).starts_with("io_uring is not available") ? 6 : 1;
     }

@@ -36,7 +36,7 @@ coil::task<> talk(std::string host, std::string port) {
         } else {
             ready = co_await socket.wait(unsent.empty() ? read : read | write);
         }
-        // Receives first. If both sides only sent, both would wait forever.
+        // Receive before sending: if both peers only sent, both would wait forever.
         if (ready & read) {
             const std::size_t n = co_await socket.recv(received);
             if (n == 0)

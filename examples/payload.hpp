@@ -12,8 +12,8 @@
 
 namespace example {
 
-/// A client's messages, all of the same size. Each message is a window into the same random bytes, which
-/// starts one byte after the previous window. Consecutive messages therefore differ in almost every byte, and
+/// A client's messages, which all have one size. Each message is a window into one block of random bytes. A
+/// window starts one byte after the previous window, so consecutive messages differ in almost every byte, and
 /// nothing is copied.
 class payload {
 public:

@@ -59,8 +59,8 @@ struct echo {
 
     static unsigned low(unsigned number) { return number & 0xff; }
 
-    // Computes the checksum (RFC 1071). For IPv6, and for `ping` sockets, the kernel replaces it with
-    // its own.
+    // Computes the checksum (RFC 1071). For IPv6, and for `ping` sockets, the kernel replaces this checksum
+    // with its own.
     static unsigned checksum_of(std::span<const unsigned char> bytes) {
         unsigned sum = 0;
         for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -95,7 +95,8 @@ struct echo {
     }
 };
 
-// Returns the ICMP message in a packet. A raw IPv4 socket receives packets with their IP header.
+// Returns the ICMP message in a packet. A raw IPv4 socket receives packets with their IP header, which is
+// removed here.
 template <class Protocol>
 std::span<const unsigned char> message_in(std::span<const unsigned char> packet, bool v6) {
     if (std::is_same_v<Protocol, ping> || v6 || packet.empty())

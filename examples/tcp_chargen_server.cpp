@@ -19,8 +19,8 @@
 using coil::ip::tcp;
 
 // Returns lines of 72 printable characters, slightly more than 256 KiB in total. Each line starts one
-// character later than the previous line. The first line fits after the last one, so the text can be
-// repeated.
+// character later than the previous line. The first line also continues the last line in this way, so that
+// the text can be repeated.
 std::string lines() {
     std::string text;
     for (std::size_t line = 0; line < std::size_t{38} * 95; ++line) {

@@ -71,7 +71,8 @@ int main(int argc, char** argv) try {
          {"size", "BYTES", "size of each message", "64"},
          {"count", "NUMBER", "number of messages per connection", "1000"},
          {"timeout", "MS", "how long to wait for each step", "10000"}});
-    // Larger messages would need two tasks, one that sends and one that receives.
+    // The message size is limited, because larger messages would need two tasks, one that sends and one that
+    // receives.
     const plan plan{.host = given.host("host"),
                     .port = std::to_string(given.port("port", 1)),
                     .connections = given.number("connections", 1, 100'000),

@@ -13,8 +13,8 @@
 
 using coil::ip::tcp;
 
-// Serves one client. If the client resets the connection, the await throws. This ends only this task, and
-// coil reports the exception. Silent clients stay connected; for idle timeouts, see graceful_echo_server.cpp.
+// Serves one client. If the client resets the connection, the await throws an exception, which ends this task
+// and is reported by coil. Silent clients stay connected; for idle timeouts, see graceful_echo_server.cpp.
 coil::task<> echo(tcp::socket client) {
     auto incoming = client.recv_stream();
     while (auto chunk = co_await incoming.next())  // empty: the client has finished sending

@@ -19,7 +19,8 @@ coil::task<> echo(udp::socket socket) {
     std::array<std::byte, 65536> buffer;
     for (;;) {
         const auto [size, truncated, from] = co_await socket.recvfrom(buffer);
-        // A failed reply does not end the server, because the sender's address can be anything.
+        // A failed reply does not end the server, because the sender's address may be one to which nothing
+        // can be sent.
         std::error_code refused;
         co_await coil::redirect_error(socket.sendto(std::span(buffer).first(size), from), refused);
         if (refused)

@@ -18,8 +18,8 @@ namespace {
 
 using ip::tcp;
 
-// These are more lines than one buffer holds, so that the counted rounds include several reads from the
-// stream.
+// Both numbers of lines exceed what one buffer holds, so that the counted rounds include several reads from
+// the stream.
 constexpr std::int64_t lines_counted = 20'000;
 constexpr int lines_to_warm_up = 20'000;
 

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// The benchmarks from the other files, written for Boost.Asio. They are built only if its headers are
-// installed. Asio runs on one thread (concurrency hint 1), and its coroutines do not throw. Timers call plain
-// functions, which is the fastest method, except in timer_cancel_a_task.
+// The benchmarks from the other files, written for Boost.Asio. They are built only if the headers of
+// Boost.Asio are installed. Asio runs on one thread (concurrency hint 1), and its coroutines do not throw.
+// Timers call plain functions, which is the fastest method. Only the timer in timer_cancel_a_task resumes a
+// coroutine.
 
 #include <chrono>
 #include <exception>

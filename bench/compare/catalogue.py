@@ -21,7 +21,7 @@ class Workload:
     name: str
     title: str
     load: tuple  # arguments for the load generator
-    contenders: tuple  # the first contender is the reference; the second is the same program again
+    contenders: tuple  # the first contender is the reference; the second is the reference's program again
     quick: bool = False  # whether the short run includes this workload
     kind: str = "rate"  # "rate", "latency" (open loop, at half the reference's rate), "memory" or "compile"
 
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Strength:
-    """The minimum throughput of some rivals. If no rival reaches it, the rows against their family are void."""
+    """A minimum throughput for some rivals. If no rival reaches it, the rows against the rivals' family are void."""
 
     workload: str
     rivals: tuple  # the best of these rivals counts
@@ -195,8 +195,8 @@ GATE = [
     Row("idle", "malloc'd bytes per connection", (), bytes_max=1024),
 ]
 
-# These ratios are based on the machine on which the rivals were tuned. Asio must reach 0.9 times the ratio to
-# the bare ring that it reached there.
+# The ratios below were measured on the machine on which the rivals were tuned. On any machine, Asio's ratio to
+# the bare ring must be at least 0.9 times the measured ratio.
 STRENGTHS = [
     *(Strength(workload, names(TCP, "bare"), EPOLL, least, "bare")
       for workload, least in (

@@ -21,7 +21,7 @@ class Compiler:
         self.source = source
         self.command = [cache["CMAKE_CXX_COMPILER"], "-std=c++20", optimization, "-I", os.path.join(source, "include")]
         if os.path.isdir(cache.get("COIL_ASIO_INCLUDE", "")):
-            # This cannot be -I, because the path may be a system include path. Its position in the search
+            # -I cannot be used, because the path may be a system include path, whose position in the search
             # order matters.
             self.command += ["-idirafter", cache["COIL_ASIO_INCLUDE"]]
 

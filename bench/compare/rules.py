@@ -82,8 +82,8 @@ def void_reason(results, row, strengths, reference, again, family_of):
         return f"the two copies of the reference differ by {difference:.1%}"
     families = {family_of(name) for name in row.contenders}
     for strength in strengths:
-        # The bare ring's three strengths apply to every workload. Each Asio strength applies only to its own
-        # workload.
+        # The three strengths of the bare ring apply to every workload. A strength of Asio applies only to the
+        # workload that it names.
         concerns = strength.family in families and (strength.family == "bare" or strength.workload == row.workload)
         why = weakness(results, strength) if concerns else ""
         if why:

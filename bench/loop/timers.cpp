@@ -80,7 +80,7 @@ task<> sleeps(benchmark::State& state, io_context& context) {
         co_await sleep_for(0ns);
 }
 
-// Awaits an operation with a deadline that never expires. task_yield measures the operation without the
+// Awaits a yield with a deadline that never expires. The benchmark task_yield measures a yield without a
 // deadline.
 task<> timeouts(benchmark::State& state, io_context& context) {
     rounds rounds(state, context);
@@ -88,9 +88,9 @@ task<> timeouts(benchmark::State& state, io_context& context) {
         co_await timeout(yield(), 5s);
 }
 
-// A task waits for a timer, is cancelled and resumes, while `state.range(0)` other timers are armed. There
-// are two Asio benchmarks to compare with. timer_wait_and_cancel waits with a plain function, which is less
-// work than resuming a task; timer_cancel_a_task waits with a coroutine.
+// A task waits for a timer, is cancelled and resumes, while `state.range(0)` other timers are armed. Two Asio
+// benchmarks are compared with this one: asio/timer_wait_and_cancel waits with a plain function, which is
+// less work than resuming a task, and asio/timer_cancel_a_task waits with a coroutine.
 task<> cancelled_waits(steady_timer& timer, deadlines& deadlines, const bool& over) {
     while (!over) {
         timer.expires_at(deadlines.next() + 60s);

@@ -4,7 +4,7 @@
 // TCP over loopback. Both ends are tasks of one context, on one thread. The time is therefore the CPU cost of
 // both ends, and does not include waking another CPU. In a virtual machine, the cost of such a wake-up
 // depends on the host and varies by a factor of 1.5 from minute to minute. The reported system calls are
-// those made by both ends. tcp_round_trip_with_thread measures a peer on another CPU.
+// those made by both ends together. tcp_round_trip_with_thread measures a peer on another CPU.
 
 #include <thread>
 #include <vector>

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// UDP over loopback. Both ends are on one thread, for the reasons given in tcp.cpp.
+// UDP over loopback. Both ends are tasks of one context, on one thread, so the time does not include waking
+// another CPU.
 
 #include <array>
 #include <netinet/in.h>

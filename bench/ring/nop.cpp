@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// Sends a no-op through the ring, which is the minimum cost of any operation. The argument is the number of
-// concurrent no-ops. Each loop iteration submits and collects all of them together.
+// Sends no-ops through the ring. A no-op shows the minimum cost of any operation. The argument is the number
+// of concurrent no-ops. Each loop iteration submits and collects all of them together.
 
 #include <coil/op/nop.hpp>
 
@@ -17,8 +17,8 @@ task<> nops_until(const bool& over) {
         co_await op::nop_description{};
 }
 
-// The tasks run in lockstep. Each task has one no-op per iteration, so one round of the counting task is also
-// one round of every other task.
+// The tasks run in lockstep. Each task has one no-op per iteration, so in one round of the counting task,
+// every other task completes one no-op.
 task<> nops_at_a_time(benchmark::State& state, io_context& context) {
     bool over = false;
     for (int i = 1; i < state.range(0); ++i)

@@ -37,8 +37,8 @@ inline void count_allocation() noexcept { allocation_count.fetch_add(1, std::mem
 
 #ifdef COIL_BENCH_SANITIZED
 
-// These sanitizers have their own malloc, which calls a hook for each allocation. g++ has no header that
-// declares this function.
+// AddressSanitizer and ThreadSanitizer have their own malloc, which calls a hook for each allocation. g++ has
+// no header that declares the function below.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
                                                          void (*on_free)(const volatile void*));
 

@@ -10,16 +10,15 @@
 
 #include "support/counting.hpp"
 
-/// Hand-written io_uring code that uses only liburing, as a baseline for coil. If a coil benchmark has a
-/// counterpart here, the counterpart's name starts with `bare/`. It submits the same operations in the same
-/// order.
+/// Hand-written io_uring code that uses only liburing, as a baseline for coil. The benchmark `bare/NAME`
+/// submits the same operations as coil's benchmark NAME, in the same order.
 
 namespace coil::bench::bare {
 
 /// If `holds` is false, prints `what` with the text for errno, and ends the program.
 void check(bool holds, const char* what);
 
-/// A ring with a registered descriptor and the same flags that coil uses.
+/// A ring with a registered descriptor and the flags that coil uses.
 class ring {
 public:
     ring();
@@ -27,7 +26,8 @@ public:
     ring& operator=(const ring&) = delete;
     ~ring();
 
-    // The following functions prepare an operation. iterate() submits it, and its completion carries the tag.
+    // Each of the following functions prepares one operation, which iterate() submits. The completion of the
+    // operation carries the tag.
     void nop(std::uint64_t tag) {
         io_uring_sqe* sqe = next();
         io_uring_prep_nop(sqe);

@@ -30,8 +30,8 @@ int number_in(int folder, const char* path) noexcept {
     return is_read ? std::atoi(text) : -1;
 }
 
-// For use when tracefs is not mounted. Creates a detached mount without a path, which disappears when its
-// descriptor is closed. This needs root.
+// Reads a number from a tracefs that is not mounted. Creates a detached mount without a path, which
+// disappears when its descriptor is closed. Creating the mount needs root.
 int number_in_unmounted_tracefs(const char* path) noexcept {
     const int context = static_cast<int>(::syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC));
     if (context < 0)

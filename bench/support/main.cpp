@@ -17,8 +17,8 @@
 
 namespace {
 
-// Wraps the chosen reporter. After all benchmarks have run, it also prints on stderr how long each benchmark
-// took relative to the same benchmark on bare liburing and on Boost.Asio. The ratios are computed for each
+// Wraps the chosen reporter. After all benchmarks have run, prints on stderr how long each benchmark took
+// relative to its counterparts on bare liburing and on Boost.Asio. The ratios are computed for each
 // repetition.
 class reporter_with_ratios final : public benchmark::BenchmarkReporter {
 public:
@@ -97,7 +97,8 @@ private:
 };
 
 // Keeps the CPUs awake while this object exists. Waking a halted virtual CPU involves the host, and would
-// dominate any measurement that involves two threads. This needs root; without root, the figures are worse.
+// dominate any measurement that involves two threads. Keeping the CPUs awake needs root; without root, the
+// figures are worse.
 class awake {
 public:
     awake() noexcept : request_(::open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC)) {

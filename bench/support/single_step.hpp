@@ -162,7 +162,7 @@ private:
             ::ptrace(PTRACE_PEEKUSER, child_, offsetof(user_regs_struct, rip), nullptr));
     }
 
-    // Returns the first bytes of the instruction, enough to include the prefixes, the opcode and the ModRM
+    // Returns the first bytes of the instruction. These bytes include the prefixes, the opcode and the ModRM
     // byte.
     std::array<std::uint8_t, sizeof(long)> code_at(std::uintptr_t at) const {
         return std::bit_cast<std::array<std::uint8_t, sizeof(long)>>(
@@ -174,8 +174,8 @@ private:
     std::optional<int> status_;
 };
 
-/// Returns an addr2line command that shows where in the source an instruction of the child comes from. A
-/// forked child has the same address layout as its parent.
+/// Returns an addr2line command that shows where in the source an instruction of the child comes from. The
+/// address can be looked up in this process, because a forked child has the address layout of its parent.
 inline std::string place_of(std::uintptr_t instruction) {
     char offset[32];
     Dl_info found{};

@@ -27,7 +27,7 @@ task<> send_until_closed(channel<int>& into) {
 }
 
 // Passes values from one task to another. The sender waits while the channel is full, and the receiver waits
-// while it is empty.
+// while the channel is empty.
 task<> passes(benchmark::State& state, io_context& context) {
     int sum = 0;
     channel<int> between(static_cast<std::size_t>(state.range(0)));
@@ -66,7 +66,8 @@ task<> locks(benchmark::State& state, io_context& context) {
     }
 }
 
-// In contended_locks, a task is always waiting for the mutex, so each unlock hands the lock to that task.
+// Locks and unlocks the mutex until `over` is set. In contended_locks, one task always waits for the mutex,
+// so each unlock hands the mutex to that task.
 task<> lock_until_over(mutex& door, const bool& over) {
     while (!over) {
         const auto lock = co_await door.lock();

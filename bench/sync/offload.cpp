@@ -18,7 +18,8 @@ namespace {
 
 int add(int a, int b) { return a + b; }
 
-// Measures a round trip. The context's thread sleeps while the pool thread runs, and the reverse.
+// Measures a round trip. The context's thread sleeps while the pool thread runs, and the pool thread sleeps
+// while the context's thread runs.
 task<> offloads(benchmark::State& state, io_context& context) {
     thread_pool pool(1);
     int sum = 0;

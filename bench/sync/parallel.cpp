@@ -62,7 +62,8 @@ task<> children(benchmark::State& state, io_context& context) {
 
 task<> wait_forever(event& never) { static_cast<void>(co_await as_tuple(never.wait())); }
 
-// Stops a waiting task. The time includes spawning and joining the task, which spawn_and_join measures alone.
+// Stops a waiting task. The time includes spawning and joining the task. The benchmark spawn_and_join
+// measures this part alone.
 task<> stops(benchmark::State& state, io_context& context) {
     event never;
     rounds rounds(state, context);
@@ -74,7 +75,7 @@ task<> stops(benchmark::State& state, io_context& context) {
     }
 }
 
-// Awaits an operation with a stop token whose source is never stopped. task_yield measures the operation
+// Awaits a yield with a stop token whose source is never stopped. The benchmark task_yield measures the yield
 // alone.
 task<> watched(benchmark::State& state, io_context& context) {
     inplace_stop_source source;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// The version of coil. CMakeLists.txt reads the numbers from this file. Every other header includes this
-/// file first, so it also checks that the compiler uses C++20.
+/// file first. This file therefore checks that the compiler uses C++20.
 #pragma once
 
 #define COIL_VERSION_MAJOR 0

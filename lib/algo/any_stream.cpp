@@ -26,7 +26,8 @@ bool any_operation::await_ready() {
     return true;
 }
 
-// Some callers, such as buffered_reader, do not call await_ready() first.
+// Starts the inner operation. Creates it first if the caller, such as `buffered_reader`, has not called
+// await_ready().
 void any_operation::await_suspend(std::coroutine_handle<> waiter) {
     const bool has_begun = is_made_ || begin();
     suspend(waiter);

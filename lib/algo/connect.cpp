@@ -5,7 +5,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// Local errors, such as a missing IPv6 route, are less informative than a peer's refusal.
+// Returns true for errors of the local machine, such as a missing IPv6 route. A local error is less
+// informative than a refusal by a peer.
 bool is_local_error(std::error_code error) noexcept {
     return error == std::errc::network_unreachable || error == std::errc::address_not_available ||
            error == std::errc::address_family_not_supported;
@@ -38,8 +39,8 @@ void connect_race::await_suspend(std::coroutine_handle<> waiter) {
         env().scheduler().schedule(*this);
 }
 
-// Starts the next attempt, and skips endpoints whose attempt fails immediately. If the maximum number of
-// attempts is in progress, the next attempt begins when one of them fails.
+// Starts the next attempt, and skips endpoints whose attempt fails immediately. Does nothing if the maximum
+// number of attempts is in progress. In that case, the next attempt begins when an earlier one fails.
 void connect_race::begin_next() noexcept {
     if (under_way_ >= under_way_max)
         return;

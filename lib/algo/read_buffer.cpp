@@ -13,8 +13,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// In bulk transfers, the buffer grows up to this size. It becomes larger only to hold more unread data, such
-// as a long line.
+// The buffer grows up to this size if a receive fills it, as in bulk transfers. Beyond this size, it grows
+// only to hold more unread data, such as a long line.
 constexpr std::size_t ample = 65536;
 
 }  // namespace

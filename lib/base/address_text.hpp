@@ -10,7 +10,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Formats an address of any family for an error message, in the same way as its endpoint's to_string().
+/// Formats an address of any family for an error message, as to_string() of the family's endpoint class does.
 std::string address_text(const void* address, socklen_t size);
 
 }  // namespace coil::COIL_ABI

@@ -74,7 +74,8 @@ std::string with_cause(std::error_code code, const std::string& what) {
     return what.empty() && !cause.empty() ? std::string(cause.substr(1)) : what + std::string(cause);
 }
 
-// With an empty prefix, std::system_error would begin its text with ": ".
+// Makes an exception whose text begins with `what`. An empty `what` is not passed on, because the text of the
+// std::system_error would then begin with ": ".
 std::system_error make_error(std::error_code code, const std::string& what) {
     return what.empty() ? std::system_error(code) : std::system_error(code, what);
 }

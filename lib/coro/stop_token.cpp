@@ -15,8 +15,9 @@ inplace_stop_source::~inplace_stop_source() {
         "source before them");
 }
 
-// The lock is held only for a few instructions. The back-off is needed only if the thread that holds the lock
-// has been preempted.
+// Acquires the lock on the list of callbacks, and returns the state without the lock bit. The lock is held
+// only for a few instructions. The back-off is needed only if the thread that holds the lock has been
+// preempted.
 std::uint8_t inplace_stop_source::lock() const noexcept {
     back_off waiting;
     std::uint8_t state = state_.load(std::memory_order_relaxed);

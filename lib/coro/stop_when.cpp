@@ -17,7 +17,8 @@ void remote_stop::free() noexcept {
     frame_deallocate(this, sizeof(remote_stop));
 }
 
-// The scope still exists, because it waits for this callback before it ends.
+// Called by the stop callback. The scope still exists, because the operation waits for a running callback
+// before it ends the scope.
 void remote_stop::request() noexcept {
     posted_ = true;
     scope_->scheduler().post(*this);

@@ -43,8 +43,8 @@ struct detail::signal_subscription {
         [[maybe_unused]] const auto written = ::write(event, &one, sizeof one);
     }
 
-    // Leaves the eventfd readable only if signals are pending for other waiters. Checks again after the read,
-    // because the read may have consumed the write of a signal that arrived after the first check.
+    // Clears the eventfd, unless signals are pending for other waiters. Checks again after the read, because
+    // the read may have consumed the write of a signal that arrived after the first check.
     void tidy() const noexcept {
         if (has_pending())
             return;
@@ -54,8 +54,9 @@ struct detail::signal_subscription {
             notify();
     }
 
-    // Also checks `signals`, because a handler on another thread may have checked the bit before
-    // remove_signal() cleared it, and may count the signal afterwards.
+    // Returns true if the set contains the signal and has a pending count for it. The count alone is not
+    // sufficient: a handler on another thread may check the bit in `signals` before remove_signal() clears
+    // it, and count the signal afterwards.
     bool is_pending(int number) const noexcept {
         return (signals.load(std::memory_order_acquire) & bit(number)) &&
                pending[static_cast<std::size_t>(number)].load(std::memory_order_acquire) > 0;
@@ -114,9 +115,9 @@ void handle_signal(int number) noexcept {
     errno = error;
 }
 
-// Runs in a child of fork(2). The child shares the eventfds with its parent, so each process would read what
-// the other has written. This function therefore gives the child new eventfds. Signals pending at the fork
-// stay with the parent. Async-signal-safe.
+// Runs in a child of fork(2), and gives the child new eventfds. The child shares the old eventfds with its
+// parent, so each process would read what the other has written. Signals pending at the fork stay with the
+// parent. Async-signal-safe.
 void renew_all() noexcept {
     for (signal_subscription* each = subscriptions.load(std::memory_order_relaxed); each; each = each->next) {
         const int fresh = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -172,9 +173,10 @@ void add_signal(signal_subscription& subscription, int number) {
     const std::lock_guard held(lock());
     if (subscription.signals.load(std::memory_order_relaxed) & signal_subscription::bit(number))
         return;
-    // A handler that was still running may have counted the signal after the signal was removed.
+    // Discards a count from an earlier subscription. A handler may have counted the signal after
+    // remove_signal().
     subscription.pending[static_cast<std::size_t>(number)].store(0, std::memory_order_release);
-    // Subscribes before the handler is installed, so that no signal is lost in between.
+    // Sets the bit before the handler is installed, because the handler ignores signals whose bit is not set.
     subscription.signals.fetch_or(signal_subscription::bit(number), std::memory_order_release);
     disposition& action = disposition_of(number);
     if (action.users == 0) {

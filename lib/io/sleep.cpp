@@ -32,8 +32,8 @@ std::coroutine_handle<> sleep_operation::run() noexcept {
 
 }  // namespace detail
 
-// If the context has ended, returns the real time. In that case, no task can be waiting for this timer, so
-// the value has no effect.
+// Returns the context's time, or the real time if the context has ended. After the end of the context, no
+// task can be waiting for this timer, so the value has no effect.
 time_point steady_timer::now() const noexcept {
     const io_context* context = context_.get();
     return context ? context->now() : std::chrono::steady_clock::now();

@@ -25,10 +25,11 @@
 namespace coil::COIL_ABI {
 namespace {
 
-// With large entries, one receive can empty a socket. The kernel cycles through all entries, so all entries
-// together should fit into the CPU cache.
+// The size of an entry on kernel 6.12 and later, large enough for one receive to empty a socket. The kernel
+// cycles through all entries, so all entries together should fit into the CPU cache.
 constexpr std::size_t large_entry = 256 * 1024;
-// On kernels before 6.12, even a receive of 64 bytes uses a whole entry, so there must be many entries.
+// The size of an entry on older kernels. Even a receive of 64 bytes uses a whole entry there, so there must
+// be many entries.
 constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
 // Chunks up to this size are copied to the heap if the pool is low.
@@ -36,7 +37,7 @@ constexpr std::size_t little = 4096;
 // Copying a chunk up to this size costs less than keeping it.
 constexpr std::size_t tiny = 256;
 // The time that streams wait before the reserve or the spares are used. A server that echoes what it receives
-// returns entries faster than this, even if all entries are in use.
+// returns an entry within a shorter time, even if all entries are in use.
 constexpr auto stall_time = std::chrono::milliseconds(1);
 
 constexpr const char* chunk_released = "chunk: destroyed or reset";
@@ -112,7 +113,7 @@ std::uint32_t chunk::capacity() const noexcept {
     return pool_ || !data_ ? 0 : header_of(data_ - place_).capacity;
 }
 
-// Copies the bytes to `block`, which the chunk then owns.
+// Copies the bytes to `block`. From then on, the chunk owns `block` and no longer pins its entry.
 void chunk::move_to(std::byte* block) noexcept {
     std::memcpy(block, data_, size_);
     poison(data_, size_);
@@ -164,7 +165,8 @@ void buffer_pool::allocate(std::size_t size, std::size_t entry_size) {
     poison(buffers_, this->size());
 }
 
-// Chunks keep the entries that they hold. The new ring gets all other entries except the spares.
+// Registers the buffers with a new ring. Chunks keep the entries that they hold. The new ring gets all other
+// entries except the spares.
 void buffer_pool::reopen() {
     ring_->clear();
     context_->pools().register_buffers(*ring_, group(), incremental_);
@@ -222,7 +224,8 @@ void buffer_pool::copy_if_low(chunk& taken) noexcept {
         copy_out(taken, taken.size_);
 }
 
-// If memory runs out, the chunk stays in the pool and continues to pin its entry.
+// Copies the chunk to a heap block. If memory runs out, the chunk stays in the pool and continues to pin its
+// entry.
 void buffer_pool::copy_out(chunk& taken, std::size_t capacity) noexcept {
     void* memory = ::operator new(sizeof(block_header) + capacity, std::nothrow);
     if (!memory)
@@ -300,7 +303,7 @@ void buffer_pool::release(std::uint32_t number) noexcept {
         return;
     --counts_.pinned;
     if (left.in_ring)
-        return;  // the kernel is still filling it
+        return;  // the kernel is still filling the entry
     if (!is_spare(number)) {
         ++came_back_;
         lending_ = false;
@@ -320,8 +323,9 @@ void buffer_pool::wait_for_room(detail::node& starved, bool got_enobufs) noexcep
     context_->arm(stall_timer_, context_->now() + stall_time);
 }
 
-// Returns the number of waiting streams that may submit a receive now. This is about the number of free
-// entries, because a receive that gets ENOBUFS costs as much as a successful receive.
+// Returns the number of waiting streams that may submit a receive now. The number of free entries limits this
+// number, because further receives would fail with ENOBUFS, and each failed receive costs as much as a
+// successful one.
 std::size_t buffer_pool::submit_budget() const noexcept {
     if (has_room() || !lending_ || is_for_datagrams())
         return free_ * (incremental_ ? submits_per_entry_ : 1);
@@ -346,9 +350,10 @@ bool buffer_pool::serve_waiting_streams() noexcept {
     return is_exhausted_;
 }
 
-// Streams in waiting_ have not received ENOBUFS, and may have no data to receive. A receive without data uses
-// no entry, so all these streams submit a receive. A stream that then gets ENOBUFS moves to got_enobufs_, and
-// submits its next receive only when an entry becomes free.
+// Called by stall_timer_. Streams in waiting_ have not received ENOBUFS, and may have no data to receive. A
+// receive without data uses no entry, so all these streams may submit a receive while an entry is free. A
+// stream that then gets ENOBUFS moves to got_enobufs_, and submits its next receive only when an entry
+// becomes free.
 void buffer_pool::schedule_waiting_streams() noexcept {
     serve_waiting_streams();
     while (got_enobufs_.empty() && !waiting_.empty() && submit_budget() > 0)
@@ -361,8 +366,8 @@ void buffer_pool::schedule_waiting_streams() noexcept {
     context_->arm(stall_timer_, context_->now() + stall_time);
 }
 
-// Makes the reserve and the spares available. Bytes received into them are copied to the heap, so that these
-// entries are returned immediately.
+// Makes the reserve and the spares available. Bytes received into these entries are copied to the heap, so
+// that the entries are returned immediately.
 void buffer_pool::lend() noexcept {
     lending_ = true;
     for (std::uint32_t number = 0; is_spare(number); ++number)

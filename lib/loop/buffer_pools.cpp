@@ -14,8 +14,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// The bulk pool needs only a few entries, because a stream gets a free entry after a short wait. All these
-// entries together fit into a core's cache.
+// The bulk pool needs only a few entries, because a stream gets a free entry after a short wait. All entries
+// of the bulk pool together fit into a core's cache.
 constexpr std::size_t bulk_entry = 128 * 1024;
 constexpr std::size_t bulk_share = 4;
 constexpr std::size_t reserve_entry = 4096;

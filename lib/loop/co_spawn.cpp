@@ -101,7 +101,8 @@ join_operation_base::~join_operation_base() {
     if (!task_ || task_->joiner_ != this)
         return;
     task_->joiner_ = nullptr;
-    // No join will take the finished task's result, so an exception is reported as for a detached task.
+    // If there is no handle either, no join can take the finished task's result, so an exception is reported
+    // as for a detached task.
     if (task_->finished_ && !task_->handle_ && !task_->is_linked())
         task_->settle();
 }
@@ -165,8 +166,9 @@ void task_list::disconnect_all() noexcept {
         each->disconnect();
 }
 
-// While the context is being destroyed, only prints the failure on stderr, because no later run() can throw
-// the exception, and the objects that the handler refers to may already have been destroyed.
+// Passes a failure to the handler, or to run(), or prints it on stderr. While the context is being destroyed,
+// only prints it, because no later run() can throw the exception, and the objects that the handler refers to
+// may already have been destroyed.
 void task_list::report(const task_failure& failure) noexcept {
     if (context_.is_closing() || (!on_error_ && (failure.code || failure.is_contained || thrown_)))
         report_by_default(failure);
@@ -184,7 +186,7 @@ void task_list::report(const task_failure& failure) noexcept {
     }
 }
 
-// If a handler is running, it is kept until it has returned.
+// Installs a handler. If the previous handler is running, it is kept until it has returned.
 void task_list::install(owned<error_handler> handler) noexcept {
     if (handler_depth_ > 0)
         handler->replaced = std::move(on_error_);

@@ -12,10 +12,11 @@ namespace detail {
 
 class event_loop;
 
-/// A small reference-counted block that may outlive its io_context. It answers two questions:
+/// A small reference-counted block that may outlive its io_context. Code that refers to the context finds out
+/// here whether the context still exists:
 ///
 ///     a handle, on the context's thread:  has the context ended?
-///     any other thread:                   may I access the context now, and will it exist until I leave()?
+///     any other thread:                   may I access the context until I call leave()?
 ///
 /// Memory:  visitors_ = 2 * (number of threads between enter() and leave()) + (1 after the context has ended)
 /// Fork:    In a child, the number of threads is reset to 0, because these threads exist only in the parent.
@@ -31,18 +32,20 @@ public:
     [[nodiscard]] event_loop* context() const noexcept { return context_.load(std::memory_order_relaxed); }
 
     /// Begins a visit, unless the context has ended. If enter() returns true, ~io_context does not return
-    /// before the matching leave(). A caller must call enter() before it publishes a post, a stop or the
-    /// release of a guard. It may then access the context until it calls leave(), even if the loop has
-    /// already returned from run().
+    /// before the matching leave(). A thread must call enter() before it publishes a post, a stop or the
+    /// release of a guard. The thread may then access the context until it calls leave(), even if the loop
+    /// has already returned from run().
     [[nodiscard]] bool enter() noexcept {
-        // Acquire, so that no access during the visit is moved before this line. The caller's next step,
-        // which publishes something to the loop, also releases this count to the loop.
+        // Acquire, so that no access during the visit is moved before this line. The caller then publishes
+        // a post, a stop or the release of a guard with release order. A thread that acquires what was
+        // published therefore sees this count, too.
         if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
             return true;
         leave();
         return false;
     }
-    // Release order, to pair with the acquire in end(). After this, the visitor must not access the context.
+    // Ends the visit; the caller must not access the context afterwards. Release order, to pair with the
+    // acquire in end().
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
     /// Refuses new visitors, and waits until the current visitors have left. Called by ~io_context.

@@ -51,9 +51,10 @@ void work_guard::reset() noexcept {
 
 // The list of all context_life blocks. In a child of fork(2), the fork handler resets their visitor counts.
 //
-// Lock order: this lock is taken last. An object that uses a context may release a block, which takes this
-// lock, while it holds its own lock. The fork handlers of such objects are registered later than this one.
-// Before a fork, handlers run in reverse order of registration, so this lock is taken last there, too.
+// Lock order: this lock is taken last. An object that uses a context may hold its own lock while it releases
+// a block, and the release takes this lock. The fork handlers of such objects are registered later than the
+// handlers of this list. Before a fork, handlers run in reverse order of registration, so they, too, take
+// this lock last.
 class detail::context_life::list {
 public:
     static void add(context_life& made) {
@@ -92,8 +93,8 @@ detail::context_life::context_life(event_loop& context) : context_(&context) { l
 
 detail::context_life::~context_life() { list::remove(*this); }
 
-// Polls with a back-off. This is sufficient because, unless the visitor is preempted, a visit takes only a
-// few instructions and one write to an eventfd.
+// Waits for the visitors by polling with a back-off. Polling is sufficient because, unless a visitor is
+// preempted, a visit takes only a few instructions and one write to an eventfd.
 void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;

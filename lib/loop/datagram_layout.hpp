@@ -24,16 +24,15 @@ struct datagram_layout {
     [[nodiscard]] constexpr std::size_t header_size() const noexcept {
         return sizeof(io_uring_recvmsg_out) + name_room + control_room;
     }
-    /// Returns the size of an entry for `payload` bytes. It is rounded up so that the next entry is also
-    /// aligned.
+    /// Returns the size of an entry for `payload` bytes, rounded up so that the next entry is aligned.
     [[nodiscard]] constexpr std::size_t entry_size(std::size_t payload) const noexcept {
         return (header_size() + payload + 15) / 16 * 16;
     }
 };
 
 inline constexpr datagram_layout single_layout{};
-/// A train needs space for a control message that contains the segment size. This message follows the control
-/// messages of other options that may be set on the socket.
+/// A train needs space for a control message that contains the segment size. Control messages of other
+/// options that may be set on the socket precede this message, so there must be space for them, too.
 inline constexpr datagram_layout train_layout{.control_room = 256};
 
 inline constexpr std::size_t datagram_size_max = 65535;  // for a single datagram and for a train

@@ -144,9 +144,9 @@ void descriptor::close_number() noexcept {
     const int number = std::exchange(number_, -1);
     if (is_borrowed_)
         return;
-    // If the socket lingers, close(2) would block. Without the option, the kernel sends the remaining bytes
-    // in the background, so no thread waits and the peer sees no difference. A child of fork(2) must not
-    // clear the option, because the parent's socket shares it.
+    // If SO_LINGER would make close(2) block, clear the option. The kernel then sends the remaining bytes in
+    // the background, so no thread waits and the peer sees no difference. A child of fork(2) must not clear
+    // the option, because this would also affect the parent's socket.
     if (may_linger_ && process_ == this_process::number() && lingers(number)) {
         const linger off{};
         context_->kernel().setsockopt(number, SOL_SOCKET, SO_LINGER, &off, sizeof off);
@@ -237,8 +237,8 @@ void descriptor_handle::borrow(int number) {
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
-    // The program has closed stdin, stdout or stderr, and the connection was given that number. Move the
-    // connection to a higher number, so that the program's output cannot go to a peer.
+    // The program has closed stdin, stdout or stderr, and the kernel has reused that number for the
+    // connection. Move the connection to a higher number, so that the program's output cannot go to a peer.
     if (number <= STDERR_FILENO) [[unlikely]] {
         ring::kernel& kernel = record_->context().kernel();
         if (const int moved = kernel.fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); moved >= 0) {

@@ -25,22 +25,22 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// Spinning needs no system call, because the flag that says whether there is work is in memory shared with
-// the kernel.
+// Pauses the processor briefly between two checks for work. Spinning needs no system call, because the flag
+// that says whether there is work is in memory shared with the kernel.
 void spin_once() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #endif
 }
 
-// If more operations than this are in flight, their memory no longer fits into the CPU cache and prefetching
-// is worthwhile. With fewer operations it only costs time. A portion is a group of completions whose memory
-// is prefetched together.
+// If more operations than this are in flight, their memory no longer fits into the CPU cache, so prefetching
+// is worthwhile. With fewer operations, prefetching only costs time. A portion is a group of completions
+// whose memory is prefetched together.
 constexpr std::size_t operations_in_cache = 256;
 constexpr unsigned portion_max = 32;
 
-// If more consecutive enters than this return EINTR, each further EINTR counts as a refusal. The pause after
-// a refusal doubles each time, up to 32 ms.
+// If io_uring_enter returns EINTR more than this number of times in succession, each further EINTR counts as
+// a refusal. The pause after a refusal doubles each time, up to 32 ms.
 constexpr unsigned interrupts_max = 16;
 constexpr unsigned pause_doublings_max = 5;
 
@@ -81,8 +81,8 @@ std::size_t event_loop::iterate(time_point deadline, std::size_t limit, bool may
         arm_wake();
     const bool is_idle =
         may_wait && ran < limit && ready_.empty() && inbox_.empty() && !stopped() && has_work();
-    // An operation that found no free SQE must not wait until another operation completes. This enter frees
-    // SQEs, and the next iteration submits the operation.
+    // An operation that found no free SQE must not wait until another operation completes. The enter() below
+    // frees SQEs without waiting, and the next iteration submits the operation.
     const bool can_be_woken = wake_armed_ || wake_retry_at_ != time_point::max();
     const bool has_room = !submissions_.is_waiting_for_slot() && can_be_woken;
     if (is_idle && has_room && !options_.spin)
@@ -132,8 +132,8 @@ void event_loop::enter(unsigned wait, time_point deadline) {
         throw_failure(system_error_code(-failure), "io_uring_enter");
 }
 
-// Enters the kernel once. After a refusal that may be temporary, pauses so that an idle loop does not spin.
-// Returns any other error.
+// Enters the kernel once. After a refusal that may be temporary, pauses so that an idle loop does not spin,
+// and returns 0. Returns any other error as a negative errno.
 int event_loop::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     const int failure = ring_->enter(wait, deadline);
     switch (-failure) {
@@ -157,7 +157,7 @@ int event_loop::enter_or_pause(unsigned wait, time_point deadline) noexcept {
 }
 
 // Waits for completions, for a wake-up by another thread, or for a time limit that grows with each refusal
-// (back-off). If the kernel refuses this enter as well, waits without the ring.
+// (back-off). If the kernel refuses the wait in the ring, waits only for a wake-up or the time limit.
 void event_loop::pause_loop(time_point deadline) noexcept {
     if (ring_->has_completions())
         return;
@@ -231,16 +231,17 @@ void event_loop::fetch_portion() noexcept {
     });
 }
 
-// Reads the guards before the inbox. If a thread posts and then releases a guard, and the acquire sees the
-// release, then the check of the inbox sees the post.
+// Reads the guards before the inbox. A thread may post a node and then release the last guard. If the acquire
+// load of the guards sees the release, the later check of the inbox sees the node.
 bool event_loop::has_work() const noexcept {
     return work_ > 0 || !ready_.empty() || guards_.load(std::memory_order_acquire) > 0 || !inbox_.empty();
 }
 
 // ---- from other threads -----------------------------------------------------------------------------------
 
-// After the push, the loop may run the item and return from run(), and the owner may destroy the context. The
-// visit keeps the context alive until wake() has returned. `item` may be destroyed earlier.
+// After the push, the owner may run the item, return from run(), and destroy the context. The visit, from
+// life.enter() to life.leave(), keeps the context alive until wake() has returned. `item` may be destroyed
+// earlier.
 void event_loop::post(node& item) noexcept {
     if (is_owner()) {
         ready_.push_back(item);

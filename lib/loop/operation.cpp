@@ -56,7 +56,8 @@ std::optional<std::int32_t> operation::refusal() {
     return std::nullopt;
 }
 
-// The record belongs to another thread, so the text names the peer only if the record has stored its address.
+// Throws error::wrong_context. The record belongs to another thread, so the text names the peer only if the
+// record has stored the peer's address.
 void operation::refuse_context() const {
     std::string what = name();
     what += " on descriptor " + std::to_string(descriptor_->number());
@@ -91,7 +92,7 @@ bool operation::lane_is_free() const noexcept {
     return true;
 }
 
-// From now on, the record stays allocated until this operation is destroyed.
+// Attaches the operation to its record, which then stays allocated until the operation is destroyed.
 void operation::attach() noexcept {
     attached_ = true;
     cancels_before_ = descriptor_->cancels_;
@@ -143,9 +144,9 @@ void operation::restart() noexcept {
         submit();
 }
 
-// Enters the operation's lane. Returns false if the operation has to wait there, or has finished with an
-// error. If the record has a source, an operation in `lane::queue` never waits here, because the source does
-// the queueing.
+// Claims the operation's lane. Returns false if the operation has to wait for the lane, or has finished with
+// an error. If the record has a source, an operation in `lane::queue` never waits here, because the source
+// does the queueing.
 bool operation::claim_lane() noexcept {
     if (!descriptor_->is_open()) {
         finish(-EBADF);
@@ -200,7 +201,8 @@ void operation::finish(std::int32_t result) noexcept {
     complete();
 }
 
-// Called after the last completion has been collected, or after finish() has set a result without one.
+// Ends the operation and schedules its task. Called after the last completion has been collected, or after
+// finish() has set a result without a completion.
 void operation::complete() noexcept {
     state_ = state::done;
     leave_lane();

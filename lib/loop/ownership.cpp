@@ -39,8 +39,8 @@ public:
         return instance;
     }
 
-    /// If the owner's thread is ending and is still settling the context, waits until that is done. Does not
-    /// wait in a child of fork(2), where that thread does not exist.
+    /// If the owner's thread is ending and is still settling the context, waits until the thread has settled
+    /// it. Does not wait in a child of fork(2), where that thread does not exist.
     static void wait_until_left(std::unique_lock<std::mutex>& held, const event_loop& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
@@ -50,9 +50,9 @@ public:
         }
     }
 
-    // Holds the lock during fork(2). Otherwise the lock could be held in the child by a thread that exists
-    // only in the parent. These handlers are registered after the ring's handlers, so that the ring's lock is
-    // taken while this lock is held, as in adopt().
+    // Registers handlers that hold the lock during fork(2). Otherwise a thread that exists only in the parent
+    // could hold the lock in the child. These handlers are registered after the ring's handlers and therefore
+    // run before them, so that the ring's lock is taken while this lock is held, as in adopt().
     static void handle_forks() {
         static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
                                                     [] {
@@ -89,8 +89,9 @@ private:
             std::unique_lock held(lock());
             while (event_loop* context = owned_by_this_thread()) {
                 context->is_leaving_ = true;
-                // exit() was called in a task, so the context's tasks never continue. Objects that they wait
-                // for or hold are no longer bound to the context.
+                // If the context is still in run(), exit() was called in a task, so the context's tasks never
+                // continue. Objects that these tasks wait for or hold are then no longer bound to the
+                // context.
                 if (context->is_running_.load(std::memory_order_relaxed))
                     context->owner_record().id.store(0, std::memory_order_relaxed);
                 held.unlock();
@@ -115,15 +116,15 @@ private:
 
     static event_loop* owned_by_this_thread() noexcept {
         event_loop* context = first();
-        // Skips contexts that are leaving their thread. In a child of fork(2), that thread exists only in the
-        // parent, but this thread may have the same address.
+        // Skips contexts that are leaving their thread. In a child of fork(2), such a thread exists only in
+        // the parent, but this_thread() may return the address that identified it.
         while (context &&
                (context->is_leaving_ || context->owner_.load(std::memory_order_relaxed) != this_thread()))
             context = context->next_owned_;
         return context;
     }
 
-    // Counts the contexts that have left their threads. It is not a member of the context, because the
+    // Counts the contexts that have left their threads. The count is not a member of the context, because the
     // context may be destroyed before a thread that waits on the count has woken up.
     static std::atomic<unsigned>& departures() noexcept {
         static constinit std::atomic<unsigned> count{0};
@@ -151,8 +152,8 @@ event_loop::run_scope::~run_scope() {
     context_.submissions_.flush();
     if (context_.ring_->unsubmitted() > 0)
         context_.ring_->enter(0);
-    // The completions of that enter may contain new descriptors. They must be collected now, because the next
-    // thread may not be able to enter the ring.
+    // The completions of this last enter() may contain new descriptors. Collect them now, because the next
+    // thread that runs the context may not be able to enter the ring.
     context_.collect();
     context_.ring_->set_in_run(false);
 }
@@ -205,9 +206,9 @@ void event_loop::open_ring() {
     }
 }
 
-// Called by the owner's thread before it ends. Operations keep the results that they have so far; operations
-// without a result end with operation_aborted. The next owner resumes their tasks, and submits the operations
-// that the kernel has not seen yet.
+// Called by the owner's thread before the thread ends. An operation in the kernel keeps the result that it
+// has so far, or ends with operation_aborted if it has none. The next owner resumes the tasks of these
+// operations, and submits the operations that the kernel has not seen yet.
 void event_loop::disown() noexcept {
     if (ring_->is_lost())
         return;  // in a child of fork(2), where operations in flight belong to the parent
@@ -228,7 +229,7 @@ void event_loop::tear_down() {
     const bool was_running = is_running_.load(std::memory_order_relaxed);
     // A running context without an owner means that exit() was called in a task, and the thread-exit guard
     // has already released the context. A lost ring means that this is a child of fork(2), and the parent
-    // runs the context. In both cases the frames stay allocated.
+    // runs the context. In both cases the program does not abort, and the tasks' frames stay allocated.
     if (was_running && owner_.load(std::memory_order_relaxed) && !ring_->is_lost())
         precondition_failed(
             is_mine()
@@ -250,7 +251,8 @@ void event_loop::tear_down() {
     if (owned && is_mine() && !ring_->is_lost())
         submissions_.settle(deadline - patience / 2);
     // A thread that is not the owner cannot enter the ring, but it can close the ring and see when the kernel
-    // has released everything. The owner does the same if the kernel refuses its enters.
+    // has released all operations. The owner's thread relies on this, too, if the kernel has refused
+    // io_uring_enter and settle() could not end all operations.
     const bool released = ring_->close(owned && submissions_.in_kernel() > 0, deadline);
     const bool is_at_rest = !was_running && !was_leaving;
     const bool quiet = released && !submissions_.is_stuck() && is_at_rest;
@@ -299,8 +301,9 @@ void event_loop::tear_down() {
         "io_context: destroyed while coroutines that are not tasks wait on it; let them end first");
 }
 
-// The tasks' frames stay allocated. Handles and streams that refer to them may be used or destroyed later,
-// and must not access the context.
+// Called when the context ends but the tasks' frames stay allocated. Unlinks the join handles from their
+// tasks and the streams from their sources, because handles and streams may be used or destroyed later, and
+// must not access the context.
 void event_loop::disconnect_frames() noexcept {
     tasks_.disconnect_all();
     descriptors_->for_each([](descriptor& record) {

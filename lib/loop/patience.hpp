@@ -8,8 +8,8 @@
 
 namespace coil::COIL_ABI {
 
-// How long to wait for the kernel to release buffers. The release normally takes microseconds, but a request
-// may be stuck in a driver.
+// How long to wait for the kernel to end operations and release their buffers. This normally takes
+// microseconds, but a request may be stuck in a driver.
 inline constexpr std::chrono::seconds patience{2};
 
 // The limits of the pause before a cancel is repeated, or a refused wake-up poll is submitted again.

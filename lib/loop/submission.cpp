@@ -110,8 +110,8 @@ void submission::cancel_deferred(const descriptor& record) noexcept {
         });
 }
 
-// A cancel and its target go through the same queue. The kernel therefore gets the cancel after the target,
-// and before any later operation at the same address.
+// Fills in the SQE of a cancel. The cancel and its target go through one queue, so the kernel gets the cancel
+// after the target, and before any later operation at the target's address. Returns false if no SQE is free.
 bool submission::submit_cancel(operation& request) noexcept {
     io_uring_sqe* sqe = slot();
     if (!sqe)
@@ -155,8 +155,8 @@ void submission::repeat_missed_cancels() noexcept {
 
 // ---- teardown of operations and records -------------------------------------------------------------------
 
-// The kernel may write to the operation's memory until it has completed the operation, so this function waits
-// without a time limit.
+// Waits without a time limit, because the kernel may write to the operation's memory until the operation has
+// completed.
 void submission::retire(operation& request) noexcept {
     if (request.is_stuck()) {
         abandon_stuck(request);
@@ -174,8 +174,8 @@ void submission::retire(operation& request) noexcept {
             name_of(request.opcode()), request.descriptor_number(), static_cast<long long>(limit.count()));
 }
 
-// The operation belongs to an earlier ring. No cancel can reach it and it never completes, so this function
-// does not wait for it.
+// Ends a stuck operation, which belongs to an earlier ring. No cancel can reach a stuck operation and it
+// never completes, so this function does not wait for it.
 void submission::abandon_stuck(operation& request) noexcept {
     report_format(
         "%s on descriptor %d is being destroyed, and the kernel has not released it since its thread "
@@ -191,9 +191,9 @@ std::size_t submission::count_stuck(const descriptor& record) noexcept {
     return count;
 }
 
-// Tasks own these operations and keep their memory allocated, so an operation that the kernel cannot end may
-// be left in flight. Stuck operations were already reported when their thread ended, and this function does
-// not wait for them.
+// Waits at most 2 s. The tasks that own the record's operations keep the memory of the operations allocated,
+// so an operation that the kernel cannot end may be left in flight. Stuck operations were already reported
+// when their thread ended, and this function does not wait for them.
 void submission::retire(descriptor& record) noexcept {
     if (context_.ring_->is_lost())
         abort_in_kernel();
@@ -221,8 +221,8 @@ bool submission::enter_until(const IsOver& is_over, time_point deadline) noexcep
     return is_over();
 }
 
-// Submits everything that is queued, including the cancels, with one enter, and collects completions. This
-// takes 2 to 5 us. The enter ends early when it is time to repeat the cancels.
+// Submits everything that is queued, including the cancels, with one call of io_uring_enter, and collects
+// completions. The call takes 2 to 5 us. It returns early when it is time to repeat the cancels.
 void submission::enter_for_cancels(time_point deadline) noexcept {
     if (cancel_retry_at_ == time_point::max())
         cancel_retry_at_ = context_.now() + cancel_pause_;
@@ -270,8 +270,9 @@ void submission::abort_in_kernel() noexcept {
     abort(cancelling_);
 }
 
-// The kernel may still write to the buffers, so these operations never end and their frames stay allocated.
-// No later ring knows these operations, so no later owner waits for them or cancels them.
+// Moves the operations in the kernel to the list of stuck operations. They never complete, and their frames
+// stay allocated, because the kernel may still write to their buffers. The ring to which they belong is
+// closed, so the next owner of the context neither waits for them nor cancels them.
 void submission::leave_stuck() noexcept {
     is_stuck_ = true;
     const auto leave = [this](operations& list) {

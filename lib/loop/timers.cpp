@@ -10,7 +10,7 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// Later deadlines never expire, because no clock reaches them.
+// The latest deadline. Later deadlines are treated like this one, which no clock reaches, and never expire.
 constexpr std::int64_t nanoseconds_max = std::int64_t{1} << 62;
 
 std::uint64_t nanoseconds_of(time_point when) noexcept {
@@ -104,8 +104,9 @@ time_point timer_queue::next() noexcept {
     return time_point(std::chrono::nanoseconds(start << tick_bits));
 }
 
-// If a slot holds only a few timers, returns their earliest deadline. A single timer far in the future then
-// wakes the loop only once, instead of once for each level that it moves down.
+// Returns the earliest deadline of the timers in a slot, or `otherwise` if the slot holds more than
+// looked_at_max timers. A single timer far in the future then wakes the loop only once, instead of once for
+// each level that it moves down.
 timer_queue::tick timer_queue::earliest_of_few(intrusive_list<node>& timers, tick otherwise) noexcept {
     tick earliest = ~tick{0};
     unsigned looked_at = 0;

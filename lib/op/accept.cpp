@@ -17,8 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds back_off_time{100};
 constexpr std::uint8_t skipped_max = 16;
 
-// accept(2) also returns errors that concern only the connection that it was about to accept. The next
-// connection may be fine, unless a security module denies every connection.
+// Returns true if `error` concerns only the connection that accept(2) was about to accept. The next accept
+// may then succeed, unless a security module denies every connection.
 bool concerns_one_connection(int error) noexcept {
     switch (error) {
     case ECONNABORTED:
@@ -42,8 +42,8 @@ bool is_exhausted(int error) noexcept {
 
 }  // namespace
 
-// Waits for the completion, because the kernel may still write into peer_ and the completion stores the
-// descriptor in connection_.
+// Cancels the accept and waits for its completion. Until then, the kernel may write into peer_, and the
+// completion may store a descriptor in connection_.
 accept::~accept() { retire(); }
 
 std::optional<std::int32_t> accept::before_submit() {
@@ -94,7 +94,7 @@ outcome<detail::descriptor_handle> accept::await_outcome() noexcept {
 detail::descriptor_handle accept::await_resume() {
     auto outcome = await_outcome();
     if (outcome.error() == std::errc::not_enough_memory)
-        throw std::bad_alloc();  // this process is out of memory; if the kernel is, the accept retries
+        throw std::bad_alloc();  // from before_submit(); an ENOMEM from the kernel is retried instead
     if (!outcome)
         fail(outcome.error());
     return *std::move(outcome);

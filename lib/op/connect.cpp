@@ -39,9 +39,10 @@ void connect::await_resume() {
 
 std::string connect::describe() const { return "connect to " + address_text(to().address, to().size); }
 
-// Called when the result is read, or when the operation is destroyed before that. If the descriptor is
-// closed, the record's other operations end as well. If they stayed in the kernel, they would keep the file
-// and the connection attempt alive, and could receive bytes from a connection that the socket no longer has.
+// Called when the result is read and again by the destructor. Only the first call has an effect. If the
+// connect has failed, reset_number() closes the descriptor and ends the record's other operations. If those
+// operations stayed in the kernel, they would keep the file and the connection attempt alive, and could
+// receive bytes from a connection that the socket no longer has.
 void connect::settle() noexcept {
     retire();
     if (settled_ || !is_done() || !has_begun())

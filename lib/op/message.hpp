@@ -13,8 +13,8 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The maximum number of bytes that the kernel moves in one operation (MAX_RW_COUNT). The remaining bytes
-/// need a further operation.
+/// The maximum number of bytes that the kernel moves in one operation (MAX_RW_COUNT). The remaining bytes of
+/// a larger buffer need a further operation.
 inline constexpr std::size_t bytes_max = 0x7ffff000;
 
 /// The offset that makes a read or write use the descriptor's current file position. The kernel also
@@ -30,7 +30,8 @@ static_assert(sizeof(mutable_buffer) == sizeof(iovec) && sizeof(const_buffer) ==
 static_assert(alignof(mutable_buffer) == alignof(iovec) && offsetof(iovec, iov_len) == sizeof(void*));
 static_assert(detail::many_cursor<const_buffer>::most == IOV_MAX);
 
-/// Returns an array of buffers as iovecs. The kernel never writes to the iovecs.
+/// Returns an array of buffers as iovecs. The const_cast is safe, because the kernel never writes to the
+/// iovecs.
 template <class Buffer>
 iovec* iovecs_of(std::span<const Buffer> buffers) noexcept {
     return reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers.data()));

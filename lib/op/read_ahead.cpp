@@ -32,8 +32,8 @@ void ahead_stream::take(ahead_stream& other) noexcept {
     static_cast<read_ahead*>(from_.record->source())->add(*this);
 }
 
-// The read-ahead unlinks its streams when it is destroyed, so a stream that is not linked no longer has a
-// read-ahead.
+// Unlinks this stream from its `read_ahead`. If the stream is not linked, its `read_ahead` no longer exists,
+// because the `read_ahead` unlinks its streams when it is destroyed.
 void ahead_stream::drop() noexcept {
     if (!is_linked())
         return;
@@ -72,7 +72,7 @@ bool read_ahead::serve(detail::operation& waiter) noexcept {
     return true;
 }
 
-// Returns the error that ended the receive only after all data that arrived before the error has been read.
+// Gives unread data to the waiter. If there is none, returns the stored error, which is reported only once.
 std::int32_t read_ahead::give(detail::operation& waiter) noexcept {
     return unread_ > 0 ? static_cast<reader&>(waiter).take_from(*this) : std::exchange(failure_, 0);
 }
@@ -124,7 +124,8 @@ std::coroutine_handle<> read_ahead::run() noexcept {
     return nullptr;
 }
 
-// Called when the receive has ended. Its data, if any, has already been added to the unread data.
+// Called when the receive has ended with `result`. The data that it has delivered is already in the unread
+// data.
 void read_ahead::ended(std::int32_t result) noexcept {
     if (result == -ENOBUFS)
         pool().count_starved();
@@ -153,7 +154,7 @@ void read_ahead::close() noexcept {
 }
 
 bool read_ahead::keeps_bytes() noexcept {
-    // After these two calls, no receive is in flight. If run() is still pending, it will find nothing to do.
+    // After these two calls, no receive is in flight.
     stop();
     retire();
     // The kernel reports an error, such as a reset, only once. The error is in failure_, or in a completion

@@ -16,8 +16,8 @@
 namespace coil::COIL_ABI::op {
 
 /// Receives data for a record before a reader asks for the data. Holds the unread data and the receive that
-/// is in flight. (Waiting readers are in the record's list.) The derived classes store bytes (`recv_queue`)
-/// or datagrams (`recvfrom_queue`).
+/// is in flight. The record, and not this object, lists the waiting readers. The derived classes store bytes
+/// (`recv_queue`) or datagrams (`recvfrom_queue`).
 ///
 ///     idle ----a reader waits----> in the kernel --arrival--> in the kernel, even without a reader
 ///       ^                             |     |
@@ -25,8 +25,8 @@ namespace coil::COIL_ABI::op {
 ///       +-- the streams are gone -----+     |
 ///       +-- end, error ---------------+     +--> waiting for a buffer --buffer free--> in the kernel
 ///
-/// Unread data belongs to the record and not to a stream, so the next reader gets this data first. To save
-/// memory for each connection, the object that holds the data is also the receive operation.
+/// Unread data belongs to the record and not to a stream, so the next reader gets this data first. One object
+/// is both the receive operation and the queue of unread data, which saves memory for each connection.
 class read_ahead : public detail::descriptor_source, protected detail::operation {
 public:
     [[nodiscard]] bool has_data() const noexcept final { return unread_ > 0 || failure_ != 0; }
@@ -37,8 +37,8 @@ public:
     void disconnect() noexcept final;
 
     void add(ahead_stream& stream) noexcept { streams_.push_back(stream); }
-    /// Called when a stream was dropped. Stops receiving after the last stream. Data that still arrives is
-    /// kept.
+    /// Called when a stream was destroyed or assigned to. If no stream is left, stops receiving. Data that
+    /// arrives before the receive has ended is kept.
     void stream_gone() noexcept;
 
 protected:
@@ -52,20 +52,20 @@ protected:
     /// Called when no data is unread. Returns true if this object receives the next data for the reader, and
     /// false if the reader must submit its own receive.
     [[nodiscard]] virtual bool receives_for(const reader& next) const noexcept = 0;
-    /// Returns true if a receive for the first reader may begin.
+    /// Returns true if a receive for the first waiting reader may begin.
     [[nodiscard]] virtual bool may_receive() noexcept { return true; }
-    /// Returns true if `next` receives into its own buffer, through the ring.
+    /// Returns true if `next` submits its own receive to the ring, into its own buffer.
     [[nodiscard]] virtual bool receives_directly(const reader& next) const noexcept = 0;
     /// Returns the pool for the next receive.
     [[nodiscard]] virtual buffer_pool& pool() const noexcept = 0;
-    /// Begins a receive for the first reader.
+    /// Begins a receive for `next`, which is the first waiting reader.
     virtual void receive_for(const reader& next) noexcept = 0;
     /// Called when the pool has a buffer again. Returns true if a receive has begun.
     [[nodiscard]] virtual bool receive_into_room() noexcept = 0;
-    /// Called for a non-blocking reader when no data is unread. Collects what the kernel has received so far.
+    /// Called for a non-blocking reader when no data is unread. Collects data that has already arrived.
     virtual void poll_for(const reader& next) noexcept;
-    /// Returns true if a receive with the result 0 means the end of the stream. The first waiting reader then
-    /// also completes with 0.
+    /// Returns true if a receive with the result 0 means the end of the stream. In that case, the first
+    /// waiting reader completes with 0.
     [[nodiscard]] virtual bool ends_with_zero() const noexcept = 0;
     virtual void drop_unread() noexcept = 0;
 

@@ -6,9 +6,9 @@
 
 namespace coil::COIL_ABI::op {
 
-// MSG_PEEK together with MSG_WAITALL is refused on a stream. The reader would have to wait while the bytes
-// stay in the socket, and only the kernel knows when more bytes have arrived. In a FIFO lane, a non-blocking
-// reader fails instead of queueing behind another reader.
+// Refuses MSG_PEEK together with MSG_WAITALL on a stream. Such a reader would have to leave the bytes in the
+// socket while it waits for more bytes, and only the kernel knows when more bytes have arrived. In a FIFO
+// lane, a non-blocking reader fails with EAGAIN instead of queueing behind another reader.
 std::optional<std::int32_t> buffer_reader::before_submit() {
     if (flags_ == 0) [[likely]]
         return std::nullopt;

@@ -36,12 +36,13 @@ bool recv_into::try_continue(std::int32_t result) noexcept {
     return true;
 }
 
-// After a cancel, the bytes that have already arrived are the result.
+// If bytes arrived before a cancel, returns their number instead of operation_aborted.
 outcome<std::size_t> recv_into::await_outcome() noexcept {
     const std::int32_t result = answer().result;
     if (result > 0 || (result == 0 && !was_interrupted())) [[likely]]
         return moved_ + static_cast<std::size_t>(result);
-    // After our own shutdown, an end of stream does not come from the peer, so it is reported as an abort.
+    // If the program has shut down the socket itself, the result 0 does not mean that the peer has ended the
+    // stream.
     const auto error = result == 0 ? make_error_code(error::operation_aborted) : failure();
     if (moved_ > 0 && error == error::operation_aborted)
         return moved_;

@@ -15,9 +15,9 @@ std::optional<std::int32_t> recv_datagram_into::before_submit() {
     return fits_one_call() ? buffer_reader::before_submit() : refused_size;
 }
 
-// MSG_TRUNC makes the kernel return the size of the whole datagram. (On a stream, the flag would discard
-// data.) kernel_flags() excludes MSG_WAITALL. This flag has no meaning for datagrams, but io_uring would fill
-// the buffer with several datagrams.
+// Sets MSG_TRUNC, so that the kernel returns the size of the whole datagram even if the buffers are smaller.
+// kernel_flags() removes MSG_WAITALL, because with this flag, io_uring would fill the buffer with several
+// messages of a SOCK_SEQPACKET socket.
 void recv_datagram_into::prepare(io_uring_sqe& sqe) noexcept {
     const int wanted = kernel_flags() | MSG_TRUNC;
     msghdr* header = message();
@@ -32,7 +32,8 @@ void recv_datagram_into::prepare(io_uring_sqe& sqe) noexcept {
     io_uring_prep_recvmsg(&sqe, target().number(), header, static_cast<unsigned>(wanted));
 }
 
-// Only IPv4 and IPv6 sockets have a recvfrom_queue, so the sender's address is an ip::socket_address.
+// Copies the first unread datagram. Only IPv4 and IPv6 sockets have a recvfrom_queue, so the space for the
+// sender's address is an ip::socket_address.
 std::int32_t recv_datagram_into::take_from(detail::descriptor_source& source) noexcept {
     const recvfrom_queue::copied one = static_cast<recvfrom_queue&>(source).copy(space(), flags() & MSG_PEEK);
     is_cut_ = one.truncated;
@@ -41,8 +42,8 @@ std::int32_t recv_datagram_into::take_from(detail::descriptor_source& source) no
     return one.size;
 }
 
-// The operation's result is the datagram's size, even if the buffers are smaller. If a datagram was received
-// ahead and truncated, its original size was even larger.
+// The operation's result is the datagram's size, even if the buffers are smaller. If the datagram was already
+// truncated in the recvfrom_queue, the result is the truncated size, and is_cut_ is true.
 outcome<received> recv_datagram_into::received_in(std::size_t room) const noexcept {
     if (const auto error = failure())
         return error;

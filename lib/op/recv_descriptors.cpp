@@ -25,13 +25,14 @@ recv_descriptors::~recv_descriptors() {
         detail::frame_deallocate(control_, size);
 }
 
-// With SO_PASSCRED, the sender's credentials precede the descriptors, so the block needs additional space.
+// Returns the size of the control buffer. It has space for the descriptors and for the sender's credentials,
+// which precede the descriptors if SO_PASSCRED is set.
 std::size_t recv_descriptors::control_size() const noexcept {
     return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
 }
 
-// MSG_WAITALL is refused on a stream, because there would be no space for descriptors that arrive with later
-// bytes.
+// Allocates the control buffer. Refuses MSG_WAITALL on a stream, because the control buffer has no space for
+// descriptors that arrive with later bytes.
 std::optional<std::int32_t> recv_descriptors::before_submit() {
     control_ = detail::frame_allocate(control_size());
     if ((flags() & MSG_WAITALL) && lane() == detail::lane::read)
@@ -39,14 +40,14 @@ std::optional<std::int32_t> recv_descriptors::before_submit() {
     return buffer_reader::before_submit();
 }
 
-// Descriptors are not received ahead, so this copies only bytes.
+// Copies unread bytes. A recv_queue never holds descriptors, so there are none to store.
 std::int32_t recv_descriptors::take_from(detail::descriptor_source& source) noexcept {
     return static_cast<std::int32_t>(
         static_cast<recv_queue&>(source).copy({&buffer_, 1}, flags() & MSG_PEEK));
 }
 
-// MSG_TRUNC makes the kernel return the size of the whole datagram. On a stream, the flag would discard
-// data, so it is set only for datagrams.
+// Sets MSG_TRUNC for messages, so that the kernel returns the size of the whole message even if the buffer is
+// smaller. On a stream, the flag would discard data.
 void recv_descriptors::prepare(io_uring_sqe& sqe) noexcept {
     from_kernel_ = true;
     message_ = message_of(mutable_buffers(&buffer_, 1));
@@ -68,8 +69,9 @@ outcome<received_descriptors> recv_descriptors::await_outcome() noexcept {
     return result;
 }
 
-// Only the first call has an effect. If no credentials have arrived, their space may contain further
-// descriptors. Descriptors that do not fit into the caller's array are closed.
+// Moves the received descriptors into the caller's array, and closes those that do not fit. Only the first
+// call has an effect. The control buffer also has space for the sender's credentials. If no credentials have
+// arrived, this space may contain more descriptors than fit into the array.
 void recv_descriptors::take_descriptors(received_descriptors& into) noexcept {
     if (!std::exchange(from_kernel_, false) || !is_done() || answer().result < 0)
         return;

@@ -16,11 +16,12 @@ namespace {
 // A stream leaves the bulk pool after this number of consecutive chunks that would have fit into an entry of
 // the streams pool.
 constexpr std::uint8_t small_ones_max = 8;
-// Once this many chunks are unread, further tiny chunks are collected in heap blocks.
+// If this many chunks are waiting behind the first unread chunk, further tiny chunks are collected in heap
+// blocks.
 constexpr std::size_t chunks_max = 8;
-// The limit on unread bytes for a stream whose bytes are copied to the heap because the pool is running low.
+// The limit on unread bytes for a stream whose bytes are copied to the heap because the pool is low.
 constexpr std::size_t copied_ahead_max = 16 * 1024;
-// An empty list with a larger capacity releases its memory.
+// If the list of chunks becomes empty and its capacity is larger than this number, its memory is released.
 constexpr std::size_t kept_places_max = 32;
 
 }  // namespace
@@ -102,7 +103,7 @@ void recv_queue::put_back(chunk bytes) noexcept {
             try {
                 chunks_.insert(chunks_.begin(), std::move(bytes));
             } catch (...) {
-                chunks_.clear();  // these bytes would follow the gap
+                chunks_.clear();  // the bytes that precede these chunks are lost
                 unread_ = static_cast<std::uint32_t>(front_.size());
                 break_off();
             }
@@ -126,8 +127,9 @@ void recv_queue::drop_unread() noexcept {
 
 // ---- arrivals ---------------------------------------------------------------------------------------------
 
-// Before Linux 6.12, each completion uses a whole entry, and the entries of the streams pool are too small
-// for a stream that receives in bulk. Such a stream uses the bulk pool until its chunks are small again.
+// Chooses the pool of the next receive by the size of the chunk that has arrived. Before Linux 6.12, each
+// completion uses a whole entry, and the entries of the streams pool are too small for a stream that receives
+// in bulk. Such a stream uses the bulk pool until its chunks are small again.
 void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept {
     if (is_bulk() != from_bulk_ || from_reserve_)
         return;  // the receive is about to change its pool, or uses the reserve
@@ -143,9 +145,10 @@ void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept
 }
 
 // Called when a receive has filled a whole entry. Returns true if the peer probably sends in bulk, and not
-// just single messages of exactly this size. In a multishot receive, this is the case if at least as many
-// bytes were already unread. A single receive, which is used while the pool is exhausted, receives one entry
-// at a time, so it counts as bulk if the reader wants further chunks.
+// just single messages of exactly this size. For a multishot receive, the peer is assumed to send in bulk if
+// at least `entry_size` bytes were already unread. A single receive, which coil uses while the pool is
+// exhausted, gets only one entry. In that case, the peer is assumed to send in bulk if the reader wants
+// further chunks.
 bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
         return unread_ >= entry_size;
@@ -174,8 +177,8 @@ void recv_queue::arrived(buffer_pool& from, chunk bytes) noexcept {
         stop_at_limit();
 }
 
-// Returns true if the receive must stop because the stream, or all streams together, have reached their
-// limit. The peer then has to wait.
+// Returns true if the receive must stop, because this stream has reached its limit on unread bytes, or
+// because the copies of all streams together have reached held_max. The peer then has to wait.
 bool recv_queue::has_enough() noexcept {
     if (unread_ == 0)
         return false;
@@ -187,7 +190,7 @@ bool recv_queue::has_enough() noexcept {
 
 // ---- the receive ------------------------------------------------------------------------------------------
 
-// from_bulk_ is true only if the bulk pool exists.
+// Returns the pool that from_bulk_ selects. from_bulk_ is true only if the bulk pool exists.
 buffer_pool& recv_queue::pool() const noexcept {
     return record().context().pools().made(from_bulk_ ? detail::pool_group::bulk
                                                       : detail::pool_group::streams);
@@ -209,8 +212,8 @@ void recv_queue::receive_for(const reader& next) noexcept {
     begin_receive();
 }
 
-// Receives only one chunk, because a multishot receive would also take the buffers of streams that wait
-// behind this stream.
+// Begins a receive for a stream that has waited for a buffer. The stream receives only one chunk, because a
+// multishot receive would also take the buffers of the streams that wait behind this stream.
 bool recv_queue::receive_into_room() noexcept {
     const reader* next = first_reader();
     if (!next || receives_directly(*next))
@@ -230,7 +233,8 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
     sqe.buf_group = receiving_from().group();
 }
 
-// Connections share the pool's entries, so completions must be processed in order.
+// Takes the bytes of a completion as soon as it is collected. The receives of several connections may fill
+// one pool entry, so the pool must take the bytes in the order of the completions.
 void recv_queue::more(const coil::detail::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;

@@ -24,7 +24,7 @@ public:
     /// Returns the queue of a stream's record. The first call creates the queue, which may throw.
     static recv_queue& of(detail::descriptor& record);
 
-    // For the readers that this queue serves.
+    // Called by the readers that this queue serves.
 
     /// Removes the first unread chunk and returns it.
     [[nodiscard]] chunk take() noexcept;

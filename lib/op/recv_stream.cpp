@@ -27,7 +27,7 @@ recv_chunk::~recv_chunk() {
     static_cast<recv_queue*>(source())->put_back(std::move(chunk_));
 }
 
-// If the record has no queue yet, creates the queue. The queue then serves this operation. May throw.
+// Creates the record's queue if it does not exist yet. The queue then serves this operation. May throw.
 std::optional<std::int32_t> recv_chunk::before_submit() {
     recv_queue::of(target());
     return std::nullopt;

@@ -30,7 +30,7 @@ struct contents {
     std::size_t segment_size = 0;  // segment size of a train; 0 for a single datagram
 };
 
-/// Returns the segment size of a train from the control messages, or 0 if they contain none.
+/// Returns the segment size of a train from the control messages, or 0 if they contain no segment size.
 std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
     while (control.size() >= sizeof(cmsghdr)) {
         cmsghdr head;
@@ -48,7 +48,8 @@ std::size_t segment_size_in(std::span<const std::byte> control) noexcept {
     return 0;
 }
 
-/// Returns nullopt if the lengths in the header do not match the entry.
+/// Parses the kernel's header in a pool entry. Returns nullopt if the lengths in the header do not match the
+/// entry.
 std::optional<contents> parse(std::span<const std::byte> entry, const datagram_layout& layout) noexcept {
     if (entry.size() < layout.header_size())
         return std::nullopt;
@@ -78,8 +79,8 @@ recvfrom_queue& recvfrom_queue::of(detail::descriptor& record) {
     return static_cast<recvfrom_queue&>(*record.source());
 }
 
-// A kernel that does not know the option delivers no trains. If the pool cannot be created, throws and
-// changes nothing.
+// Reads the option UDP_GRO. A kernel without this option delivers no trains. If the pool cannot be created,
+// throws and changes nothing.
 void recvfrom_queue::detect_trains() {
     detail::event_loop& context = record().context();
     int option = 0;
@@ -91,22 +92,24 @@ void recvfrom_queue::detect_trains() {
     trains_ = trains;
     if (std::exchange(pool_, chosen) == chosen)
         return;
-    leave_pool_queue();  // this object is still queued in the old pool
+    leave_pool_queue();  // this object may be waiting for a buffer of the old pool
     stop();
     request_more();
 }
 
 // ---- readers ----------------------------------------------------------------------------------------------
 
-// A reader that waits behind other readers queues here, even if it has its own buffer.
+// Returns false only if the reader submits its own receive. For this, receives_directly() must be true, no
+// receive of this queue may be in flight or waiting for a buffer, and no other reader may be ahead of the
+// reader.
 bool recvfrom_queue::receives_for(const reader& next) const noexcept {
     return is_receiving() || is_waiting_for_buffer() || !receives_directly(next) || record().has_reader() ||
            record().has_waiting();
 }
 
-// Called for a non-blocking reader when no datagram is unread. Submits the multishot receive, now or when the
-// pool has a free buffer, unless the reader submits its own receive. Then collects the datagrams that have
-// already arrived.
+// Called for a non-blocking reader when no datagram is unread. Collects the datagrams that have already
+// arrived. If no receive is in flight, no other reader is waiting, and the reader does not submit its own
+// receive, first submits the multishot receive, now or when the pool has a free buffer.
 void recvfrom_queue::poll_for(const reader& next) noexcept {
     if (record().has_reader())
         return;
@@ -136,7 +139,8 @@ std::uint32_t recvfrom_queue::take(received_datagram& into) noexcept {
     return place;
 }
 
-// Datagrams in the same pool entry were delivered by one receive, so they are from one sender.
+// Joins datagrams that are contiguous in one pool entry. One receive has delivered them, so they are from one
+// sender.
 std::uint32_t recvfrom_queue::take(received_train& into) noexcept {
     received_datagram first;
     const std::uint32_t place = take(first);
@@ -187,8 +191,8 @@ void recvfrom_queue::put_back(received_train returned, std::uint32_t place) noex
     serve_waiting();
 }
 
-// Restores the arrival order, because several destroyed readers may put datagrams back in any order. The
-// comparison allows for a wrap-around of the 32-bit positions.
+// Inserts a datagram that a destroyed reader has returned at its original position, because several readers
+// may return datagrams in any order. The comparison allows for a wrap-around of the 32-bit positions.
 void recvfrom_queue::insert(arrival returned) noexcept {
     if (is_closed())
         return;
@@ -231,10 +235,10 @@ void recvfrom_queue::arrived(chunk entry) noexcept {
     const std::optional<contents> found = parse(entry, layout_);
     if (!found) {
         fail_with(-EBADMSG);
-    } else if (!shut_ || found->has_sender) {  // otherwise, this is the end after our own shutdown
+    } else if (!shut_ || found->has_sender) {  // otherwise, the entry reports the program's own shutdown
         entry.remove_prefix(layout_.header_size());
         const std::size_t segment = found->segment_size > 0 ? found->segment_size : found->size;
-        // The last segment holds the remaining bytes, and is the only one that can be truncated.
+        // The last segment holds the remaining bytes. It is the only segment that can be truncated.
         while (entry.size() > segment) {
             chunk next = buffer_pool::share(entry, segment);
             pool.copy_if_low(next);
@@ -248,7 +252,7 @@ void recvfrom_queue::arrived(chunk entry) noexcept {
         stop_at_limit();
 }
 
-// Returns true if further datagrams must stay in the kernel, because the socket or all sockets together have
+// Returns true if further datagrams must stay in the kernel, because this socket or all sockets together have
 // reached their limit.
 bool recvfrom_queue::has_enough() const noexcept {
     detail::event_loop& context = record().context();
@@ -279,7 +283,8 @@ void recvfrom_queue::drop_unread() noexcept {
 
 // ---- our own shutdown -------------------------------------------------------------------------------------
 
-// Stops the receive explicitly, because a shutdown does not end a multishot receive in the kernel.
+// Called by the program's own shutdown(). Stops the receive, because a shutdown does not end a multishot
+// receive in the kernel.
 void recvfrom_queue::interrupt() noexcept {
     shut_ = true;
     leave_pool_queue();

@@ -18,9 +18,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The queue that `recvfrom_stream()` uses. It contains the multishot receive, and the unread datagrams that
-/// this receive has delivered. Waiting readers are in the record's list. Once the queue exists, all readers
-/// go through it, even those with their own buffers.
+/// The read-ahead of a datagram socket, which `recvfrom_stream()` uses. It consists of the multishot receive
+/// and the unread datagrams that this receive has delivered. The record lists the waiting readers. Once the
+/// queue exists, all readers of the socket go through it, even those with their own buffers.
 ///
 ///     receive  idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
 ///                ^                             |     |
@@ -29,8 +29,8 @@ namespace coil::COIL_ABI::op {
 ///                +-- an error -----------------+     +--> waiting_for_buffer --buffer free--> in the kernel
 ///                +-- an empty datagram --------+
 ///
-/// No reader waits while a datagram is unread. Unread datagrams belong to the record, so the next reader
-/// gets them.
+/// No reader waits while a datagram is unread. Unread datagrams belong to the record, so the next reader gets
+/// these datagrams.
 class recvfrom_queue final : public read_ahead {
 public:
     explicit recvfrom_queue(detail::descriptor& record) noexcept : read_ahead(record) {}
@@ -102,13 +102,14 @@ private:
     [[nodiscard]] std::vector<arrival>::iterator at_first() noexcept {
         return arrivals_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
-    // The cost includes the queue entry, so that empty datagrams are counted too.
+    // Returns the bytes that count towards ahead_max. They include the queue entry, so that even empty
+    // datagrams count.
     static std::size_t cost_of(const received_datagram& kept) noexcept {
         return sizeof(arrival) + kept.size();
     }
 
     bool trains_ = false;
-    bool shut_ = false;            // our own shutdown was called, so no further datagram arrives
+    bool shut_ = false;            // the program has shut down receiving, so no further datagram arrives
     bool is_polled_ = false;       // a non-blocking reader found the pool empty and may try again
     buffer_pool* pool_ = nullptr;  // the pool for the next receive
     // Parameters of the receive that is in flight: its pool, its buffer layout and its msghdr.

@@ -21,8 +21,8 @@ void room_for_datagram::close_probe() noexcept {
     context_->release_probe();
 }
 
-// After the first refusal, the socket is polled without a pause. If the send is refused again although the
-// poll has reported space, the next poll is delayed.
+// Returns zero after the first failed send, so that the poll begins immediately. If the send fails again
+// although the poll has completed, the next poll begins only after a pause.
 time_point::duration room_for_datagram::pause() noexcept {
     constexpr std::uint8_t refusals_max = 7;
     const std::uint8_t before = refusals_;
@@ -48,9 +48,9 @@ void room_for_datagram::advance(std::int32_t answer) noexcept {
         else
             step_ = step::poll_receiver;
         break;
-    // A receiver that is connected to another socket refuses the probe. If it is connected to the sending
-    // socket, the sender can always send to it. Otherwise the next send fails, as it does if the receiver no
-    // longer exists.
+    // A receiver that no longer exists, or that is connected to another socket, refuses the probe. The
+    // operation then sends again. If the receiver is connected to the sending socket, the sender can always
+    // send to it. In all other cases, the send fails.
     case step::connect_probe:
         if (answer < 0)
             close_probe();
@@ -60,7 +60,7 @@ void room_for_datagram::advance(std::int32_t answer) noexcept {
     }
 }
 
-// If no probe is available, the send is repeated after pauses.
+// Opens the probe. If the context has no probe left, or socket(2) fails, the send is repeated after pauses.
 void room_for_datagram::open_probe() noexcept {
     if (context_->acquire_probe()) {
         probe_ = context_->kernel().socket(AF_UNIX, SOCK_DGRAM, 0);

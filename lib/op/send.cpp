@@ -14,9 +14,10 @@
 
 namespace coil::COIL_ABI::op {
 
-// Most of the cost of a large send is the copy. The copy is cheapest if the receiver reads the bytes soon
-// afterwards, while they are still in the cache. With sender and receiver on one thread, a direct send of
-// 64 KiB took 1.7 times as long as a send through the ring. A direct send of 16 KiB took 0.7 times as long.
+// Returns false for a large send on a stream. Most of the cost of such a send is the copy, which is cheapest
+// if the receiver reads the bytes soon afterwards, while they are still in the cache. With sender and
+// receiver on one thread, a direct send of 64 KiB took 1.7 times as long as a send through the ring. A direct
+// send of 16 KiB took 0.7 times as long.
 bool sender::may_send_directly(std::size_t size) noexcept {
     constexpr std::size_t stream_size_max = 16 * 1024;
     if (lane() == detail::lane::write && size > stream_size_max)
@@ -50,7 +51,7 @@ bool sender::completes_inline(std::int32_t result) noexcept {
 
 void sender::fill(msghdr& message, const_buffers buffers, const destination& to) noexcept {
     message = message_of(buffers);
-    message.msg_name = const_cast<sockaddr*>(to.address);  // the kernel only reads it
+    message.msg_name = const_cast<sockaddr*>(to.address);  // the kernel only reads the address
     message.msg_namelen = to.size;
 }
 
@@ -80,7 +81,7 @@ bool sender::next_step() noexcept {
     return true;
 }
 
-// If bytes were sent before the cancel, returns their number instead of operation_aborted.
+// If bytes were sent before a cancel, returns their number instead of operation_aborted.
 outcome<std::size_t> sender::outcome_of(std::size_t size) noexcept {
     const std::int32_t result = answer().result;
     if (result < 0) [[unlikely]] {

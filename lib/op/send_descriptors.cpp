@@ -23,8 +23,8 @@ send_descriptors::~send_descriptors() {
 
 std::size_t send_descriptors::control_size() const noexcept { return CMSG_SPACE(descriptors_.size_bytes()); }
 
-// On a stream, descriptors must be sent with at least one byte. Without a byte, the kernel would send nothing
-// and report success.
+// Refuses more descriptors than the kernel accepts, and an empty buffer on a stream. Without a byte, the
+// kernel would not send the descriptors, but report success.
 std::optional<std::int32_t> send_descriptors::refused() const noexcept {
     if (descriptors_.size() > descriptors_max || (lane() == detail::lane::write && buffer_.empty()))
         return -EINVAL;

@@ -15,7 +15,7 @@ send_segments::send_segments(const send_segments_request& what, detail::environm
         to_size_ = what.to->to_sockaddr(to_);
 }
 
-// Enforces fixed limits, although some kernels would accept larger sends.
+// Applies the same limits on every kernel, although some kernels would accept larger sends.
 std::optional<std::int32_t> send_segments::refused() const noexcept {
     if (size_ == 0)
         return -EINVAL;

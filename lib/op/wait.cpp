@@ -14,10 +14,12 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// Requested together with POLLPRI so that the poll completes. A socket is never ready for this event.
+// The event that a poll requests in addition to POLLPRI. io_uring ignores POLLPRI when a socket wakes its
+// pollers, so POLLRDBAND completes the poll. A socket is never ready for POLLRDBAND.
 constexpr unsigned wakes_for_priority = POLLRDBAND;
 
-// Errors and hang-ups need not be requested, because they are always reported, as with poll(2).
+// Returns the events to poll for. Errors and hang-ups need not be requested, because they are always
+// reported, as with poll(2).
 unsigned events_of(wait_type wanted) noexcept {
     unsigned events = 0;
     if (wanted & wait_base::wait_read)
@@ -29,7 +31,8 @@ unsigned events_of(wait_type wanted) noexcept {
     return events;
 }
 
-// After an error or a hang-up, no operation blocks, so every wanted kind of readiness is reported.
+// Returns the kinds of readiness that `events` means. After an error or a hang-up, no operation blocks, so
+// every wanted kind of readiness is reported.
 wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
     wait_type kinds = wait_base::wait_none;
     if (events & POLLIN)
@@ -50,8 +53,8 @@ bool wait::source_is_readable() const noexcept {
     return (wanted_ & wait_base::wait_read) && source() && source()->has_data();
 }
 
-// Completes inline only if readability alone is wanted, because only the kernel knows about the other kinds
-// of readiness.
+// Completes inline only if the wait is for readability alone, because only the kernel knows about the other
+// kinds of readiness.
 bool wait::await_ready() noexcept {
     if (wanted_ != wait_base::wait_read || !source_is_readable() || !begin_inline())
         return false;
@@ -65,9 +68,9 @@ std::optional<std::int32_t> wait::before_submit() {
     return source_ready_ && wanted_ == wait_base::wait_read ? std::optional<std::int32_t>(0) : std::nullopt;
 }
 
-// If the source is readable but other kinds of readiness are also wanted, the poll is cancelled immediately.
-// Its completion then reports the descriptor's current state. The poll and the cancel are submitted with
-// other SQEs, so they cost no extra system call.
+// If the source is readable but other kinds of readiness are also wanted, the poll is cancelled immediately
+// after its submission. The completion of the poll then reports the descriptor's current state. The poll and
+// the cancel are submitted with other SQEs, so they cost no extra system call.
 void wait::await_suspend(std::coroutine_handle<> caller) {
     detail::operation::await_suspend(caller);
     if (source_ready_)
@@ -76,7 +79,7 @@ void wait::await_suspend(std::coroutine_handle<> caller) {
 
 void wait::prepare(io_uring_sqe& sqe) noexcept {
     target().watch();
-    if (!source_ready_ && source_is_readable()) {  // data arrived before the wait got an SQE
+    if (!source_ready_ && source_is_readable()) {  // the source got data before the wait got an SQE
         source_ready_ = true;
         io_uring_prep_nop(&sqe);
     } else {
@@ -85,7 +88,7 @@ void wait::prepare(io_uring_sqe& sqe) noexcept {
     }
 }
 
-// Data has been received ahead, so the poll is no longer needed.
+// Called when the source has received data. If the wait is for readability, its poll is no longer needed.
 void wait::source_has_data() noexcept {
     if (!(wanted_ & wait_base::wait_read) || was_cancelled())
         return;
@@ -93,8 +96,8 @@ void wait::source_has_data() noexcept {
     target().context().submissions().cancel(*this);
 }
 
-// Returns the events that are present now. If the completion contains POLLPRI or POLLRDBAND, poll(2)
-// determines them.
+// Returns the events that are present now. A poll that requests POLLRDBAND completes whenever anything
+// arrives, so a completion with POLLPRI or POLLRDBAND needs a poll(2) to find out.
 unsigned wait::events_now() const noexcept {
     const auto answered = static_cast<unsigned>(answer().result);
     if (!(answered & (POLLPRI | wakes_for_priority)))

@@ -14,7 +14,7 @@
 namespace coil::COIL_ABI::op {
 
 descriptor_write::~descriptor_write() {
-    retire();  // until the write has completed, it may still raise the signal
+    retire();  // until the write has completed, it may raise SIGPIPE
     release_sigpipe();
 }
 

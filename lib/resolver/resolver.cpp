@@ -94,12 +94,12 @@ void resolve_operation_base::await_suspend(std::coroutine_handle<> waiter) {
 
 void resolve_operation_base::abort() noexcept {
     if (!is_submitted_ || !query_->withdraw())
-        return;  // the query has completed; the waiter is about to be resumed
+        return;  // not submitted, or complete and about to resume the waiter
     abandon_query();
     give_up(make_error_code(error::operation_aborted));
 }
 
-// If the query is running, its thread frees the result.
+// Withdraws the query if it has not begun. If the query is running, its thread frees the result.
 void resolve_operation_base::abandon_query() noexcept {
     if (look_up_threads().abandon(*query_))
         is_submitted_ = false;

@@ -26,17 +26,17 @@ struct alignas(64) departures {
 }  // namespace
 
 void handover::release() noexcept {
-    // Release: this thread's accesses happen before the destruction. Acquire: the destroying thread sees the
-    // accesses by the other threads.
+    // The release orders this thread's accesses before the destruction. The acquire lets the destroying
+    // thread see the accesses of the other threads.
     if (state_.fetch_sub(reference, std::memory_order_acq_rel) < 2 * reference)
         discard();
 }
 
 // ---- waiting side -----------------------------------------------------------------------------------------
 
-// Returns false if the phase was not `from`. The release pairs with the acquire in complete(), which reads
-// scheduler_. The acquire pairs with the release in complete(), so that a waiter that comes too late sees the
-// values.
+// Changes the phase from `from` to `to`. Returns false if the phase was not `from`. The release pairs with
+// the acquire in complete(), which reads scheduler_. The acquire pairs with the release in complete(), so
+// that a waiter that finds the handover complete sees the stored values.
 bool handover::change(phase from, phase to) noexcept {
     unsigned seen = state_.load(std::memory_order_acquire);
     do {
@@ -70,8 +70,9 @@ void handover::leave() noexcept {
 }
 
 void handover::wait() noexcept {
-    // Both acquires pair with the end of complete(). If this thread sees the new count, it also sees the
-    // phase `over`. If it sees the old count, it is woken up or does not fall asleep.
+    // complete() first sets the phase to `over`, then increments the count, and then wakes the sleepers. If
+    // this thread reads the incremented count, the acquire makes the phase `over` visible. If this thread
+    // reads the old count, count.wait() returns as soon as the count has changed.
     departures& here = departures::of(this);
     for (;;) {
         const unsigned seen = here.count.load(std::memory_order_acquire);
@@ -86,8 +87,9 @@ void handover::wait() noexcept {
 void handover::complete() noexcept {
     unsigned seen = state_.load(std::memory_order_relaxed);
     unsigned next;
-    // The release pairs with the waiting thread's acquires, so that the waiting thread sees the values. The
-    // acquire pairs with the release in expect(), so that scheduler_ belongs to the latest waiter.
+    // The release pairs with the waiting thread's acquires, so that the waiting thread sees the stored
+    // values. The acquire pairs with the release in change(), so that this thread reads the scheduler_ of the
+    // latest waiter.
     do {
         COIL_ASSERT(phase_of(seen) <= waiting);  // complete() is called only once
         next = phase_of(seen) == waiting ? seen - waiting + posting : seen - idle + over - reference;
@@ -112,8 +114,8 @@ void handover::complete() noexcept {
 // ---- the loop ---------------------------------------------------------------------------------------------
 
 std::coroutine_handle<> handover::run() noexcept {
-    // A waiter that found the handover already complete is linked into the ready list. Do not resume it a
-    // second time.
+    // If expect() has returned false to the current waiter, that waiter is already in the ready list. Do not
+    // resume it a second time.
     awaited* const next = waiter_ && waiter_->is_suspended() && !waiter_->is_linked() ? waiter_ : nullptr;
     release();
     return next ? next->run() : nullptr;

@@ -7,7 +7,8 @@
 namespace coil::COIL_ABI {
 
 mutex::~mutex() {
-    // After exit() in a task, the tasks that hold the mutex or wait for it are orphans, and never resume.
+    // After exit() in a task, the tasks that hold the mutex or wait for it are orphans and never resume, so
+    // they do not prevent the destruction.
     if (!locked_ || affinity_.has_ended())
         return;
     affinity_.require_thread("mutex: destroyed");

@@ -10,8 +10,8 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// The part of an offload that the worker thread uses. It outlives the operation, which is in the frame of
-/// the waiting coroutine.
+/// The part of an offload that the worker thread uses. It is a separate heap block, because it may outlive
+/// the operation, which is in the frame of the waiting coroutine.
 class offload_call_block final : public blocking_call {
 public:
     static offload_call_block* make(offload_operation_base& operation) {

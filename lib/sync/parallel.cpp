@@ -34,7 +34,7 @@ void branch_base::end() noexcept {
 
 void parallel_operation::await_suspend(std::coroutine_handle<> waiter) {
     suspend(waiter);
-    // Hold one extra count while starting, so that the waiter cannot resume in the middle of the loop.
+    // The + 1 is removed after all branches have started, so that the waiter cannot resume earlier.
     running_ += count() + 1;
     for (std::size_t i = 0; i < count(); ++i)
         at(i).start();
@@ -52,7 +52,8 @@ std::coroutine_handle<> parallel_operation::remove_running() noexcept {
     return --running_ == 0 ? wake() : nullptr;
 }
 
-// Visits the branches only once, so n branches that fail because of the stop cost n steps instead of n * n.
+// Only the first call visits the branches, so that n branches that fail because of the stop cost n steps
+// instead of n * n.
 void parallel_operation::stop_all() noexcept {
     if (std::exchange(stops_all_, true) || !is_suspended())
         return;

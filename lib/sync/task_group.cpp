@@ -35,10 +35,11 @@ group_child::group_child(task_group& group, std::coroutine_handle<> frame) noexc
     group.add(*this);
 }
 
-// Called twice, first to start the child and later, after the child has ended, to destroy it.
+// The loop calls run() twice: to start the child, and to destroy it after it has ended.
 std::coroutine_handle<> group_child::run() noexcept { return finished_ ? group_->end(*this) : frame_; }
 
-// A frame must not be destroyed inside its own final suspend, so run() destroys it in the next iteration.
+// Records the end of the child and schedules its destruction. A frame must not be destroyed inside its own
+// final suspend, so run() destroys it in the next iteration.
 void group_child::finish(const std::exception_ptr& exception) noexcept {
     finished_ = true;
     if (exception && !environment_.ended_stopped(exception))
@@ -96,8 +97,8 @@ void task_group::begin(detail::group_child& child) noexcept {
     loop().schedule(child);
 }
 
-// The first failure stops the whole group. A bug takes precedence over a std::system_error, because the
-// std::system_error may be a consequence of the bug.
+// The first failure stops the whole group. An exception of another type replaces a std::system_error, because
+// the std::system_error may be a consequence of that exception.
 void task_group::failed(const std::exception_ptr& exception) noexcept {
     if (!failure_ || (is_system_error(failure_) && !is_system_error(exception)))
         failure_ = exception;

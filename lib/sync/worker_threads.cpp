@@ -23,9 +23,9 @@ sigset_t most_signals() noexcept {
     return most;
 }
 
-/// Blocks most_signals() on the calling thread while this object exists (RAII), so that a new thread does not
-/// receive such a signal before it has set its own mask. Other signals that the calling thread blocks stay
-/// blocked.
+/// Blocks most_signals() on the calling thread while this object exists (RAII). A new thread inherits the
+/// mask, so it receives none of these signals before it has set its own mask. Signals that the calling thread
+/// already blocks stay blocked.
 class signals_blocked {
 public:
     signals_blocked() noexcept {
@@ -47,16 +47,17 @@ worker_threads::worker_threads(const char* name, const limits& chosen, std::erro
     this_process::count_forks();
 }
 
-// Every public function calls lock() to get the mutex. A child of fork(2) has none of the threads, and one of
-// the threads may have held the mutex during the fork, so the child starts afresh. The parent makes the calls
-// that were queued before the fork.
+// Returns the mutex. Every public function calls lock(), which resets this object in a child of fork(2): the
+// child has none of the threads, and one of the threads may have held the mutex during the fork. The calls
+// that were queued before the fork are made only by the parent.
 std::mutex& worker_threads::lock() noexcept {
     if (process_ != this_process::number()) [[unlikely]]
         start_afresh();
     return lock_;
 }
 
-// The replaced objects are not destroyed, because their waiters and threads do not exist in this process.
+// The old mutex, condition variable and threads are not destroyed, because the threads do not exist in this
+// process.
 void worker_threads::start_afresh() noexcept {
     new (&lock_) std::mutex;
     new (&arrived_) std::condition_variable;
@@ -103,7 +104,8 @@ bool worker_threads::abandon(blocking_call& item) noexcept {
     auto expected = blocking_call::stage::running;
     if (item.stage_.compare_exchange_strong(expected, blocking_call::stage::abandoned)) {
         ++abandoned_;
-        // Replaces the abandoned thread. If that fails, the next thread that becomes free serves the queue.
+        // Start a replacement for the abandoned thread. If no thread can be started, the next thread that
+        // becomes free serves the queue.
         if (needs_thread())
             static_cast<void>(start_thread());
     }
@@ -112,7 +114,7 @@ bool worker_threads::abandon(blocking_call& item) noexcept {
 
 bool worker_threads::take_back(blocking_call& item) noexcept {
     if (item.stage_ != blocking_call::stage::queued)
-        return item.process_ != process_;  // after fork(2), no thread of this process makes the call
+        return item.process_ != process_;  // submitted before fork(2): this process does not make the call
     take(item);
     return true;
 }

@@ -28,7 +28,7 @@ namespace coil::COIL_ABI::detail {
 /// A running call can be abandoned. Its thread then continues until the call returns.
 class blocking_call : public handover {
 public:
-    /// Makes the call on a worker thread. The handover completes afterwards.
+    /// Makes the call, on a worker thread. The handover completes after perform() has returned.
     virtual void perform() noexcept = 0;
     /// Called instead of perform() if the threads are closed before the call begins.
     virtual void refuse() noexcept {}
@@ -44,12 +44,12 @@ private:
     // Written only while the lock of worker_threads is held, with one exception: when a call returns, its
     // worker thread sets the stage back to idle without the lock.
     std::atomic<stage> stage_{stage::idle};
-    unsigned process_ = 0;  // the process that submitted the call; see this_process
+    unsigned process_ = 0;  // this_process::number() of the process that submitted the call
 };
 
 /// Threads that make blocking calls in FIFO order, shared by `thread_pool` and the resolver. A submitted call
-/// starts a new thread if no thread is idle and the limits allow one. All signals are blocked on the threads,
-/// except SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
+/// starts a new thread if no thread is idle and the limits allow one. The threads block all signals except
+/// SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
 ///
 ///     threads  =  idle  +  running, with a waiter  +  abandoned
 ///     threads - abandoned  <=  limits.threads
@@ -85,8 +85,8 @@ public:
     /// waiter has left.
     bool abandon(blocking_call& item) noexcept;
 
-    /// Do not call both set_limits() and close() on one object, because surplus threads end without being
-    /// joined.
+    /// Changes the limits. Threads in excess of the new limits end without being joined. Do not call close()
+    /// on an object whose limits have been changed, because close() cannot join such threads.
     void set_limits(const limits& chosen) noexcept;
     [[nodiscard]] counters metrics() noexcept;
 

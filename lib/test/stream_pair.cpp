@@ -22,15 +22,17 @@ struct memory_pipe {
     std::deque<std::byte> bytes;
     memory_operation* receiver = nullptr;
     memory_operation* sender = nullptr;
-    // Cancels are counted, so that they also reach operations that have ended but have not been resumed yet.
+    // The number of times that each end was cancelled. An operation stores the number when it starts. If the
+    // number has changed since then, was_cancelled() returns true, even if the operation ended before the
+    // cancel and has not been resumed yet.
     unsigned receiver_cancels = 0;
     unsigned sender_cancels = 0;
     bool is_ended = false;            // the sender will send no more
     bool receiver_is_closed = false;  // the receiver will receive no more
     bool is_reset = false;
 
-    // Drops operations whose context has ended without destroying the frames of its tasks. These operations
-    // are never resumed.
+    // Drops the waiting operations if their context has ended without destroying the frames of its tasks. No
+    // scheduler would ever resume these operations.
     void drop_orphans() noexcept {
         if (owner.has_ended())
             receiver = sender = nullptr;
@@ -48,7 +50,8 @@ struct memory_pipe {
 
 namespace {
 
-// Returns how many of the available bytes, or of the free bytes, one operation may move.
+// Returns how many bytes one operation may move. `available` is the number of bytes in the pipe for a
+// receive, and the number of free bytes for a send.
 std::size_t share_of(const memory_pipe& pipe, std::size_t available) noexcept {
     return std::min(available, pipe.options.transfer_max);
 }
@@ -103,8 +106,8 @@ void memory_operation::await_suspend(std::coroutine_handle<> waiter) {
     env().scheduler().schedule(*this);
 }
 
-// Moves the bytes that can be moved now. If there are none, keeps waiting. If bytes were moved, the other end
-// may be able to continue.
+// Moves the bytes that can be moved now, and ends the operation. If no bytes can be moved, the operation
+// keeps waiting. If bytes were moved, the operation that waits at the other end then tries to move bytes.
 void memory_operation::try_to_move() noexcept {
     memory_pipe& pipe = *pipe_;
     if (pipe.is_reset)

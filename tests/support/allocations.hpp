@@ -7,15 +7,16 @@
 #include <coil/version.hpp>
 
 // <coil/test/stream_pair.hpp> declares the namespace `test` inside the inline namespace COIL_ABI. This file
-// declares it in the same way, so that functions in `coil::test` have the same linker names in all files.
+// declares the namespace in the same way, so that functions in `coil::test` have one linker name in all
+// files.
 namespace coil::COIL_ABI::test {}
 
 namespace coil::test {
 
-/// Controls the test program's replacement for operator new, separately for each thread. This operator new
-/// counts allocations and makes them fail on request. Standard containers and the frame allocator use it. A
-/// new thread has no cached frames, so each of its coroutine frames counts as an allocation. Allocations
-/// inside the C library do not count.
+/// Controls the test program's own operator new, separately for each thread. This operator new counts
+/// allocations and makes them fail on request. Standard containers and the frame allocator use this operator
+/// new. A new thread has no cached frames, so each of its coroutine frames counts as an allocation.
+/// Allocations inside the C library do not count.
 ///
 ///     allocations::fail_from(3, 1);     // the third allocation throws std::bad_alloc
 ///     ...
@@ -24,15 +25,14 @@ class allocations {
 public:
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
-    /// Makes the n-th allocation from now on fail, counted from 1, and the `count - 1` allocations that
-    /// follow.
+    /// Makes `count` allocations fail, beginning with the n-th allocation from now on. `n` is counted from 1.
     static void fail_from(std::size_t n, std::size_t count) noexcept;
     /// Stops failing allocations. Returns the number of allocations that have failed.
     static std::size_t fail_no_more() noexcept;
 
     /// bytes() returns the number of bytes that this thread has allocated but not freed. bytes_max() returns
-    /// the maximum since reset_peak(). An allocation counts on the allocating thread, and a release on the
-    /// releasing thread.
+    /// the maximum of this number since reset_peak(). An allocation counts on the allocating thread, and a
+    /// release on the releasing thread.
     [[nodiscard]] static long long bytes() noexcept;
     [[nodiscard]] static long long bytes_max() noexcept;
     static void reset_peak() noexcept;

@@ -22,7 +22,7 @@ namespace coil::test {
 /// captured, and it is terminated after 10 seconds.
 class foreign_program {
 public:
-    /// Returns true if the program is installed. If it is not, the test should be skipped.
+    /// Returns true if the program is installed. If it returns false, skip the test.
     static bool is_there(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
 
     explicit foreign_program(std::vector<std::string> arguments) {

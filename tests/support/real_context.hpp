@@ -25,8 +25,9 @@ namespace coil::test {
 using ip::tcp;
 using ip::udp;
 
-/// Runs a context until `condition()` holds, for at most 10 seconds. The context waits between checks,
-/// because on a single processor the kernel needs time to deliver loopback traffic.
+/// Runs a context until `condition()` holds, for at most 10 seconds. The context waits for up to a
+/// millisecond between checks, because on a single processor the kernel needs time to deliver loopback
+/// traffic.
 template <class Condition>
 void run_until(io_context& context, Condition condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);

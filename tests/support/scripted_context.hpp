@@ -56,7 +56,7 @@ public:
         return co_spawn(detail::spawn_place(*context_, where), std::forward<F>(function));
     }
 
-    /// Runs all tasks until the context has no more work. The story is started first.
+    /// Starts the story, and runs all tasks until the context has no more work.
     void run(story body, std::source_location where = std::source_location::current()) {
         body.run(*context_, std::nullopt, where, [this] { return script_.injected() > 0; });
     }
@@ -99,7 +99,8 @@ public:
     }
 
 private:
-    // The script calls this function inside enter, so the loop must be woken.
+    // Posts a step to the loop. The script calls this function inside enter, which would otherwise continue
+    // to wait, so the loop must be woken.
     void post(const std::function<void()>& step) {
         context_->post(step);
         script_.wake();
@@ -109,9 +110,9 @@ private:
     std::unique_ptr<io_context> context_;
 };
 
-/// Runs `story` repeatedly. In the first run, the first call or submission fails; in the second run, the
-/// second one fails, and so on, until a run ends without a failure. Each run must end, but may end with the
-/// injected error. Returns the number of runs in which a failure was injected.
+/// Runs `story` repeatedly. In the first run, the first call or submission fails. In the second run, the
+/// second call or submission fails, and so on, until a run ends without an injected failure. Each run must
+/// end, but may end with the injected error. Returns the number of runs in which a failure was injected.
 template <class F>
 std::size_t fail_at_every_step(int error, F&& story) {
     for (std::size_t n = 0;; ++n) {

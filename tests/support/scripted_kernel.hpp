@@ -46,15 +46,17 @@ public:
 
     /// Sets the sender of the bytes.
     reply& from(const generic::endpoint& peer) { return peer_ = peer, *this; }
-    /// Adds descriptors to the bytes. As many descriptors arrive as the receiver has space for.
+    /// Adds descriptors to the bytes. If the receiver has too little space, only the first descriptors
+    /// arrive.
     reply& with(std::vector<int> descriptors) { return descriptors_ = std::move(descriptors), *this; }
     /// Makes the bytes a train of datagrams of `size` bytes each, for a socket with UDP_GRO.
     reply& train_of(int size) { return segment_size_ = size, *this; }
-    /// Makes the bytes a whole buffer entry, including its header. Use this for a multishot recvmsg.
+    /// Makes the bytes a whole buffer entry, including the entry's header. Use this for a multishot recvmsg.
     reply& as_entry() { return is_entry_ = true, *this; }
     /// Sets the flags of the CQE. With IORING_CQE_F_MORE, the operation stays in flight.
     reply& flags(unsigned flags) { return flags_ = flags, *this; }
-    /// Ends a multishot operation, as a CQ overflow does. Otherwise, a multishot operation stays in flight.
+    /// Ends a multishot operation, as a CQ overflow does. Without last(), a multishot operation stays in
+    /// flight.
     reply& last() { return is_last_ = true, *this; }
 
 private:
@@ -106,14 +108,14 @@ public:
 ///     script.then([&] { script.answer(IORING_OP_RECV, -ECONNRESET); });  // runs when the loop would block
 ///     script.after(5s, [&] { ... });              // runs after 5 s of virtual time, without really waiting
 ///
-/// Without instructions, this class behaves as the real kernel does. A cancel ends its target with -ECANCELED
-/// and posts no CQE, or posts -ENOENT if there is no such target. A full CQ overflows but loses nothing. An
-/// enter from another thread returns -EEXIST.
+/// If the script says nothing else, this class behaves as the real kernel does. A cancel ends its target with
+/// -ECANCELED, or completes with -ENOENT if there is no such target. If the CQ is full, further completions
+/// are kept and delivered later. A call of enter on another thread returns -EEXIST.
 ///
 /// When an operation completes, its bytes are read or written through the addresses in the SQE, so
-/// AddressSanitizer detects a buffer that no longer exists. If the loop waits and there are no more events,
-/// the clock jumps to the deadline. If there is no deadline either, the wait throws `waiting_forever` with a
-/// list of the operations in flight.
+/// AddressSanitizer detects a buffer that no longer exists. If the loop waits and the script has no more
+/// events, the clock jumps to the loop's deadline. If there is no deadline, the wait throws `waiting_forever`
+/// with a list of the operations in flight.
 ///
 /// The destructor checks that all descriptors have been closed, that no operation is in flight, and that
 /// every prepared answer has been used. Threads: the loop's thread, except wake() and now().
@@ -134,24 +136,24 @@ public:
     void answer_every(int opcode, const reply& answer) { habits_.insert_or_assign(opcode, answer); }
     void stop_answering(int opcode) { habits_.erase(opcode); }
 
-    /// Adds a step that runs when the loop would block. The kernel runs one step after another until there is
-    /// a completion to collect. Steps run inside enter, as part of the kernel, so they must not call the
-    /// library.
+    /// Adds a step that runs when the loop would block. The scripted kernel runs one step after another until
+    /// there is a completion to collect. Steps run inside enter, as part of the kernel, so a step must not
+    /// call the library.
     void then(std::function<void()> step) { steps_.push_back(std::move(step)); }
     /// Adds a step that runs when `from_now` has passed in virtual time.
     void after(time_point::duration from_now, std::function<void()> step) {
         timed_.emplace(now() + from_now, std::move(step));
     }
     void advance(time_point::duration by) { now_ += by.count(); }
-    /// Calls `hold` at the end of each wake(), on the waking thread, when the loop can already see the
-    /// wake-up. This simulates a thread that is preempted at that point. Call hold_wakes() before the first
-    /// wake().
+    /// Calls `hold` at the end of each wake(), on the thread that calls wake(), when the loop can already see
+    /// the wake-up. This simulates a thread that is preempted at that point. Call hold_wakes() before the
+    /// first wake().
     void hold_wakes(std::function<void()> hold) { hold_wakes_ = std::move(hold); }
 
     /// Calls `act` whenever a ring is closed, on the thread that closes the ring.
     void during_tear_down(std::function<void()> act) { during_tear_down_ = std::move(act); }
 
-    /// Makes the next cancel that finds its target come too late. The target completes with `instead`.
+    /// Makes the next cancel that finds its target come too late: the target completes with `instead`.
     void when_cancelled(const reply& instead) { cancelled_.push_back({instead, false}); }
     /// Makes the next cancel that finds its target complete with -EALREADY, as if the target were already
     /// being executed. The target completes with `instead` when the loop would block.
@@ -162,10 +164,11 @@ public:
         cancels_lost_ = count, cancel_lost_with_ = result;
     }
 
-    /// Allows the library to close descriptors with operations in flight. Otherwise, this fails the test.
+    /// Allows the library to close descriptors with operations in flight. Without this call, such a close
+    /// fails the test.
     void allow_close_in_flight() { may_close_in_flight_ = true; }
 
-    /// Limits the number of completions that one enter delivers. The real kernel also has such a limit.
+    /// Limits the number of completions that one enter delivers, because the real kernel has such a limit.
     void hand_out_at_most(unsigned count) { hand_out_max_ = count; }
     /// Makes the next `count` enters do nothing and return `result`, a negative errno.
     void refuse_enters(unsigned count, int result) { refusals_ = count, refusal_ = result; }

@@ -32,18 +32,19 @@ inline constexpr environment_description own_environment{};
 
 }  // namespace coil::test
 
-// This class has a namespace of its own, because story.cpp defines its functions. In a source that opens
-// coil::test before it includes <coil/test/stream_pair.hpp>, coil::test is a namespace outside coil::v0_1.
+// The class `story` needs one linker name in all sources, because its functions are defined in story.cpp. The
+// namespace coil::test does not guarantee that: in a source that opens coil::test before it includes
+// <coil/test/stream_pair.hpp>, coil::test is a namespace outside coil::v0_1.
 namespace coil_tests {
 
 /// A story is a function that returns a task<>. It runs on a context until the context has no more work. If
 /// an error ends the story or a detached task, the test fails. If a scripted failure has made the context's
 /// run() throw, run() is called once more.
 ///
-/// Only one function is instantiated for each story, because 2,000 tests have one each.
+/// Each story instantiates only one function, the lambda below, because about 2,000 tests have a story.
 class story {
 public:
-    /// Borrows the function.
+    /// Borrows the function, which must outlive the story.
     template <class F>
         requires(!std::is_same_v<std::remove_cvref_t<F>, story>)
     story(F&& body) noexcept

@@ -32,7 +32,8 @@ std::string container(const std::string& root) {
     return kind;
 }
 
-// The limits of parent groups also apply. Supports only cgroup version 2, whose mount point is known.
+// Returns the lowest memory limit of this process's cgroup and its parent groups, because all these limits
+// apply. Supports only cgroup version 2, whose mount point is known.
 number memory_max(const std::string& root) {
     std::ifstream groups(root + "/proc/self/cgroup");
     std::string line;

@@ -10,8 +10,8 @@
 
 namespace doctor {
 
-/// A number read from a kernel file, or nothing if the file does not exist, as on an older kernel or in a
-/// container.
+/// A number read from a kernel file. It is empty if the file does not exist, for example on an older kernel
+/// or in a container.
 using number = std::optional<long long>;
 
 /// The facts about this machine. `examine` evaluates them.
@@ -36,8 +36,8 @@ struct facts {
 /// Collects the facts about this process and this kernel.
 [[nodiscard]] facts survey();
 
-/// Reads the facts that are in files. Puts `root` in front of their paths, so that tests can provide
-/// the files.
+/// Reads the facts that are in files. Puts `root` in front of the files' paths, so that tests can provide the
+/// files.
 void read_files(facts& found, const std::string& root);
 
 }  // namespace doctor

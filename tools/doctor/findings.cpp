@@ -248,8 +248,9 @@ void examine_ports(const facts& here, report& lines) {
                    "a client has at most " + std::to_string(count) + " connections to one server");
 }
 
-// Before Linux 5.12, rings counted against RLIMIT_MEMLOCK. Later they did not, and on 6.18 they do again,
-// except for root. For this reason, coil_doctor probes the kernel instead of comparing versions.
+// Reports how many contexts RLIMIT_MEMLOCK allows. Rings counted against this limit before Linux 5.12, did
+// not count later, and count again on 6.18, except for root. coil_doctor therefore probes the kernel instead
+// of comparing versions.
 void examine_locked_memory(const facts& here, report& lines) {
     const unsigned long long limit = here.process.memlock;
     const std::string found = size_text(limit);

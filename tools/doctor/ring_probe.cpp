@@ -54,7 +54,7 @@ int register_descriptor(const io_uring& memory) noexcept {
     return done == 1 ? 0 : done < 0 ? -done : EMFILE;
 }
 
-/// Submits multishot operations to a ring. Each of them can complete immediately.
+/// Submits multishot operations to a ring. The operations are chosen so that each can complete immediately.
 class trial {
 public:
     trial(uring_kernel& kernel, io_uring& memory) noexcept : kernel_(kernel), memory_(memory) {}
@@ -134,7 +134,8 @@ void probe_operations(ring_answers& answers, trial on_ring) {
     });
 }
 
-// Checks whether a ring needs locked memory. This lowers the limit, so it must be the last probe.
+// Checks whether a ring needs locked memory. The check sets RLIMIT_MEMLOCK to 0, so it must be the last
+// probe.
 int probe_without_memlock() {
     rlimit none{};
     checked(::getrlimit(RLIMIT_MEMLOCK, &none), "getrlimit");
@@ -145,11 +146,11 @@ int probe_without_memlock() {
     return error_of(kernel.set_up(memory, {}));
 }
 
-// Probes all features with a single ring, because a second one may exceed the limits. Only the probe for
+// Probes all features with a single ring, because a second ring may exceed the limits. Only the probe for
 // locked memory uses another ring.
 void probe_features(ring_answers& answers) {
-    // Declared before the ring, so that the memory into which the kernel receives is destroyed after
-    // the ring.
+    // The buffers are declared before the ring, so that the memory into which the kernel receives is
+    // destroyed after the ring.
     std::array<std::array<std::byte, 512>, 4> bytes{};
     buffer_ring plain(bytes.size());
     const buffer_ring incremental(bytes.size());
@@ -183,7 +184,8 @@ void run_probe(ring_answers& answers) noexcept {
     try {
         probe_features(answers);
     } catch (const std::system_error& failure) {
-        // This is not a refusal of io_uring, but without a descriptor or memory nothing can be probed.
+        // A call such as eventfd(2) has failed. The kernel has not refused io_uring, but the probe cannot
+        // continue.
         answers.set_up = failure.code().value();
     } catch (const std::bad_alloc&) {
         answers.set_up = ENOMEM;
@@ -193,7 +195,8 @@ void run_probe(ring_answers& answers) noexcept {
 }  // namespace
 
 ring_answers probe_ring() {
-    // Shared with the child process, so that its results are available even if it is killed.
+    // The results are in memory that is shared with the child process, so that they are available even if the
+    // child is killed.
     void* memory =
         ::mmap(nullptr, sizeof(ring_answers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)

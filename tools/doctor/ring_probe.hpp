@@ -25,8 +25,8 @@ struct ring_answers {
     int killed = 0;  // the signal that ended the probe
 };
 
-/// Probes in a child process, because a seccomp profile may kill the process. Throws std::system_error if no
-/// child process can be started.
+/// Probes the kernel in a child process, because a seccomp profile may kill the process that probes. Throws
+/// std::system_error if no child process can be started.
 [[nodiscard]] ring_answers probe_ring();
 
 }  // namespace doctor

@@ -10,7 +10,7 @@
 
 namespace doctor {
 
-/// Returns the findings as aligned text, which is empty if there are none.
+/// Returns the findings as aligned text. The text is empty if there are no findings.
 ///
 ///       what              found      meaning or remedy
 ///     limits

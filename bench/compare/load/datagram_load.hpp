@@ -19,7 +19,7 @@
 namespace compare {
 
 /// A closed loop of datagrams: the arrival of an echo triggers the next send. The derived class decides what
-/// is sent, and counts the echoes. It sends again what has not come back after `patience`.
+/// to send, counts the echoes, and resends every datagram that has not come back after `patience`.
 class datagram_load {
 public:
     void run() {
@@ -41,10 +41,11 @@ protected:
 
     /// Sends the first datagrams.
     virtual void send_first() = 0;
-    /// Sends again what was sent before `deadline` and has not come back, and adds to lost_.
+    /// Resends the datagrams that were sent before `deadline` and have not come back, and adds their number
+    /// to lost_.
     virtual void send_lost(std::int64_t deadline) = 0;
     [[nodiscard]] virtual bool is_in_flight() const = 0;
-    /// Takes what socket `number` has received.
+    /// Handles the bytes that socket `number` has received.
     virtual void received(std::size_t number, std::span<const std::byte> bytes) = 0;
 
     void add(descriptor socket) {
@@ -117,7 +118,7 @@ private:
     std::int64_t next_check_ = 0;
 };
 
-/// The number at the start of a datagram.
+/// Returns the number at the start of a datagram. Throws if the datagram is too short.
 inline std::uint64_t number_of(std::span<const std::byte> datagram) {
     std::uint64_t number;
     if (datagram.size() < sizeof number)

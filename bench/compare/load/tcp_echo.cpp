@@ -16,8 +16,8 @@ namespace compare {
 namespace {
 
 // Sends messages and counts the echoed bytes. The server must be the bottleneck, so the load does less work
-// than a server. It neither reads the data nor copies it out of the kernel (MSG_TRUNC), and it sends messages
-// that are due at the same time with a single send.
+// than a server. The load neither reads the data nor copies it out of the kernel (MSG_TRUNC), and uses a
+// single send for all messages that are due at one time.
 class echo_load {
 public:
     explicit echo_load(const plan& plan)

@@ -71,7 +71,7 @@ private:
         if (echo.size() != to.datagram.size())
             throw std::runtime_error("an echo has the wrong size: " + std::to_string(echo.size()));
         if (to.sent_at == 0 || number_of(echo) != to.number)
-            return;  // this is the late echo of a datagram that has been sent again
+            return;  // the late echo of a datagram that has been resent
         latencies_.record(now() - to.sent_at);
         to.sent_at = 0;
         ++answered_;
@@ -84,8 +84,8 @@ private:
     std::size_t in_flight_ = 0;
 };
 
-// In each round, all clients send before any client receives, so the server must return each echo to the
-// correct client.
+// Checks every byte of the echoes. In each round, all clients send before any client receives, so the server
+// must return each echo to the correct client.
 class verified_datagrams {
 public:
     explicit verified_datagrams(const plan& plan) : plan_(plan), echo_(size_of_datagrams(plan) + 1) {

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t train_length = 32;
 
-// Each datagram starts with a number. A whole train must fit into 65507 bytes.
+// Returns the size of a datagram. A datagram starts with a number, and a whole train must fit into 65507
+// bytes.
 std::size_t size_of_datagrams(const plan& plan) {
     if (plan.size < 2 * sizeof(std::uint64_t) || plan.size > 65507 / train_length)
         throw std::invalid_argument("--size must be a number from 16 to 2047 for trains of datagrams");
@@ -72,7 +73,7 @@ private:
             send_next(each);
     }
 
-    // Missing datagrams count as lost, and a new train replaces theirs.
+    // Counts the missing datagrams of each late train as lost, and sends a new train instead.
     void send_lost(std::int64_t deadline) override {
         for (train& each: trains_)
             if (each.missing > 0 && each.sent_at < deadline) {

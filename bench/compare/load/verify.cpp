@@ -53,7 +53,8 @@ private:
         bool finished = false;
     };
 
-    // Several hundred KiB for a single connection, and less per connection if there are many connections.
+    // Returns the number of messages per connection. A single connection moves several hundred KiB, and each
+    // of many connections moves less.
     static std::size_t messages_of(const plan& plan) {
         const std::size_t bytes = (std::size_t{4} << 20) / (plan.connections + 7);
         return std::clamp<std::size_t>(bytes / plan.size, 2 * plan.in_flight, 1000);

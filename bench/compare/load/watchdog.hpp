@@ -27,8 +27,8 @@ public:
 
     /// Sets the text that describes what the program is waiting for from now on.
     static void expects(std::string_view what) {
-        // The signal handler may interrupt this function. In the worst case, it prints a mixture of two
-        // texts.
+        // The signal handler may interrupt this function. In the worst case, the handler prints a mixture of
+        // two texts.
         size = 0;
         const std::string text = "gave up waiting for " + std::string(what) + "\n";
         size = text.copy(message, sizeof message);

@@ -40,8 +40,8 @@ struct measurement {
     const histogram* latencies = nullptr;
 };
 
-/// The number of units that one call of `drive` has moved within the window, and in total until no more units
-/// were in flight.
+/// The result of one call of `drive`: the length of the measurement window, the number of units moved within
+/// the window, and the number of units moved until no unit was in flight.
 struct driven {
     std::int64_t window;
     std::uint64_t in_window;
@@ -49,7 +49,7 @@ struct driven {
 };
 
 /// Waits until the server is idle, calls `drive` for the plan's duration, and waits until the server is idle
-/// again. `drive(duration)` returns the number of units that it has moved.
+/// again. `drive(duration)` returns a `driven`.
 template <class Drive>
 measurement measure(const plan& plan, Drive&& drive) {
     const std::int64_t cpu_before = plan.process.cpu_at_rest();
@@ -63,8 +63,8 @@ measurement measure(const plan& plan, Drive&& drive) {
 /// Prints a measurement as one line of JSON.
 void print(const measurement& measured);
 
-/// Each workload connects, exchanges data, prints the result and ends. If plan.verify is set, it measures
-/// nothing, but exchanges a limited number of bytes and checks each one.
+/// Each workload connects, exchanges data, prints the result and ends. If plan.verify is set, the workload
+/// measures nothing, but exchanges a limited number of bytes and checks each one.
 void tcp_echo(const plan& plan);    // messages and their echoes, on persistent connections
 void download(const plan& plan);    // the server sends endlessly
 void upload(const plan& plan);      // the server receives and discards

@@ -3,7 +3,7 @@
 
 // When this library is preloaded into a server, it hides the io_uring features that are newer than Linux 6.1,
 // such as incremental buffers, rings without an SQ array, and later feature bits. It interposes liburing
-// functions, so it works for both coil and its rivals.
+// functions, so it works for coil and for coil's rivals.
 
 #include <cerrno>
 #include <cstddef>

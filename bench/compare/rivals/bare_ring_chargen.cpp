@@ -29,7 +29,7 @@ public:
     }
 
 private:
-    // Any other tag is a connection's descriptor.
+    // The tag of the accept operation. Any other tag is a connection's descriptor.
     static constexpr std::uint64_t accepts = ~std::uint64_t{0};
 
     void accept() { prepare_accept(ring_, listener_, accepts); }

@@ -3,9 +3,9 @@
 
 // The fastest TCP echo server on bare liburing that we know how to write. It uses multishot accept, and
 // multishot receives into a pool that all connections share. It sends directly while few connections are
-// active, and through the ring while many are. On kernels before 6.12, each completion uses up a pool entry.
-// There, a second pool with large entries serves connections that have more bytes in flight than a small
-// entry holds.
+// active, and through the ring while many connections are active. On kernels before 6.12, each completion
+// uses up a pool entry. On these kernels, a second pool with large entries serves connections that have more
+// bytes in flight than a small entry holds.
 
 #include <cstdint>
 #include <optional>
@@ -129,8 +129,8 @@ private:
 
     void echo(connection& peer, chunk piece) {
         // If an iteration has few completions, a direct send is cheaper, because it saves an extra iteration
-        // of the ring. If there are many, sending through the ring is cheaper, because all of these sends
-        // share one system call.
+        // of the ring. If an iteration has many completions, sending through the ring is cheaper, because all
+        // these sends share one system call.
         if (ring_.batch_size() <= 2 && !peer.sending) {
             const auto sent = ::send(peer.fd, piece.data, piece.size, MSG_DONTWAIT | MSG_NOSIGNAL);
             if (sent > 0) {
@@ -167,7 +167,7 @@ private:
             send(peer);
     }
 
-    // Stops receiving from the peer as well, because it no longer accepts data.
+    // Discards the unsent chunks and stops receiving from the peer, because the peer no longer accepts data.
     void abandon(connection& peer) {
         for (const chunk& each: peer.to_send)
             give_back(each);

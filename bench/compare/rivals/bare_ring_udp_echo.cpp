@@ -44,8 +44,8 @@ private:
     void received(const io_uring_cqe& cqe) {
         if (cqe.flags & IORING_CQE_F_BUFFER)
             echo(pool_.take(cqe));
-        // The receive may have ended because the pool is empty. In this case, the buffers that are being sent
-        // are returned soon, because their sends are submitted before the new receive.
+        // If the receive has ended because the pool is empty, the buffers that are being sent will be
+        // returned soon, because their sends are submitted before the new receive.
         if (!(cqe.flags & IORING_CQE_F_MORE))
             receive();
     }

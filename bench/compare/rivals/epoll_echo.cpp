@@ -44,7 +44,8 @@ private:
         }
     }
 
-    // Continues with this connection. Returns false if the connection has ended.
+    // Echoes the next bytes of this connection, or sends its unsent bytes. Returns false if the connection
+    // has ended.
     bool advance(connection& peer) { return peer.kept.empty() ? echo(peer) : send_kept(peer); }
 
     bool echo(connection& peer) {

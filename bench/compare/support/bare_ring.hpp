@@ -11,9 +11,9 @@
 
 namespace compare {
 
-/// A ring that uses only liburing, in the configuration that performed best in measurements. It is used by
-/// one thread, with deferred task work, a large CQ, a registered ring descriptor and, if the kernel supports
-/// that, no SQ array.
+/// A ring that uses only liburing, in the configuration that performed best in measurements. One thread uses
+/// the ring, with deferred task work, a large CQ and a registered ring descriptor. If the kernel supports it,
+/// the ring has no SQ array.
 class bare_ring {
 public:
     bare_ring() {

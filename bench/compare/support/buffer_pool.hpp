@@ -12,8 +12,8 @@
 
 namespace compare {
 
-/// Memory that the kernel fills for multishot receives. It is a provided-buffer ring of 4 MiB (1 MiB for the
-/// bulk kind). The four kinds are:
+/// Memory that the kernel fills for multishot receives: a ring of provided buffers with 4 MiB of memory, or 1
+/// MiB for the bulk kind. The four kinds are:
 ///
 ///     incremental    16 entries of 256 KiB, consumed incrementally; since 6.12
 ///     classic        256 entries of 16 KiB, one per completion; before 6.12, and for datagrams
@@ -73,7 +73,7 @@ public:
         return piece;
     }
 
-    /// Releases a chunk. Returns true if this has returned an entry to the kernel.
+    /// Releases a chunk. Returns true if the chunk's entry has been returned to the kernel.
     bool give_back(const chunk& piece) noexcept {
         state& given = states_[piece.entry];
         if (--given.holders > 0 || !given.full)

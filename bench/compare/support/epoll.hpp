@@ -41,7 +41,8 @@ private:
     std::array<epoll_event, 1024> events_;
 };
 
-/// Returns true if a non-blocking call has failed because it would have had to wait, or because of a signal.
+/// Returns true if the last non-blocking call has failed because it would have blocked, or because of a
+/// signal.
 inline bool would_block() { return errno == EAGAIN || errno == EINTR; }
 
 }  // namespace compare

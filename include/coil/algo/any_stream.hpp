@@ -25,7 +25,7 @@ namespace detail {
 
 class any_operation;
 
-/// The stream inside an `any_stream`, together with space for one receive and one send operation.
+/// The stream that an `any_stream` contains, together with space for one receive and one send operation.
 class any_stream_base {
 public:
     any_stream_base() noexcept = default;
@@ -34,7 +34,8 @@ public:
     /// Ends pending operations with operation_aborted.
     virtual ~any_stream_base();
 
-    /// Makes the operation. Returns false if an earlier operation in the same direction still exists.
+    /// Creates the operation on the contained stream. Returns false if an earlier operation in this direction
+    /// has not been destroyed yet.
     [[nodiscard]] virtual bool make_recv(mutable_buffers buffers, any_operation& owner) = 0;
     [[nodiscard]] virtual bool make_send(const_buffers buffers, any_operation& owner) = 0;
     [[nodiscard]] virtual bool is_ready(bool receives) = 0;
@@ -43,19 +44,19 @@ public:
     [[nodiscard]] virtual bool was_cancelled(bool receives) const noexcept = 0;
     [[nodiscard]] virtual std::string describe(bool receives) const = 0;
     virtual void drop(bool receives) noexcept = 0;
-    /// Identifies the type of the stream.
+    /// Returns a pointer that identifies the type of the stream.
     [[nodiscard]] virtual const void* type() const noexcept = 0;
 
 protected:
-    any_operation* receiver_ = nullptr;  // the operations that have not been destroyed yet
-    any_operation* sender_ = nullptr;
+    any_operation* receiver_ = nullptr;  // the receive operation, until it is destroyed
+    any_operation* sender_ = nullptr;    // the send operation, until it is destroyed
 };
 
 /// The address of this variable identifies the type T, without RTTI.
 template <class T>
 inline constexpr char type_tag = 0;
 
-/// A receive or send on an `any_stream`. It forwards to an operation on the stream inside.
+/// A receive or send on an `any_stream`. It forwards to an operation on the contained stream.
 class any_operation : public awaited {
 public:
     bool await_ready();
@@ -66,7 +67,7 @@ public:
     }
     std::size_t await_resume();
 
-    void stop() noexcept override {}  // nothing to do: the inner operation stops, or refuses to begin
+    void stop() noexcept override {}  // no-op: a stop reaches the inner operation directly
     [[nodiscard]] bool was_cancelled() const noexcept { return was_cancelled_; }
     [[nodiscard]] std::string describe() const override;
 
@@ -196,13 +197,13 @@ private:
 
 }  // namespace detail
 
-/// Holds a stream of any type. Use it in functions that should not be templates, such as a handler that
-/// serves TCP, UNIX domain and encrypted connections.
+/// Holds a stream of any type. Use an any_stream in functions that should not be templates, such as a handler
+/// that serves TCP, UNIX domain and encrypted connections.
 ///
 ///     coil::task<> serve(coil::any_stream peer);
 ///     coil::co_spawn(context, serve(coil::any_stream(co_await acceptor.accept())), coil::detached);
 ///
-/// Lifetime: owns the stream. Move it only while no operation is pending.
+/// Lifetime: owns the stream. Move the any_stream only while no operation is pending.
 /// Cost:     one allocation per any_stream. Each operation makes a few virtual calls in addition to the
 ///           stream's own operation, and does not allocate.
 class any_stream {
@@ -212,8 +213,9 @@ public:
     explicit any_stream(Stream&& inner)
         : holder_(std::make_unique<detail::any_stream_holder<Stream>>(std::forward<Stream>(inner))) {}
 
-    /// These functions work like the stream's own functions. A second receive fails with
-    /// operation_in_progress until the first one is destroyed. This also applies to sends.
+    /// recv() and send() work like the functions of the contained stream. A receive fails with
+    /// operation_in_progress while an earlier receive operation exists, and a send fails with this error
+    /// while an earlier send operation exists.
     [[nodiscard("co_await it")]] detail::any_recv_description recv(mutable_buffer buffer) noexcept {
         return {{holder_.get(), {}, buffer}};
     }
@@ -227,8 +229,8 @@ public:
         return {{holder_.get(), buffers, {}}};
     }
 
-    /// Returns the contained stream if its type is `Stream`, otherwise null. Use it to close the stream or to
-    /// set its options.
+    /// Returns a pointer to the contained stream if the stream's type is `Stream`, otherwise null. Use the
+    /// pointer to close the stream or to set its options.
     template <class Stream>
     [[nodiscard]] Stream* target() noexcept {
         if (!holder_ || holder_->type() != &detail::type_tag<Stream>)

@@ -32,7 +32,7 @@ class filling_operation;
 }  // namespace detail
 
 /// Reads lines and other delimited data from a stream. The reader reads ahead and buffers the bytes that it
-/// has not returned yet. To read a known number of bytes, use `read`, which needs no buffer.
+/// has not returned yet. To read a known number of bytes, use `read`, which has no internal buffer.
 ///
 ///     coil::buffered_reader reader(std::move(socket), {.limit = 8192});
 ///     while (auto line = co_await reader.read_line())       // empty: the peer has finished sending
@@ -46,10 +46,10 @@ class filling_operation;
 /// Views:    a result stays valid until the next read, consume() or release(), or until the reader is
 ///           destroyed. Moving the reader does not invalidate the result.
 /// Limit:    the buffer holds at most `limit` bytes. A read that needs more fails with error::limit_exceeded.
-///           The buffer is allocated when a read first has to wait, and grows as needed.
+///           The buffer is allocated on first use, and grows as needed.
 /// Cancel:   after a stop, a timeout or the stream's cancel(), a read ends with operation_aborted. Bytes
-///           received so far stay in the reader, and the next read continues with them. The bytes are kept
-///           after any other error, too.
+///           received so far stay in the reader after this and any other error, and the next read continues
+///           with them.
 /// Overlap:  one read at a time; a second one fails with error::operation_in_progress. Another task may send
 ///           on the stream while a read is pending.
 /// Fairness: a read that finds its data in the buffer completes inline. All kinds of operations share a
@@ -77,7 +77,7 @@ public:
     ///            The incomplete line stays in leftover().
     [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> read_line() noexcept;
     /// Reads the bytes up to the next delimiter. The result does not include the delimiter. The delimiter
-    /// must have at least one byte, and its string must live until the await ends.
+    /// must have at least one byte. The characters of `delimiter` must live until the await ends.
     [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, record> read_until(
         std::string_view delimiter) noexcept;
 
@@ -85,11 +85,11 @@ public:
     /// Errors: error::eof if the stream ends first, limit_exceeded, and the stream's own errors.
     [[nodiscard("co_await it")]] detail::buffered_read_description<Stream, std::string_view> read_exactly(
         std::size_t size) noexcept;
-    /// Fills the caller's buffer, like `read`. `limit` does not apply. If at least `initial` bytes are still
-    /// missing, they are received directly into the caller's buffer. If fewer are missing, the reader fills
-    /// its own buffer and copies from there.
-    /// Errors: transfer_error with error::eof or the stream's own code. Its bytes_transferred() is the number
-    ///         of bytes in `into`.
+    /// Fills the caller's buffer, like `read`. The reader's option `limit` does not apply. While the number
+    /// of missing bytes is at least the reader's option `initial`, bytes are received directly into the
+    /// caller's buffer. When fewer bytes are missing, they are received into the reader's buffer and copied.
+    /// Errors: transfer_error with error::eof or the stream's own code. The exception's bytes_transferred()
+    ///         is the number of bytes in `into`.
     [[nodiscard("co_await it")]] auto read_exactly(mutable_buffer into) noexcept { return read(*this, into); }
 
     /// Waits until at least `size` bytes are buffered, without consuming them.
@@ -105,9 +105,9 @@ public:
     /// Discards the first `size` bytes of leftover().
     void consume(std::size_t size) noexcept { detail::read_buffer::consume(size); }
 
-    /// Receives the available bytes and returns their number, or 0 at the end of the stream, like the
-    /// stream's own recv. Because of this function, the reader is a `readable_stream`, so `read` and similar
-    /// functions accept it.
+    /// Copies buffered bytes into the caller's buffer or, if there are none, receives from the stream.
+    /// Returns the number of bytes, or 0 at the end of the stream. This function makes the reader a
+    /// `readable_stream`, so `read` and similar functions accept a reader.
     [[nodiscard("co_await it")]] detail::buffered_recv_description<Stream> recv(mutable_buffer into) noexcept;
     [[nodiscard("co_await it")]] detail::buffered_recv_description<Stream> recv(
         mutable_buffers into) noexcept;
@@ -117,8 +117,8 @@ public:
         return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
 
-    /// Returns the stream, so that you can send on it or close it. A direct receive from the stream bypasses
-    /// leftover().
+    /// Returns the stream, so that you can send on it or close it. A direct receive from the stream does not
+    /// return the bytes in leftover().
     [[nodiscard]] stream_type& stream() noexcept { return stream_; }
     /// Returns the stream's context, if the stream has one.
     [[nodiscard]] auto& context() const noexcept
@@ -144,7 +144,7 @@ buffered_reader(Stream&&, const buffered_reader_options& = {}) -> buffered_reade
 
 namespace detail {
 
-/// Base class of all reads. Receives until settle() returns true.
+/// Base class of all reads. A read receives from the stream until settle() returns true.
 template <class Stream>
 class filling_operation : public buffered_operation {
     using stream_type = std::remove_reference_t<Stream>;
@@ -193,7 +193,7 @@ private:
         if (n > 0)
             received(n);
         if (n > 0 && settle())
-            return run();  // even if a stop was requested at the same time
+            return run();  // succeeds even if a stop was requested at the same time
         if (!outcome)
             fail(outcome.error(), outcome.exception());
         else if (n == 0)
@@ -211,7 +211,6 @@ private:
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 /// A read that returns a view of the reader's bytes.
 template <class Stream, class Value>
@@ -328,7 +327,7 @@ private:
     mutable_buffer buffer_;
     mutable_buffers buffers_;
     std::size_t moved_ = 0;
-    std::size_t direct_size_ = 0;  // of the caller's buffer, if the step receives into it
+    std::size_t direct_size_ = 0;  // size of the caller's buffer if the step receives into it, otherwise 0
 };
 
 template <class Stream, class Value>

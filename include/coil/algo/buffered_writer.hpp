@@ -44,13 +44,13 @@ class emptying_operation;
 /// `buffered()` of a borrowing writer is not 0, no other code may send on the stream. Other tasks may receive
 /// from the stream at any time.
 ///
-/// Sending:  a write that fits into the buffer is copied there. A write that does not fit sends the buffer
-///           and then its own bytes, without copying them. It waits until the stream has accepted all bytes,
-///           so back-pressure reaches the caller. Apart from such writes, only flush() sends bytes. The
-///           destructor sends nothing, so unflushed bytes are lost.
-/// Cancel:   after a stop, a timeout or the stream's cancel(), a write ends with operation_aborted. Bytes
-///           that have been sent are removed from the buffer and the others stay, so a later flush sends no
-///           byte twice. This is also true after any other error.
+/// Sending:  if the bytes of a write fit into the buffer, they are copied into it. A write that does not fit
+///           sends the buffered bytes and then its own bytes, without copying them. Such a write waits until
+///           the stream has accepted all bytes, so back-pressure reaches the caller. Otherwise, only flush()
+///           sends bytes. The destructor sends nothing, so unflushed bytes are lost.
+/// Cancel:   after a stop, a timeout or the stream's cancel(), a write ends with operation_aborted. After
+///           this and any other error, bytes that have been sent are removed from the buffer and unsent bytes
+///           stay there, so a later flush sends no byte twice.
 /// Overlap:  one write or flush at a time; a second one fails with error::operation_in_progress.
 /// Fairness: a write that fits completes inline. All kinds of operations share a budget of 64 inline
 ///           completions per resumption of a task. An operation that exceeds this budget first lets all other
@@ -58,7 +58,8 @@ class emptying_operation;
 /// Moves:    allowed, even while a write is pending, if the stream can be moved at that time. The destructor
 ///           aborts a pending write. The description that write() returns points to the writer, so do not
 ///           move or destroy the writer before the await has begun.
-/// Cost:     a copy, or one operation on the stream. The only allocation is the buffer, on first use.
+/// Cost:     a copy if a write fits, otherwise usually one operation on the stream. The only allocation is
+///           the buffer, on first use.
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 class buffered_writer : private detail::write_buffer {
@@ -70,8 +71,8 @@ public:
 
     /// Writes all buffers, in order.
     /// Completes: with their total size, when they have been copied or sent.
-    /// Errors:    transfer_error with the stream's code. Its bytes_transferred() counts the bytes of this
-    ///            write that were sent, but not the bytes that were already in the buffer.
+    /// Errors:    transfer_error with the stream's code. The exception's bytes_transferred() counts the bytes
+    ///            of this write that were sent, but not the bytes that were already in the buffer.
     /// Buffers:   owned by the caller; must live until the await ends.
     [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 1> write(
         const_buffer bytes) noexcept;
@@ -81,7 +82,8 @@ public:
         Buffers&&... bytes) noexcept {
         return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }
-    /// Writes an array of buffers. The array must also live until the await ends.
+    /// Writes an array of buffers, in order. The array and the memory of its buffers must live until the
+    /// await ends.
     [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 7> write(
         const_buffers bytes) noexcept;
 
@@ -217,7 +219,7 @@ private:
         const auto outcome = step_->await_outcome();
         count(outcome.bytes_transferred());
         if (bytes().size() == 0 && left() == 0)
-            return run();  // even if a stop was requested at the same time
+            return run();  // succeeds even if a stop was requested at the same time
         if (!outcome)
             fail(outcome.error(), outcome.exception());
         else if (outcome.bytes_transferred() == 0)
@@ -237,12 +239,12 @@ private:
             pieces_[i] += of_this;
             n -= of_this;
         }
-        check_count(n, 0);  // all pieces are counted
+        check_count(n, 0);  // the stream must not report more bytes than the pieces contain
     }
 
-    std::array<const_buffer, N + 1> pieces_;  // [0] holds the buffered bytes
+    std::array<const_buffer, N + 1> pieces_;  // [0]: the writer's buffered bytes; the rest: the caller's
     const_buffers more_;
-    std::size_t more_size_;  // computed once, because the array may be long
+    std::size_t more_size_;  // total size of more_; stored, because the array may be long
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };
@@ -250,7 +252,6 @@ private:
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 template <class Stream, std::size_t N>
 struct [[nodiscard("co_await it")]] buffered_write_description {

@@ -14,8 +14,8 @@
 
 #include <coil/coro/environment.hpp>
 
-/// Code shared by `buffered_reader` and `buffered_writer`: a buffer between a stream and its user, and the
-/// base class of the operations that use this buffer.
+/// Code shared by `buffered_reader` and `buffered_writer`: the buffer, and the base class of the operations
+/// that use the buffer.
 
 namespace coil::COIL_ABI::detail {
 
@@ -23,7 +23,7 @@ class byte_buffer;
 
 /// Base class of the operations that use a buffer. An operation completes inline if the buffer holds enough
 /// bytes for a read, or has enough free space for a write. Otherwise it performs steps, which are operations
-/// on the stream. It needs no coroutine frame of its own.
+/// on the stream. The operation itself needs no coroutine frame.
 ///
 ///     new --await_ready----> ended                     inline
 ///         --await_suspend--> queued --> ended          refused, or other tasks must run first
@@ -33,19 +33,21 @@ public:
     [[nodiscard]] bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> waiter);
 
-    void stop() noexcept override {}  // a stop ends the step; an operation without a step is already queued
+    /// A no-op: a stop ends the current step, and an operation without a step is queued for resumption.
+    void stop() noexcept override {}
 
 protected:
     buffered_operation(byte_buffer& buffer, environment& task) noexcept : awaited(task), buffer_(&buffer) {}
     ~buffered_operation() override { leave(); }
 
-    /// Returns true if the operation has ended, with a result or an error, and needs no further step.
+    /// Completes the operation, with a result or an error, if the buffer's contents allow this. Returns true
+    /// if the operation has completed, and false if another step is necessary.
     [[nodiscard]] virtual bool settle() noexcept = 0;
     /// Starts a step. Returns false if the operation has ended with an error instead.
     [[nodiscard]] virtual bool start_step(std::coroutine_handle<> waiter) = 0;
     virtual void drop_step() noexcept = 0;
-    /// Like start_step(), but does not throw. If the stream throws an exception, or if its task cannot be
-    /// allocated, the operation ends with that error.
+    /// Like start_step(), but does not throw. If starting the step throws an exception, such as
+    /// std::bad_alloc, the operation ends with that exception, and the function returns false.
     [[nodiscard]] bool start_next_step(std::coroutine_handle<> waiter) noexcept;
 
     void fail(std::error_code error, std::exception_ptr exception = nullptr) noexcept {
@@ -67,11 +69,11 @@ private:
 
     byte_buffer* buffer_;
     std::error_code error_;
-    std::exception_ptr exception_;  // the exception of a step that is a task
-    bool is_at_work_ = false;       // true while the buffer points to this; if false, the buffer may be gone
+    std::exception_ptr exception_;  // the exception of a failed step, or null
+    bool is_at_work_ = false;       // true while the buffer's user_ is this; if false, buffer_ may dangle
 };
 
-/// A FIFO of bytes. Its memory is allocated when it is first needed.
+/// A FIFO of bytes. The memory is allocated on first use.
 ///
 ///     |  consumed  |  bytes  |  room()  |
 ///     0            begin_    end_       capacity_

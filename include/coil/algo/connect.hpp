@@ -38,9 +38,9 @@ struct connect_options {
 
 namespace detail {
 
-/// Runs connection attempts in parallel; the first to succeed wins. The derived class owns the sockets. A
-/// name may have thousands of addresses that do not answer, so at most eight attempts run at the same time,
-/// and an error text lists at most eight endpoints.
+/// Runs connection attempts in parallel. The first attempt to succeed wins. The derived class owns the
+/// sockets. A name may have thousands of addresses that do not answer, so at most eight attempts run at the
+/// same time, and an error text lists at most eight endpoints.
 ///
 ///     not begun --delay--> in progress --connected--> winner: stops the others, and no more attempts begin
 ///                                      --failed-----> the next attempt begins immediately
@@ -63,8 +63,8 @@ protected:
 
     [[nodiscard]] std::size_t count() const noexcept final { return entries_.size(); }
     [[nodiscard]] branch_base& at(std::size_t index) const noexcept final { return *entries_[index].attempt; }
-    /// Returns the reason why all attempts failed, or no error if an attempt succeeded. If starting an
-    /// attempt threw an exception other than std::system_error, this function throws that exception.
+    /// Returns the error if all attempts failed, or an empty error code if an attempt succeeded. If starting
+    /// an attempt threw an exception other than std::system_error, this function throws that exception.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
 
@@ -111,14 +111,13 @@ template <class Range>
 concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint> &&
                              requires { typename endpoint_in<Range>::protocol_type::socket; };
 
-/// The type of `prepare` if the caller passes none. There are no options to set, so connect() opens the
-/// socket itself.
+/// The type of `prepare` if the caller passes no function. In this case, an attempt does not call open(),
+/// because the socket's connect() opens a closed socket.
 struct no_socket_options {};
 
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 template <class Protocol, class F>
 class [[nodiscard("co_await it")]] connect_race_operation final : public connect_race {
@@ -146,7 +145,8 @@ public:
     }
 
 private:
-    // Members are destroyed in reverse order, so the branch is destroyed before the socket that it connects.
+    // A socket and the branch that connects the socket. The branch is declared last, so that it is destroyed
+    // before its socket.
     class attempt {
     public:
         explicit attempt(io_context& context) noexcept : socket(context) {}
@@ -206,8 +206,8 @@ private:
 
 }  // namespace detail
 
-/// Connects to one of several endpoints, such as the IPv4 and IPv6 addresses of a name: the one that answers
-/// first. For a single endpoint, use `socket.connect`.
+/// Tries several endpoints, such as the IPv4 and IPv6 addresses of a host name, and connects to the endpoint
+/// that answers first. For a single endpoint, use `socket.connect`.
 ///
 ///     tcp::resolver resolver(context);
 ///     auto found = co_await resolver.resolve("www.example.org", "https");
@@ -220,13 +220,13 @@ private:
 /// connect() completes.
 ///
 /// `prepare` is called with each socket after it has been opened and before it connects, to set options or to
-/// bind the socket. If `prepare` throws a `std::system_error`, only this endpoint's attempt fails. Any other
-/// exception ends all attempts and propagates.
+/// bind the socket. If `prepare` throws a `std::system_error`, only the attempt with that socket fails. Any
+/// other exception ends all attempts and propagates.
 ///
 ///     co_await coil::connect(context, found,
 ///                            [](tcp::socket& socket) { socket.set_option(tcp::no_delay(true)); });
 ///
-/// Completes: with the connected socket. Its remote_endpoint() is the endpoint that answered.
+/// Completes: with the connected socket. The socket's remote_endpoint() is the endpoint that answered.
 /// Errors:    if all attempts fail, the latest failure. Local failures (network_unreachable, EADDRNOTAVAIL,
 ///            EAFNOSUPPORT) are less informative, so one of them is returned only if all failures are local.
 ///            The exception's text lists at most eight endpoints, each with the reason for its failure. If

@@ -17,8 +17,8 @@ namespace coil::COIL_ABI {
 ///     co_await coil::read(peer, header);
 ///
 /// Completes: with buffer.size(). If the buffer is empty, completes inline with 0.
-/// Errors:    transfer_error with error::eof if the stream ends first, or with the stream's own code. Its
-///            bytes_transferred() is the number of bytes in the buffer.
+/// Errors:    transfer_error with error::eof if the stream ends first, or with the stream's own code. The
+///            exception's bytes_transferred() is the number of bytes in the buffer.
 /// Cancel:    operation_aborted. The bytes received so far are in the buffer, and bytes_transferred()
 ///            counts them.
 /// Buffer:    owned by the caller. The buffer and the stream must live until the await ends. No other task
@@ -28,7 +28,8 @@ template <readable_stream Stream>
 detail::whole_of_one<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffer buffer) {
     return {&from, buffer};
 }
-/// Fills several buffers, in order. The array must also live until the await ends.
+/// Fills several buffers, in order. The array that `buffers` refers to, and the memory of the buffers in it,
+/// must live until the await ends.
 template <readable_stream Stream>
 detail::whole_of_many<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffers buffers) {
     return {&from, buffers};
@@ -39,8 +40,8 @@ auto read(Stream& from, Buffers&&... buffers) {
     return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// At compile time, rejects sockets that preserve message boundaries. The error message says what to write
-/// instead.
+/// Makes a call with a socket that preserves message boundaries fail to compile. The error message says what
+/// to write instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>
 auto read(Socket& from, Buffers&&...) {

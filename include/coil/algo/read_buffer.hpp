@@ -18,7 +18,7 @@ namespace coil::COIL_ABI {
 
 struct buffered_reader_options {
     std::size_t initial = 4096;  ///< initial size of the buffer in bytes
-    std::size_t limit = 65536;   ///< maximum size in bytes; a whole line with its end must fit
+    std::size_t limit = 65536;   ///< maximum size in bytes; a line must fit, including its end
 };
 
 }  // namespace coil::COIL_ABI
@@ -56,13 +56,13 @@ public:
     read_buffer& operator=(read_buffer&& other) noexcept;
     ~read_buffer() = default;
 
-    /// Looks for the wanted data in the buffer. Sets `error` if the data would exceed the limit, or if the
-    /// delimiter is empty. Between calls, the caller keeps `without`, the number of leading bytes that do not
-    /// contain the delimiter.
+    /// Looks for the wanted data in the buffer. Returns nothing if the data is incomplete. Sets `error` if
+    /// the data would exceed the limit, or if the delimiter is empty. `without` is the number of leading
+    /// bytes that do not contain the delimiter. All calls for one read must pass the same variable.
     [[nodiscard]] std::optional<found> look(const wanted& what, std::size_t& without,
                                             std::error_code& error) noexcept;
-    /// Makes space for at least one more byte, and for at least `size` bytes including the bytes already
-    /// buffered. Returns the free space, which is empty if out of memory.
+    /// Makes space for at least one more byte. Afterwards, the buffer can hold at least `size` bytes in
+    /// total. Returns the free space, which is empty if out of memory.
     [[nodiscard]] mutable_buffer make_room(std::size_t size) noexcept;
     /// Adds the `n` bytes that were received into the free space.
     void received(std::size_t n) noexcept;
@@ -86,7 +86,7 @@ private:
     std::size_t without_ = 0;
     std::array<char, remembered_max> delimiter_{};
     std::uint8_t delimiter_size_ = 0;
-    bool was_filled_ = false;  // the last receive filled the free space, so more may be pending
+    bool was_filled_ = false;  // the last receive filled the free space, so more bytes may be pending
     std::size_t searched_ = 0;
 };
 

@@ -19,13 +19,13 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// True if an awaitable's operation can be a step. Such an operation derives from `awaited` and is
-/// constructed from the awaitable and an environment.
+/// True if an awaitable's operation can be the base class of a `step_of`. The operation must derive from
+/// `awaited` and be constructible from the awaitable and an environment.
 template <class D>
 concept stepwise = std::derived_from<operation_of<D>, awaited> &&
                    requires(D&& what, environment& task) { operation_of<D>(std::forward<D>(what), task); };
 
-/// Stores the current exception. Returns its code, or io_error if it is not a `std::system_error`.
+/// Stores the current exception. Returns the code of a `std::system_error`, and io_error for any other type.
 inline std::error_code store_exception(std::exception_ptr& into) noexcept {
     into = std::current_exception();
     try {
@@ -49,15 +49,15 @@ inline void rethrow_bug(const std::exception_ptr& stored) {
     }
 }
 
-/// Aborts if a stream that a user has written returns a count that is too large.
+/// Aborts if `count` is larger than `size`. A stream that is not part of coil may return such a count.
 inline void check_count(std::size_t count, std::size_t size) noexcept {
     COIL_PRECONDITION(
         count <= size,
         "stream: recv or send returned more bytes than the size of the buffer that it was given");
 }
 
-/// Makes a step of any other awaitable whose result is a number of bytes, such as the `task<std::size_t>` of
-/// a user's own stream.
+/// Wraps the operation of an awaitable that is not `stepwise`, so that it can be a step. The awaitable's
+/// result is a number of bytes. An example is the `task<std::size_t>` that a user's own stream returns.
 template <class D>
 class awaitable_step : public awaited {
 public:
@@ -71,12 +71,12 @@ public:
         suspend(waiter);
         inner_.await_suspend(waker_.handle());
     }
-    void stop() noexcept override {}  // nothing to do: the inner operation stops, or refuses its first await
+    void stop() noexcept override {}  // no-op: a stop reaches the inner operation directly
     outcome<std::size_t> await_outcome() { return inner_.await_outcome(); }
     [[nodiscard]] std::string describe() const override { return inner_.describe(); }
 
 private:
-    // The start of the next step may destroy this object.
+    // Called when the inner operation has ended. run() may start the next step, which destroys this object.
     void inner_ended() noexcept {
         scheduler& loop = env().scheduler();
         if (const auto next = run())
@@ -111,7 +111,8 @@ public:
         return waiter ? whole_.advance(waiter) : waiter;  // may destroy this
     }
 
-    /// An exception that is not a `std::system_error` becomes an outcome with io_error and the exception.
+    /// Returns the operation's outcome. If Operation::await_outcome() throws an exception, the outcome
+    /// contains io_error and that exception.
     outcome<std::size_t> await_outcome() noexcept {
         try {
             return Operation::await_outcome();

@@ -19,7 +19,8 @@ class seq_packet_socket;
 
 namespace detail {
 
-/// Sockets that preserve message boundaries have the same functions as streams, but are not streams.
+/// True for sockets that preserve message boundaries. Such sockets have recv() and send(), but are not
+/// streams.
 template <class S>
 inline constexpr bool is_message_socket = false;
 template <class Protocol>
@@ -35,8 +36,8 @@ concept counts_bytes = description<D> && std::same_as<result_of<D>, std::size_t>
 
 /// A source of bytes. `recv(buffer)` returns an awaitable whose result is the number of bytes received, or 0
 /// at the end of the stream. The awaitable can be a `task<std::size_t>` or any other awaitable of coil.
-/// `recv(buffers)` is optional. It scatters the bytes over several buffers. Without it, `read` fills the
-/// buffers one after another.
+/// `recv(buffers)`, which scatters the bytes over several buffers, is optional. If a stream does not have
+/// this function, `read` fills the buffers one after another.
 ///
 ///     class counting_stream {                             // counts the bytes of another stream
 ///     public:
@@ -51,7 +52,7 @@ concept readable_stream = !detail::is_message_socket<S> && requires(S& stream, m
 };
 
 /// A sink for bytes. `send(buffer)` returns an awaitable whose result is the number of bytes sent, which is
-/// at least 1. `send(buffers)` is optional. It gathers the bytes from several buffers.
+/// at least 1. `send(buffers)`, which gathers the bytes from several buffers, is optional.
 template <class S>
 concept writable_stream = !detail::is_message_socket<S> && requires(S& stream, const_buffer buffer) {
     { stream.send(buffer) } -> detail::counts_bytes;

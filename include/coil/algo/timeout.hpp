@@ -31,7 +31,6 @@ inline constexpr bool is_shielded<shield_description<D>> = true;
 }  // namespace detail
 
 namespace detail {
-// namespace detail
 
 /// An operation with a deadline. When the deadline passes, the operation's scope is stopped.
 template <description D>
@@ -48,7 +47,9 @@ public:
     void await_suspend(std::coroutine_handle<> waiter) {
         this->inherit_stop();  // a stop may have been requested since await_ready()
         io_context& context = io_context::of(this->env());
-        context.check_thread(*this);  // the inner operation's own check does not see a foreign waiter
+        // The inner operation cannot make this check: its environment is the scope, but check_thread()
+        // examines only operations in the shared environment of coroutines that are not tasks.
+        context.check_thread(*this);
         this->begin(waiter);
         if (deadline_ != time_point::max())
             context.arm(alarm_, deadline_);
@@ -69,7 +70,7 @@ public:
             return this->inner().await_resume();
         auto outcome = await_outcome();
         if (outcome.exception())
-            std::rethrow_exception(outcome.exception());  // not caused by the deadline
+            std::rethrow_exception(outcome.exception());  // the deadline did not cause this exception
         if (!outcome)
             throw_failure(outcome.error(), this->describe(), std::is_same_v<result_of<D>, std::size_t>,
                           outcome.bytes_transferred());
@@ -156,14 +157,14 @@ consteval void check_timeout() {
 
 }  // namespace detail
 
-/// Limits the duration of an operation or of a whole task. The time starts when the await begins.
+/// Limits the duration of an operation or of a whole task. The time is counted from the start of the await.
 ///
 ///     std::size_t n = co_await coil::timeout(socket.recv(buffer), 5s);
 ///
-/// Completes: when `what` completes, with its result. No data is lost: if `what` still succeeds while it
-///            is being cancelled, timeout() returns its result.
+/// Completes: when `what` completes, with the result of `what`. No data is lost: if `what` succeeds although
+///            it is being cancelled, timeout() returns the result.
 /// Errors:    error::timed_out if the deadline ended the operation, with the number of bytes transferred so
-///            far; otherwise the errors of `what`. If timeouts are nested, the one whose deadline passed
+///            far; otherwise the errors of `what`. If timeouts are nested, the timeout whose deadline passed
 ///            first reports timed_out.
 /// Cost:      a timer in user space; no SQE, no system call, no allocation.
 template <class D, class Rep, class Period>

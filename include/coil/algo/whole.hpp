@@ -18,13 +18,13 @@
 #include <coil/base/message_flags.hpp>
 #include <coil/base/outcome.hpp>
 
-/// Code shared by `read` and `write`: it repeats an operation on a stream until all bytes have been moved. It
-/// needs no coroutine frame, because each step is the stream's own operation. When a step completes, it
-/// starts the next step or resumes the waiter.
+/// Code shared by `read` and `write`. A `whole_operation` repeats an operation on a stream until all bytes
+/// have been moved. It needs no coroutine frame, because each step is the stream's own operation. When a step
+/// completes, it starts the next step or resumes the waiter.
 
 namespace coil::COIL_ABI::detail {
 
-/// Returns the first buffer that is not empty. Used for streams without scatter/gather I/O.
+/// Returns the first buffer that is not empty. Used if the stream has no scatter/gather I/O.
 template <class Buffer>
 [[nodiscard]] Buffer first_of(std::span<const Buffer> buffers) noexcept {
     for (const Buffer& each: buffers)
@@ -55,8 +55,8 @@ struct writing {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        // A step does not use wait_all, because `whole_operation` repeats the send in any case, and each step
-        // can take the fast path of a direct send(2).
+        // A step does not use MSG_WAITALL, because `whole_operation` repeats short sends itself. Without the
+        // flag, every step, not only the first, can take the fast path of a direct send(2).
         if constexpr (requires { stream.send(buffers); })
             return stream.send(buffers);
         else
@@ -108,8 +108,8 @@ private:
         step_.emplace(Direction::step(*stream_, cursor_.next()), task, *this);
     }
 
-    // Performs steps as long as they complete inline. Returns false if more bytes must be moved. In that
-    // case, the last step has not begun and has to wait.
+    // Performs steps as long as they complete inline. Returns true if the whole operation has ended. If it
+    // returns false, the next step has been created, and the caller must call that step's await_suspend().
     bool advance_inline() {
         for (bool may_continue = true; may_continue && step_->await_ready(); make_step(step_->env())) {
             may_continue = take_step();
@@ -119,8 +119,8 @@ private:
         return false;
     }
 
-    // Collects the result of a step. Returns false if the step moved fewer bytes than it could have moved.
-    // The next step should then wait.
+    // Collects the result of a step. Returns false if the step moved fewer bytes than its buffers hold. The
+    // next step should then wait, without an attempt to complete inline.
     bool take_step() noexcept {
         const auto outcome = step_->await_outcome();
         const std::size_t n = outcome.bytes_transferred();
@@ -151,7 +151,7 @@ private:
                 return waiter;
             step_->await_suspend(waiter);
             return nullptr;
-        } catch (...) {  // the stream threw, or its task could not be allocated
+        } catch (...) {  // the stream's function threw, or its task could not be allocated
             error_ = store_exception(exception_);
             return waiter;
         }
@@ -160,7 +160,7 @@ private:
     Stream* stream_;
     Cursor cursor_;
     std::error_code error_;
-    std::exception_ptr exception_;  // the exception of a step that is a task
+    std::exception_ptr exception_;  // the exception of a failed step, or null
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };

@@ -18,7 +18,8 @@ namespace coil::COIL_ABI {
 ///
 /// Completes: with buffer.size(), when the stream has accepted all bytes. If the buffer is empty, completes
 ///            inline with 0.
-/// Errors:    transfer_error with the stream's code. Its bytes_transferred() is the number of bytes sent.
+/// Errors:    transfer_error with the stream's code. The exception's bytes_transferred() is the number of
+///            bytes sent.
 /// Cancel:    operation_aborted. bytes_transferred() counts the bytes sent so far, which are on their way to
 ///            the peer.
 /// Buffer:    owned by the caller. The buffer and the stream must live until the await ends. No other task
@@ -28,7 +29,8 @@ template <writable_stream Stream>
 detail::whole_of_one<detail::writing, Stream, const_buffer> write(Stream& to, const_buffer buffer) {
     return {&to, buffer};
 }
-/// Sends several whole buffers, in order. The array must also live until the await ends.
+/// Sends several whole buffers, in order. The array that `buffers` refers to, and the memory of the buffers
+/// in it, must live until the await ends.
 template <writable_stream Stream>
 detail::whole_of_many<detail::writing, Stream, const_buffer> write(Stream& to, const_buffers buffers) {
     return {&to, buffers};
@@ -39,8 +41,8 @@ auto write(Stream& to, Buffers&&... buffers) {
     return detail::gather<const_buffer>(write(to, const_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// At compile time, rejects sockets that preserve message boundaries. The error message says what to write
-/// instead.
+/// Makes a call with a socket that preserves message boundaries fail to compile. The error message says what
+/// to write instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>
 auto write(Socket& to, Buffers&&...) {

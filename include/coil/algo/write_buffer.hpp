@@ -24,7 +24,7 @@ class write_buffer : public byte_buffer {
 public:
     explicit write_buffer(const buffered_writer_options& chosen) noexcept : options_(chosen) {}
 
-    /// Returns whether `size` more bytes fit.
+    /// Returns whether `size` more bytes fit into the buffer.
     [[nodiscard]] bool fits(std::size_t size) const noexcept {
         return size <= options_.capacity - this->size();
     }

@@ -96,8 +96,8 @@ private:
     scope_id_type scope_ = 0;
 };
 
-/// An IPv4 or IPv6 address. address_v4 and address_v6 convert to it implicitly. Use `endpoint` for an address
-/// with a port.
+/// An IPv4 or IPv6 address. address_v4 and address_v6 convert to `address` implicitly. Use `endpoint` for an
+/// address with a port.
 ///
 ///     address peer = make_address("2001:db8::1");
 ///     if (peer.unmapped().is_loopback()) ...
@@ -112,7 +112,7 @@ public:
     constexpr bool is_v4() const noexcept { return !v6_; }
     constexpr bool is_v6() const noexcept { return v6_; }
 
-    address_v4 to_v4() const;                     // accepts mapped IPv6; otherwise throws std::system_error
+    address_v4 to_v4() const;                     // throws std::system_error for IPv6, unless it is mapped
     constexpr address_v6 to_v6() const noexcept;  // an IPv4 address becomes a mapped one
     constexpr address unmapped() const noexcept;  // a mapped address becomes IPv4; others are unchanged
     std::string to_string() const;                // RFC 5952: 192.0.2.1, 2001:db8::1, fe80::1%eth0
@@ -147,11 +147,11 @@ private:
 /// name of an interface (if_nametoindex(3)) or a number. The text must not contain anything else, such as
 /// spaces, a port or brackets. For host names, use the resolver; for "address:port", use make_endpoint().
 ///
-/// Errors: std::errc::invalid_argument if the text is not an address, no_such_device if no interface has that
-///         name, resource_unavailable_try_again if no descriptor is free for the lookup. The overloads
-///         without an error_code parameter throw a std::system_error that quotes the text and says what was
-///         expected. After an error, the overloads with an error_code parameter return an unspecified
-///         address.
+/// Errors: std::errc::invalid_argument if the text is not an address, no_such_device if no interface has the
+///         name after '%', resource_unavailable_try_again if no descriptor is free for the lookup. The
+///         overloads without an error_code parameter throw a std::system_error that quotes the text and says
+///         what was expected. After an error, the overloads with an error_code parameter return an
+///         unspecified address.
 /// Cost:   no allocation; looking up an interface name takes system calls.
 address make_address(std::string_view text);
 address make_address(std::string_view text, std::error_code& error) noexcept;

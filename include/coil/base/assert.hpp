@@ -25,7 +25,7 @@ namespace coil::COIL_ABI::detail {
 [[noreturn]] void precondition_failed(const char* mistake, const char* detail = nullptr) noexcept;
 
 /// Prints the same text as precondition_failed(), but aborts only if the library was built with assertions.
-/// Use it for mistakes that a program can survive.
+/// Use this function for mistakes that a program can survive.
 void report_mistake(const char* mistake, const char* detail = nullptr) noexcept;
 
 /// Returns true if the library that this program is linked with was built with assertions.

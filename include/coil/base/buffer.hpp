@@ -100,8 +100,8 @@ public:
     constexpr const_buffer(const char (&text)[N]) noexcept
         : data_(text), size_(N - (text[N - 1] == '\0' ? 1 : 0)) {}
 
-    /// Accepts temporary containers as well, because they live until the end of the full expression that
-    /// awaits the send.
+    /// Makes a buffer from a range of bytes. The range may be a temporary container, because the container
+    /// lives until the end of the full expression that awaits the send.
     template <detail::bytes_range R>
         requires(!std::is_array_v<std::remove_reference_t<R>> ||
                  !std::same_as<detail::element_of<R>, const char>)
@@ -180,8 +180,8 @@ inline constexpr bool is_c_call<Bytes, Size, More...> =
 template <class... Arguments>
 concept c_call = is_c_call<Arguments...>;
 
-/// Called in the body of each overload for c_call. The call does not compile, and the error message says what
-/// to write instead.
+/// Produces the compile error for a call with the arguments of recv(2) or send(2). Each overload for c_call
+/// calls this function in its body. The error message says what to write instead.
 template <class... Arguments>
 consteval void refuse_c_call() {
     static_assert(!is_c_call<Arguments...>,

@@ -31,7 +31,7 @@ private:
 };
 
 /// A cursor over several buffers. If a step moves only the beginning of a buffer, the next step moves only
-/// the remainder of that buffer. This way, the caller's array need not be copied.
+/// the remainder of that buffer, so the cursor needs no copy of the caller's array.
 template <class Buffer>
 class many_cursor {
 public:
@@ -43,7 +43,7 @@ public:
     /// The maximum number of buffers that the kernel accepts in one call (IOV_MAX).
     static constexpr std::size_t most = 1024;
 
-    // Returns at most `most` buffers, so that the cost of a step does not grow with the length of the array.
+    // Returns at most `most` buffers, so that the cost of a step does not grow with the caller's array.
     [[nodiscard]] std::span<const Buffer> next() const noexcept {
         return part_.empty() ? rest_.first(rest_.size() < most ? rest_.size() : most)
                              : std::span<const Buffer>(&part_, 1);

@@ -24,8 +24,8 @@ struct write_make_address {};  // the compiler prints this name in its error
 
 namespace coil::COIL_ABI::ip {
 
-/// A sockaddr of either family, for system calls that take a `sockaddr*`. Pass `&any` to such a call. The
-/// rest of the library uses `endpoint`.
+/// An IPv4 or IPv6 sockaddr, for system calls that take a `sockaddr*`. Pass the address of `any` to the call.
+/// The rest of the library uses `endpoint`.
 union socket_address {
     sockaddr any;
     sockaddr_in v4;
@@ -33,7 +33,7 @@ union socket_address {
 };
 
 /// An address and a port without a protocol. The library uses this class internally. Applications use
-/// `tcp::endpoint` or `udp::endpoint`, whose types also name the protocol.
+/// `tcp::endpoint` or `udp::endpoint`, whose types name the protocol.
 ///
 ///     endpoint peer = make_endpoint("[2001:db8::1]:443");
 ///     peer.address();       // 2001:db8::1
@@ -57,7 +57,8 @@ public:
     constexpr int family() const noexcept { return v6_ ? AF_INET6 : AF_INET; }
     std::string to_string() const;  // 192.0.2.1:80, [2001:db8::1]:80, [fe80::1%eth0]:80
 
-    /// Fills all fields of the family's sockaddr in `target`, and returns its size, as bind(2) expects.
+    /// Fills all fields of the family's sockaddr in `target`. Returns the size of that sockaddr, which
+    /// bind(2) expects.
     socklen_t to_sockaddr(socket_address& target) const noexcept;
 
     /// Converts a sockaddr of `size` bytes that the kernel wrote. `source` may be unaligned, because it is
@@ -73,7 +74,7 @@ public:
     }
 
 private:
-    // Not stored as an ip::address and a port, because that would take 28 bytes.
+    // The address is stored in parts, because a member of type ip::address and a port would take 28 bytes.
     address_v6::bytes_type bytes_{};  // IPv4 uses the first four bytes
     std::uint32_t scope_ = 0;
     std::uint16_t port_ = 0;

@@ -31,9 +31,9 @@ enum class code {
     channel_closed,         ///< the `channel` to send to is closed
     unread_bytes,           ///< release() was called on a socket with received bytes that are still unread
     limit_exceeded,         ///< a line or a read of a `buffered_reader` exceeds the reader's limit
-    already_running,        ///< run() or poll() was called in a task or posted function of that io_context
+    already_running,        ///< run() or poll() was called in a task or posted function of the io_context
     wrong_context,          ///< a task awaited an object of another io_context
-    wrong_process,          ///< this io_context already ran before fork(); make a new one in the child
+    wrong_process,          ///< the io_context already ran before fork(); make a new one in the child
     already_locked,   ///< a task locks a `mutex` it holds; equals std::errc::resource_deadlock_would_occur
     joins_itself,     ///< a task joins itself; equals std::errc::resource_deadlock_would_occur
     joins_own_group,  ///< a child joins its own group; equals std::errc::resource_deadlock_would_occur

@@ -79,7 +79,7 @@ public:
         return following == &head_ ? nullptr : static_cast<T*>(following);
     }
 
-    /// Calls `each` with every item, in order. `each` may unlink its item, or move it to another list.
+    /// Calls `each` with every item, in order. `each` may unlink the item, or move the item to another list.
     template <class F>
     void for_each(F&& each) {
         for (T* item = empty() ? nullptr : &front(); item;) {

@@ -17,7 +17,7 @@
 namespace coil::COIL_ABI::local {
 
 /// The address of a UNIX domain socket (unix(7)), without a protocol: a path, an abstract name, or unnamed.
-/// Applications use types such as `local::stream_protocol::endpoint`, which also name the protocol.
+/// Applications use types such as `local::stream_protocol::endpoint`, which name the protocol.
 ///
 ///     endpoint file("/run/app/control.sock");
 ///     endpoint no_file = endpoint::abstract("app");  // per network namespace; ends with its socket
@@ -42,8 +42,8 @@ public:
     endpoint(std::string_view path);
     endpoint(const char* path) : endpoint(std::string_view(path)) {}
     endpoint(const std::string& path) : endpoint(std::string_view(path)) {}
-    /// Makes an abstract name from at most path_max bytes, which may have any value. Throws std::system_error
-    /// (filename_too_long) if there are more.
+    /// Makes an endpoint from an abstract name. The bytes of `name` may have any value. Throws
+    /// std::system_error (filename_too_long) if `name` has more than path_max bytes.
     static endpoint abstract(std::string_view name);
 
     [[nodiscard]] constexpr bool is_unnamed() const noexcept { return size_ == 0; }

@@ -12,8 +12,8 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-// The compiler prints this name in the first line of its error. The name suggests two remedies, because the
-// number may have been meant as a size or as flags.
+// The parameter type of deleted constructors. The compiler prints this name in the first line of its error.
+// The name suggests two remedies, because the caller may mean a number as a size or as flags.
 struct write_coil_buffer_p_n_or_message_flags_peek {};
 
 }  // namespace detail

@@ -153,9 +153,9 @@ void name_failure(outcome<T>& of, const Operation& operation) noexcept {
 
 }  // namespace detail
 
-// If a structured binding unpacks a named outcome, the value stays in the outcome and is not moved. If it
-// unpacks a temporary, the program has no object on which to call value(), so get() drops the exception. Do
-// not leave this to the temporary's destructor, because g++ 15 and 16 may skip that destructor.
+// get() lets structured bindings unpack an outcome. The value of a named outcome stays in the outcome and is
+// not moved. If the outcome is a temporary, the program has no object on which to call value(), so get()
+// drops the exception. The temporary's destructor is not sufficient, because g++ 15 and 16 may skip it.
 template <std::size_t I, class T>
 decltype(auto) get(outcome<T>& from) {
     if constexpr (I == 0) {

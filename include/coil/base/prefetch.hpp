@@ -9,9 +9,9 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// Prefetches memory into the cache. This is only a hint, so any address is valid. The function is always
-/// inlined. Otherwise, g++ would assume that a function that only prefetches has no effect, and would drop
-/// the calls.
+/// Prefetches memory into the cache. A prefetch is only a hint, so any address is allowed. The function is
+/// always inlined. Otherwise, g++ would assume that a function that only prefetches has no effect, and would
+/// drop the calls.
 [[gnu::always_inline]] inline void prefetch(const void* memory, std::size_t bytes) noexcept {
     constexpr std::uintptr_t line = 64;
     const auto begin = reinterpret_cast<std::uintptr_t>(memory);

@@ -14,32 +14,32 @@ namespace coil::COIL_ABI::detail {
 
 /// Records the scheduler that an object belongs to, and therefore the thread that may use the object. An
 /// object constructed without a scheduler, such as an `event`, belongs to the scheduler of the first task
-/// that awaits it. An idle object may move to another scheduler of the same thread. If no thread owns its
-/// current scheduler, it may move to any scheduler.
+/// that awaits it. While no task waits for an object or holds it, the object may move to another scheduler of
+/// its thread, or to any scheduler if no thread owns its current one.
 ///
 /// Lifetime: an object may outlive its scheduler. The next awaiter then binds the object to the awaiter's own
-///           scheduler. Tasks that are still waiting for the object at that time are orphans: their frames
-///           were left behind by a call to exit() in a task, or by a stuck operation. The object must neither
-///           resume nor report them.
+///           scheduler. At that time, tasks of the old scheduler may still be waiting for the object: their
+///           frames were left behind by a call to exit() in a task, or by a stuck operation. The object must
+///           neither resume nor report these tasks.
 /// Cost:     each check is a load and a compare.
 class affinity {
 public:
     affinity() noexcept = default;
     explicit affinity(const scheduler& of) noexcept : owner_(&of.owner()), id_(of.id()) {}
 
-    /// Returns true if a task of scheduler `task` may await the object. If so, binds the object to `task`.
-    /// `is_in_use()` says whether a task is waiting for the object or holds it. It is called only if the
-    /// object does not belong to `task` yet.
+    /// Returns true if a task may await the object. If so, binds the object to `task`, the scheduler of that
+    /// task. `is_in_use()` returns true if a task is waiting for the object or holds it. This function calls
+    /// `is_in_use` only if the object does not belong to `task` yet.
     template <class IsInUse>
     [[nodiscard]] bool admits(const scheduler& task, IsInUse&& is_in_use) noexcept {
         return id_ == task.id() || take_over(task, is_in_use());
     }
-    /// Returns true if a task of scheduler `task` may await the object. Use it for objects that cannot move
-    /// to another scheduler.
+    /// Returns true if a task whose scheduler is `task` may await the object. Use this overload for objects
+    /// that cannot move to another scheduler.
     [[nodiscard]] bool admits(const scheduler& task) noexcept {
         return id_ == task.id() || take_over(task, true);
     }
-    /// Throws error::wrong_context because `waiting` belongs to another scheduler.
+    /// Throws error::wrong_context because `waiting` belongs to another scheduler than the object.
     [[noreturn]] void refuse(const awaited& waiting) const;
 
     /// Prints a message and aborts if the calling thread may not use the object. `call` says what the caller
@@ -56,7 +56,7 @@ public:
             check_owner_or_throw(call);
     }
 
-    /// Returns true if the object's scheduler has ended, or if one of its tasks has called exit().
+    /// Returns true if the object's scheduler has ended, or if a task of that scheduler has called exit().
     [[nodiscard]] bool has_ended() const noexcept { return owner_ && !is_bound(); }
 
 private:
@@ -76,7 +76,7 @@ private:
 [[noreturn]] void throw_wrong_context(const std::string& what, const environment& waiting,
                                       const scheduler_owner& object);
 
-/// Throws error::wrong_thread. The text names `call`, the scheduler's thread and the calling thread.
+/// Throws error::wrong_thread. The error text names `call`, the scheduler, its thread and the calling thread.
 [[noreturn]] void throw_wrong_thread(const std::string& call, const scheduler_owner& owner);
 
 }  // namespace coil::COIL_ABI::detail

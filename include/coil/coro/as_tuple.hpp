@@ -16,7 +16,7 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// Runs another operation and returns its error instead of throwing it.
+/// Runs another operation and returns the error of that operation instead of throwing the error.
 template <description D>
 class [[nodiscard("co_await it")]] as_tuple_operation {
 public:
@@ -57,15 +57,16 @@ private:
 
 }  // namespace detail
 
-/// Returns the error together with the value instead of throwing the error. Operations do not throw
-/// internally either.
+/// Awaits `what` and returns its error together with its value, instead of throwing the error. Operations of
+/// coil do not throw the error internally either.
 ///
 ///     auto [ec, n] = co_await coil::as_tuple(socket.recv(buffer));
 ///
-/// If a task throws a `std::system_error`, its code is returned; other exceptions propagate. The outcome
-/// keeps the exception, so value() can throw it with its text. If the value owns a resource, first bind the
-/// outcome to a name (`auto r = co_await ...; auto& [ec, peer] = r;`), because some compilers do not destroy
-/// a temporary outcome correctly in a structured binding.
+/// If `what` is a task that throws a `std::system_error`, the error is the code of that exception; other
+/// exceptions propagate. The outcome keeps the exception, so that value() can throw it again with its text.
+/// If the value owns a resource, first bind the outcome to a name
+/// (`auto r = co_await ...; auto& [ec, peer] = r;`), because some compilers do not destroy a temporary
+/// outcome correctly in a structured binding.
 template <class D>
     requires detail::description<D>
 detail::as_tuple_description<D> as_tuple(D what) {
@@ -74,7 +75,7 @@ detail::as_tuple_description<D> as_tuple(D what) {
 
 namespace detail {
 
-/// Runs another operation and stores its error in the caller's error code.
+/// Runs another operation and stores the error of that operation in the caller's error code.
 template <description D>
 class [[nodiscard("co_await it")]] redirect_error_operation {
     static_assert(
@@ -126,7 +127,7 @@ private:
 
 }  // namespace detail
 
-/// Stores the error in `target`, or clears `target` on success, and returns only the value.
+/// Awaits `what` and returns only its value. Stores its error in `target`, or clears `target` on success.
 ///
 ///     std::size_t n = co_await coil::redirect_error(socket.recv(buffer), ec);
 template <class D>
@@ -143,8 +144,7 @@ inline constexpr bool is_as_tuple = false;
 template <class D>
 inline constexpr bool is_as_tuple<as_tuple_description<D>> = true;
 
-/// True if awaiting a description returns its error, through as_tuple or redirect_error, instead of throwing
-/// it.
+/// True if D was made by as_tuple or redirect_error, so that awaiting it does not throw the error.
 template <class D>
 inline constexpr bool returns_its_error = is_as_tuple<D>;
 

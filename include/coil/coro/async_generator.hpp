@@ -39,10 +39,10 @@ struct co_await_its_next {};  // the compiler prints this name in its error
 ///
 /// T:        must be movable, but need not be copyable or default constructible. If T is an aggregate that
 ///           owns a resource, do not write `co_yield message{...}` on g++ 12, because the aggregate would be
-///           destroyed twice (docs/compilers.md). Give the aggregate a name and move it instead.
+///           destroyed twice (docs/compilers.md). Move a named aggregate instead.
 /// Awaits:   the body awaits in the scope of the task that awaits next(). A stop or a timeout of that task
 ///           therefore also ends the operation that the body awaits.
-/// Lifetime: parameters live in the frame and references stay references, as in a task. Destroying a
+/// Lifetime: parameters are copied or moved into the frame, but references stay references. Destroying a
 ///           generator before its body has ended destroys the body's locals. A generator can be moved, except
 ///           while a task is awaiting its next().
 /// Cost:     one frame from a recycling allocator, regardless of the number of values. A value goes through
@@ -67,8 +67,8 @@ public:
     }
     ~async_generator() { destroy(); }
 
-    /// Returns true if the generator owns a coroutine. It no longer owns one after it has been moved from, or
-    /// after a pending next() operation has been destroyed.
+    /// Returns true if the generator owns a coroutine. A generator that has been moved from, or whose pending
+    /// next() operation has been destroyed, does not own one.
     [[nodiscard]] explicit operator bool() const& noexcept { return frame_ != nullptr; }
     template <class = detail::co_await_its_next>
     explicit operator bool() const&& = delete;
@@ -91,7 +91,7 @@ private:
     explicit async_generator(handle frame) noexcept : frame_(frame) {}
 
     handle release() noexcept {
-        // An operation that is waiting for the next value points to this object.
+        // A pending next() operation points to this generator, so the generator must stay where it is.
         COIL_PRECONDITION(
             !frame_ || !frame_.promise().is_running(),
             "async_generator: moved, assigned to or destroyed while a task awaits its next value; "
@@ -141,8 +141,8 @@ public:
         set_continuation(waiter);
         environment_->scheduler().transfer(own_handle());
     }
-    /// Called when the budget of inline completions is used up. Reserves the body for `wait` until the ready
-    /// list runs `wait`.
+    /// Called when the task's budget of inline completions is used up. Reserves the body for `wait`, which
+    /// runs the body later, from the ready list.
     void reserve_for(const next_operation& wait) noexcept { running_for_ = &wait; }
     void end_reservation() noexcept { running_for_ = nullptr; }
     [[nodiscard]] bool is_running() noexcept { return running_for_ != nullptr && !own_handle().done(); }
@@ -183,8 +183,8 @@ public:
     next_operation(const next_operation&) = delete;
     next_operation& operator=(const next_operation&) = delete;
     ~next_operation() override {
-        // The body may be suspended in an operation that uses this operation's environment, so it must not
-        // outlive this operation.
+        // The body may be suspended in an operation that uses the environment of this next_operation. In that
+        // case, the body must not outlive this next_operation, so destroy it.
         if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this)) {
             generator_->frame_.promise().set_destroyed();
             std::exchange(generator_->frame_, nullptr).destroy();

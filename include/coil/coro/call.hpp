@@ -10,8 +10,8 @@
 
 #include <coil/coro/task.hpp>
 
-/// Helpers for calling functions that return tasks. Such a function is called with copies of the arguments,
-/// which live in the frame of the coroutine that awaits the task.
+/// Helpers for calling functions that return tasks. `co_spawn` and `task_group` call such a function with
+/// copies of the arguments, which live in the frame of the coroutine that awaits the task.
 
 namespace coil::COIL_ABI::detail {
 

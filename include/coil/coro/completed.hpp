@@ -14,8 +14,8 @@
 namespace coil::COIL_ABI::detail {
 
 /// The awaitable returned by functions that finish their work before they return, such as close() and
-/// shutdown(). Awaiting it never suspends, and throws the error if the function failed. It need not be
-/// awaited. A stop has no effect on it.
+/// shutdown(). Awaiting a `completed` never suspends, and throws the error if the function failed. The caller
+/// need not await it. A stop has no effect on it.
 class completed {
 public:
     explicit completed(const char* name, std::error_code error = {}) noexcept : name_(name), error_(error) {}

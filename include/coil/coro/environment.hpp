@@ -30,20 +30,20 @@ class awaited_task;
 namespace detail {
 // namespace detail
 
-/// The state shared by the tasks of one line of execution: the scheduler that resumes them, the stop request,
-/// and the operation on which they are suspended. A spawned task owns an environment, and the tasks that it
-/// awaits use the same one. A `timeout` or a branch of a race has its own environment, nested in its
-/// parent's. An environment points to its current operation, so making an operation stoppable costs one store
-/// and needs no registration.
+/// The state that a task shares with the tasks that it awaits: the scheduler that resumes them, the stop
+/// request, and the operation on which they are suspended. Each spawned task, child of a group and branch of
+/// a race has an environment. A `timeout`, `stop_when` or `shield` has its own environment, nested in that of
+/// the awaiting task. An environment points to its current operation, so making an operation stoppable costs
+/// one store and needs no registration.
 ///
 /// Threads: only the thread that owns the scheduler.
 class environment {
 public:
     explicit environment(coil::detail::scheduler& scheduler, bool counts_work = false) noexcept
         : scheduler_(&scheduler), counts_work_(counts_work) {}
-    /// Makes a scope nested in `outer`. The scope usually belongs to the same line of execution as `outer`.
-    /// However, all coroutines of a context that are not tasks share a single environment. A scope nested in
-    /// that environment is a line of its own.
+    /// Makes a scope nested in `outer`. The scope usually belongs to the line of execution of `outer`; see
+    /// line(). However, the coroutines that are not tasks share one environment per context although they run
+    /// independently. A scope nested in that environment therefore begins a new line of execution.
     explicit environment(environment& outer) noexcept
         : scheduler_(outer.scheduler_),
           innermost_task_(outer.counts_work_ ? &own_tasks_ : outer.innermost_task_),
@@ -64,8 +64,8 @@ public:
     /// Requests a stop. The current await and all later ones end with operation_aborted.
     void request_stop() noexcept;
 
-    /// Returns true if a stop was requested and `exception` is operation_aborted, that is, if a task that
-    /// ended with `exception` ended only because of the stop.
+    /// Returns true if a stop was requested and `exception` is a std::system_error with operation_aborted. A
+    /// task that ended with this exception ended only because of the stop.
     [[nodiscard]] bool ended_stopped(const std::exception_ptr& exception) const noexcept;
 
     /// Returns the operation that is currently awaited, for diagnostics. Null while a task is running.
@@ -74,12 +74,12 @@ public:
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
     void at(const std::source_location& where) noexcept { where_ = where; }
 
-    /// Returns the innermost task in this line's chain of tasks, in which each task awaits the next one.
+    /// Returns the innermost task of this line of execution. Each other task in the line awaits the next one.
     [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
 
-    /// Identifies the line of execution. A spawned task and its scopes (timeout, stop_when, shield) are in
-    /// the same line. A branch of a race or a child of a group has its own line. The pointer is only for
-    /// comparison; never dereference it.
+    /// Identifies the line of execution, that is, a chain of tasks in which each task awaits the next one. A
+    /// spawned task, the tasks that it awaits and its scopes (timeout, stop_when, shield) are in one line. A
+    /// branch of a race or a child of a group has its own line. Never dereference the pointer.
     [[nodiscard]] const void* line() const noexcept { return static_cast<const void*>(innermost_task_); }
 
 private:
@@ -88,7 +88,7 @@ private:
     coil::detail::scheduler* scheduler_;
     awaited* awaiting_ = nullptr;
     detail::awaited_task* own_tasks_ = nullptr;
-    // Scopes in the same line share one chain of tasks.
+    // Scopes in one line of execution share one chain of tasks.
     detail::awaited_task** innermost_task_ = &own_tasks_;
     std::source_location where_;
     inplace_stop_source stop_;
@@ -111,7 +111,7 @@ public:
     [[nodiscard]] environment& env() const noexcept { return *environment_; }
     [[nodiscard]] bool is_suspended() const noexcept { return waiter_ != nullptr; }
 
-    /// Called if a stop is requested while the environment awaits this operation.
+    /// Called if a stop is requested while a task of the environment awaits this operation.
     virtual void stop() noexcept = 0;
 
     /// Describes the operation and its object for error messages, as in "recv from 127.0.0.1:7777".
@@ -161,10 +161,10 @@ private:
     std::coroutine_handle<> waiter_;
 };
 
-/// A coil awaitable. A description is a small value that constructs its operation inside the awaiting
-/// coroutine, using the coroutine's environment and no frame of its own. Adapters take descriptions by value
-/// and call the operation's `await_outcome`. The concept does not require await_outcome, because a task may
-/// return a type that an `outcome` cannot hold.
+/// An awaitable of coil. A description is a small value. Its operation_in() constructs the operation in the
+/// frame of the awaiting coroutine and gives it the environment of that coroutine. Adapters take descriptions
+/// by value and call the operation's `await_outcome`. The concept does not require await_outcome, because a
+/// task may return a type that an `outcome` cannot hold.
 template <class D>
 concept description = requires(D&& what, environment& task) { std::forward<D>(what).operation_in(task); };
 
@@ -186,8 +186,8 @@ using result_of = typename outcome_of<D>::value_type;
 
 }  // namespace detail
 
-/// Lets coroutines that are not tasks await a description. Each such wait keeps the context running, and no
-/// scope can stop it.
+/// Lets a coroutine that is not a task await a description. While the coroutine waits, the context keeps
+/// running. No stop request can end the wait.
 template <class D>
     requires(detail::description<D> && detail::context_bound<std::remove_cvref_t<D>>)
 auto operator co_await(D&& what) {

@@ -39,7 +39,8 @@ concept foreign_awaitable = requires(A&& what) {
     awaiter_of(std::forward<A>(what)).await_resume();
 };
 
-/// The bridge coroutine. When it ends, it posts the task's operation `over` to the task's scheduler.
+/// The bridge coroutine, which awaits the foreign awaitable. When the bridge ends, it posts `over`, the
+/// operation on which the task waits, to the task's scheduler.
 class foreign_bridge {
 public:
     class promise_type {
@@ -102,9 +103,9 @@ foreign_bridge cross(A&& what, Slot& slot, awaited&) {
     }
 }
 
-/// The operation of a task that waits for a foreign awaitable. A stop has no effect on it, because coil has
-/// no way to cancel a foreign awaitable. Do not destroy the task while another thread is about to complete
-/// the awaitable.
+/// The operation on which a task waits for a foreign awaitable. A stop has no effect on this operation,
+/// because coil has no way to cancel a foreign awaitable. Do not destroy the task while another thread is
+/// about to complete the awaitable.
 template <class A>
 class [[nodiscard("co_await it")]] foreign_operation final : public awaited {
     // If the awaiter returns an rvalue reference, store the value. The reference might point into the

@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-/// Allows several buffers to be passed as separate arguments, as in `recv(head, body)`. The operation holds
-/// the array of buffers, so the caller does not need one.
+/// Allows several buffers to be passed as separate arguments, as in `recv(head, body)`. The operation stores
+/// the buffers in its own array, so the caller does not need to keep an array alive.
 
 namespace coil::COIL_ABI::detail {
 

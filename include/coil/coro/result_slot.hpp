@@ -18,7 +18,7 @@ inline constexpr const char* ended_without_value =
     "task: a task<T> ended without co_return, so it has no value; let every path co_return one or throw";
 
 /// Holds a coroutine's result, which is a value or an exception, until the awaiter takes it. A promise
-/// derives from this class, which contains everything that depends on the result type.
+/// derives from this class, which contains the parts of a promise that depend on the result type.
 template <class T>
 class result_slot {
 public:

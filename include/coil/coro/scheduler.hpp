@@ -23,15 +23,15 @@ struct task_failure;
 
 namespace detail {
 
-/// An item in a scheduler's ready list: a task to resume, or a small step of an operation. It contains its
-/// own links, so adding it to the list never allocates. An item that is destroyed while in the list does not
-/// run.
+/// An item in a scheduler's ready list: a task to resume, or a small step of an operation. A node contains
+/// its own links, so adding it to the list never allocates. A node that is destroyed while in the list does
+/// not run.
 class node : public list_hook {
 public:
     /// Runs the item. Returns the coroutine to resume, or null.
     virtual std::coroutine_handle<> run() noexcept = 0;
 
-    /// Called instead of run() if the scheduler is destroyed while this item is in its inbox.
+    /// Called instead of run() if the scheduler is destroyed while this item is still queued.
     virtual void abandon() noexcept {}
 
 protected:
@@ -47,8 +47,8 @@ private:
 struct scheduler_owner {
     // Null while no thread owns the scheduler. Any thread may then use the scheduler.
     std::atomic<const void*> thread{nullptr};
-    // The id of the scheduler that uses this record. 0 if there is none, or if exit() has ended the
-    // scheduler.
+    // The id of the scheduler that uses this record. 0 if no scheduler uses the record, or if exit() was
+    // called in a task of the scheduler.
     std::atomic<std::uint64_t> id{0};
     std::atomic<int> thread_number{0};            ///< gettid(2) of `thread`, for messages
     std::atomic<const void*> scheduler{nullptr};  ///< for messages only
@@ -65,12 +65,12 @@ public:
     /// destroyed before it has run.
     virtual void post(node& item) noexcept = 0;
 
-    /// Called when a coroutine that is not a task starts or finishes a wait. These waits keep the loop
-    /// running, as tasks do.
+    /// Called when a task starts or ends, and when a coroutine that is not a task begins or ends a wait. The
+    /// loop keeps running while there are such tasks or waits.
     virtual void work_started() noexcept = 0;
     virtual void work_finished() noexcept = 0;
 
-    /// Reports the failure of a task if no other task waits for it, or if its group continues without it.
+    /// Reports the failure of a task that no task waits for, or of a child whose group continues without it.
     virtual void report(const task_failure& failure) noexcept = 0;
 
     /// Resumes `next` after the running coroutine has suspended. Because only the loop resumes coroutines, a
@@ -84,8 +84,9 @@ public:
     /// kinds of operations share this limit. Even a task whose operations are always ready must therefore let
     /// other tasks run after this many operations.
     static constexpr unsigned inline_max = 64;
-    /// Call this in await_ready() if the result is available. It consumes one unit of the inline_max budget.
-    /// If it returns false, complete the operation through the ready list.
+    /// Returns true if the operation may complete inline, and then uses up one unit of the inline_max budget.
+    /// Call this in await_ready() if the result is available. If the function returns false, complete the
+    /// operation through the ready list.
     [[nodiscard]] bool may_complete_inline() noexcept {
         if (inline_left_ == 0) [[unlikely]]
             return false;
@@ -110,8 +111,8 @@ protected:
 
     [[nodiscard]] scheduler_owner& owner_record() noexcept { return *owner_record_; }
 
-    /// Runs `item`, and resumes the coroutine that it returns and every coroutine passed to transfer(). No
-    /// other function resumes tasks.
+    /// Runs `item`, then resumes the coroutine that run() returned and every coroutine passed to transfer().
+    /// No other function resumes tasks.
     void resume(node& item) {
         inline_left_ = inline_max;
         auto next = item.run();

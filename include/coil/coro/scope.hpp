@@ -13,8 +13,8 @@
 namespace coil::COIL_ABI::detail {
 
 /// The base class of `timeout`, `shield` and `stop_when`, which run an inner operation in a nested stop
-/// scope. A stop of the task also stops the inner scope, unless the derived class overrides stop(). The inner
-/// operation resumes the awaiting coroutine directly, without a frame in between.
+/// scope. A stop of the task also stops the nested scope, unless the derived class overrides stop(). The
+/// inner operation resumes the awaiting coroutine directly, so no additional coroutine frame is needed.
 template <description D>
 class scoped_operation : public awaited {
 public:
@@ -31,21 +31,21 @@ protected:
         : awaited(task), scope_(task), inner_(std::forward<D>(what).operation_in(scope_)) {}
     ~scoped_operation() override = default;
 
-    /// Call this first in await_ready(). If the task has been stopped, this function also stops the scope, so
-    /// that the inner operation is refused even if it could complete inline. The constructor would be too
-    /// early, because a branch of a race may be stopped after its construction but before its start.
+    /// If the task has been stopped, stops the nested scope, so that the inner operation is refused even if
+    /// it could complete inline. Call this first in await_ready(). The constructor would be too early,
+    /// because a branch of a race may be stopped after its construction but before its start.
     void inherit_stop() noexcept {
         if (env().stop_requested())
             scope_.request_stop();
     }
-    /// Call this in await_suspend(). It records that the task is waiting for this operation.
+    /// Records that the task is waiting for this operation. Call this in await_suspend().
     void begin(std::coroutine_handle<> waiter) noexcept {
         suspend(waiter);
         scope_.at(env().where());
     }
     void start_inner(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
 
-    /// Call this first when the await has ended.
+    /// Records that the task no longer waits for this operation. Call this first when the await has ended.
     void finish() noexcept {
         if (is_suspended())
             wake();

@@ -23,9 +23,9 @@ class inplace_stop_token;
 template <class F>
 class inplace_stop_callback;
 
-/// A stop flag that can be set once, from any thread. Code that has one of its tokens can poll the flag or
-/// register callbacks. This is a C++20 version of the class of the same name in C++26. To stop a whole task,
-/// use `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
+/// A stop flag that can be set once, from any thread. Code that has a token of the source can poll the flag
+/// or register callbacks. This is a C++20 version of `std::inplace_stop_source` in C++26. To stop a whole
+/// task, use `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
 ///
 ///     coil::inplace_stop_source source;
 ///     std::thread watchdog([&] { wait_for_a_reason(); source.request_stop(); });
@@ -63,7 +63,7 @@ private:
     static constexpr std::uint8_t requested = 1;
     static constexpr std::uint8_t locked = 2;  // the thread that sets this bit may access the list
 
-    // Returns false if a stop was already requested, because the list then accepts no more callbacks.
+    // Adds a callback. Returns false if a stop was already requested, after which no callback can be added.
     bool add(detail::inplace_stop_callback_base& callback) const noexcept;
     void remove(detail::inplace_stop_callback_base& callback) const noexcept;
     std::uint8_t lock() const noexcept;
@@ -113,15 +113,16 @@ protected:
         : source_(token.source_), call_(call) {}
     ~inplace_stop_callback_base() = default;
 
-    /// Call this last in the constructor. It calls the function immediately if a stop was already requested.
+    /// Adds the callback to the source's list, or calls the function immediately if a stop was already
+    /// requested. Call this last in the constructor.
     void enlist() noexcept {
         if (source_ && !source_->add(*this)) {
             source_ = nullptr;
             call_(*this);
         }
     }
-    /// Call this first in the destructor. If another thread is running the callback's function, waits until
-    /// the function has returned.
+    /// Removes the callback from the source's list. If another thread is running the callback's function,
+    /// waits until the function has returned. Call this first in the destructor.
     void delist() noexcept {
         if (source_)
             source_->remove(*this);
@@ -134,8 +135,8 @@ private:
     void (*call_)(inplace_stop_callback_base&);
     inplace_stop_callback_base* next_ = nullptr;
     inplace_stop_callback_base** link_ = nullptr;  // the list's pointer to this object; null if not listed
-    bool* destroyed_ = nullptr;                    // tells the notifier that the call destroyed this object
-    std::atomic<bool> over_{false};                // the call has returned
+    bool* destroyed_ = nullptr;                    // set to true if the call destroys this object
+    std::atomic<bool> over_{false};                // true after the call has returned
 };
 
 }  // namespace detail

@@ -15,8 +15,8 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// A node for the scheduler's inbox that carries a stop request from any thread to the task's thread. It may
-/// still be in the inbox after the task has continued, so it is not stored in the task's frame.
+/// A node for the scheduler's inbox that carries a stop request from any thread to the task's thread. The
+/// node may still be in the inbox after the task has continued, so it is not stored in the task's frame.
 ///
 ///     owner:       make ---------------------> release (frees the node, or leaves this to run() if queued)
 ///     any thread:         request (posts it; called at most once)
@@ -26,7 +26,8 @@ public:
 
     /// Posts the stop request. Thread-safe. Call it at most once, and before release().
     void request() noexcept;
-    /// Call this when the scope has ended. From then on, no thread may be in request() or call it.
+    /// Frees the node, or leaves this to run() if the node is in the inbox. Call this when the scope has
+    /// ended and no thread can be in request() or call request() any more.
     void release() noexcept;
 
     std::coroutine_handle<> run() noexcept override;
@@ -37,7 +38,7 @@ private:
     void free() noexcept;
 
     environment* scope_;
-    bool posted_ = false;  // the callback's destructor orders this before release()
+    bool posted_ = false;  // set by request(); the callback's destructor orders the write before release()
 };
 
 struct request_remote_stop {
@@ -50,7 +51,7 @@ struct request_remote_stop {
 namespace detail {
 // namespace detail
 
-/// Runs an inner operation that both the task and a token can stop.
+/// Runs an inner operation that can be stopped by the enclosing task or by a token.
 template <description D, class Token>
 class [[nodiscard("co_await it")]] stop_when_operation final : public scoped_operation<D> {
 public:

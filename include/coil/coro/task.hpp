@@ -88,11 +88,11 @@ protected:
     std::coroutine_handle<> continuation_;
 };
 
-/// A link in the chain of tasks that await each other. It owns the frame of an awaited task and lives in the
-/// frame of the awaiting task. Before a frame in the middle of the chain is destroyed, the frames of the
-/// tasks that it awaits directly or indirectly are destroyed, starting with the innermost one. This is done
-/// in a loop, so that a chain of a million tasks needs no more stack than a single task. A task's locals are
-/// still destroyed before its caller's locals.
+/// A link in the chain of tasks that await each other. A link owns the frame of an awaited task and lives in
+/// the frame of the awaiting task. Before a frame in the middle of the chain is destroyed, the frames of all
+/// tasks further inside the chain are destroyed, starting with the innermost one. They are destroyed in a
+/// loop, so that a chain of a million tasks needs no more stack than a single task. A task's locals are still
+/// destroyed before its caller's locals.
 ///
 ///     root <-outer- task <-outer- task <-outer- task <- environment.innermost_task()
 class awaited_task {
@@ -136,13 +136,14 @@ private:
     bool is_linked_ = false;
 };
 
-/// Call this when an exception leaves a task's body. It aborts if the task is being destroyed, which means
-/// that the destructor of a local threw. The compiler treats that exception like one from the body, and would
-/// never free the frame. To tell the two cases apart, the function checks whether the task is the innermost
-/// task of its chain: a running task is, but a task that is being destroyed is not.
+/// Aborts if an exception has left a task's body because the destructor of a local variable threw while the
+/// task was being destroyed. Call this in unhandled_exception(). Without this check, the compiler would treat
+/// the exception like one that the body threw, and would never free the frame. The check
+/// is that a running task is the innermost task of its chain, but a task that is being destroyed is not.
 void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
 
-/// Aborts because a destructor threw while its coroutine was being destroyed.
+/// Prints a message and aborts. Call this in a handler for an exception that a destructor has thrown while a
+/// coroutine was being destroyed.
 [[noreturn]] void destructor_threw() noexcept;
 
 /// Calls `take` and returns an outcome with its result, or with the error if `take` throws a
@@ -215,7 +216,7 @@ private:
     std::coroutine_handle<promise_type> frame_;
 };
 
-/// The operation of awaiting a task. It owns the child's frame until the await has ended.
+/// The operation of awaiting a task. It owns the frame of the awaited task until the await has ended.
 template <class T>
 class [[nodiscard("co_await it")]] task<T>::operation : private detail::awaited_task {
 public:
@@ -238,9 +239,9 @@ public:
         return promise().take();
     }
 
-    /// A `std::system_error` becomes the outcome's error; any other exception propagates. Destroys the
-    /// child's frame and its parameters, because the await may last longer than the child, as in a
-    /// `when_all`.
+    /// Returns the result of the awaited task. A `std::system_error` becomes the outcome's error; any other
+    /// exception propagates. Destroys the awaited task's frame, including its parameters, because this
+    /// operation may live longer than the awaited task, as in a `when_all`.
     auto await_outcome() {
         unlink();
         const task ended(typed(std::exchange(frame_, nullptr)));

@@ -18,16 +18,16 @@ class environment;
 
 }  // namespace detail
 
-/// Describes the error that ended a task if no other task was waiting for it, or if its group continues
+/// Describes the error that ended a task that no other task was waiting for, or a child whose group continues
 /// without it.
 struct task_failure {
     std::exception_ptr exception;
     std::error_code code;             ///< the code of a std::system_error; empty for other exceptions
     std::source_location spawned_at;  ///< where co_spawn was called, or where the group was awaited
     std::source_location awaited_at;  ///< where the task's most recent co_await is
-    std::string text;                 ///< all of this information in one line; empty if memory ran out
-    /// True if the task's group continues without the task. If no handler is installed, this failure is
-    /// printed on stderr and run() does not throw it.
+    std::string text;                 ///< the information above in one line; empty if memory ran out
+    /// True if the task is a child of a group that continues without it. If the context has no on_task_error
+    /// handler, this failure is printed on stderr, and run() does not throw it.
     bool is_contained = false;
 };
 

@@ -9,8 +9,8 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// A coroutine that an operation resumes instead of a waiting task. When resumed, it only calls a function of
-/// its owner. Its body is empty, so all owners use the same small frame.
+/// A coroutine that an operation resumes instead of a waiting task. When resumed, a waker only calls a
+/// function of its owner. Its body is empty, so its frame is small.
 class [[nodiscard("keep it")]] waker {
 public:
     class promise_type;

@@ -25,8 +25,8 @@ struct signal_subscription;
 ///
 /// While a signal is in a set, coil's own handler is installed as the process's action for that signal
 /// (signal(7)). The handler only counts the signal and writes to an eventfd. Several sets, even in different
-/// contexts, may contain the same signal, and each set receives it. Signals that arrive while no task is
-/// waiting are counted, and later waits return them one by one.
+/// contexts, may contain the same signal. Each of these sets receives the signal. Signals that arrive while
+/// no task is waiting are counted, and later waits return them one by one.
 ///
 /// Threads:  the context's thread only. Signals may arrive on any thread.
 /// Moves:    allowed, even while a task is waiting.

@@ -17,11 +17,10 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// A wait for a point in time. The operation lives in the waiting coroutine's frame and needs no
-/// other memory.
+/// A wait for a point in time. The operation lives in the waiting coroutine's frame and allocates no memory.
 class [[nodiscard("co_await it")]] sleep_operation : public awaited, private timer_entry {
 public:
-    /// A deadline that has certainly passed, so the clock need not be read.
+    /// Stands for every deadline that has already passed. A sleep until long_ago needs no timer.
     static constexpr time_point long_ago = time_point::min();
 
     sleep_operation(time_point deadline, environment& task) noexcept : awaited(task), deadline_(deadline) {}
@@ -79,7 +78,7 @@ struct [[nodiscard("co_await it")]] sleep_for_description {
 
 /// Waits until the deadline. If the deadline has already passed, the wait completes in the next iteration of
 /// the loop.
-/// Errors: operation_aborted if the scope is stopped.
+/// Errors: operation_aborted if the waiting task's scope is stopped.
 /// Cost:   no system call, no SQE, no allocation.
 inline detail::sleep_until_description sleep_until(time_point deadline) noexcept { return {deadline}; }
 

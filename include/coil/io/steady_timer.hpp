@@ -68,7 +68,7 @@ public:
         return expires_at(detail::deadline_after(now(), duration));
     }
 
-    /// Ends all waits with operation_aborted, except those that have already expired. Returns the number of
+    /// Ends all waits with operation_aborted, except waits that have already expired. Returns the number of
     /// cancelled waits.
     std::size_t cancel() noexcept;
 
@@ -77,10 +77,10 @@ public:
 
     /// Waits until the timer expires. If the timer has already expired, the wait completes in the next
     /// iteration of the loop.
-    /// Errors: operation_aborted if the timer is cancelled, set to another time or destroyed, or if the scope
-    ///         is stopped; wrong_context.
-    /// The returned description points to this timer until the await begins, so await it before moving or
-    /// destroying the timer.
+    /// Errors: operation_aborted if the timer is cancelled, set to another time or destroyed, or if the
+    ///         waiting task's scope is stopped; wrong_context if the task belongs to another context.
+    /// The returned description points to this timer until the await begins. Await the description before you
+    /// move or destroy the timer.
     wait_description wait() noexcept;
 
 private:

@@ -19,9 +19,9 @@
 namespace coil::COIL_ABI::posix {
 
 /// Wraps a descriptor opened outside coil, such as a pipe, a terminal, an eventfd, an inotify instance or a C
-/// library's socket. Modelled on Asio's posix::stream_descriptor. It satisfies `coil::stream`, so `read`,
-/// `write` and `buffered_reader` accept it. For sockets that the program opens itself, use a socket class
-/// such as `tcp::socket`.
+/// library's socket. Modelled on Asio's posix::stream_descriptor. The class satisfies `coil::stream`, so
+/// `read`, `write` and `buffered_reader` accept it. For sockets that the program opens itself, use a socket
+/// class such as `tcp::socket`.
 ///
 ///     posix::stream_descriptor events(context, ::eventfd(0, EFD_CLOEXEC));
 ///     std::uint64_t count;
@@ -37,10 +37,11 @@ namespace coil::COIL_ABI::posix {
 /// One task may read while another writes. A second reader or a second writer fails with
 /// error::operation_in_progress. Waits may overlap with all other operations.
 ///
-/// O_NONBLOCK has no effect, because operations wait without blocking the thread in any case. A regular file
-/// is always ready, so operations on it never wait. They start at the file's current position.
+/// O_NONBLOCK has no effect on the operations, which wait without blocking the thread whether the flag is set
+/// or not. A regular file is always ready, so operations on it never wait. They start at the file's current
+/// position.
 ///
-/// The rules for threads, moves and lifetime are the same as for sockets.
+/// The rules for threads, moves and lifetime are the same as for sockets; see `basic_socket`.
 class stream_descriptor : public wait_base {
 public:
     /// Creates an object without a context, as a target for move assignment.
@@ -51,10 +52,10 @@ public:
     /// Uses a descriptor without owning it. The owner closes the descriptor.
     [[nodiscard]] static stream_descriptor borrow(io_context& context, int descriptor);
 
-    /// Do not call this on a default-constructed object.
+    /// Returns the context. Do not call this on a default-constructed object.
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
-    /// Returns -1 while closed.
+    /// Returns the descriptor, or -1 if this object is closed.
     [[nodiscard]] int native_handle() const noexcept { return handle_.number(); }
 
     /// Takes ownership of an open descriptor. Throws error::already_open if this object is already open, and
@@ -73,9 +74,8 @@ public:
         return detail::completed("close");
     }
 
-    /// Waits until the descriptor is ready for at least one of `kinds`, and returns the kinds that are ready,
-    /// like a socket's `wait`. If a C library does its own reads and writes, this is the only function that
-    /// you need.
+    /// Waits until the descriptor is ready for at least one of `kinds`, and returns the kinds that are ready.
+    /// If a C library does its own reads and writes, this is the only function that you need.
     /// Errors:  bad_descriptor; invalid_argument if only wait_error is requested for a regular file ...
     /// Cancel:  operation_aborted.
     /// Overlap: any number of waits.
@@ -89,16 +89,16 @@ public:
     ///            been reached. If the buffer is empty, completes inline with 0.
     /// Errors:    transfer_error: bad_descriptor, invalid_argument (a buffer too small for an eventfd or
     ///            inotify) ...
-    /// Cancel:    operation_aborted. If bytes were read first, the read completes with them, so no byte
-    ///            is lost.
+    /// Cancel:    operation_aborted. If bytes were read before the cancel, the read completes with these
+    ///            bytes, so no byte is lost.
     /// Buffer:    owned by the caller; must live until the await ends, even if the read is cancelled.
     /// Cost:      one SQE, no allocation. Reading from a terminal, inotify or a regular file may occupy a
     ///            kernel worker thread.
     [[nodiscard("co_await it")]] op::read_some_description<mutable_buffer> recv(mutable_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
-    /// readv(2): scatters the bytes over several buffers, in order. The array must also live until the
-    /// await ends.
+    /// readv(2): scatters the bytes over several buffers, in order. The array of buffers, like the buffers
+    /// themselves, must live until the await ends.
     [[nodiscard("co_await it")]] op::read_some_description<mutable_buffers> recv(mutable_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
@@ -107,8 +107,8 @@ public:
     [[nodiscard("co_await it")]] auto recv(Buffers&&... buffers) {
         return detail::gather<mutable_buffer>(recv(mutable_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// A call with the C function's arguments does not compile; the error message shows what to write
-    /// instead.
+    /// At compile time, rejects a call that passes bytes and a size as two arguments, as in read(2). The
+    /// error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::read_some_description<mutable_buffer> recv(const Arguments&...) {
@@ -116,11 +116,12 @@ public:
         return recv(mutable_buffer());
     }
 
-    /// write(2): waits until the kernel can accept bytes, and writes as many bytes as the kernel accepts.
-    /// This may be fewer than requested (a partial write). To write a whole buffer, use `coil::write`.
+    /// write(2): waits until the kernel can accept bytes, and writes as many bytes as the kernel accepts, so
+    /// the write may be partial. To write a whole buffer, use `coil::write`.
     /// Completes: with 1 to buffer.size() bytes. If the buffer is empty, completes inline with 0.
     /// Errors:    transfer_error: broken_pipe (SIGPIPE is never raised), bad_descriptor ...
-    /// Cancel:    operation_aborted. If bytes were written first, the write completes with their number.
+    /// Cancel:    operation_aborted. If bytes were written before the cancel, the write completes with their
+    ///            number.
     /// Buffer:    owned by the caller; must live until the await ends, even if the write is cancelled.
     /// Cost:      one SQE, no allocation. While a write is in flight, the loop makes three more system calls
     ///            each time it enters the kernel, to suppress SIGPIPE in this thread. A SIGPIPE that another
@@ -128,8 +129,8 @@ public:
     [[nodiscard("co_await it")]] op::write_some_description<const_buffer> send(const_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
-    /// writev(2): gathers the bytes from several buffers, in order. The array must also live until the
-    /// await ends.
+    /// writev(2): gathers the bytes from several buffers, in order. The array of buffers, like the buffers
+    /// themselves, must live until the await ends.
     [[nodiscard("co_await it")]] op::write_some_description<const_buffers> send(const_buffers buffers) {
         return {{handle_.use(), buffers}};
     }
@@ -138,8 +139,8 @@ public:
     [[nodiscard("co_await it")]] auto send(Buffers&&... buffers) {
         return detail::gather<const_buffer>(send(const_buffers()), std::forward<Buffers>(buffers)...);
     }
-    /// A call with the C function's arguments does not compile; the error message shows what to write
-    /// instead.
+    /// At compile time, rejects a call that passes bytes and a size as two arguments, as in write(2). The
+    /// error message shows what to write.
     template <class... Arguments>
         requires detail::c_call<Arguments...>
     op::write_some_description<const_buffer> send(const Arguments&...) {

@@ -44,28 +44,28 @@ inline constexpr std::uint16_t count = 5;
 ///                 ^                                                                                 |
 ///                 +----------------------- its last chunk is destroyed -----------------------------+
 ///
-/// With kernel 6.12 and later, entries are large, and the receives of all connections fill them
-/// incrementally. An older kernel uses a whole entry for each receive. On such a kernel, entries are smaller,
-/// and a stream that fills whole entries uses a second pool with larger entries.
+/// With kernel 6.12 and later, entries are large, and consecutive receives fill an entry piece by piece, even
+/// if they belong to different connections. An older kernel uses a whole entry for each receive. On such a
+/// kernel, entries are smaller, and a stream that fills whole entries uses a second pool with larger entries.
 ///
-/// A reader that keeps chunks, or leaves them unread, does not block other readers, because received bytes
-/// are copied to the heap in two cases:
+/// A reader that keeps chunks, or leaves them unread, does not block other readers, because copying received
+/// bytes to the heap frees their entries. The pool copies bytes in two cases:
 ///
 /// - If fewer than a quarter of the entries are free, small chunks (at most 4 KiB) are copied, because even a
 ///   chunk of ten bytes pins a whole entry.
 /// - If a stream is waiting for a buffer and no entry has been returned for a millisecond, the stream
-///   receives into an entry of the reserve, at most 4 KiB at a time, and these bytes are copied. While
-///   entries are still being returned, for example under a load of large messages, it is faster to wait for
-///   the next entry.
+///   receives into an entry of a separate pool, the reserve, at most 4 KiB at a time, and these bytes are
+///   copied. While entries are still being returned, for example under a load of large messages, it is faster
+///   to wait for the next entry.
 ///
 /// The context counts the memory of the copies. When the total reaches `options::held_max`, small chunks are
 /// no longer copied. Bytes in reserve entries are still copied, but these copies take at most 4 KiB for each
 /// stream that has a reader.
 ///
 /// Datagrams have their own pools. Each datagram uses a whole entry, because an incrementally filled entry
-/// would end in the middle of a datagram. Instead of a reserve, these pools keep a few spare entries. Copies
-/// of datagrams are counted separately, also up to `held_max`. When that limit is reached, or while the
-/// spares are in use, a socket that has an unread datagram receives no further datagrams.
+/// could end in the middle of a datagram. Instead of a reserve, these pools keep a few spare entries. Copies
+/// of datagrams have a separate limit of `held_max` bytes. When this limit is reached, or while the spares
+/// are in use, a socket that has an unread datagram receives no further datagrams.
 class buffer_pool {
 public:
     /// Creates the pool for streams.
@@ -93,40 +93,41 @@ public:
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
     /// Returns true if fewer than a quarter of the entries are free. Small chunks are then copied.
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
-    /// Returns true if no entry has been returned for a while, so the spares or the reserve are in use. Bytes
-    /// received into those entries are copied to the heap.
+    /// Returns true while the spares or the reserve are in use, because no other entry has been returned for
+    /// a while. Bytes received into the spares or the reserve are copied to the heap.
     [[nodiscard]] bool is_lending() const noexcept { return lending_; }
     /// Copies the chunk to the heap if it is small and the pool is low, or if it is in a spare or reserve
     /// entry.
     void copy_if_low(chunk& taken) noexcept;
-    /// Adds `next` to `last`, the last unread chunk, without a copy if possible. Returns false if `next`
-    /// remains a separate chunk. If copy_if_low() would copy such a chunk, or if the chunk is tiny and there
-    /// are many unread chunks (`crowded`), its bytes are moved to a heap block with spare capacity for later
-    /// chunks.
+    /// Adds `next` to `last`, the last unread chunk. If `next` directly follows `last` in one entry, no byte
+    /// is copied. Otherwise, if copy_if_low() would copy `next`, or if `next` is tiny and there are many
+    /// unread chunks (`crowded`), copies the bytes to the end of the heap block of `last` or, if it has no
+    /// space, to a new heap block with space for later chunks. Returns false if `next` remains a separate
+    /// chunk.
     bool join(chunk& last, chunk& next, bool crowded) noexcept;
     /// Returns true if the chunk is not in the pool.
     [[nodiscard]] static bool is_copy(const chunk& taken) noexcept { return !taken.pool_; }
-    /// Splits off the first `n` bytes of `whole` as a separate chunk, which pins the same entry. A chunk that
-    /// is not in the pool is returned whole.
+    /// Splits the first `n` bytes off `whole` and returns them as a separate chunk, which pins the same entry
+    /// as `whole`. Returns all of `whole` if it has no more than `n` bytes or is not in the pool.
     static chunk share(chunk& whole, std::size_t n) noexcept;
-    /// If `next` directly follows `before` in the same entry, merges it into `before` and returns true.
+    /// If `next` directly follows `before` in the same entry, merges `next` into `before` and returns true.
     static bool merge(chunk& before, chunk& next) noexcept;
     /// Returns true if a receive may be submitted now, that is, if an entry is free and no stream is waiting.
     [[nodiscard]] bool may_submit() const noexcept { return has_room() && !is_exhausted_; }
-    /// Runs `starved` when an entry is free. Waiters run in FIFO order, except that waiters that got ENOBUFS
-    /// go first. When `starved` runs, it must submit a receive for one buffer or call skip().
+    /// Queues `starved`, and runs it when a buffer is available. Waiters run in FIFO order, but waiters that
+    /// got ENOBUFS go first. When run, `starved` must submit a receive for one buffer or call skip().
     void wait_for_room(detail::node& starved, bool got_enobufs = false) noexcept;
-    /// Called by a waiter that no longer needs a buffer when it is run.
+    /// Called by a waiter in its run() if it no longer needs a buffer.
     void skip() noexcept { skipped_ = true; }
     /// Called once per iteration after the ready list has run. Lets waiting streams submit receives for the
-    /// entries that have been returned. Returns true if it must be called again, because streams are still
-    /// waiting or no entry is free.
+    /// entries that have been returned. Returns true if the next iteration must call this function again,
+    /// because streams are still waiting or no entry is free.
     bool serve_waiting_streams() noexcept;
 
     /// Registers the buffers with a new ring.
     void reopen();
     /// Called when the context has ended but the pool stays allocated, because the kernel may still write to
-    /// it. From now on, released chunks are ignored.
+    /// the buffers. From now on, released chunks are ignored.
     void context_ended() noexcept { context_ = nullptr; }
     /// Adds the memory of a copied chunk to the context's total.
     void hold(std::size_t bytes) noexcept;
@@ -184,8 +185,8 @@ private:
     [[nodiscard]] bool is_for_datagrams() const noexcept {
         return group_ == detail::pool_group::datagrams || group_ == detail::pool_group::trains;
     }
-    /// The first few entries of a datagram pool are spares. The kernel gets them only if no other entry has
-    /// been returned for a while. Streams use the reserve instead.
+    /// Returns the number of spares, which are the first few entries of a datagram pool. The kernel gets the
+    /// spares only if no other entry has been returned for a while. Streams use the reserve instead.
     [[nodiscard]] std::size_t spares() const noexcept {
         if (!is_for_datagrams())
             return 0;

@@ -20,8 +20,8 @@ namespace detail {
 
 class event_loop;
 
-/// The buffer pools of a context. Each pool is created when it is first needed. This class also counts the
-/// memory of the chunks that were copied out of the pools.
+/// The buffer pools of a context. Each pool is created when it is first needed. This class counts the memory
+/// of the chunks that were copied out of the pools.
 class buffer_pools {
 public:
     explicit buffer_pools(event_loop& context) noexcept;
@@ -32,9 +32,9 @@ public:
     /// Returns the pool for streams, which users know as `io_context::pool()`. The first call creates this
     /// pool and the reserve. Throws std::bad_alloc, or a std::system_error if the kernel refuses the buffers.
     [[nodiscard]] buffer_pool& streams();
-    /// Returns a pool for `recvfrom_stream`. If `trains` is false, an entry holds one datagram. If it is
-    /// true, an entry holds one train of datagrams, for sockets with `udp::receive_offload`. Throws the same
-    /// exceptions as streams().
+    /// Returns a pool for `recvfrom_stream`. If `trains` is false, an entry holds one datagram. If `trains`
+    /// is true, an entry holds one train of datagrams, for sockets with `udp::receive_offload`. Throws
+    /// std::bad_alloc, or a std::system_error if the kernel refuses the buffers.
     [[nodiscard]] buffer_pool& datagrams(bool trains = false);
     /// Returns a second pool, for streams that receive more bytes at a time than fit into an entry of
     /// streams(). Its total size is a quarter of the size of streams(). Returns null if the entries of
@@ -48,7 +48,7 @@ public:
     /// reserve never runs out of entries. The reserve is created by streams().
     [[nodiscard]] buffer_pool& reserve() const noexcept { return *pools_[count - 1]; }
 
-    /// Returns the maximum number of bytes that a stream may receive ahead.
+    /// Returns the number of unread bytes at which a stream stops receiving.
     [[nodiscard]] std::size_t ahead_max() const noexcept;
     /// Counts the memory of a chunk that was copied out of a pool. When the chunk is destroyed or detached,
     /// release_held() subtracts this memory again. Streams and datagrams have separate budgets, so a flood of
@@ -61,7 +61,7 @@ public:
     // ---- the loop -----------------------------------------------------------------------------------------
 
     /// Called when a pool has no free entry, or when streams start to wait for an entry. The loop then serves
-    /// the waiting streams before its next enter.
+    /// the waiting streams before it enters the kernel again.
     void set_exhausted() noexcept { is_exhausted_ = true; }
     void serve_waiting() noexcept {
         if (is_exhausted_) [[unlikely]]
@@ -71,8 +71,7 @@ public:
     void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
     /// Registers all pools with a new ring.
     void reopen();
-    /// Called when the context has ended. Leaves the pools allocated, because the kernel may still write to
-    /// them.
+    /// Called when the context ends while the kernel may still write to the pools. Leaves them allocated.
     void leave() noexcept;
 
     /// Calls `each` with every existing pool.

@@ -45,8 +45,8 @@ struct spawn_place {
 
 class join_operation_base;
 
-/// The context's record of a spawned task. It is stored in the frame of the coroutine that awaits the task
-/// (detail::root).
+/// The context's record of a spawned task. The record is stored in the frame of the coroutine that awaits the
+/// task (detail::root).
 class root_task : public node {
 public:
     std::coroutine_handle<> run() noexcept override { return frame_; }  // starts the task
@@ -55,12 +55,12 @@ public:
     [[nodiscard]] bool is_finished() const noexcept { return finished_; }
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
 
-    /// Called by the loop after the task has ended. Schedules the joiner if there is one. If there is only a
-    /// handle, keeps the result. Otherwise reports the task's exception, if any, and destroys the task.
+    /// Called by the loop after the task has ended. Schedules the joining task, if any. If there is only a
+    /// join handle, keeps the result. Otherwise, reports the task's exception, if any, and destroys the task.
     void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
-    /// Clears the handle's and the joiner's pointers to this task. Called by the destructor. Also called if
-    /// the context ends but the frame must stay allocated.
+    /// Clears the pointers to this task in its join handle and in its joining task's operation. Called by the
+    /// destructor, and when the context ends but the frame must stay allocated.
     void disconnect() noexcept;
 
 protected:
@@ -252,12 +252,12 @@ public:
     explicit join_handle(typename detail::root<T>::promise_type* task) noexcept : join_handle_base(task) {}
 
     /// Waits for the task to end, and returns its result or throws its exception. Call join() only once, from
-    /// a task of the same context. A cancel ends only the wait, not the task.
+    /// a task of the same context. A cancel of the join ends the wait, but the joined task continues.
     /// Errors: error::wrong_context if called from a task of another context; error::operation_in_progress if
     ///         the task has already been joined or is being joined; error::joins_itself, which equals
     ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, even inside
-    ///         a timeout, stop_when or shield. The last error is not detected if a branch of a race or a
-    ///         child of a group joins its parent's task.
+    ///         a timeout, stop_when or shield. If a branch of a race or a child of a group joins the task
+    ///         that awaits it, error::joins_itself is not reported.
     detail::join_description<T> join() noexcept;
 };
 
@@ -335,7 +335,8 @@ auto co_spawn(detail::spawn_place place, F&& function, Args&&... args) {
     }
 }
 
-/// A trailing `detached` argument is always the tag and never an argument of the function.
+/// Starts a function as a detached task. A trailing `detached` argument is always the tag and never an
+/// argument of the function.
 template <class F, class... Args>
     requires(sizeof...(Args) > 0 &&
              std::same_as<std::remove_cvref_t<std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>>,

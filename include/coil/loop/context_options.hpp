@@ -17,13 +17,13 @@ struct context_options {
     unsigned completions = 4096;
     /// The size in bytes of the pool of buffers that the kernel fills.
     std::size_t pool_size = 4 << 20;
-    /// The maximum number of bytes that a stream receives ahead. It is never more than a quarter of the
-    /// pool.
+    /// When a stream has this number of unread bytes, it stops receiving. The value is limited to a quarter
+    /// of the pool.
     std::size_t ahead_max = 256 << 10;
     /// A limit on the bytes that all streams together hold in copies outside the pool. When this limit is
     /// reached, a stream stops receiving while it has an unread byte, so it receives one chunk at a time. A
     /// separate limit of the same size applies to all `recvfrom_stream`s together. When that limit is
-    /// reached, a stream stops receiving while it has an unread datagram.
+    /// reached, a `recvfrom_stream` stops receiving while it has an unread datagram.
     std::size_t held_max = 16 << 20;
     /// The size in bytes of the largest datagram that a `recvfrom_stream` receives without truncation.
     std::size_t datagram_max = 2048;
@@ -39,7 +39,7 @@ struct context_counters {
     unsigned long long enters = 0;       ///< system calls by the loop: io_uring_enter(2)
     unsigned long long submissions = 0;  ///< SQEs, including cancels
     unsigned long long completions = 0;  ///< CQEs collected
-    unsigned long long overflows = 0;    ///< enters that left completions behind: the CQ was full
+    unsigned long long overflows = 0;    ///< enters that left completions in the kernel: the CQ was full
     unsigned long long resumptions = 0;  ///< tasks resumed and posted functions called
     unsigned long long ready_max = 0;    ///< maximum number of resumptions in one iteration
     unsigned long long busy_max = 0;     ///< longest time that one iteration spent on tasks, in ns
@@ -48,11 +48,11 @@ struct context_counters {
     unsigned long long sends_direct = 0;  ///< sends by a direct system call
     unsigned long long sends_ring = 0;    ///< sends through the ring
     unsigned long long sends_short = 0;   ///< partial writes, direct or through the ring
-    // Receive-ahead and the pools.
-    unsigned long long ahead_stops = 0;  ///< how often a stream stopped at its receive-ahead limit
+    // Unread bytes and the pools.
+    unsigned long long ahead_stops = 0;  ///< how often a stream stopped at `options::ahead_max`
     unsigned long long starved = 0;      ///< receives that found the pool empty (ENOBUFS)
     unsigned long long copied = 0;       ///< chunks copied out of a pool
-    unsigned long long held = 0;         ///< bytes of memory that these copies occupy now
+    unsigned long long held = 0;         ///< bytes of memory that copied chunks occupy now
     unsigned long long pinned = 0;       ///< pool entries that chunks hold now
     unsigned long long pinned_max = 0;   ///< the sum of the pools' maximum values of `pinned`
 };

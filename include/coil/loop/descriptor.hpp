@@ -28,26 +28,26 @@ class operation;
 class descriptor_handle;
 enum class lane : std::uint8_t;
 
-/// An object that belongs to a record and receives data before any reader asks for it, such as a
-/// recv_stream's queue.
+/// An object that belongs to a descriptor's record and receives data before any reader asks for the data,
+/// such as a recv_stream's queue.
 class descriptor_source {
 public:
     virtual ~descriptor_source() = default;
 
     /// Called when the record is closed. Discards the unread data. The record itself ends the operations that
-    /// are waiting for this source.
+    /// are waiting for data.
     virtual void close() noexcept = 0;
-    /// Completes a reader that has begun, or appends it to the record's waiting operations. Returns false if
-    /// the reader should be submitted to the ring instead.
+    /// Completes `reader`, or appends it to the record's waiting operations. Returns false if `reader` should
+    /// be submitted to the ring instead.
     [[nodiscard]] virtual bool serve(operation& reader) noexcept = 0;
-    /// Moves data to the reader and returns the reader's result. Call this only if has_data().
+    /// Moves data to the reader and returns the reader's result. Call this only if has_data() returns true.
     [[nodiscard]] virtual std::int32_t give(operation& reader) noexcept = 0;
-    /// Returns true if a reader would complete inline with data. When this becomes true, the source notifies
-    /// the record.
+    /// Returns true if a reader would complete inline with data. When the result becomes true, the source
+    /// calls the record's source_has_data().
     [[nodiscard]] virtual bool has_data() const noexcept = 0;
-    /// Called by our own shutdown(), after which no more data arrives.
+    /// Called when this program shuts the socket down for receiving, after which no more data arrives.
     virtual void interrupt() noexcept {}
-    /// Called when the current reader has left while other operations are waiting.
+    /// Called when the current reader has completed or was destroyed, and other operations are waiting.
     virtual void reader_left() noexcept {}
     /// Stops receiving. Returns true if the source holds unread bytes, or an error that no reader has
     /// received yet.
@@ -73,9 +73,8 @@ public:
     [[nodiscard]] event_loop& context() const noexcept { return *context_; }
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-    /// Returns the record's generation. It changes when a handle releases the record. A description stores
-    /// the generation. If the record has a new handle by the time the description is awaited, the await
-    /// fails.
+    /// Returns the record's generation, which changes when a handle gives up the record. A description stores
+    /// the generation. If the generation has changed by the time the description is awaited, the await fails.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
     /// Sets the number of a newly opened descriptor. Its peer and options are not known yet.
@@ -104,17 +103,17 @@ public:
     /// Calls socket(2), and makes an IPv6 socket dual-stack, regardless of the sysctl net.ipv6.bindv6only. On
     /// failure, returns a negative errno and leaves no socket open.
     [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
-    /// Ends all operations and closes the descriptor. The handle can be opened again. It then uses this
-    /// record again, or a new record if the kernel has still not completed an operation on this record.
+    /// Ends all operations and closes the descriptor. The handle can then open another descriptor, with this
+    /// record, or with a new record if the kernel has not completed all operations on this one.
     void reset_number() noexcept;
 
-    /// Stores the peer's address if it is IPv4 or IPv6. For other families, each query asks the kernel.
+    /// Stores the peer's address if it is IPv4 or IPv6. Otherwise, each query of the address asks the kernel.
     void set_connected(const sockaddr* peer, socklen_t size) noexcept;
     void clear_peer() noexcept { knows_peer_ = false; }
 
     /// Called when SO_LINGER may have been set. From now on, a close queries the option, which costs a system
-    /// call. A child of fork(2) does not query the option for an inherited descriptor, because the child
-    /// shares the socket's options with its parent.
+    /// call, and clears the option if close(2) would block. A child of fork(2) does neither for an inherited
+    /// descriptor, because clearing the option would also affect the parent's socket.
     void set_may_linger() noexcept { may_linger_ = true; }
 
     [[nodiscard]] descriptor_source* source() const noexcept { return source_.get(); }
@@ -150,8 +149,8 @@ public:
     /// If the kernel cannot end an operation, such as a read of a file on a dead mount, the operation is left
     /// in flight after 2 s and reported on stderr.
     void retire_operations() noexcept;
-    /// Called when our own shutdown() is about to end the stream. Marks the record's operations as
-    /// interrupted, and notifies its source.
+    /// Called when this program is about to shut the socket down for receiving. Marks the record's operations
+    /// as interrupted, and notifies its source.
     void interrupt_readers() noexcept;
     /// Closes the descriptor unless it is borrowed. Keeps the record.
     void close_number() noexcept;
@@ -181,16 +180,16 @@ private:
     std::int32_t number_ = -1;
     std::uint32_t generation_ = 0;
     std::uint32_t operations_ = 0;  // number of operations that have begun but not been destroyed
-    std::uint32_t in_flight_ = 0;   // number of these operations that are in the kernel
+    std::uint32_t in_flight_ = 0;   // number of operations that are in the kernel
     std::uint32_t process_ = 0;     // the process that opened the descriptor; see this_process
     bool knows_peer_ : 1 = false;
     bool may_linger_ : 1 = false;
     bool is_borrowed_ : 1 = false;      // never closed by this record
     bool is_watched_ : 1 = false;       // watch() was called; cleared by the next notification
     bool may_need_cancel_ : 1 = false;  // an operation has begun since the last cancel
-    // Counts cancels, so that a cancel also affects operations that have completed but not resumed yet. A
-    // cancel is counted only if an operation has begun since the previous cancel, so the counter overflows
-    // only after 65,536 such cancels.
+    // Counts cancels. An operation compares this number with the number when the operation began, so a
+    // cancel affects even an operation that has completed but not resumed yet. A cancel is counted only if an
+    // operation has begun since the previous cancel, so the counter overflows only after 65,536 such cancels.
     std::uint16_t cancels_ = 0;
 };
 
@@ -210,8 +209,8 @@ struct descriptor_use {
 };
 
 /// Owns an open descriptor of a context. Every socket contains a descriptor_handle. A handle can be moved
-/// while operations are pending, because a move copies only two pointers. When the context ends, the handle
-/// is closed and cannot be opened again.
+/// while operations are pending, because operations point to the record and not to the handle. When the
+/// context ends, the handle is closed and cannot be opened again.
 class descriptor_handle {
 public:
     /// Creates a handle without a context. Another handle can be assigned to it later.
@@ -244,7 +243,7 @@ public:
     void adopt(int number);
     /// Takes ownership of a descriptor that was opened outside coil and whose options are unknown.
     void adopt_foreign(int number);
-    /// Borrows a descriptor. The owner must close the descriptor after all operations on it have ended.
+    /// Borrows a descriptor. The owner must not close the descriptor before all operations on it have ended.
     void borrow(int number);
     /// Takes ownership of a connection that `acceptor` has accepted. The handle's record must already exist.
     void adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
@@ -260,7 +259,7 @@ public:
     [[nodiscard]] descriptor_use use(int flags = 0);
     [[nodiscard]] descriptor& record();
     [[nodiscard]] descriptor* record_if_any() const noexcept { return record_; }
-    /// Stops receiving ahead. Returns true if bytes or an error were received ahead but not read.
+    /// Stops receiving. Returns true if the source holds bytes or an error that no reader has received yet.
     [[nodiscard]] bool keeps_bytes() const noexcept {
         return record_ && record_->source() && record_->source()->keeps_bytes();
     }

@@ -114,12 +114,12 @@ public:
     /// Returns the reference to this context. Handles and work guards hold copies of it.
     [[nodiscard]] const context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
-    /// Call this only between context_life::enter() and leave().
+    /// Called when a work guard is released. Call this only between context_life::enter() and leave().
     void guard_released() noexcept;
 
 protected:
     event_loop(owned<ring::kernel> kernel, const context_options& chosen);
-    /// Call tear_down() first.
+    /// The derived class must call tear_down() before this destructor runs.
     virtual ~event_loop();
 
     /// Ends all tasks and operations. Called by ~io_context.
@@ -177,12 +177,12 @@ protected:
     task_list tasks_{*this};
     time_point wake_retry_at_ = time_point::max();  // when a refused wake-up poll is submitted again
     std::chrono::milliseconds wake_pause_{1};
-    unsigned refusals_ = 0;  // consecutive refused enters
+    unsigned refusals_ = 0;  // how many times in succession the kernel has refused io_uring_enter
     environment foreign_{*this, true};
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool has_run_ = false;
     bool closing_ = false;
-    bool is_leaving_ = false;  // the owner's thread is ending and settles it; guarded by ownership::lock()
+    bool is_leaving_ = false;  // the owner's thread is ending and settles the loop; needs ownership::lock()
     bool wake_armed_ = false;
     context_options options_;
     event_loop* next_owned_ = nullptr;  // the next loop in the list of `ownership`

@@ -17,11 +17,11 @@ namespace coil::COIL_ABI::detail {
 ///     the owner:   drain if the stack is not empty
 ///
 /// Only the push that finds the stack empty wakes the owner, so there is one wake-up per batch. No wake-up is
-/// lost, and the owner executes no locked instruction before it sleeps. A node cannot be unlinked, so drain
-/// the inbox before you destroy a node.
+/// lost, and the owner executes no locked instruction before it sleeps. A node in the inbox cannot be
+/// unlinked, so drain the inbox before you destroy a node.
 class inbox {
 public:
-    /// Thread-safe. Returns true if the stack was empty. The owner may then be asleep and must be woken.
+    /// Adds a node. Returns true if the stack was empty, so the owner may need a wake-up. Thread-safe.
     [[nodiscard]] bool push(node& item) noexcept {
         node* before = latest_.load(std::memory_order_relaxed);
         do

@@ -27,7 +27,8 @@ class kernel;
 
 class buffer_pool;
 
-/// The event loop. An io_context consists of one thread, one ring, and the tasks that run on them.
+/// An event loop. An io_context consists of one ring, the thread that enters the ring, and the tasks that run
+/// on this thread.
 ///
 ///     coil::io_context context;
 ///     coil::co_spawn(context, serve(context), coil::detached);
@@ -66,7 +67,7 @@ public:
     /// stopped; call restart() before the next run().
     ///
     /// Not reentrant: run() or poll() inside a task or posted function of the same context throws
-    /// error::already_running. If called while the context is being destroyed, both return 0.
+    /// error::already_running. While the context is being destroyed, run() and poll() return 0.
     std::size_t run();
     /// Like run(), but returns after one resumption or posted function.
     std::size_t run_one();
@@ -84,8 +85,8 @@ public:
     /// Makes run() return soon. Thread-safe and async-signal-safe. Ready tasks and posted functions stay
     /// queued for the next run().
     void stop() noexcept;
-    /// stopped() and restart() are also thread-safe. Call restart() only between two runs, because it cancels
-    /// a stop() that run() has not noticed yet.
+    /// stopped() and restart() are thread-safe. Call restart() only between two runs, because it cancels a
+    /// stop() that run() has not noticed yet.
     using event_loop::stopped;
     void restart() noexcept { stopped_.store(false, std::memory_order_release); }
 
@@ -99,8 +100,8 @@ public:
     /// From now on, calls `handler(const task_failure&)` for each exception that ends a detached task, or a
     /// child of a group with `report_errors`. Without a handler, these exceptions are printed on stderr, at
     /// most ten per second. However, if a detached task ends with anything other than a std::system_error,
-    /// that exception propagates from run(), because it indicates a bug. Exceptions thrown by the handler
-    /// also propagate from run().
+    /// that exception propagates from run(), because it indicates a bug. Exceptions that the handler
+    /// throws propagate from run().
     ///
     /// A handler may install another handler. When the context ends, errors of tasks that were never joined
     /// are printed on stderr and not passed to the handler, because objects that the handler captured may no
@@ -120,7 +121,7 @@ public:
     /// Returns the counters. Throws error::wrong_thread unless called on the owner's thread.
     [[nodiscard]] counters metrics() const;
 
-    // Internal: like event_loop::of() and event_loop::post().
+    // Internal: event_loop::of() with the type io_context, and event_loop::post() for a node.
     static io_context& of(const detail::environment& task) noexcept {
         return static_cast<io_context&>(task.scheduler());
     }

@@ -42,7 +42,7 @@ enum class lane : std::uint8_t {
 /// One kernel operation, from its submission to its completion. It lives in the frame of the coroutine that
 /// awaits it.
 ///
-/// await_suspend() attaches the operation to its record, calls before_submit(), enters the lane, and then
+/// await_suspend() attaches the operation to its record, calls before_submit(), claims the lane, and then
 /// hands the operation to the record's source or submits it to the ring.
 ///
 ///     idle ----await_suspend----> submitted ----CQE----> done ----resumption----> the coroutine continues
@@ -57,10 +57,10 @@ enum class lane : std::uint8_t {
 /// A multishot operation has any number of completions (see `more`). It stays submitted until its last
 /// completion.
 ///
-/// A cancel is a request to the kernel. The operation still ends with whatever the kernel reports, including
-/// bytes that it has already transferred. A cancel that misses its target is repeated until the operation has
-/// ended. If the operation is in the kernel, the destructor cancels it and blocks until the kernel has
-/// completed it.
+/// A cancel is a request to the kernel. The operation still ends with the result that the kernel reports,
+/// such as the number of bytes that were transferred before the cancel. A cancel that misses its target is
+/// repeated until the operation has ended. If the operation is in the kernel, the destructor cancels it and
+/// blocks until the kernel has completed it.
 ///
 /// Each kind of operation implements two functions: `prepare` fills in the SQE, and `await_outcome`
 /// interprets the completion. Only this class writes an operation's state; `detail::submission` keeps the
@@ -68,14 +68,13 @@ enum class lane : std::uint8_t {
 class operation : public awaited {
 public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    /// Begins the operation, unless await_ready() has already completed it inline. Throws
-    /// error::wrong_context, error::wrong_thread, or an exception from before_submit(). If it throws, the
-    /// coroutine is not suspended.
+    /// Begins the operation. Throws error::wrong_context, error::wrong_thread, or an exception from
+    /// before_submit(). If await_suspend() throws, the coroutine is not suspended.
     void await_suspend(std::coroutine_handle<> caller);
 
     void stop() noexcept final;
     /// Returns true if the operation or its descriptor was cancelled, or the descriptor was closed, before
-    /// the task resumed. Bytes that the operation has transferred nevertheless are still its result.
+    /// the task resumed. The result may then still contain bytes that were transferred before the cancel.
     [[nodiscard]] bool was_cancelled() const noexcept {
         return cancel_requested_ ||
                (attached_ && (!is_current() || descriptor_->cancels() != cancels_before_));
@@ -97,7 +96,7 @@ protected:
         : awaited(task), descriptor_(target.record), generation_(target.generation), lane_(lane) {}
     ~operation() override;
 
-    /// Called before the operation enters its lane. If this function returns a result, the operation
+    /// Called before the operation claims its lane. If this function returns a result, the operation
     /// completes with that result and is not submitted. May throw.
     [[nodiscard]] virtual std::optional<std::int32_t> before_submit() { return std::nullopt; }
     /// Fills in the SQE. The SQE may point only into this object and the caller's buffers.
@@ -105,25 +104,25 @@ protected:
     /// Called for each completion that is not the last or that names a pool buffer. Must not resume a
     /// coroutine, because the loop is still collecting completions.
     virtual void more(const coil::detail::answer& given) noexcept;
-    /// Called if the record is watched and the source has received data that a reader could take inline.
+    /// Called after descriptor::watch() when the source has received data that a reader could take inline.
     /// Must not resume a coroutine.
     virtual void source_has_data() noexcept {}
-    /// Called for the last completion of a step if the step failed or, after takes_steps(true), in any case.
-    /// Returns true if the operation continues, that is, if it has called `submit`, `submit_to_ring` or
+    /// Called when a step has ended with an error or, after takes_steps(true), with any result. Returns true
+    /// if the operation continues, that is, if this function has called `submit`, `submit_to_ring` or
     /// `pause`. The operation then keeps its lane, so no other operation overtakes it. Must not resume a
     /// coroutine, because the loop is still collecting completions.
     [[nodiscard]] virtual bool next_step() noexcept;
     /// Returns the name of the call in the socket interface, such as "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 
-    /// Submits an operation that already holds its lane: to the record's source if the source serves this
-    /// lane, otherwise to the ring.
+    /// Submits an operation that already holds its lane. The record's source gets the operation if the
+    /// source serves this lane. Otherwise the operation goes to the ring.
     void submit() noexcept;
-    /// Call this only in run(). Begins the operation again, behind operations that have queued in the
-    /// meantime.
+    /// Begins the operation again, behind operations that have queued in the meantime. Call this only in
+    /// run().
     void restart() noexcept;
-    /// Call this only in next_step(). Submits the operation to the ring again when `timer` expires. A cancel
-    /// ends the pause early.
+    /// Submits the operation to the ring again when `timer` expires. A cancel ends the pause early. Call this
+    /// only in next_step().
     void pause(retry_timer& timer, time_point::duration length) noexcept;
     /// Cancels the operation and blocks until the kernel has completed it.
     void retire() noexcept;
@@ -136,16 +135,17 @@ protected:
     void attach() noexcept;
     /// Completes the operation inline with `result`. Call begin_inline() or attach() first.
     void finish_inline(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
-    /// Returns true if the operation may complete inline now. This uses up one unit of the task's budget of
-    /// inline completions.
+    /// Returns true if the operation may complete inline now, and then uses up one unit of the task's budget
+    /// of inline completions.
     [[nodiscard]] bool may_complete_inline() noexcept;
-    /// If `does` is true, the loop calls next_step() for successful completions as well.
+    /// Sets whether the loop calls next_step() for successful steps, too. By default, the loop calls it only
+    /// for steps that failed.
     void takes_steps(bool does) noexcept { takes_steps_ = does; }
-    /// Call this only in next_step(). Returns true if no further step may begin, because the operation was
-    /// cancelled or stopped.
+    /// Returns true if no further step may begin, because the operation was cancelled or its scope was
+    /// stopped. Call this only in next_step().
     [[nodiscard]] bool should_stop() const noexcept { return was_cancelled() || env().stop_requested(); }
-    /// Call this only in next_step(), as in `return end_with(result)`. Replaces the kernel's result and
-    /// returns false.
+    /// Replaces the kernel's result with `result` and returns false, which ends the operation. Call this only
+    /// in next_step(), as in `return end_with(result)`.
     bool end_with(std::int32_t result) noexcept {
         answer_ = {result, 0};
         return false;
@@ -169,8 +169,8 @@ protected:
     /// Returns the record. Call this only if the operation has begun.
     [[nodiscard]] coil::detail::descriptor& target() const noexcept { return *descriptor_; }
     [[nodiscard]] bool has_begun() const noexcept { return attached_; }
-    /// Returns true if our own shutdown() interrupted the operation. In that case, an end of stream was not
-    /// caused by the peer.
+    /// Returns true if this program shut the socket down for receiving while the operation was pending. In
+    /// that case, an end of stream was not caused by the peer.
     [[nodiscard]] bool was_interrupted() const noexcept { return interrupted_; }
 
     /// Returns the error that the result represents, or an empty error_code if the operation succeeded.
@@ -206,9 +206,9 @@ private:
     void on_submitted(io_uring_sqe& sqe) noexcept;
     void on_deferred() noexcept { state_ = state::deferred; }
     void on_paused() noexcept { state_ = state::paused; }
-    /// Returns false if a cancel has already been requested.
+    /// Records that a cancel has been requested. Returns false if it has been requested before.
     [[nodiscard]] bool on_cancel() noexcept;
-    /// Called for the last completion. The operation takes its next step or completes.
+    /// Called for the last completion of a step. The operation takes its next step or completes.
     void on_completion(const coil::detail::answer& given) noexcept;
     /// Called when the ring has been closed. Completes the operation with ECANCELED.
     void on_aborted() noexcept;
@@ -245,7 +245,7 @@ private:
     bool attached_ : 1 = false;
     bool takes_steps_ : 1 = false;
     state state_ : 4 = state::idle;
-    // The number of times that the cancel was repeated without a pause.
+    // The number of times that the cancel was repeated without a pause in between.
     std::uint8_t cancels_repeated_ : 2 = 0;
     std::uint16_t cancels_before_ = 0;
 };

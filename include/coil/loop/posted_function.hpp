@@ -41,7 +41,8 @@ public:
         return nullptr;
     }
 
-    // An exception thrown by the destructor is reported like an exception thrown by the function.
+    // Destroys the function and frees its memory. If the function's destructor throws, the exception is
+    // reported like an exception thrown by the function.
     void abandon() noexcept override {
         event_loop& loop = *loop_;
         try {

@@ -29,9 +29,9 @@ class operation;
 ///
 /// A cancel misses an operation that the kernel is about to issue again (-ENOENT) or that a kernel worker is
 /// executing (-EALREADY; the operation may then continue). While the operation is in `cancelling`, the cancel
-/// is therefore repeated: first up to three times with the next enters, then after pauses of 1 to 128 ms.
+/// is therefore repeated: up to three times with the next system calls, and then after pauses of 1 to 128 ms.
 ///
-/// Threads: Only the context's owner. The context's destructor may run on another thread; it first closes the
+/// Threads: Only the context's owner. If the context's destructor runs on another thread, it first closes the
 ///          ring, and then only ends or reports the operations.
 class submission {
 public:
@@ -45,24 +45,24 @@ public:
     void submit(operation& request) noexcept;
     /// Cancels an operation in any state. No-op after the operation has completed.
     void cancel(operation& request) noexcept;
-    /// Stores an operation that pauses between two of its steps. Its retry_timer submits it again.
+    /// Stores an operation that pauses between two steps. The operation's retry_timer submits it again.
     void pause(operation& request) noexcept;
     /// Cancels the operation and blocks until the kernel has completed it, because its memory must not be
     /// freed earlier. If that takes more than 2 s, a line on stderr names the operation. Does not wait for a
     /// stuck operation, which no cancel can reach.
     void retire(operation& request) noexcept;
-    /// Called for the last completion of each operation.
+    /// Called for the last completion of each SQE that an operation has submitted.
     void completed() noexcept;
 
     // ---- descriptor records -------------------------------------------------------------------------------
 
     /// Cancels the record's deferred and paused operations.
     void cancel_deferred(const descriptor& record) noexcept;
-    /// Called when our own shutdown() is about to end the record's operations. Marks all deferred, paused and
-    /// cancelling operations of the record as interrupted.
+    /// Called when this program is about to shut the socket down for receiving. Marks all deferred, paused
+    /// and cancelling operations of the record as interrupted.
     void interrupt(const descriptor& record) noexcept;
-    /// Submits everything, and blocks for at most 2 s until all operations of this record have completed.
-    /// Reports the remaining operations on stderr.
+    /// Submits everything that is queued, and blocks for at most 2 s until all operations of this record have
+    /// completed. Reports the remaining operations on stderr.
     void retire(descriptor& record) noexcept;
 
     // ---- the loop -----------------------------------------------------------------------------------------

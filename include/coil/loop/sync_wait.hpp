@@ -20,7 +20,7 @@ namespace detail {
 class waited_run {
 public:
     [[nodiscard]] io_context& context() noexcept { return context_; }
-    /// Runs until finish() is called. Throws operation_aborted if the context was stopped in any other way.
+    /// Runs until finish() is called. Throws operation_aborted if the context was stopped before that.
     void run();
     void finish() noexcept {
         finished_ = true;

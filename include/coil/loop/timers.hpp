@@ -21,7 +21,7 @@ template <class Rep, class Period>
     // margin covers the rounding error.
     using seconds = std::chrono::duration<double>;
     constexpr std::chrono::milliseconds margin(1);
-    if (!(duration > duration.zero()))  // also true for NaN
+    if (!(duration > duration.zero()))  // true for NaN, too
         return now;
     if constexpr (std::chrono::treat_as_floating_point_v<Rep> && sizeof(Rep) < sizeof(double))
         return deadline_after(now, std::chrono::duration<double, Period>(duration));
@@ -56,8 +56,8 @@ private:
 };
 
 /// A context's armed timers, in a hierarchical timing wheel in user space. Arming or disarming a timer costs
-/// no system call and no SQE, and the cost does not depend on the number of timers. The loop uses the queue's
-/// earliest deadline as the timeout of its `enter`.
+/// no system call and no SQE, and the cost does not depend on the number of timers. The loop passes the
+/// queue's earliest deadline as the timeout to io_uring_enter.
 ///
 ///     level 0    64 slots of 1 tick       1 tick is 1024 ns; a timer is never early and at most 1 tick late
 ///     level 1    64 slots of 64 ticks

@@ -32,7 +32,8 @@ template <class Protocol>
 class datagram_socket : public protocol_socket<Protocol> {
     using protocol_socket<Protocol>::handle_;
     static constexpr bool is_ip = std::same_as<typename Protocol::endpoint::plain_type, ip::endpoint>;
-    // Unless the protocol is IP, a send has to poll until the receiver has space.
+    // The description of a send. If the protocol is not IP, the send has to poll until the receiver has
+    // space.
     template <class Description>
     using sending = std::conditional_t<is_ip, Description, op::retry_when_writable_description<Description>>;
     template <class Description>
@@ -59,7 +60,7 @@ public:
     /// Errors:    connection_refused (a previously sent datagram reached a closed port) ...
     /// Cancel:    operation_aborted, or the datagram if it arrived first.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
-    /// Cost:      one SQE, no allocation. Completes inline if a datagram has been received ahead.
+    /// Cost:      one SQE, no allocation. Completes inline if coil already holds an unread datagram.
     [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer> recv(
         mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
@@ -84,7 +85,8 @@ public:
         return recv(mutable_buffer());
     }
 
-    /// recvfrom(2): receives the next datagram and the sender's address. Otherwise like `recv`.
+    /// recvfrom(2): receives the next datagram and the sender's address. In all other respects, recvfrom()
+    /// works like `recv`.
     [[nodiscard("co_await it")]] op::recv_datagram_description<mutable_buffer, endpoint_type> recvfrom(
         mutable_buffer buffer, message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
@@ -109,8 +111,8 @@ public:
         return recvfrom(mutable_buffer());
     }
 
-    /// Returns a stream of the incoming datagrams, which are received ahead; see `coil::recvfrom_stream`. To
-    /// receive trains of datagrams, set `udp::receive_offload` first.
+    /// Returns a `recvfrom_stream`, which receives datagrams before the program asks for them. To receive
+    /// trains of datagrams, set `udp::receive_offload` first.
     [[nodiscard]] basic_recvfrom_stream<endpoint_type> recvfrom_stream()
         requires is_ip
     {
@@ -153,7 +155,7 @@ public:
     /// Errors:    message_size (more than 64 datagrams or 65507 bytes, or a datagram too large for the path),
     ///            invalid_argument (a size of 0) ...
     /// Cancel:    operation_aborted, or the number of bytes if the datagrams were sent first.
-    /// Cost:      the same as for one datagram.
+    /// Cost:      as for the send of one datagram.
     [[nodiscard("co_await it")]] op::send_segments_description send(const segments& many,
                                                                     message_flags flags = {})
         requires is_ip

@@ -15,8 +15,8 @@
 namespace coil::COIL_ABI::ip {
 
 /// Raw sockets for ICMP over IPv4 and IPv6 (raw(7), icmp(7), RFC 792, RFC 4443). They need the capability
-/// CAP_NET_RAW. Without it, open() throws a std::system_error that says so. To send echo requests without
-/// that capability, use `ping`.
+/// CAP_NET_RAW. Without this capability, open() throws a std::system_error whose text names the capability.
+/// To send echo requests without CAP_NET_RAW, use `ping`.
 ///
 ///     icmp::socket socket(context, icmp::v4());
 ///     co_await socket.sendto(packet, icmp::endpoint(make_address("192.0.2.1"), 0));
@@ -62,8 +62,8 @@ private:
 ///     co_await socket.sendto(request, ping::endpoint(make_address("192.0.2.1"), 0));
 ///
 /// The sysctl net.ipv4.ping_group_range says which groups may use ping sockets, for both IPv4 and IPv6. Most
-/// distributions allow all groups. For users outside these groups, open() throws a std::system_error that
-/// says so.
+/// distributions allow all groups. For users outside these groups, open() throws a std::system_error whose
+/// text names this sysctl.
 class ping {
 public:
     using endpoint = basic_endpoint<ping>;

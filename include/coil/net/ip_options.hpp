@@ -15,8 +15,8 @@
 namespace coil::COIL_ABI::ip {
 
 /// The options of tcp(7). Class `tcp` inherits them, so write tcp::no_delay.
-// The numbers are part of the kernel's ABI. They have names in <netinet/tcp.h>, but that header conflicts
-// with <linux/tcp.h>, which users may need.
+// The option numbers are part of the kernel's ABI. Their names are in <netinet/tcp.h>, but that header
+// conflicts with <linux/tcp.h>, which users may need.
 struct tcp_option {
     // Segmentation and acknowledgements.
     using no_delay = option<IPPROTO_TCP, 1, bool>;      // TCP_NODELAY: sends small writes immediately
@@ -56,8 +56,8 @@ struct udp_option {
     // UDP_SEGMENT: splits each send into datagrams of this size.
     using segment_size = option<IPPROTO_UDP, 103, int>;
     // UDP_GRO: the kernel delivers several datagrams at a time, as a train. Set this option with
-    // set_option(), so that coil receives ahead and splits the trains. If it is set in another way, a plain
-    // receive returns a whole train as one datagram.
+    // set_option(), so that coil splits the trains. If the option is set in another way, recv and recvfrom
+    // return a whole train as one datagram.
     using receive_offload = option<IPPROTO_UDP, 104, bool>;
 };
 
@@ -69,7 +69,7 @@ struct udp_option {
 ///     unicast_hops hops(udp::v6());
 ///     socket.get_option(hops);
 ///
-/// A dual-stack socket has both options. The IPv4 option applies to its IPv4 packets.
+/// A dual-stack socket has the IPv4 option and the IPv6 option. The IPv4 option applies to IPv4 packets.
 template <int V4Name, int V6Name, class T>
 class family_option : public option_value<T> {
 public:
@@ -87,7 +87,8 @@ private:
     bool v6_;
 };
 
-// If false, the socket is dual-stack, and IPv4 peers have IPv4-mapped addresses.
+// IPV6_V6ONLY. If the option is false, an IPv6 socket is dual-stack. IPv4 peers then have IPv4-mapped
+// addresses.
 using v6_only = option<IPPROTO_IPV6, IPV6_V6ONLY, bool>;
 
 using unicast_hops = family_option<IP_TTL, IPV6_UNICAST_HOPS, int>;

@@ -28,11 +28,11 @@
 ///     peer.get_option(client);
 ///     if (client.value().uid != ::getuid()) ...
 ///
-/// A socket's file remains after the socket has been closed, even if the process dies, and the next bind
-/// to the same path fails with address_in_use. To tell a stale file from a running server, try to connect.
-/// The error connection_refused means that no socket is listening, so the file may be removed. If only one
-/// server can use the path, for example because a systemd unit guarantees it, the server may simply remove
-/// the file before it binds:
+/// The file of a bound socket remains after the socket has been closed, even if the process dies. The next
+/// bind to the same path then fails with address_in_use. To tell a stale file from a running server, try to
+/// connect. The error connection_refused means that no socket is listening, so the file may be removed. If it
+/// is certain that only one server uses the path, for example because a systemd unit ensures this, the server
+/// may simply remove the file before it binds its socket:
 ///
 ///     ::unlink("/run/app/control.sock");
 ///
@@ -52,7 +52,8 @@ template <class Protocol>
 template <class Protocol>
 inline constexpr lane recv_lane = Protocol().type() == SOCK_STREAM ? lane::read : lane::queue;
 
-// Only datagram sends have to poll until the receiver has space; see op::retry_when_writable.
+// The description of a send of descriptors. Only a datagram send has to poll until the receiver has space;
+// see op::retry_when_writable.
 template <class Protocol>
 using sending_descriptors =
     std::conditional_t<Protocol().type() == SOCK_DGRAM,
@@ -108,7 +109,8 @@ template <class Socket>
 concept any_socket = requires { typename Socket::endpoint_type::plain_type; } &&
                      std::same_as<typename Socket::endpoint_type::plain_type, endpoint>;
 
-/// socketpair(2): connects two unnamed sockets to each other. They may belong to different contexts.
+/// socketpair(2): opens two sockets and connects them to each other. The sockets may belong to different
+/// contexts.
 ///
 ///     local::stream_protocol::socket here(context), there(context);
 ///     local::connect_pair(here, there);
@@ -163,12 +165,12 @@ template <any_socket Socket>
 ///            set. A recv on a stream stops where descriptors begin, so descriptors from two sends never
 ///            arrive together.
 /// Errors:    the errors of the socket's `recv`.
-/// Cancel:    operation_aborted, or the data if it arrived first. Descriptors that the caller does not
-///            receive are closed.
+/// Cancel:    operation_aborted, or the data if it arrived before the cancel. Descriptors that the caller
+///            does not receive are closed.
 /// Buffers:   the buffer and the array of descriptors are owned by the caller, and must stay valid until the
 ///            await ends, even after a cancel.
-/// Not with:  a `recv_stream` on the same socket, because a recv_stream closes the descriptors that arrive,
-///            as all other receives do.
+/// Not with:  a `recv_stream` on the same socket, because a recv_stream closes the descriptors that arrive.
+///            All receives except recv_descriptors do this.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] op::recv_descriptors_description recv_descriptors(

@@ -102,8 +102,8 @@ constexpr int saturated_count(std::chrono::duration<Rep, Period> duration) noexc
 }  // namespace detail
 
 /// An option whose value is a duration, counted in `Unit`. The constructors take a number of units, or a
-/// duration that is a whole number of units. A duration too long for an int is shortened to the longest
-/// possible one, so user_timeout(30 days) becomes 24.8 days.
+/// duration that is a whole number of units. If a duration is too long for an int, the longest possible
+/// duration is set, so user_timeout(30 days) becomes 24.8 days.
 ///
 ///     socket.set_option(tcp::keep_idle(30s));
 template <int Level, int Name, class Unit>

@@ -48,9 +48,10 @@ public:
     [[nodiscard]] endpoint_type local_endpoint(std::error_code& error) const noexcept {
         return basic_socket::local_endpoint<endpoint_type>(error);
     }
-    /// Returns the peer's address, even after the peer has reset the connection. For IPv4 and IPv6 this
-    /// needs no system call if the socket was connected by connect() or accept(), or before it was passed to
-    /// assign(). Otherwise it calls getpeername(2).
+    /// Returns the peer's address. An IPv4 or IPv6 socket stores this address if the socket was connected by
+    /// connect() or accept(), or before it was passed to assign(). In this case, remote_endpoint() needs no
+    /// system call, and works even after the peer has reset the connection. Otherwise, it calls
+    /// getpeername(2).
     [[nodiscard]] endpoint_type remote_endpoint() const {
         return basic_socket::remote_endpoint<endpoint_type>();
     }
@@ -58,7 +59,7 @@ public:
         return basic_socket::remote_endpoint<endpoint_type>(error);
     }
 
-    /// connect(2). Opens the socket if it is closed.
+    /// connect(2): connects the socket to `peer`. Opens the socket first if it is closed.
     /// Completes: when the socket is connected.
     /// Errors:    connection_refused, timed_out (the kernel's timeout), network_unreachable ...
     ///            After an error, a connection-oriented socket is closed. Its other operations end with
@@ -67,7 +68,8 @@ public:
     ///            connection_already_in_progress, operation_in_progress, wrong_context, and operation_aborted
     ///            in a scope that was already stopped. A datagram socket stays open after every error.
     /// Cancel:    operation_aborted.
-    /// Cost:      one SQE, no allocation. If the socket was closed, also a socket(2) call.
+    /// Cost:      one SQE, no allocation. If the socket was closed, also socket(2) and, for IPv6,
+    ///            setsockopt(2).
     [[nodiscard("co_await it")]] op::connect_description<endpoint_type> connect(const endpoint_type& peer) {
         const auto used = handle_.use();
         return {{used.record, used.generation, static_cast<std::uint8_t>(peer.protocol().type()),

@@ -30,8 +30,8 @@ class accept_operation;
 ///     co_await peer.send("hello");
 ///     auto [size, truncated] = co_await peer.recv(buffer);
 ///
-/// Several sends and several receives may be pending at the same time. Both are served in FIFO order, but a
-/// send with MSG_DONTWAIT bypasses the queue.
+/// Several sends and several receives may be pending at the same time. Sends are served in FIFO order, and so
+/// are receives. However, a send with `message_flags::dont_wait` does not queue behind other sends.
 template <class Protocol>
 class seq_packet_socket : public protocol_socket<Protocol> {
 public:

@@ -24,8 +24,8 @@ namespace coil::COIL_ABI {
 /// Threads:  the context's thread only. Sockets of one context share that thread, so they need no locks.
 /// Moves:    allowed even while operations are pending; the operations continue. A moved-from socket is
 ///           closed and keeps its context.
-/// Lifetime: the destructor closes the socket. When it returns, all operations on the socket have ended with
-///           operation_aborted. If the socket outlives its context, the context closes it.
+/// Lifetime: the destructor closes the socket. When the destructor returns, all operations on the socket have
+///           ended with operation_aborted. If the socket outlives its context, the context closes the socket.
 /// Errors:   functions that do not return an awaitable throw std::system_error. The text names the failed
 ///           call, and the address or option.
 class basic_socket : public socket_base {
@@ -52,8 +52,8 @@ public:
     /// Waits until the socket is ready for at least one of `kinds`, for example `wait_read | wait_write`.
     /// Transfers no bytes.
     /// Completes: with a bitmask of the kinds that are ready. wait_read means that a recv or accept would not
-    ///            block, because there is data, a connection or the end of the stream. This includes data
-    ///            that was received ahead and is still unread. wait_write means that a send would not block.
+    ///            block, because there is data, a connection or the end of the stream. Unread data that coil
+    ///            already holds counts as readable. wait_write means that a send would not block.
     ///            wait_error, if requested, means that there is out-of-band data. An error or a hang-up sets
     ///            all requested bits, and sets wait_error even if it was not requested. The result is a
     ///            snapshot, so another task may consume the data first.
@@ -61,10 +61,10 @@ public:
     ///            fails.
     /// Cancel:    operation_aborted.
     /// Overlap:   allowed with any number of waits and with all other operations.
-    /// Cost:      one SQE, no allocation. wait(wait_read) completes inline if data has been received ahead.
-    ///            wait_error costs one more SQE and a poll(2) whenever something arrives. There is no need
-    ///            to wait before a receive, because recv waits by itself, and a `recv_stream` holds no
-    ///            buffer while it waits.
+    /// Cost:      one SQE, no allocation. wait(wait_read) completes inline if coil already holds unread data.
+    ///            wait_error costs one more SQE and a poll(2) whenever something arrives. There is no need to
+    ///            wait before a receive, because recv waits by itself, and a `recv_stream` holds no buffer
+    ///            while it waits.
     [[nodiscard("co_await it")]] op::wait_description wait(wait_type kinds) {
         return {handle_.use(static_cast<int>(kinds))};
     }
@@ -72,17 +72,17 @@ public:
     /// Ends all operations with operation_aborted and closes the descriptor before it returns. The result
     /// may be awaited or ignored. Closing twice is a no-op.
     ///
-    /// close() does not wait, even if SO_LINGER is set to a number of seconds. It clears that option, and the
-    /// kernel sends the remaining bytes in the background. No kernel thread waits either, so a peer that does
-    /// not read cannot occupy a kernel thread. Duplicates of the descriptor also lose the option
+    /// close() does not wait, even if SO_LINGER is set to a number of seconds. close() clears this option,
+    /// and the kernel sends the remaining bytes in the background. No kernel thread waits either, so a peer
+    /// that does not read cannot occupy a kernel thread. Duplicates of the descriptor also lose the option
     /// (docs/options.md).
     detail::completed close() noexcept {
         handle_.close();
         return detail::completed("close");
     }
 
-    /// Set or get an option, such as `tcp::no_delay` or `socket_base::keep_alive`, with setsockopt(2) or
-    /// getsockopt(2).
+    /// Sets an option, such as `tcp::no_delay` or `socket_base::keep_alive`, with setsockopt(2). To get the
+    /// value of an option, use get_option(), which calls getsockopt(2).
     template <settable_option Option>
     void set_option(const Option& option) {
         set_option(option.level(), option.name(), option.data(), option.size());
@@ -106,12 +106,12 @@ public:
                                   "getsockopt: the kernel's value has another size than the option");
     }
 
-    /// The O_NONBLOCK flag of fcntl(2). If it is set, the program's own system calls on this descriptor fail
-    /// instead of blocking. It has no effect on coil's operations, which wait in either case.
+    /// Sets or clears O_NONBLOCK (fcntl(2)). While it is set, the program's own system calls on this
+    /// descriptor fail instead of blocking. The flag has no effect on coil's operations, which always wait.
     void native_non_blocking(bool on);
     [[nodiscard]] bool native_non_blocking() const;
-    /// The FD_CLOEXEC flag of fcntl(2). If it is set, execve(2) closes the descriptor. coil sets it on all
-    /// descriptors that it opens.
+    /// Sets or clears FD_CLOEXEC (fcntl(2)). While it is set, execve(2) closes the descriptor. coil sets this
+    /// flag on all descriptors that it opens.
     void close_on_exec(bool on);
     template <class Flag>
         requires(!std::same_as<Flag, bool>)
@@ -192,7 +192,8 @@ private:
     }
 
     void bind(const void* address, socklen_t size);
-    /// Store at most `room` bytes of the address, and return the address's size, or 0 if there is an error.
+    /// get_local() and get_remote() store at most `room` bytes of the address. They return the address's
+    /// size, or 0 if there is an error.
     socklen_t get_local(void* address, socklen_t room, std::error_code& error) const noexcept;
     socklen_t get_remote(void* address, socklen_t room, std::error_code& error) const noexcept;
     void set_option(int level, int name, const void* value, std::size_t size);

@@ -14,9 +14,9 @@
 
 namespace coil::COIL_ABI {
 
-/// The base class of all sockets. It contains the options of socket(7), and the constants for shutdown(2)
+/// The base class of `basic_socket`. It contains the options of socket(7), and the constants for shutdown(2)
 /// and listen(2). SO_RCVTIMEO and SO_SNDTIMEO are omitted, because io_uring ignores them. Use `timeout`
-/// instead.
+/// instead of these options.
 class socket_base : public wait_base {
 public:
     // Address sharing and routing.
@@ -32,8 +32,8 @@ public:
     // probes.
     using keep_alive = option<SOL_SOCKET, SO_KEEPALIVE, bool>;
 
-    /// SO_LINGER. With the value (true, 0), close() resets the connection. coil's close() never waits,
-    /// whatever the value is; see `basic_socket::close`.
+    /// SO_LINGER. With the value (true, 0), close() resets the connection. coil's close() never waits, even
+    /// if the number of seconds is not 0; see `basic_socket::close`.
     class linger : public option<SOL_SOCKET, SO_LINGER, ::linger> {
     public:
         constexpr linger() noexcept = default;
@@ -47,7 +47,7 @@ public:
         constexpr int timeout() const noexcept { return value().l_linger; }
     };
 
-    // Buffer sizes. The kernel limits the size to net.core.rmem_max or wmem_max, and then doubles it to have
+    // Buffer sizes. The kernel limits a size to net.core.rmem_max or wmem_max, and then doubles it to have
     // space for its own bookkeeping. set_option() returns the doubled size. Setting a size disables TCP's
     // buffer auto-tuning.
     using receive_buffer_size = negotiated_option<SOL_SOCKET, SO_RCVBUF, int>;

@@ -42,29 +42,30 @@ public:
     stream_socket() noexcept = default;
     using protocol_socket<Protocol>::protocol_socket;
 
-    /// recv(2): waits until bytes are available, and receives them (possibly fewer than requested: a short
-    /// read).
+    /// recv(2): waits until bytes are available, and receives them. The number of bytes may be smaller than
+    /// requested (a short read).
     /// Completes: with 1 to buffer.size() bytes, or with 0 at the end of the stream, when the peer has
     ///            finished sending. A recv into an empty buffer completes inline with 0.
     /// Errors:    transfer_error: connection_reset, bad_descriptor ...
     /// Cancel:    operation_aborted, or the bytes if they arrived first. No byte is lost.
-    /// Flags:     `message_flags::peek` and `dont_wait` work as in recv(2), even for bytes received ahead.
-    ///            `wait_all` fills the buffer. If the stream ends first or the receive is cancelled, the
-    ///            receive returns the number of bytes received so far. If it fails, the error reports that
-    ///            number. `wait_all` with `peek` fails with operation_not_supported. `out_of_band` receives
-    ///            the urgent byte of tcp(7) ahead of the bytes that precede it. If urgent data has been
-    ///            announced, the receive waits for the urgent byte. Otherwise, or with out_of_band_inline, it
-    ///            fails immediately with invalid_argument. If the urgent byte arrives while a recv or a
-    ///            `recv_stream` is waiting, the byte is skipped and lost. To receive it, first wait with
-    ///            `wait(wait_read | wait_error)`, and then receive what is ready.
+    /// Flags:     `message_flags::peek` and `dont_wait` work as in recv(2), even for unread bytes that coil
+    ///            already holds. `wait_all` fills the buffer. If the stream ends first or the receive is
+    ///            cancelled, the receive returns the number of bytes received so far. If the receive fails,
+    ///            the error reports that number. `wait_all` with `peek` fails with operation_not_supported.
+    ///            `out_of_band` receives the urgent byte of tcp(7) before the bytes that precede it in the
+    ///            stream. If urgent data has been announced, the receive waits for the urgent byte.
+    ///            Otherwise, or with out_of_band_inline, the receive fails immediately with invalid_argument.
+    ///            If the urgent byte arrives while a recv or a `recv_stream` is waiting, the byte is skipped
+    ///            and lost. To receive the urgent byte, first wait with `wait(wait_read | wait_error)`, and
+    ///            then receive what is ready.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
-    /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
+    /// Cost:      one SQE, no allocation. Completes inline if coil already holds unread bytes.
     [[nodiscard("co_await it")]] op::recv_description<mutable_buffer> recv(mutable_buffer buffer,
                                                                            message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// recvmsg(2): scatters the bytes over several buffers, in order. The array of buffers must also stay
-    /// valid until the await ends.
+    /// recvmsg(2): scatters the bytes over several buffers, in order. The array of buffers, like the buffers
+    /// themselves, must stay valid until the await ends.
     [[nodiscard("co_await it")]] op::recv_description<mutable_buffers> recv(mutable_buffers buffers,
                                                                             message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -87,10 +88,10 @@ public:
     /// arrive, so a waiting socket holds no buffer.
     /// Completes: with the available bytes, at most pool.entry_size(), or with an empty chunk at the end of
     ///            the stream.
-    /// Cost:      one SQE, no allocation. Completes inline if bytes have been received ahead.
+    /// Cost:      one SQE, no allocation. Completes inline if coil already holds unread bytes.
     [[nodiscard("co_await it")]] op::recv_chunk_description recv_chunk() { return {handle_.use()}; }
-    /// Returns a stream that delivers the incoming bytes as chunks. The bytes are received ahead; see
-    /// `coil::recv_stream`.
+    /// Returns a `coil::recv_stream`, which receives bytes before the program asks for them and delivers them
+    /// as chunks.
     [[nodiscard]] coil::recv_stream recv_stream() { return coil::recv_stream(handle_.use()); }
 
     /// send(2): passes bytes to the kernel, which may accept only some of them (partial write). To send all
@@ -100,16 +101,16 @@ public:
     /// Cancel:    operation_aborted, or the number of bytes if some were sent first.
     /// Flags:     `message_flags::more`, `dont_wait`, `out_of_band` (the last byte becomes the urgent byte),
     ///            and `wait_all` (repeats until all bytes have been sent). If a send with `wait_all` is
-    ///            cancelled, it returns the number of bytes sent so far. If it fails, the error reports that
-    ///            number.
+    ///            cancelled, it returns the number of bytes sent so far. If the send fails, the error reports
+    ///            that number.
     /// Buffer:    owned by the caller; must stay valid until the await ends, even after a cancel.
     /// Cost:      one SQE or, under low load, a direct send(2) of at most 16 KiB; no allocation.
     [[nodiscard("co_await it")]] op::send_description<const_buffer> send(const_buffer buffer,
                                                                          message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffer}};
     }
-    /// sendmsg(2): gathers the bytes from several buffers, in order. The array of buffers must also stay
-    /// valid until the await ends.
+    /// sendmsg(2): gathers the bytes from several buffers, in order. The array of buffers, like the buffers
+    /// themselves, must stay valid until the await ends.
     [[nodiscard("co_await it")]] op::send_description<const_buffers> send(const_buffers buffers,
                                                                           message_flags flags = {}) {
         return {{handle_.use(flags.value()), buffers}};
@@ -202,8 +203,8 @@ public:
     /// Creates an acceptor without a context, as a target for move assignment.
     basic_acceptor() noexcept = default;
     explicit basic_acceptor(io_context& context) noexcept : basic_socket(context) {}
-    /// Opens the socket, sets reuse_address, binds and listens. An acceptor with an IPv6 endpoint also
-    /// accepts IPv4 connections.
+    /// Opens the socket, sets reuse_address, binds the socket and listens. An acceptor with an IPv6 endpoint
+    /// also accepts IPv4 connections.
     basic_acceptor(io_context& context, const endpoint_type& local) : basic_socket(context) {
         open(local.protocol());
         set_option(reuse_address(true));
@@ -248,9 +249,10 @@ public:
     [[nodiscard("co_await it")]] detail::accept_description<Protocol> accept() {
         return {{handle_.use(), nullptr}};
     }
-    /// Also stores the peer's address in `peer`, which must stay valid until the await ends.
-    /// Cost:      nothing extra for IPv4 and IPv6, because the kernel returns the address with the
-    ///            connection. Other address families need a getpeername(2).
+    /// Accepts the next connection, and stores the peer's address in `peer`, which must stay valid until the
+    /// await ends.
+    /// Cost:      as for accept() without an argument for IPv4 and IPv6, because the kernel returns the
+    ///            address with the connection. Other address families need an additional getpeername(2).
     [[nodiscard("co_await it")]] detail::accept_description<Protocol> accept(endpoint_type& peer) {
         return {{handle_.use(), &peer}};
     }

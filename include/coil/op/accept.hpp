@@ -14,8 +14,8 @@
 
 namespace coil::COIL_ABI::op {
 
-/// One accept(2) (IORING_OP_ACCEPT, one-shot). Several accepts may wait in FIFO order, but the kernel gets
-/// only one at a time. While no accept() is waiting, nothing is accepted and connections stay in the
+/// One accept(2) (IORING_OP_ACCEPT, one-shot). Several accepts on a listener may wait in FIFO order, but the
+/// kernel gets only one at a time. While no accept is waiting, the kernel keeps new connections in the
 /// listener's backlog.
 ///
 ///     in the kernel ----connection------------------------> done
@@ -25,10 +25,10 @@ namespace coil::COIL_ABI::op {
 ///         |          or any later connection error ----> paused
 ///         +------------------ 100 ms ----------------------+
 ///
-/// The new connection's record is allocated before the accept is submitted, and adopts the descriptor when
-/// the completion is collected. A connection therefore always has an owner. If there is no memory for the
-/// record, the accept fails and the connection stays in the backlog. If an accept is destroyed before it
-/// resumes, its connection is closed.
+/// The record of the new connection is allocated before the accept is submitted. The record takes ownership
+/// of the descriptor when the completion is collected, so every accepted connection has an owner. If there is
+/// no memory for the record, the accept fails and the connection stays in the backlog. If an accept is
+/// destroyed before its task resumes, the accepted connection is closed.
 class [[nodiscard("co_await it")]] accept : public detail::operation {
 public:
     accept(const detail::descriptor_use& target, detail::environment& task) noexcept

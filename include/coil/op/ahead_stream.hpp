@@ -11,9 +11,9 @@ namespace coil::COIL_ABI::op {
 
 class read_ahead;
 
-/// The base class of `recv_stream` and `recvfrom_stream`, which are handles to the read-ahead of a socket.
-/// While a record has such a handle, its read-ahead may keep a receive in the kernel even if no reader is
-/// waiting.
+/// The base class of `recv_stream` and `recvfrom_stream`. These classes are handles to the `read_ahead` of a
+/// socket's record. While at least one such handle exists, the `read_ahead` may keep a receive in the kernel
+/// even if no reader is waiting.
 class ahead_stream : public detail::list_hook {
 public:
     ahead_stream(ahead_stream&& other) noexcept { take(other); }
@@ -24,10 +24,10 @@ protected:
     /// Throws error::wrong_thread, with `name` in the text, if the context belongs to another thread.
     ahead_stream(const detail::descriptor_use& from, const char* name);
 
-    /// Links this handle to the record's read-ahead.
+    /// Links this handle to `source`, which is the `read_ahead` of the handle's record.
     void join(read_ahead& source) noexcept;
-    /// Returns the record, or no record if the read-ahead has ended because the record was closed or the
-    /// context has ended.
+    /// Returns the record that this handle was made for. Returns no record if the record's `read_ahead` has
+    /// ended because the socket was closed or the context has ended.
     [[nodiscard]] detail::descriptor_use use() const noexcept {
         return is_linked() ? from_ : detail::descriptor_use{};
     }

@@ -32,8 +32,8 @@ struct connect_request {
 
 /// One connect(2) (IORING_OP_CONNECT), which opens the socket first if it is closed. If the connect of a
 /// connection-oriented socket fails or is cancelled, the socket is closed, because the kernel may continue
-/// the connection attempt. The next connect opens a new socket. The socket stays open if it was already
-/// connected, or if another connect or send was in progress.
+/// the connection attempt. The next connect opens a new socket. However, the socket stays open if the connect
+/// failed because the socket was already connected, or because another connect or send was in progress.
 ///
 /// The derived class `basic_connect` holds the address, because it knows the address family.
 class [[nodiscard("co_await it")]] connect : public detail::operation {
@@ -57,9 +57,9 @@ protected:
     };
     [[nodiscard]] virtual destination to() const noexcept = 0;
 
-    /// Once the result is known, marks the socket as connected, or closes it after a failure. The derived
-    /// class's destructor also calls this function, because the base class's destructor can no longer call
-    /// to().
+    /// If the connect has succeeded, marks the socket as connected. If the connect has failed, closes the
+    /// socket. Called by await_outcome() and by the destructor of the derived class. The destructor of this
+    /// class could not call settle(), because it can no longer call the virtual function to().
     void settle() noexcept;
 
     std::optional<std::int32_t> before_submit() override;
@@ -72,7 +72,7 @@ private:
     std::uint16_t protocol_;
 };
 
-/// A connect that stores an address of the endpoint's family.
+/// A connect that stores the destination as a sockaddr of the endpoint's family.
 template <class Endpoint>
 class [[nodiscard("co_await it")]] basic_connect final : public connect {
 public:

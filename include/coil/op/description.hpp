@@ -8,14 +8,15 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The return type of socket functions. It holds a request, from which the awaiting coroutine constructs its
-/// `Operation`.
+/// The return type of socket functions such as `recv`. It holds the request. When a coroutine awaits the
+/// description, operation_in() constructs the `Operation` from the request.
 template <class Operation, class Request>
 struct [[nodiscard("co_await it")]] description_of : Request {
     Operation operation_in(detail::environment& task) const noexcept { return Operation(*this, task); }
 };
 
-// Lets argument-dependent lookup find operator co_await in coroutines that are not tasks.
+// Lets argument-dependent lookup find `coil::operator co_await` when a coroutine that is not a task awaits a
+// description.
 using coil::operator co_await;
 
 }  // namespace coil::COIL_ABI::op

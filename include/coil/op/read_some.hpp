@@ -15,8 +15,8 @@
 namespace coil::COIL_ABI::op {
 
 /// Base class for read(2) and write(2) on any kind of descriptor. If the descriptor is non-blocking, the
-/// kernel may return -EAGAIN. The operation then polls the descriptor and submits the transfer again. It
-/// keeps its lane between these steps, so no other reader or writer overtakes it.
+/// kernel may return -EAGAIN. The operation then polls the descriptor and submits the transfer again. The
+/// operation keeps its lane between these steps, so no other reader or writer overtakes it.
 ///
 ///     transfer ----EAGAIN----> poll ----ready----> transfer
 class [[nodiscard("co_await it")]] descriptor_transfer : public detail::operation {
@@ -44,7 +44,7 @@ protected:
     descriptor_read(const detail::descriptor_use& target, detail::environment& task) noexcept
         : descriptor_transfer(target, task, detail::lane::read) {}
 
-    /// Returns the buffers to read into. A single buffer is read without an iovec.
+    /// Returns the buffers to read into. If there is only one buffer, no iovec is needed.
     [[nodiscard]] virtual mutable_buffers space() const noexcept = 0;
 
     void prepare_transfer(io_uring_sqe& sqe) noexcept override;
@@ -52,8 +52,8 @@ protected:
     const char* name() const noexcept override { return "read"; }
 };
 
-/// One read(2) that returns the available bytes (IORING_OP_READ, or IORING_OP_READV for several buffers). It
-/// reads at the descriptor's current file position. For sockets, use `recv`.
+/// One read(2) that returns the available bytes (IORING_OP_READ, or IORING_OP_READV for several buffers). The
+/// read starts at the descriptor's current file position. For sockets, use `recv`.
 template <class Buffers>
 class [[nodiscard("co_await it")]] read_some : public descriptor_read {
 public:

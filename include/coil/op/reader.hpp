@@ -18,22 +18,22 @@ struct recv_request : detail::descriptor_use {
     Buffers buffers;
 };
 
-/// Base class for operations that receive. Data that has been received ahead is served first, inline if
-/// possible. Otherwise the kernel receives into the caller's buffers or into a pool buffer.
+/// Base class for operations that receive. If the record's source holds unread data, a reader gets this data
+/// first, inline if possible. Otherwise the kernel receives into the caller's buffers or into a pool buffer.
 class [[nodiscard("co_await it")]] reader : public detail::operation {
 public:
     /// How data is delivered to the reader.
     enum class delivery : std::uint8_t {
         own_buffer,  ///< in the caller's buffers
         entry,       ///< in one pool buffer, filled by a single receive
-        entries,     ///< in one pool buffer, filled by a multishot receive that then continues
+        entries,     ///< in one pool buffer, filled by a multishot receive that stays in the kernel
     };
     [[nodiscard]] virtual delivery wanted() const noexcept { return delivery::entries; }
     /// Takes the data that this reader wants from `source`, which must have unread data. Returns the
     /// reader's result.
     virtual std::int32_t take_from(detail::descriptor_source& source) noexcept = 0;
-    /// Called when a step has received this number of bytes. Returns true if the reader needs more bytes and
-    /// has begun its next step.
+    /// Called with the result of a step, which is the number of received bytes or an error. Returns true if
+    /// the reader needs more bytes and has begun its next step.
     [[nodiscard]] virtual bool try_continue(std::int32_t) noexcept { return false; }
     /// Returns false if the reader must fail with EAGAIN instead of waiting (MSG_DONTWAIT).
     [[nodiscard]] virtual bool may_wait() const noexcept { return true; }
@@ -41,18 +41,18 @@ public:
 protected:
     using detail::operation::operation;
 
-    /// Called by await_ready(). Returns true if the reader has completed inline with data that was received
-    /// ahead.
+    /// Called by await_ready(). Returns true if the reader has completed inline with unread data of the
+    /// record's source.
     [[nodiscard]] bool serve_inline() noexcept;
     // Overridden by readers with their own buffers. Readers of pool buffers are never submitted to the ring,
-    // because the source receives for them.
+    // because the record's source submits a receive for them.
     void prepare(io_uring_sqe& sqe) noexcept override;
 };
 
 /// Base class for readers that receive into the caller's buffers, with the flags of recv(2).
 ///
-/// Out-of-band data and the error queue bypass the stream. An operation that receives from either of them
-/// does not count as the descriptor's reader, and uses `lane::any`.
+/// The out-of-band data of a stream and the messages of the error queue are separate from the normal data. An
+/// operation that receives them does not count as the descriptor's reader and uses `lane::any`.
 class [[nodiscard("co_await it")]] buffer_reader : public reader {
 public:
     delivery wanted() const noexcept final { return delivery::own_buffer; }
@@ -72,8 +72,9 @@ protected:
 
     [[nodiscard]] std::optional<std::int32_t> before_submit() override;
     [[nodiscard]] int flags() const noexcept { return flags_; }
-    /// Returns the flags to pass to the kernel. MSG_WAITALL is excluded, because coil implements it. A
-    /// receive from the error queue is non-blocking, as with recv(2).
+    /// Returns the flags to pass to the kernel. MSG_WAITALL is removed, because coil implements this flag
+    /// itself. For a receive from the error queue, MSG_DONTWAIT is added, because recv(2) does not wait in
+    /// this case.
     [[nodiscard]] int kernel_flags() const noexcept {
         return (flags_ & ~MSG_WAITALL) | (flags_ & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
     }

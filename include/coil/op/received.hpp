@@ -11,7 +11,8 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A datagram or a train in the socket's queue. The type of its address does not depend on the protocol.
+/// A datagram, or a train of datagrams, as a `recvfrom_queue` delivers it. The sender's address is an
+/// `ip::endpoint`, whatever the protocol of the socket is.
 struct received_datagram : chunk {
     ip::endpoint from;
     bool truncated = false;

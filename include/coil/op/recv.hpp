@@ -19,7 +19,7 @@ namespace coil::COIL_ABI::op {
 
 /// Implements a recv except for the buffers, which the derived class holds. With MSG_WAITALL, coil repeats
 /// the recv until the buffers are full. The kernel's own repetition is not used, because it may lose a
-/// cancel, occupies a kernel worker thread while the peer is slow, and hides the error that ends it.
+/// cancel, occupies a kernel worker thread while the peer is slow, and hides the error that ends the receive.
 class [[nodiscard("co_await it")]] recv_into : public buffer_reader {
 public:
     bool try_continue(std::int32_t result) noexcept override;
@@ -33,7 +33,8 @@ protected:
         takes_steps(is_whole());
     }
 
-    /// Removes the first `n` bytes, which have been filled, from the space. Returns true if space remains.
+    /// Removes the first `n` bytes, which a step has filled, from the free space. Returns true if space
+    /// remains.
     [[nodiscard]] virtual bool skip(std::size_t n) noexcept = 0;
 
     void prepare_recv(io_uring_sqe& sqe, mutable_buffer space) noexcept;
@@ -50,16 +51,16 @@ private:
     std::size_t moved_ = 0;  // bytes received by earlier steps
 };
 
-/// One recv(2) (IORING_OP_RECV) on a stream or, for several buffers, one recvmsg(2) (IORING_OP_RECVMSG). For
-/// datagrams, use `recv_datagram`.
+/// One receive on a stream: recv(2) (IORING_OP_RECV) for a single buffer, or recvmsg(2) (IORING_OP_RECVMSG)
+/// for several buffers. For datagrams, use `recv_datagram`.
 template <class Buffers>
 class [[nodiscard("co_await it")]] recv : public recv_into {
 public:
     recv(const recv_request<Buffers>& what, detail::environment& task) noexcept
         : recv_into(what, task), cursor_(what.buffers) {}
 
-    /// An empty buffer needs no system call. A recv with MSG_WAITALL may need several steps, so it always
-    /// suspends.
+    /// Returns true if the buffer is empty, or if unread bytes have completed the recv inline. Any other recv
+    /// suspends. This includes every recv with MSG_WAITALL, because it may need several steps.
     bool await_ready() noexcept { return cursor_.is_done() || (!is_whole() && serve_inline()); }
 
     std::int32_t take_from(detail::descriptor_source& source) noexcept override {

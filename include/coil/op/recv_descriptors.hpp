@@ -32,8 +32,8 @@ struct received_descriptors {
     bool dropped = false;         ///< more descriptors arrived than fit; the excess ones are closed
 };
 
-/// One recvmsg(2) that receives descriptors (SCM_RIGHTS, unix(7)). The descriptors arrive with close-on-exec
-/// set.
+/// One recvmsg(2) that receives bytes and descriptors (SCM_RIGHTS, unix(7)). Received descriptors have
+/// close-on-exec set.
 class [[nodiscard("co_await it")]] recv_descriptors final : public buffer_reader {
 public:
     recv_descriptors(const recv_descriptors_request& what, detail::environment& task) noexcept

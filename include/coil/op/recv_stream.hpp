@@ -18,8 +18,8 @@ namespace coil::COIL_ABI {
 
 namespace op {
 
-/// Receives bytes from a stream into a buffer of the context's pool. If bytes were received ahead, returns
-/// them. Otherwise waits until bytes arrive.
+/// Receives bytes from a stream into a buffer of the context's pool. If coil already holds unread bytes of
+/// the stream, returns these bytes. Otherwise waits until bytes arrive.
 class [[nodiscard("co_await it")]] recv_chunk : public reader {
 public:
     recv_chunk(const detail::descriptor_use& from, detail::environment& task) noexcept
@@ -48,7 +48,7 @@ private:
 using recv_chunk_description = description_of<recv_chunk, detail::descriptor_use>;
 
 /// The operation of `recv_stream::next`. Its result is empty at the end of the stream. The multishot receive
-/// stays in the kernel after the operation has completed.
+/// that delivers the chunks stays in the kernel after the operation has completed.
 class [[nodiscard("co_await it")]] next_chunk final : public recv_chunk {
 public:
     using recv_chunk::recv_chunk;
@@ -72,10 +72,10 @@ static_assert(sizeof(next_chunk) <= 88);
 ///     while (auto chunk = co_await incoming.next())        // empty at the end of the stream
 ///         co_await coil::write(peer, *chunk);              // destroying the chunk returns its buffer
 ///
-/// While the stream exists, bytes are received ahead of `next()`, up to `io_context::options::ahead_max`.
-/// Beyond that limit, the peer has to wait (back-pressure). If the pool is low and the stream's bytes are
-/// copied out of it, the limit is 16 KiB. While all streams together hold `held_max` bytes outside the pool,
-/// a stream stops as soon as one byte is unread.
+/// While the stream exists, coil receives bytes before the program asks for them, until
+/// `io_context::options::ahead_max` bytes are unread. Then the peer has to wait (back-pressure). If the pool
+/// is low and coil copies the unread bytes to the heap, the limit is 16 KiB. While the copies of all streams
+/// together take `held_max` bytes, a stream stops receiving as soon as it has one unread byte.
 ///
 /// Unread bytes belong to the socket. If the stream is destroyed, the next `recv` or the next stream returns
 /// these bytes first.
@@ -85,8 +85,8 @@ class recv_stream : public op::ahead_stream {
 public:
     explicit recv_stream(const detail::descriptor_use& from);
 
-    /// Completes: with the bytes that have arrived, inline if any are unread; with nullopt at the end of the
-    ///            stream.
+    /// Completes: with the bytes that have arrived, inline if coil already holds unread bytes; with nullopt
+    ///            at the end of the stream.
     /// Errors:    connection_reset and others, as a transfer_error; bad_descriptor if the socket has been
     ///            closed.
     /// Cancel:    operation_aborted; no byte is lost.

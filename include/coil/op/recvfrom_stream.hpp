@@ -25,10 +25,10 @@ namespace ip {
 class udp;
 }  // namespace ip
 
-/// One datagram in a buffer of the context's pool. The sender's address has the socket's own endpoint type.
-/// The datagram may be empty.
+/// One datagram in a buffer of the context's pool, with the sender's address. `Endpoint` is the endpoint type
+/// of the socket's protocol. The datagram may be empty.
 ///
-/// Lifetime: destroy or detach it before its context ends (checked).
+/// Lifetime: destroy or detach the datagram before its context ends (checked).
 template <class Endpoint>
 class basic_datagram : public chunk {
 public:
@@ -37,7 +37,7 @@ public:
         : chunk(static_cast<chunk&&>(other)), from(other.from), truncated(other.truncated) {}
 
     Endpoint from;
-    bool truncated = false;  ///< larger than `io_context::options::datagram_max`; the remainder is lost
+    bool truncated = false;  ///< the datagram exceeded `options::datagram_max`; the remainder is lost
 };
 using datagram = basic_datagram<ip::basic_endpoint<ip::udp>>;
 
@@ -47,7 +47,7 @@ using datagram = basic_datagram<ip::basic_endpoint<ip::udp>>;
 ///
 ///     co_await socket.sendto(train.segments(), train.from);
 ///
-/// Lifetime: destroy or detach it before its context ends (checked).
+/// Lifetime: destroy or detach the train before its context ends (checked).
 template <class Endpoint>
 class basic_datagram_train : public chunk {
 public:
@@ -87,7 +87,7 @@ protected:
 
     const char* name() const noexcept override { return "recvfrom"; }
     /// Returns the error with which the wait failed, if any. If the wait succeeded, received() returns the
-    /// datagram or train, or null after our own shutdown_receive.
+    /// datagram or train, or null if the program has shut down the receiving direction.
     [[nodiscard]] std::error_code ended() noexcept;
     [[nodiscard]] Received* received() noexcept { return std::exchange(received_, false) ? &what_ : nullptr; }
 
@@ -153,14 +153,15 @@ static_assert(sizeof(next_received<received_datagram>) <= 144 &&
 ///     while (auto datagram = co_await incoming.next())
 ///         co_await socket.sendto(*datagram, datagram->from);
 ///
-/// While the stream exists, datagrams are received ahead of `next()`, up to `io_context::options::ahead_max`.
-/// Beyond that limit, they stay in the kernel's socket buffer, and the kernel drops datagrams that do not fit
-/// there. Unread datagrams belong to the socket. If the stream is destroyed, the next `recvfrom` or the next
-/// stream returns them first. Several readers may wait for datagrams. They are served in FIFO order.
+/// While the stream exists, coil receives datagrams before the program asks for them, until
+/// `io_context::options::ahead_max` bytes are unread. Further datagrams stay in the kernel's socket buffer,
+/// and the kernel drops datagrams that do not fit there. Unread datagrams belong to the socket. If the stream
+/// is destroyed, the next `recvfrom` or the next stream returns these datagrams first. Several readers may
+/// wait for datagrams, and are served in FIFO order.
 ///
 /// If `udp::receive_offload` has been set, the kernel delivers whole trains of datagrams from one sender.
-/// `next()` returns the datagrams of a train one by one, and they share the train's buffer. `next_train()`
-/// returns them together.
+/// `next()` returns the datagrams of a train one by one, and these datagrams share the buffer of the train.
+/// `next_train()` returns the unread datagrams of a train together.
 ///
 /// Lifetime: may outlive the socket and the context; next() then fails.
 template <class Endpoint>
@@ -168,8 +169,8 @@ class basic_recvfrom_stream : public op::datagram_stream {
 public:
     explicit basic_recvfrom_stream(const detail::descriptor_use& from) : datagram_stream(from) {}
 
-    /// Completes: with a datagram, inline if one is unread; with nullopt only after our own
-    ///            shutdown_receive.
+    /// Completes: with a datagram, inline if coil already holds an unread one; with nullopt only if the
+    ///            program has shut down the receiving direction.
     /// Errors:    connection_refused (an earlier send found no receiver) and others, after which the stream
     ///            can still be used; bad_descriptor if the socket has been closed.
     /// Cancel:    operation_aborted; no datagram is lost.
@@ -180,12 +181,12 @@ public:
 
     /// Returns unread datagrams that are contiguous in one buffer, at most 64 (`segments::count_max`).
     /// Completes: with a train, inline if a datagram is unread; never waits for further datagrams. If the
-    ///            kernel delivers single datagrams, or if they were copied because the pool was low, each
-    ///            datagram is a train of one datagram. Completes with nullopt only after our own
-    ///            shutdown_receive.
+    ///            kernel delivers single datagrams, or if coil has copied the datagrams because the pool was
+    ///            low, each datagram is a train of one datagram. Completes with nullopt only if the
+    ///            program has shut down the receiving direction.
     /// Errors:    as for next().
     /// Cancel:    operation_aborted; no datagram is lost.
-    /// Cost:      as for next(); no datagram is copied.
+    /// Cost:      as for next(); next_train() copies no datagram.
     [[nodiscard("co_await it")]] op::next_train_description<Endpoint> next_train() const noexcept {
         return {use()};
     }

@@ -13,10 +13,10 @@
 #include <coil/loop/retry_timer.hpp>
 
 /// Datagram sends for address families other than IP, mainly UNIX domain sockets. Such a send has to wait
-/// while its receiver has too many unread datagrams, but it can't wait in the kernel. io_uring consumes the
-/// bytes before it finds that the receiver has no space, and does not restore them. It later sends a
-/// datagram of 0 bytes and reports success (measured on 6.18). Therefore the send is submitted as
-/// non-blocking. If there is no space, it is submitted again after a poll.
+/// while its receiver has too many unread datagrams. The send must not wait in the kernel, because io_uring
+/// consumes the bytes before it finds that the receiver has no space, and does not restore them. io_uring
+/// later sends a datagram of 0 bytes and reports success (measured on 6.18). coil therefore submits the send
+/// as non-blocking. If the send finds no space, coil polls for space and then submits the send again.
 
 namespace coil::COIL_ABI::op {
 
@@ -26,13 +26,14 @@ namespace coil::COIL_ABI::op {
 ///                         +--to an address--> connect_probe ----> poll_receiver --space---> send
 ///                                              +--no probe, or the receiver refuses it----> send
 ///
-/// `poll_sender` polls the sending socket for space in its own buffer and, if the socket is connected, in
+/// `poll_sender` polls the sending socket for space in its send buffer and, if the socket is connected, in
 /// the receiver's queue. For a UNIX domain datagram with an address, a second socket, called the probe, is
 /// connected to the receiver (`connect_probe`) and polled (`poll_receiver`).
 ///
-/// The polls are not always sufficient. In some families, such as netlink, a poll does not consider the
-/// receiver, and a context has at most 16 probes. Therefore, a send that finds no space again after a poll
-/// backs off exponentially, from 1 ms up to 64 ms.
+/// A send may find no space although a poll has completed. In some families, such as netlink, a poll does not
+/// consider the receiver. A UNIX domain receiver is not polled if the context has no probe left (at most 16).
+/// After the second failed send and each later one, the operation therefore pauses before the next poll. The
+/// pause starts at 1 ms and doubles up to 64 ms.
 class room_for_datagram {
 public:
     enum class step : std::uint8_t { send, poll_sender, connect_probe, poll_receiver };

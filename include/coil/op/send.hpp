@@ -27,7 +27,7 @@ struct send_request : detail::descriptor_use {
     coil::detail::lane lane = detail::lane::write;
 };
 
-/// The bytes to send and their destination. The endpoint is read when the operation begins.
+/// The bytes to send and their destination. The endpoint `to` is read when the await begins.
 template <class Buffers, class Endpoint>
 struct sendto_request : detail::descriptor_use {
     Buffers buffers;
@@ -42,17 +42,17 @@ struct destination {
     socklen_t size = 0;
 };
 
-/// Returns the lane for sends on a socket that preserves message boundaries. With MSG_DONTWAIT, a send
-/// bypasses the queue.
+/// Returns the lane for sends on a socket that preserves message boundaries. A send with MSG_DONTWAIT does
+/// not queue behind other sends.
 [[nodiscard]] inline coil::detail::lane packet_lane(int flags) noexcept {
     return flags & MSG_DONTWAIT ? detail::lane::any : detail::lane::send_queue;
 }
 
-/// Base class for sends. A send uses the ring or, while the loop is quiet, a direct system call. It never
-/// raises SIGPIPE.
+/// Base class for sends. A send uses the ring or, if may_send_directly() returns true, a direct system call.
+/// A send never raises SIGPIPE.
 ///
 /// With MSG_WAITALL, coil repeats a send on a stream until all bytes have been sent. The kernel's own
-/// repetition is not used, because it may lose a cancel and hides the error that ends it.
+/// repetition is not used, because it may lose a cancel, and hides the error that ends the send.
 class [[nodiscard("co_await it")]] sender : public detail::operation {
 public:
     std::string describe() const override;
@@ -66,7 +66,7 @@ protected:
         takes_steps(is_whole());
     }
 
-    /// Removes this number of sent bytes from the remaining bytes. Returns true if bytes remain.
+    /// Removes the given number of sent bytes from the remaining bytes. Returns true if bytes remain.
     [[nodiscard]] virtual bool skip(std::size_t) noexcept { return false; }
 
     bool next_step() noexcept override;
@@ -76,11 +76,11 @@ protected:
     /// direct call is cheaper if the last iteration collected few completions and, on a stream, no more than
     /// 16 KiB are sent.
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
-    /// Sends with a direct system call, without waiting. Returns its result.
+    /// Sends with a direct system call, without waiting. Returns the result of the call.
     [[nodiscard]] std::int32_t send_now(const_buffer buffer, const destination& to) noexcept;
     [[nodiscard]] std::int32_t sendmsg_now(const msghdr& message) noexcept;
-    /// Called by await_ready() after a direct system call. Returns true if the operation has completed
-    /// inline. Otherwise, the ring sends the remaining bytes.
+    /// Called by await_ready() with the result of a direct system call. Returns true if the operation has
+    /// completed inline. Otherwise, the ring sends the remaining bytes.
     [[nodiscard]] bool completes_inline(std::int32_t result) noexcept;
 
     /// Fills in `message` for these buffers and this destination.
@@ -124,9 +124,8 @@ private:
     socklen_t size_;
 };
 
-/// One send(2) or sendmsg(2) (IORING_OP_SEND, IORING_OP_SENDMSG). On a stream, it may send only some of the
-/// bytes (partial write). A datagram is sent whole, or fails with message_size if it has more than IOV_MAX
-/// buffers.
+/// One send(2) or sendmsg(2) (IORING_OP_SEND, IORING_OP_SENDMSG). A send on a stream may be partial. A
+/// datagram is sent whole. If a datagram has more than IOV_MAX buffers, the send fails with message_size.
 template <class Buffers, class Address = no_address>
 class [[nodiscard("co_await it")]] send : public sender {
     static constexpr bool is_many = detail::is_many<Buffers>;
@@ -136,7 +135,8 @@ public:
     send(const Request& what, detail::environment& task) noexcept
         : sender(what, task, what.lane), cursor_(what.buffers), address_(what) {}
 
-    /// On a stream, an empty buffer needs no system call.
+    /// Returns true if a direct system call has completed the send. A send of no bytes on a stream completes
+    /// without any system call.
     bool await_ready() noexcept {
         if (lane() == detail::lane::write && cursor_.is_done())
             return true;
@@ -174,7 +174,7 @@ protected:
     }
 
 private:
-    // A message must fit into one call.
+    // Returns true if this is a message with more buffers than one system call accepts.
     [[nodiscard]] bool is_refused_size() const noexcept {
         if constexpr (is_many)
             return lane() != detail::lane::write && !cursor_.fits_one_step();

@@ -21,14 +21,15 @@ struct send_descriptors_request : send_request<const_buffer> {
 };
 
 /// One sendmsg(2) that passes descriptors (SCM_RIGHTS, unix(7)). The kernel duplicates the descriptors when
-/// it starts the operation, and the sender's descriptors stay open.
+/// the operation starts, and the sender's descriptors stay open.
 class [[nodiscard("co_await it")]] send_descriptors : public sender {
 public:
     send_descriptors(const send_descriptors_request& what, detail::environment& task) noexcept
         : sender(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
     ~send_descriptors() override;
 
-    /// Throws std::bad_alloc if there is no memory for the control data.
+    /// Allocates the control data, and tries a direct system call if that is cheaper than the ring. Throws
+    /// std::bad_alloc if there is no memory.
     bool await_ready();
     outcome<std::size_t> await_outcome() noexcept { return outcome_of(buffer_.size()); }
     std::size_t await_resume() { return value_of(await_outcome()); }

@@ -43,8 +43,8 @@ struct send_segments_request : detail::descriptor_use {
     const ip::endpoint* to = nullptr;
 };
 
-/// One sendmsg(2) whose bytes the kernel splits into datagrams (UDP_SEGMENT, since 4.18). If all bytes fit
-/// into one datagram, a single datagram is sent, which may be empty.
+/// One sendmsg(2) whose bytes the kernel splits into datagrams (UDP_SEGMENT, since Linux 4.18). If all bytes
+/// fit into one datagram, a single datagram is sent, which may be empty.
 class [[nodiscard("co_await it")]] send_segments final : public sender {
 public:
     send_segments(const send_segments_request& what, detail::environment& task) noexcept;
@@ -60,7 +60,7 @@ protected:
     void prepare(io_uring_sqe& sqe) noexcept override;
 
 private:
-    /// Returns an error result for a send that the kernel would refuse, or that only some kernels accept.
+    /// Returns an error if the kernel would refuse the send, or if only some kernels would accept it.
     [[nodiscard]] std::optional<std::int32_t> refused() const noexcept;
     void fill_message() noexcept;
 

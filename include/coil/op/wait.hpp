@@ -15,18 +15,19 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Waits until a descriptor is ready (IORING_OP_POLL_ADD), without moving any bytes. If unread data has been
-/// received ahead, the descriptor counts as readable even if the kernel's socket buffer is empty. Any number
-/// of waits may be pending, alongside other operations.
+/// Waits until a descriptor is ready (IORING_OP_POLL_ADD), without moving any bytes. If the record's source
+/// holds unread data, the descriptor counts as readable even if the kernel's socket buffer is empty. Any
+/// number of waits may be pending on a descriptor, together with other operations.
 ///
 ///     submitted ----poll events-----------------------------> done
 ///         |
-///         +----data was received ahead----> cancelled ------> done, readable
+///         +----the source receives data---> cancelled ------> done, readable
 ///
-/// A poll for POLLPRI alone is never woken, because io_uring masks POLLPRI out of the wake-up (6.1 to 6.18).
-/// The poll therefore also requests POLLRDBAND, which sockets signal together with POLLPRI but never report
-/// as ready. As a result, the poll completes whenever anything arrives. The operation then calls poll(2) to
-/// find which events are present, and continues to wait if there are none.
+/// The arrival of out-of-band data never completes a poll for POLLPRI alone, because io_uring ignores POLLPRI
+/// when a socket wakes its pollers (6.1 to 6.18). The poll therefore also requests POLLRDBAND. A socket wakes
+/// its pollers with POLLPRI and POLLRDBAND whenever anything arrives, but never reports POLLRDBAND as ready.
+/// Because such a poll completes even if there is no out-of-band data, the operation then calls poll(2) to
+/// find out which events are present. If there are none, it continues to wait.
 class [[nodiscard("co_await it")]] wait final : public detail::operation {
 public:
     wait(const detail::descriptor_use& what, detail::environment& task) noexcept

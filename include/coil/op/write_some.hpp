@@ -14,9 +14,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Implements write(2) except for the buffers, which the derived class holds. The write never raises
-/// SIGPIPE. Before Linux 6.18, only sockets have a flag that suppresses this signal. The loop therefore
-/// blocks the signal around each enter while the write is in flight.
+/// Implements write(2) except for the buffers, which the derived class holds. The write never raises SIGPIPE.
+/// Before Linux 6.18, only system calls for sockets have a flag that suppresses this signal. While the write
+/// is in flight, the loop therefore blocks SIGPIPE during each call of io_uring_enter(2).
 class [[nodiscard("co_await it")]] descriptor_write : public descriptor_transfer {
 public:
     ~descriptor_write() override;
@@ -26,7 +26,7 @@ protected:
     descriptor_write(const detail::descriptor_use& target, detail::environment& task) noexcept
         : descriptor_transfer(target, task, detail::lane::write) {}
 
-    /// Returns the buffers to write. A single buffer is written without an iovec.
+    /// Returns the buffers to write. If there is only one buffer, no iovec is needed.
     [[nodiscard]] virtual const_buffers bytes() const noexcept = 0;
 
     void prepare(io_uring_sqe& sqe) noexcept override;

@@ -19,7 +19,7 @@
 #include <coil/loop/context_ref.hpp>
 
 /// Code shared by the resolvers of all protocols: a query for the C library, and the operation that waits for
-/// its result.
+/// the result of the query.
 
 namespace coil::COIL_ABI::detail {
 
@@ -39,7 +39,7 @@ struct look_up_discard {
 };
 using unsubmitted_look_up = std::unique_ptr<look_up, look_up_discard>;
 
-/// Restricts a lookup to certain endpoints, like getaddrinfo(3)'s hints.
+/// Restricts a lookup to certain endpoints, as the hints of getaddrinfo(3) do.
 struct look_up_hints {
     int flags;
     int family;  // AF_UNSPEC for any family
@@ -63,8 +63,8 @@ private:
     resolve_operation_base* waiter_;
 };
 
-/// The state that a resolver shares with its operations and descriptions. Its address does not change when
-/// the resolver is moved.
+/// The state that a resolver shares with its operations and descriptions. The address of this state does not
+/// change when the resolver is moved.
 struct resolver_waits {
     resolver_waits(context_ref of, const affinity& owned_by) noexcept
         : context(std::move(of)), owner(owned_by) {}
@@ -75,24 +75,26 @@ struct resolver_waits {
     bool is_over = false;  // the resolver has been destroyed; a later await ends with operation_aborted
 };
 
-/// Throws operation_aborted if the context has ended.
+/// Returns the environment in which coroutines that are not tasks await a lookup. Throws operation_aborted if
+/// the resolver's context has ended.
 [[nodiscard]] environment& foreign_environment_of(const resolver_waits& waits);
 
-/// Base class of lookups. Passes a query to the threads that call the C library, and waits for the result.
+/// The base class of lookup operations. It passes a query to the threads that call the C library, and waits
+/// for the result.
 ///
 ///     new --await--> completed inline (numeric, or with invalid arguments)
 ///     new --await--> queued --a thread takes it--> running --result--> over
 ///                    queued  --stop, cancel, destroyed--> over, never run
 ///                    running --stop, cancel, destroyed--> over; the thread frees the result
 ///
-/// The thread works on a separate block, to which both sides hold a reference. The thread never touches
-/// this object.
+/// The thread works on a separate block. The thread and the operation each hold a reference to that block.
+/// The thread never accesses the operation.
 class resolve_operation_base : public awaited {
 public:
     [[nodiscard]] bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> waiter);
     void stop() noexcept override { abort(); }
-    /// Ends the wait. If the query is running, abandons it.
+    /// Ends the wait. If the query is running, abandons the query.
     void abort() noexcept;
     std::string describe() const override;
 
@@ -101,7 +103,8 @@ protected:
                            environment& task) noexcept;
     ~resolve_operation_base() override;
 
-    /// Ends the wait and returns its error, if any. Call this first in await_resume and await_outcome.
+    /// Ends the wait and returns its error, if there is one. Call this first in await_resume and
+    /// await_outcome.
     [[nodiscard]] std::error_code finish() noexcept;
     /// Returns the result. Valid only if finish() has returned no error.
     [[nodiscard]] names_found& found() const noexcept;
@@ -116,7 +119,7 @@ private:
     std::shared_ptr<resolver_waits> waits_;
     resolve_place place_;
     std::error_code error_;
-    bool completes_later_ = false;  // the budget of inline completions is used up
+    bool completes_later_ = false;  // the budget for inline completions is used up
     bool is_submitted_ = false;     // the pool holds a reference to the query and will complete it
 };
 

@@ -28,7 +28,7 @@ struct write_the_port_as_a_text {};  // this name appears in the compiler's erro
 
 namespace coil::COIL_ABI::ip {
 
-/// A name's endpoints, in the order in which to try them (RFC 6724).
+/// The endpoints of a name, in the order in which a client should try them (RFC 6724).
 template <class Protocol>
 class [[nodiscard("look at it")]] resolver_results {
 public:
@@ -82,7 +82,7 @@ private:
     std::string service_name_;
 };
 
-/// Base class of all resolvers. Programs use `tcp::resolver` or `udp::resolver`.
+/// The base class of all resolvers. Programs use `tcp::resolver` or `udp::resolver`.
 class resolver_base {
 public:
     // The flags of getaddrinfo(3), with Asio's names. The names from <netdb.h> also work.
@@ -97,9 +97,9 @@ public:
     /// Options of the lookup threads. The process has one pool of these threads.
     struct options {
         unsigned threads = 4;  ///< maximum number of threads that serve pending lookups
-        /// Maximum number of additional threads. Each replaces a thread that is stuck in an abandoned lookup,
-        /// because the C library cannot be interrupted. At most threads + extra_threads threads exist, and
-        /// all of them can be stuck.
+        /// Maximum number of additional threads. An additional thread replaces a thread that is stuck in an
+        /// abandoned lookup, because the C library cannot be interrupted. At most threads + extra_threads
+        /// threads exist, and all of them can be stuck.
         unsigned extra_threads = 16;
         std::size_t queue_max = 1024;  ///< lookups that may wait for a thread; further ones fail
     };
@@ -128,7 +128,7 @@ protected:
     resolver_base& operator=(resolver_base&& other) noexcept;
     ~resolver_base() { end(); }
 
-    /// Returns the state for a description. The first lookup allocates this state.
+    /// Returns the state that descriptions share with this resolver. The first lookup allocates this state.
     [[nodiscard]] const std::shared_ptr<coil::detail::resolver_waits>& waits() {
         if (!waits_)
             waits_ = std::make_shared<coil::detail::resolver_waits>(context_, affinity_);
@@ -193,8 +193,8 @@ private:
 };
 
 /// The awaitable that resolve() returns. It holds the query and the state shared with the resolver. It can be
-/// awaited once, at any later time, even after the resolver has been moved. If the resolver is destroyed
-/// first, the await ends with operation_aborted.
+/// awaited once, at any later time, even after the resolver has been moved. If the resolver has been
+/// destroyed, the await ends with operation_aborted.
 template <class Operation>
 class [[nodiscard("co_await it")]] resolve_description {
 public:
@@ -212,8 +212,8 @@ private:
     detail::unsubmitted_look_up query_;
 };
 
-/// Looks up the addresses of a name with getaddrinfo(3), and the name of an address with getnameinfo(3).
-/// Modelled on Asio's resolver. Programs use it as `tcp::resolver` or `udp::resolver`.
+/// Looks up the addresses of a name with getaddrinfo(3), and the name of an address with getnameinfo(3). The
+/// interface follows Asio's resolver. Programs use this class as `tcp::resolver` or `udp::resolver`.
 ///
 ///     tcp::resolver resolver(context);
 ///     auto found = co_await resolver.resolve("www.example.org", "https");
@@ -221,7 +221,7 @@ private:
 ///
 /// The C library does the lookup, so the machine's whole configuration applies (/etc/hosts, nsswitch.conf,
 /// resolv.conf). Because the C library blocks, lookups run on a few threads, which the whole process shares
-/// (see `limits`). These threads start on demand, and block all signals except SIGPROF and signals raised by
+/// (see `options`). These threads start on demand, and block all signals except SIGPROF and signals raised by
 /// a fault in the thread. A lookup of a numeric address and a numeric port completes inline, without a
 /// thread.
 ///
@@ -271,7 +271,8 @@ public:
     void resolve(const Protocol&, std::string_view, Port,
                  coil::detail::write_the_port_as_a_text = {}) = delete;
 
-    /// Looks up an endpoint's host name and service name. If there is no name, returns the number as text.
+    /// Looks up an endpoint's host name and service name. If there is no host name or no service name, the
+    /// result contains the address or the port as text instead.
     /// Completes: with an `endpoint_name`.
     /// Errors:    host_not_found (only with NI_NAMEREQD), host_not_found_try_again. Without NI_NAMEREQD, the
     ///            C library may return the numbers instead of host_not_found_try_again.

@@ -71,21 +71,22 @@ private:
 /// wait. Any number of tasks may send and receive, and both sides are served in FIFO order.
 ///
 /// No message is lost. A send that was stopped has not sent its message, and a send that completed has sent
-/// it. Once a message has been handed over to a receiver, stopping that receiver no longer has an effect. If
-/// the receiver is destroyed before it resumes, the message goes to the next receiver, or back to the head of
-/// the queue.
+/// it. After a message has been handed over to a receiver, a stop of that receiver has no effect. If the
+/// receiver is destroyed before it resumes, the message goes to the next receiver, or back to the head of the
+/// queue.
 ///
-/// T:        must be movable without throwing; need not be copyable or default-constructible. With g++ 12,
-///           do not send a temporary aggregate that owns resources, because `send(message{...})` would
-///           destroy it twice. Move a named object instead (docs/compilers.md).
+/// T:        must be movable without throwing; need not be copyable or default-constructible. With g++ 12, do
+///           not send a temporary aggregate that owns resources, because `send(message{...})` would destroy
+///           the aggregate twice. Move a named object instead (docs/compilers.md).
 /// Threads:  one context.
 /// Lifetime: must outlive its waiters, so declare it before the io_context that runs them. Otherwise the
 ///           destructor reports the mistake on stderr, and the waiters fail with operation_aborted (builds
 ///           with assertions abort instead). Every build aborts if a message has been handed over to a task
 ///           that has not resumed yet. Unreceived messages are destroyed with the channel. Not movable.
 /// Cost:     waiters and their messages live in the waiting coroutine's frame. The constructor of a bounded
-///           channel allocates one block for the messages, which grows only if more than `capacity` receivers
-///           are resumed in one loop iteration. The block of an unbounded channel grows as needed.
+///           channel allocates one block for `capacity` + 1 messages. The block grows if more messages are
+///           buffered, or handed over to receivers that have not resumed yet. The block of an unbounded
+///           channel grows as needed.
 template <class T>
 class channel : public detail::channel_base {
 public:
@@ -107,9 +108,9 @@ public:
     ///
     /// Completes: inline if the channel has free space or a receiver is waiting, otherwise in the loop
     ///            iteration after a receiver has taken a message.
-    /// Errors:    error::channel_closed; operation_aborted in a stopped scope; wrong_context. After an error
+    /// Errors:    error::channel_closed; operation_aborted in a stopped scope; wrong_context. After an error,
     ///            the message has not been sent, and is destroyed with the operation. A cancel has no effect
-    ///            once the message has been sent. Throws std::bad_alloc if the channel cannot allocate space
+    ///            after the message has been sent. Throws std::bad_alloc if the channel cannot allocate space
     ///            for the message.
     send_description send(T message);
 
@@ -119,8 +120,8 @@ public:
     /// Completes: inline if there is a message or a waiting sender, otherwise in the loop iteration after a
     ///            message has been handed over. A receive from a closed and drained channel completes in the
     ///            next iteration.
-    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait, and has
-    ///            no effect once a message has been handed over.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel ends the wait and takes no
+    ///            message. It has no effect after a message has been handed over.
     receive_description receive() noexcept;
 
     /// Sends the message without waiting. Returns false and leaves the message unchanged if the channel is
@@ -284,7 +285,7 @@ private:
 template <class T>
 channel<T>::channel(std::size_t capacity) : channel_base(capacity) {
     if (capacity != unbounded)
-        messages_.reserve(capacity + 1);  // + 1 for a message received from a full channel
+        messages_.reserve(capacity + 1);  // + 1: a message taken from a full channel keeps its slot
 }
 
 template <class T>
@@ -335,7 +336,8 @@ bool channel<T>::get(std::optional<T>& target) {
     return true;
 }
 
-/// Takes back the message of a destroyed receiver. make_place() has kept a slot free for it.
+/// Returns the message of a destroyed receiver to the channel. make_place() has kept a slot free for the
+/// message.
 template <class T>
 void channel<T>::put_back(T&& message) noexcept {
     if (receivers_.empty())

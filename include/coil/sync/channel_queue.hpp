@@ -30,7 +30,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t places() const noexcept { return places_; }
 
-    /// Grows the block to at least `places`.
+    /// Grows the block to at least `places` slots.
     void reserve(std::size_t places) {
         if (places > places_)
             move_to_block(places);

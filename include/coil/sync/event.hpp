@@ -43,7 +43,8 @@ public:
     /// Waits until the event is set.
     ///
     /// Completes: inline if the event is already set, otherwise in the loop iteration after set().
-    /// Errors:    operation_aborted in a stopped scope; wrong_context. A cancel only ends the wait.
+    /// Errors:    operation_aborted in a stopped scope; wrong_context.
+    /// Cancel:    ends the wait, but has no effect after set() has released the waiter.
     /// Overlap:   any number of tasks may wait. They are released in FIFO order.
     wait_description wait() noexcept;
 

@@ -14,16 +14,17 @@
 namespace coil::COIL_ABI::detail {
 
 /// Delivers one completion from any thread to a waiter on an event loop. `one_shot`, `offload` and the
-/// resolver use it. If there is a value, the derived class holds it.
+/// resolver use this class. A derived class stores the value, if there is one.
 ///
 ///     phase      idle ----expect---> waiting ----complete---> posting ----> over
 ///                     <--withdraw---
 ///                idle ------------------------complete--------------------> over
 ///
-/// A handover is a reference-counted heap block. Both sides hold a reference, so either side may end first.
-/// The completing thread posts this block to the scheduler, never an object in a coroutine frame. In phase
-/// `posting` the completing thread is inside the waiter's scheduler, so leave() blocks until that phase has
-/// ended. A scheduler may therefore end as soon as all its waiters have left.
+/// A handover is a reference-counted heap block. The waiter and the completer each hold a reference, so
+/// either may end first. The completing thread posts this block to the scheduler, never an object in a
+/// coroutine frame. In phase `posting`, the completing thread is calling the waiter's scheduler, so leave()
+/// blocks until that phase has ended. A scheduler may therefore end as soon as all its waiters have called
+/// leave().
 ///
 /// Threads:  complete() and release() may be called on any thread. Call all other functions only on the
 ///           waiter's thread.
@@ -40,7 +41,7 @@ public:
     /// will be resumed.
     bool withdraw() noexcept;
     /// Unregisters the waiter, whether or not the handover is complete. Every wait must end with a call of
-    /// leave(). Blocks while the completing thread is inside the scheduler.
+    /// leave(). Blocks while the completing thread is calling the scheduler.
     void leave() noexcept;
     /// Returns true if the waiter's scheduler has ended without destroying the waiting frame. The waiter then
     /// never resumes.
@@ -50,16 +51,16 @@ public:
     void wait() noexcept;
 
     [[nodiscard]] awaited* waiter() const noexcept { return waiter_; }
-    // The acquire pairs with complete(), so that the caller sees the values.
+    // The acquire pairs with the release in complete(), so that the caller sees the stored values.
     [[nodiscard]] bool is_complete() const noexcept {
         return phase_of(state_.load(std::memory_order_acquire)) >= posting;
     }
 
     // ---- completing side ----------------------------------------------------------------------------------
 
-    /// Completes the handover. Call it once, after storing the values. Drops the completer's reference. If a
-    /// waiter is registered, the posted block keeps that reference until run(), so that the waiting thread
-    /// drops the last reference and recycles the block.
+    /// Completes the handover and takes over the completer's reference. Call it once, after storing the
+    /// values. If the handover is posted, the reference is dropped in run(), so that the waiting thread drops
+    /// the last reference and recycles the block. Otherwise, complete() drops the reference.
     void complete() noexcept;
 
     // ---- the loop -----------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ protected:
     handover() noexcept = default;
     ~handover() override = default;
 
-    /// Destroys this object. Called on whichever thread drops the last reference.
+    /// Destroys this object. Called on the thread that drops the last reference.
     virtual void discard() noexcept = 0;
 
 private:

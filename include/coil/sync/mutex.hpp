@@ -59,12 +59,12 @@ private:
 ///     co_await coil::write(peer, header);
 ///     co_await coil::write(peer, body);          // no other task writes in between
 ///
-/// Waiters are served in FIFO order. Unlocking hands the mutex to the task that has been waiting longest, and
-/// no other task can overtake it.
+/// Waiters are served in FIFO order. Unlocking hands the mutex to the task that has been waiting longest. No
+/// other task can lock the mutex first.
 ///
 /// Threads:  one context.
-/// Lifetime: must outlive its waiters and locks (checked), so declare it before the io_context that runs
-///           them. Not movable.
+/// Lifetime: must outlive its waiters and locks (checked), so declare it before the io_context that runs the
+///           tasks. Not movable.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
 class mutex {
 public:
@@ -81,11 +81,12 @@ public:
     /// Completes: inline if the mutex is free, otherwise in the loop iteration after the mutex has been
     ///            handed over to this task.
     /// Errors:    operation_aborted in a stopped scope; wrong_context; error::already_locked, which equals
-    ///            std::errc::resource_deadlock_would_occur, if the task already holds the mutex. This is
-    ///            detected even if either lock() is inside a timeout, stop_when or shield. It is not
-    ///            detected if the lock has been moved, because its owner is then unknown, or if a branch of
-    ///            a race or a child of a group waits for its parent's lock.
-    /// Cancel:    ends the wait, but has no effect once the mutex has been handed over. If the task is
+    ///            std::errc::resource_deadlock_would_occur, if the task already holds the mutex. The deadlock
+    ///            is detected even if one of the two lock() calls is inside a timeout, stop_when or shield.
+    ///            It is not detected after the mutex_lock has been moved, because the holder is then unknown,
+    ///            or if a branch of a race or a child of a group waits for a mutex that its parent has
+    ///            locked.
+    /// Cancel:    ends the wait, but has no effect after the mutex has been handed over. If the task is
     ///            destroyed before it resumes, the mutex goes to the next waiter.
     /// Overlap:   any number of tasks may wait.
     lock_description lock() noexcept;
@@ -156,7 +157,7 @@ public:
     std::string describe() const override { return "lock of a mutex"; }
 
 private:
-    // Returns the error of the await. If there is none, the awaiting task owns the mutex from here on.
+    // Ends the await and returns its error. If there is no error, the awaiting task now owns the mutex.
     std::error_code ended() noexcept {
         if (would_deadlock_) [[unlikely]]
             return error::already_locked;

@@ -27,11 +27,11 @@ namespace detail {
 
 class offload_call_block;
 
-/// The base class of offload_operation, with everything that does not depend on the function's type. Its
-/// block is queued in the pool. The function moves through these states:
+/// The base class of offload_operation, with everything that does not depend on the function's type. The
+/// operation queues an offload_call_block in the pool. The function moves through these states:
 ///
 ///     new --await--> queued --a thread takes it--> running --returns--> over
-///                    queued --it is stopped or destroyed, or the pool is destroyed--> over, without running
+///                    queued --operation stopped or destroyed, or pool destroyed--> over, without running
 class offload_operation_base : public awaited {
 public:
     bool await_ready() const noexcept { return false; }
@@ -40,8 +40,8 @@ public:
     std::string describe() const override { return "offload"; }
 
 protected:
-    // This is a function pointer instead of a virtual function, because a pool thread may call it after the
-    // destructor has begun.
+    // A function of this type is called through a pointer, not virtually, because a pool thread may call it
+    // after the operation's destructor has begun.
     using entry = void(offload_operation_base& self) noexcept;
 
     offload_operation_base(thread_pool& pool, entry* call, environment& task);
@@ -67,7 +67,7 @@ private:
     offload_call_block* block_;
     entry* call_;
     std::error_code error_;
-    bool given_ = false;  // the pool holds a reference to the block and will complete it
+    bool given_ = false;  // the pool holds a reference to the block and will complete the block
 };
 
 template <class F, class... Args>
@@ -83,7 +83,7 @@ struct offload_call<true, F, Args...> {
     using type = std::invoke_result_t<F, inplace_stop_token, Args...>;
 };
 
-/// The function's result type. An rvalue reference becomes a value, so that it does not dangle.
+/// The function's result type. An rvalue reference becomes a value, so that the result does not dangle.
 template <class Given>
 using kept_result = std::conditional_t<std::is_rvalue_reference_v<Given>, std::remove_cvref_t<Given>, Given>;
 template <class F, class... Args>
@@ -211,15 +211,17 @@ private:
 
 }  // namespace detail
 
-/// Runs a function on a pool thread while the context runs other tasks. The awaiting task then continues on
-/// its own context. Use it for blocking calls (a C library, getaddrinfo) and for long computations.
+/// Runs a function on a pool thread while the context runs other tasks. When the function has returned, the
+/// awaiting task continues on its own context. Use offload for blocking calls (a C library, getaddrinfo) and
+/// for long computations.
 ///
 ///     auto digest = co_await coil::offload(sha256, std::move(file));
 ///     auto row = co_await coil::offload(pool, &database::find, &db, key);
 ///
-/// As with std::async, the function and its arguments are copied or moved first and then passed as rvalues.
-/// To pass a reference, use std::ref. If the function can be called with an `inplace_stop_token` as its
-/// first argument, it receives a token that is stopped together with the awaiting scope:
+/// Like std::async, offload first copies or moves the function and its arguments, and then calls the function
+/// with the arguments as rvalues. To pass a reference, use std::ref. If the function can be called with an
+/// `inplace_stop_token` as its first argument, it receives a token that is stopped together with the awaiting
+/// scope:
 ///
 ///     co_await coil::offload([&](coil::inplace_stop_token stop) {
 ///         while (!stop.stop_requested() && more())
@@ -227,11 +229,12 @@ private:
 ///     });
 ///
 /// Completes: when the function has returned, with the function's result, which may be a reference or void.
-/// Errors:    any exception from the function. If the function has not begun: operation_aborted if the pool
-///            is destroyed; resource_unavailable_try_again if the pool's queue is full, or if the pool
-///            cannot start its first thread.
-/// Cancel:    if the function has not begun, it never runs, and the await fails with operation_aborted. If it
-///            is running, the await waits for it and returns its result.
+/// Errors:    any exception from the function; operation_aborted if the pool is destroyed before the function
+///            begins; resource_unavailable_try_again if the pool's queue is full, or if the pool cannot start
+///            its first thread.
+/// Cancel:    if the function has not begun, it never runs, and the await fails with operation_aborted. If
+///            the function is running, its stop token is stopped, and the await returns the result when the
+///            function has returned.
 /// Lifetime:  the function may use the task's local variables, because destroying the task or its context
 ///            stops the token and then blocks the thread until the function has returned.
 /// Cost:      no allocation in steady state; one round trip between two threads.
@@ -242,7 +245,7 @@ auto offload(thread_pool& pool, F&& function, Args&&... args) {
             pool, std::forward<F>(function), std::forward<Args>(args)...);
 }
 
-/// Runs the function on the process-wide default_pool().
+/// Runs a function on the process-wide default_pool().
 template <class F, class... Args>
 auto offload(F&& function, Args&&... args) {
     return offload(default_pool(), std::forward<F>(function), std::forward<Args>(args)...);

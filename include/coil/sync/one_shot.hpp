@@ -44,7 +44,8 @@ public:
 
     bool promised = false;  // a completer has been handed out
     bool taken = false;     // the value has been taken
-    // One of these is set if there is no value. Until completion, only the completer accesses them.
+    // If there is no value, either `error` or `exception` is set. Until completion, only the completer
+    // accesses them.
     std::error_code error;
     std::exception_ptr exception;
 };
@@ -116,13 +117,13 @@ private:
 ///
 /// Threads:  use the one_shot and its waits only on the waiting task's thread. The completer may be used on
 ///           any thread.
-/// Lifetime: the one_shot and the completer may be destroyed in either order. The completer may even outlive
-///           the task and its context; the value is then dropped. If the one_shot is destroyed first, a
-///           pending wait fails with operation_aborted. Movable, even while a wait is pending.
+/// Lifetime: the one_shot and the completer may be destroyed in either order. The completer may outlive the
+///           task and its context; a value that is set later is dropped. If the one_shot is destroyed first,
+///           a pending wait fails with operation_aborted. Movable, even while a wait is pending.
 /// Cost:     one recycled block, so no allocation in steady state. The block goes to the free lists of the
 ///           thread that drops the last reference. That is the waiting thread, unless it stopped waiting
-///           before the completion. Completing from another thread costs as much as any post: a lock-free
-///           push, and one wake-up if the loop's inbox was empty.
+///           before the completion. Completing from another thread costs as much as io_context::post(): a
+///           lock-free push, and one wake-up if the loop's inbox was empty.
 template <class T = void>
 class [[nodiscard("keep it")]] one_shot {
 public:
@@ -141,10 +142,10 @@ public:
     /// Returns the completer. May be called only once.
     [[nodiscard("keep it: dropping it breaks the promise")]] completer get_completer() noexcept;
 
-    /// Returns true if a result has been set, so that wait() would not block.
+    /// Returns true if a result has been set, so that a wait would complete in the next iteration.
     [[nodiscard]] bool done() const noexcept { return state_ && state_->is_complete(); }
 
-    /// Waits for the value and moves it out.
+    /// Waits for the value, and moves the value out of the one_shot.
     ///
     /// Completes: in the loop iteration after the value has been set, or in the next iteration if the value
     ///            was set before the wait.
@@ -177,8 +178,8 @@ public:
 
     void swap(one_shot_completer& other) noexcept { std::swap(state_, other.state_); }
 
-    /// Returns true if this object can still complete a one_shot. Returns false after it has completed one,
-    /// and after a move or release().
+    /// Returns true if this object can still complete a one_shot. Returns false after the one_shot has been
+    /// completed, and after this object has been moved from or released.
     [[nodiscard]] explicit operator bool() const& noexcept { return state_ != nullptr; }
     template <class = detail::keep_the_completer>
     explicit operator bool() const&& = delete;
@@ -196,7 +197,7 @@ public:
     void set_exception(std::exception_ptr exception) noexcept;
 
     /// release() converts the completer to a pointer, for the user data of a C callback. from() converts the
-    /// pointer back. Call from() exactly once for each release().
+    /// pointer back to a completer. Call from() exactly once for each release().
     [[nodiscard]] void* release() noexcept { return std::exchange(state_, nullptr); }
     [[nodiscard]] static one_shot_completer from(void* released) noexcept {
         return one_shot_completer(static_cast<detail::one_shot_value<T>*>(released));

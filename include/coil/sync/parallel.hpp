@@ -30,7 +30,7 @@ namespace coil::COIL_ABI::detail {
 
 class parallel_operation;
 
-/// The type-independent base class of a branch.
+/// The base class of a branch, with everything that does not depend on the operation's type.
 ///
 ///     idle --start--> running --its operation completes--> ended
 class branch_base : public node {
@@ -44,8 +44,8 @@ public:
     [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
     /// Returns true if the branch ended with operation_aborted because its scope was stopped.
     [[nodiscard]] bool was_stopped() const noexcept { return was_stopped_; }
-    /// Returns true if the branch ended with an exception other than `std::system_error`, which counts as a
-    /// bug in the program.
+    /// Returns true if the branch ended with an exception other than `std::system_error`. Such an exception
+    /// counts as a bug in the program.
     [[nodiscard]] bool has_bug() const noexcept { return has_bug_; }
     [[nodiscard]] virtual std::error_code error() const noexcept = 0;
     /// Returns the exception that a failed task has thrown, or null.
@@ -109,17 +109,17 @@ protected:
     [[nodiscard]] virtual branch_base& at(std::size_t index) const noexcept = 0;
     virtual void ended(std::size_t index) noexcept = 0;
 
-    /// Stops every branch. Further calls are no-ops. Before await_suspend it only records the stop, because
-    /// the derived class may still be under construction; the branches later start in a stopped scope.
+    /// Stops every branch. Further calls are no-ops. A call before await_suspend() only records the stop,
+    /// because the derived class may still be under construction. The branches then start in a stopped scope.
     void stop_all() noexcept;
-    /// Throws the exception of the first branch that ended with a bug, if there is one. Call it after all
-    /// branches have ended.
+    /// Throws the exception of the first branch that ended with an exception other than `std::system_error`,
+    /// if there is one. Call it after all branches have ended.
     void rethrow_bug() const;
 
-    /// Makes this operation wait for something that is not a branch, such as the child of a group.
+    /// Makes this operation wait for one more thing that is not a branch, such as a child of a task_group.
     void add_running() noexcept { ++running_; }
-    /// Call this when a branch, or another wait counted by add_running(), has ended. If nothing is running
-    /// any more, returns the waiting coroutine, which the caller must resume. Otherwise returns null.
+    /// Call this when a branch, or a wait counted by add_running(), has ended. If nothing is running any
+    /// more, returns the waiting coroutine, which the caller must resume. Otherwise returns null.
     [[nodiscard]] std::coroutine_handle<> remove_running() noexcept;
 
 private:
@@ -217,7 +217,7 @@ private:
     branch_base* pointers_[sizeof...(D)];
 };
 
-/// Branches of the same type, whose number is known only at run time.
+/// Branches that all have one type. Their number is known only at run time.
 template <class Base, description D>
 class counted_branches : public Base {
 protected:
@@ -253,7 +253,7 @@ private:
     What what_;
 };
 
-/// A range of descriptions, such as a `std::vector<task<int>>`. Its elements are moved out.
+/// A range of descriptions, such as a `std::vector<task<int>>`. The descriptions are moved out of the range.
 template <class R>
 concept range_of_descriptions = requires(R& range) {
     { range.size() } -> std::convertible_to<std::size_t>;

@@ -24,7 +24,7 @@ namespace coil::COIL_ABI::detail {
 ///     waiting  --stop-->     failed            operation_aborted
 ///     initial, waiting  --fail-->  failed      refused in a stopped scope, or channel closed
 ///     granted  --take-->     taken             the awaiting coroutine owns the grant
-///     granted  --destroyed                     the derived class gives the untaken grant back
+///     granted  --destroyed                     the derived class's destructor gives the grant back
 class queued_operation : public awaited {
 public:
     using queue = intrusive_list<queued_operation>;
@@ -40,8 +40,8 @@ public:
             fail(error::operation_aborted);
     }
 
-    /// Called by the destructor of an event, mutex, semaphore or channel. If any operations are still
-    /// waiting, reports the mistake and fails them with operation_aborted. `mistake` says what the caller
+    /// Called by the destructor of an event, mutex, semaphore or channel. If operations are still waiting,
+    /// reports the mistake and fails these operations with operation_aborted. `mistake` says what the caller
     /// did wrong and how to fix it.
     static void abandon_all(queue& waiting, const char* mistake) noexcept;
 
@@ -62,15 +62,16 @@ protected:
         return !env().stop_requested() && env().scheduler().may_complete_inline();
     }
 
-    /// Returns true if the task may await `object`, and false if the object belongs to another context. Check
-    /// this before anything else.
+    /// Returns true if the task may await `object`, and false if the object belongs to another context. Call
+    /// this before any other check.
     template <class IsInUse>
     [[nodiscard]] bool is_admitted(affinity& object, IsInUse&& is_in_use) noexcept {
         return object.admits(env().scheduler(), is_in_use);
     }
 
-    /// Call it first in await_suspend. Returns false if the await was refused because the scope is stopped.
-    /// Throws error::wrong_context if the object belongs to another context.
+    /// Suspends the awaiting coroutine. Call it first in await_suspend. Returns false if the await was
+    /// refused because the scope is stopped. Throws error::wrong_context if the object belongs to another
+    /// context.
     template <class IsInUse>
     [[nodiscard]] bool enter(std::coroutine_handle<> waiter, affinity& object, IsInUse&& is_in_use) {
         if (!is_admitted(object, is_in_use)) [[unlikely]]
@@ -86,7 +87,7 @@ protected:
         place.push_back(*this);
     }
 
-    /// Returns the error of the await. If there is none, the awaiting coroutine owns the grant from here on.
+    /// Ends the await and returns its error. If there is no error, the awaiting coroutine now owns the grant.
     [[nodiscard]] std::error_code take() noexcept {
         if (state_ == state::failed)
             return error_;

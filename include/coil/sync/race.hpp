@@ -23,7 +23,7 @@ namespace coil::COIL_ABI {
 template <class... T>
 class [[nodiscard("check it: it holds the winner and the errors")]] race {
 public:
-    /// The result of a race that did not take place. Every outcome is operation_aborted.
+    /// Constructs the result of a race that has not taken place. Every outcome is operation_aborted.
     race() : outcomes_(outcome<T>(error::operation_aborted)...) {}
     race(std::size_t index, outcome<T>... outcomes) : index_(index), outcomes_(std::move(outcomes)...) {}
 
@@ -48,7 +48,7 @@ private:
     std::tuple<outcome<T>...> outcomes_;
 };
 
-/// The result of a race between operations of the same type, whose number is known only at run time.
+/// The result of a race between operations of one type. The number of operations is known only at run time.
 template <class T>
 class [[nodiscard("check it: it holds the winner and the errors")]] range_race {
 public:

@@ -58,13 +58,13 @@ private:
 ///     auto permit = co_await dials.acquire_permit();
 ///     co_await dial(endpoint);       // at most ten at a time; the permit is given back even if this throws
 ///
-/// After acquire(), the program must call release(). Any task of the context may call it.
+/// After acquire(), the program must call release(). Any task of the context may call release().
 ///
-/// Waiters are served in FIFO order. A permit goes to the task that has been waiting longest, and no other
-/// task can overtake it.
+/// Waiters are served in FIFO order. A permit goes to the task that has been waiting longest. No other task
+/// can acquire that permit first.
 ///
 /// Threads:  one context.
-/// Lifetime: must outlive its waiters and permits, so declare it before the io_context that runs them.
+/// Lifetime: must outlive its waiters and permits, so declare it before the io_context that runs the tasks.
 ///           Otherwise the destructor reports the mistake on stderr, and the waiters fail with
 ///           operation_aborted (builds with assertions abort instead). Not movable.
 /// Cost:     no allocation; waiters live in the waiting coroutine's frame.
@@ -87,7 +87,7 @@ public:
     ///            handed over to this task.
     /// Errors:    operation_aborted in a stopped scope; wrong_context. After an error, no permit has been
     ///            taken.
-    /// Cancel:    ends the wait, but has no effect once a permit has been handed over. If the task is
+    /// Cancel:    ends the wait, but has no effect after a permit has been handed over. If the task is
     ///            destroyed before it resumes, the permit goes to the next waiter.
     /// Overlap:   any number of tasks may wait.
     acquire_description<void> acquire() noexcept;
@@ -99,7 +99,7 @@ public:
         return try_acquire() ? semaphore_permit(*this) : semaphore_permit();
     }
 
-    /// Gives back `count` permits. The total may exceed the initial count.
+    /// Gives back `count` permits. The number of permits may then exceed the initial count.
     void release(std::size_t count = 1) noexcept;
 
     /// The number of available permits.

@@ -31,9 +31,9 @@ struct group_wait_description;
 
 }  // namespace detail
 
-/// A dynamic set of child tasks. It exists only inside `with_group`, which waits for all children, so no
-/// child outlives that call. If the number of tasks is known in advance, use `when_all`. For independent
-/// tasks, use `co_spawn`.
+/// A dynamic set of child tasks. A group exists only inside `with_group`, which waits for all children, so no
+/// child outlives the call of `with_group`. If the number of tasks is known in advance, use `when_all`. For
+/// independent tasks, use `co_spawn`.
 ///
 ///     co_await coil::with_group([&](coil::task_group& group) -> coil::task<> {
 ///         for (;;)
@@ -77,8 +77,8 @@ public:
     /// Waits until the group has no children. Call it in the body, or in a task outside the group.
     /// Errors: operation_aborted in a stopped scope; wrong_context; error::joins_own_group, which equals
     ///         std::errc::resource_deadlock_would_occur, if called in a child of the group, because the child
-    ///         would wait for itself. This is detected even inside a timeout, stop_when or shield, but not in
-    ///         a branch of a race.
+    ///         would wait for itself. The mistake is detected even inside a timeout, stop_when or shield, but
+    ///         not in a branch of a race.
     [[nodiscard("co_await it")]] detail::group_wait_description join() noexcept;
     /// Waits until the group has fewer than `running_max` children, so that another child can start without
     /// queueing.
@@ -195,8 +195,8 @@ protected:
 
     [[nodiscard]] task_group& group() noexcept { return group_; }
     void ended(std::size_t index) noexcept final;
-    /// Throws the group's failure, if there is one. Also throws operation_aborted if the body was stopped,
-    /// and either the task was stopped too or the body had to return a value.
+    /// Throws the group's failure, if there is one. Otherwise, if the body was stopped, throws
+    /// operation_aborted in two cases: the awaiting task was stopped, or the body had to return a value.
     void rethrow_failure(bool needs_value) const;
     /// Destroys the children, newest first. From then on start() is a no-op.
     void destroy_children() noexcept { group_.destroy_children(); }
@@ -376,16 +376,16 @@ private:
 ///     });
 ///
 /// Completes: when the body and every child have ended, with the body's value.
-/// Errors:    the first error from the body or a child stops all the others, and is thrown after they have
-///            ended. Errors after the stop are considered consequences of the stop and are dropped, except
+/// Errors:    the first error from the body or a child stops the body and all children, and is thrown after
+///            they have ended. Later errors are considered consequences of the stop and are dropped, except
 ///            that an exception other than `std::system_error` takes precedence over a std::system_error.
-///            With `report_errors`, exceptions from children are always reported instead. Throws
+///            With `report_errors`, exceptions from children are reported and do not stop the group. Throws
 ///            error::operation_aborted if the body ended because the awaiting task was stopped, or if the
 ///            group was cancelled before the body returned its value.
 /// Cancel:    stops the body and all children.
 /// Lifetime:  the closure lives until the body and all children have ended. Children may refer to the
 ///            caller's local variables at any time, but to the body's local variables only while the body
-///            runs. To keep the body running, end it with `co_await group.join()`.
+///            runs. To keep the body running, end the body with `co_await group.join()`.
 /// Cost:      two recycled frames per child.
 template <class F>
 auto with_group(const task_group::options& chosen, F body) {

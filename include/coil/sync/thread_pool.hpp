@@ -22,8 +22,8 @@ class worker_threads;
 ///     auto image = co_await coil::offload(disks, decode, path);
 ///
 /// Functions begin in FIFO order. If no thread is idle when a function is queued, the pool starts a new
-/// thread, up to the maximum. Threads run until the pool is destroyed. All signals are blocked on them,
-/// except SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
+/// thread, up to the maximum. The threads run until the pool is destroyed. They block all signals except
+/// SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
 ///
 /// Threads:  thread-safe. A function that runs in the pool must not destroy the pool.
 /// Lifetime: the destructor waits for running functions and joins the threads. Functions that have not begun
@@ -63,10 +63,10 @@ private:
     std::shared_ptr<detail::worker_threads> threads_;
 };
 
-/// The process-wide pool that `offload` uses if no pool is given. It is constructed on first use and never
-/// destroyed, so exit(3) does not wait for it, and a function that is still running continues during the
-/// exit. (If all contexts have been destroyed first, no function is running, because a task waits for its
-/// offloaded function before it ends.)
+/// The process-wide pool that `offload` uses if no pool is given. The pool is constructed on first use and
+/// never destroyed, so exit(3) does not wait for it, and a function that is still running continues during
+/// the exit. If all contexts have been destroyed before the exit, no function is running, because a task
+/// waits for its offloaded function before the task ends.
 [[nodiscard]] thread_pool& default_pool();
 
 }  // namespace coil::COIL_ABI

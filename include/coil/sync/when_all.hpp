@@ -33,7 +33,8 @@ protected:
         if (failed_ != no_branch) [[unlikely]]
             at(failed_).rethrow();
     }
-    /// Returns true if a branch has failed. If a branch ended with a bug, throws its exception instead.
+    /// Returns true if a branch has failed. If a branch ended with an exception other than
+    /// `std::system_error`, throws that exception instead.
     [[nodiscard]] bool has_failure() const {
         rethrow_bug();
         return failed_ != no_branch;
@@ -50,7 +51,8 @@ private:
 
 namespace detail {
 
-/// The type of a branch's value. It is an outcome for as_tuple, and `nothing` for void.
+/// The type of a branch's value. It is an outcome for an operation wrapped in as_tuple, and `nothing` for
+/// void.
 template <description D>
 using all_value = std::conditional_t<is_as_tuple<D>, outcome_of<D>,
                                      std::conditional_t<std::is_void_v<result_of<D>>, nothing, result_of<D>>>;
@@ -146,12 +148,12 @@ private:
 ///            or a vector if the argument is a range. A void result becomes `coil::nothing`, and a reference
 ///            becomes a pointer. If all results are void, returns void.
 /// Errors:    the first failure stops the other operations. After they have ended, the failure is thrown as
-///            if its operation had been awaited alone. The other results are dropped. To keep them, wrap
-///            each operation in `as_tuple`. An exception other than `std::system_error` takes precedence
-///            over a std::system_error.
+///            if its operation had been awaited alone. The results of the other operations are dropped. To
+///            keep these results, wrap each operation in `as_tuple`. An exception other than
+///            `std::system_error` takes precedence over a std::system_error.
 /// Cancel:    stops all operations.
-/// Order:     operations begin when the await begins, and tasks begin in the next loop iteration. Both begin
-///            in argument order.
+/// Order:     operations begin when the await begins, in argument order. Tasks begin in the next loop
+///            iteration, in argument order.
 /// Cost:      one small recycled block per operation. A range needs one more allocation for the operations
 ///            and, unless the results are void, one for the results.
 template <class... D>

@@ -25,7 +25,8 @@ protected:
 
     void ended(std::size_t index) noexcept final;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
-    /// Returns the error if there is no winner. If a branch ended with a bug, throws its exception instead.
+    /// Returns the error if there is no winner. If a branch ended with an exception other than
+    /// `std::system_error`, throws that exception instead.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::exception_ptr exception() const noexcept { return nullptr; }
     void rethrow_failure() const;
@@ -118,16 +119,16 @@ private:
 ///
 /// To give an operation a deadline, use `timeout`. If an error should not win, use `first_success`.
 ///
-/// Completes: when all operations have ended. The first completion stops the others, and when_any waits for
-///            them to end. If a loser completes anyway, the race contains its value, so no byte and no
-///            message is lost.
+/// Completes: when all operations have ended. The first completion stops the other operations, and when_any
+///            waits for them to end. If a loser completes in spite of the stop, the race contains its value,
+///            so no byte and no message is lost.
 /// Errors:    errors of the operations are stored in the race, not thrown. Throws error::operation_aborted if
 ///            all operations ended because the task was stopped, and error::not_found if the range is empty.
 ///            If an operation ends with an exception other than `std::system_error`, when_any throws that
 ///            exception.
 /// Cancel:    stops all operations.
-/// Order:     operations begin when the await begins, and tasks begin in the next loop iteration. Both begin
-///            in argument order.
+/// Order:     operations begin when the await begins, in argument order. Tasks begin in the next loop
+///            iteration, in argument order.
 /// Cost:      one small recycled block per operation. A range needs two more allocations.
 template <class... D>
     requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (detail::range_of_descriptions<D> && ...)))
@@ -148,9 +149,10 @@ auto when_any(R what) {
 ///
 ///     auto race = co_await coil::first_success(query(primary), query(secondary));
 ///
-/// Completes, Cancel, Order, Cost: as for `when_any`.
+/// Completes: when all operations have ended. The first success stops the other operations.
 /// Errors:    if no operation succeeds, throws the latest failure. An exception other than
 ///            `std::system_error` stops all other operations and is thrown.
+/// Cancel, Order, Cost: as for `when_any`.
 template <class... D>
     requires(sizeof...(D) > 0 && !(sizeof...(D) == 1 && (detail::range_of_descriptions<D> && ...)))
 auto first_success(D... what) {

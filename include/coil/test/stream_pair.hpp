@@ -20,7 +20,7 @@ namespace coil::COIL_ABI::test {
 class memory_stream;
 struct memory_pipe;
 
-/// An operation's stream and buffers.
+/// The arguments of a memory_operation: its stream, and one buffer or an array of buffers.
 template <class Buffer>
 struct memory_request {
     memory_stream* stream;
@@ -106,7 +106,8 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return incoming_ != nullptr; }
 
-    /// recv() and send() work as on a `tcp::socket`. A second reader or a second writer is refused.
+    /// recv() and send() work as on a `tcp::socket`. A second receive, or a second send, fails with
+    /// operation_in_progress while the first one is pending.
     [[nodiscard("co_await it")]] memory_description<memory_recv, mutable_buffer> recv(
         mutable_buffer buffer) noexcept {
         return {{this, buffer, {}}};
