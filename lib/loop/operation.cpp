@@ -216,8 +216,8 @@ void operation::on_submitted(io_uring_sqe& sqe) noexcept {
     ring::check_submitted(sqe, this);
     sqe.user_data = reinterpret_cast<std::uintptr_t>(this);
     state_ = state::submitted;
-    // answer_.flags is unused until the completion. It stores the opcode so that retire() can name the
-    // operation, because name() cannot be called in the destructor.
+    // Until the completion, answer_.flags has no other use, so it stores the opcode. The destructor calls
+    // retire(), which names the operation by its opcode because the virtual name() can no longer be called.
     answer_.flags = sqe.opcode;
     descriptor_->in_kernel_.push_back(*this);
     ++descriptor_->in_flight_;

@@ -110,8 +110,9 @@ void submission::cancel_deferred(const descriptor& record) noexcept {
         });
 }
 
-// Fills in the SQE of a cancel. The cancel and its target go through one queue, so the kernel gets the cancel
-// after the target, and before any later operation at the target's address. Returns false if no SQE is free.
+// Fills in the SQE of a cancel. The cancel and its target go through the same queue, so the kernel gets the
+// cancel after its target, and before any later operation that is created at the same memory address. Returns
+// false if no SQE is free.
 bool submission::submit_cancel(operation& request) noexcept {
     io_uring_sqe* sqe = slot();
     if (!sqe)
@@ -129,8 +130,8 @@ void submission::submit_cancels() noexcept {
 }
 
 // The completion of a cancel does not name the target, because the target may have been destroyed and another
-// operation may be at its address. This function therefore repeats the cancels of all operations in
-// `cancelling_`, which have not ended yet and therefore still exist.
+// operation may have been created at the same memory address. This function therefore repeats the cancels of
+// all operations in `cancelling_`, which have not ended yet and therefore still exist.
 void submission::repeat_missed_cancels() noexcept {
     const bool is_missed = std::exchange(cancel_missed_, false);
     if (cancelling_.empty()) {
@@ -174,8 +175,8 @@ void submission::retire(operation& request) noexcept {
             name_of(request.opcode()), request.descriptor_number(), static_cast<long long>(limit.count()));
 }
 
-// Ends a stuck operation, which belongs to an earlier ring. No cancel can reach a stuck operation and it
-// never completes, so this function does not wait for it.
+// Ends a stuck operation, which belongs to an earlier ring. No cancel can reach a stuck operation, and a
+// stuck operation never completes, so this function does not wait for the operation.
 void submission::abandon_stuck(operation& request) noexcept {
     report_format(
         "%s on descriptor %d is being destroyed, and the kernel has not released it since its thread "
@@ -270,9 +271,9 @@ void submission::abort_in_kernel() noexcept {
     abort(cancelling_);
 }
 
-// Moves the operations in the kernel to the list of stuck operations. They never complete, and their frames
-// stay allocated, because the kernel may still write to their buffers. The ring to which they belong is
-// closed, so the next owner of the context neither waits for them nor cancels them.
+// Moves the operations in the kernel to the list of stuck operations. Stuck operations never complete, and
+// their frames stay allocated, because the kernel may still write to their buffers. The ring to which these
+// operations belong is closed, so the next owner of the context neither waits for them nor cancels them.
 void submission::leave_stuck() noexcept {
     is_stuck_ = true;
     const auto leave = [this](operations& list) {

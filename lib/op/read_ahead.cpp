@@ -32,8 +32,8 @@ void ahead_stream::take(ahead_stream& other) noexcept {
     static_cast<read_ahead*>(from_.record->source())->add(*this);
 }
 
-// Unlinks this stream from its `read_ahead`. If the stream is not linked, its `read_ahead` no longer exists,
-// because the `read_ahead` unlinks its streams when it is destroyed.
+// Unlinks this stream from its `read_ahead`. No-op if the stream is not linked, for example because it has
+// been moved from, or because its `read_ahead` has been destroyed, which unlinks all streams.
 void ahead_stream::drop() noexcept {
     if (!is_linked())
         return;
@@ -72,7 +72,8 @@ bool read_ahead::serve(detail::operation& waiter) noexcept {
     return true;
 }
 
-// Gives unread data to the waiter. If there is none, returns the stored error, which is reported only once.
+// Gives unread data to the waiter. If no data is unread, returns and clears the stored error, so that the
+// error is reported only once.
 std::int32_t read_ahead::give(detail::operation& waiter) noexcept {
     return unread_ > 0 ? static_cast<reader&>(waiter).take_from(*this) : std::exchange(failure_, 0);
 }
@@ -124,8 +125,8 @@ std::coroutine_handle<> read_ahead::run() noexcept {
     return nullptr;
 }
 
-// Called when the receive has ended with `result`. The data that it has delivered is already in the unread
-// data.
+// Called when the receive has ended with `result`. The data that the receive has delivered is already part of
+// the unread data.
 void read_ahead::ended(std::int32_t result) noexcept {
     if (result == -ENOBUFS)
         pool().count_starved();
@@ -157,8 +158,9 @@ bool read_ahead::keeps_bytes() noexcept {
     // After these two calls, no receive is in flight.
     stop();
     retire();
-    // The kernel reports an error, such as a reset, only once. The error is in failure_, or in a completion
-    // that run() has not processed yet.
+    // The kernel reports an error, such as a reset, only once, so an error that has been reported counts as
+    // unread data. It is either in failure_, which has_data() checks, or in a completion that run() has not
+    // processed yet.
     const std::int32_t result = is_done() ? answer().result : 0;
     return has_data() || (result < 0 && result != -ECANCELED && result != -ENOBUFS);
 }

@@ -37,8 +37,8 @@ public:
     void disconnect() noexcept final;
 
     void add(ahead_stream& stream) noexcept { streams_.push_back(stream); }
-    /// Called when a stream was destroyed or assigned to. If no stream is left, stops receiving. Data that
-    /// arrives before the receive has ended is kept.
+    /// Called after a stream has been unlinked because it is being destroyed or assigned to. If no stream is
+    /// left, stops receiving. Data that arrives before the receive has ended is kept.
     void stream_gone() noexcept;
 
 protected:
@@ -94,7 +94,7 @@ protected:
     void serve_waiting() noexcept;
     /// Stops receiving, because this record or all streams together hold as many bytes as allowed.
     void stop_at_limit() noexcept;
-    /// Called when data was lost. Readers get the unread data first and then this error.
+    /// Called when data has been lost. Readers get the unread data first and then this error.
     void fail_with(std::int32_t error) noexcept {
         failure_ = error;
         stop();

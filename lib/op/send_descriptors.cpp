@@ -23,8 +23,8 @@ send_descriptors::~send_descriptors() {
 
 std::size_t send_descriptors::control_size() const noexcept { return CMSG_SPACE(descriptors_.size_bytes()); }
 
-// Refuses more descriptors than the kernel accepts, and an empty buffer on a stream. Without a byte, the
-// kernel would not send the descriptors, but report success.
+// Refuses more descriptors than the kernel accepts. Also refuses an empty buffer on a stream: if the buffer
+// is empty, the kernel reports success without sending the descriptors.
 std::optional<std::int32_t> send_descriptors::refused() const noexcept {
     if (descriptors_.size() > descriptors_max || (lane() == detail::lane::write && buffer_.empty()))
         return -EINVAL;

@@ -97,8 +97,8 @@ void task_group::begin(detail::group_child& child) noexcept {
     loop().schedule(child);
 }
 
-// The first failure stops the whole group. An exception of another type replaces a std::system_error, because
-// the std::system_error may be a consequence of that exception.
+// The first failure stops the whole group. If the stored failure is a std::system_error, a later exception of
+// any other type replaces it, because the std::system_error may be a consequence of that exception.
 void task_group::failed(const std::exception_ptr& exception) noexcept {
     if (!failure_ || (is_system_error(failure_) && !is_system_error(exception)))
         failure_ = exception;

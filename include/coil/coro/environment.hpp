@@ -31,10 +31,10 @@ namespace detail {
 // namespace detail
 
 /// The state that a task shares with the tasks that it awaits: the scheduler that resumes them, the stop
-/// request, and the operation on which they are suspended. Each spawned task, child of a group and branch of
-/// a race has an environment. A `timeout`, `stop_when` or `shield` has its own environment, nested in that of
-/// the awaiting task. An environment points to its current operation, so making an operation stoppable costs
-/// one store and needs no registration.
+/// request, and the operation on which they are suspended. Every spawned task, every child of a group and
+/// every branch of a race has its own environment. A `timeout`, `stop_when` or `shield` also has its own
+/// environment, which is nested in the environment of the awaiting task. An environment points to its current
+/// operation, so making an operation stoppable costs one store and needs no registration.
 ///
 /// Threads: only the thread that owns the scheduler.
 class environment {
@@ -64,8 +64,8 @@ public:
     /// Requests a stop. The current await and all later ones end with operation_aborted.
     void request_stop() noexcept;
 
-    /// Returns true if a stop was requested and `exception` is a std::system_error with operation_aborted. A
-    /// task that ended with this exception ended only because of the stop.
+    /// Returns true if a stop was requested and `exception` is a std::system_error with operation_aborted. In
+    /// that case, the exception is only a consequence of the stop.
     [[nodiscard]] bool ended_stopped(const std::exception_ptr& exception) const noexcept;
 
     /// Returns the operation that is currently awaited, for diagnostics. Null while a task is running.
@@ -74,12 +74,13 @@ public:
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
     void at(const std::source_location& where) noexcept { where_ = where; }
 
-    /// Returns the innermost task of this line of execution. Each other task in the line awaits the next one.
+    /// Returns the innermost task of this line of execution. Every task in the line except the innermost task
+    /// awaits the next one.
     [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
 
     /// Identifies the line of execution, that is, a chain of tasks in which each task awaits the next one. A
-    /// spawned task, the tasks that it awaits and its scopes (timeout, stop_when, shield) are in one line. A
-    /// branch of a race or a child of a group has its own line. Never dereference the pointer.
+    /// spawned task, the tasks that it awaits and its scopes (timeout, stop_when, shield) are in one line.
+    /// Every branch of a race and every child of a group has its own line. Never dereference the pointer.
     [[nodiscard]] const void* line() const noexcept { return static_cast<const void*>(innermost_task_); }
 
 private:
@@ -97,12 +98,12 @@ private:
     const bool counts_work_;   // true for coroutines that are not tasks; each of their waits counts as work
 };
 
-/// The base class of operations that suspend a coroutine themselves. (Tasks and adapters such as as_tuple
+/// The base class of operations that suspend a coroutine themselves. (Tasks, and adapters such as as_tuple,
 /// forward to another operation instead.) A description constructs the operation in the awaiting coroutine's
 /// frame, with that coroutine's environment. The operation is never moved.
 ///
 ///     waiting  --run-->      resumed            the scheduler has run the operation
-///     waiting  --stop-->     waiting or ready   a stop of the operation's environment was requested
+///     waiting  --stop-->     waiting or ready   a stop of the operation's environment is requested
 ///     waiting  --destroy-->  gone               the frame is destroyed; the operation leaves all lists
 class awaited : public node {
 public:

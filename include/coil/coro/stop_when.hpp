@@ -15,10 +15,10 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// A node for the scheduler's inbox that carries a stop request from any thread to the task's thread. The
+/// A node that carries a stop request from any thread through the scheduler's inbox to the task's thread. The
 /// node may still be in the inbox after the task has continued, so it is not stored in the task's frame.
 ///
-///     owner:       make ---------------------> release (frees the node, or leaves this to run() if queued)
+///     owner:       make ---------------------> release (frees the node; if it is queued, run() frees it)
 ///     any thread:         request (posts it; called at most once)
 class remote_stop final : public node {
 public:
@@ -26,8 +26,8 @@ public:
 
     /// Posts the stop request. Thread-safe. Call it at most once, and before release().
     void request() noexcept;
-    /// Frees the node, or leaves this to run() if the node is in the inbox. Call this when the scope has
-    /// ended and no thread can be in request() or call request() any more.
+    /// Frees the node. If the node is still in the inbox, run() or abandon() frees it later. Call this when
+    /// the scope has ended and no thread can be in request() or call request() any more.
     void release() noexcept;
 
     std::coroutine_handle<> run() noexcept override;

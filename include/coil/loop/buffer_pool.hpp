@@ -93,17 +93,17 @@ public:
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
     /// Returns true if fewer than a quarter of the entries are free. Small chunks are then copied.
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
-    /// Returns true while the spares or the reserve are in use, because no other entry has been returned for
-    /// a while. Bytes received into the spares or the reserve are copied to the heap.
+    /// Returns true while the spares or the reserve are in use. They come into use when no regular entry has
+    /// been returned for a while. Bytes received into the spares or the reserve are copied to the heap.
     [[nodiscard]] bool is_lending() const noexcept { return lending_; }
     /// Copies the chunk to the heap if it is small and the pool is low, or if it is in a spare or reserve
     /// entry.
     void copy_if_low(chunk& taken) noexcept;
     /// Adds `next` to `last`, the last unread chunk. If `next` directly follows `last` in one entry, no byte
     /// is copied. Otherwise, if copy_if_low() would copy `next`, or if `next` is tiny and there are many
-    /// unread chunks (`crowded`), copies the bytes to the end of the heap block of `last` or, if it has no
-    /// space, to a new heap block with space for later chunks. Returns false if `next` remains a separate
-    /// chunk.
+    /// unread chunks (`crowded`), copies the bytes to the heap: to the end of the heap block of `last`, or,
+    /// if `last` has no heap block with enough space, to a new block with space for later chunks. Returns
+    /// false if `next` remains a separate chunk.
     bool join(chunk& last, chunk& next, bool crowded) noexcept;
     /// Returns true if the chunk is not in the pool.
     [[nodiscard]] static bool is_copy(const chunk& taken) noexcept { return !taken.pool_; }
@@ -186,7 +186,7 @@ private:
         return group_ == detail::pool_group::datagrams || group_ == detail::pool_group::trains;
     }
     /// Returns the number of spares, which are the first few entries of a datagram pool. The kernel gets the
-    /// spares only if no other entry has been returned for a while. Streams use the reserve instead.
+    /// spares only if no regular entry has been returned for a while. Streams use the reserve instead.
     [[nodiscard]] std::size_t spares() const noexcept {
         if (!is_for_datagrams())
             return 0;
@@ -208,7 +208,8 @@ private:
     stall_timer stall_timer_{*this};
     unsigned long long came_back_ = 0;  // number of entries returned so far, not counting spares
     unsigned long long came_back_before_ = 0;
-    // True if no entry has been returned for a while, so the spares or the reserve are in use.
+    // True while the spares or the reserve are in use, because no regular entry has been returned for a
+    // while.
     bool lending_ = false;
     // True if no entry was free or streams are waiting. New receives then queue behind the waiting streams.
     bool is_exhausted_ = false;

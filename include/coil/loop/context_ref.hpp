@@ -14,8 +14,8 @@ namespace detail {
 
 class context_life;
 
-/// A reference to an io_context. The reference may outlive the context. Each socket, timer, resolver and work
-/// guard holds such a reference.
+/// A reference to an io_context. The reference may outlive the context. Sockets, timers, resolvers and work
+/// guards each hold such a reference.
 /// Cost: A copy takes one locked instruction.
 class context_ref {
 public:

@@ -47,7 +47,7 @@ public:
     [[nodiscard]] virtual bool has_data() const noexcept = 0;
     /// Called when this program shuts the socket down for receiving, after which no more data arrives.
     virtual void interrupt() noexcept {}
-    /// Called when the current reader has completed or was destroyed, and other operations are waiting.
+    /// Called when the current reader has completed or is destroyed, and other operations are waiting.
     virtual void reader_left() noexcept {}
     /// Stops receiving. Returns true if the source holds unread bytes, or an error that no reader has
     /// received yet.
@@ -57,9 +57,10 @@ public:
     virtual void disconnect() noexcept {}
 };
 
-/// A context's record of one open descriptor. It contains the descriptor's number and the operations on it.
-/// The context keeps its records in a table. A record stays at its address until the kernel has completed its
-/// last operation, because operations point to the record and never to a socket.
+/// A context's record of one open descriptor. The record contains the descriptor's number and the operations
+/// on the descriptor. The context keeps its records in a table. A record stays at its address until the
+/// kernel has completed the record's last operation, because operations point to the record and never to a
+/// socket.
 ///
 ///     closed --open--> open --close--> closed, operations left --last one destroyed--> free for reuse
 ///
@@ -103,8 +104,9 @@ public:
     /// Calls socket(2), and makes an IPv6 socket dual-stack, regardless of the sysctl net.ipv6.bindv6only. On
     /// failure, returns a negative errno and leaves no socket open.
     [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
-    /// Ends all operations and closes the descriptor. The handle can then open another descriptor, with this
-    /// record, or with a new record if the kernel has not completed all operations on this one.
+    /// Ends all operations and closes the descriptor. The handle can then open another descriptor. It reuses
+    /// this record unless the kernel still has operations of this record in flight, in which case it uses
+    /// another record.
     void reset_number() noexcept;
 
     /// Stores the peer's address if it is IPv4 or IPv6. Otherwise, each query of the address asks the kernel.
@@ -184,12 +186,13 @@ private:
     std::uint32_t process_ = 0;     // the process that opened the descriptor; see this_process
     bool knows_peer_ : 1 = false;
     bool may_linger_ : 1 = false;
-    bool is_borrowed_ : 1 = false;      // never closed by this record
+    bool is_borrowed_ : 1 = false;      // this record never closes the descriptor
     bool is_watched_ : 1 = false;       // watch() was called; cleared by the next notification
     bool may_need_cancel_ : 1 = false;  // an operation has begun since the last cancel
-    // Counts cancels. An operation compares this number with the number when the operation began, so a
-    // cancel affects even an operation that has completed but not resumed yet. A cancel is counted only if an
-    // operation has begun since the previous cancel, so the counter overflows only after 65,536 such cancels.
+    // Counts cancels. An operation compares this number with the number that it stored when it began, so a
+    // cancel affects even an operation that has completed but whose task has not resumed yet. A cancel is
+    // counted only if an operation has begun since the previous cancel, so the counter overflows only after
+    // 65,536 such cancels.
     std::uint16_t cancels_ = 0;
 };
 

@@ -62,8 +62,8 @@ private:
 ///     co_await socket.sendto(request, ping::endpoint(make_address("192.0.2.1"), 0));
 ///
 /// The sysctl net.ipv4.ping_group_range says which groups may use ping sockets, for both IPv4 and IPv6. Most
-/// distributions allow all groups. For users outside these groups, open() throws a std::system_error whose
-/// text names this sysctl.
+/// distributions allow all groups. If the process belongs to none of the allowed groups, open() throws a
+/// std::system_error whose text names this sysctl.
 class ping {
 public:
     using endpoint = basic_endpoint<ping>;
