@@ -208,11 +208,6 @@ private:
     std::optional<step> step_;
 };
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 /// A read that returns a view of the reader's bytes.
 template <class Stream, class Value>
 class [[nodiscard("co_await it")]] buffered_read_operation final : public detail::filling_operation<Stream> {

@@ -247,11 +247,6 @@ private:
     std::optional<step> step_;
 };
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 template <class Stream, std::size_t N>
 struct [[nodiscard("co_await it")]] buffered_write_description {
     buffered_writer<Stream>* writer;

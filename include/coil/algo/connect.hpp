@@ -115,11 +115,6 @@ concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint>
 /// socket itself.
 struct no_socket_options {};
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 template <class Protocol, class F>
 class [[nodiscard("co_await it")]] connect_race_operation final : public connect_race {
     using socket_type = typename Protocol::socket;

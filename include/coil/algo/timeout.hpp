@@ -28,11 +28,6 @@ inline constexpr bool is_shielded = false;
 template <class D>
 inline constexpr bool is_shielded<shield_description<D>> = true;
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 /// An operation with a deadline. When the deadline passes, the operation's scope is stopped.
 template <description D>
 class [[nodiscard("co_await it")]] timeout_operation final : public scoped_operation<D> {

@@ -25,11 +25,6 @@ class awaited;
 
 class awaited_task;
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 /// The state shared by the tasks of one line of execution: the scheduler that resumes them, the stop request,
 /// and the operation on which they are suspended. A spawned task owns an environment, and the tasks that it
 /// awaits use the same one. A `timeout` or a branch of a race has its own environment, nested in its

@@ -45,11 +45,6 @@ struct request_remote_stop {
     void operator()() const noexcept { stop->request(); }
 };
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 /// Runs an inner operation that both the task and a token can stop.
 template <description D, class Token>
 class [[nodiscard("co_await it")]] stop_when_operation final : public scoped_operation<D> {

@@ -51,11 +51,7 @@ private:
     bool aborted_ = false;
 };
 
-}  // namespace detail
-
-static_assert(sizeof(detail::sleep_operation) <= 128);
-
-namespace detail {
+static_assert(sizeof(sleep_operation) <= 128);
 
 struct [[nodiscard("co_await it")]] sleep_until_description {
     time_point deadline;

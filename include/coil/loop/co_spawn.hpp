@@ -23,16 +23,14 @@
 
 namespace coil::COIL_ABI {
 
-namespace detail {
-struct co_await_its_join {};  // the compiler prints this name in its error
-}  // namespace detail
-
 /// A tag for tasks that are never joined: `co_spawn(context, serve(), coil::detached)`. Exceptions from such
 /// a task are passed to the context's on_task_error handler.
 struct detached_t {};
 inline constexpr detached_t detached{};
 
 namespace detail {
+
+struct co_await_its_join {};  // the compiler prints this name in its error
 
 /// The context to spawn on and the source location of the spawn.
 struct spawn_place {
@@ -232,10 +230,6 @@ auto spawn_function(const spawn_place& place, F&& function, Args&&... args) {
                                                                       std::forward<Args>(args)...)
         .promise;
 }
-
-}  // namespace detail
-
-namespace detail {
 
 template <class T>
 class join_operation;

@@ -127,10 +127,6 @@ struct no_stop_source {
     void request_stop() const noexcept {}
 };
 
-}  // namespace detail
-
-namespace detail {
-
 /// Runs a function on a pool thread and waits for the result.
 template <class F, class... Args>
 class [[nodiscard("co_await it")]] offload_operation final : public detail::offload_operation_base {
