@@ -327,7 +327,8 @@ private:
 };
 
 template <class Stream, class Value>
-struct [[nodiscard("co_await it")]] buffered_read_description {
+struct [[nodiscard("co_await it")]] buffered_read_description
+    : co_await_is_missing<Value, buffered_read_description<Stream, Value>> {
     buffered_reader<Stream>* reader;
     detail::wanted what;
 
@@ -344,7 +345,8 @@ struct [[nodiscard("co_await it")]] buffered_read_description {
 };
 
 template <class Stream>
-struct [[nodiscard("co_await it")]] buffered_recv_description {
+struct [[nodiscard("co_await it")]] buffered_recv_description
+    : co_await_is_missing<std::size_t, buffered_recv_description<Stream>> {
     buffered_reader<Stream>* reader;
     mutable_buffer buffer;
     mutable_buffers buffers;
@@ -363,42 +365,42 @@ struct [[nodiscard("co_await it")]] buffered_recv_description {
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_line() noexcept -> detail::buffered_read_description<Stream, record> {
-    return {this, {detail::wanted::kind::line}};
+    return {{}, this, {detail::wanted::kind::line}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_until(std::string_view delimiter) noexcept
     -> detail::buffered_read_description<Stream, record> {
-    return {this, {detail::wanted::kind::until, 0, delimiter}};
+    return {{}, this, {detail::wanted::kind::until, 0, delimiter}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_exactly(std::size_t size) noexcept
     -> detail::buffered_read_description<Stream, std::string_view> {
-    return {this, {detail::wanted::kind::exactly, size}};
+    return {{}, this, {detail::wanted::kind::exactly, size}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::peek(std::size_t size) noexcept
     -> detail::buffered_read_description<Stream, record> {
-    return {this, {detail::wanted::kind::peek, size}};
+    return {{}, this, {detail::wanted::kind::peek, size}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::recv(mutable_buffer into) noexcept
     -> detail::buffered_recv_description<Stream> {
-    return {this, into, {}};
+    return {{}, this, into, {}};
 }
 
 template <class Stream>
     requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::recv(mutable_buffers into) noexcept
     -> detail::buffered_recv_description<Stream> {
-    return {this, {}, into};
+    return {{}, this, {}, into};
 }
 
 template <class Stream>

@@ -79,7 +79,7 @@ public:
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, sizeof...(Buffers)> write(
         Buffers&&... bytes) noexcept {
-        return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
+        return {{}, this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }
     /// Writes an array of buffers. The array must also live until the await ends.
     [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, 7> write(
@@ -248,7 +248,8 @@ private:
 };
 
 template <class Stream, std::size_t N>
-struct [[nodiscard("co_await it")]] buffered_write_description {
+struct [[nodiscard("co_await it")]] buffered_write_description
+    : co_await_is_missing<std::size_t, buffered_write_description<Stream, N>> {
     buffered_writer<Stream>* writer;
     std::array<const_buffer, N> buffers;
     const_buffers more;
@@ -270,20 +271,20 @@ template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::write(const_buffer bytes) noexcept
     -> detail::buffered_write_description<Stream, 1> {
-    return {this, {bytes}, {}};
+    return {{}, this, {bytes}, {}};
 }
 
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::write(const_buffers bytes) noexcept
     -> detail::buffered_write_description<Stream, 7> {
-    return {this, {}, bytes};
+    return {{}, this, {}, bytes};
 }
 
 template <class Stream>
     requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::flush() noexcept -> detail::buffered_write_description<Stream, 0> {
-    return {this, {}, {}};
+    return {{}, this, {}, {}};
 }
 
 template <class Stream>

@@ -175,7 +175,8 @@ private:
 };
 
 template <class Protocol, class F>
-class [[nodiscard("co_await it")]] connect_race_description {
+class [[nodiscard("co_await it")]] connect_race_description
+    : public co_await_is_missing<typename Protocol::socket, connect_race_description<Protocol, F>> {
 public:
     template <class Range, class G>
     connect_race_description(io_context& context, const Range& endpoints, const connect_options& chosen,

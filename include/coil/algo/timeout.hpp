@@ -101,7 +101,8 @@ private:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] timeout_at_description {
+class [[nodiscard("co_await it")]] timeout_at_description
+    : public co_await_is_missing<await_result<operation_of<D>>, timeout_at_description<D>> {
 public:
     timeout_at_description(D what, time_point deadline) : what_(std::move(what)), deadline_(deadline) {}
 
@@ -118,7 +119,8 @@ private:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] timeout_description {
+class [[nodiscard("co_await it")]] timeout_description
+    : public co_await_is_missing<await_result<operation_of<D>>, timeout_description<D>> {
 public:
     timeout_description(D what, steady_clock::duration duration)
         : what_(std::move(what)), duration_(duration) {}

@@ -167,7 +167,8 @@ private:
 
 /// A read or write of one buffer, or of the caller's array of buffers.
 template <class Direction, class Stream, class Cursor, class Buffers>
-struct [[nodiscard("co_await it")]] whole_description {
+struct [[nodiscard("co_await it")]] whole_description
+    : co_await_is_missing<std::size_t, whole_description<Direction, Stream, Cursor, Buffers>> {
     Stream* stream;
     Buffers buffers;
 

@@ -98,7 +98,8 @@ private:
 };
 
 template <description D, class Token>
-class [[nodiscard("co_await it")]] stop_when_description {
+class [[nodiscard("co_await it")]] stop_when_description
+    : public co_await_is_missing<await_result<operation_of<D>>, stop_when_description<D, Token>> {
 public:
     stop_when_description(D what, Token token) : what_(std::move(what)), token_(std::move(token)) {}
 

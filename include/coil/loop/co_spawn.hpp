@@ -282,7 +282,7 @@ private:
 };
 
 template <class T>
-struct [[nodiscard("co_await it")]] join_description {
+struct [[nodiscard("co_await it")]] join_description : co_await_is_missing<T, join_description<T>> {
     root_task* task;
 
     join_operation<T> operation_in(environment& waiting) const noexcept { return {task, waiting}; }
@@ -292,7 +292,7 @@ struct [[nodiscard("co_await it")]] join_description {
 
 template <class T>
 detail::join_description<T> join_handle<T>::join() noexcept {
-    return {task()};
+    return {{}, task()};
 }
 
 /// Starts a task, or a function that returns a task, on a context. The task is queued and starts in the

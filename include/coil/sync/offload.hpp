@@ -189,7 +189,9 @@ private:
 };
 
 template <class F, class... Args>
-class [[nodiscard("co_await it")]] offload_description {
+class [[nodiscard("co_await it")]] offload_description
+    : public co_await_is_missing<await_result<offload_operation<F, Args...>>,
+                                 offload_description<F, Args...>> {
 public:
     template <class G, class... Given>
     explicit offload_description(thread_pool& pool, G&& function, Given&&... args)
