@@ -169,6 +169,8 @@ auto timeout(D what, std::chrono::duration<Rep, Period> duration) {
     return detail::timeout_description<D>(std::move(what),
                                           detail::deadline_after(time_point(), duration) - time_point());
 }
+template <class D, detail::number Number>
+void timeout(D&&, Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
 
 /// Like timeout(), but with an absolute deadline.
 template <class D>

@@ -84,5 +84,7 @@ template <class Rep, class Period>
 detail::sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
     return {detail::deadline_after(time_point(), duration) - time_point()};
 }
+template <detail::number Number>
+void sleep_for(Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
 
 }  // namespace coil::COIL_ABI
