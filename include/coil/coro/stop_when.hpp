@@ -40,6 +40,11 @@ private:
     bool posted_ = false;  // the callback's destructor orders this before release()
 };
 
+struct pass_source_get_token {};  // the compiler prints this name in its error
+
+template <class T>
+concept stop_source = requires(const T& source) { source.get_token(); };
+
 struct request_remote_stop {
     remote_stop* stop;
     void operator()() const noexcept { stop->request(); }
@@ -127,10 +132,15 @@ private:
 /// Lifetime:  the source of an inplace_stop_token must outlive the await.
 /// Cost:      one block from a recycling allocator, and the cost of registering a callback with the token.
 template <class D, class Token>
-    requires requires(const Token& token) { token.stop_requested(); }
+    requires(!detail::stop_source<Token>)
 auto stop_when(D what, Token token) {
-    static_assert(detail::description<D>, "stop_when takes an awaitable of coil or a task, as an rvalue");
+    static_assert(detail::description<D>,
+                  "stop_when takes an awaitable of coil or a task, as an rvalue, and then a stop token: "
+                  "stop_when(x, source.get_token())");
+    static_assert(requires { token.stop_requested(); }, "the second argument must be a stop token");
     return detail::stop_when_description<D, Token>(std::move(what), std::move(token));
 }
+template <class D, detail::stop_source Source>
+void stop_when(D&&, const Source&, detail::pass_source_get_token = {}) = delete;
 
 }  // namespace coil::COIL_ABI
