@@ -60,10 +60,13 @@ class emptying_operation;
 ///           move or destroy the writer before the await has begun.
 /// Cost:     a copy, or one operation on the stream. The only allocation is the buffer, on first use.
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 class buffered_writer : private detail::write_buffer {
 public:
     using stream_type = std::remove_reference_t<Stream>;
+    static_assert(
+        writable_stream<stream_type>,
+        "a buffered_writer needs a stream, such as a tcp::socket: send(buffer) must be an awaitable of coil or "
+        "a task<std::size_t>; a udp::socket sends whole messages and is not a stream");
 
     explicit buffered_writer(Stream&& stream, const buffered_writer_options& chosen = {})
         : detail::write_buffer(chosen), stream_(std::forward<Stream>(stream)) {}
@@ -268,27 +271,23 @@ struct [[nodiscard("co_await it")]] buffered_write_description
 }  // namespace detail
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::write(const_buffer bytes) noexcept
     -> detail::buffered_write_description<Stream, 1> {
     return {{}, this, {bytes}, {}};
 }
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::write(const_buffers bytes) noexcept
     -> detail::buffered_write_description<Stream, 7> {
     return {{}, this, {}, bytes};
 }
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::flush() noexcept -> detail::buffered_write_description<Stream, 0> {
     return {{}, this, {}, {}};
 }
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 std::pair<Stream, std::string> buffered_writer<Stream>::release() {
     if (is_in_use())
         detail::throw_failure(error::operation_in_progress, "release");
