@@ -162,6 +162,8 @@ public:
     }
     [[nodiscard]] std::string describe() const override {
         const char* name = N == 0 ? "flush" : "write";
+        if (failure() == error::nothing_sent)
+            return std::string(name) + " to " + stream_name<stream_type>();
         return step_ ? std::string(name) + ": " + step_->describe() : name;
     }
 
