@@ -12,6 +12,8 @@
 
 #include <coil/algo/step.hpp>
 
+#include "base/poison.hpp"
+
 namespace coil::COIL_ABI::detail {
 bool buffered_operation::await_ready() noexcept {
     if (env().stop_requested() || buffer_->user_ || !env().scheduler().may_complete_inline() || !settle())
@@ -49,6 +51,7 @@ bool buffered_operation::start_next_step(std::coroutine_handle<> waiter) noexcep
 void buffered_operation::enter() noexcept {
     is_at_work_ = true;
     buffer_->user_ = this;
+    buffer_->poison_consumed();
 }
 
 byte_buffer* buffered_operation::leave() noexcept {
@@ -98,9 +101,12 @@ void byte_buffer::shrink(std::size_t n) noexcept {
     begin_ += std::min(n, size());
 }
 
+void byte_buffer::poison_consumed() const noexcept { poison(memory_.get(), begin_); }
+
 void byte_buffer::compact() noexcept {
     if (begin_ == 0)
         return;
+    unpoison(memory_.get(), begin_);
     if (size() > 0)
         std::memmove(memory_.get(), memory_.get() + begin_, size());
     end_ -= std::exchange(begin_, 0);

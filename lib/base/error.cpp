@@ -46,6 +46,9 @@ public:
         case error::joins_own_group:
             return "a child joins its own group and would wait for its own end (join() in the body of with_group, or "
                    "in a task outside the group)";
+        case error::nothing_sent:
+            return "send() of the stream returned 0 for a buffer that is not empty (it must send at least 1 byte, or "
+                   "throw an error)";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -266,7 +266,7 @@ signal_set::wait_description signal_set::wait() {
         ::dup3(subscription_->event, used.record->number(), O_CLOEXEC);
         subscription_->is_stale = false;
     }
-    return {used, subscription_};
+    return {{}, used, subscription_};
 }
 
 signal_set::wait_operation::wait_operation(const detail::descriptor_use& target,

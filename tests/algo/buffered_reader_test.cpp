@@ -433,6 +433,34 @@ TEST_F(BufferedReader, SurvivesFailedAllocation) {
 }
 #endif
 
+// ---- views ------------------------------------------------------------------------------------------------
+
+TEST_F(BufferedReader, KeepsTheViewUntilTheNextRead) {
+    run([&]() -> task<> {
+        auto reader = co_await reader_of("the first line\nthe second line\n");
+        const auto first = co_await reader.read_line();
+        buffered_reader moved(std::move(reader));
+        EXPECT_EQ(first, "the first line");
+        const auto second = co_await moved.read_line();
+        EXPECT_EQ(second, "the second line");
+        EXPECT_EQ(co_await moved.read_line(), std::nullopt);
+    });
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST_F(BufferedReader, AsanFindsViewOfEarlierRead) {
+    const auto story = [this] {
+        run([&]() -> task<> {
+            auto reader = co_await reader_of("the first line\nthe second line\n");
+            const auto first = co_await reader.read_line();
+            const auto second = co_await reader.read_line();
+            std::exit(first->front() == second->front());
+        });
+    };
+    EXPECT_DEATH(story(), "use-after-poison");
+}
+#endif
+
 // ---- ownership and lifetime -------------------------------------------------------------------------------
 
 TEST_F(BufferedReader, RejectsSecondRead) {

@@ -269,6 +269,42 @@ TEST(UserStreamDeathTest, CountBeyondTheBufferAborts) {
                  text);
 }
 
+/// Sends nothing, but does not fail.
+struct idle_stream {
+    task<std::size_t> send(const_buffer) { co_return 0; }
+};
+
+/// Returns the text of the error::nothing_sent that `sending` throws.
+template <class D>
+task<std::string> nothing_sent_text(D sending) {
+    try {
+        co_await std::move(sending);
+        ADD_FAILURE() << "it did not throw";
+    } catch (const transfer_error& failure) {
+        EXPECT_EQ(failure.code(), error::nothing_sent);
+        co_return failure.what();
+    }
+    co_return "";
+}
+
+// write reported "Broken pipe", and named neither the class nor its mistake.
+TEST_F(UserStream, NamesTheClassThatSendsNothing) {
+    context_.run([&]() -> task<> {
+        idle_stream stream;
+        buffered_writer writer(stream);
+        co_await writer.write("x");
+        const std::string written = co_await nothing_sent_text(write(stream, "hello"));
+        EXPECT_NE(written.find("idle_stream: send() of the stream returned 0"), std::string::npos) << written;
+        EXPECT_EQ(written.find("write to "), 0u) << written;
+        const std::string flushed = co_await nothing_sent_text(writer.flush());
+        EXPECT_NE(flushed.find("idle_stream: send() of the stream returned 0"), std::string::npos) << flushed;
+        EXPECT_EQ(flushed.find("flush to "), 0u) << flushed;
+        const auto outcome = co_await as_tuple(write(stream, "hello"));
+        EXPECT_EQ(outcome.error(), error::nothing_sent);
+        EXPECT_THROW(outcome.value(), transfer_error);
+    });
+}
+
 /// Throws before it returns a task.
 struct closed_stream {
     memory_stream inner;

@@ -16,6 +16,7 @@
 #include <coil/algo/stream.hpp>
 #include <coil/algo/whole.hpp>
 #include <coil/base/outcome.hpp>
+#include <coil/op/description.hpp>
 
 namespace coil::COIL_ABI {
 
@@ -136,12 +137,8 @@ private:
     any_send_request what_;
 };
 
-struct [[nodiscard("co_await it")]] any_recv_description : any_recv_request {
-    any_recv operation_in(environment& task) const noexcept { return {*this, task}; }
-};
-struct [[nodiscard("co_await it")]] any_send_description : any_send_request {
-    any_send operation_in(environment& task) const noexcept { return {*this, task}; }
-};
+using any_recv_description = op::description_of<any_recv, any_recv_request>;
+using any_send_description = op::description_of<any_send, any_send_request>;
 
 template <class Stream>
 class any_stream_holder final : public any_stream_base {

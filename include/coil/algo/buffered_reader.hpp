@@ -61,11 +61,14 @@ class filling_operation;
 /// Cost:     no operation on the stream if the data is in the buffer; otherwise usually one. The only
 ///           allocation is the buffer.
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 class buffered_reader : private detail::read_buffer {
 public:
     using stream_type = std::remove_reference_t<Stream>;
     using record = std::optional<std::string_view>;
+    static_assert(
+        readable_stream<stream_type>,
+        "a buffered_reader needs a stream, such as a tcp::socket: recv(buffer) must be an awaitable of coil or "
+        "a task<std::size_t>; a udp::socket receives whole messages and is not a stream");
 
     explicit buffered_reader(Stream&& stream, const buffered_reader_options& chosen = {})
         : detail::read_buffer(chosen), stream_(std::forward<Stream>(stream)) {}
@@ -208,10 +211,6 @@ private:
     std::optional<step> step_;
 };
 
-}  // namespace detail
-
-namespace detail {
-
 /// A read that returns a view of the reader's bytes.
 template <class Stream, class Value>
 class [[nodiscard("co_await it")]] buffered_read_operation final : public detail::filling_operation<Stream> {
@@ -331,7 +330,8 @@ private:
 };
 
 template <class Stream, class Value>
-struct [[nodiscard("co_await it")]] buffered_read_description {
+struct [[nodiscard("co_await it")]] buffered_read_description
+    : co_await_is_missing<Value, buffered_read_description<Stream, Value>> {
     buffered_reader<Stream>* reader;
     detail::wanted what;
 
@@ -348,7 +348,8 @@ struct [[nodiscard("co_await it")]] buffered_read_description {
 };
 
 template <class Stream>
-struct [[nodiscard("co_await it")]] buffered_recv_description {
+struct [[nodiscard("co_await it")]] buffered_recv_description
+    : co_await_is_missing<std::size_t, buffered_recv_description<Stream>> {
     buffered_reader<Stream>* reader;
     mutable_buffer buffer;
     mutable_buffers buffers;
@@ -365,48 +366,41 @@ struct [[nodiscard("co_await it")]] buffered_recv_description {
 }  // namespace detail
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_line() noexcept -> detail::buffered_read_description<Stream, record> {
-    return {this, {detail::wanted::kind::line}};
+    return {{}, this, {detail::wanted::kind::line}};
 }
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_until(std::string_view delimiter) noexcept
     -> detail::buffered_read_description<Stream, record> {
-    return {this, {detail::wanted::kind::until, 0, delimiter}};
+    return {{}, this, {detail::wanted::kind::until, 0, delimiter}};
 }
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::read_exactly(std::size_t size) noexcept
     -> detail::buffered_read_description<Stream, std::string_view> {
-    return {this, {detail::wanted::kind::exactly, size}};
+    return {{}, this, {detail::wanted::kind::exactly, size}};
 }
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::peek(std::size_t size) noexcept
     -> detail::buffered_read_description<Stream, record> {
-    return {this, {detail::wanted::kind::peek, size}};
+    return {{}, this, {detail::wanted::kind::peek, size}};
 }
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::recv(mutable_buffer into) noexcept
     -> detail::buffered_recv_description<Stream> {
-    return {this, into, {}};
+    return {{}, this, into, {}};
 }
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 auto buffered_reader<Stream>::recv(mutable_buffers into) noexcept
     -> detail::buffered_recv_description<Stream> {
-    return {this, {}, into};
+    return {{}, this, {}, into};
 }
 
 template <class Stream>
-    requires readable_stream<std::remove_reference_t<Stream>>
 std::pair<Stream, std::string> buffered_reader<Stream>::release() {
     if (is_in_use())
         detail::throw_failure(error::operation_in_progress, "release");

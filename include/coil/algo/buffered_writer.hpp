@@ -61,10 +61,13 @@ class emptying_operation;
 /// Cost:     a copy if a write fits, otherwise usually one operation on the stream. The only allocation is
 ///           the buffer, on first use.
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 class buffered_writer : private detail::write_buffer {
 public:
     using stream_type = std::remove_reference_t<Stream>;
+    static_assert(
+        writable_stream<stream_type>,
+        "a buffered_writer needs a stream, such as a tcp::socket: send(buffer) must be an awaitable of coil or "
+        "a task<std::size_t>; a udp::socket sends whole messages and is not a stream");
 
     explicit buffered_writer(Stream&& stream, const buffered_writer_options& chosen = {})
         : detail::write_buffer(chosen), stream_(std::forward<Stream>(stream)) {}
@@ -80,7 +83,7 @@ public:
         requires detail::several<const_buffer, Buffers...>
     [[nodiscard("co_await it")]] detail::buffered_write_description<Stream, sizeof...(Buffers)> write(
         Buffers&&... bytes) noexcept {
-        return {this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
+        return {{}, this, {const_buffer(std::forward<Buffers>(bytes))...}, {}};
     }
     /// Writes an array of buffers, in order. The array and the memory of its buffers must live until the
     /// await ends.
@@ -161,6 +164,8 @@ public:
     }
     [[nodiscard]] std::string describe() const override {
         const char* name = N == 0 ? "flush" : "write";
+        if (failure() == error::nothing_sent)
+            return std::string(name) + " to " + stream_name<stream_type>();
         return step_ ? std::string(name) + ": " + step_->describe() : name;
     }
 
@@ -249,12 +254,9 @@ private:
     std::optional<step> step_;
 };
 
-}  // namespace detail
-
-namespace detail {
-
 template <class Stream, std::size_t N>
-struct [[nodiscard("co_await it")]] buffered_write_description {
+struct [[nodiscard("co_await it")]] buffered_write_description
+    : co_await_is_missing<std::size_t, buffered_write_description<Stream, N>> {
     buffered_writer<Stream>* writer;
     std::array<const_buffer, N> buffers;
     const_buffers more;
@@ -273,27 +275,23 @@ struct [[nodiscard("co_await it")]] buffered_write_description {
 }  // namespace detail
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::write(const_buffer bytes) noexcept
     -> detail::buffered_write_description<Stream, 1> {
-    return {this, {bytes}, {}};
+    return {{}, this, {bytes}, {}};
 }
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::write(const_buffers bytes) noexcept
     -> detail::buffered_write_description<Stream, 7> {
-    return {this, {}, bytes};
+    return {{}, this, {}, bytes};
 }
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 auto buffered_writer<Stream>::flush() noexcept -> detail::buffered_write_description<Stream, 0> {
-    return {this, {}, {}};
+    return {{}, this, {}, {}};
 }
 
 template <class Stream>
-    requires writable_stream<std::remove_reference_t<Stream>>
 std::pair<Stream, std::string> buffered_writer<Stream>::release() {
     if (is_in_use())
         detail::throw_failure(error::operation_in_progress, "release");

@@ -103,6 +103,8 @@ public:
 private:
     friend class buffered_operation;
 
+    /// Lets AddressSanitizer find a view of an earlier read that is used after the next read has begun.
+    void poison_consumed() const noexcept;
     void take_over(byte_buffer& other) noexcept;
     void drop() noexcept;
 

@@ -59,5 +59,7 @@ task<bool> close_gracefully(Stream& stream, std::chrono::duration<Rep, Period> t
     stream.close();
     co_return !failure;
 }
+template <readable_stream Stream, detail::number Number>
+void close_gracefully(Stream&, Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
 
 }  // namespace coil::COIL_ABI

@@ -115,10 +115,6 @@ concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint>
 /// because the socket's connect() opens a closed socket.
 struct no_socket_options {};
 
-}  // namespace detail
-
-namespace detail {
-
 template <class Protocol, class F>
 class [[nodiscard("co_await it")]] connect_race_operation final : public connect_race {
     using socket_type = typename Protocol::socket;
@@ -180,7 +176,8 @@ private:
 };
 
 template <class Protocol, class F>
-class [[nodiscard("co_await it")]] connect_race_description {
+class [[nodiscard("co_await it")]] connect_race_description
+    : public co_await_is_missing<typename Protocol::socket, connect_race_description<Protocol, F>> {
 public:
     template <class Range, class G>
     connect_race_description(io_context& context, const Range& endpoints, const connect_options& chosen,

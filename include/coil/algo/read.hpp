@@ -26,13 +26,13 @@ namespace coil::COIL_ABI {
 /// Cost:      as many operations on the stream as needed, usually one on TCP. No allocation.
 template <readable_stream Stream>
 detail::whole_of_one<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffer buffer) {
-    return {&from, buffer};
+    return {{}, &from, buffer};
 }
 /// Fills several buffers, in order. The array that `buffers` refers to, and the memory of the buffers in it,
 /// must live until the await ends.
 template <readable_stream Stream>
 detail::whole_of_many<detail::reading, Stream, mutable_buffer> read(Stream& from, mutable_buffers buffers) {
-    return {&from, buffers};
+    return {{}, &from, buffers};
 }
 template <readable_stream Stream, class... Buffers>
     requires detail::several<mutable_buffer, Buffers...>

@@ -28,10 +28,6 @@ inline constexpr bool is_shielded = false;
 template <class D>
 inline constexpr bool is_shielded<shield_description<D>> = true;
 
-}  // namespace detail
-
-namespace detail {
-
 /// An operation with a deadline. When the deadline passes, the operation's scope is stopped.
 template <description D>
 class [[nodiscard("co_await it")]] timeout_operation final : public scoped_operation<D> {
@@ -107,7 +103,8 @@ private:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] timeout_at_description {
+class [[nodiscard("co_await it")]] timeout_at_description
+    : public co_await_is_missing<await_result<operation_of<D>>, timeout_at_description<D>> {
 public:
     timeout_at_description(D what, time_point deadline) : what_(std::move(what)), deadline_(deadline) {}
 
@@ -124,7 +121,8 @@ private:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] timeout_description {
+class [[nodiscard("co_await it")]] timeout_description
+    : public co_await_is_missing<await_result<operation_of<D>>, timeout_description<D>> {
 public:
     timeout_description(D what, steady_clock::duration duration)
         : what_(std::move(what)), duration_(duration) {}
@@ -173,6 +171,8 @@ auto timeout(D what, std::chrono::duration<Rep, Period> duration) {
     return detail::timeout_description<D>(std::move(what),
                                           detail::deadline_after(time_point(), duration) - time_point());
 }
+template <class D, detail::number Number>
+void timeout(D&&, Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
 
 /// Like timeout(), but with an absolute deadline.
 template <class D>

@@ -33,6 +33,14 @@ template <class Buffer>
     return {};
 }
 
+/// Returns the name of a stream's class, so that an error text can say which class has a bug.
+template <class Stream>
+std::string stream_name() {
+    const std::string text = __PRETTY_FUNCTION__;
+    const std::size_t begin = text.find("Stream = ") + 9;
+    return text.substr(begin, text.find_first_of(";]", begin) - begin);
+}
+
 struct reading {
     static constexpr const char* name = "read";
     static std::error_code nothing_moved() noexcept { return error::eof; }
@@ -51,7 +59,7 @@ struct reading {
 
 struct writing {
     static constexpr const char* name = "write";
-    static std::error_code nothing_moved() noexcept { return std::make_error_code(std::errc::broken_pipe); }
+    static std::error_code nothing_moved() noexcept { return error::nothing_sent; }
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
@@ -96,6 +104,8 @@ public:
         return moved_;
     }
     [[nodiscard]] std::string describe() const {
+        if (error_ == error::nothing_sent)
+            return std::string(Direction::name) + " to " + stream_name<Stream>();
         return step_ ? std::string(Direction::name) + ": " + step_->describe() : Direction::name;
     }
 
@@ -167,7 +177,8 @@ private:
 
 /// A read or write of one buffer, or of the caller's array of buffers.
 template <class Direction, class Stream, class Cursor, class Buffers>
-struct [[nodiscard("co_await it")]] whole_description {
+struct [[nodiscard("co_await it")]] whole_description
+    : co_await_is_missing<std::size_t, whole_description<Direction, Stream, Cursor, Buffers>> {
     Stream* stream;
     Buffers buffers;
 

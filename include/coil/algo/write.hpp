@@ -27,13 +27,13 @@ namespace coil::COIL_ABI {
 /// Cost:      as many operations on the stream as needed, usually one on TCP. No allocation.
 template <writable_stream Stream>
 detail::whole_of_one<detail::writing, Stream, const_buffer> write(Stream& to, const_buffer buffer) {
-    return {&to, buffer};
+    return {{}, &to, buffer};
 }
 /// Sends several whole buffers, in order. The array that `buffers` refers to, and the memory of the buffers
 /// in it, must live until the await ends.
 template <writable_stream Stream>
 detail::whole_of_many<detail::writing, Stream, const_buffer> write(Stream& to, const_buffers buffers) {
-    return {&to, buffers};
+    return {{}, &to, buffers};
 }
 template <writable_stream Stream, class... Buffers>
     requires detail::several<const_buffer, Buffers...>

@@ -37,6 +37,7 @@ enum class code {
     already_locked,   ///< a task locks a `mutex` it holds; equals std::errc::resource_deadlock_would_occur
     joins_itself,     ///< a task joins itself; equals std::errc::resource_deadlock_would_occur
     joins_own_group,  ///< a child joins its own group; equals std::errc::resource_deadlock_would_occur
+    nothing_sent,     ///< the send() of a stream returned 0 for a buffer that is not empty
 };
 using enum code;
 

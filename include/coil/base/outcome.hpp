@@ -70,10 +70,10 @@ public:
 
     /// Returns the value, or throws if there is an error. If exception() is not null, that exception is
     /// thrown. Otherwise, value() throws a `transfer_error` if T is std::size_t or bytes were transferred,
-    /// and a `std::system_error` in all other cases.
-    [[nodiscard]] T& value() & { return check(), **this; }
-    [[nodiscard]] const T& value() const& { return check(), **this; }
-    [[nodiscard]] T value() && { return check(), *std::move(*this); }
+    /// and a `std::system_error` in all other cases. A statement `outcome.value();` only throws the error.
+    T& value() & { return check(), **this; }
+    const T& value() const& { return check(), **this; }
+    T value() && { return check(), *std::move(*this); }
 
     /// Returns the value, even if there is an error. If T is not default constructible, call this only if
     /// there is no error.

@@ -4,6 +4,8 @@
 
 #include <coil/version.hpp>
 
+#include <type_traits>
+
 // <bits/chrono.h> contains durations, time points and clocks. It leaves out the calendar, time zones and
 // stream operators of <chrono>, which would add 4,000 lines to every translation unit.
 #if __has_include(<bits/chrono.h>)  // libstdc++ 12 and later
@@ -18,6 +20,12 @@ using steady_clock = std::chrono::steady_clock;
 using time_point = steady_clock::time_point;
 
 namespace detail {
+
+struct write_5s_or_std_chrono_seconds_5 {};  // the compiler prints this name in its error
+
+/// A duration without a unit. Functions that take durations have a deleted overload for it.
+template <class T>
+concept number = std::is_arithmetic_v<T>;
 
 /// Returns the time from `now` to `deadline`, or zero if the deadline has passed. The result saturates, so
 /// any two time points are valid, even time_point::min() ("already passed") and max() ("never"). Use this

@@ -40,7 +40,8 @@ private:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] as_tuple_description {
+class [[nodiscard("co_await it")]] as_tuple_description
+    : public co_await_is_missing<outcome_of<D>, as_tuple_description<D>> {
 public:
     explicit as_tuple_description(D what) : what_(std::move(what)) {}
 
@@ -107,7 +108,8 @@ private:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] redirect_error_description {
+class [[nodiscard("co_await it")]] redirect_error_description
+    : public co_await_is_missing<result_of<D>, redirect_error_description<D>> {
 public:
     redirect_error_description(D what, std::error_code& target) : what_(std::move(what)), target_(&target) {}
 
@@ -154,3 +156,7 @@ inline constexpr bool returns_its_error<redirect_error_description<D>> = true;
 }  // namespace detail
 
 }  // namespace coil::COIL_ABI
+
+template <class D>
+struct std::tuple_size<coil::detail::as_tuple_description<D>>
+    : coil::detail::bound_without_co_await<coil::detail::as_tuple_description<D>> {};

@@ -241,7 +241,8 @@ private:
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] async_generator<T>::next_description {
+class [[nodiscard("co_await it")]] async_generator<T>::next_description
+    : public detail::co_await_is_missing<detail::await_result<next_operation>, next_description> {
 public:
     explicit next_description(async_generator& of) noexcept : generator_(&of) {}
     next_operation operation_in(detail::environment& task) const noexcept { return {*generator_, task}; }

@@ -25,11 +25,6 @@ class awaited;
 
 class awaited_task;
 
-}  // namespace detail
-
-namespace detail {
-// namespace detail
-
 /// The state that a task shares with the tasks that it awaits: the scheduler that resumes them, the stop
 /// request, and the operation on which they are suspended. Every spawned task, every child of a group and
 /// every branch of a race has its own environment. A `timeout`, `stop_when` or `shield` also has its own
@@ -184,6 +179,38 @@ template <description D>
 using outcome_of = decltype(std::declval<operation_of<D>&>().await_outcome());
 template <description D>
 using result_of = typename outcome_of<D>::value_type;
+
+/// The type of `co_await`, for an operation. Unlike result_of, it does not require await_outcome.
+template <class Operation>
+using await_result = decltype(std::declval<Operation&>().await_resume());
+
+/// The base class of descriptions and tasks. If a co_await is missing, as in
+/// `std::size_t n = socket.recv(buffer);`, the compiler prints the name of this class. The functions are
+/// deleted, so concepts do not see them. `Description` is the derived class, which makes this base class
+/// unique, so that nested descriptions need no padding.
+template <class Result, class Description>
+class co_await_is_missing {
+public:
+    operator Result() const = delete;  // co_await is missing
+    explicit operator bool() const     // co_await is missing
+        requires(!std::same_as<Result, bool>)
+    = delete;
+    // The operator bool of `task` hides the one of this class, but not a template.
+    template <std::same_as<bool> Bool>
+        requires std::same_as<Result, bool>
+    operator Bool() const = delete;    // co_await is missing
+    void operator*() const = delete;   // co_await is missing
+    void operator->() const = delete;  // co_await is missing
+};
+template <class Description>
+class co_await_is_missing<void, Description> {};
+
+/// The base class of std::tuple_size for descriptions whose results are often unpacked.
+template <class Description>
+struct bound_without_co_await {
+    static_assert(sizeof(Description) == 0, "co_await is missing: write auto [a, b] = co_await x");
+    static constexpr int value = 0;
+};
 
 }  // namespace detail
 

@@ -37,7 +37,8 @@ public:
 };
 
 template <description D>
-class [[nodiscard("co_await it")]] shield_description {
+class [[nodiscard("co_await it")]] shield_description
+    : public co_await_is_missing<await_result<operation_of<D>>, shield_description<D>> {
 public:
     explicit shield_description(D what) : what_(std::move(what)) {}
 

@@ -41,15 +41,15 @@ private:
     bool posted_ = false;  // set by request(); the callback's destructor orders the write before release()
 };
 
+struct pass_source_get_token {};  // the compiler prints this name in its error
+
+template <class T>
+concept stop_source = requires(const T& source) { source.get_token(); };
+
 struct request_remote_stop {
     remote_stop* stop;
     void operator()() const noexcept { stop->request(); }
 };
-
-}  // namespace detail
-
-namespace detail {
-// namespace detail
 
 /// Runs an inner operation that can be stopped by the enclosing task or by a token.
 template <description D, class Token>
@@ -104,7 +104,8 @@ private:
 };
 
 template <description D, class Token>
-class [[nodiscard("co_await it")]] stop_when_description {
+class [[nodiscard("co_await it")]] stop_when_description
+    : public co_await_is_missing<await_result<operation_of<D>>, stop_when_description<D, Token>> {
 public:
     stop_when_description(D what, Token token) : what_(std::move(what)), token_(std::move(token)) {}
 
@@ -132,10 +133,15 @@ private:
 /// Lifetime:  the source of an inplace_stop_token must outlive the await.
 /// Cost:      one block from a recycling allocator, and the cost of registering a callback with the token.
 template <class D, class Token>
-    requires requires(const Token& token) { token.stop_requested(); }
+    requires(!detail::stop_source<Token>)
 auto stop_when(D what, Token token) {
-    static_assert(detail::description<D>, "stop_when takes an awaitable of coil or a task, as an rvalue");
+    static_assert(detail::description<D>,
+                  "stop_when takes an awaitable of coil or a task, as an rvalue, and then a stop token: "
+                  "stop_when(x, source.get_token())");
+    static_assert(requires { token.stop_requested(); }, "the second argument must be a stop token");
     return detail::stop_when_description<D, Token>(std::move(what), std::move(token));
 }
+template <class D, detail::stop_source Source>
+void stop_when(D&&, const Source&, detail::pass_source_get_token = {}) = delete;
 
 }  // namespace coil::COIL_ABI

@@ -170,7 +170,8 @@ auto outcome_from(Take&& take) {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard("co_await it: a task that is dropped never runs")]] task {
+class [[nodiscard("co_await it: a task that is dropped never runs")]] task
+    : public detail::co_await_is_missing<T, task<T>> {
 public:
     class promise_type : public detail::promise_base, public detail::result_slot<T> {
     public:

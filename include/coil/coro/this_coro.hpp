@@ -32,7 +32,8 @@ private:
     T value_;
 };
 
-struct [[nodiscard("co_await it")]] stop_requested_description {
+struct [[nodiscard("co_await it")]] stop_requested_description
+    : detail::co_await_is_missing<bool, stop_requested_description> {
     answer_operation<bool> operation_in(detail::environment& task) const noexcept {
         return answer_operation<bool>(task.stop_requested());
     }
@@ -43,7 +44,8 @@ struct [[nodiscard("co_await it")]] stop_requested_description {
 /// end with operation_aborted.
 inline constexpr stop_requested_description stop_requested{};
 
-struct [[nodiscard("co_await it")]] stop_token_description {
+struct [[nodiscard("co_await it")]] stop_token_description
+    : detail::co_await_is_missing<inplace_stop_token, stop_token_description> {
     answer_operation<inplace_stop_token> operation_in(detail::environment& task) const noexcept {
         return answer_operation<inplace_stop_token>(task.stop_token());
     }

@@ -88,7 +88,9 @@ private:
     int number_ = 0;
 };
 
-struct [[nodiscard("co_await it")]] signal_set::wait_description : detail::descriptor_use {
+struct [[nodiscard("co_await it")]] signal_set::wait_description
+    : detail::co_await_is_missing<int, wait_description>,
+      detail::descriptor_use {
     detail::signal_subscription* subscription = nullptr;
 
     wait_operation operation_in(detail::environment& task) const noexcept {

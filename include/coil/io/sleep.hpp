@@ -50,11 +50,7 @@ private:
     bool aborted_ = false;
 };
 
-}  // namespace detail
-
-static_assert(sizeof(detail::sleep_operation) <= 128);
-
-namespace detail {
+static_assert(sizeof(sleep_operation) <= 128);
 
 struct [[nodiscard("co_await it")]] sleep_until_description {
     time_point deadline;
@@ -87,5 +83,7 @@ template <class Rep, class Period>
 detail::sleep_for_description sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
     return {detail::deadline_after(time_point(), duration) - time_point()};
 }
+template <detail::number Number>
+void sleep_for(Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
 
 }  // namespace coil::COIL_ABI

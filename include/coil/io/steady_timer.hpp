@@ -37,6 +37,8 @@ public:
         : context_(context), affinity_(context) {
         expires_after(duration);
     }
+    template <detail::number Number>
+    steady_timer(io_context&, Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
     steady_timer(steady_timer&& other) noexcept
         // The moved-from timer stays usable. NOLINTNEXTLINE(performance-move-constructor-init)
         : context_(other.context_), affinity_(other.affinity_), expiry_(other.expiry_) {
@@ -67,6 +69,8 @@ public:
     std::size_t expires_after(std::chrono::duration<Rep, Period> duration) noexcept {
         return expires_at(detail::deadline_after(now(), duration));
     }
+    template <detail::number Number>
+    void expires_after(Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
 
     /// Ends all waits with operation_aborted, except waits that have already expired. Returns the number of
     /// cancelled waits.

@@ -23,16 +23,14 @@
 
 namespace coil::COIL_ABI {
 
-namespace detail {
-struct co_await_its_join {};  // the compiler prints this name in its error
-}  // namespace detail
-
 /// A tag for tasks that are never joined: `co_spawn(context, serve(), coil::detached)`. Exceptions from such
 /// a task are passed to the context's on_task_error handler.
 struct detached_t {};
 inline constexpr detached_t detached{};
 
 namespace detail {
+
+struct co_await_its_join {};  // the compiler prints this name in its error
 
 /// The context to spawn on and the source location of the spawn.
 struct spawn_place {
@@ -233,10 +231,6 @@ auto spawn_function(const spawn_place& place, F&& function, Args&&... args) {
         .promise;
 }
 
-}  // namespace detail
-
-namespace detail {
-
 template <class T>
 class join_operation;
 template <class T>
@@ -288,7 +282,7 @@ private:
 };
 
 template <class T>
-struct [[nodiscard("co_await it")]] join_description {
+struct [[nodiscard("co_await it")]] join_description : co_await_is_missing<T, join_description<T>> {
     root_task* task;
 
     join_operation<T> operation_in(environment& waiting) const noexcept { return {task, waiting}; }
@@ -298,7 +292,7 @@ struct [[nodiscard("co_await it")]] join_description {
 
 template <class T>
 detail::join_description<T> join_handle<T>::join() noexcept {
-    return {task()};
+    return {{}, task()};
 }
 
 /// Starts a task, or a function that returns a task, on a context. The task is queued and starts in the

@@ -76,6 +76,8 @@ public:
     std::size_t run_for(std::chrono::duration<Rep, Period> duration) {
         return run_until(detail::deadline_after(now(), duration));
     }
+    template <detail::number Number>
+    void run_for(Number, detail::write_5s_or_std_chrono_seconds_5 = {}) = delete;
     std::size_t run_until(time_point deadline);
     /// Like run(), but never waits. Returns when nothing is ready.
     std::size_t poll();

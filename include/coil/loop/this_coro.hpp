@@ -25,7 +25,8 @@ struct context_operation {
     [[nodiscard]] std::string describe() const { return "this_coro"; }
 };
 
-struct [[nodiscard("co_await it")]] context_description {
+struct [[nodiscard("co_await it")]] context_description
+    : detail::co_await_is_missing<io_context&, context_description> {
     context_operation operation_in(detail::environment& task) const noexcept {
         return {&io_context::of(task)};
     }

@@ -184,6 +184,17 @@ public:
         detail::refuse_c_call<Arguments...>();
         return sendto(const_buffer(), plain_endpoint());
     }
+    /// At compile time, rejects a text in place of an endpoint. The error message says what to write.
+    template <class Bytes, class Address, class... More>
+        requires(!std::convertible_to<const Address&, plain_endpoint> &&
+                 !detail::c_call<Bytes, Address, More...>)
+    sending<op::sendto_description<const_buffer, plain_endpoint>> sendto(const Bytes&, const Address&,
+                                                                         const More&...) {
+        static_assert(sizeof(Address) == 0,
+                      "sendto takes an endpoint: for an address use "
+                      "udp::endpoint(coil::ip::make_endpoint(\"127.0.0.1:80\")), for a name a resolver");
+        return sendto(const_buffer(), plain_endpoint());
+    }
     /// Sends several datagrams to `to` with one call, like `send(segments)`.
     [[nodiscard("co_await it")]] op::send_segments_description sendto(const segments& many,
                                                                       const plain_endpoint& to,

@@ -11,7 +11,11 @@ namespace coil::COIL_ABI::op {
 /// The return type of socket functions such as `recv`. It holds the request. When a coroutine awaits the
 /// description, operation_in() constructs the `Operation` from the request.
 template <class Operation, class Request>
-struct [[nodiscard("co_await it")]] description_of : Request {
+struct [[nodiscard("co_await it")]] description_of
+    : Request,
+      detail::co_await_is_missing<detail::await_result<Operation>, description_of<Operation, Request>> {
+    description_of(const Request& what) noexcept : Request(what) {}
+
     Operation operation_in(detail::environment& task) const noexcept { return Operation(*this, task); }
 };
 
@@ -20,3 +24,7 @@ struct [[nodiscard("co_await it")]] description_of : Request {
 using coil::operator co_await;
 
 }  // namespace coil::COIL_ABI::op
+
+template <class Operation, class Request>
+struct std::tuple_size<coil::op::description_of<Operation, Request>>
+    : coil::detail::bound_without_co_await<coil::op::description_of<Operation, Request>> {};

@@ -196,7 +196,9 @@ private:
 /// awaited once, at any later time, even after the resolver has been moved. If the resolver has been
 /// destroyed, the await ends with operation_aborted.
 template <class Operation>
-class [[nodiscard("co_await it")]] resolve_description {
+class [[nodiscard("co_await it")]] resolve_description
+    : public coil::detail::co_await_is_missing<coil::detail::await_result<Operation>,
+                                               resolve_description<Operation>> {
 public:
     resolve_description(std::shared_ptr<detail::resolver_waits> waits,
                         detail::unsubmitted_look_up query) noexcept

@@ -273,7 +273,8 @@ private:
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] channel<T>::receive_description {
+class [[nodiscard("co_await it")]] channel<T>::receive_description
+    : public detail::co_await_is_missing<std::optional<T>, receive_description> {
 public:
     explicit receive_description(channel& from) noexcept : channel_(&from) {}
     receive_operation operation_in(detail::environment& task) const noexcept { return {*channel_, task}; }

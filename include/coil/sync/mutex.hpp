@@ -171,7 +171,8 @@ private:
     bool would_deadlock_ = false;
 };
 
-class [[nodiscard("co_await it")]] mutex::lock_description {
+class [[nodiscard("co_await it")]] mutex::lock_description
+    : public detail::co_await_is_missing<detail::await_result<lock_operation>, lock_description> {
 public:
     explicit lock_description(mutex& of) noexcept : mutex_(&of) {}
     lock_operation operation_in(detail::environment& task) const noexcept { return {*mutex_, task}; }

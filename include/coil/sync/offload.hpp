@@ -127,10 +127,6 @@ struct no_stop_source {
     void request_stop() const noexcept {}
 };
 
-}  // namespace detail
-
-namespace detail {
-
 /// Runs a function on a pool thread and waits for the result.
 template <class F, class... Args>
 class [[nodiscard("co_await it")]] offload_operation final : public detail::offload_operation_base {
@@ -193,7 +189,9 @@ private:
 };
 
 template <class F, class... Args>
-class [[nodiscard("co_await it")]] offload_description {
+class [[nodiscard("co_await it")]] offload_description
+    : public co_await_is_missing<await_result<offload_operation<F, Args...>>,
+                                 offload_description<F, Args...>> {
 public:
     template <class G, class... Given>
     explicit offload_description(thread_pool& pool, G&& function, Given&&... args)

@@ -241,7 +241,7 @@ private:
 };
 
 template <class T>
-struct [[nodiscard("co_await it")]] one_shot_description {
+struct [[nodiscard("co_await it")]] one_shot_description : co_await_is_missing<T, one_shot_description<T>> {
     detail::one_shot_value<T>* from;
 
     one_shot_operation<T> operation_in(environment& task) const noexcept { return {from, task}; }
@@ -268,7 +268,7 @@ auto one_shot<T>::get_completer() noexcept -> completer {
 
 template <class T>
 detail::one_shot_description<T> one_shot<T>::wait() noexcept {
-    return {state_};
+    return {{}, state_};
 }
 
 template <class T>

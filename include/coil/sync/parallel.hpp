@@ -243,7 +243,8 @@ private:
 
 /// Holds the descriptions that will be awaited concurrently.
 template <class Operation, class What>
-class [[nodiscard("co_await it")]] parallel_description {
+class [[nodiscard("co_await it")]] parallel_description
+    : public co_await_is_missing<await_result<Operation>, parallel_description<Operation, What>> {
 public:
     explicit parallel_description(What what) : what_(std::move(what)) {}
 
@@ -263,3 +264,7 @@ template <range_of_descriptions R>
 using description_in = std::remove_cvref_t<decltype(*std::declval<R&>().begin())>;
 
 }  // namespace coil::COIL_ABI::detail
+
+template <class Operation, class What>
+struct std::tuple_size<coil::detail::parallel_description<Operation, What>>
+    : coil::detail::bound_without_co_await<coil::detail::parallel_description<Operation, What>> {};

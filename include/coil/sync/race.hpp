@@ -71,3 +71,12 @@ private:
 };
 
 }  // namespace coil::COIL_ABI
+
+/// A race cannot be unpacked, because its index says which of its outcomes is the winner's.
+template <class... T>
+struct std::tuple_size<coil::race<T...>> {
+    static_assert(sizeof(coil::race<T...>) == 0,
+                  "a race does not unpack: write auto race = co_await when_any(...), then use race.index() "
+                  "and race.get<0>()");
+    static constexpr std::size_t value = 0;
+};

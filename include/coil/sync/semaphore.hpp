@@ -177,7 +177,8 @@ private:
 };
 
 template <class Result>
-class [[nodiscard("co_await it")]] semaphore::acquire_description {
+class [[nodiscard("co_await it")]] semaphore::acquire_description
+    : public detail::co_await_is_missing<Result, acquire_description<Result>> {
 public:
     explicit acquire_description(semaphore& of) noexcept : semaphore_(&of) {}
     acquire_operation<Result> operation_in(detail::environment& task) const noexcept {

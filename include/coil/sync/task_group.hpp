@@ -344,7 +344,8 @@ private:
 };
 
 template <class F, class T>
-class [[nodiscard("co_await it")]] with_group_description {
+class [[nodiscard("co_await it")]] with_group_description
+    : public co_await_is_missing<T, with_group_description<F, T>> {
 public:
     with_group_description(const task_group::options& chosen, F&& function)
         : options_(chosen), function_(std::move(function)) {}

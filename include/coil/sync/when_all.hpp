@@ -67,10 +67,6 @@ all_value<D> take_value(branch<D>& from) {
         return *std::move(from.result());
 }
 
-}  // namespace detail
-
-namespace detail {
-
 template <description... D>
 class [[nodiscard("co_await it")]] when_all_of final : public fixed_branches<when_all_operation, D...> {
     static constexpr bool is_void = (std::is_same_v<detail::all_value<D>, nothing> && ...);

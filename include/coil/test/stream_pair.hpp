@@ -14,6 +14,7 @@
 #include <coil/coro/completed.hpp>
 #include <coil/coro/environment.hpp>
 #include <coil/net/socket_options.hpp>
+#include <coil/op/description.hpp>
 
 namespace coil::COIL_ABI::test {
 
@@ -92,9 +93,7 @@ private:
 };
 
 template <class Operation, class Buffer>
-struct [[nodiscard("co_await it")]] memory_description : memory_request<Buffer> {
-    Operation operation_in(detail::environment& task) const noexcept { return {*this, task}; }
-};
+using memory_description = op::description_of<Operation, memory_request<Buffer>>;
 
 /// One end of a `stream_pair`. It behaves like a `tcp::socket`, but without a kernel.
 class memory_stream {
