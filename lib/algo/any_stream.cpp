@@ -26,8 +26,8 @@ bool any_operation::await_ready() {
     return true;
 }
 
-// Starts the inner operation. Creates it first if the caller, such as `buffered_reader`, has not called
-// await_ready().
+// Starts the contained stream's operation. Creates the operation first if the caller, such as
+// `buffered_reader`, has not called await_ready().
 void any_operation::await_suspend(std::coroutine_handle<> waiter) {
     const bool has_begun = is_made_ || begin();
     suspend(waiter);
@@ -37,8 +37,8 @@ void any_operation::await_suspend(std::coroutine_handle<> waiter) {
         env().scheduler().schedule(*this);
 }
 
-// Creates the inner operation. Returns false if this operation fails because another operation is in
-// progress.
+// Creates the contained stream's operation. Returns false, and sets outcome_ to operation_in_progress, if an
+// earlier operation has not been destroyed yet.
 bool any_operation::begin() {
     is_made_ = make();
     if (!is_made_)

@@ -61,8 +61,8 @@ byte_buffer* buffered_operation::leave() noexcept {
     return buffer_;
 }
 
-// Called when the reader or writer is destroyed or move-assigned. Drops the step, which cancels the stream's
-// operation before the buffer's memory is freed.
+// Called when the reader or writer is destroyed or move-assigned. Destroys the step, which cancels the
+// stream's operation before the buffer's memory is freed.
 void buffered_operation::lose_buffer() noexcept {
     drop_step();
     is_at_work_ = false;

@@ -28,8 +28,8 @@ bool to_c_string(std::string_view text, char (&target)[Size]) noexcept {
     return true;
 }
 
-/// Returns the index of the interface that the text after '%' specifies. Tries the text as a name first,
-/// because a name may look like a number.
+/// Returns the index of the interface that `text`, the part after '%', specifies. Tries `text` as a name
+/// first, because a name may look like a number.
 address_v6::scope_id_type make_scope_id(std::string_view text, std::error_code& error) noexcept {
     // No interface name contains these characters. The kernel would look up "lo:1" as "lo", so reject them
     // here.

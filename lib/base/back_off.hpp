@@ -10,9 +10,9 @@
 
 namespace coil::COIL_ABI {
 
-/// A back-off for a thread that waits for another thread that cannot wake it. pause() calls sched_yield(2)
-/// the first few times, and then sleeps for 50 us to 1 ms. A loop that only yields would use a whole core
-/// and, under SCHED_FIFO, would starve lower-priority threads.
+/// A back-off for loops that poll for an action of another thread. pause() calls sched_yield(2) the first few
+/// times, and then sleeps for 50 us to 1 ms. A loop that only yields would use a whole core and, under
+/// SCHED_FIFO, would starve lower-priority threads.
 class back_off {
 public:
     void pause() noexcept {

@@ -95,8 +95,8 @@ std::string endpoint::to_string() const {
 }
 
 // Fills `target`. The size of an abstract address includes no NUL at the end, because an abstract name ends
-// where the address ends. The size of a path includes the NUL, if there is space for one. The kernel accepts
-// a path that fills sun_path and has no NUL.
+// where the address ends. The size of a path address includes a NUL after the path, if there is space for
+// one. The kernel accepts a path that fills sun_path and has no NUL.
 socklen_t endpoint::to_sockaddr(sockaddr_un& target) const noexcept {
     target.sun_family = AF_UNIX;
     std::memcpy(target.sun_path, name_, sizeof target.sun_path);

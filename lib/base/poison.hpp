@@ -19,7 +19,7 @@
 
 namespace coil::COIL_ABI {
 
-/// Marks cached memory as inaccessible, so that AddressSanitizer reports any access to it. A no-op in builds
+/// Marks unused memory as inaccessible, so that AddressSanitizer reports any access to it. A no-op in builds
 /// without AddressSanitizer.
 inline void poison([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef COIL_ASAN

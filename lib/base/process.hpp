@@ -9,8 +9,8 @@
 namespace coil::COIL_ABI {
 
 /// A number that identifies the process. It changes in a child of fork(2), so that it differs from the
-/// numbers of all ancestors. Objects that own threads use the number to detect a fork, because a child does
-/// not inherit the threads. vfork(2) and a bare clone(2) do not change the number.
+/// numbers of all ancestors. For example, an object that owns threads uses the number to detect a fork,
+/// because a child does not inherit the threads. vfork(2) and a bare clone(2) do not change the number.
 ///
 ///     if (process_ != this_process::number()) ...    // a load and a comparison; no system call
 class this_process {

@@ -9,8 +9,8 @@
 
 namespace coil::COIL_ABI {
 
-/// Formats untrusted text for an error message: adds quotes, writes unprintable bytes as \x00, and truncates
-/// the text after 80 bytes.
+/// Formats untrusted text for an error message: adds quotes, writes unprintable bytes in hexadecimal, such as
+/// \x0a, and truncates the text after 80 bytes.
 std::string quoted(std::string_view text);
 
 }  // namespace coil::COIL_ABI

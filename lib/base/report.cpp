@@ -102,9 +102,9 @@ bool write_now(int descriptor, const line& text) noexcept {
     const signals_held_back here;
     if (!has_room(descriptor))
         return false;
-    // Another writer may have filled a pipe since the check, so write to pipes with RWF_NOWAIT (supported
-    // since Linux 6.4). Regular files do not need this flag, because they always accept data. In addition,
-    // XFS refuses nearly every append with RWF_NOWAIT, because an append changes the timestamps.
+    // Another writer may have filled a pipe since has_room() was called, so write to pipes with RWF_NOWAIT
+    // (supported since Linux 6.4). Regular files do not need this flag, because they always accept data. In
+    // addition, XFS refuses nearly every append with RWF_NOWAIT, because an append changes the timestamps.
     struct stat about;
     if (::fstat(descriptor, &about) == 0 && S_ISFIFO(about.st_mode)) {
         const iovec whole{const_cast<char*>(text.data()), text.size()};

@@ -10,8 +10,8 @@
 namespace coil::COIL_ABI {
 
 /// Writes "coil: ", the parts and a newline to stderr. Everything that the library prints goes through this
-/// function. Best effort: this function never blocks and never raises a signal, regardless of what kind of
-/// file stderr is, because the event loop calls it.
+/// function. The event loop calls this function, so it never blocks and never raises a signal, regardless of
+/// what kind of file stderr is. Best effort.
 ///
 ///     if stderr is                   the line is
 ///     a socket                       sent by send(2) with MSG_DONTWAIT and MSG_NOSIGNAL

@@ -21,7 +21,7 @@ bool is_low_port(const call_subject& of) noexcept { return of.port >= 0 && of.po
 struct row {
     std::string_view call;  // matches any call if empty
     int error;
-    bool (*holds)(const call_subject&);  // the row always matches if null
+    bool (*holds)(const call_subject&);  // an additional condition, or null
     const char* text;
 };
 

@@ -16,10 +16,10 @@ struct call_subject {
     int protocol = 0;
 };
 
-/// Returns the usual cause of a system call's error and the remedy as text, such as " (the acceptor does not
-/// listen: call listen() before accept())". The caller appends this text to the name of the call. The text is
-/// empty if the error has several usual causes, or if the kernel's own text is sufficient. `call` is the name
-/// of a socket call, such as "accept".
+/// Returns a text with the usual cause of a system call's error and the remedy, such as " (the acceptor does
+/// not listen: call listen() before accept())". The caller appends this text to the name of the call. The
+/// text is empty if the error has several usual causes, or if the kernel's own text is sufficient. `call` is
+/// the name of a socket call, such as "accept".
 [[nodiscard]] const char* usual_cause(std::string_view call, int error, const call_subject& of = {}) noexcept;
 
 }  // namespace coil::COIL_ABI

@@ -34,10 +34,11 @@ public:
     }
 
 private:
-    // Registers handlers that hold the lock during fork(2). Otherwise a thread that exists only in the parent
-    // could hold the lock in the child. A scheduler is constructed before anything that belongs to it, so
-    // these handlers are registered before coil's other fork handlers. Handlers that run before the fork run
-    // in reverse order of registration, so this lock is acquired last.
+    // Registers handlers that hold the lock during fork(2). Otherwise, another thread could hold the lock at
+    // that time. The child has no such thread, so no thread of the child could release the lock. A scheduler
+    // is constructed before anything that belongs to it, so these handlers are registered before coil's other
+    // fork handlers. Handlers that run before the fork run in reverse order of registration, so this lock is
+    // acquired last.
     static void handle_forks() {
         static const int refusal =
             ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
@@ -116,8 +117,8 @@ void affinity::check_owner_or_throw(const char* call) const {
 }
 
 bool affinity::take_over(const scheduler& task, bool is_in_use) noexcept {
-    // An event loop that runs a task has an owner thread. A scheduler without an owner thread may be the
-    // scheduler of a test, which any thread may run.
+    // An event loop that runs a task has an owner thread. If a scheduler has no owner thread, it may be the
+    // scheduler of a test. Any thread may run such a scheduler.
     const bool is_loop = task.owner().thread.load(std::memory_order_relaxed) != nullptr;
     if (is_bound() && (is_in_use || !may_use(*owner_)) &&
         (is_loop || owner_->thread.load(std::memory_order_relaxed)))

@@ -13,9 +13,9 @@ namespace coil::COIL_ABI::detail {
 namespace {
 
 // Each size class has a free list, and a frame's size is rounded up to the size of its class. Frames larger
-// than the largest class go to the heap. The sizes are 16, 48, 80 ... up to 4112, so that each size plus
-// malloc's overhead is a multiple of malloc's granularity. Above 4112, the sizes are 512 bytes apart, for
-// frames that contain a buffer of 4, 8 or 16 KiB.
+// than the largest class go to the heap. The sizes are 16, 48, 80 ... up to 4112. Including malloc's
+// overhead, a frame of such a size takes a multiple of 32 bytes. Above 4112, the sizes are 512 bytes apart,
+// for frames that contain a buffer of 4, 8 or 16 KiB.
 constexpr std::size_t step = 32;
 constexpr std::size_t smallest = 16;
 constexpr std::size_t small_classes = 129;
@@ -45,7 +45,8 @@ struct free_frame {
 
 #ifdef COIL_FRAME_QUARANTINE
 
-// The most recently freed frames, oldest first, each filled with a pattern that must not change.
+// The quarantine holds the most recently freed frames, oldest first. Each frame is filled with a pattern that
+// must not change.
 constexpr unsigned char pattern = 0xD7;
 constexpr std::size_t quarantined_max = 256;
 

@@ -142,7 +142,7 @@ void handle_forks() {
 }
 
 // Duplicates the descriptor to a number above STDERR_FILENO. If the program was started without stdin, stdout
-// or stderr, the eventfd could otherwise get one of their numbers and receive the program's output.
+// or stderr, an eventfd could otherwise get one of their numbers and receive the program's output.
 int duplicate(int descriptor) noexcept { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
 
 signal_subscription& subscribe() {

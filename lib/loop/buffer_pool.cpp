@@ -28,15 +28,15 @@ namespace {
 // The size of an entry on kernel 6.12 and later, large enough for one receive to empty a socket. The kernel
 // cycles through all entries, so all entries together should fit into the CPU cache.
 constexpr std::size_t large_entry = 256 * 1024;
-// The size of an entry on older kernels. Even a receive of 64 bytes uses a whole entry there, so there must
-// be many entries.
+// The size of an entry on older kernels. On these kernels, even a receive of 64 bytes uses a whole entry, so
+// there must be many entries.
 constexpr std::size_t small_entry = 16 * 1024;
 constexpr std::size_t entries_max = 32768;
 // Chunks up to this size are copied to the heap if the pool is low.
 constexpr std::size_t little = 4096;
-// Copying a chunk up to this size costs less than keeping it.
+// Copying a chunk up to this size costs less than keeping the chunk in the pool.
 constexpr std::size_t tiny = 256;
-// The time that streams wait before the reserve or the spares are used. A server that echoes what it receives
+// The time that streams wait before the reserve or the spares are used. A server that echoes received bytes
 // returns an entry within a shorter time, even if all entries are in use.
 constexpr auto stall_time = std::chrono::milliseconds(1);
 

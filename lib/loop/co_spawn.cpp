@@ -101,8 +101,8 @@ join_operation_base::~join_operation_base() {
     if (!task_ || task_->joiner_ != this)
         return;
     task_->joiner_ = nullptr;
-    // If there is no handle either, no join can take the finished task's result, so an exception is reported
-    // as for a detached task.
+    // If the finished task has no handle, no other join can take its result, so its exception is reported as
+    // for a detached task.
     if (task_->finished_ && !task_->handle_ && !task_->is_linked())
         task_->settle();
 }

@@ -38,7 +38,7 @@ public:
     [[nodiscard]] bool enter() noexcept {
         // Acquire, so that no access during the visit is moved before this line. The caller then publishes
         // a post, a stop or the release of a guard with release order. A thread that acquires what was
-        // published therefore sees this count, too.
+        // published therefore also sees the increased count of visitors.
         if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
             return true;
         leave();
@@ -54,7 +54,7 @@ public:
     void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept {
         // Release, so that this thread's accesses happen before the deletion. Acquire, so that the deleting
-        // thread sees them.
+        // thread sees the accesses of the other threads.
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
             delete this;
     }

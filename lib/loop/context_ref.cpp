@@ -51,10 +51,10 @@ void work_guard::reset() noexcept {
 
 // The list of all context_life blocks. In a child of fork(2), the fork handler resets their visitor counts.
 //
-// Lock order: this lock is taken last. An object that uses a context may hold its own lock while it releases
-// a block, and the release takes this lock. The fork handlers of such objects are registered later than the
-// handlers of this list. Before a fork, handlers run in reverse order of registration, so they, too, take
-// this lock last.
+// Lock order: the list's lock is taken last. An object that uses a context may hold its own lock while it
+// releases a block, and the release takes the list's lock. The object's fork handlers are registered later
+// than the list's handlers. Before a fork, handlers run in reverse order of registration, so the list's lock
+// is taken last in this case, too.
 class detail::context_life::list {
 public:
     static void add(context_life& made) {
@@ -98,7 +98,7 @@ detail::context_life::~context_life() { list::remove(*this); }
 void detail::context_life::end() noexcept {
     visitors_.fetch_or(ended, std::memory_order_relaxed);
     back_off waiting;
-    // Acquire, which pairs with the release in leave(), so that the visitors' writes happen before the
+    // The acquire pairs with the release in leave(), so that the visitors' writes happen before the
     // destruction.
     while (visitors_.load(std::memory_order_acquire) != ended)
         waiting.pause();

@@ -31,8 +31,8 @@ struct datagram_layout {
 };
 
 inline constexpr datagram_layout single_layout{};
-/// A train needs space for a control message that contains the segment size. Control messages of other
-/// options that may be set on the socket precede this message, so there must be space for them, too.
+/// A train of datagrams needs space for a control message that contains the segment size. If other options
+/// are set on the socket, their control messages come first, so there must be space for these, too.
 inline constexpr datagram_layout train_layout{.control_room = 256};
 
 inline constexpr std::size_t datagram_size_max = 65535;  // for a single datagram and for a train

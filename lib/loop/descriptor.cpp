@@ -237,8 +237,9 @@ void descriptor_handle::borrow(int number) {
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
                                        socklen_t size) noexcept {
-    // The program has closed stdin, stdout or stderr, and the kernel has reused that number for the
-    // connection. Move the connection to a higher number, so that the program's output cannot go to a peer.
+    // If the program has closed descriptor 0, 1 or 2 (stdin, stdout or stderr), the kernel may reuse this
+    // number for the connection. Move the connection to a higher number, so that the program's output cannot
+    // go to a peer.
     if (number <= STDERR_FILENO) [[unlikely]] {
         ring::kernel& kernel = record_->context().kernel();
         if (const int moved = kernel.fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); moved >= 0) {

@@ -33,7 +33,7 @@ public:
     }
 
     /// Leaves the table allocated after its context has ended, because frames that were not destroyed still
-    /// refer to the records. The process keeps such tables reachable, so a leak checker does not report them.
+    /// refer to the records. The table stays reachable, so a leak checker does not report it.
     static void leave(owned<descriptor_table> table) noexcept;
 
 private:

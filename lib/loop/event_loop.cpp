@@ -68,7 +68,7 @@ std::size_t event_loop::run_iterations(time_point deadline, std::size_t limit, b
 
 // One iteration of the loop.
 std::size_t event_loop::iterate(time_point deadline, std::size_t limit, bool may_wait, const char* call) {
-    // 1. Resume what is ready.
+    // 1. Resume the tasks that are ready.
     const std::size_t ran = resume_ready(limit);
     if (!ring_->is_enabled()) [[unlikely]]  // a task has called fork(), and this is the child
         throw_failure(error::wrong_process, call);
@@ -104,7 +104,7 @@ std::size_t event_loop::iterate(time_point deadline, std::size_t limit, bool may
     return ran;
 }
 
-// Resumes the items that are ready at the beginning. Items that become ready later wait for the next
+// Resumes the items that are ready when the iteration begins. Items that become ready later wait for the next
 // iteration, so a task that never waits cannot starve completions.
 std::size_t event_loop::resume_ready(std::size_t limit) {
     const std::uint64_t begin = ticks();
@@ -132,8 +132,8 @@ void event_loop::enter(unsigned wait, time_point deadline) {
         throw_failure(system_error_code(-failure), "io_uring_enter");
 }
 
-// Enters the kernel once. After a refusal that may be temporary, pauses so that an idle loop does not spin,
-// and returns 0. Returns any other error as a negative errno.
+// Enters the kernel once. If the kernel refuses the call with an error that may be temporary, pauses, so that
+// an idle loop does not spin, and returns 0. Returns any other error as a negative errno.
 int event_loop::enter_or_pause(unsigned wait, time_point deadline) noexcept {
     const int failure = ring_->enter(wait, deadline);
     switch (-failure) {
@@ -239,8 +239,8 @@ bool event_loop::has_work() const noexcept {
 
 // ---- from other threads -----------------------------------------------------------------------------------
 
-// After the push, the owner may run the item, return from run(), and destroy the context. The visit, from
-// life.enter() to life.leave(), keeps the context alive until wake() has returned. `item` may be destroyed
+// After inbox_.push(), the owner may run the item, return from run(), and destroy the context. The calls of
+// life.enter() and life.leave() keep the context alive until wake() has returned. `item` may be destroyed
 // earlier.
 void event_loop::post(node& item) noexcept {
     if (is_owner()) {

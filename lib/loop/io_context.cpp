@@ -50,8 +50,8 @@ std::size_t io_context::poll_one() {
     return run_iterations(time_point::max(), 1, false, "io_context::poll_one");
 }
 
-// After the store, run() may return and the owner may destroy the context. The visit, from life.enter() to
-// life.leave(), keeps the context alive until wake() has returned.
+// After stopped_ has been set, run() may return and the owner may destroy the context. The calls of
+// life.enter() and life.leave() keep the context alive until wake() has returned.
 void io_context::stop() noexcept {
     detail::context_life& life = *self_.life();
     if (!life.enter())

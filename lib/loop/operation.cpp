@@ -56,8 +56,8 @@ std::optional<std::int32_t> operation::refusal() {
     return std::nullopt;
 }
 
-// Throws error::wrong_context. The record belongs to another thread, so the text names the peer only if the
-// record has stored the peer's address.
+// Throws error::wrong_context. The record belongs to another thread, so this function does not query the
+// peer's address. The text names the peer only if the record has stored the address.
 void operation::refuse_context() const {
     std::string what = name();
     what += " on descriptor " + std::to_string(descriptor_->number());

@@ -39,8 +39,8 @@ public:
         return instance;
     }
 
-    /// If the owner's thread is ending and is still settling the context, waits until the thread has settled
-    /// it. Does not wait in a child of fork(2), where that thread does not exist.
+    /// If the owner's thread is ending and is still settling the context, waits until the context is settled.
+    /// Does not wait in a child of fork(2), because the owner's thread does not exist there.
     static void wait_until_left(std::unique_lock<std::mutex>& held, const event_loop& context) noexcept {
         while (context.is_leaving_ && !context.ring_->is_lost()) {
             const unsigned seen = departures().load(std::memory_order_relaxed);
@@ -51,8 +51,8 @@ public:
     }
 
     // Registers handlers that hold the lock during fork(2). Otherwise a thread that exists only in the parent
-    // could hold the lock in the child. These handlers are registered after the ring's handlers and therefore
-    // run before them, so that the ring's lock is taken while this lock is held, as in adopt().
+    // could hold the lock in the child. These handlers are registered after the ring's handlers, so before a
+    // fork they run first. The ring's lock is then taken while this lock is held, as in adopt().
     static void handle_forks() {
         static const int refusal = ::pthread_atfork([] { lock().lock(); }, [] { lock().unlock(); },
                                                     [] {
@@ -90,8 +90,8 @@ private:
             while (event_loop* context = owned_by_this_thread()) {
                 context->is_leaving_ = true;
                 // If the context is still in run(), exit() was called in a task, so the context's tasks never
-                // continue. Objects that these tasks wait for or hold are then no longer bound to the
-                // context.
+                // continue. Setting the id to 0 unbinds the objects that these tasks hold or wait for, such
+                // as a mutex.
                 if (context->is_running_.load(std::memory_order_relaxed))
                     context->owner_record().id.store(0, std::memory_order_relaxed);
                 held.unlock();
@@ -106,8 +106,8 @@ private:
         }
     };
 
-    // Called in a child of fork(2). The threads that were settling these contexts exist only in the parent,
-    // and the fork may have happened between any two of their steps.
+    // Called in a child of fork(2). Gives up the rings of contexts that were leaving their threads. These
+    // threads exist only in the parent, and the fork may have happened between any two of their steps.
     static void lose_leaving() noexcept {
         for (event_loop* each = first(); each; each = each->next_owned_)
             if (each->is_leaving_)
@@ -116,8 +116,8 @@ private:
 
     static event_loop* owned_by_this_thread() noexcept {
         event_loop* context = first();
-        // Skips contexts that are leaving their thread. In a child of fork(2), such a thread exists only in
-        // the parent, but this_thread() may return the address that identified it.
+        // Skips contexts that are leaving their thread. In a child of fork(2), the owner of these contexts
+        // exists only in the parent, but this_thread() may by chance return the address stored in owner_.
         while (context &&
                (context->is_leaving_ || context->owner_.load(std::memory_order_relaxed) != this_thread()))
             context = context->next_owned_;
@@ -194,8 +194,8 @@ void event_loop::adopt(const char* call) {
     arm_wake();
 }
 
-// Opens a new ring after the previous ring was closed. If the new ring cannot register all pools, closes it
-// again, so that the next run() opens another ring.
+// Opens a new ring after the previous ring was closed. If the new ring cannot register all pools, the new
+// ring is closed again, so that the next run() opens another ring.
 void event_loop::open_ring() {
     ring_->open({options_.entries, options_.completions});
     try {
@@ -206,9 +206,9 @@ void event_loop::open_ring() {
     }
 }
 
-// Called by the owner's thread before the thread ends. An operation in the kernel keeps the result that it
-// has so far, or ends with operation_aborted if it has none. The next owner resumes the tasks of these
-// operations, and submits the operations that the kernel has not seen yet.
+// Called by the owner's thread before the thread ends. Ends the operations in the kernel. If an operation has
+// a result so far, it keeps this result. Otherwise it ends with operation_aborted. The next owner resumes the
+// tasks of these operations, and submits the operations that the kernel has not seen yet.
 void event_loop::disown() noexcept {
     if (ring_->is_lost())
         return;  // in a child of fork(2), where operations in flight belong to the parent

@@ -8,7 +8,7 @@
 
 namespace coil::COIL_ABI {
 
-// How long to wait for the kernel to end operations and release their buffers. This normally takes
+// How long to wait for the kernel to end operations and release their buffers. The kernel normally needs
 // microseconds, but a request may be stuck in a driver.
 inline constexpr std::chrono::seconds patience{2};
 

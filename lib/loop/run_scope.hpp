@@ -7,7 +7,7 @@
 namespace coil::COIL_ABI::detail {
 
 /// An RAII object that exists while a thread is in run() or poll(). The constructor makes the thread the
-/// context's owner. The destructor submits what is still queued.
+/// context's owner. The destructor submits the SQEs that are still queued.
 class event_loop::run_scope {
 public:
     /// `call` is the name of the public function for error messages, such as "io_context::run".

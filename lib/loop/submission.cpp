@@ -223,7 +223,7 @@ bool submission::enter_until(const IsOver& is_over, time_point deadline) noexcep
 }
 
 // Submits everything that is queued, including the cancels, with one call of io_uring_enter, and collects
-// completions. The call takes 2 to 5 us. It returns early when it is time to repeat the cancels.
+// completions. The call takes 2 to 5 us. It returns early when the cancels must be repeated.
 void submission::enter_for_cancels(time_point deadline) noexcept {
     if (cancel_retry_at_ == time_point::max())
         cancel_retry_at_ = context_.now() + cancel_pause_;

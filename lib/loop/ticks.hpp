@@ -9,8 +9,8 @@
 
 namespace coil::COIL_ABI {
 
-/// Returns the processor's time stamp counter. Reading it takes 10 ns; reading the system clock takes 22 ns.
-/// nanoseconds_of() measures the length of a tick by comparing the two clocks over an interval.
+/// Returns the processor's time stamp counter. Reading this counter takes 10 ns; reading the system clock
+/// takes 22 ns. nanoseconds_of() measures the length of a tick by comparing the counter with the clock.
 inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_ia32_rdtsc();
@@ -23,9 +23,9 @@ inline std::uint64_t ticks() noexcept {
 #endif
 }
 
-/// Converts `count` ticks to nanoseconds. The conversion rate is computed from how far both clocks have
-/// advanced since `first_tick`, which was read at `first_time`. The result becomes more accurate as that
-/// interval grows.
+/// Converts `count` ticks to nanoseconds. `first_tick` is the value of the counter at the time `first_time`.
+/// The conversion rate is computed from how far the counter and the clock have advanced since then. The
+/// result becomes more accurate as this interval grows.
 inline std::uint64_t nanoseconds_of(std::uint64_t count, std::uint64_t first_tick,
                                     std::chrono::steady_clock::time_point first_time) noexcept {
     const auto elapsed = static_cast<double>((std::chrono::steady_clock::now() - first_time).count());

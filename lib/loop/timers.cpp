@@ -10,7 +10,8 @@
 namespace coil::COIL_ABI::detail {
 namespace {
 
-// The latest deadline. Later deadlines are treated like this one, which no clock reaches, and never expire.
+// The latest deadline, in nanoseconds. Later deadlines are shortened to this value. The clock never reaches
+// it, so timers with these deadlines never expire.
 constexpr std::int64_t nanoseconds_max = std::int64_t{1} << 62;
 
 std::uint64_t nanoseconds_of(time_point when) noexcept {

@@ -17,8 +17,8 @@ namespace coil::COIL_ABI::op {
 /// a larger buffer need a further operation.
 inline constexpr std::size_t bytes_max = 0x7ffff000;
 
-/// The offset that makes a read or write use the descriptor's current file position. The kernel also
-/// requires this value for pipes and similar files, which have no position.
+/// The offset that makes a read or write use the descriptor's current file position. The kernel also requires
+/// this value for pipes and other files that have no position.
 inline constexpr unsigned long long own_position = ~0ull;
 
 [[nodiscard]] inline unsigned clamp_size(std::size_t size) noexcept {

@@ -159,8 +159,8 @@ bool read_ahead::keeps_bytes() noexcept {
     stop();
     retire();
     // The kernel reports an error, such as a reset, only once, so an error that has been reported counts as
-    // unread data. It is either in failure_, which has_data() checks, or in a completion that run() has not
-    // processed yet.
+    // unread data. Such an error is either in failure_, which has_data() checks, or in a completion that
+    // run() has not processed yet.
     const std::int32_t result = is_done() ? answer().result : 0;
     return has_data() || (result < 0 && result != -ECANCELED && result != -ENOBUFS);
 }

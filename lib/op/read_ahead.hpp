@@ -60,7 +60,8 @@ protected:
     [[nodiscard]] virtual buffer_pool& pool() const noexcept = 0;
     /// Begins a receive for `next`, which is the first waiting reader.
     virtual void receive_for(const reader& next) noexcept = 0;
-    /// Called when the pool has a buffer again. Returns true if a receive has begun.
+    /// Called when the pool has a buffer again. Begins a receive and returns true, or returns false if no
+    /// receive is needed.
     [[nodiscard]] virtual bool receive_into_room() noexcept = 0;
     /// Called for a non-blocking reader when no data is unread. Collects data that has already arrived.
     virtual void poll_for(const reader& next) noexcept;
@@ -92,9 +93,9 @@ protected:
     /// Gives the unread data to the waiting readers. If any data remains, notifies the pending wait()
     /// operations.
     void serve_waiting() noexcept;
-    /// Stops receiving, because this record or all streams together hold as many bytes as allowed.
+    /// Called when this record or all streams together hold as many bytes as allowed. Stops receiving.
     void stop_at_limit() noexcept;
-    /// Called when data has been lost. Readers get the unread data first and then this error.
+    /// Called when data has been lost. Readers get the unread data first and then `error`.
     void fail_with(std::int32_t error) noexcept {
         failure_ = error;
         stop();

@@ -33,8 +33,9 @@ bool descriptor_transfer::next_step() noexcept {
     return true;
 }
 
-// If the operation was not cancelled, returns ECANCELED unchanged, and not as operation_aborted. A read from
-// a timerfd fails with ECANCELED if the clock has been set (TFD_TIMER_CANCEL_ON_SET).
+// If the result is ECANCELED although the operation was not cancelled, returns ECANCELED and not
+// operation_aborted. For example, a read from a timerfd fails with ECANCELED if the clock has been set
+// (TFD_TIMER_CANCEL_ON_SET).
 outcome<std::size_t> descriptor_transfer::await_outcome() noexcept {
     if (answer().result == -ECANCELED && has_begun() && !should_stop() && !target().context().is_closing())
         return detail::system_error_code(ECANCELED);

@@ -6,9 +6,9 @@
 
 namespace coil::COIL_ABI::op {
 
-// Refuses MSG_PEEK together with MSG_WAITALL on a stream. Such a reader would have to leave the bytes in the
-// socket while it waits for more bytes, and only the kernel knows when more bytes have arrived. In a FIFO
-// lane, a non-blocking reader fails with EAGAIN instead of queueing behind another reader.
+// Refuses MSG_PEEK together with MSG_WAITALL on a stream. A reader with both flags would have to leave the
+// bytes in the socket while it waits for more bytes, and only the kernel knows when more bytes have arrived.
+// In a FIFO lane, a non-blocking reader fails with EAGAIN instead of queueing behind another reader.
 std::optional<std::int32_t> buffer_reader::before_submit() {
     if (flags_ == 0) [[likely]]
         return std::nullopt;

@@ -41,7 +41,7 @@ outcome<std::size_t> recv_into::await_outcome() noexcept {
     const std::int32_t result = answer().result;
     if (result > 0 || (result == 0 && !was_interrupted())) [[likely]]
         return moved_ + static_cast<std::size_t>(result);
-    // If the program has shut down the socket itself, the result 0 does not mean that the peer has ended the
+    // If this program has shut down the socket, the result 0 does not mean that the peer has ended the
     // stream.
     const auto error = result == 0 ? make_error_code(error::operation_aborted) : failure();
     if (moved_ > 0 && error == error::operation_aborted)

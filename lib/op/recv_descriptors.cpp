@@ -25,8 +25,8 @@ recv_descriptors::~recv_descriptors() {
         detail::frame_deallocate(control_, size);
 }
 
-// Returns the size of the control buffer. It has space for the descriptors and for the sender's credentials,
-// which precede the descriptors if SO_PASSCRED is set.
+// Returns the size of the control buffer. This buffer has space for the descriptors and for the sender's
+// credentials, which precede the descriptors if SO_PASSCRED is set.
 std::size_t recv_descriptors::control_size() const noexcept {
     return CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(descriptors_.size_bytes());
 }

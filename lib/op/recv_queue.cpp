@@ -64,7 +64,7 @@ chunk recv_queue::take() noexcept {
 std::size_t recv_queue::copy(mutable_buffers into, bool peek) noexcept {
     std::size_t copied = 0;
     std::size_t at = 0;    // index of the chunk to copy from; 0 is front_
-    std::size_t skip = 0;  // bytes already copied from that chunk
+    std::size_t skip = 0;  // bytes already copied from the chunk at `at`
     for (mutable_buffer rest: into) {
         while (!rest.empty() && copied < unread_) {
             const chunk& from = at == 0 ? front_ : chunks_[first_ + at - 1];
@@ -112,8 +112,8 @@ void recv_queue::put_back(chunk bytes) noexcept {
     serve_waiting();
 }
 
-// Called when bytes have been lost because memory ran out. The reader gets the bytes before the gap and then
-// an error, but no bytes from after the gap.
+// Called when bytes have been lost because memory ran out. The reader gets the bytes that precede the lost
+// bytes and then an error, but no later bytes.
 void recv_queue::break_off() noexcept {
     is_broken_ = true;
     fail_with(-ENOMEM);
@@ -145,10 +145,10 @@ void recv_queue::choose_pool(const buffer_pool& from, std::size_t size) noexcept
 }
 
 // Called when a receive has filled a whole entry. Returns true if the peer probably sends in bulk, and not
-// just single messages of exactly this size. For a multishot receive, the peer is assumed to send in bulk if
-// at least `entry_size` bytes were already unread. A single receive, which coil uses while the pool is
-// exhausted, gets only one entry. In that case, the peer is assumed to send in bulk if the reader wants
-// further chunks.
+// just single messages that fit exactly into an entry. For a multishot receive, the peer is assumed to send
+// in bulk if at least `entry_size` bytes were already unread. A single receive, which coil uses for
+// recv_chunk() and while the pool is exhausted, gets only one entry. In that case, the peer is assumed to
+// send in bulk if the reader wants further chunks.
 bool recv_queue::has_more_than(std::size_t entry_size) const noexcept {
     if (multishot_)
         return unread_ >= entry_size;
@@ -233,8 +233,8 @@ void recv_queue::prepare(io_uring_sqe& sqe) noexcept {
     sqe.buf_group = receiving_from().group();
 }
 
-// Takes the bytes of a completion as soon as it is collected. The receives of several connections may fill
-// one pool entry, so the pool must take the bytes in the order of the completions.
+// Takes the bytes of a completion as soon as the loop has collected the completion. The receives of several
+// connections may fill one pool entry, so the pool must take the bytes in the order of the completions.
 void recv_queue::more(const coil::detail::answer& given) noexcept {
     if (!(given.flags & IORING_CQE_F_BUFFER))
         return;

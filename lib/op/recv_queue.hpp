@@ -21,7 +21,7 @@ public:
     explicit recv_queue(detail::descriptor& record);
     ~recv_queue() override;
 
-    /// Returns the queue of a stream's record. The first call creates the queue, which may throw.
+    /// Returns the queue of a stream's record. The first call creates the queue, and may throw.
     static recv_queue& of(detail::descriptor& record);
 
     // Called by the readers that this queue serves.

@@ -99,17 +99,16 @@ void recvfrom_queue::detect_trains() {
 
 // ---- readers ----------------------------------------------------------------------------------------------
 
-// Returns false only if the reader submits its own receive. For this, receives_directly() must be true, no
-// receive of this queue may be in flight or waiting for a buffer, and no other reader may be ahead of the
-// reader.
+// Returns false if the reader submits its own receive. A reader does this only if receives_directly() returns
+// true, no receive of this queue is in flight or waiting for a buffer, and no other reader is ahead of it.
 bool recvfrom_queue::receives_for(const reader& next) const noexcept {
     return is_receiving() || is_waiting_for_buffer() || !receives_directly(next) || record().has_reader() ||
            record().has_waiting();
 }
 
 // Called for a non-blocking reader when no datagram is unread. Collects the datagrams that have already
-// arrived. If no receive is in flight, no other reader is waiting, and the reader does not submit its own
-// receive, first submits the multishot receive, now or when the pool has a free buffer.
+// arrived. If no receive is in flight, no other reader is waiting, and `next` does not submit its own
+// receive, first submits the multishot receive or, if no buffer is free, queues for a buffer.
 void recvfrom_queue::poll_for(const reader& next) noexcept {
     if (record().has_reader())
         return;
@@ -191,8 +190,9 @@ void recvfrom_queue::put_back(received_train returned, std::uint32_t place) noex
     serve_waiting();
 }
 
-// Inserts a datagram that a destroyed reader has returned at its original position, because several readers
-// may return datagrams in any order. The comparison allows for a wrap-around of the 32-bit positions.
+// Inserts a datagram that a destroyed reader has returned. The datagram gets its original position, because
+// several readers may return datagrams in any order. The comparison of positions allows for a wrap-around of
+// the 32-bit number.
 void recvfrom_queue::insert(arrival returned) noexcept {
     if (is_closed())
         return;
@@ -292,8 +292,9 @@ void recvfrom_queue::interrupt() noexcept {
     request_more();
 }
 
-// Completes waiting readers that have no buffer of their own, up to the first reader that has one. That
-// reader submits a receive, and the kernel reports the end to it.
+// Called after the program has shut down receiving. Completes waiting readers that have no buffer of their
+// own, up to the first reader that has its own buffer. That reader submits a receive, which the kernel
+// completes.
 void recvfrom_queue::finish_streams() noexcept {
     while (const reader* first = first_reader()) {
         if (has_own_buffer(*first))

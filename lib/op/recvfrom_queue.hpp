@@ -19,8 +19,8 @@
 namespace coil::COIL_ABI::op {
 
 /// The read-ahead of a datagram socket, which `recvfrom_stream()` uses. It consists of the multishot receive
-/// and the unread datagrams that this receive has delivered. The record lists the waiting readers. Once the
-/// queue exists, all readers of the socket go through it, even those with their own buffers.
+/// and the unread datagrams that this receive has delivered. The socket's record lists the waiting readers.
+/// Once the queue exists, all readers of the socket go through it, even those with their own buffers.
 ///
 ///     receive  idle ----a reader waits----> in the kernel --datagram--> in the kernel, even without a reader
 ///                ^                             |     |
@@ -102,8 +102,8 @@ private:
     [[nodiscard]] std::vector<arrival>::iterator at_first() noexcept {
         return arrivals_.begin() + static_cast<std::ptrdiff_t>(first_);
     }
-    // Returns the bytes that count towards ahead_max. They include the queue entry, so that even empty
-    // datagrams count.
+    // Returns how many bytes `kept` counts towards ahead_max. The size of the queue entry is included, so
+    // that even empty datagrams count.
     static std::size_t cost_of(const received_datagram& kept) noexcept {
         return sizeof(arrival) + kept.size();
     }

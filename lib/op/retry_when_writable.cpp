@@ -48,9 +48,9 @@ void room_for_datagram::advance(std::int32_t answer) noexcept {
         else
             step_ = step::poll_receiver;
         break;
-    // A receiver that no longer exists, or that is connected to another socket, refuses the probe. The
-    // operation then sends again. If the receiver is connected to the sending socket, the sender can always
-    // send to it. In all other cases, the send fails.
+    // The probe's connect fails if the receiver no longer exists or is connected to a different socket. The
+    // operation then sends again. If the receiver is connected to the sending socket, it always accepts this
+    // send. Otherwise, the send fails.
     case step::connect_probe:
         if (answer < 0)
             close_probe();

@@ -14,8 +14,8 @@
 namespace coil::COIL_ABI::op {
 namespace {
 
-// The event that a poll requests in addition to POLLPRI. io_uring ignores POLLPRI when a socket wakes its
-// pollers, so POLLRDBAND completes the poll. A socket is never ready for POLLRDBAND.
+// An event that a poll must request in addition to POLLPRI. io_uring ignores POLLPRI when a socket wakes its
+// pollers, and only POLLRDBAND then completes the poll. A socket never reports POLLRDBAND as ready.
 constexpr unsigned wakes_for_priority = POLLRDBAND;
 
 // Returns the events to poll for. Errors and hang-ups need not be requested, because they are always
@@ -31,8 +31,8 @@ unsigned events_of(wait_type wanted) noexcept {
     return events;
 }
 
-// Returns the kinds of readiness that `events` means. After an error or a hang-up, no operation blocks, so
-// every wanted kind of readiness is reported.
+// Returns the kinds of readiness that `events` indicates. After an error or a hang-up, no operation blocks,
+// so every wanted kind of readiness is reported.
 wait_type kinds_of(unsigned events, wait_type wanted) noexcept {
     wait_type kinds = wait_base::wait_none;
     if (events & POLLIN)
@@ -68,9 +68,9 @@ std::optional<std::int32_t> wait::before_submit() {
     return source_ready_ && wanted_ == wait_base::wait_read ? std::optional<std::int32_t>(0) : std::nullopt;
 }
 
-// If the source is readable but other kinds of readiness are also wanted, the poll is cancelled immediately
-// after its submission. The completion of the poll then reports the descriptor's current state. The poll and
-// the cancel are submitted with other SQEs, so they cost no extra system call.
+// If the source has unread data but other kinds of readiness are also wanted, the poll is cancelled
+// immediately after its submission. The completion of the poll then reports the descriptor's current state.
+// The poll and the cancel are submitted with other SQEs, so they cost no extra system call.
 void wait::await_suspend(std::coroutine_handle<> caller) {
     detail::operation::await_suspend(caller);
     if (source_ready_)
@@ -88,7 +88,8 @@ void wait::prepare(io_uring_sqe& sqe) noexcept {
     }
 }
 
-// Called when the source has received data. If the wait is for readability, its poll is no longer needed.
+// Called when the source has received data. If the wait is for readability, its poll is no longer needed and
+// is cancelled.
 void wait::source_has_data() noexcept {
     if (!(wanted_ & wait_base::wait_read) || was_cancelled())
         return;
@@ -97,7 +98,7 @@ void wait::source_has_data() noexcept {
 }
 
 // Returns the events that are present now. A poll that requests POLLRDBAND completes whenever anything
-// arrives, so a completion with POLLPRI or POLLRDBAND needs a poll(2) to find out.
+// arrives, so after a completion with POLLPRI or POLLRDBAND, poll(2) finds out which events are present.
 unsigned wait::events_now() const noexcept {
     const auto answered = static_cast<unsigned>(answer().result);
     if (!(answered & (POLLPRI | wakes_for_priority)))

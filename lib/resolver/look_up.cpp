@@ -21,8 +21,8 @@ bool is_number(std::string_view text) noexcept {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Returns true if the C library would parse `service` as a number that is not a valid port. The check is
-// needed because the C library parses a service with strtoul(3) and truncates the number to 16 bits.
+// Returns true if `service` is a number above 65535, or begins with a space or a sign. coil rejects such a
+// service, because the C library would parse it with strtoul(3) and truncate the number to 16 bits.
 bool is_invalid_port(std::string_view service) noexcept {
     if (!is_number(service))
         return !service.empty() &&

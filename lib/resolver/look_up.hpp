@@ -16,9 +16,9 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// A query for the C library and its result. The waiter and the lookup thread share this block, so that
-/// neither has to wait for the other. The query is immutable. The result belongs to the lookup thread until
-/// the handover is complete.
+/// A query for the C library and its result. The waiter and the lookup thread each hold a reference to this
+/// object, so that neither has to wait for the other. The query is immutable. From the submission until
+/// is_complete() returns true, only the lookup thread accesses the result.
 class look_up final : public blocking_call {
 public:
     enum class direction : std::uint8_t { forward, reverse };

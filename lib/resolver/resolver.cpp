@@ -38,7 +38,7 @@ unsubmitted_look_up make_look_up(const ip::endpoint& endpoint, int type, int fla
 }
 
 void look_up_discard::operator()(look_up* query) const noexcept {
-    query->release();  // the completer's reference
+    query->release();  // the reference that was meant for a lookup thread
     query->release();
 }
 
@@ -62,7 +62,7 @@ resolve_operation_base::~resolve_operation_base() {
     if (is_submitted_ && !query_->is_complete())
         abandon_query();
     if (!is_submitted_)
-        query_->release();  // the completer's reference
+        query_->release();  // the reference that was meant for a lookup thread
     query_->release();
 }
 

@@ -39,7 +39,7 @@ group_child::group_child(task_group& group, std::coroutine_handle<> frame) noexc
 std::coroutine_handle<> group_child::run() noexcept { return finished_ ? group_->end(*this) : frame_; }
 
 // Records the end of the child and schedules its destruction. A frame must not be destroyed inside its own
-// final suspend, so run() destroys it in the next iteration.
+// final_suspend, so run() destroys the frame in the next iteration.
 void group_child::finish(const std::exception_ptr& exception) noexcept {
     finished_ = true;
     if (exception && !environment_.ended_stopped(exception))

@@ -47,9 +47,9 @@ private:
     unsigned process_ = 0;  // this_process::number() of the process that submitted the call
 };
 
-/// Threads that make blocking calls in FIFO order, shared by `thread_pool` and the resolver. A submitted call
-/// starts a new thread if no thread is idle and the limits allow one. The threads block all signals except
-/// SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
+/// Threads that make blocking calls in FIFO order. `thread_pool` and the resolver use this class. If no
+/// thread is idle when a call is submitted, a new thread starts, unless the limits are reached. The threads
+/// block all signals except SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
 ///
 ///     threads  =  idle  +  running, with a waiter  +  abandoned
 ///     threads - abandoned  <=  limits.threads
@@ -76,13 +76,14 @@ public:
     worker_threads& operator=(const worker_threads&) = delete;
     ~worker_threads() = default;
 
-    /// Queues the call and takes over the completer's reference, unless an error is returned.
+    /// Queues the call and takes over the completer's reference. If submit() returns an error, it does
+    /// neither.
     [[nodiscard]] std::error_code submit(blocking_call& item) noexcept;
     /// Removes a call that has not begun. Returns true if no thread will complete the call. In this case, the
     /// caller owns the completer's reference again.
     bool withdraw(blocking_call& item) noexcept;
-    /// Like withdraw(), but a running call no longer counts against limits.threads. Call abandon() when the
-    /// waiter has left.
+    /// Like withdraw(), but if the call is running, its thread no longer counts against limits.threads. Call
+    /// abandon() when the waiter has left.
     bool abandon(blocking_call& item) noexcept;
 
     /// Changes the limits. Threads in excess of the new limits end without being joined. Do not call close()

@@ -35,8 +35,8 @@ public:
     /// Ends pending operations with operation_aborted.
     virtual ~any_stream_base();
 
-    /// Creates the operation on the contained stream. Returns false if an earlier operation in this direction
-    /// has not been destroyed yet.
+    /// Creates a receive or send operation on the contained stream. Returns false if an earlier operation of
+    /// the same kind has not been destroyed yet.
     [[nodiscard]] virtual bool make_recv(mutable_buffers buffers, any_operation& owner) = 0;
     [[nodiscard]] virtual bool make_send(const_buffers buffers, any_operation& owner) = 0;
     [[nodiscard]] virtual bool is_ready(bool receives) = 0;
@@ -68,11 +68,11 @@ public:
     }
     std::size_t await_resume();
 
-    void stop() noexcept override {}  // no-op: a stop reaches the inner operation directly
+    void stop() noexcept override {}  // no-op: a stop reaches the contained stream's operation directly
     [[nodiscard]] bool was_cancelled() const noexcept { return was_cancelled_; }
     [[nodiscard]] std::string describe() const override;
 
-    // Called by the inner operation when it has ended. Returns the coroutine to resume.
+    // Called when the contained stream's operation has ended. Returns the coroutine to resume.
     std::coroutine_handle<> advance(std::coroutine_handle<> waiter) noexcept;
     /// Called when the stream is destroyed before this operation.
     void lose_stream() noexcept;
@@ -82,7 +82,7 @@ protected:
         : awaited(task), stream_(&stream), receives_(receives) {}
     ~any_operation() override;
 
-    /// Makes the inner operation.
+    /// Creates the contained stream's operation. Returns false if an earlier one has not been destroyed yet.
     [[nodiscard]] virtual bool make() = 0;
 
 private:

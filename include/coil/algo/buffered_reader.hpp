@@ -56,8 +56,8 @@ class filling_operation;
 ///           budget of 64 inline completions per resumption of a task. An operation that exceeds this budget
 ///           first lets all other ready tasks run.
 /// Moves:    allowed, even while a read is pending, if the stream can be moved at that time. The destructor
-///           aborts a pending read. The description that a read function returns points to the reader, so do
-///           not move or destroy the reader before the await has begun.
+///           aborts a pending read. The description returned by a read function holds a pointer to the
+///           reader, so do not move or destroy the reader before the await has begun.
 /// Cost:     no operation on the stream if the data is in the buffer; otherwise usually one. The only
 ///           allocation is the buffer.
 template <class Stream>
@@ -236,7 +236,7 @@ public:
     [[nodiscard]] std::string describe() const override { return this->describe_as(what_.name()); }
 
 private:
-    // Consumes the bytes only when the result is taken. If the operation is destroyed earlier, the bytes stay
+    // Consumes the result's bytes. If the operation is destroyed before its result is taken, these bytes stay
     // in the buffer.
     void take() noexcept {
         if (detail::byte_buffer* left = this->leave(); left && found_) {
@@ -307,7 +307,8 @@ private:
     bool settle() noexcept override {
         return this->bytes().size() > 0 || moved_ > 0 || (buffer_.empty() && total_size(buffers_) == 0);
     }
-    // If the caller's buffer is large, receives directly into it.
+    // Returns the caller's buffer if it is large enough to receive into directly, otherwise free space in the
+    // reader's buffer.
     mutable_buffer target() noexcept override {
         mutable_buffer first = buffer_;
         for (auto rest = buffers_; first.empty() && !rest.empty(); rest = rest.subspan(1))

@@ -46,8 +46,8 @@ class emptying_operation;
 ///
 /// Sending:  if the bytes of a write fit into the buffer, they are copied into it. A write that does not fit
 ///           sends the buffered bytes and then its own bytes, without copying them. Such a write waits until
-///           the stream has accepted all bytes, so back-pressure reaches the caller. Otherwise, only flush()
-///           sends bytes. The destructor sends nothing, so unflushed bytes are lost.
+///           the stream has accepted all bytes, so back-pressure reaches the caller. Apart from such a write,
+///           only flush() sends bytes. The destructor sends nothing, so unflushed bytes are lost.
 /// Cancel:   after a stop, a timeout or the stream's cancel(), a write ends with operation_aborted. After
 ///           this and any other error, bytes that have been sent are removed from the buffer and unsent bytes
 ///           stay there, so a later flush sends no byte twice.
@@ -56,8 +56,8 @@ class emptying_operation;
 ///           completions per resumption of a task. An operation that exceeds this budget first lets all other
 ///           ready tasks run.
 /// Moves:    allowed, even while a write is pending, if the stream can be moved at that time. The destructor
-///           aborts a pending write. The description that write() returns points to the writer, so do not
-///           move or destroy the writer before the await has begun.
+///           aborts a pending write. The description returned by write() or flush() holds a pointer to the
+///           writer, so do not move or destroy the writer before the await has begun.
 /// Cost:     a copy if a write fits, otherwise usually one operation on the stream. The only allocation is
 ///           the buffer, on first use.
 template <class Stream>
@@ -205,7 +205,7 @@ private:
         return true;
     }
 
-    // Loads the next buffers of the array if the previous ones have been sent.
+    // Copies the next buffers of the caller's array into pieces_ if the previous ones have been sent.
     void load_pieces() noexcept {
         if (total_size(const_buffers(pieces_).subspan(1)) > 0)
             return;
@@ -249,7 +249,7 @@ private:
 
     std::array<const_buffer, N + 1> pieces_;  // [0]: the writer's buffered bytes; the rest: the caller's
     const_buffers more_;
-    std::size_t more_size_;  // total size of more_; stored, because the array may be long
+    std::size_t more_size_;  // total size of more_, stored because more_ may be long
     std::size_t moved_ = 0;
     std::optional<step> step_;
 };

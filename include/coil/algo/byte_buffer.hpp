@@ -23,7 +23,7 @@ class byte_buffer;
 
 /// Base class of the operations that use a buffer. An operation completes inline if the buffer holds enough
 /// bytes for a read, or has enough free space for a write. Otherwise it performs steps, which are operations
-/// on the stream. The operation itself needs no coroutine frame.
+/// on a stream. The operation itself needs no coroutine frame.
 ///
 ///     new --await_ready----> ended                     inline
 ///         --await_suspend--> queued --> ended          refused, or other tasks must run first
@@ -33,7 +33,8 @@ public:
     [[nodiscard]] bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> waiter);
 
-    /// A no-op: a stop ends the current step, and an operation without a step is queued for resumption.
+    /// A no-op, because a stop reaches the current step directly. If there is no step, the operation is
+    /// already queued for resumption.
     void stop() noexcept override {}
 
 protected:
@@ -56,7 +57,7 @@ protected:
     }
     [[nodiscard]] const std::error_code& failure() const noexcept { return error_; }
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
-    /// Returns the buffer. Valid only while this operation is using the buffer.
+    /// Returns the buffer. Call this only while this operation is using the buffer.
     [[nodiscard]] byte_buffer& buffer() const noexcept { return *buffer_; }
     /// Stops using the buffer. Returns the buffer, or null if this operation was not using it.
     byte_buffer* leave() noexcept;
@@ -70,7 +71,7 @@ private:
     byte_buffer* buffer_;
     std::error_code error_;
     std::exception_ptr exception_;  // the exception of a failed step, or null
-    bool is_at_work_ = false;       // true while the buffer's user_ is this; if false, buffer_ may dangle
+    bool is_at_work_ = false;       // true while buffer_->user_ == this; if false, buffer_ may dangle
 };
 
 /// A FIFO of bytes. The memory is allocated on first use.
@@ -103,7 +104,8 @@ public:
 private:
     friend class buffered_operation;
 
-    /// Lets AddressSanitizer find a view of an earlier read that is used after the next read has begun.
+    /// Poisons the consumed bytes, so that AddressSanitizer reports a program that uses the result of a read
+    /// after the next read has begun.
     void poison_consumed() const noexcept;
     void take_over(byte_buffer& other) noexcept;
     void drop() noexcept;

@@ -41,7 +41,7 @@ task<> discard_all(Stream& from) {
 ///            connection failed. The stream is closed in any case.
 /// Errors:    only exceptions that do not come from the connection, such as std::bad_alloc.
 /// Cancel:    closes the stream immediately and completes with false.
-/// Cost:      one coroutine frame.
+/// Cost:      two coroutine frames from a recycling allocator.
 template <readable_stream Stream, class Rep, class Period>
 task<bool> close_gracefully(Stream& stream, std::chrono::duration<Rep, Period> time_limit) {
     static_assert(

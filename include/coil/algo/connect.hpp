@@ -58,13 +58,13 @@ protected:
 
     /// Creates a socket for the endpoint `peer`, and the branch that connects the socket.
     virtual branch_base& make_attempt(std::size_t index, const ip::endpoint& peer) = 0;
-    /// Closes a socket that connected after the winner.
+    /// Closes the socket of attempt `index`, which connected too late to win.
     virtual void drop(std::size_t index) noexcept = 0;
 
     [[nodiscard]] std::size_t count() const noexcept final { return entries_.size(); }
     [[nodiscard]] branch_base& at(std::size_t index) const noexcept final { return *entries_[index].attempt; }
-    /// Returns the error if all attempts failed, or an empty error code if an attempt succeeded. If starting
-    /// an attempt threw an exception other than std::system_error, this function throws that exception.
+    /// Returns an empty error code if an attempt succeeded, otherwise the error of connect(). If starting an
+    /// attempt threw an exception other than std::system_error, this function throws that exception.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
 
@@ -111,8 +111,8 @@ template <class Range>
 concept range_of_endpoints = std::derived_from<endpoint_in<Range>, ip::endpoint> &&
                              requires { typename endpoint_in<Range>::protocol_type::socket; };
 
-/// The type of `prepare` if the caller passes no function. In this case, an attempt does not call open(),
-/// because the socket's connect() opens a closed socket.
+/// The type of connect()'s parameter `prepare` if the caller passes no function. In this case, an attempt
+/// does not call open(), because the socket's own connect() opens a closed socket.
 struct no_socket_options {};
 
 template <class Protocol, class F>
@@ -142,7 +142,7 @@ public:
 
 private:
     // A socket and the branch that connects the socket. The branch is declared last, so that it is destroyed
-    // before its socket.
+    // before the socket.
     class attempt {
     public:
         explicit attempt(io_context& context) noexcept : socket(context) {}

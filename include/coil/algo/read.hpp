@@ -40,8 +40,8 @@ auto read(Stream& from, Buffers&&... buffers) {
     return detail::gather<mutable_buffer>(read(from, mutable_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// Makes a call with a socket that preserves message boundaries fail to compile. The error message says what
-/// to write instead.
+/// Rejects a socket that preserves message boundaries: the call does not compile, and the error message says
+/// what to write instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>
 auto read(Socket& from, Buffers&&...) {

@@ -18,7 +18,7 @@ namespace coil::COIL_ABI {
 
 struct buffered_reader_options {
     std::size_t initial = 4096;  ///< initial size of the buffer in bytes
-    std::size_t limit = 65536;   ///< maximum size in bytes; a line must fit, including its end
+    std::size_t limit = 65536;   ///< maximum size in bytes; a line and its line end must fit
 };
 
 }  // namespace coil::COIL_ABI
@@ -56,9 +56,9 @@ public:
     read_buffer& operator=(read_buffer&& other) noexcept;
     ~read_buffer() = default;
 
-    /// Looks for the wanted data in the buffer. Returns nothing if the data is incomplete. Sets `error` if
+    /// Looks for the wanted data in the buffer. Returns nullopt if the data is incomplete. Sets `error` if
     /// the data would exceed the limit, or if the delimiter is empty. `without` is the number of leading
-    /// bytes that do not contain the delimiter. All calls for one read must pass the same variable.
+    /// bytes that do not contain the delimiter. All calls for one read must pass the same `without`.
     [[nodiscard]] std::optional<found> look(const wanted& what, std::size_t& without,
                                             std::error_code& error) noexcept;
     /// Makes space for at least one more byte. Afterwards, the buffer can hold at least `size` bytes in
@@ -68,7 +68,7 @@ public:
     void received(std::size_t n) noexcept;
     /// Removes the first `n` bytes.
     void consume(std::size_t n) noexcept;
-    /// Copies the first bytes into the caller's buffer and removes them. Returns their number.
+    /// Moves as many bytes as possible into the caller's buffer. Returns the number of bytes moved.
     std::size_t take(mutable_buffer into) noexcept;
 
     [[nodiscard]] std::size_t initial() const noexcept { return options_.initial; }

@@ -25,7 +25,7 @@ template <class D>
 concept stepwise = std::derived_from<operation_of<D>, awaited> &&
                    requires(D&& what, environment& task) { operation_of<D>(std::forward<D>(what), task); };
 
-/// Stores the current exception. Returns the code of a `std::system_error`, and io_error for any other type.
+/// Stores the current exception. Returns a `std::system_error`'s code, or io_error for other exceptions.
 inline std::error_code store_exception(std::exception_ptr& into) noexcept {
     into = std::current_exception();
     try {
@@ -56,8 +56,8 @@ inline void check_count(std::size_t count, std::size_t size) noexcept {
         "stream: recv or send returned more bytes than the size of the buffer that it was given");
 }
 
-/// Wraps the operation of an awaitable that is not `stepwise`, so that it can be a step. The awaitable's
-/// result is a number of bytes. An example is the `task<std::size_t>` that a user's own stream returns.
+/// Makes a step from an awaitable that is not `stepwise`, by wrapping the awaitable's operation. An example
+/// of such an awaitable is the `task<std::size_t>` that a user's own stream returns.
 template <class D>
 class awaitable_step : public awaited {
 public:

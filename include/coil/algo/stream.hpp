@@ -51,9 +51,9 @@ concept readable_stream = !detail::is_message_socket<S> && requires(S& stream, m
     { stream.recv(buffer) } -> detail::counts_bytes;
 };
 
-/// A sink for bytes. `send(buffer)` returns an awaitable whose result is the number of bytes sent, which is
-/// at least 1. If it is 0, `write` fails with error::nothing_sent. `send(buffers)`, which gathers the bytes
-/// from several buffers, is optional.
+/// A sink for bytes. `send(buffer)` returns an awaitable whose result is the number of bytes sent. If this
+/// number is 0, `write` fails with error::nothing_sent. `send(buffers)`, which gathers the bytes from several
+/// buffers, is optional.
 template <class S>
 concept writable_stream = !detail::is_message_socket<S> && requires(S& stream, const_buffer buffer) {
     { stream.send(buffer) } -> detail::counts_bytes;

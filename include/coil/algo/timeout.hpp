@@ -43,8 +43,8 @@ public:
     void await_suspend(std::coroutine_handle<> waiter) {
         this->inherit_stop();  // a stop may have been requested since await_ready()
         io_context& context = io_context::of(this->env());
-        // The inner operation cannot make this check: its environment is the scope, but check_thread()
-        // examines only operations in the shared environment of coroutines that are not tasks.
+        // The inner operation cannot make this check, because check_thread() examines only operations in the
+        // environment shared by all coroutines that are not tasks. The inner operation is in a nested scope.
         context.check_thread(*this);
         this->begin(waiter);
         if (deadline_ != time_point::max())

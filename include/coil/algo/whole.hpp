@@ -18,9 +18,9 @@
 #include <coil/base/message_flags.hpp>
 #include <coil/base/outcome.hpp>
 
-/// Code shared by `read` and `write`. A `whole_operation` repeats an operation on a stream until all bytes
-/// have been moved. It needs no coroutine frame, because each step is the stream's own operation. When a step
-/// completes, it starts the next step or resumes the waiter.
+/// Code shared by `read` and `write`. A `whole_operation` performs steps, which are operations on a stream,
+/// until all bytes have been moved. It needs no coroutine frame, because each step is the stream's own
+/// operation. When a step completes, it starts the next step or resumes the waiter.
 
 namespace coil::COIL_ABI::detail {
 
@@ -63,8 +63,8 @@ struct writing {
 
     template <class Stream, class Buffers>
     static auto step(Stream& stream, Buffers buffers) {
-        // A step does not use MSG_WAITALL, because `whole_operation` repeats short sends itself. Without the
-        // flag, every step, not only the first, can take the fast path of a direct send(2).
+        // A step does not use MSG_WAITALL, because `whole_operation` sends the rest after a short send.
+        // Without the flag, every step, not only the first, can take the fast path of a direct send(2).
         if constexpr (requires { stream.send(buffers); })
             return stream.send(buffers);
         else
@@ -118,8 +118,8 @@ private:
         step_.emplace(Direction::step(*stream_, cursor_.next()), task, *this);
     }
 
-    // Performs steps as long as they complete inline. Returns true if the whole operation has ended. If it
-    // returns false, the next step has been created, and the caller must call that step's await_suspend().
+    // Performs steps as long as they complete inline. Returns true if the whole operation has ended.
+    // Otherwise, the next step has been created, and the caller must call that step's await_suspend().
     bool advance_inline() {
         for (bool may_continue = true; may_continue && step_->await_ready(); make_step(step_->env())) {
             may_continue = take_step();
@@ -161,7 +161,7 @@ private:
                 return waiter;
             step_->await_suspend(waiter);
             return nullptr;
-        } catch (...) {  // the stream's function threw, or its task could not be allocated
+        } catch (...) {  // recv() or send() of the stream threw, or its task could not be allocated
             error_ = store_exception(exception_);
             return waiter;
         }

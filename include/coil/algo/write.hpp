@@ -41,8 +41,8 @@ auto write(Stream& to, Buffers&&... buffers) {
     return detail::gather<const_buffer>(write(to, const_buffers()), std::forward<Buffers>(buffers)...);
 }
 
-/// Makes a call with a socket that preserves message boundaries fail to compile. The error message says what
-/// to write instead.
+/// Rejects a socket that preserves message boundaries: the call does not compile, and the error message says
+/// what to write instead.
 template <class Socket, class... Buffers>
     requires detail::is_message_socket<Socket>
 auto write(Socket& to, Buffers&&...) {

@@ -28,7 +28,8 @@ public:
     [[nodiscard]] bool fits(std::size_t size) const noexcept {
         return size <= options_.capacity - this->size();
     }
-    /// Makes space for `size` bytes, which must fit. Returns false if out of memory.
+    /// Makes space for `size` bytes. Call this only if fits(size) returns true. Returns false if out of
+    /// memory.
     [[nodiscard]] bool make_room(std::size_t size) noexcept;
     /// Appends bytes. There must be enough space for them.
     void append(const_buffer bytes) noexcept;

@@ -112,7 +112,7 @@ public:
     constexpr bool is_v4() const noexcept { return !v6_; }
     constexpr bool is_v6() const noexcept { return v6_; }
 
-    address_v4 to_v4() const;                     // throws std::system_error for IPv6, unless it is mapped
+    address_v4 to_v4() const;                     // throws std::system_error for IPv6, unless mapped
     constexpr address_v6 to_v6() const noexcept;  // an IPv4 address becomes a mapped one
     constexpr address unmapped() const noexcept;  // a mapped address becomes IPv4; others are unchanged
     std::string to_string() const;                // RFC 5952: 192.0.2.1, 2001:db8::1, fe80::1%eth0

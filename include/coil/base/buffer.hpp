@@ -168,8 +168,8 @@ template <class Buffer, class... Buffers>
 concept several = sizeof...(Buffers) >= 2 && (std::convertible_to<Buffers, Buffer> && ...);
 
 /// Recognizes a call with the arguments of recv(2) or send(2): bytes and a size, then flags or an address. A
-/// container followed only by a size is not recognized here. In that call, the size is passed as the flags,
-/// and `message_flags` rejects it.
+/// container followed only by a size is not recognized here. In such a call, the size takes the place of the
+/// flags, and `message_flags` rejects the size.
 template <class... Arguments>
 inline constexpr bool is_c_call = false;
 template <class Bytes, class Size, class... More>

@@ -20,8 +20,8 @@ namespace coil::COIL_ABI::local {
 /// Applications use types such as `local::stream_protocol::endpoint`, which name the protocol.
 ///
 ///     endpoint file("/run/app/control.sock");
-///     endpoint no_file = endpoint::abstract("app");  // per network namespace; ends with its socket
-///     endpoint unnamed;                              // most clients, which are not bound
+///     endpoint no_file = endpoint::abstract("app");  // per network namespace; disappears with its socket
+///     endpoint unnamed;                              // most clients, because they do not call bind()
 ///
 /// bind() to a path creates the socket file. The file stays until it is unlinked. To connect, a client needs
 /// write permission for the file. A relative path is resolved when bind() or connect() is called.
@@ -38,7 +38,7 @@ public:
     constexpr endpoint() noexcept = default;  // unnamed
     /// Makes an endpoint from a path, or from an abstract name if `path` begins with a NUL, as in the
     /// kernel's interface. Throws std::system_error: filename_too_long for more than path_max bytes (not
-    /// counting the leading NUL), invalid_argument for a path that contains a NUL.
+    /// counting the leading NUL), invalid_argument if a path has a NUL after its first character.
     endpoint(std::string_view path);
     endpoint(const char* path) : endpoint(std::string_view(path)) {}
     endpoint(const std::string& path) : endpoint(std::string_view(path)) {}

@@ -12,8 +12,9 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-// The parameter type of deleted constructors. The compiler prints this name in the first line of its error.
-// The name suggests two remedies, because the caller may mean a number as a size or as flags.
+// The parameter type of deleted constructors, which reject a plain number. The compiler prints this name in
+// the first line of its error. The caller may have meant the number as a size or as flags, so the name says
+// how to write each of them.
 struct write_coil_buffer_p_n_or_message_flags_peek {};
 
 }  // namespace detail

@@ -70,7 +70,7 @@ public:
 
     /// Returns the value, or throws if there is an error. If exception() is not null, that exception is
     /// thrown. Otherwise, value() throws a `transfer_error` if T is std::size_t or bytes were transferred,
-    /// and a `std::system_error` in all other cases. A statement `outcome.value();` only throws the error.
+    /// and a `std::system_error` in all other cases. To check only for errors, ignore the value.
     T& value() & { return check(), **this; }
     const T& value() const& { return check(), **this; }
     T value() && { return check(), *std::move(*this); }

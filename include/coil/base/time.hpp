@@ -23,7 +23,7 @@ namespace detail {
 
 struct write_5s_or_std_chrono_seconds_5 {};  // the compiler prints this name in its error
 
-/// A duration without a unit. Functions that take durations have a deleted overload for it.
+/// A plain number, without a unit of time. Functions that take durations have a deleted overload for numbers.
 template <class T>
 concept number = std::is_arithmetic_v<T>;
 

@@ -12,7 +12,7 @@ class wait_base {
 public:
     enum wait_type : unsigned {
         wait_none = 0,   ///< only an error or a hang-up completes such a wait
-        wait_read = 1,   ///< receiving or accepting would not block: data, a connection, the end or an error
+        wait_read = 1,   ///< recv or accept would not block: data, a connection, end of stream or an error
         wait_write = 2,  ///< sending would not block
         wait_error = 4,  ///< out-of-band data, an error or a hang-up
     };

@@ -14,8 +14,9 @@ namespace coil::COIL_ABI::detail {
 
 /// Records the scheduler that an object belongs to, and therefore the thread that may use the object. An
 /// object constructed without a scheduler, such as an `event`, belongs to the scheduler of the first task
-/// that awaits it. While no task waits for an object or holds it, the object may move to another scheduler of
-/// its thread, or to any scheduler if no thread owns its current one.
+/// that awaits it. If no task waits for an object or holds it, the object may move to another scheduler of
+/// the same thread. If, in addition, no thread owns the object's current scheduler, the object may move to
+/// any scheduler.
 ///
 /// Lifetime: an object may outlive its scheduler. The next awaiter then binds the object to the awaiter's own
 ///           scheduler. At that time, tasks of the old scheduler may still be waiting for the object: their
@@ -39,7 +40,7 @@ public:
     [[nodiscard]] bool admits(const scheduler& task) noexcept {
         return id_ == task.id() || take_over(task, true);
     }
-    /// Throws error::wrong_context because `waiting` belongs to another scheduler than the object.
+    /// Throws error::wrong_context because `waiting` belongs to a different scheduler from the object's.
     [[noreturn]] void refuse(const awaited& waiting) const;
 
     /// Prints a message and aborts if the calling thread may not use the object. `call` says what the caller

@@ -81,8 +81,8 @@ public:
     /// Cancel:    cancels the operation that the body is awaiting. That operation throws in the body, which
     ///            usually ends the body. Destroying a pending next() destroys the body.
     /// Overlap:   none; a second next() fails with error::operation_in_progress.
-    /// Moves:     the returned description points to this generator, so do not move the generator before the
-    ///            await has begun.
+    /// Moves:     the returned description holds a pointer to this generator, so do not move the generator
+    ///            before the await has begun.
     next_description next() noexcept;
 
 private:
@@ -184,7 +184,7 @@ public:
     next_operation& operator=(const next_operation&) = delete;
     ~next_operation() override {
         // The body may be suspended in an operation that uses the environment of this next_operation. In that
-        // case, the body must not outlive this next_operation, so destroy it.
+        // case, destroy the body, because it must not outlive this next_operation.
         if (generator_->frame_ && generator_->frame_.promise().is_running_for(*this)) {
             generator_->frame_.promise().set_destroyed();
             std::exchange(generator_->frame_, nullptr).destroy();

@@ -50,7 +50,7 @@ inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<task<T>> = true;
 
-/// The reason why a function cannot be called with copies of the arguments.
+/// The reason why a function cannot be spawned with copies of the arguments, or `none`.
 enum class call_mistake { none, wants_reference, other_arguments, no_task };
 
 /// True if the function accepts the caller's own objects but not copies of them.

@@ -69,8 +69,8 @@ public:
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
     void at(const std::source_location& where) noexcept { where_ = where; }
 
-    /// Returns the innermost task of this line of execution. Every task in the line except the innermost task
-    /// awaits the next one.
+    /// Returns the innermost task of this line of execution, that is, of a chain of tasks in which each task
+    /// except the innermost one awaits the next.
     [[nodiscard]] detail::awaited_task*& innermost_task() const noexcept { return *innermost_task_; }
 
     /// Identifies the line of execution, that is, a chain of tasks in which each task awaits the next one. A
@@ -128,7 +128,7 @@ protected:
             wake();
     }
 
-    /// Stores the waiting coroutine. Call this first in every await_suspend().
+    /// Stores the waiting coroutine. Call this in await_suspend(), before the operation can complete.
     void suspend(std::coroutine_handle<> waiter) noexcept {
         waiter_ = waiter;
         environment_->awaiting_ = this;
@@ -136,7 +136,7 @@ protected:
             environment_->scheduler().work_started();
     }
 
-    /// Clears and returns the waiting coroutine. Call this last in every run().
+    /// Clears and returns the waiting coroutine. Call this in every run() that resumes the waiter.
     std::coroutine_handle<> wake() noexcept {
         if (environment_->awaiting_ == this)
             environment_->awaiting_ = nullptr;
@@ -180,14 +180,15 @@ using outcome_of = decltype(std::declval<operation_of<D>&>().await_outcome());
 template <description D>
 using result_of = typename outcome_of<D>::value_type;
 
-/// The type of `co_await`, for an operation. Unlike result_of, it does not require await_outcome.
+/// The type of a `co_await` expression, given the type of its operation. Unlike result_of, it does not
+/// require await_outcome.
 template <class Operation>
 using await_result = decltype(std::declval<Operation&>().await_resume());
 
 /// The base class of descriptions and tasks. If a co_await is missing, as in
 /// `std::size_t n = socket.recv(buffer);`, the compiler prints the name of this class. The functions are
-/// deleted, so concepts do not see them. `Description` is the derived class, which makes this base class
-/// unique, so that nested descriptions need no padding.
+/// deleted, so concepts do not see them. `Description` is the derived class, so each description has a
+/// different base class. As a result, nested descriptions need no padding.
 template <class Result, class Description>
 class co_await_is_missing {
 public:
@@ -195,7 +196,7 @@ public:
     explicit operator bool() const     // co_await is missing
         requires(!std::same_as<Result, bool>)
     = delete;
-    // The operator bool of `task` hides the one of this class, but not a template.
+    // This operator is a template, because the operator bool of `task` would hide an ordinary operator bool.
     template <std::same_as<bool> Bool>
         requires std::same_as<Result, bool>
     operator Bool() const = delete;    // co_await is missing

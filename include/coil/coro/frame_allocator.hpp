@@ -14,8 +14,8 @@ namespace coil::COIL_ABI::detail {
 ///
 /// These functions are never inline, so that the whole program uses one heap layout: that of the library.
 /// Under AddressSanitizer, free frames are poisoned. If the library is built with COIL_FRAME_QUARANTINE, it
-/// fills each freed frame with a pattern and delays its reuse. When the delay ends, the library checks the
-/// pattern. If anything, even the kernel, has written to the freed frame, the program aborts.
+/// fills each freed frame with a pattern and delays reuse of the frame. When the delay ends, the library
+/// checks the pattern. If anything, even the kernel, has written to the freed frame, the program aborts.
 [[nodiscard]] void* frame_allocate(std::size_t size);
 void frame_deallocate(void* frame, std::size_t size) noexcept;
 

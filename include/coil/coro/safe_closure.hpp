@@ -9,9 +9,10 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// Returns false if a closure of type F might be destroyed twice. Before version 13, g++ does so with a
-/// temporary closure if the expression that contains it awaits. This function cannot detect the await, so
-/// with these compilers it returns false for every temporary closure that has a non-trivial destructor.
+/// Returns false if a closure of type F might be destroyed twice. Before version 13, g++ destroys a temporary
+/// closure twice if the expression that contains the closure also contains a co_await. This function cannot
+/// detect the co_await, so with these versions of g++ it returns false for every temporary closure that has a
+/// non-trivial destructor.
 template <class F>
 consteval bool is_safe_closure() {
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13

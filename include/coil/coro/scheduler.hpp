@@ -74,8 +74,8 @@ public:
     virtual void report(const task_failure& failure) noexcept = 0;
 
     /// Resumes `next` after the running coroutine has suspended. Because only the loop resumes coroutines, a
-    /// chain of a million tasks that complete inline does not grow the stack, with any compiler or build
-    /// type.
+    /// chain of a million tasks that complete inline does not grow the stack, regardless of the compiler and
+    /// the build type.
     void transfer(std::coroutine_handle<> next) noexcept { next_ = next; }
     /// Clears and returns the coroutine that was passed to transfer(), or null if there is none.
     [[nodiscard]] std::coroutine_handle<> take_transfer() noexcept { return std::exchange(next_, nullptr); }
@@ -84,7 +84,7 @@ public:
     /// kinds of operations share this limit. Even a task whose operations are always ready must therefore let
     /// other tasks run after this many operations.
     static constexpr unsigned inline_max = 64;
-    /// Returns true if the operation may complete inline, and then uses up one unit of the inline_max budget.
+    /// Returns true if an operation may complete inline, and then uses up one unit of the inline_max budget.
     /// Call this in await_ready() if the result is available. If the function returns false, complete the
     /// operation through the ready list.
     [[nodiscard]] bool may_complete_inline() noexcept {
@@ -94,7 +94,7 @@ public:
         return true;
     }
 
-    /// Returns true if the calling thread is the owner, or if there is no owner.
+    /// Returns true if the calling thread owns this scheduler, or if no thread owns it.
     [[nodiscard]] bool is_mine() const noexcept;
     /// Prints a message and aborts unless is_mine(). `call` says what the caller did, such as
     /// "socket: cancel()". Use this in functions that cannot throw.

@@ -50,9 +50,9 @@ private:
 
 }  // namespace detail
 
-/// Protects an operation or a task from a stop of the enclosing task. A stopped task can use it to clean up,
-/// for example to send a last message or to roll back a transaction. All other awaits in a stopped task are
-/// refused or cancelled. Give every shielded operation a deadline:
+/// Protects an operation or a task from a stop of the enclosing task. A stopped task can use shield() to
+/// clean up, for example to send a last message or to roll back a transaction. All other awaits in a stopped
+/// task are refused or cancelled. Give every shielded operation a deadline:
 ///
 ///     co_await coil::shield(coil::timeout(coil::write(peer, "bye\r\n"), 1s));
 ///

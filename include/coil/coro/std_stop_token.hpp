@@ -24,8 +24,8 @@ struct stop_callback_for<std::stop_token, F> {
     using type = std::stop_callback<F>;
 };
 
-/// Forwards a stop request to code that uses the standard library. The bridge owns a `std::stop_source`, and
-/// requests a stop from this source when an inplace_stop_token is stopped.
+/// Forwards a stop request to code that uses the standard library. The bridge owns a `std::stop_source`. When
+/// the inplace_stop_token passed to the constructor is stopped, the bridge requests a stop from this source.
 ///
 ///     coil::std_stop_bridge bridge(co_await coil::this_coro::stop_token);
 ///     start_something_standard(bridge.get_token());

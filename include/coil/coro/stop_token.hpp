@@ -23,9 +23,9 @@ class inplace_stop_token;
 template <class F>
 class inplace_stop_callback;
 
-/// A stop flag that can be set once, from any thread. Code that has a token of the source can poll the flag
-/// or register callbacks. This is a C++20 version of `std::inplace_stop_source` in C++26. To stop a whole
-/// task, use `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
+/// A stop flag that can be set once, from any thread. Code that has a token from get_token() can poll the
+/// flag or register callbacks. This class is like `std::inplace_stop_source` of C++26, but needs only C++20.
+/// To stop a whole task, use `stop_when`; for `std::stop_token`, see <coil/coro/std_stop_token.hpp>.
 ///
 ///     coil::inplace_stop_source source;
 ///     std::thread watchdog([&] { wait_for_a_reason(); source.request_stop(); });
@@ -61,9 +61,9 @@ private:
     void request_unwatched() noexcept { unlock(requested); }
 
     static constexpr std::uint8_t requested = 1;
-    static constexpr std::uint8_t locked = 2;  // the thread that sets this bit may access the list
+    static constexpr std::uint8_t locked = 2;  // the thread that sets this bit may access callbacks_
 
-    // Adds a callback. Returns false if a stop was already requested, after which no callback can be added.
+    // Adds a callback, unless a stop was already requested. In that case, returns false.
     bool add(detail::inplace_stop_callback_base& callback) const noexcept;
     void remove(detail::inplace_stop_callback_base& callback) const noexcept;
     std::uint8_t lock() const noexcept;
@@ -142,7 +142,7 @@ private:
 }  // namespace detail
 
 /// Calls a function when a stop is requested. The call is made on the thread that requests the stop, or in
-/// this constructor if a stop was requested earlier. After the destructor has returned, the function is not
+/// the constructor if a stop was requested earlier. After the destructor has returned, the function is not
 /// running and will not be called.
 template <class F>
 class [[nodiscard("keep it: its destructor removes the callback")]] inplace_stop_callback

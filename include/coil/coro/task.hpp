@@ -88,11 +88,11 @@ protected:
     std::coroutine_handle<> continuation_;
 };
 
-/// A link in the chain of tasks that await each other. A link owns the frame of an awaited task and lives in
-/// the frame of the awaiting task. Before a frame in the middle of the chain is destroyed, the frames of all
-/// tasks further inside the chain are destroyed, starting with the innermost one. They are destroyed in a
-/// loop, so that a chain of a million tasks needs no more stack than a single task. A task's locals are still
-/// destroyed before its caller's locals.
+/// A link in a chain of tasks in which each task awaits the next one. A link owns the frame of an awaited
+/// task and lives in the frame of the awaiting task. Before a frame in the middle of the chain is destroyed,
+/// the frames of all tasks further inside the chain are destroyed, starting with the innermost one. They are
+/// destroyed in a loop, so that a chain of a million tasks needs no more stack than a single task. A task's
+/// locals are still destroyed before its caller's locals.
 ///
 ///     root <-outer- task <-outer- task <-outer- task <- environment.innermost_task()
 class awaited_task {
@@ -138,8 +138,9 @@ private:
 
 /// Aborts if an exception has left a task's body because the destructor of a local variable threw while the
 /// task was being destroyed. Call this in unhandled_exception(). Without this check, the compiler would treat
-/// the exception like one that the body threw, and would never free the frame. The check
-/// is that a running task is the innermost task of its chain, but a task that is being destroyed is not.
+/// the exception like one that the body threw, and would never free the frame. The function aborts if
+/// `thrower` is not the innermost task of its chain. A running task is always the innermost one, but a task
+/// that is being destroyed is not.
 void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
 
 /// Prints a message and aborts. Call this in a handler for an exception that a destructor has thrown while a

@@ -40,8 +40,8 @@ struct [[nodiscard("co_await it")]] stop_requested_description
 };
 
 /// `co_await coil::this_coro::stop_requested` returns true if a stop of this task's scope was requested. Use
-/// this query in loops that await nothing else. Other awaits do not need it, because in a stopped task they
-/// end with operation_aborted.
+/// this query in loops that await nothing else. Other loops do not need the query, because in a stopped task
+/// their awaits end with operation_aborted.
 inline constexpr stop_requested_description stop_requested{};
 
 struct [[nodiscard("co_await it")]] stop_token_description

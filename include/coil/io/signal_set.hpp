@@ -69,7 +69,7 @@ private:
     detail::signal_subscription* subscription_ = nullptr;
 };
 
-/// Polls the eventfd (IORING_OP_POLL_ADD) until a signal is pending.
+/// Polls the set's eventfd (IORING_OP_POLL_ADD) until a signal is pending.
 class [[nodiscard("co_await it")]] signal_set::wait_operation final : public detail::operation {
 public:
     wait_operation(const detail::descriptor_use& target, detail::signal_subscription& subscription,

@@ -45,11 +45,11 @@ inline constexpr std::uint16_t count = 5;
 ///                 +----------------------- its last chunk is destroyed -----------------------------+
 ///
 /// With kernel 6.12 and later, entries are large, and consecutive receives fill an entry piece by piece, even
-/// if they belong to different connections. An older kernel uses a whole entry for each receive. On such a
-/// kernel, entries are smaller, and a stream that fills whole entries uses a second pool with larger entries.
+/// if the receives belong to different connections. An older kernel uses a whole entry for each receive.
+/// Entries are then smaller, and a stream that fills whole entries uses a second pool with larger entries.
 ///
-/// A reader that keeps chunks, or leaves them unread, does not block other readers, because copying received
-/// bytes to the heap frees their entries. The pool copies bytes in two cases:
+/// A reader that keeps chunks, or leaves them unread, does not block other readers, because the pool can copy
+/// received bytes to the heap to free their entries. The pool copies bytes in two cases:
 ///
 /// - If fewer than a quarter of the entries are free, small chunks (at most 4 KiB) are copied, because even a
 ///   chunk of ten bytes pins a whole entry.
@@ -93,17 +93,18 @@ public:
     chunk take(std::int32_t result, std::uint32_t flags) noexcept;
     /// Returns true if fewer than a quarter of the entries are free. Small chunks are then copied.
     [[nodiscard]] bool is_low() const noexcept { return free_ < entries_.size() / 4; }
-    /// Returns true while the spares or the reserve are in use. They come into use when no regular entry has
-    /// been returned for a while. Bytes received into the spares or the reserve are copied to the heap.
+    /// If streams are waiting and no regular entry is returned for a while, the pool uses its spares or the
+    /// reserve, and this function returns true until the next regular entry is returned. Bytes received into
+    /// the spares or the reserve are copied to the heap.
     [[nodiscard]] bool is_lending() const noexcept { return lending_; }
     /// Copies the chunk to the heap if it is small and the pool is low, or if it is in a spare or reserve
     /// entry.
     void copy_if_low(chunk& taken) noexcept;
-    /// Adds `next` to `last`, the last unread chunk. If `next` directly follows `last` in one entry, no byte
-    /// is copied. Otherwise, if copy_if_low() would copy `next`, or if `next` is tiny and there are many
-    /// unread chunks (`crowded`), copies the bytes to the heap: to the end of the heap block of `last`, or,
-    /// if `last` has no heap block with enough space, to a new block with space for later chunks. Returns
-    /// false if `next` remains a separate chunk.
+    /// Tries to add `next` to `last`, the last unread chunk. If `next` directly follows `last` in one entry,
+    /// no byte is copied. Otherwise, if copy_if_low() would copy `next`, or if `next` is tiny and there are
+    /// many unread chunks (`crowded`), copies the bytes of `next` to the heap. If `last` has a heap block
+    /// with enough space, the bytes go to the end of that block. If not, they go to a new block with space
+    /// for later chunks. Returns false if `next` remains a separate chunk.
     bool join(chunk& last, chunk& next, bool crowded) noexcept;
     /// Returns true if the chunk is not in the pool.
     [[nodiscard]] static bool is_copy(const chunk& taken) noexcept { return !taken.pool_; }
@@ -114,14 +115,15 @@ public:
     static bool merge(chunk& before, chunk& next) noexcept;
     /// Returns true if a receive may be submitted now, that is, if an entry is free and no stream is waiting.
     [[nodiscard]] bool may_submit() const noexcept { return has_room() && !is_exhausted_; }
-    /// Queues `starved`, and runs it when a buffer is available. Waiters run in FIFO order, but waiters that
-    /// got ENOBUFS go first. When run, `starved` must submit a receive for one buffer or call skip().
+    /// Queues the waiter `starved`, and calls its run() when a buffer is available. Waiters run in FIFO
+    /// order, but waiters that got ENOBUFS go first. In run(), the waiter must submit a receive for one
+    /// buffer or call skip().
     void wait_for_room(detail::node& starved, bool got_enobufs = false) noexcept;
-    /// Called by a waiter in its run() if it no longer needs a buffer.
+    /// A waiter calls this function in its run() if the waiter no longer needs a buffer.
     void skip() noexcept { skipped_ = true; }
-    /// Called once per iteration after the ready list has run. Lets waiting streams submit receives for the
-    /// entries that have been returned. Returns true if the next iteration must call this function again,
-    /// because streams are still waiting or no entry is free.
+    /// While a pool is exhausted, called once per loop iteration, after the ready tasks have run. Lets
+    /// waiting streams submit receives for the entries that have been returned. Returns true if streams are
+    /// still waiting or no entry is free. The next iteration must then call this function again.
     bool serve_waiting_streams() noexcept;
 
     /// Registers the buffers with a new ring.
@@ -186,7 +188,7 @@ private:
         return group_ == detail::pool_group::datagrams || group_ == detail::pool_group::trains;
     }
     /// Returns the number of spares, which are the first few entries of a datagram pool. The kernel gets the
-    /// spares only if no regular entry has been returned for a while. Streams use the reserve instead.
+    /// spares only if no regular entry has been returned for a while. Other pools have no spares.
     [[nodiscard]] std::size_t spares() const noexcept {
         if (!is_for_datagrams())
             return 0;
@@ -208,10 +210,11 @@ private:
     stall_timer stall_timer_{*this};
     unsigned long long came_back_ = 0;  // number of entries returned so far, not counting spares
     unsigned long long came_back_before_ = 0;
-    // True while the spares or the reserve are in use, because no regular entry has been returned for a
-    // while.
+    // Set when streams are waiting and no regular entry has been returned for a while. The spares or the
+    // reserve are then in use until the next regular entry is returned.
     bool lending_ = false;
-    // True if no entry was free or streams are waiting. New receives then queue behind the waiting streams.
+    // True if, at the last check, no entry was free or streams were waiting. New receives then queue behind
+    // the waiting streams.
     bool is_exhausted_ = false;
     bool skipped_ = false;
     // The number of waiting streams that may submit a receive for each free entry. It is 1 after an ENOBUFS

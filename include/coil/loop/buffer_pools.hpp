@@ -71,7 +71,7 @@ public:
     void register_buffers(const ring::buffer_ring& buffers, std::uint16_t group, bool incremental);
     /// Registers all pools with a new ring.
     void reopen();
-    /// Called when the context ends while the kernel may still write to the pools. Leaves them allocated.
+    /// Called when the context ends while the kernel may still write to the pools. The pools stay allocated.
     void leave() noexcept;
 
     /// Calls `each` with every existing pool.

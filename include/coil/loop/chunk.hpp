@@ -13,8 +13,8 @@ namespace coil::COIL_ABI {
 
 class buffer_pool;
 
-/// Bytes that the kernel has written to a buffer of the context's pool. The bytes can be read until the chunk
-/// is destroyed; the destructor returns the memory to the pool.
+/// Bytes that the kernel has written to a buffer of an io_context's pool. The bytes can be read until the
+/// chunk is destroyed; the destructor returns the memory to the pool.
 ///
 ///     while (auto chunk = co_await incoming.next())
 ///         co_await coil::write(peer, *chunk);          // borrows the bytes
@@ -72,10 +72,11 @@ private:
         place_ = std::exchange(other.place_, 0);
     }
 
-    buffer_pool* pool_ = nullptr;  // null if the bytes are in a heap block
+    buffer_pool* pool_ = nullptr;  // null if the chunk is empty or its bytes are in a heap block
     std::byte* data_ = nullptr;
     std::uint32_t size_ = 0;
-    // The index of the pool entry. For a heap block, the number of removed bytes.
+    // If the bytes are in the pool, the index of their pool entry. If the bytes are in a heap block, the
+    // number of bytes that remove_prefix() has removed.
     std::uint32_t place_ = 0;
 };
 

@@ -23,8 +23,8 @@
 
 namespace coil::COIL_ABI {
 
-/// A tag for tasks that are never joined: `co_spawn(context, serve(), coil::detached)`. Exceptions from such
-/// a task are passed to the context's on_task_error handler.
+/// A tag for tasks that are never joined: `co_spawn(context, serve(), coil::detached)`. Exceptions from a
+/// detached task are passed to the context's on_task_error handler.
 struct detached_t {};
 inline constexpr detached_t detached{};
 
@@ -53,11 +53,12 @@ public:
     [[nodiscard]] bool is_finished() const noexcept { return finished_; }
     [[nodiscard]] virtual const std::exception_ptr& exception() const noexcept = 0;
 
-    /// Called by the loop after the task has ended. Schedules the joining task, if any. If there is only a
-    /// join handle, keeps the result. Otherwise, reports the task's exception, if any, and destroys the task.
+    /// Called after the task has ended. If a task is joining this task, schedules the joining task.
+    /// Otherwise, if there is a join handle, keeps the result. If there is neither, reports the task's
+    /// exception, if any, and destroys the task.
     void settle() noexcept;
     void destroy() noexcept { frame_.destroy(); }
-    /// Clears the pointers to this task in its join handle and in its joining task's operation. Called by the
+    /// Clears the pointers to this task in the join handle and in the joining task's operation. Called by the
     /// destructor, and when the context ends but the frame must stay allocated.
     void disconnect() noexcept;
 
@@ -195,8 +196,8 @@ root<T> run_root_of(const spawn_place&, F function, Args... args) {
     co_return co_await call(function, std::move(args)...);
 }
 
-/// Throws error::wrong_thread if the context belongs to another thread. Returns false if nothing may be
-/// spawned because the context is being destroyed.
+/// Returns false if the context is being destroyed, because no task may be spawned then. Throws
+/// error::wrong_thread if the context belongs to another thread.
 [[nodiscard]] bool may_spawn(const spawn_place& place);
 
 /// Reports misuse, and how to fix it, in the first line of the compiler's error message. Returns true if the
@@ -250,8 +251,8 @@ public:
     /// Errors: error::wrong_context if called from a task of another context; error::operation_in_progress if
     ///         the task has already been joined or is being joined; error::joins_itself, which equals
     ///         std::errc::resource_deadlock_would_occur, if the task would wait for its own end, even inside
-    ///         a timeout, stop_when or shield. If a branch of a race or a child of a group joins the task
-    ///         that awaits it, error::joins_itself is not reported.
+    ///         a timeout, stop_when or shield. This mistake is not detected if a branch of a race or a child
+    ///         of a group joins the task that awaits the race or the group.
     detail::join_description<T> join() noexcept;
 };
 

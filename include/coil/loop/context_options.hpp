@@ -10,7 +10,7 @@ namespace coil::COIL_ABI {
 
 /// The options of an io_context. Programs use the name `io_context::options`.
 struct context_options {
-    /// The maximum number of operations that one system call submits. The kernel limits it to 32768.
+    /// The maximum number of operations that one system call submits. The kernel allows at most 32768.
     unsigned entries = 256;
     /// The size of the completion ring. When the ring is full, completions are delivered later, but none
     /// is lost.
@@ -21,14 +21,14 @@ struct context_options {
     /// of the pool.
     std::size_t ahead_max = 256 << 10;
     /// A limit on the bytes that all streams together hold in copies outside the pool. When this limit is
-    /// reached, a stream stops receiving while it has an unread byte, so it receives one chunk at a time. A
-    /// separate limit of the same size applies to all `recvfrom_stream`s together. When that limit is
-    /// reached, a `recvfrom_stream` stops receiving while it has an unread datagram.
+    /// reached, a stream that has an unread byte does not receive, so each stream receives one chunk at a
+    /// time. A separate limit of the same size applies to all `recvfrom_stream`s together. When the separate
+    /// limit is reached, a `recvfrom_stream` that has an unread datagram does not receive.
     std::size_t held_max = 16 << 20;
     /// The size in bytes of the largest datagram that a `recvfrom_stream` receives without truncation.
     std::size_t datagram_max = 2048;
-    /// If true, the loop never sleeps. This lowers the latency but keeps a core busy, so use it only if the
-    /// thread has its own core.
+    /// If true, the loop never sleeps. This lowers the latency but keeps a core busy, so set this option only
+    /// if the loop's thread has its own core.
     bool spin = false;
 };
 
@@ -39,7 +39,7 @@ struct context_counters {
     unsigned long long enters = 0;       ///< system calls by the loop: io_uring_enter(2)
     unsigned long long submissions = 0;  ///< SQEs, including cancels
     unsigned long long completions = 0;  ///< CQEs collected
-    unsigned long long overflows = 0;    ///< enters that left completions in the kernel: the CQ was full
+    unsigned long long overflows = 0;    ///< calls that left completions in the kernel: the CQ was full
     unsigned long long resumptions = 0;  ///< tasks resumed and posted functions called
     unsigned long long ready_max = 0;    ///< maximum number of resumptions in one iteration
     unsigned long long busy_max = 0;     ///< longest time that one iteration spent on tasks, in ns

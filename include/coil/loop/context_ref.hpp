@@ -15,14 +15,14 @@ namespace detail {
 class context_life;
 
 /// A reference to an io_context. The reference may outlive the context. Sockets, timers, resolvers and work
-/// guards each hold such a reference.
+/// guards each hold a context_ref.
 /// Cost: A copy takes one locked instruction.
 class context_ref {
 public:
     /// Creates an empty reference.
     context_ref() noexcept = default;
     explicit context_ref(io_context& context) noexcept;
-    /// Takes ownership of an existing reference count.
+    /// Takes ownership of a reference that `life` already counts.
     explicit context_ref(detail::context_life* life) noexcept : life_(life) {}
     context_ref(const context_ref& other) noexcept;
     context_ref(context_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
@@ -34,7 +34,7 @@ public:
 
     /// Returns the context, or null if the reference is empty or the context has ended.
     [[nodiscard]] io_context* get() const noexcept;
-    /// Aborts with a message if get() is null.
+    /// Returns the context. Aborts with a message if get() returns null.
     [[nodiscard]] io_context& operator*() const noexcept;
     /// Returns true if the reference was made for a context, even if that context has ended.
     [[nodiscard]] explicit operator bool() const noexcept { return life_ != nullptr; }

@@ -78,7 +78,7 @@ public:
     /// the generation. If the generation has changed by the time the description is awaited, the await fails.
     [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
-    /// Sets the number of a newly opened descriptor. Its peer and options are not known yet.
+    /// Sets the number of a newly opened descriptor. The descriptor's peer and options are not known yet.
     void set_number(int number) noexcept;
     /// Sets the number of a borrowed descriptor, which this record never closes.
     void set_borrowed(int number) noexcept {
@@ -99,17 +99,18 @@ public:
 
     /// Returns true if the peer's address is known.
     [[nodiscard]] bool knows_peer() const noexcept { return knows_peer_; }
-    /// Returns the peer's address. Valid only if knows_peer().
+    /// Returns the peer's address. Call this only if knows_peer() returns true.
     [[nodiscard]] const ip::endpoint& peer() const noexcept { return peer_; }
     /// Calls socket(2), and makes an IPv6 socket dual-stack, regardless of the sysctl net.ipv6.bindv6only. On
     /// failure, returns a negative errno and leaves no socket open.
     [[nodiscard]] int open_number(int family, int type, int protocol) noexcept;
-    /// Ends all operations and closes the descriptor. The handle can then open another descriptor. It reuses
-    /// this record unless the kernel still has operations of this record in flight, in which case it uses
-    /// another record.
+    /// Ends all operations and closes the descriptor. The handle can then open another descriptor. If the
+    /// kernel still has operations of this record in flight, the handle uses another record for the new
+    /// descriptor. Otherwise, it reuses this record.
     void reset_number() noexcept;
 
-    /// Stores the peer's address if it is IPv4 or IPv6. Otherwise, each query of the address asks the kernel.
+    /// If the peer's address is IPv4 or IPv6, stores it. Otherwise, each query of the address asks the
+    /// kernel.
     void set_connected(const sockaddr* peer, socklen_t size) noexcept;
     void clear_peer() noexcept { knows_peer_ = false; }
 
@@ -152,7 +153,7 @@ public:
     /// in flight after 2 s and reported on stderr.
     void retire_operations() noexcept;
     /// Called when this program is about to shut the socket down for receiving. Marks the record's operations
-    /// as interrupted, and notifies its source.
+    /// as interrupted, and notifies the record's source.
     void interrupt_readers() noexcept;
     /// Closes the descriptor unless it is borrowed. Keeps the record.
     void close_number() noexcept;
@@ -189,10 +190,10 @@ private:
     bool is_borrowed_ : 1 = false;      // this record never closes the descriptor
     bool is_watched_ : 1 = false;       // watch() was called; cleared by the next notification
     bool may_need_cancel_ : 1 = false;  // an operation has begun since the last cancel
-    // Counts cancels. An operation compares this number with the number that it stored when it began, so a
-    // cancel affects even an operation that has completed but whose task has not resumed yet. A cancel is
-    // counted only if an operation has begun since the previous cancel, so the counter overflows only after
-    // 65,536 such cancels.
+    // Counts cancels. An operation stores this counter when it begins, and later compares the two values. A
+    // cancel therefore affects even an operation that has completed but whose task has not resumed yet. A
+    // cancel is counted only if an operation has begun since the previous cancel, so the counter overflows
+    // only after 65,536 counted cancels.
     std::uint16_t cancels_ = 0;
 };
 
@@ -216,7 +217,7 @@ struct descriptor_use {
 /// context ends, the handle is closed and cannot be opened again.
 class descriptor_handle {
 public:
-    /// Creates a handle without a context. Another handle can be assigned to it later.
+    /// Creates a handle without a context. Another handle can later be assigned to this handle.
     descriptor_handle() noexcept = default;
     explicit descriptor_handle(context_ref context) noexcept : context_(std::move(context)) {}
     explicit descriptor_handle(io_context& context) noexcept : context_(context) {}
@@ -238,7 +239,7 @@ public:
 
     /// Throws error::wrong_thread, with `call` in the text, if the context belongs to another thread.
     void check_thread(const char* call) const;
-    /// Aborts with a message if the handle has a record whose context belongs to another thread. For
+    /// Aborts with a message if the handle has a record whose context belongs to another thread. Use this in
     /// functions that cannot throw.
     void require_thread(const char* call) const noexcept;
 

@@ -79,12 +79,12 @@ public:
 
     /// Returns true if a direct system call is likely to be faster than the ring, that is, if the last
     /// iteration collected few completions. With only one or two operations in flight, the ring saves
-    /// nothing, and waiting for the next iteration adds latency. Returns false if this iteration has already
-    /// sent many messages directly, as in a broadcast.
+    /// nothing, and waiting for the next iteration adds latency. However, if this iteration has already sent
+    /// many messages directly, as in a broadcast, returns false.
     [[nodiscard]] bool is_quiet() const noexcept {
         return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
     }
-    // Counters for metrics(). Operations increment them.
+    // The functions whose names begin with count_ increment the counters for metrics().
     void count_direct_send() noexcept {
         ++counts_.sends_direct;
         ++sent_directly_;
@@ -111,7 +111,7 @@ public:
     [[nodiscard]] buffer_pools& pools() noexcept { return pools_; }
     [[nodiscard]] task_list& tasks() noexcept { return tasks_; }
 
-    /// Returns the reference to this context. Handles and work guards hold copies of it.
+    /// Returns the reference to this context. Handles and work guards hold copies of this reference.
     [[nodiscard]] const context_ref& self() const noexcept { return self_; }
     void guard_acquired() noexcept { guards_.fetch_add(1, std::memory_order_relaxed); }
     /// Called when a work guard is released. Call this only between context_life::enter() and leave().
@@ -171,7 +171,8 @@ protected:
     inbox inbox_;
     std::atomic<bool> stopped_{false};
     std::atomic<long> guards_{0};
-    // The thread that may enter the ring. It changes only under ownership::lock(), except in the destructor.
+    // The thread that may enter the ring, or null. Changed only while ownership::lock() is held, except in
+    // the destructor.
     std::atomic<const void*>& owner_ = owner_record().thread;
     submission submissions_{*this};
     task_list tasks_{*this};
@@ -182,7 +183,7 @@ protected:
     std::atomic<bool> is_running_{false};  // written by the owner, read by the destructor on any thread
     bool has_run_ = false;
     bool closing_ = false;
-    bool is_leaving_ = false;  // the owner's thread is ending and settles the loop; needs ownership::lock()
+    bool is_leaving_ = false;  // the owner's thread ends and settles the loop; guarded by ownership::lock()
     bool wake_armed_ = false;
     context_options options_;
     event_loop* next_owned_ = nullptr;  // the next loop in the list of `ownership`

@@ -21,7 +21,7 @@ namespace coil::COIL_ABI::detail {
 /// unlinked, so drain the inbox before you destroy a node.
 class inbox {
 public:
-    /// Adds a node. Returns true if the stack was empty, so the owner may need a wake-up. Thread-safe.
+    /// Adds a node. Returns true if the stack was empty. The caller must then wake the owner. Thread-safe.
     [[nodiscard]] bool push(node& item) noexcept {
         node* before = latest_.load(std::memory_order_relaxed);
         do
@@ -35,8 +35,8 @@ public:
 
     /// Moves all nodes to the end of `target` in the order in which they were posted. Owner only.
     void drain(intrusive_list<node>& target) noexcept {
-        // The acquire pairs with the release in push(), so the owner sees everything that a poster wrote
-        // before its push.
+        // The acquire pairs with the release in push(), so the owner sees everything that a posting thread
+        // wrote before the push.
         node* item = latest_.exchange(nullptr, std::memory_order_acquire);
         node* in_order = nullptr;
         while (item) {

@@ -43,11 +43,11 @@ class buffer_pool;
 /// Lifetime: The destructor ends every task. It runs the destructors of the task's local variables, but no
 ///           code after the current await. When the destructor returns, the sockets are closed and their
 ///           ports are free. Handles may outlive the context; they are then closed. The context must still
-///           exist when post() or stop() is called; the destructor waits until such calls have returned.
-///           Destroying a context while run() is active, whether in one of its tasks or on another thread,
-///           aborts with a message.
-/// Errors:   The constructor throws a std::system_error that says why the kernel refuses io_uring and what to
-///           do.
+///           exist when post() or stop() is called; the destructor waits until calls in progress have
+///           returned. If a context is destroyed while run() is active, whether by a task of the context or
+///           by another thread, the program aborts with a message.
+/// Errors:   If the kernel refuses io_uring, the constructor throws a std::system_error that says why, and
+///           what to do.
 /// Since:    Linux 6.1.
 class io_context final : public detail::event_loop {
 public:
@@ -87,8 +87,8 @@ public:
     /// Makes run() return soon. Thread-safe and async-signal-safe. Ready tasks and posted functions stay
     /// queued for the next run().
     void stop() noexcept;
-    /// stopped() and restart() are thread-safe. Call restart() only between two runs, because it cancels a
-    /// stop() that run() has not noticed yet.
+    /// stopped() and restart() are thread-safe. Call restart() only between two runs, because restart()
+    /// cancels a stop() that run() has not noticed yet.
     using event_loop::stopped;
     void restart() noexcept { stopped_.store(false, std::memory_order_release); }
 
@@ -113,7 +113,7 @@ public:
     void on_task_error(Handler&& handler);
 
     /// Returns the pool of buffers that the kernel fills for `socket.recv_chunk()` and
-    /// `socket.recv_stream()`. The first use of any of these functions creates the pool. Throws
+    /// `socket.recv_stream()`. The first use of one of these three functions creates the pool. Throws
     /// std::bad_alloc, or a std::system_error if the kernel refuses the buffers.
     [[nodiscard]] buffer_pool& pool();
 
@@ -123,7 +123,8 @@ public:
     /// Returns the counters. Throws error::wrong_thread unless called on the owner's thread.
     [[nodiscard]] counters metrics() const;
 
-    // Internal: event_loop::of() with the type io_context, and event_loop::post() for a node.
+    // Internal. of() is event_loop::of() with the type io_context. The using-declaration adds the overload of
+    // post() for a node.
     static io_context& of(const detail::environment& task) noexcept {
         return static_cast<io_context&>(task.scheduler());
     }
@@ -154,8 +155,8 @@ void io_context::on_task_error(Handler&& handler) {
     tasks_.install(detail::make_owned<holder>(std::forward<Handler>(handler)));
 }
 
-/// Keeps run() running even if there are no tasks, until the guard is destroyed or reset. A guard may be
-/// destroyed or reset on any thread. If a thread posts a function and then resets the guard, the function
+/// A guard that keeps run() running even if there are no tasks, until the guard is destroyed or reset. Any
+/// thread may destroy or reset a guard. If a thread posts a function and then resets the guard, the function
 /// runs before run() returns.
 /// Lifetime: The guard may outlive its context; reset() is then a no-op.
 class [[nodiscard("keep it: the work ends when it is dropped")]] work_guard {

@@ -39,11 +39,11 @@ enum class lane : std::uint8_t {
     send_queue,  ///< FIFO of sends, on a descriptor without a source
 };
 
-/// One kernel operation, from its submission to its completion. It lives in the frame of the coroutine that
-/// awaits it.
+/// One kernel operation, from its submission to its completion. The operation lives in the frame of the
+/// coroutine that awaits it.
 ///
-/// await_suspend() attaches the operation to its record, calls before_submit(), claims the lane, and then
-/// hands the operation to the record's source or submits it to the ring.
+/// await_suspend() attaches the operation to its descriptor's record, calls before_submit(), claims the lane,
+/// and then hands the operation to the record's source or submits it to the ring.
 ///
 ///     idle ----await_suspend----> submitted ----CQE----> done ----resumption----> the coroutine continues
 ///                     |             ^                     ^
@@ -62,9 +62,9 @@ enum class lane : std::uint8_t {
 /// repeated until the operation has ended. If the operation is in the kernel, the destructor cancels it and
 /// blocks until the kernel has completed it.
 ///
-/// Each kind of operation implements two functions: `prepare` fills in the SQE, and `await_outcome`
-/// interprets the completion. Only this class writes an operation's state; `detail::submission` keeps the
-/// lists.
+/// The main functions of each kind of operation are `prepare`, which fills in the SQE, and `await_outcome`,
+/// which interprets the completion. Only this class writes an operation's state; `detail::submission` keeps
+/// the lists of operations.
 class operation : public awaited {
 public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
@@ -74,7 +74,7 @@ public:
 
     void stop() noexcept final;
     /// Returns true if the operation or its descriptor was cancelled, or the descriptor was closed, before
-    /// the task resumed. The result may then still contain bytes that were transferred before the cancel.
+    /// the task resumed. The result may still report bytes that were transferred before the cancel.
     [[nodiscard]] bool was_cancelled() const noexcept {
         return cancel_requested_ ||
                (attached_ && (!is_current() || descriptor_->cancels() != cancels_before_));
@@ -83,7 +83,8 @@ public:
 
     // ---- for the source that serves the operation ---------------------------------------------------------
 
-    /// Appends the operation to the record's list of waiting operations. The source finishes it later.
+    /// Appends the operation to the record's list of waiting operations. The record's source later finishes
+    /// the operation.
     void wait_in(coil::detail::descriptor& record) noexcept;
     /// Completes the operation with `result` instead of a result from the kernel. The task resumes in the
     /// loop's next iteration.
@@ -104,8 +105,8 @@ protected:
     /// Called for each completion that is not the last or that names a pool buffer. Must not resume a
     /// coroutine, because the loop is still collecting completions.
     virtual void more(const coil::detail::answer& given) noexcept;
-    /// Called after descriptor::watch() when the source has received data that a reader could take inline.
-    /// Must not resume a coroutine.
+    /// After a call of descriptor::watch(), the record calls this function when its source has received data
+    /// that a reader could take inline. Must not resume a coroutine.
     virtual void source_has_data() noexcept {}
     /// Called when a step has ended with an error or, after takes_steps(true), with any result. Returns true
     /// if the operation continues, that is, if this function has called `submit`, `submit_to_ring` or
@@ -115,8 +116,8 @@ protected:
     /// Returns the name of the call in the socket interface, such as "recv".
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 
-    /// Submits an operation that already holds its lane. The record's source gets the operation if the
-    /// source serves this lane. Otherwise the operation goes to the ring.
+    /// Submits an operation that already holds its lane. If the record's source accepts the operation, the
+    /// source completes it. Otherwise the operation goes to the ring.
     void submit() noexcept;
     /// Begins the operation again, behind operations that have queued in the meantime. Call this only in
     /// run().
@@ -128,15 +129,15 @@ protected:
     void retire() noexcept;
 
     /// The fast path of await_ready, for a result that is already known. Attaches the operation without
-    /// suspending. Returns false if the operation has to suspend because it was stopped, its descriptor was
-    /// closed, its lane is occupied, or the task has used up its budget of inline completions.
+    /// suspending the task. Returns false if the task has to suspend because it was stopped, the descriptor
+    /// was closed, the lane is occupied, or the budget of inline completions is used up.
     [[nodiscard]] bool begin_inline() noexcept;
     /// Attaches the operation to its record without any checks.
     void attach() noexcept;
     /// Completes the operation inline with `result`. Call begin_inline() or attach() first.
     void finish_inline(std::int32_t result) noexcept { answer_ = {result, 0}, state_ = state::done; }
-    /// Returns true if the operation may complete inline now, and then uses up one unit of the task's budget
-    /// of inline completions.
+    /// Returns true if the operation may complete inline now. If so, uses up one unit of the budget of inline
+    /// completions (scheduler::inline_max).
     [[nodiscard]] bool may_complete_inline() noexcept;
     /// Sets whether the loop calls next_step() for successful steps, too. By default, the loop calls it only
     /// for steps that failed.
@@ -206,7 +207,7 @@ private:
     void on_submitted(io_uring_sqe& sqe) noexcept;
     void on_deferred() noexcept { state_ = state::deferred; }
     void on_paused() noexcept { state_ = state::paused; }
-    /// Records that a cancel has been requested. Returns false if it has been requested before.
+    /// Records that a cancel has been requested. Returns false if a cancel had been requested before.
     [[nodiscard]] bool on_cancel() noexcept;
     /// Called for the last completion of a step. The operation takes its next step or completes.
     void on_completion(const coil::detail::answer& given) noexcept;

@@ -12,8 +12,8 @@ namespace coil::COIL_ABI::detail {
 
 class operation;
 
-/// Ends the pause of an operation by submitting it again. Each operation that retries contains a retry_timer,
-/// which `operation::pause` arms.
+/// Submits a paused operation again when the pause is over. Each operation that retries contains a
+/// retry_timer, which `operation::pause` arms.
 class retry_timer final : public timer_entry {
 public:
     explicit retry_timer(operation& retried) noexcept : retried_(&retried) {}

@@ -19,8 +19,8 @@ class descriptor;
 class event_loop;
 class operation;
 
-/// Submits a context's operations and their cancels to the ring. It keeps the lists of operations that are
-/// deferred, paused, being cancelled or stuck. Each operation keeps its own state.
+/// Submits a context's operations and their cancels to the ring. This class keeps the lists of operations
+/// that are deferred, paused, being cancelled or stuck. Each operation keeps its own state.
 ///
 ///     submit --slot--> in the kernel (the record's list) --cancel, slot--> cancelling --completion--> done
 ///        |                 ^                                   |
@@ -31,8 +31,8 @@ class operation;
 /// executing (-EALREADY; the operation may then continue). While the operation is in `cancelling`, the cancel
 /// is therefore repeated: up to three times with the next system calls, and then after pauses of 1 to 128 ms.
 ///
-/// Threads: Only the context's owner. If the context's destructor runs on another thread, it first closes the
-///          ring, and then only ends or reports the operations.
+/// Threads: Only the context's owner. If the context's destructor runs on another thread, the destructor
+///          closes the ring before it ends or reports the operations.
 class submission {
 public:
     explicit submission(event_loop& context) noexcept : context_(context) {}
@@ -45,11 +45,11 @@ public:
     void submit(operation& request) noexcept;
     /// Cancels an operation in any state. No-op after the operation has completed.
     void cancel(operation& request) noexcept;
-    /// Stores an operation that pauses between two steps. The operation's retry_timer submits it again.
+    /// Stores an operation that pauses between two steps. Its retry_timer later submits the operation again.
     void pause(operation& request) noexcept;
-    /// Cancels the operation and blocks until the kernel has completed it, because its memory must not be
-    /// freed earlier. If that takes more than 2 s, a line on stderr names the operation. Does not wait for a
-    /// stuck operation, which no cancel can reach.
+    /// Cancels the operation and blocks until the kernel has completed it, because the operation's memory
+    /// must not be freed earlier. If this takes more than 2 s, a line on stderr names the operation. Does not
+    /// wait for a stuck operation, because its ring is closed and no cancel can reach it.
     void retire(operation& request) noexcept;
     /// Called for the last completion of each SQE that an operation has submitted.
     void completed() noexcept;
@@ -58,11 +58,11 @@ public:
 
     /// Cancels the record's deferred and paused operations.
     void cancel_deferred(const descriptor& record) noexcept;
-    /// Called when this program is about to shut the socket down for receiving. Marks all deferred, paused
-    /// and cancelling operations of the record as interrupted.
+    /// Called when this program is about to shut the record's socket down for receiving. Marks all deferred,
+    /// paused and cancelling operations of the record as interrupted.
     void interrupt(const descriptor& record) noexcept;
-    /// Submits everything that is queued, and blocks for at most 2 s until all operations of this record have
-    /// completed. Reports the remaining operations on stderr.
+    /// Submits everything that is queued, and blocks until all operations of this record have completed, but
+    /// for at most 2 s. Then reports the remaining operations on stderr.
     void retire(descriptor& record) noexcept;
 
     // ---- the loop -----------------------------------------------------------------------------------------
@@ -79,33 +79,33 @@ public:
     /// Returns the number of operations that the kernel has not completed.
     [[nodiscard]] std::size_t in_kernel() const noexcept { return in_kernel_; }
     /// Called when the completion of a cancel arrives. A successful cancel posts no completion, so this
-    /// cancel has not found its target or could not end it.
+    /// cancel has not found its target operation or could not end that operation.
     void cancel_missed() noexcept { cancel_missed_ = true; }
     /// Repeats missed cancels when they are due. Call this after each batch of completions.
     void repeat_cancels() noexcept {
         if (cancel_missed_ || cancel_retry_at_ != time_point::max()) [[unlikely]]
             repeat_missed_cancels();
     }
-    /// Returns the time at which the loop must call repeat_cancels() at the latest.
+    /// Returns the latest time at which the loop must call repeat_cancels().
     [[nodiscard]] time_point next_repeat() const noexcept { return cancel_retry_at_; }
-    /// Submits what is queued and collects what the kernel has completed so far, without waiting.
+    /// Submits everything that is queued, and collects the completions that are available. Does not wait.
     void collect_now() noexcept;
 
     // ---- lifecycle of the context -------------------------------------------------------------------------
 
-    /// If `accepting` is true, operations are submitted. If it is false, they are deferred, because the
-    /// context has no owner.
+    /// Sets whether operations are submitted (true) or deferred (false). While the context has no owner,
+    /// operations are deferred.
     void set_accepting(bool accepting) noexcept { is_settling_ = !accepting; }
     /// Cancels all operations in the kernel, and collects completions until the kernel has completed all of
     /// these operations or the deadline has passed. Operations submitted later are deferred.
     void settle(time_point deadline) noexcept;
     /// Called after the ring has been closed. Ends every operation that was in the ring.
     void abort_in_kernel() noexcept;
-    /// Called if the ring was closed but the kernel has not released the operations. Marks them as stuck,
-    /// because they will never complete.
+    /// Called if the ring was closed but the kernel has not released its operations. Marks these operations
+    /// as stuck, because they will never complete.
     void leave_stuck() noexcept;
-    /// Returns true if the kernel has not released some operations of an earlier ring. Their frames are never
-    /// freed.
+    /// Returns true if the kernel still held operations when an earlier ring was closed. The context never
+    /// frees the frames that contain these operations.
     [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
     void report_in_flight() noexcept;
 
@@ -134,7 +134,7 @@ private:
     time_point cancel_retry_at_ = time_point::max();
     std::chrono::milliseconds cancel_pause_{1};  // the pause before the next repetition
     bool cancel_missed_ = false;
-    // True if no operation may be submitted now, because there is no owner or the owner is leaving.
+    // True if the context has no owner or its owner is leaving. No operation may be submitted then.
     bool is_settling_ = true;
     bool is_stuck_ = false;
 };

@@ -16,7 +16,7 @@ namespace coil::COIL_ABI {
 
 namespace detail {
 
-/// Contains the io_context of one sync_wait call, and records whether its task has finished.
+/// Contains the io_context of one sync_wait call, and records whether the awaited task has finished.
 class waited_run {
 public:
     [[nodiscard]] io_context& context() noexcept { return context_; }
@@ -48,8 +48,8 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 }  // namespace detail
 
 /// Runs a task to completion on this thread, in its own io_context. Returns the task's result or throws its
-/// exception. Use it in main() and in tests. Inside a task, co_await the other task instead, because
-/// sync_wait would block the thread and all tasks on it.
+/// exception. Use sync_wait in main() and in tests. Do not call it inside a task, because it would block the
+/// thread and all tasks on this thread. Use co_await there instead.
 ///
 ///     int main() { return coil::sync_wait(serve()); }           // coil::task<int> serve()
 ///
@@ -63,8 +63,8 @@ task<> wait_for(task<T> what, result_slot<T>& result, waited_run& run) {
 /// Errors:    The task's errors; the errors of the io_context's constructor; operation_aborted if the context
 ///            was stopped before the end of the task. Exceptions from detached tasks are handled as in any
 ///            io_context: sync_wait throws those that indicate bugs.
-/// Threads:   Any number of threads may call sync_wait at the same time. If the thread is already running a
-///            context, that context blocks until sync_wait returns.
+/// Threads:   Any number of threads may call sync_wait at the same time. If the calling thread is already
+///            running a context, that context blocks until sync_wait returns.
 /// Cost:      An io_context, that is, a few system calls and memory shared with the kernel.
 template <class T>
 T sync_wait(task<T> what) {

@@ -45,8 +45,8 @@ public:
     void started(root_task& task) noexcept;
     void finished(root_task& task) noexcept;
     void gone(root_task& task) noexcept;
-    /// For each finished task, resumes the joining task, keeps the result for the join handle, or destroys
-    /// the finished task. Stops as soon as there is an exception for run() to throw.
+    /// For each finished task, schedules the joining task, keeps the result for the join handle, or destroys
+    /// the finished task. Stops as soon as there is an exception that run() must throw.
     void reap() {
         if (!finished_.empty())
             reap_finished();

@@ -14,7 +14,7 @@
 
 namespace coil::COIL_ABI::this_coro {
 
-/// Returns the context. Always completes inline.
+/// Returns the io_context on which the task runs. Always completes inline.
 struct context_operation {
     io_context* context;
 

@@ -12,13 +12,13 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// Returns `now + duration`, or time_point::max() if that overflows. Negative durations and NaN count as
+/// Returns `now + duration`, or time_point::max() if the sum overflows. Negative durations and NaN count as
 /// zero. All deadlines use CLOCK_MONOTONIC, so changes to the time of day do not affect them.
 template <class Rep, class Period>
 [[nodiscard]] constexpr time_point deadline_after(time_point now,
                                                   std::chrono::duration<Rep, Period> duration) noexcept {
-    // Compares the times as doubles. At the end of the range, the resolution of a double is 2 us, so the
-    // margin covers the rounding error.
+    // Compares the times as doubles, in seconds. Near time_point::max(), a double has a resolution of 2 us,
+    // so a margin of 1 ms covers the rounding error.
     using seconds = std::chrono::duration<double>;
     constexpr std::chrono::milliseconds margin(1);
     if (!(duration > duration.zero()))  // true for NaN, too
@@ -30,16 +30,16 @@ template <class Rep, class Period>
     return now + std::chrono::ceil<steady_clock::duration>(duration);
 }
 
-/// The base class of everything that has a deadline. While an entry is armed, it is in a `timer_queue`. When
-/// its deadline has passed, the entry moves to the ready list and the loop runs it. The destructor disarms
-/// the entry.
+/// The base class of objects that have a deadline. An armed entry is in a `timer_queue`. When the deadline of
+/// the entry has passed, the entry moves to the ready list, and the loop calls its run(). The destructor
+/// disarms the entry.
 class timer_entry : public node {
 public:
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] bool is_armed() const noexcept { return queue_ != nullptr; }
 
-    /// Removes the entry from the queue, or from the ready list if the deadline has passed, so that it does
-    /// not run.
+    /// Removes the entry from the queue or, if the deadline has passed, from the ready list. The loop then
+    /// does not run the entry.
     void disarm() noexcept;
 
 protected:
@@ -103,7 +103,7 @@ private:
     void remove(timer_entry& timer) noexcept;
     [[nodiscard]] bool find_next(unsigned& level, unsigned& slot, tick& start) const noexcept;
 
-    // The time that the queue has reached. Every armed timer either expires later or is overdue.
+    // The time that the queue has reached, in ticks. Every armed timer expires after this time or is overdue.
     tick tick_;
     std::size_t size_ = 0;
     // Timers whose deadline has already passed. The next expire() moves them to the ready list.

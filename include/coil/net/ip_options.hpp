@@ -15,8 +15,8 @@
 namespace coil::COIL_ABI::ip {
 
 /// The options of tcp(7). Class `tcp` inherits them, so write tcp::no_delay.
-// The option numbers are part of the kernel's ABI. Their names are in <netinet/tcp.h>, but that header
-// conflicts with <linux/tcp.h>, which users may need.
+// This header uses the numbers of the options, which are part of the kernel's ABI. The header that defines
+// their names, <netinet/tcp.h>, conflicts with <linux/tcp.h>, which users may need.
 struct tcp_option {
     // Segmentation and acknowledgements.
     using no_delay = option<IPPROTO_TCP, 1, bool>;      // TCP_NODELAY: sends small writes immediately

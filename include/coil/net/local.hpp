@@ -79,9 +79,9 @@ public:
 
 /// Datagrams (SOCK_DGRAM). Unlike with UDP, no datagram is lost, and datagrams arrive in the order in which
 /// they were sent. A send waits while the receiver has too many unread datagrams (sysctl
-/// net.unix.max_dgram_qlen). If two sends overlap and the first one waits, the second may be sent first. A
-/// send fails with connection_refused if no socket receives at the address. A sender must be bound to get
-/// replies.
+/// net.unix.max_dgram_qlen). If two sends overlap and the first one waits, the second datagram may arrive
+/// first. A send fails with connection_refused if no socket receives at the address. A sender must be bound
+/// to get replies.
 class datagram_protocol {
 public:
     using endpoint = basic_endpoint<datagram_protocol>;
@@ -115,8 +115,8 @@ concept any_socket = requires { typename Socket::endpoint_type::plain_type; } &&
 ///     local::stream_protocol::socket here(context), there(context);
 ///     local::connect_pair(here, there);
 ///
-/// Throws std::system_error: error::already_open if a socket is already open, bad_descriptor if a socket has
-/// no context, too_many_files_open ...
+/// Throws std::system_error: error::already_open if one of the sockets is already open, bad_descriptor if one
+/// has no context, too_many_files_open ...
 template <any_socket Socket>
 void connect_pair(Socket& one, Socket& other) {
     using protocol = typename Socket::protocol_type;
@@ -169,8 +169,8 @@ template <any_socket Socket>
 ///            does not receive are closed.
 /// Buffers:   the buffer and the array of descriptors are owned by the caller, and must stay valid until the
 ///            await ends, even after a cancel.
-/// Not with:  a `recv_stream` on the same socket, because a recv_stream closes the descriptors that arrive.
-///            All receives except recv_descriptors do this.
+/// Not with:  a `recv_stream` on the same socket. All receives except recv_descriptors close the descriptors
+///            that arrive.
 /// Cost:      one SQE, no allocation in steady state.
 template <any_socket Socket>
 [[nodiscard("co_await it")]] op::recv_descriptors_description recv_descriptors(

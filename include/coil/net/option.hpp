@@ -116,8 +116,8 @@ public:
     constexpr Unit duration() const noexcept { return Unit(this->value()); }
 };
 
-/// An option for which the kernel may grant a different value from the requested one. set_option() returns
-/// the granted value.
+/// An option for which the kernel may grant a value that differs from the requested value. set_option()
+/// returns the granted value.
 template <int Level, int Name, class T>
 class negotiated_option : public option<Level, Name, T> {
 public:

@@ -24,7 +24,8 @@ public:
     protocol_socket() noexcept = default;
     explicit protocol_socket(io_context& context) noexcept : basic_socket(context) {}
     protocol_socket(io_context& context, const Protocol& protocol) : basic_socket(context) { open(protocol); }
-    /// Opens the socket and binds it to a local address. An IPv6 socket also serves IPv4 (dual-stack).
+    /// Opens the socket and binds it to a local address. An IPv6 socket for TCP or UDP also serves IPv4
+    /// (dual-stack).
     protocol_socket(io_context& context, const endpoint_type& local) : basic_socket(context) {
         open(local.protocol());
         bind(local);

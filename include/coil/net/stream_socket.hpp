@@ -129,10 +129,10 @@ public:
         return send(const_buffer());
     }
 
-    /// sockatmark(3): returns whether the next byte is the first byte after the urgent byte or, with
-    /// out_of_band_inline, the urgent byte itself. A recv stops at this mark. Do not use at_mark() with a
-    /// `recv_stream`, because the stream receives across the mark. While the stream has unread bytes,
-    /// at_mark() returns false.
+    /// sockatmark(3): returns true if the stream is at the mark, that is, if the next byte is the first byte
+    /// after the urgent byte or, with out_of_band_inline, the urgent byte itself. A recv stops at the mark.
+    /// Do not use at_mark() with a `recv_stream`, because the stream receives across the mark. While the
+    /// stream has unread bytes, at_mark() returns false.
     [[nodiscard]] bool at_mark() const { return basic_socket::at_mark(); }
     [[nodiscard]] bool at_mark(std::error_code& error) const noexcept { return basic_socket::at_mark(error); }
 
@@ -251,12 +251,13 @@ public:
     }
     /// Accepts the next connection, and stores the peer's address in `peer`, which must stay valid until the
     /// await ends.
-    /// Cost:      as for accept() without an argument for IPv4 and IPv6, because the kernel returns the
-    ///            address with the connection. Other address families need an additional getpeername(2).
+    /// Cost:      for IPv4 and IPv6, the same as for accept() without an argument, because the kernel returns
+    ///            the address with the connection. For other address families, also one getpeername(2).
     [[nodiscard("co_await it")]] detail::accept_description<Protocol> accept(endpoint_type& peer) {
         return {{handle_.use(), &peer}};
     }
-    /// Rejects other arguments, such as a socket, at compile time. The error message shows what to write.
+    /// At compile time, rejects an argument that is not a modifiable endpoint, such as a socket. The error
+    /// message shows what to write.
     template <class Other, class... More>
         requires(sizeof...(More) > 0 || !std::same_as<Other, endpoint_type&>)
     detail::accept_description<Protocol> accept(Other&&, More&&...) {

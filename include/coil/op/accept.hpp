@@ -25,10 +25,10 @@ namespace coil::COIL_ABI::op {
 ///         |          or any later connection error ----> paused
 ///         +------------------ 100 ms ----------------------+
 ///
-/// The record of the new connection is allocated before the accept is submitted. The record takes ownership
-/// of the descriptor when the completion is collected, so every accepted connection has an owner. If there is
-/// no memory for the record, the accept fails and the connection stays in the backlog. If an accept is
-/// destroyed before its task resumes, the accepted connection is closed.
+/// Before coil submits an accept, it allocates a record for the new connection. The record takes ownership of
+/// the connection's descriptor when the completion is collected, so every accepted connection has an owner.
+/// If there is no memory for the record, the accept fails and the connection stays in the backlog. If an
+/// accept is destroyed before its task resumes, the accepted connection is closed.
 class [[nodiscard("co_await it")]] accept : public detail::operation {
 public:
     accept(const detail::descriptor_use& target, detail::environment& task) noexcept

@@ -26,8 +26,8 @@ protected:
 
     /// Links this handle to `source`, which is the `read_ahead` of the handle's record.
     void join(read_ahead& source) noexcept;
-    /// Returns the record that this handle was made for. Returns no record if the record's `read_ahead` has
-    /// ended because the socket was closed or the context has ended.
+    /// Returns the record that this handle was made for, or no record if the socket has been closed or its
+    /// context has ended.
     [[nodiscard]] detail::descriptor_use use() const noexcept {
         return is_linked() ? from_ : detail::descriptor_use{};
     }

@@ -35,7 +35,7 @@ struct connect_request {
 /// the connection attempt. The next connect opens a new socket. However, the socket stays open if the connect
 /// failed because the socket was already connected, or because another connect or send was in progress.
 ///
-/// The derived class `basic_connect` holds the address, because it knows the address family.
+/// The derived class `basic_connect` holds the address, because only that class knows the address family.
 class [[nodiscard("co_await it")]] connect : public detail::operation {
 public:
     outcome<void> await_outcome() noexcept;  // interprets the completion
@@ -57,9 +57,10 @@ protected:
     };
     [[nodiscard]] virtual destination to() const noexcept = 0;
 
-    /// If the connect has succeeded, marks the socket as connected. If the connect has failed, closes the
-    /// socket. Called by await_outcome() and by the destructor of the derived class. The destructor of this
-    /// class could not call settle(), because it can no longer call the virtual function to().
+    /// If the connect has succeeded, marks the socket as connected. If the connect has failed, closes a
+    /// connection-oriented socket. Called by await_outcome() and by the destructor of the derived class. The
+    /// destructor of this class could not call settle(), because settle() calls to(), which only the derived
+    /// class implements.
     void settle() noexcept;
 
     std::optional<std::int32_t> before_submit() override;

@@ -8,8 +8,9 @@
 
 namespace coil::COIL_ABI::op {
 
-/// The return type of socket functions such as `recv`. It holds the request. When a coroutine awaits the
-/// description, operation_in() constructs the `Operation` from the request.
+/// The return type of socket functions such as `recv`: a description of an operation that has not begun. The
+/// base class `Request` holds the arguments. When a coroutine awaits the description, operation_in()
+/// constructs the `Operation` from these arguments.
 template <class Operation, class Request>
 struct [[nodiscard("co_await it")]] description_of
     : Request,

@@ -12,14 +12,15 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A request to receive into these buffers.
+/// A request to receive into `buffers`.
 template <class Buffers>
 struct recv_request : detail::descriptor_use {
     Buffers buffers;
 };
 
-/// Base class for operations that receive. If the record's source holds unread data, a reader gets this data
-/// first, inline if possible. Otherwise the kernel receives into the caller's buffers or into a pool buffer.
+/// Base class for operations that receive. If the descriptor's source, such as the queue of a `recv_stream`,
+/// holds unread data, a reader gets this data, inline if possible. Otherwise, the kernel receives into the
+/// caller's buffers or into a pool buffer.
 class [[nodiscard("co_await it")]] reader : public detail::operation {
 public:
     /// How data is delivered to the reader.
@@ -41,11 +42,11 @@ public:
 protected:
     using detail::operation::operation;
 
-    /// Called by await_ready(). Returns true if the reader has completed inline with unread data of the
-    /// record's source.
+    /// Called by await_ready(). Returns true if the reader has completed inline with data that coil had
+    /// already received.
     [[nodiscard]] bool serve_inline() noexcept;
-    // Overridden by readers with their own buffers. Readers of pool buffers are never submitted to the ring,
-    // because the record's source submits a receive for them.
+    // Readers with their own buffers override prepare(). A reader of pool buffers is never submitted to the
+    // ring, because a `recv_queue` or `recvfrom_queue` submits the receive for it.
     void prepare(io_uring_sqe& sqe) noexcept override;
 };
 
@@ -73,8 +74,8 @@ protected:
     [[nodiscard]] std::optional<std::int32_t> before_submit() override;
     [[nodiscard]] int flags() const noexcept { return flags_; }
     /// Returns the flags to pass to the kernel. MSG_WAITALL is removed, because coil implements this flag
-    /// itself. For a receive from the error queue, MSG_DONTWAIT is added, because recv(2) does not wait in
-    /// this case.
+    /// itself. For a receive from the error queue, MSG_DONTWAIT is added, because recv(2) never waits for
+    /// that queue, but io_uring would.
     [[nodiscard]] int kernel_flags() const noexcept {
         return (flags_ & ~MSG_WAITALL) | (flags_ & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
     }

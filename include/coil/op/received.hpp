@@ -11,12 +11,13 @@
 
 namespace coil::COIL_ABI::op {
 
-/// A datagram, or a train of datagrams, as a `recvfrom_queue` delivers it. The sender's address is an
-/// `ip::endpoint`, whatever the protocol of the socket is.
+/// A datagram as a `recvfrom_queue` delivers it. The sender's address, `from`, has the same type for all
+/// protocols.
 struct received_datagram : chunk {
     ip::endpoint from;
     bool truncated = false;
 };
+/// A train of datagrams as a `recvfrom_queue` delivers it.
 struct received_train : chunk {
     std::size_t segment_size = 0;
     ip::endpoint from;

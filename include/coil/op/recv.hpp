@@ -18,7 +18,7 @@
 namespace coil::COIL_ABI::op {
 
 /// Implements a recv except for the buffers, which the derived class holds. With MSG_WAITALL, coil repeats
-/// the recv until the buffers are full. The kernel's own repetition is not used, because it may lose a
+/// the recv until the buffers are full. coil does not leave the repetition to the kernel, which may lose a
 /// cancel, occupies a kernel worker thread while the peer is slow, and hides the error that ends the receive.
 class [[nodiscard("co_await it")]] recv_into : public buffer_reader {
 public:
@@ -59,8 +59,8 @@ public:
     recv(const recv_request<Buffers>& what, detail::environment& task) noexcept
         : recv_into(what, task), cursor_(what.buffers) {}
 
-    /// Returns true if the buffer is empty, or if unread bytes have completed the recv inline. Any other recv
-    /// suspends. This includes every recv with MSG_WAITALL, because it may need several steps.
+    /// Returns true if the buffer is empty, or if unread bytes have completed the recv inline. With
+    /// MSG_WAITALL, a recv into a non-empty buffer always suspends, because it may need several steps.
     bool await_ready() noexcept { return cursor_.is_done() || (!is_whole() && serve_inline()); }
 
     std::int32_t take_from(detail::descriptor_source& source) noexcept override {

@@ -67,25 +67,24 @@ protected:
     [[nodiscard]] virtual mutable_buffers space() const noexcept = 0;
     /// Returns false if there are more buffers than the kernel can fill in one call.
     [[nodiscard]] virtual bool fits_one_call() const noexcept = 0;
-    /// Returns space for a msghdr. Returns null if the operation needs no msghdr, that is, if there is only
-    /// one buffer and the caller does not want the sender's address. IORING_OP_RECV is then used.
+    /// Returns space for a msghdr. Returns null if the operation needs no msghdr, that is, if the caller has
+    /// passed a single buffer and does not want the sender's address. IORING_OP_RECV is then used.
     [[nodiscard]] virtual msghdr* message() noexcept = 0;
     [[nodiscard]] virtual address_space sender() noexcept = 0;
 
     std::optional<std::int32_t> before_submit() override;
     void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
-    /// Interprets the completion. `room` is the total size of the buffers. Returns the number of bytes in the
-    /// buffers, and whether the datagram was truncated.
+    /// Interprets the completion. `room` is the total size of the buffers. Returns the number of bytes stored
+    /// in the buffers, and whether the datagram was truncated.
     [[nodiscard]] outcome<received> received_in(std::size_t room) const noexcept;
 
 private:
     bool is_cut_ = false;  // the datagram was already truncated in the recvfrom_queue
 };
 
-/// One recv(2) or recvmsg(2) that receives a datagram (IORING_OP_RECV, IORING_OP_RECVMSG). With an
-/// `Endpoint`, it is a recvfrom(2), which also stores the sender's address. Even a receive into an empty
-/// buffer consumes a datagram. If there are more than IOV_MAX (1024) buffers, the receive fails with
-/// message_size.
+/// Receives one datagram (IORING_OP_RECV, IORING_OP_RECVMSG). If `Endpoint` is not void, also stores the
+/// sender's address, as recvfrom(2) does. Even a receive into an empty buffer consumes a datagram. If there
+/// are more than IOV_MAX (1024) buffers, the receive fails with message_size.
 template <class Buffers, class Endpoint = void>
 class [[nodiscard("co_await it")]] recv_datagram : public recv_datagram_into {
     static constexpr bool has_sender = !std::is_void_v<Endpoint>;

@@ -90,7 +90,7 @@ public:
     /// Errors:    connection_reset and others, as a transfer_error; bad_descriptor if the socket has been
     ///            closed.
     /// Cancel:    operation_aborted; no byte is lost.
-    /// Cost:      one SQE for any number of chunks (multishot), no allocation.
+    /// Cost:      one SQE for any number of chunks (multishot); no allocation while the reader keeps up.
     [[nodiscard("co_await it")]] op::next_chunk_description next() const noexcept { return {use()}; }
 };
 

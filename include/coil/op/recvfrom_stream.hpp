@@ -60,7 +60,7 @@ public:
 
     std::size_t segment_size = 0;  ///< size of one datagram; 0 only for a train of one empty datagram
     Endpoint from;
-    bool truncated = false;  ///< the last datagram was truncated, as in `datagram`
+    bool truncated = false;  ///< the last datagram was too large; its remainder is lost
 
     /// Returns the datagrams in the form that send() and sendto() accept. The result refers to the train's
     /// bytes.

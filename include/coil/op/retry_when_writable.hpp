@@ -30,10 +30,10 @@ namespace coil::COIL_ABI::op {
 /// the receiver's queue. For a UNIX domain datagram with an address, a second socket, called the probe, is
 /// connected to the receiver (`connect_probe`) and polled (`poll_receiver`).
 ///
-/// A send may find no space although a poll has completed. In some families, such as netlink, a poll does not
-/// consider the receiver. A UNIX domain receiver is not polled if the context has no probe left (at most 16).
-/// After the second failed send and each later one, the operation therefore pauses before the next poll. The
-/// pause starts at 1 ms and doubles up to 64 ms.
+/// A send may find no space although a poll has completed, for two reasons. In some families, such as
+/// netlink, a poll does not consider the receiver. A UNIX domain receiver is not polled if the context's
+/// probes (at most 16) are all in use. After the second failed send and each later one, the operation
+/// therefore pauses before the next poll. The pause starts at 1 ms and doubles up to 64 ms.
 class room_for_datagram {
 public:
     enum class step : std::uint8_t { send, poll_sender, connect_probe, poll_receiver };

@@ -51,8 +51,8 @@ struct destination {
 /// Base class for sends. A send uses the ring or, if may_send_directly() returns true, a direct system call.
 /// A send never raises SIGPIPE.
 ///
-/// With MSG_WAITALL, coil repeats a send on a stream until all bytes have been sent. The kernel's own
-/// repetition is not used, because it may lose a cancel, and hides the error that ends the send.
+/// With MSG_WAITALL, coil repeats a send on a stream until all bytes have been sent. coil does not leave the
+/// repetition to the kernel, which may lose a cancel and hides the error that ends the send.
 class [[nodiscard("co_await it")]] sender : public detail::operation {
 public:
     std::string describe() const override;
@@ -72,9 +72,9 @@ protected:
     bool next_step() noexcept override;
     const char* name() const noexcept override { return receiver().address ? "sendto" : "send"; }
 
-    /// Returns true if the operation may complete inline and a direct system call is cheaper than the ring. A
-    /// direct call is cheaper if the last iteration collected few completions and, on a stream, no more than
-    /// 16 KiB are sent.
+    /// Returns true if the operation may complete inline and a direct system call is likely to be cheaper
+    /// than the ring. A direct call is cheaper if the loop's last iteration collected few completions, the
+    /// current iteration has sent few messages directly, and a send on a stream has at most 16 KiB.
     [[nodiscard]] bool may_send_directly(std::size_t size) noexcept;
     /// Sends with a direct system call, without waiting. Returns the result of the call.
     [[nodiscard]] std::int32_t send_now(const_buffer buffer, const destination& to) noexcept;
@@ -90,7 +90,7 @@ protected:
 
     /// Interprets the completion of a send that had `size` bytes left to send.
     [[nodiscard]] outcome<std::size_t> outcome_of(std::size_t size) noexcept;
-    /// Returns the number of bytes, or throws the error.
+    /// Returns the number of bytes in `outcome`, or throws its error.
     std::size_t value_of(const outcome<std::size_t>& outcome) const;
 
 private:
@@ -135,8 +135,8 @@ public:
     send(const Request& what, detail::environment& task) noexcept
         : sender(what, task, what.lane), cursor_(what.buffers), address_(what) {}
 
-    /// Returns true if a direct system call has completed the send. A send of no bytes on a stream completes
-    /// without any system call.
+    /// Returns true if the send has completed inline. This takes a direct system call or, for a send of no
+    /// bytes on a stream, no system call at all.
     bool await_ready() noexcept {
         if (lane() == detail::lane::write && cursor_.is_done())
             return true;

@@ -28,8 +28,8 @@ public:
         : sender(what, task, what.lane), buffer_(what.buffers), descriptors_(what.descriptors) {}
     ~send_descriptors() override;
 
-    /// Allocates the control data, and tries a direct system call if that is cheaper than the ring. Throws
-    /// std::bad_alloc if there is no memory.
+    /// Allocates memory for the control data, and tries a direct system call if that is cheaper than the
+    /// ring. Throws std::bad_alloc if there is no memory.
     bool await_ready();
     outcome<std::size_t> await_outcome() noexcept { return outcome_of(buffer_.size()); }
     std::size_t await_resume() { return value_of(await_outcome()); }

@@ -15,19 +15,20 @@
 
 namespace coil::COIL_ABI::op {
 
-/// Waits until a descriptor is ready (IORING_OP_POLL_ADD), without moving any bytes. If the record's source
-/// holds unread data, the descriptor counts as readable even if the kernel's socket buffer is empty. Any
-/// number of waits may be pending on a descriptor, together with other operations.
+/// Waits until a descriptor is ready (IORING_OP_POLL_ADD), without moving any bytes. If the descriptor's
+/// source, such as the queue of a `recv_stream`, holds unread data, the descriptor counts as readable even if
+/// the kernel's socket buffer is empty. Any number of waits may be pending on a descriptor, together with
+/// other operations.
 ///
 ///     submitted ----poll events-----------------------------> done
 ///         |
 ///         +----the source receives data---> cancelled ------> done, readable
 ///
-/// The arrival of out-of-band data never completes a poll for POLLPRI alone, because io_uring ignores POLLPRI
-/// when a socket wakes its pollers (6.1 to 6.18). The poll therefore also requests POLLRDBAND. A socket wakes
-/// its pollers with POLLPRI and POLLRDBAND whenever anything arrives, but never reports POLLRDBAND as ready.
-/// Because such a poll completes even if there is no out-of-band data, the operation then calls poll(2) to
-/// find out which events are present. If there are none, it continues to wait.
+/// A wait for out-of-band data polls for POLLPRI and POLLRDBAND. POLLPRI alone is not sufficient, because
+/// io_uring (6.1 to 6.18) ignores POLLPRI when a socket wakes its pollers. A socket wakes its pollers with
+/// POLLPRI and POLLRDBAND whenever anything arrives, so the poll completes even if there is no out-of-band
+/// data. When the poll has completed, the operation therefore calls poll(2) to find out which events are
+/// present. If no event is present, the operation continues to wait.
 class [[nodiscard("co_await it")]] wait final : public detail::operation {
 public:
     wait(const detail::descriptor_use& what, detail::environment& task) noexcept

@@ -87,7 +87,7 @@ struct resolver_waits {
 ///                    queued  --stop, cancel, destroyed--> over, never run
 ///                    running --stop, cancel, destroyed--> over; the thread frees the result
 ///
-/// The thread works on a separate block. The thread and the operation each hold a reference to that block.
+/// The thread works on a `look_up`, a heap block to which the thread and the operation each hold a reference.
 /// The thread never accesses the operation.
 class resolve_operation_base : public awaited {
 public:
@@ -120,7 +120,7 @@ private:
     resolve_place place_;
     std::error_code error_;
     bool completes_later_ = false;  // the budget for inline completions is used up
-    bool is_submitted_ = false;     // the pool holds a reference to the query and will complete it
+    bool is_submitted_ = false;     // the lookup threads hold a reference to the query, and complete it
 };
 
 }  // namespace coil::COIL_ABI::detail

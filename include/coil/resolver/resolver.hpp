@@ -97,9 +97,9 @@ public:
     /// Options of the lookup threads. The process has one pool of these threads.
     struct options {
         unsigned threads = 4;  ///< maximum number of threads that serve pending lookups
-        /// Maximum number of additional threads. An additional thread replaces a thread that is stuck in an
-        /// abandoned lookup, because the C library cannot be interrupted. At most threads + extra_threads
-        /// threads exist, and all of them can be stuck.
+        /// Maximum number of additional threads. The C library cannot be interrupted, so an abandoned lookup
+        /// occupies its thread until the C library returns. An additional thread replaces such a thread. At
+        /// most threads + extra_threads threads exist, and abandoned lookups can occupy all of them.
         unsigned extra_threads = 16;
         std::size_t queue_max = 1024;  ///< lookups that may wait for a thread; further ones fail
     };
@@ -228,10 +228,9 @@ private:
 /// thread.
 ///
 /// The C library cannot be interrupted. If a wait is cancelled, the thread that runs the lookup therefore
-/// continues until the name servers answer or the timeout in resolv.conf has passed. Such an abandoned thread
-/// no longer counts against `threads`, and a new thread replaces it, up to `extra_threads` new threads.
-/// Lookups that find no free thread are queued. If `queue_max` lookups are already queued, further ones fail
-/// with error::resolver_busy.
+/// continues until the name servers answer or the timeout in resolv.conf has passed. Up to `extra_threads`
+/// such threads do not count against `threads`, so new threads can replace them. Lookups that find no free
+/// thread are queued. If `queue_max` lookups are already queued, further ones fail with error::resolver_busy.
 ///
 /// Threads:  the context's thread only.
 /// Moves:    allowed, even during a lookup, and between resolve() and its await.
@@ -251,8 +250,8 @@ public:
     /// AI_PASSIVE and an empty host, returns the addresses to listen on.
     /// Completes: with at least one endpoint.
     /// Errors:    in error::resolver_category(): host_not_found, host_not_found_try_again, service_not_found,
-    ///            no_host, no_port, resolver_busy and others. In std::system_category, if a system call fails
-    ///            or the first thread cannot be started.
+    ///            no_host, no_port, resolver_busy and others. If a system call fails or the first thread
+    ///            cannot be started, the error is an errno (std::system_category or std::generic_category).
     /// Cancel:    operation_aborted, immediately, without waiting for the name servers.
     /// Flags:     the AI_... flags of getaddrinfo(3).
     /// Cost:      two or three allocations, two hand-overs between threads, and the cost of the C library.
@@ -266,7 +265,8 @@ public:
         return forward(host, service, flags, protocol.family());
     }
 
-    // Without these overloads, a literal 0 would convert to a null pointer, and the null pointer to a string.
+    // These overloads reject a number as the service. Without them, a literal 0 would convert to a null
+    // pointer, and the null pointer to a string.
     template <std::integral Port>
     void resolve(std::string_view host, Port, coil::detail::write_the_port_as_a_text = {}) = delete;
     template <std::integral Port>
@@ -276,8 +276,8 @@ public:
     /// Looks up an endpoint's host name and service name. If there is no host name or no service name, the
     /// result contains the address or the port as text instead.
     /// Completes: with an `endpoint_name`.
-    /// Errors:    host_not_found (only with NI_NAMEREQD), host_not_found_try_again. Without NI_NAMEREQD, the
-    ///            C library may return the numbers instead of host_not_found_try_again.
+    /// Errors:    host_not_found (only with NI_NAMEREQD), host_not_found_try_again. Without NI_NAMEREQD, a
+    ///            lookup may complete with the numeric address instead of host_not_found_try_again.
     /// Cancel:    operation_aborted, immediately.
     /// Flags:     the NI_... flags of getnameinfo(3). With NI_NUMERICHOST and NI_NUMERICSERV, the lookup
     ///            completes inline. A udp::resolver adds NI_DGRAM.

@@ -308,8 +308,8 @@ std::optional<T> channel<T>::try_receive() {
     return received;
 }
 
-/// Moves the message into the channel or to a receiver. Returns false and changes nothing if the sender has
-/// to wait. The caller must check first that the channel is open.
+/// Moves the message into the channel or to a receiver. If the sender has to wait, returns false and changes
+/// nothing. The caller must first check that the channel is open.
 template <class T>
 bool channel<T>::put(T& message) {
     if (!has_room())

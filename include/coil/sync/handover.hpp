@@ -21,7 +21,7 @@ namespace coil::COIL_ABI::detail {
 ///                idle ------------------------complete--------------------> over
 ///
 /// A handover is a reference-counted heap block. The waiter and the completer each hold a reference, so
-/// either may end first. The completing thread posts this block to the scheduler, never an object in a
+/// either may end first. The completing thread posts the handover to the scheduler, never an object in a
 /// coroutine frame. In phase `posting`, the completing thread is calling the waiter's scheduler, so leave()
 /// blocks until that phase has ended. A scheduler may therefore end as soon as all its waiters have called
 /// leave().
@@ -58,7 +58,7 @@ public:
 
     // ---- completing side ----------------------------------------------------------------------------------
 
-    /// Completes the handover and takes over the completer's reference. Call it once, after storing the
+    /// Completes the handover and takes over the completer's reference. Call this once, after storing the
     /// values. If the handover is posted, the reference is dropped in run(), so that the waiting thread drops
     /// the last reference and recycles the block. Otherwise, complete() drops the reference.
     void complete() noexcept;

@@ -83,9 +83,9 @@ public:
     /// Errors:    operation_aborted in a stopped scope; wrong_context; error::already_locked, which equals
     ///            std::errc::resource_deadlock_would_occur, if the task already holds the mutex. The deadlock
     ///            is detected even if one of the two lock() calls is inside a timeout, stop_when or shield.
-    ///            It is not detected after the mutex_lock has been moved, because the holder is then unknown,
-    ///            or if a branch of a race or a child of a group waits for a mutex that its parent has
-    ///            locked.
+    ///            If the mutex_lock has been moved, the deadlock is not detected, because the holder is then
+    ///            unknown. If a branch of a race or a child of a group waits for a mutex that its parent has
+    ///            locked, the deadlock is not detected either.
     /// Cancel:    ends the wait, but has no effect after the mutex has been handed over. If the task is
     ///            destroyed before it resumes, the mutex goes to the next waiter.
     /// Overlap:   any number of tasks may wait.

@@ -218,8 +218,8 @@ private:
 ///
 /// Like std::async, offload first copies or moves the function and its arguments, and then calls the function
 /// with the arguments as rvalues. To pass a reference, use std::ref. If the function can be called with an
-/// `inplace_stop_token` as its first argument, it receives a token that is stopped together with the awaiting
-/// scope:
+/// `inplace_stop_token` as its first argument, it receives a token that is stopped when the awaiting task is
+/// stopped:
 ///
 ///     co_await coil::offload([&](coil::inplace_stop_token stop) {
 ///         while (!stop.stop_requested() && more())

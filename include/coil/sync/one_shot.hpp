@@ -44,8 +44,8 @@ public:
 
     bool promised = false;  // a completer has been handed out
     bool taken = false;     // the value has been taken
-    // If there is no value, either `error` or `exception` is set. Until completion, only the completer
-    // accesses them.
+    // If the completion has no value, either `error` or `exception` is set. Until the completion, only the
+    // completer accesses these two members.
     std::error_code error;
     std::exception_ptr exception;
 };
@@ -88,8 +88,8 @@ protected:
     one_shot_waiter(one_shot_state* from, environment& task) noexcept : awaited(task), state_(from) {}
     ~one_shot_waiter() override;
 
-    /// Ends the wait. Returns the completed state if it holds a value or an exception. Returns null if there
-    /// is an error code instead.
+    /// Ends the wait. If the wait has failed with an error code, returns null. Otherwise, returns the
+    /// completed state, which holds a value or an exception.
     [[nodiscard]] one_shot_state* completion() noexcept;
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
@@ -121,7 +121,7 @@ private:
 ///           task and its context; a value that is set later is dropped. If the one_shot is destroyed first,
 ///           a pending wait fails with operation_aborted. Movable, even while a wait is pending.
 /// Cost:     one recycled block, so no allocation in steady state. The block goes to the free lists of the
-///           thread that drops the last reference. That is the waiting thread, unless it stopped waiting
+///           thread that drops the last reference. This is the waiting thread, unless the wait was stopped
 ///           before the completion. Completing from another thread costs as much as io_context::post(): a
 ///           lock-free push, and one wake-up if the loop's inbox was empty.
 template <class T = void>
@@ -184,7 +184,7 @@ public:
     template <class = detail::keep_the_completer>
     explicit operator bool() const&& = delete;
 
-    /// Completes the one_shot with a value constructed from the argument. Pass no argument if T is void. If
+    /// Completes the one_shot with a value constructed from the argument. If T is void, pass no argument. If
     /// the construction throws, nothing changes.
     template <class... Value>
         requires(std::is_void_v<T> ? sizeof...(Value) == 0

@@ -45,8 +45,8 @@ public:
     /// did wrong and how to fix it.
     static void abandon_all(queue& waiting, const char* mistake) noexcept;
 
-    /// Empties the queue if the scheduler of `object` has ended, because the waiters are then orphans and
-    /// never resume.
+    /// If the scheduler of `object` has ended, empties the queue, because the waiters are orphans and never
+    /// resume.
     static void drop_orphans(queue& waiting, const affinity& object) noexcept {
         while (object.has_ended() && !waiting.empty()) [[unlikely]]
             waiting.pop_front();
@@ -69,7 +69,7 @@ protected:
         return object.admits(env().scheduler(), is_in_use);
     }
 
-    /// Suspends the awaiting coroutine. Call it first in await_suspend. Returns false if the await was
+    /// Suspends the awaiting coroutine. Call this first in await_suspend. Returns false if the await was
     /// refused because the scope is stopped. Throws error::wrong_context if the object belongs to another
     /// context.
     template <class IsInUse>

@@ -72,7 +72,7 @@ private:
 
 }  // namespace coil::COIL_ABI
 
-/// A race cannot be unpacked, because its index says which of its outcomes is the winner's.
+/// A race cannot be unpacked, because the index of the race is needed to find the winner's outcome.
 template <class... T>
 struct std::tuple_size<coil::race<T...>> {
     static_assert(sizeof(coil::race<T...>) == 0,

@@ -74,7 +74,7 @@ public:
     /// The number of children, including queued children.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Waits until the group has no children. Call it in the body, or in a task outside the group.
+    /// Waits until the group has no children. Call join() in the body, or in a task outside the group.
     /// Errors: operation_aborted in a stopped scope; wrong_context; error::joins_own_group, which equals
     ///         std::errc::resource_deadlock_would_occur, if called in a child of the group, because the child
     ///         would wait for itself. The mistake is detected even inside a timeout, stop_when or shield, but
@@ -198,7 +198,7 @@ protected:
     /// Throws the group's failure, if there is one. Otherwise, if the body was stopped, throws
     /// operation_aborted in two cases: the awaiting task was stopped, or the body had to return a value.
     void rethrow_failure(bool needs_value) const;
-    /// Destroys the children, newest first. From then on start() is a no-op.
+    /// Destroys the children, newest first. From then on, start() is a no-op.
     void destroy_children() noexcept { group_.destroy_children(); }
 
 private:

@@ -28,7 +28,7 @@ protected:
     ~when_all_operation() override = default;
 
     void ended(std::size_t index) noexcept final;
-    /// Throws the error of the failed branch, if a branch has failed.
+    /// If a branch has failed, throws the error of that branch.
     void rethrow_failure() const {
         if (failed_ != no_branch) [[unlikely]]
             at(failed_).rethrow();

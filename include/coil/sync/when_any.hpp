@@ -25,7 +25,7 @@ protected:
 
     void ended(std::size_t index) noexcept final;
     [[nodiscard]] std::size_t winner() const noexcept { return winner_; }
-    /// Returns the error if there is no winner. If a branch ended with an exception other than
+    /// If there is no winner, returns the error. If a branch ended with an exception other than
     /// `std::system_error`, throws that exception instead.
     [[nodiscard]] std::error_code failure() const;
     [[nodiscard]] std::exception_ptr exception() const noexcept { return nullptr; }
@@ -51,7 +51,7 @@ protected:
 
 private:
     std::size_t winner_ = no_branch;
-    // The latest failure. A stopped branch counts only if no branch has failed before it.
+    // The branch that failed last. A stopped branch counts only if no other branch has failed before.
     std::size_t failed_ = no_branch;
 };
 
