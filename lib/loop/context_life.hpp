@@ -32,13 +32,13 @@ public:
     [[nodiscard]] event_loop* context() const noexcept { return context_.load(std::memory_order_relaxed); }
 
     /// Begins a visit, unless the context has ended. If enter() returns true, ~io_context does not return
-    /// before the matching leave(). A thread must call enter() before it publishes a post, a stop or the
-    /// release of a guard. The thread may then access the context until it calls leave(), even if the loop
+    /// before the matching leave(). A thread must call enter() before it publishes a change: a post, a stop,
+    /// or a guard given up. The thread may then access the context until it calls leave(), even if the loop
     /// has already returned from run().
     [[nodiscard]] bool enter() noexcept {
         // Acquire, so that no access during the visit is moved before this line. The caller then publishes
-        // a post, a stop or the release of a guard with release order. A thread that acquires what was
-        // published therefore also sees the increased count of visitors.
+        // its change (a post, a stop, or a guard given up) by an atomic write with release order. A thread
+        // that acquires what was published therefore also sees the increased count of visitors.
         if (!(visitors_.fetch_add(visitor, std::memory_order_acquire) & ended)) [[likely]]
             return true;
         leave();

@@ -82,8 +82,9 @@ public:
     }
 
 private:
-    // When a thread exits, the kernel ends the operations that the thread has submitted. The thread therefore
-    // first settles its contexts.
+    // When a thread exits, the kernel ends the operations that the thread has submitted. Before the thread
+    // exits, this destructor therefore settles each context that the thread owns: it cancels the context's
+    // operations in the kernel, collects their results, and closes the ring.
     struct at_thread_exit {
         ~at_thread_exit() {
             std::unique_lock held(lock());

@@ -51,7 +51,9 @@ private:
 /// thread is idle when a call is submitted, a new thread starts, unless the limits are reached. The threads
 /// block all signals except SIGPROF and signals raised by a fault in the thread, such as SIGSEGV.
 ///
-///     threads  =  idle  +  running, with a waiter  +  abandoned
+/// Each thread is idle, is making a call for a waiter ("running"), or is making a call that was abandoned:
+///
+///     threads  =  idle  +  running  +  abandoned
 ///     threads - abandoned  <=  limits.threads
 ///     threads              <=  limits.threads + limits.extra_threads
 ///

@@ -23,8 +23,8 @@ struct memory_pipe {
     memory_operation* receiver = nullptr;
     memory_operation* sender = nullptr;
     // The number of times that each end was cancelled. An operation stores the number when it starts. If the
-    // number has changed since then, was_cancelled() returns true, even if the operation ended before the
-    // cancel and has not been resumed yet.
+    // number has changed since then, was_cancelled() returns true. This includes a cancel that arrives after
+    // the operation has ended but before its task has been resumed.
     unsigned receiver_cancels = 0;
     unsigned sender_cancels = 0;
     bool is_ended = false;            // the sender will send no more

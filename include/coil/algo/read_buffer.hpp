@@ -64,7 +64,7 @@ public:
     /// Makes space for at least one more byte. Afterwards, the buffer can hold at least `size` bytes in
     /// total. Returns the free space, which is empty if out of memory.
     [[nodiscard]] mutable_buffer make_room(std::size_t size) noexcept;
-    /// Adds the `n` bytes that were received into the free space.
+    /// Called after `n` bytes have been received into the free space. These bytes then count as unread data.
     void received(std::size_t n) noexcept;
     /// Removes the first `n` bytes.
     void consume(std::size_t n) noexcept;

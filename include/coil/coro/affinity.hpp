@@ -28,15 +28,15 @@ public:
     affinity() noexcept = default;
     explicit affinity(const scheduler& of) noexcept : owner_(&of.owner()), id_(of.id()) {}
 
-    /// Returns true if a task may await the object. If so, binds the object to `task`, the scheduler of that
-    /// task. `is_in_use()` returns true if a task is waiting for the object or holds it. This function calls
-    /// `is_in_use` only if the object does not belong to `task` yet.
+    /// Returns true if a task that runs on the given scheduler may await the object. If so, binds the object
+    /// to that scheduler. `is_in_use()` returns true if a task is waiting for the object or holds it. This
+    /// function calls `is_in_use` only if the object does not belong to the given scheduler yet.
     template <class IsInUse>
     [[nodiscard]] bool admits(const scheduler& task, IsInUse&& is_in_use) noexcept {
         return id_ == task.id() || take_over(task, is_in_use());
     }
-    /// Returns true if a task whose scheduler is `task` may await the object. Use this overload for objects
-    /// that cannot move to another scheduler.
+    /// Returns true if a task that runs on the given scheduler may await the object. Use this overload for
+    /// objects that cannot move to another scheduler.
     [[nodiscard]] bool admits(const scheduler& task) noexcept {
         return id_ == task.id() || take_over(task, true);
     }

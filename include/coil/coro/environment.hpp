@@ -157,10 +157,12 @@ private:
     std::coroutine_handle<> waiter_;
 };
 
-/// An awaitable of coil. A description is a small value. Its operation_in() constructs the operation in the
-/// frame of the awaiting coroutine and gives it the environment of that coroutine. Adapters take descriptions
-/// by value and call the operation's `await_outcome`. The concept does not require await_outcome, because a
-/// task may return a type that an `outcome` cannot hold.
+/// A description is what coil's functions return for `co_await`: a small value that describes an operation
+/// which has not begun. Only a `completed` describes an operation that has already ended. A description's
+/// operation_in() constructs the operation in the frame of the awaiting coroutine and gives it the
+/// environment of that coroutine. Adapters take descriptions by value and call the operation's
+/// `await_outcome`. The concept does not require await_outcome, because a task may return a type that an
+/// `outcome` cannot hold.
 template <class D>
 concept description = requires(D&& what, environment& task) { std::forward<D>(what).operation_in(task); };
 

@@ -138,8 +138,8 @@ private:
 
 /// Aborts if an exception has left a task's body because the destructor of a local variable threw while the
 /// task was being destroyed. Call this in unhandled_exception(). Without this check, the compiler would treat
-/// the exception like one that the body threw, and would never free the frame. The function aborts if
-/// `thrower` is not the innermost task of its chain. A running task is always the innermost one, but a task
+/// the exception like one that the body threw, and would never free the frame. To detect this case, the
+/// function checks whether `thrower` is the innermost task of its chain: a running task always is, but a task
 /// that is being destroyed is not.
 void check_not_destroyed(const environment& task, std::coroutine_handle<> thrower) noexcept;
 

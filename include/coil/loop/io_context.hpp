@@ -101,9 +101,9 @@ public:
 
     /// From now on, calls `handler(const task_failure&)` for each exception that ends a detached task, or a
     /// child of a group with `report_errors`. Without a handler, these exceptions are printed on stderr, at
-    /// most ten per second. However, if a detached task ends with anything other than a std::system_error,
-    /// that exception propagates from run(), because it indicates a bug. Exceptions that the handler
-    /// throws propagate from run().
+    /// most ten per second. If there is no handler and a detached task ends with an exception other than a
+    /// std::system_error, the exception is not printed but propagates from run(), because it indicates a bug.
+    /// Exceptions that the handler throws propagate from run().
     ///
     /// A handler may install another handler. When the context ends, errors of tasks that were never joined
     /// are printed on stderr and not passed to the handler, because objects that the handler captured may no

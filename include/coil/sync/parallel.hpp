@@ -112,8 +112,9 @@ protected:
     /// Stops every branch. Further calls are no-ops. A call before await_suspend() only records the stop,
     /// because the derived class may still be under construction. The branches then start in a stopped scope.
     void stop_all() noexcept;
-    /// If branches ended with exceptions other than `std::system_error`, throws the exception of the first of
-    /// these branches. Call this after all branches have ended.
+    /// If branches ended with exceptions other than `std::system_error`, throws the exception of the one with
+    /// the lowest index among these branches. The order in which the branches ended does not matter. Call
+    /// this after all branches have ended.
     void rethrow_bug() const;
 
     /// Makes this operation wait for one more thing that is not a branch, such as a child of a task_group.
