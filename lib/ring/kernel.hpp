@@ -11,6 +11,7 @@
 
 #include <liburing.h>
 
+#include <coil/base/io_engine.hpp>
 #include <coil/base/time.hpp>
 
 #include "ring/buffer_ring.hpp"
@@ -32,11 +33,17 @@ struct parameters {
 ///     library --SQEs, through shared memory--> kernel      written and read inline, by `ring`
 ///     library --one enter per iteration------> kernel      one virtual call, not one per operation
 ///
-/// `uring_kernel` is the real implementation. Tests use a scripted implementation, so that they can choose
-/// the completions. Code above lib/ring must not depend on which implementation it runs on.
+/// There are two real implementations, which are called engines: `uring_kernel`, and `epoll_kernel` for
+/// systems without io_uring. Tests use a scripted implementation, so that they can choose the completions.
+/// Code above lib/ring must not depend on which implementation it runs on.
 class kernel {
 public:
     virtual ~kernel() = default;
+
+    [[nodiscard]] virtual io_engine engine() const noexcept { return io_engine::io_uring; }
+    /// Returns true if one enter performs all its SQEs with a single system call. If not, a direct system call
+    /// is never slower than an SQE.
+    [[nodiscard]] virtual bool is_batched() const noexcept { return true; }
 
     // ---- the ring -----------------------------------------------------------------------------------------
 
@@ -95,6 +102,11 @@ public:
     virtual int listen(int descriptor, int backlog) = 0;
     virtual int shutdown(int descriptor, int how) = 0;
     virtual int close(int descriptor) = 0;
+    /// Called when code outside coil may have a duplicate of the descriptor, or may make one, so that closing
+    /// the descriptor does not necessarily close its file.
+    virtual void share(int) noexcept {}
+    /// Called when coil stops using a descriptor without closing it.
+    virtual void release(int) noexcept {}
     /// Calls sendto(2) or sendmsg(2), for sends that are cheaper as direct system calls than through the
     /// ring.
     virtual int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,

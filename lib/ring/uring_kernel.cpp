@@ -6,19 +6,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
+#include <iterator>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
 
 #include "ring/abi.hpp"
-#include "ring/diagnosis.hpp"
 #include "ring/fork.hpp"
 #include "ring/sigpipe_guard.hpp"
-#include "ring/user_memory.hpp"
 
 namespace coil::COIL_ABI::ring {
 namespace {
@@ -35,35 +30,9 @@ constexpr unsigned enters_before_registering = 4;
 
 std::atomic<bool> pretending_6_1{false};
 
-int result_of(int returned) noexcept { return returned < 0 ? -errno : returned; }
-
 // The kernel adds the timeout to its own clock. A limit of one year keeps that sum far from overflow. If the
 // deadline is further away, the loop waits again.
 constexpr std::chrono::hours longest_wait{24 * 365};
-
-int milliseconds_until(time_point deadline, time_point now) noexcept {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(detail::time_until(deadline, now)).count();
-    return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
-}
-
-// Moves a new descriptor above stdin, stdout and stderr. A program may be started with these three closed,
-// and its output to stdout must not be written to a ring or a connection. `descriptor` may also be an error,
-// that is, -1 with errno set, or a negative errno. Returns the descriptor or a negative errno.
-int own(int descriptor) noexcept {
-    if (descriptor == -1)
-        return -errno;
-    if (descriptor < 0 || descriptor > STDERR_FILENO) [[likely]]
-        return descriptor;
-    const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    const int result = moved < 0 ? -errno : moved;
-    ::close(descriptor);
-    return result;
-}
-
-void close_number(int& number) noexcept {
-    if (number >= 0)
-        ::close(std::exchange(number, -1));
-}
 
 // Returns the field after bgid, which is called `pad` in liburing 2.3 and `flags` in newer versions.
 template <class Registration>
@@ -76,20 +45,77 @@ std::uint16_t& flags_of(Registration& shared) noexcept {
 
 }  // namespace
 
-void uring_kernel::pretend_6_1(bool pretend) noexcept { pretending_6_1 = pretend; }
+namespace {
 
-uring_kernel::~uring_kernel() {
-    close_number(hang_up_);
-    close_number(wake_);
+struct probed_operation {
+    std::uint8_t opcode;
+    const char* name;
+};
+
+// Every opcode that coil uses. Without a descriptor, an opcode that is allowed completes with -EBADF, a cancel
+// with -ENOENT, and a nop with 0.
+constexpr probed_operation probed_operations[] = {
+    {IORING_OP_NOP, "IORING_OP_NOP"},           {IORING_OP_ASYNC_CANCEL, "IORING_OP_ASYNC_CANCEL"},
+    {IORING_OP_POLL_ADD, "IORING_OP_POLL_ADD"}, {IORING_OP_ACCEPT, "IORING_OP_ACCEPT"},
+    {IORING_OP_CONNECT, "IORING_OP_CONNECT"},   {IORING_OP_RECV, "IORING_OP_RECV"},
+    {IORING_OP_RECVMSG, "IORING_OP_RECVMSG"},   {IORING_OP_SEND, "IORING_OP_SEND"},
+    {IORING_OP_SENDMSG, "IORING_OP_SENDMSG"},   {IORING_OP_READ, "IORING_OP_READ"},
+    {IORING_OP_READV, "IORING_OP_READV"},       {IORING_OP_WRITE, "IORING_OP_WRITE"},
+    {IORING_OP_WRITEV, "IORING_OP_WRITEV"},
+};
+
+bool is_denied(int result) noexcept { return result == -EACCES || result == -EPERM || result == -EINVAL; }
+
+// Submits one SQE of each opcode. Returns the first refusal.
+refusal probe_operations(uring_kernel& kernel, io_uring& memory) {
+    constexpr unsigned count = std::size(probed_operations);
+    const unsigned tail = *memory.sq.ktail;
+    for (unsigned i = 0; i < count; ++i) {
+        io_uring_sqe* sqe = &memory.sq.sqes[(tail + i) & *memory.sq.kring_mask];
+        std::memset(sqe, 0, sizeof *sqe);
+        sqe->opcode = probed_operations[i].opcode;
+        sqe->fd = -1;
+        sqe->user_data = i;
+    }
+    __atomic_store_n(memory.sq.ktail, tail + count, __ATOMIC_RELEASE);
+    refusal found;
+    for (unsigned collected = 0; collected < count;) {
+        const int result = kernel.enter(memory, tail + count - *memory.sq.khead, 1, time_point::max());
+        if (result < 0 && result != -EINTR)
+            return {-result, "io_uring_enter"};
+        const unsigned end = __atomic_load_n(memory.cq.ktail, __ATOMIC_ACQUIRE);
+        for (unsigned head = *memory.cq.khead; head != end; ++head, ++collected) {
+            const io_uring_cqe& cqe = memory.cq.cqes[head & *memory.cq.kring_mask];
+            if (is_denied(cqe.res) && found.error == 0)
+                found = {-cqe.res, probed_operations[cqe.user_data].name};
+        }
+        __atomic_store_n(memory.cq.khead, end, __ATOMIC_RELEASE);
+    }
+    return found;
 }
 
-// After a failure, nothing is left open or mapped except the eventfd. All rings that this object sets up use
-// the same eventfd, because other threads may be writing to it.
+}  // namespace
+
+refusal uring_kernel::probe() {
+    uring_kernel kernel;
+    io_uring memory{};
+    if (const int failure = kernel.set_up(memory, {16, 32}); failure < 0)
+        return {-failure, kernel.refused_call()};
+    const int failure = kernel.enable(memory);
+    const refusal found =
+        failure < 0 ? refusal{-failure, kernel.refused_call()} : probe_operations(kernel, memory);
+    kernel.tear_down(memory, false, {});
+    return found;
+}
+
+void uring_kernel::pretend_6_1(bool pretend) noexcept { pretending_6_1 = pretend; }
+
+uring_kernel::~uring_kernel() { close_number(hang_up_); }
+
+// After a failure, nothing is left open or mapped except the eventfd.
 int uring_kernel::set_up(io_uring& memory, const parameters& wanted) {
-    if (wake_ < 0)
-        wake_ = own(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (wake_ < 0)
-        return refuse("eventfd2", wake_);
+    if (const int failure = open_wake(); failure < 0)
+        return refuse("eventfd2", failure);
 
     io_uring_params granted{};
     const auto set_up_with = [&](unsigned flags) {
@@ -153,15 +179,6 @@ int uring_kernel::hold_pipe(const io_uring& memory) noexcept {
     return 0;
 }
 
-int uring_kernel::refuse(const char* call, int failure) noexcept {
-    refused_call_ = call;
-    return failure;
-}
-
-std::string uring_kernel::diagnose(int error) const {
-    return coil::ring::diagnose(error, circumstances_of_this_process(), refused_call_);
-}
-
 // This is a single system call, so it may be repeated after a failure.
 int uring_kernel::enable(io_uring& memory) {
     const int failure =
@@ -181,7 +198,7 @@ void uring_kernel::set_in_run(io_uring& memory, bool in_run) {
 int uring_kernel::enter(io_uring& memory, unsigned to_submit, unsigned wait, time_point deadline) {
     if (in_run_ && !registered_ && ++enters_in_run_ == enters_before_registering)
         register_descriptor(memory);
-    if (sigpipe_holders_ == 0) [[likely]]
+    if (!holds_sigpipe()) [[likely]]
         return enter_now(to_submit, wait, deadline);
     const sigpipe_guard without_signal;
     return enter_now(to_submit, wait, deadline);
@@ -235,7 +252,7 @@ bool uring_kernel::tear_down(io_uring& memory, bool operations, time_point deadl
 // mapped at its address.
 void uring_kernel::forget() noexcept {
     close_number(ring_);
-    close_number(wake_);
+    close_wake();
     close_number(hang_up_);
     enter_descriptor_ = -1;
     enter_flags_ = 0;
@@ -262,94 +279,5 @@ void uring_kernel::unregister_descriptor(const io_uring& memory) noexcept {
     enter_flags_ &= ~abi::enter_registered_ring;
     registered_ = false;
 }
-
-void uring_kernel::wake() noexcept {
-    const int error = errno;  // preserved for callers in a signal handler
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
-    errno = error;
-}
-
-// Reading the eventfd consumes the wake-up, so that the next wait blocks. No post is lost, because a posting
-// thread pushes to the inbox before it wakes the loop.
-void uring_kernel::wait_for_wake(time_point deadline) noexcept {
-    pollfd event{wake_, POLLIN, 0};
-    if (::poll(&event, 1, milliseconds_until(deadline, now())) <= 0)
-        return;
-    std::uint64_t wakes;
-    [[maybe_unused]] const auto taken = ::read(wake_, &wakes, sizeof wakes);
-}
-
-int uring_kernel::socket(int family, int type, int protocol) {
-    return own(::socket(family, type | SOCK_CLOEXEC, protocol));
-}
-
-int uring_kernel::socketpair(int family, int type, int protocol, int (&descriptors)[2]) {
-    if (::socketpair(family, type | SOCK_CLOEXEC, protocol, descriptors) < 0)
-        return -errno;
-    descriptors[0] = own(descriptors[0]);
-    descriptors[1] = own(descriptors[1]);
-    const int failure = std::min({descriptors[0], descriptors[1], 0});
-    if (failure < 0) {
-        close_number(descriptors[0]);
-        close_number(descriptors[1]);
-    }
-    return failure;
-}
-
-int uring_kernel::bind(int descriptor, const sockaddr* address, unsigned size) {
-    return result_of(::bind(descriptor, address, size));
-}
-
-int uring_kernel::listen(int descriptor, int backlog) { return result_of(::listen(descriptor, backlog)); }
-
-int uring_kernel::shutdown(int descriptor, int how) { return result_of(::shutdown(descriptor, how)); }
-
-int uring_kernel::close(int descriptor) { return result_of(::close(descriptor)); }
-
-// Makes a direct system call. The C library's functions are POSIX cancellation points, so each call would
-// execute two more locked instructions as soon as the process has a second thread.
-int uring_kernel::sendto(int descriptor, const void* data, std::size_t size, int flags,
-                         const sockaddr* address, unsigned address_size) {
-    check_read(data, size);
-    check_read(address, address_size);
-    return result_of(
-        static_cast<int>(::syscall(SYS_sendto, descriptor, data, size, flags, address, address_size)));
-}
-
-int uring_kernel::sendmsg(int descriptor, const msghdr& message, int flags) {
-    check_read(message);
-    return result_of(static_cast<int>(::syscall(SYS_sendmsg, descriptor, &message, flags)));
-}
-
-int uring_kernel::setsockopt(int descriptor, int level, int name, const void* value, unsigned size) {
-    return result_of(::setsockopt(descriptor, level, name, value, size));
-}
-
-int uring_kernel::getsockopt(int descriptor, int level, int name, void* value, unsigned* size) {
-    return result_of(::getsockopt(descriptor, level, name, value, size));
-}
-
-int uring_kernel::fcntl(int descriptor, int command, int argument) {
-    return result_of(::fcntl(descriptor, command, argument));
-}
-
-int uring_kernel::getsockname(int descriptor, sockaddr* address, unsigned* size) {
-    return result_of(::getsockname(descriptor, address, size));
-}
-
-int uring_kernel::getpeername(int descriptor, sockaddr* address, unsigned* size) {
-    return result_of(::getpeername(descriptor, address, size));
-}
-
-int uring_kernel::sockatmark(int descriptor) { return result_of(::sockatmark(descriptor)); }
-
-int uring_kernel::poll(int descriptor, short events) {
-    pollfd one{descriptor, events, 0};
-    const int result = ::poll(&one, 1, 0);
-    return result < 0 ? -errno : one.revents;
-}
-
-time_point uring_kernel::now() const noexcept { return std::chrono::steady_clock::now(); }
 
 }  // namespace coil::COIL_ABI::ring

@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+namespace coil::COIL_ABI {
+
+/// The kernel interface on which an io_context runs. A program behaves the same on both engines.
+enum class io_engine : unsigned char {
+    automatic,  ///< io_uring if this system allows it, otherwise epoll
+    io_uring,   ///< io_uring; needs Linux 6.1
+    epoll,      ///< epoll and one system call per operation; needs Linux 4.18
+};
+
+}  // namespace coil::COIL_ABI
