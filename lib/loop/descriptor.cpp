@@ -142,8 +142,10 @@ void descriptor::close_number() noexcept {
     if (number_ < 0 || number_ == none)
         return;
     const int number = std::exchange(number_, -1);
-    if (is_borrowed_)
+    if (is_borrowed_) {
+        context_->kernel().release(number);
         return;
+    }
     // If SO_LINGER would make close(2) block, clear the option. The kernel then sends the remaining bytes in
     // the background, so no thread waits and the peer sees no difference. A child of fork(2) must not clear
     // the option, because this would also affect the parent's socket.
@@ -227,12 +229,21 @@ void descriptor_handle::adopt(int number) {
 
 void descriptor_handle::adopt_foreign(int number) {
     adopt(number);
-    record_->set_may_linger();
+    static_cast<void>(lend_number());
 }
 
 void descriptor_handle::borrow(int number) {
     check_thread("borrow");
     record().set_borrowed(number);
+    record_->context().kernel().share(number);
+}
+
+int descriptor_handle::lend_number() const noexcept {
+    if (is_open()) {
+        record_->set_may_linger();
+        record_->context().kernel().share(number());
+    }
+    return number();
 }
 
 void descriptor_handle::adopt_accepted(int number, const descriptor& acceptor, const ip::socket_address& peer,
@@ -256,6 +267,8 @@ int descriptor_handle::release() noexcept {
     require_thread("socket: release()");
     record_->retire_operations();
     const int number = std::exchange(record_->number_, -1);
+    if (number >= 0)
+        record_->context().kernel().release(number);
     leave();
     return number;
 }

@@ -8,8 +8,8 @@
 
 #include "loop/context_life.hpp"
 #include "loop/ticks.hpp"
+#include "ring/engine.hpp"
 #include "ring/ring.hpp"
-#include "ring/uring_kernel.hpp"
 
 namespace coil::COIL_ABI {
 namespace {
@@ -23,7 +23,9 @@ io_context::io_context() : io_context(options{}) {}
 io_context::io_context(detail::owned<ring::kernel> kernel) : io_context(std::move(kernel), options{}) {}
 
 io_context::io_context(const options& chosen)
-    : io_context(detail::make_owned<ring::uring_kernel>(), chosen) {}
+    : io_context(ring::make_kernel(ring::choose_engine(chosen.engine).engine), chosen) {
+    engine_reason_ = ring::choose_engine(chosen.engine).reason.c_str();
+}
 
 io_context::io_context(detail::owned<ring::kernel> kernel, const options& chosen)
     : event_loop(std::move(kernel), chosen) {}
@@ -60,6 +62,8 @@ void io_context::stop() noexcept {
     kernel().wake();
     life.leave();
 }
+
+io_engine io_context::engine() const noexcept { return kernel().engine(); }
 
 buffer_pool& io_context::pool() { return pools_.streams(); }
 

@@ -164,6 +164,7 @@ event_loop::event_loop(owned<ring::kernel> kernel, const context_options& chosen
       first_tick_(ticks()),
       ring_(make_owned<ring::ring>(std::move(kernel))),
       descriptors_(make_owned<descriptor_table>(*this)),
+      is_batched_(ring_->behind().is_batched()),
       options_(chosen),
       timers_(ring_->behind().now()) {
     ownership::handle_forks();

@@ -13,15 +13,15 @@ namespace coil::COIL_ABI::ring {
 namespace {
 
 std::string contents_of(const char* path) {
-    std::string text;
+    char text[8192];
+    std::size_t size = 0;
     const int file = ::open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return text;
-    char chunk[4096];
-    for (ssize_t n; (n = ::read(file, chunk, sizeof chunk)) > 0;)
-        text.append(chunk, static_cast<std::size_t>(n));
+        return {};
+    for (ssize_t n; (n = ::read(file, text + size, sizeof text - size)) > 0;)
+        size += static_cast<std::size_t>(n);
     ::close(file);
-    return text;
+    return std::string(text, size);
 }
 
 int number_in(std::string_view text, int otherwise) noexcept {
@@ -81,6 +81,8 @@ std::string diagnose(int error, const circumstances& around, std::string_view ca
 }
 
 std::string cause_and_remedy(int error, const circumstances& around, std::string_view call) {
+    if (call.starts_with("IORING_OP"))
+        return "a filter or a security module denies " + std::string(call) + " to this process";
     if (!call.starts_with("io_uring"))
         return cause_and_remedy_of_others(error, around, call);
     const std::string kernel = around.release.empty() ? "this kernel" : "kernel " + around.release;

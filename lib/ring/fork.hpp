@@ -30,6 +30,9 @@ public:
     static void add(ring& made);
     static void remove(ring& gone) noexcept;
 
+    /// Returns the number of forks so far. A descriptor that was open at a fork has a duplicate in the child.
+    [[nodiscard]] static unsigned count() noexcept;
+
 private:
     static void forget_all() noexcept;
 };

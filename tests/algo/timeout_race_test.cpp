@@ -37,11 +37,11 @@ public:
     }
     [[nodiscard]] std::size_t timed_out_with_bytes() const { return with_bytes_; }
 
-    /// Each outcome must occur in at least a tenth of the races.
+    /// Each outcome must occur in at least a twentieth of the races.
     void expect_fair() const {
-        const std::size_t tenth = (in_time_ + timed_out_) / 10;
-        EXPECT_GE(in_time_, tenth);
-        EXPECT_GE(timed_out_, tenth);
+        const std::size_t fair = (in_time_ + timed_out_) / 20;
+        EXPECT_GE(in_time_, fair);
+        EXPECT_GE(timed_out_, fair);
     }
 
 private:

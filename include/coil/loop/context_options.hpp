@@ -6,6 +6,8 @@
 
 #include <cstddef>
 
+#include <coil/base/io_engine.hpp>
+
 namespace coil::COIL_ABI {
 
 /// The options of an io_context. Programs use the name `io_context::options`.
@@ -27,6 +29,9 @@ struct context_options {
     std::size_t held_max = 16 << 20;
     /// The size in bytes of the largest datagram that a `recvfrom_stream` receives without truncation.
     std::size_t datagram_max = 2048;
+    /// The kernel interface to use. With `automatic`, the environment variable COIL_ENGINE decides (`auto`,
+    /// `io_uring` or `epoll`).
+    io_engine engine = io_engine::automatic;
     /// If true, the loop never sleeps. This lowers the latency but keeps a core busy, so set this option only
     /// if the loop's thread has its own core.
     bool spin = false;
@@ -36,7 +41,7 @@ struct context_options {
 /// `io_context::counters`. The counters are always enabled. Each costs one plain increment.
 struct context_counters {
     // The loop.
-    unsigned long long enters = 0;       ///< system calls by the loop: io_uring_enter(2)
+    unsigned long long enters = 0;       ///< enters: one io_uring_enter(2) each, or at most one epoll_wait(2)
     unsigned long long submissions = 0;  ///< SQEs, including cancels
     unsigned long long completions = 0;  ///< CQEs collected
     unsigned long long overflows = 0;    ///< calls that left completions in the kernel: the CQ was full

@@ -231,11 +231,7 @@ public:
     [[nodiscard]] int number() const noexcept { return record_ ? record_->number() : -1; }
     /// Returns the number for use by code outside coil. Because that code may set SO_LINGER, each close
     /// queries this option from now on.
-    [[nodiscard]] int lend_number() const noexcept {
-        if (record_)
-            record_->set_may_linger();
-        return number();
-    }
+    [[nodiscard]] int lend_number() const noexcept;
 
     /// Throws error::wrong_thread, with `call` in the text, if the context belongs to another thread.
     void check_thread(const char* call) const;

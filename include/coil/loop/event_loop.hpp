@@ -80,9 +80,10 @@ public:
     /// Returns true if a direct system call is likely to be faster than the ring, that is, if the last
     /// iteration collected few completions. With only one or two operations in flight, the ring saves
     /// nothing, and waiting for the next iteration adds latency. However, if this iteration has already sent
-    /// many messages directly, as in a broadcast, returns false.
+    /// many messages directly, as in a broadcast, returns false. If the kernel
+    /// does not batch, the ring never saves anything, so always returns true.
     [[nodiscard]] bool is_quiet() const noexcept {
-        return collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max;
+        return !is_batched_ || (collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max);
     }
     // The functions whose names begin with count_ increment the counters for metrics().
     void count_direct_send() noexcept {
@@ -185,6 +186,7 @@ protected:
     bool closing_ = false;
     bool is_leaving_ = false;  // the owner's thread ends and settles the loop; guarded by ownership::lock()
     bool wake_armed_ = false;
+    bool is_batched_;  // see ring::kernel::is_batched()
     context_options options_;
     event_loop* next_owned_ = nullptr;  // the next loop in the list of `ownership`
     timer_queue timers_;

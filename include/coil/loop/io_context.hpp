@@ -46,9 +46,10 @@ class buffer_pool;
 ///           exist when post() or stop() is called; the destructor waits until calls in progress have
 ///           returned. If a context is destroyed while run() is active, whether by a task of the context or
 ///           by another thread, the program aborts with a message.
-/// Errors:   If the kernel refuses io_uring, the constructor throws a std::system_error that says why, and
-///           what to do.
-/// Since:    Linux 6.1.
+/// Engine:   A context runs on io_uring or, if this system refuses io_uring, on epoll. See `io_engine`.
+/// Errors:   The constructor throws a std::system_error if memory or descriptors run out, or if the program
+///           asks for io_uring and this system refuses it. The text says why, and what to do.
+/// Since:    Linux 6.1 with io_uring, Linux 4.18 with epoll.
 class io_context final : public detail::event_loop {
 public:
     using options = context_options;
@@ -120,6 +121,12 @@ public:
     /// Returns the current time of the monotonic clock that all deadlines use.
     using event_loop::now;
 
+    /// Returns the engine on which this context runs: `io_uring` or `epoll`.
+    [[nodiscard]] io_engine engine() const noexcept;
+    /// Returns one line that says why the context runs on this engine. If io_uring is refused, the line says
+    /// how to allow it.
+    [[nodiscard]] const char* engine_reason() const noexcept { return engine_reason_; }
+
     /// Returns the counters. Throws error::wrong_thread unless called on the owner's thread.
     [[nodiscard]] counters metrics() const;
 
@@ -129,6 +136,9 @@ public:
         return static_cast<io_context&>(task.scheduler());
     }
     using event_loop::post;
+
+private:
+    const char* engine_reason_ = "this context runs on a kernel for tests";
 };
 
 // Implementation

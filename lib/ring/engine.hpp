@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <string>
+
+#include <coil/base/io_engine.hpp>
+#include <coil/base/owned.hpp>
+
+#include "ring/kernel.hpp"
+
+namespace coil::COIL_ABI::ring {
+
+/// An engine, and one line that says why it was chosen.
+struct engine_choice {
+    io_engine engine;  // never `automatic`
+    std::string reason;
+};
+
+/// Returns the engine for a context that asks for `wanted`. If `wanted` is `automatic`, the environment
+/// variable COIL_ENGINE decides. If that is not set either, the engine is io_uring, unless this system refuses
+/// it: a seccomp profile, a sysctl or a security module forbids io_uring, or the kernel is too old. A lack of
+/// memory or descriptors does not lead to epoll; the context then fails.
+///
+/// The choice for `automatic` is made once per process, so all contexts run on the same engine. Throws
+/// std::system_error if COIL_ENGINE has a wrong value, or if io_uring cannot be tried. Thread-safe.
+[[nodiscard]] const engine_choice& choose_engine(io_engine wanted);
+
+/// Makes the kernel for an engine, which must not be `automatic`.
+[[nodiscard]] detail::owned<kernel> make_kernel(io_engine engine);
+
+}  // namespace coil::COIL_ABI::ring
