@@ -144,8 +144,9 @@ int main(int argc, char** argv) try {
     example::child_server tcp_server("tcp_echo_server");
     example::child_server udp_server("udp_echo_server");
 
-    std::printf("coil %d.%d.%d: echo servers and this client, a process and a thread each, over loopback\n\n",
+    std::printf("coil %d.%d.%d: echo servers and this client, a process and a thread each, over loopback\n",
                 COIL_VERSION_MAJOR, COIL_VERSION_MINOR, COIL_VERSION_PATCH);
+    std::printf("engine: %s (%s)\n\n", to_string(context.engine()), context.engine_reason());
     std::printf("%-30s %10s %9s %8s %8s %11s\n", "workload", "messages/s", "MB/s", "p50 us", "p99 us",
                 "~calls/msg");
     for (const workload& work: workloads)
@@ -156,8 +157,8 @@ int main(int argc, char** argv) try {
     std::printf(
         "\nEvery byte that came back was the one sent, and both servers ended with status 0.\n"
         "A message counts when its echo has arrived; MB/s counts its bytes in one direction; latency is the\n"
-        "round trip. ~calls/msg: system calls of the client, io_uring_enter and direct sends, as counted by\n"
-        "the context.\n");
+        "round trip. ~calls/msg: system calls of the client, enters and direct sends, as counted by the\n"
+        "context.\n");
 } catch (...) {
     return example::explain_failure();
 }

@@ -42,6 +42,8 @@ coil::task<> serve_until_signal(tcp::endpoint local, std::chrono::milliseconds i
     coil::signal_set signals(co_await coil::this_coro::context, SIGINT, SIGTERM);
     tcp::acceptor acceptor(signals.context(), local);
     std::printf("listening on %s\n", acceptor.local_endpoint().to_string().c_str());
+    std::printf("engine: %s (%s)\n", to_string(signals.context().engine()),
+                signals.context().engine_reason());
     std::fflush(stdout);
     auto first = co_await coil::when_any(serve(std::move(acceptor), idle), signals.wait());
     if (first.index() == 0)

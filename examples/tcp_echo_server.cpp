@@ -42,6 +42,7 @@ int main(int argc, char** argv) try {
     tcp::acceptor acceptor(context, local);
     acceptor.set_option(tcp::no_delay(true));  // accepted connections inherit the option
     std::printf("listening on %s\n", acceptor.local_endpoint().to_string().c_str());
+    std::printf("engine: %s (%s)\n", to_string(context.engine()), context.engine_reason());
     std::fflush(stdout);
 
     coil::co_spawn(context, stop_at(std::move(ctrl_c)), coil::detached);

@@ -51,6 +51,7 @@ int main(int argc, char** argv) try {
     coil::signal_set ctrl_c(context, SIGINT, SIGTERM);
     udp::socket socket(context, local);
     std::printf("listening on %s\n", socket.local_endpoint().to_string().c_str());
+    std::printf("engine: %s (%s)\n", to_string(context.engine()), context.engine_reason());
     std::fflush(stdout);
 
     // The server is a single task. If an exception ends that task, run() throws the exception.

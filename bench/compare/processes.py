@@ -12,7 +12,7 @@ import signal
 import struct
 import subprocess
 
-GREETING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)\n")
+GREETING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)\n.*", re.DOTALL)
 PR_SET_PDEATHSIG = 1
 
 
@@ -95,7 +95,7 @@ class Server:
 
     def read_port(self):
         line = b""
-        while not line.endswith(b"\n"):
+        while b"\n" not in line:
             if not select.select([self.process.stdout], [], [], 10)[0]:
                 raise Failure(f"{self.contender.name}: did not print its port within 10 s")
             piece = os.read(self.process.stdout.fileno(), 200)

@@ -102,7 +102,7 @@ std::string cause_and_remedy(int error, const circumstances& around, std::string
         return "permission denied by a security module; look into its log for io_uring";
     case ENOSYS:
         if (is_before_6_1(around))
-            return kernel + " is too old; coil needs Linux 6.1 or newer";
+            return kernel + " is too old; coil's io_uring engine needs Linux 6.1 or newer";
         if (is_filtered(around))
             return "a seccomp profile hides it; allow io_uring_setup, io_uring_enter and io_uring_register in "
                    "the container's profile";
@@ -111,7 +111,7 @@ std::string cause_and_remedy(int error, const circumstances& around, std::string
         if (call != "io_uring_setup")
             break;
         if (is_before_6_1(around))
-            return kernel + " is too old; coil needs Linux 6.1 or newer";
+            return kernel + " is too old; coil's io_uring engine needs Linux 6.1 or newer";
         return kernel + " refuses the set-up flags of Linux 6.1; coil needs a kernel with all of io_uring";
     case ENOMEM:
         if (around.memlock == unlimited)

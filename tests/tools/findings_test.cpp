@@ -81,25 +81,49 @@ TEST(DoctorFindings, ExplainsRefusal) {
     here.ring = {};
     here.ring.set_up = EPERM;
     here.process.disabled = 2;
-    expect(finding_of(here, "io_uring"), weight::fatal, "refused", "kernel.io_uring_disabled is 2");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "kernel.io_uring_disabled is 2");
     EXPECT_FALSE(is_reported(here, "multishot recv"));
 
     here.process = {"6.1.0-18-amd64", filtered, -1, 0};
-    expect(finding_of(here, "io_uring"), weight::fatal, "refused", "a seccomp profile forbids it");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "a seccomp profile forbids it");
     here.ring.set_up = ENOSYS;
-    expect(finding_of(here, "io_uring"), weight::fatal, "refused", "a seccomp profile hides it");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "a seccomp profile hides it");
+    EXPECT_EQ(heaviest(here), weight::warns);
     here.ring.set_up = EMFILE;
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "ulimit -n");
     EXPECT_EQ(heaviest(here), weight::fatal);
 }
 
-TEST(DoctorFindings, RingThatCannotBeEnabledIsFatal) {
+TEST(DoctorFindings, NamesTheEngineAndTheReason) {
+    facts here = healthy();
+    expect(finding_of(here, "engine"), weight::well, "io_uring", "this system allows it");
+    here.engine_variable = "epoll";
+    expect(finding_of(here, "engine"), weight::well, "epoll", "COIL_ENGINE");
+    here.engine_variable = "kqueue";
+    expect(finding_of(here, "engine"), weight::fatal, "none", "COIL_ENGINE is 'kqueue'; it can be auto");
+
+    here.engine_variable = "auto";
+    here.ring = {};
+    here.ring.set_up = EPERM;
+    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    here.engine_variable = "io_uring";
+    expect(finding_of(here, "engine"), weight::fatal, "io_uring", "does not work");
+
+    here.engine_variable.clear();
+    here.ring.set_up = ENOMEM;
+    expect(finding_of(here, "engine"), weight::fatal, "none", "see below");
+    here.ring.killed = SIGSYS;
+    expect(finding_of(here, "engine"), weight::fatal, "none", "set COIL_ENGINE=epoll");
+}
+
+TEST(DoctorFindings, RingThatCannotBeEnabledLeavesEpoll) {
     facts here = healthy();
     here.process.status = filtered;
     here.ring = {};
     here.ring.set_up = here.ring.no_index_array = 0;
     here.ring.enable = EPERM;
-    expect(finding_of(here, "io_uring"), weight::fatal, "refused", "io_uring_register: a seccomp profile");
+    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "io_uring_register: a seccomp profile");
 }
 
 TEST(DoctorFindings, NamesSignalThatKilledProbe) {
@@ -117,13 +141,14 @@ TEST(DoctorFindings, NamesSignalThatKilledProbe) {
     EXPECT_EQ(heaviest(here), weight::fatal);
 }
 
-TEST(DoctorFindings, OldKernelIsFatal) {
+TEST(DoctorFindings, OldKernelLeavesEpoll) {
     facts here = healthy();
     here.process.release = "5.10.0-30-amd64";
     here.ring = {};
     here.ring.set_up = EINVAL;
-    expect(finding_of(here, "Linux"), weight::fatal, "5.10.0-30-amd64", "needs 6.1 or newer");
-    expect(finding_of(here, "io_uring"), weight::fatal, "refused", "too old");
+    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    expect(finding_of(here, "Linux"), weight::well, "5.10.0-30-amd64", "so coil uses epoll");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "too old");
 }
 
 TEST(DoctorFindings, OldReleaseWithNewRingWarns) {

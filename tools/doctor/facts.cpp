@@ -3,6 +3,7 @@
 #include "doctor/facts.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -60,6 +61,8 @@ facts survey() {
     facts found;
     found.process = coil::ring::circumstances_of_this_process();
     found.ring = probe_ring();
+    if (const char* variable = std::getenv("COIL_ENGINE"))
+        found.engine_variable = variable;
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         found.descriptors = limit.rlim_cur;

@@ -18,6 +18,7 @@ using number = std::optional<long long>;
 struct facts {
     coil::ring::circumstances process;
     ring_answers ring;
+    std::string engine_variable;  // COIL_ENGINE
     std::string container;  // the kind of container; empty if none was detected
     number io_uring_group;  // -1 if no group is set
 

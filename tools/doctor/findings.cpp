@@ -100,15 +100,43 @@ bool works(const ring_answers& ring) {
                        [&](const feature& each) { return each.without || ring.*each.answer == 0; });
 }
 
+// Returns true if coil runs on epoll because this system refuses io_uring. Other errors, such as too many open
+// files, are errors of coil as well.
+bool is_refused(const ring_answers& ring) {
+    const int error = ring.set_up != 0 ? ring.set_up : ring.enable;
+    return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL;
+}
+
+void examine_engine(const facts& here, report& lines) {
+    const std::string& variable = here.engine_variable;
+    if (variable == "epoll")
+        lines.well("engine", "epoll", "the environment variable COIL_ENGINE says so");
+    else if (variable == "io_uring" && !works(here.ring))
+        lines.fatal("engine", "io_uring",
+                    "the environment variable COIL_ENGINE says so, but it does not work here");
+    else if (variable == "io_uring")
+        lines.well("engine", "io_uring", "the environment variable COIL_ENGINE says so");
+    else if (!variable.empty() && variable != "auto")
+        lines.fatal("engine", "none", "COIL_ENGINE is '" + variable + "'; it can be auto, io_uring or epoll");
+    else if (here.ring.killed != 0)
+        lines.fatal("engine", "none", "trying io_uring kills the program; set COIL_ENGINE=epoll");
+    else if (is_refused(here.ring))
+        lines.well("engine", "epoll", "this system refuses io_uring");
+    else if (!works(here.ring))
+        lines.fatal("engine", "none", "io_uring can't be used, see below");
+    else
+        lines.well("engine", "io_uring", "this system allows it");
+}
+
 void examine_release(const facts& here, report& lines) {
     const std::string release = here.process.release.empty() ? "unknown" : here.process.release;
     if (!is_before_6_1(here.process))
-        lines.well("Linux", release, "coil needs 6.1 or newer");
+        lines.well("Linux", release, "coil uses io_uring on 6.1 or newer, and epoll on 4.18 or newer");
     else if (works(here.ring))
         lines.warns("Linux", release,
-                    "older than 6.1, but it has the features that coil needs; coil is not tested there");
+                    "older than 6.1, but its io_uring has what coil needs; coil is not tested there");
     else
-        lines.fatal("Linux", release, "too old: coil needs 6.1 or newer");
+        lines.well("Linux", release, "older than 6.1, so coil uses epoll");
 }
 
 std::string death_text(int signal) {
@@ -123,13 +151,17 @@ std::string death_text(int signal) {
 
 void examine_ring(const facts& here, report& lines) {
     const ring_answers& ring = here.ring;
+    const auto refused = [&](std::string why) {
+        if (is_refused(ring))
+            lines.warns("io_uring", "refused", std::move(why));
+        else
+            lines.fatal("io_uring", "refused", std::move(why));
+    };
     if (ring.killed != 0)
         lines.fatal("io_uring", "killed", death_text(ring.killed));
-    else if (ring.set_up != 0)
-        lines.fatal("io_uring", "refused", cause_and_remedy(ring.set_up, here.process));
-    else if (ring.enable != 0)
-        lines.fatal("io_uring", "refused",
-                    "io_uring_register: " + cause_and_remedy(ring.enable, here.process));
+    else if (ring.set_up != 0 || ring.enable != 0)
+        refused(ring.set_up != 0 ? cause_and_remedy(ring.set_up, here.process)
+                                 : "io_uring_register: " + cause_and_remedy(ring.enable, here.process));
     else
         lines.well("io_uring", "yes", "a ring with the flags of an io_context: SINGLE_ISSUER, DEFER_TASKRUN");
 
@@ -148,6 +180,7 @@ void examine_ring(const facts& here, report& lines) {
 
 void examine_kernel(const facts& here, report& lines) {
     lines.begin("kernel");
+    examine_engine(here, lines);
     examine_release(here, lines);
     examine_ring(here, lines);
 }

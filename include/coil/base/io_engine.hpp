@@ -13,4 +13,14 @@ enum class io_engine : unsigned char {
     epoll,      ///< epoll and one system call per operation; needs Linux 4.18
 };
 
+/// Returns the name of the engine, as in COIL_ENGINE.
+[[nodiscard]] constexpr const char* to_string(io_engine engine) noexcept {
+    switch (engine) {
+    case io_engine::io_uring: return "io_uring";
+    case io_engine::epoll: return "epoll";
+    case io_engine::automatic: break;
+    }
+    return "auto";
+}
+
 }  // namespace coil::COIL_ABI
