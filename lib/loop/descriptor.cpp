@@ -229,13 +229,14 @@ void descriptor_handle::adopt(int number) {
 
 void descriptor_handle::adopt_foreign(int number) {
     adopt(number);
-    static_cast<void>(lend_number());
+    record_->set_may_linger();
+    record_->context().kernel().adopt(number);
 }
 
 void descriptor_handle::borrow(int number) {
     check_thread("borrow");
     record().set_borrowed(number);
-    record_->context().kernel().share(number);
+    record_->context().kernel().adopt(number);
 }
 
 int descriptor_handle::lend_number() const noexcept {

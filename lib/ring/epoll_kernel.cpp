@@ -1003,6 +1003,17 @@ int epoll_kernel::close(int descriptor) {
     return linux_kernel::close(descriptor);
 }
 
+// A descriptor with this number may have been closed by other code, which has also removed its registration.
+void epoll_kernel::adopt(int descriptor) noexcept {
+    file* adopted = find_or_add(descriptor);
+    if (!adopted)
+        return;
+    if (adopted->waiting.empty())
+        drop(*adopted);
+    adopted->watched = 0;
+    adopted->is_shared = true;
+}
+
 void epoll_kernel::share(int descriptor) noexcept {
     if (file* shared = find_or_add(descriptor))
         shared->is_shared = true;

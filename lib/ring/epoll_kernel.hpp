@@ -52,6 +52,7 @@ public:
     int socket(int family, int type, int protocol) override;
     int socketpair(int family, int type, int protocol, int (&descriptors)[2]) override;
     int close(int descriptor) override;
+    void adopt(int descriptor) noexcept override;
     void share(int descriptor) noexcept override;
     void release(int descriptor) noexcept override;
     int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,

@@ -102,6 +102,8 @@ public:
     virtual int listen(int descriptor, int backlog) = 0;
     virtual int shutdown(int descriptor, int how) = 0;
     virtual int close(int descriptor) = 0;
+    /// Called when coil begins to use a descriptor that other code has opened.
+    virtual void adopt(int) noexcept {}
     /// Called when code outside coil may have a duplicate of the descriptor, or may make one, so that closing
     /// the descriptor does not necessarily close its file.
     virtual void share(int) noexcept {}

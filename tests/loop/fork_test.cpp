@@ -24,6 +24,7 @@
 #include "ring/ring.hpp"
 #include "ring/uring_kernel.hpp"
 #include "support/child.hpp"
+#include "support/io_uring.hpp"
 #include "support/real_context.hpp"
 #include "support/small_rings.hpp"
 
@@ -315,6 +316,7 @@ TEST(Fork, ChildThatReturnsToTheLoopGetsAnError) {
 // descriptor, and so the ring. Destroying the context on another thread then waited two seconds for the
 // teardown of the ring.
 TEST(Fork, LivingChildDoesNotKeepARingOfTheParent) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     for (const bool while_running: {false, true}) {
         int gate[2];
         ASSERT_EQ(::pipe2(gate, O_CLOEXEC), 0);

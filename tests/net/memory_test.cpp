@@ -81,7 +81,8 @@ TEST_F(Memory, IdleConnectionTakesAboutAKibibyte) {
         const long long each = (allocations::bytes() - before) / static_cast<long long>(count);
         RecordProperty("bytes", static_cast<int>(each));
         EXPECT_GT(each, 200);  // something was counted
-        EXPECT_LE(each, 1280);
+        // On epoll, the state that the kernel keeps for io_uring is in the process.
+        EXPECT_LE(each, context_.io().engine() == io_engine::epoll ? 1536 : 1280);
         hang_up();
     });
 }

@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #include "ring/abi.hpp"
+#include "ring/epoll_kernel.hpp"
 #include "ring/uring_kernel.hpp"
+#include "support/io_uring.hpp"
 #include "support/scripted_kernel.hpp"
 
 namespace coil::ring {
@@ -94,13 +96,20 @@ numbers from_to(std::uint64_t first, std::uint64_t last) {
 
 // ---- on every kernel --------------------------------------------------------------------------------------
 
-enum class behind { scripted, uring, uring_of_6_1 };
+enum class behind { scripted, epoll, uring, uring_of_6_1 };
 
 class Ring : public testing::TestWithParam<behind> {
 protected:
+    void SetUp() override {
+        if (GetParam() == behind::uring || GetParam() == behind::uring_of_6_1)
+            SKIP_IF_IO_URING_IS_REFUSED();
+    }
+
     static std::unique_ptr<kernel> make_kernel() {
         if (GetParam() == behind::scripted)
             return std::make_unique<scripted_kernel>();
+        if (GetParam() == behind::epoll)
+            return std::make_unique<epoll_kernel>();
         return std::make_unique<uring_kernel>();
     }
     // A kernel looks at pretend_6_1() when it creates the ring.
@@ -297,10 +306,12 @@ TEST_P(Ring, ClosesAfterEntersInRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OnEveryKernel, Ring,
-                         testing::Values(behind::scripted, behind::uring, behind::uring_of_6_1),
+                         testing::Values(behind::scripted, behind::epoll, behind::uring,
+                                         behind::uring_of_6_1),
                          [](const auto& kind) {
                              switch (kind.param) {
                              case behind::scripted: return "scripted";
+                             case behind::epoll: return "epoll";
                              case behind::uring: return "uring";
                              default: return "uring_of_6_1";
                              }
@@ -378,6 +389,7 @@ TEST(ScriptedRing, RefusedEnableThrows) {
 // ---- the real kernel --------------------------------------------------------------------------------------
 
 TEST(UringKernel, Pretended6_1HasIndexArray) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     const age_of_6_1 age;
     uring_kernel old;
     io_uring memory{};
@@ -390,6 +402,7 @@ TEST(UringKernel, Pretended6_1HasIndexArray) {
 }
 
 TEST(UringKernel, RoundsUpAndClampsSizes) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     uring_kernel kernel;
     io_uring memory{};
     ASSERT_EQ(kernel.set_up(memory, {5, 9}), 0);
@@ -405,6 +418,7 @@ TEST(UringKernel, RoundsUpAndClampsSizes) {
 }
 
 TEST(UringKernel, WakeEndsWaitAndKeepsErrno) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     numbered_ring ring(std::make_unique<uring_kernel>(), {4, 8});
     kernel& behind = ring.bare().behind();
     io_uring_sqe* sqe = ring.bare().get_sqe();
@@ -424,6 +438,7 @@ TEST(UringKernel, WakeEndsWaitAndKeepsErrno) {
 }
 
 TEST(UringKernel, TearDownWaitsForOperations) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     char byte;

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "ring/uring_kernel.hpp"
+#include "support/io_uring.hpp"
 
 namespace doctor {
 namespace {
@@ -24,6 +25,7 @@ void expect_required_features(const ring_answers& answers) {
 }
 
 TEST(DoctorRingProbe, ThisKernelHasRequiredFeatures) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     const ring_answers answers = probe_ring();
     expect_required_features(answers);
     EXPECT_EQ(answers.registered_ring, 0);
@@ -33,6 +35,7 @@ TEST(DoctorRingProbe, ThisKernelHasRequiredFeatures) {
 }
 
 TEST(DoctorRingProbe, Linux6_1RefusesNewerFeatures) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     coil::ring::uring_kernel::pretend_6_1(true);
     const ring_answers answers = probe_ring();
     coil::ring::uring_kernel::pretend_6_1(std::getenv("COIL_TEST_KERNEL") != nullptr);
@@ -44,6 +47,7 @@ TEST(DoctorRingProbe, Linux6_1RefusesNewerFeatures) {
 
 // The child of the probe inherits the limit of this process.
 TEST(DoctorRingProbe, ReportsMissingDescriptors) {
+    SKIP_IF_IO_URING_IS_REFUSED();
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
     const rlimit none{0, before.rlim_max};

@@ -80,8 +80,8 @@ public:
     /// Returns true if a direct system call is likely to be faster than the ring, that is, if the last
     /// iteration collected few completions. With only one or two operations in flight, the ring saves
     /// nothing, and waiting for the next iteration adds latency. However, if this iteration has already sent
-    /// many messages directly, as in a broadcast, returns false. If the kernel
-    /// does not batch, the ring never saves anything, so always returns true.
+    /// many messages directly, as in a broadcast, returns false. If the kernel does not batch, the ring never
+    /// saves anything, so the function always returns true.
     [[nodiscard]] bool is_quiet() const noexcept {
         return !is_batched_ || (collected_ <= collected_when_quiet && sent_directly_ < sent_directly_max);
     }

@@ -15,7 +15,7 @@ template <class Operation, class Request>
 struct [[nodiscard("co_await it")]] description_of
     : Request,
       detail::co_await_is_missing<detail::await_result<Operation>, description_of<Operation, Request>> {
-    description_of(const Request& what) noexcept : Request(what) {}
+    description_of(const Request& request) noexcept : Request(request) {}
 
     Operation operation_in(detail::environment& task) const noexcept { return Operation(*this, task); }
 };
