@@ -4,31 +4,13 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <string_view>
 
 #include <coil/base/error.hpp>
 
-#include "ring/diagnosis.hpp"
 #include "ring/epoll_kernel.hpp"
-#include "ring/uring_kernel.hpp"
 
 namespace coil::COIL_ABI::ring {
 namespace {
-
-// Returns the value of COIL_ENGINE. A program that runs with raised privileges ignores the variable.
-io_engine engine_of_environment() {
-    const char* text = ::secure_getenv("COIL_ENGINE");
-    const std::string_view value = text ? text : "";
-    if (value.empty() || value == "auto")
-        return io_engine::automatic;
-    if (value == "io_uring")
-        return io_engine::io_uring;
-    if (value == "epoll")
-        return io_engine::epoll;
-    detail::throw_failure(std::make_error_code(std::errc::invalid_argument),
-                          "the environment variable COIL_ENGINE is '" + std::string(value) +
-                              "'; it can be auto, io_uring or epoll");
-}
 
 bool refuses_io_uring(const refusal& found) noexcept {
     switch (found.error) {
@@ -40,24 +22,38 @@ bool refuses_io_uring(const refusal& found) noexcept {
     }
 }
 
+// A program that runs with raised privileges ignores the variable.
 engine_choice choose() {
-    switch (engine_of_environment()) {
-    case io_engine::io_uring: return {io_engine::io_uring, "the environment variable COIL_ENGINE says so"};
-    case io_engine::epoll: return {io_engine::epoll, "the environment variable COIL_ENGINE says so"};
-    case io_engine::automatic: break;
-    }
-    const refusal found = uring_kernel::probe();
+    const char* variable = ::secure_getenv("COIL_ENGINE");
+    const io_engine named = engine_named(variable ? variable : "");
+    if (named != io_engine::automatic)
+        return {named, "the environment variable COIL_ENGINE says so"};
+    return choose_by(uring_kernel::probe(), circumstances_of_this_process());
+}
+
+}  // namespace
+
+io_engine engine_named(std::string_view value) {
+    if (value.empty() || value == "auto")
+        return io_engine::automatic;
+    if (value == "io_uring")
+        return io_engine::io_uring;
+    if (value == "epoll")
+        return io_engine::epoll;
+    detail::throw_failure(std::make_error_code(std::errc::invalid_argument),
+                          "the environment variable COIL_ENGINE is '" + std::string(value) +
+                              "'; it can be auto, io_uring or epoll");
+}
+
+engine_choice choose_by(const refusal& found, const circumstances& around) {
     if (found.error == 0)
         return {io_engine::io_uring, "this system allows io_uring"};
-    const circumstances around = circumstances_of_this_process();
     if (!refuses_io_uring(found))
         detail::throw_failure(detail::system_error_code(found.error),
                               diagnose(found.error, around, found.call));
     return {io_engine::epoll,
             "io_uring is not available: " + cause_and_remedy(found.error, around, found.call)};
 }
-
-}  // namespace
 
 const engine_choice& choose_engine(io_engine wanted) {
     static const engine_choice io_uring{io_engine::io_uring, "the program asked for it"};

@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: MIT
 
 // Checks what programs do if a seccomp filter makes io_uring_setup(2) fail, as a container engine's filter
-// does. The example programs must print one line that names seccomp and exit with status 6. coil_doctor must
-// report the problem in its table and exit with status 2, even if the filter kills the calling process.
+// does. The example programs must run on epoll. If they are told to use io_uring, they must print one line that
+// names seccomp and exit with status 6. coil_doctor must report the engine and the refusal in its table, even
+// if the filter kills the calling process.
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -50,7 +52,7 @@ struct ending {
 
 // Runs a program under the filter of refuse_io_uring(). Kills the program if it prints nothing for ten
 // seconds.
-ending run_refused(const std::string& path, unsigned action) {
+ending run_refused(const std::string& path, const char* argument, const char* engine, unsigned action) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0)
         return {};
@@ -60,7 +62,8 @@ ending run_refused(const std::string& path, unsigned action) {
         ::dup2(ends[1], STDERR_FILENO);
         if (!refuse_io_uring(action))
             ::_exit(no_filter);
-        ::execl(path.c_str(), path.c_str(), nullptr);
+        ::setenv("COIL_ENGINE", engine, 1);
+        ::execl(path.c_str(), path.c_str(), argument, nullptr);
         ::_exit(no_program);
     }
     ::close(ends[1]);
@@ -85,7 +88,9 @@ std::filesystem::path build_folder() {
 }
 
 struct refusal {
-    const char* program;  // path in the build folder
+    const char* program;   // path in the build folder
+    const char* argument;  // may be null
+    const char* engine;    // COIL_ENGINE
     unsigned action;
     int status;
     const char* output;
@@ -93,19 +98,21 @@ struct refusal {
 };
 
 constexpr refusal refusals[] = {
-    {"examples/tcp_echo_server", fails_with(EPERM), 6, "seccomp", true},
-    {"examples/tcp_echo_server", fails_with(ENOSYS), 6, "seccomp", true},
-    {"examples/udp_echo_server", fails_with(EPERM), 6, "seccomp", true},
-    {"examples/udp_echo_server", fails_with(ENOSYS), 6, "seccomp", true},
-    {"examples/tcp_echo_client", fails_with(EPERM), 6, "seccomp", true},
-    {"examples/tcp_echo_client", fails_with(ENOSYS), 6, "seccomp", true},
-    {"examples/udp_echo_client", fails_with(EPERM), 6, "seccomp", true},
-    {"examples/udp_echo_client", fails_with(ENOSYS), 6, "seccomp", true},
-    {"examples/coil_demo", fails_with(EPERM), 6, "seccomp", true},
-    {"examples/coil_demo", fails_with(ENOSYS), 6, "seccomp", true},
-    {"tools/coil_doctor", fails_with(EPERM), 2, "a seccomp profile forbids it", false},
-    {"tools/coil_doctor", fails_with(ENOSYS), 2, "a seccomp profile hides it", false},
-    {"tools/coil_doctor", SECCOMP_RET_KILL_PROCESS, 2, "a seccomp profile kills", false},
+    {"examples/tcp_echo_server", nullptr, "io_uring", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/tcp_echo_server", nullptr, "io_uring", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/udp_echo_server", nullptr, "io_uring", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/udp_echo_server", nullptr, "io_uring", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/tcp_echo_client", nullptr, "io_uring", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/udp_echo_client", nullptr, "io_uring", fails_with(ENOSYS), 6, "seccomp", true},
+    {"examples/coil_demo", nullptr, "io_uring", fails_with(EPERM), 6, "seccomp", true},
+    {"examples/coil_demo", nullptr, "kqueue", fails_with(EPERM), 1, "COIL_ENGINE is 'kqueue'", true},
+    {"examples/coil_demo", "--duration=20", "auto", fails_with(EPERM), 0, "engine: epoll (io_uring is",
+     false},
+    {"examples/coil_demo", "--duration=20", "auto", fails_with(ENOSYS), 0, "engine: epoll (io_uring is",
+     false},
+    {"tools/coil_doctor", nullptr, "auto", fails_with(EPERM), 1, "a seccomp profile forbids it", false},
+    {"tools/coil_doctor", nullptr, "auto", fails_with(ENOSYS), 1, "a seccomp profile hides it", false},
+    {"tools/coil_doctor", nullptr, "auto", SECCOMP_RET_KILL_PROCESS, 2, "a seccomp profile kills", false},
 };
 
 }  // namespace
@@ -113,7 +120,8 @@ constexpr refusal refusals[] = {
 int main() {
     int failures = 0;
     for (const refusal& each: refusals) {
-        const ending how = run_refused(build_folder() / each.program, each.action);
+        const ending how =
+            run_refused(build_folder() / each.program, each.argument, each.engine, each.action);
         if (how.status == no_program) {
             std::printf("skipped: %s is not built\n", each.program);
             return skipped;
@@ -126,8 +134,8 @@ int main() {
         if (how.status == each.status && in_one_line == each.in_one_line &&
             how.output.find(each.output) != std::string::npos)
             continue;
-        std::printf("%s, refused by %#x: status %d, output:\n%s\n", each.program, each.action, how.status,
-                    how.output.c_str());
+        std::printf("%s with COIL_ENGINE=%s, refused by %#x: status %d, output:\n%s\n", each.program,
+                    each.engine, each.action, how.status, how.output.c_str());
         ++failures;
     }
     return failures == 0 ? 0 : 1;
