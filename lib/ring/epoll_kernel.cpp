@@ -22,9 +22,9 @@
 
 #include <coil/base/assert.hpp>
 
-#include "base/poison.hpp"
 #include "ring/abi.hpp"
 #include "ring/fork.hpp"
+#include "ring/immediate.hpp"
 #include "ring/sigpipe_guard.hpp"
 #include "ring/user_memory.hpp"
 
@@ -44,220 +44,6 @@ constexpr std::chrono::milliseconds refused_pause{2};
 constexpr std::size_t pipe_chunk = 4096;
 // Linux added epoll_pwait2(2) in 5.11.
 constexpr long epoll_pwait2_number = 441;
-
-// The C library's functions are POSIX cancellation points, so each call would execute two more locked
-// instructions as soon as the process has a second thread. A system call that a signal has interrupted is
-// repeated.
-template <class... Arguments>
-long call(long number, Arguments... arguments) noexcept {
-    long result;
-    do
-        result = ::syscall(number, arguments...);
-    while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : result;
-}
-
-template <class T>
-T* pointer(std::uint64_t address) noexcept {
-    return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
-}
-
-enum class direction : std::uint8_t { none, read, write };
-
-direction direction_of(const io_uring_sqe& sqe) noexcept {
-    switch (sqe.opcode) {
-    case IORING_OP_RECV:
-    case IORING_OP_RECVMSG:
-    case IORING_OP_READ:
-    case IORING_OP_READV:
-    case IORING_OP_ACCEPT: return direction::read;
-    case IORING_OP_SEND:
-    case IORING_OP_SENDMSG:
-    case IORING_OP_WRITE:
-    case IORING_OP_WRITEV:
-    case IORING_OP_CONNECT: return direction::write;
-    default: return direction::none;
-    }
-}
-
-bool is_message_call(const io_uring_sqe& sqe) noexcept {
-    return sqe.opcode == IORING_OP_RECV || sqe.opcode == IORING_OP_RECVMSG || sqe.opcode == IORING_OP_SEND ||
-           sqe.opcode == IORING_OP_SENDMSG;
-}
-
-// Returns true if the operation neither waits for operations before it nor makes later operations wait: one
-// that must not wait at all, or one that reads urgent data or the error queue.
-bool is_out_of_order(const io_uring_sqe& sqe) noexcept {
-    return is_message_call(sqe) && (sqe.msg_flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE));
-}
-
-bool is_multishot(const io_uring_sqe& sqe) noexcept {
-    return sqe.opcode == IORING_OP_POLL_ADD ? sqe.len & IORING_POLL_ADD_MULTI
-                                            : is_message_call(sqe) && (sqe.ioprio & IORING_RECV_MULTISHOT);
-}
-
-// Returns true if this engine knows the opcode and all flags of the SQE.
-bool is_known(const io_uring_sqe& sqe) noexcept {
-    const bool selects = sqe.flags & IOSQE_BUFFER_SELECT;
-    if (sqe.flags & ~(IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS))
-        return false;
-    switch (sqe.opcode) {
-    case IORING_OP_RECV:
-        return !(sqe.ioprio & ~IORING_RECV_MULTISHOT) && (!(sqe.ioprio & IORING_RECV_MULTISHOT) || selects);
-    case IORING_OP_RECVMSG: return sqe.ioprio == (selects ? IORING_RECV_MULTISHOT : 0);
-    case IORING_OP_POLL_ADD: return !selects && !(sqe.len & ~IORING_POLL_ADD_MULTI);
-    default: return !selects && sqe.ioprio == 0 && direction_of(sqe) != direction::none;
-    }
-}
-
-// Returns the events to register for an operation that has to wait. Reports of urgent data and of the peer's
-// end tell when a short read does not mean that the socket is empty.
-std::uint32_t events_for(const io_uring_sqe& sqe) noexcept {
-    switch (direction_of(sqe)) {
-    case direction::read: return EPOLLIN | EPOLLRDHUP | EPOLLPRI;
-    case direction::write: return EPOLLOUT;
-    case direction::none: break;
-    }
-    return sqe.poll32_events &
-           ~static_cast<std::uint32_t>(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP);
-}
-
-/// The buffers of a SENDMSG or RECVMSG without the bytes that were transferred before.
-class rest_of_message {
-public:
-    rest_of_message(const msghdr& whole, std::size_t moved) noexcept : rest_(whole) {
-        if (moved == 0)
-            return;
-        rest_.msg_control = nullptr;  // was transferred with the first bytes
-        rest_.msg_controllen = 0;
-        while (rest_.msg_iovlen > 0 && moved >= rest_.msg_iov->iov_len) {
-            moved -= rest_.msg_iov->iov_len;
-            ++rest_.msg_iov;
-            --rest_.msg_iovlen;
-        }
-        if (moved == 0 || rest_.msg_iovlen == 0)
-            return;
-        first_ = *rest_.msg_iov;
-        first_.iov_base = static_cast<char*>(first_.iov_base) + moved;
-        first_.iov_len -= moved;
-        rest_.msg_iov = &first_;  // the remaining buffers follow in the next step
-        rest_.msg_iovlen = 1;
-    }
-
-    [[nodiscard]] msghdr& message() noexcept { return rest_; }
-
-private:
-    msghdr rest_;
-    iovec first_{};
-};
-
-std::size_t size_of(const msghdr& message) noexcept {
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < message.msg_iovlen; ++i)
-        size += message.msg_iov[i].iov_len;
-    return size;
-}
-
-// Returns the number of bytes that the buffers of a RECV, RECVMSG, SEND or SENDMSG hold.
-std::size_t size_of(const io_uring_sqe& sqe) noexcept {
-    const bool is_message = sqe.opcode == IORING_OP_RECVMSG || sqe.opcode == IORING_OP_SENDMSG;
-    return is_message ? size_of(*pointer<const msghdr>(sqe.addr)) : sqe.len;
-}
-
-// Returns true if the operation has to transfer all bytes (MSG_WAITALL). On datagram sockets, this flag has no
-// meaning.
-bool repeats(const io_uring_sqe& sqe) noexcept {
-    if (!(sqe.msg_flags & MSG_WAITALL) || (sqe.msg_flags & MSG_DONTWAIT)) [[likely]]
-        return false;
-    int type = 0;
-    socklen_t size = sizeof type;
-    return ::getsockopt(sqe.fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-           (type == SOCK_STREAM || type == SOCK_SEQPACKET);
-}
-
-// Receives without waiting. Skips the `moved` bytes that were received before.
-long receive(const io_uring_sqe& sqe, std::size_t moved) noexcept {
-    const int flags = static_cast<int>((sqe.msg_flags & ~MSG_WAITALL) | MSG_DONTWAIT);
-    if (sqe.opcode == IORING_OP_RECV)
-        return call(SYS_recvfrom, sqe.fd, pointer<char>(sqe.addr) + moved, sqe.len - moved, flags, nullptr,
-                    nullptr);
-    if (moved == 0) [[likely]]
-        return call(SYS_recvmsg, sqe.fd, pointer<msghdr>(sqe.addr), flags);
-    rest_of_message rest(*pointer<msghdr>(sqe.addr), moved);
-    return call(SYS_recvmsg, sqe.fd, &rest.message(), flags);
-}
-
-// Sends without waiting. Skips the `moved` bytes that were sent before.
-long send(const io_uring_sqe& sqe, std::size_t moved) noexcept {
-    const int flags = static_cast<int>((sqe.msg_flags & ~MSG_WAITALL) | MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sqe.opcode == IORING_OP_SEND)
-        return call(SYS_sendto, sqe.fd, pointer<char>(sqe.addr) + moved, sqe.len - moved, flags,
-                    pointer<sockaddr>(sqe.addr2), static_cast<socklen_t>(sqe.addr_len));
-    if (moved == 0) [[likely]]
-        return call(SYS_sendmsg, sqe.fd, pointer<msghdr>(sqe.addr), flags);
-    rest_of_message rest(*pointer<msghdr>(sqe.addr), moved);
-    return call(SYS_sendmsg, sqe.fd, &rest.message(), flags);
-}
-
-/// Receives datagrams into buffers of a group, as a multishot RECVMSG does: a buffer gets an
-/// io_uring_recvmsg_out, the sender's address, the control messages, and the bytes. The msghdr of the SQE says
-/// how much space the address and the control messages have.
-class datagrams {
-public:
-    static constexpr unsigned count_max = 16;
-
-    explicit datagrams(const io_uring_sqe& sqe) noexcept
-        : sqe_(sqe),
-          layout_(*pointer<const msghdr>(sqe.addr)),
-          header_(sizeof(io_uring_recvmsg_out) + layout_.msg_namelen + layout_.msg_controllen) {}
-
-    [[nodiscard]] unsigned count() const noexcept { return count_; }
-
-    void add(const io_uring_buf& buffer) noexcept {
-        char* const name = pointer<char>(buffer.addr) + sizeof(io_uring_recvmsg_out);
-        char* const control = name + layout_.msg_namelen;
-        bytes_[count_] = {control + layout_.msg_controllen, buffer.len - header_};
-        msghdr& message = messages_[count_].msg_hdr;
-        message = {};
-        message.msg_name = name;
-        message.msg_namelen = layout_.msg_namelen;
-        message.msg_control = layout_.msg_controllen > 0 ? control : nullptr;
-        message.msg_controllen = layout_.msg_controllen;
-        message.msg_iov = &bytes_[count_];
-        message.msg_iovlen = 1;
-        ++count_;
-    }
-    [[nodiscard]] bool may_add(const io_uring_buf& buffer) const noexcept {
-        return count_ < count_max && buffer.len >= header_;
-    }
-
-    /// Returns the number of datagrams received.
-    long receive() noexcept {
-        return call(SYS_recvmmsg, sqe_.fd, messages_, count_, static_cast<int>(sqe_.msg_flags | MSG_DONTWAIT),
-                    nullptr);
-    }
-    [[nodiscard]] bool is_empty(unsigned which) const noexcept { return messages_[which].msg_len == 0; }
-    /// Fills in the buffer's header. Returns the number of bytes used in the buffer.
-    std::size_t finish(unsigned which, const io_uring_buf& buffer) const noexcept {
-        const auto& [message, size] = messages_[which];
-        io_uring_recvmsg_out about{};
-        about.namelen = message.msg_namelen;
-        about.controllen = static_cast<std::uint32_t>(message.msg_controllen);
-        about.payloadlen = size;
-        about.flags = static_cast<std::uint32_t>(message.msg_flags);
-        unpoison(pointer<char>(buffer.addr), sizeof about);
-        std::memcpy(pointer<char>(buffer.addr), &about, sizeof about);
-        return header_ + std::min<std::size_t>(size, bytes_[which].iov_len);
-    }
-
-private:
-    const io_uring_sqe& sqe_;
-    const msghdr& layout_;
-    std::size_t header_;
-    unsigned count_ = 0;
-    mmsghdr messages_[count_max];
-    iovec bytes_[count_max];
-};
 
 }  // namespace
 
@@ -351,8 +137,8 @@ bool epoll_kernel::has_memory_for(const io_uring_sqe& sqe) noexcept {
         const std::size_t completions_max = overflow_.size() + pending_ + 2;
         if (overflow_.capacity() < completions_max)
             overflow_.reserve(2 * completions_max);
-        if (sqe.fd >= 0 && !find(sqe.fd))
-            add_page(sqe.fd);
+        if (sqe.fd >= 0 && !find(sqe.fd) && ::fcntl(sqe.fd, F_GETFD) >= 0)
+            add_page(sqe.fd);  // not for a number that is no descriptor, because it may be very large
         return true;
     } catch (const std::bad_alloc&) {
         return false;
@@ -366,9 +152,9 @@ void epoll_kernel::start(const io_uring_sqe& sqe) noexcept {
         return cancel(sqe);
     if (!is_known(sqe))
         return complete(sqe.user_data, -EINVAL);
-    if (sqe.fd < 0)
-        return complete(sqe.user_data, -EBADF);
     file* target = find(sqe.fd);
+    if (!target)
+        return complete(sqe.user_data, -EBADF);
     const direction towards = direction_of(sqe);
     bool may_try = towards == direction::none || is_out_of_order(sqe);
     if (!may_try) {
@@ -885,10 +671,12 @@ void epoll_kernel::add_page(int descriptor) {
     files_[page] = std::move(made);
 }
 
-// Returns null if memory runs out.
+// Returns null if memory runs out or there is no such descriptor.
 epoll_kernel::file* epoll_kernel::find_or_add(int descriptor) noexcept {
     if (file* found = find(descriptor)) [[likely]]
         return found;
+    if (::fcntl(descriptor, F_GETFD) < 0)
+        return nullptr;
     try {
         add_page(descriptor);
     } catch (const std::bad_alloc&) {

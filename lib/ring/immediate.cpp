@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include "ring/immediate.hpp"
+
+#include <sys/syscall.h>
+
+namespace coil::COIL_ABI::ring {
+namespace {
+
+/// The buffers of a SENDMSG or RECVMSG without the bytes that were transferred before.
+class rest_of_message {
+public:
+    rest_of_message(const msghdr& whole, std::size_t moved) noexcept : rest_(whole) {
+        if (moved == 0)
+            return;
+        rest_.msg_control = nullptr;  // was transferred with the first bytes
+        rest_.msg_controllen = 0;
+        while (rest_.msg_iovlen > 0 && moved >= rest_.msg_iov->iov_len) {
+            moved -= rest_.msg_iov->iov_len;
+            ++rest_.msg_iov;
+            --rest_.msg_iovlen;
+        }
+        if (moved == 0 || rest_.msg_iovlen == 0)
+            return;
+        first_ = *rest_.msg_iov;
+        first_.iov_base = static_cast<char*>(first_.iov_base) + moved;
+        first_.iov_len -= moved;
+        rest_.msg_iov = &first_;  // the remaining buffers follow in the next step
+        rest_.msg_iovlen = 1;
+    }
+
+    [[nodiscard]] msghdr& message() noexcept { return rest_; }
+
+private:
+    msghdr rest_;
+    iovec first_{};
+};
+
+}  // namespace
+
+std::size_t size_of(const msghdr& message) noexcept {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < message.msg_iovlen; ++i)
+        size += message.msg_iov[i].iov_len;
+    return size;
+}
+
+std::size_t size_of(const io_uring_sqe& sqe) noexcept {
+    const bool is_message = sqe.opcode == IORING_OP_RECVMSG || sqe.opcode == IORING_OP_SENDMSG;
+    return is_message ? size_of(*pointer<const msghdr>(sqe.addr)) : sqe.len;
+}
+
+bool repeats(const io_uring_sqe& sqe) noexcept {
+    if (!(sqe.msg_flags & MSG_WAITALL) || (sqe.msg_flags & MSG_DONTWAIT)) [[likely]]
+        return false;
+    int type = 0;
+    socklen_t size = sizeof type;
+    return ::getsockopt(sqe.fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+           (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+}
+
+long receive(const io_uring_sqe& sqe, std::size_t moved) noexcept {
+    const int flags = static_cast<int>((sqe.msg_flags & ~MSG_WAITALL) | MSG_DONTWAIT);
+    if (sqe.opcode == IORING_OP_RECV)
+        return call(SYS_recvfrom, sqe.fd, pointer<char>(sqe.addr) + moved, sqe.len - moved, flags, nullptr,
+                    nullptr);
+    if (moved == 0) [[likely]]
+        return call(SYS_recvmsg, sqe.fd, pointer<msghdr>(sqe.addr), flags);
+    rest_of_message rest(*pointer<msghdr>(sqe.addr), moved);
+    return call(SYS_recvmsg, sqe.fd, &rest.message(), flags);
+}
+
+long send(const io_uring_sqe& sqe, std::size_t moved) noexcept {
+    const int flags = static_cast<int>((sqe.msg_flags & ~MSG_WAITALL) | MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sqe.opcode == IORING_OP_SEND)
+        return call(SYS_sendto, sqe.fd, pointer<char>(sqe.addr) + moved, sqe.len - moved, flags,
+                    pointer<sockaddr>(sqe.addr2), static_cast<socklen_t>(sqe.addr_len));
+    if (moved == 0) [[likely]]
+        return call(SYS_sendmsg, sqe.fd, pointer<msghdr>(sqe.addr), flags);
+    rest_of_message rest(*pointer<msghdr>(sqe.addr), moved);
+    return call(SYS_sendmsg, sqe.fd, &rest.message(), flags);
+}
+
+}  // namespace coil::COIL_ABI::ring
