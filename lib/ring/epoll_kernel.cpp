@@ -838,6 +838,12 @@ int epoll_kernel::sendmsg(int descriptor, const msghdr& message, int flags) {
 // The program sees and sets O_NONBLOCK as if this engine did not use it.
 int epoll_kernel::fcntl(int descriptor, int command, int argument) {
     file* target = find(descriptor);
+    if (command == F_DUPFD_CLOEXEC) {
+        const int made = linux_kernel::fcntl(descriptor, command, argument);
+        if (file* added = add_new(made); added && target)
+            added->is_tcp = target->is_tcp;
+        return made;
+    }
     if (!target || (command != F_GETFL && command != F_SETFL))
         return linux_kernel::fcntl(descriptor, command, argument);
     if (command == F_GETFL) {

@@ -64,7 +64,7 @@ private:
     struct request;
     struct file;
 
-    /// What became of an operation that was tried.
+    /// The result of trying an operation.
     struct attempt {
         enum class state : std::uint8_t {
             done,     // `result` and `flags` are those of the CQE

@@ -19,8 +19,8 @@
 
 #include "base/poison.hpp"
 
-/// What epoll_kernel knows about SQEs, and the system calls that perform an SQE immediately or fail with
-/// -EAGAIN.
+/// Properties of SQEs, and system calls that perform an SQE immediately or fail with -EAGAIN. Used by
+/// epoll_kernel.
 
 namespace coil::COIL_ABI::ring {
 

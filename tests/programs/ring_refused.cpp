@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 // Checks what programs do if a seccomp filter makes io_uring_setup(2) fail, as a container engine's filter
-// does. The example programs must run on epoll. If they are told to use io_uring, they must print one line that
+// does. The example programs must run on epoll. If COIL_ENGINE is io_uring, they must print one line that
 // names seccomp and exit with status 6. coil_doctor must report the engine and the refusal in its table, even
 // if the filter kills the calling process.
 

@@ -19,8 +19,8 @@ struct facts {
     coil::ring::circumstances process;
     ring_answers ring;
     std::string engine_variable;  // COIL_ENGINE
-    std::string container;  // the kind of container; empty if none was detected
-    number io_uring_group;  // -1 if no group is set
+    std::string container;        // the kind of container; empty if none was detected
+    number io_uring_group;        // -1 if no group is set
 
     unsigned long long descriptors = 0;  // RLIMIT_NOFILE
     unsigned long long descriptors_hard = 0;
