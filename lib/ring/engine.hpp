@@ -23,16 +23,16 @@ struct engine_choice {
 };
 
 /// Returns the engine for a context that asks for `wanted`. If `wanted` is `automatic`, the environment
-/// variable COIL_ENGINE decides. If that is not set either, the engine is io_uring, unless this system refuses
-/// it: a seccomp profile, a sysctl or a security module forbids io_uring, or the kernel is too old. A lack of
-/// memory or descriptors does not lead to epoll; the context then fails.
+/// variable COIL_ENGINE decides. If that is not set either, the engine is io_uring, unless this system
+/// refuses it: a seccomp profile, a sysctl or a security module forbids io_uring, or the kernel is too old. A
+/// lack of memory or descriptors does not lead to epoll; the context then fails.
 ///
 /// The choice for `automatic` is made once per process, so all contexts run on the same engine. Throws
 /// std::system_error if COIL_ENGINE has a wrong value, or if io_uring cannot be tried. Thread-safe.
 [[nodiscard]] const engine_choice& choose_engine(io_engine wanted);
 
-/// Returns the engine that the value of COIL_ENGINE names. Throws std::system_error if there is none with this
-/// name.
+/// Returns the engine that the value of COIL_ENGINE names. Throws std::system_error if there is none with
+/// this name.
 [[nodiscard]] io_engine engine_named(std::string_view value);
 
 /// Chooses an engine by the result of uring_kernel::probe(). Throws std::system_error with a diagnosis if the

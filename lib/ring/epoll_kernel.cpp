@@ -189,7 +189,8 @@ void epoll_kernel::wait_for_event(file& target, const io_uring_sqe& sqe, std::ui
     target.waiting.push_back(made);
     if (is == attempt::state::paused)
         paused_.push_back(target);
-    // epoll refuses files that are always ready with EPERM. io_uring refuses to wait for their events with EINVAL.
+    // epoll refuses files that are always ready with EPERM. io_uring refuses to wait for their events with
+    // EINVAL.
     if (const int failure = watch(target, events_for(sqe)); failure < 0)
         finish(made, failure == -EPERM ? -EINVAL : failure);
 }
@@ -360,8 +361,8 @@ epoll_kernel::attempt epoll_kernel::try_recv(file& target, const io_uring_sqe& s
     }
 }
 
-// A receive that takes its buffer from a group. A multishot receive continues until the descriptor has no more
-// data.
+// A receive that takes its buffer from a group. A multishot receive continues until the descriptor has no
+// more data.
 epoll_kernel::attempt epoll_kernel::try_recv_into_group(file& target, const io_uring_sqe& sqe) noexcept {
     if (sqe.buf_group >= groups_.size() || !groups_[sqe.buf_group].buffers)
         return {.result = -ENOBUFS};
@@ -616,7 +617,8 @@ void epoll_kernel::add_requests() {
     blocks_.push_back(std::move(block));
 }
 
-// Returns the first link of the bucket for this number. The numbers are addresses, so their low bits are zero.
+// Returns the first link of the bucket for this number. The numbers are addresses, so their low bits are
+// zero.
 epoll_kernel::request** epoll_kernel::place_of(std::uint64_t user_data) noexcept {
     const std::uint64_t mixed = user_data * 0x9e3779b97f4a7c15ull;
     return &by_number_[(mixed >> 32) & (by_number_.size() - 1)];

@@ -28,8 +28,8 @@ namespace coil::COIL_ABI::ring {
 ///
 /// A descriptor is registered with epoll when one of its operations has to wait for the first time. The
 /// registration is edge-triggered. `file` therefore stores whether the next read or write may succeed, and an
-/// operation that cannot succeed is not tried. If a read from a TCP socket returns fewer bytes than requested,
-/// the socket is empty, so no second read is needed to find that out.
+/// operation that cannot succeed is not tried. If a read from a TCP socket returns fewer bytes than
+/// requested, the socket is empty, so no second read is needed to find that out.
 ///
 /// An operation that waits uses a `request` from a free list, so in a steady state nothing is allocated.
 class epoll_kernel final : public linux_kernel {

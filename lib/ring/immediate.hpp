@@ -106,8 +106,8 @@ enum class direction : std::uint8_t { none, read, write };
 /// Returns the number of bytes that the buffers of a RECV, RECVMSG, SEND or SENDMSG hold.
 [[nodiscard]] std::size_t size_of(const io_uring_sqe& sqe) noexcept;
 
-/// Returns true if the operation has to transfer all bytes (MSG_WAITALL). On datagram sockets, this flag has no
-/// meaning.
+/// Returns true if the operation has to transfer all bytes (MSG_WAITALL). On datagram sockets, this flag has
+/// no meaning.
 [[nodiscard]] bool repeats(const io_uring_sqe& sqe) noexcept;
 
 /// Performs a RECV or RECVMSG. Skips the `moved` bytes that were received before.
@@ -116,8 +116,8 @@ enum class direction : std::uint8_t { none, read, write };
 [[nodiscard]] long send(const io_uring_sqe& sqe, std::size_t moved) noexcept;
 
 /// Receives datagrams into buffers of a group, as a multishot RECVMSG does: a buffer gets an
-/// io_uring_recvmsg_out, the sender's address, the control messages, and the bytes. The msghdr of the SQE says
-/// how much space the address and the control messages have.
+/// io_uring_recvmsg_out, the sender's address, the control messages, and the bytes. The msghdr of the SQE
+/// says how much space the address and the control messages have.
 class datagrams {
 public:
     static constexpr unsigned count_max = 16;

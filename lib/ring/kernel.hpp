@@ -41,8 +41,8 @@ public:
     virtual ~kernel() = default;
 
     [[nodiscard]] virtual io_engine engine() const noexcept { return io_engine::io_uring; }
-    /// Returns true if one enter performs all its SQEs with a single system call. If not, a direct system call
-    /// is never slower than an SQE.
+    /// Returns true if one enter performs all its SQEs with a single system call. If not, a direct system
+    /// call is never slower than an SQE.
     [[nodiscard]] virtual bool is_batched() const noexcept { return true; }
 
     // ---- the ring -----------------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ struct probed_operation {
     const char* name;
 };
 
-// Every opcode that coil uses. Without a descriptor, an opcode that is allowed completes with -EBADF, a cancel
-// with -ENOENT, and a nop with 0.
+// Every opcode that coil uses. Without a descriptor, an opcode that is allowed completes with -EBADF, a
+// cancel with -ENOENT, and a nop with 0.
 constexpr probed_operation probed_operations[] = {
     {IORING_OP_NOP, "IORING_OP_NOP"},           {IORING_OP_ASYNC_CANCEL, "IORING_OP_ASYNC_CANCEL"},
     {IORING_OP_POLL_ADD, "IORING_OP_POLL_ADD"}, {IORING_OP_ACCEPT, "IORING_OP_ACCEPT"},

@@ -23,8 +23,8 @@
 #include "support/plain_peer.hpp"
 #include "support/scripted_kernel.hpp"
 
-// Checks that the engines behave alike, and that the scripted kernel behaves as they do, both by itself and in
-// the results that tests give it. Each story runs on all kernels and must leave the same trace.
+// Checks that the engines behave alike, and that the scripted kernel behaves as they do, both by itself and
+// in the results that tests give it. Each story runs on all kernels and must leave the same trace.
 
 namespace coil::ring {
 namespace {

@@ -100,8 +100,8 @@ bool works(const ring_answers& ring) {
                        [&](const feature& each) { return each.without || ring.*each.answer == 0; });
 }
 
-// Returns true if coil runs on epoll because this system refuses io_uring. Other errors, such as too many open
-// files, are errors of coil as well.
+// Returns true if coil runs on epoll because this system refuses io_uring. Other errors, such as too many
+// open files, are errors of coil as well.
 bool is_refused(const ring_answers& ring) {
     const int error = ring.set_up != 0 ? ring.set_up : ring.enable;
     return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL;
