@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
+#include <thread>
 
 #include <coil/base/error.hpp>
 
@@ -22,13 +24,26 @@ bool refuses_io_uring(const refusal& found) noexcept {
     }
 }
 
+// When the kernel takes a ring apart, it interrupts the system calls of the thread that has created the ring.
+// A recv(2) with MSG_WAITALL then returns early. The ring of the probe therefore belongs to a thread that
+// ends.
+refusal probe_on_a_thread() {
+    refusal found;
+    try {
+        std::thread([&found] { found = uring_kernel::probe(); }).join();
+    } catch (const std::system_error&) {  // no thread can be created here
+        found = uring_kernel::probe();
+    }
+    return found;
+}
+
 // A program that runs with raised privileges ignores the variable.
 engine_choice choose() {
     const char* variable = ::secure_getenv("COIL_ENGINE");
     const io_engine named = engine_named(variable ? variable : "");
     if (named != io_engine::automatic)
         return {named, "the environment variable COIL_ENGINE says so"};
-    return choose_by(uring_kernel::probe(), circumstances_of_this_process());
+    return choose_by(probe_on_a_thread(), circumstances_of_this_process());
 }
 
 }  // namespace
