@@ -158,7 +158,7 @@ int main(int argc, char** argv) try {
         "\nEvery byte that came back was the one sent, and both servers ended with status 0.\n"
         "A message counts when its echo has arrived; MB/s counts its bytes in one direction; latency is the\n"
         "round trip. ~calls/msg: system calls of the client, enters and direct sends, as counted by the\n"
-        "context.\n");
+        "context; on epoll, an enter makes several calls.\n");
 } catch (...) {
     return example::explain_failure();
 }

@@ -9,19 +9,18 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <coil/base/unique_descriptor.hpp>
+
 namespace coil::COIL_ABI::ring {
 namespace {
 
 std::string contents_of(const char* path) {
-    char text[8192];
-    std::size_t size = 0;
-    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return {};
-    for (ssize_t n; (n = ::read(file, text + size, sizeof text - size)) > 0;)
-        size += static_cast<std::size_t>(n);
-    ::close(file);
-    return std::string(text, size);
+    std::string text;
+    const unique_descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+    char chunk[4096];
+    for (ssize_t n; (n = ::read(file.get(), chunk, sizeof chunk)) > 0;)
+        text.append(chunk, static_cast<std::size_t>(n));
+    return text;
 }
 
 int number_in(std::string_view text, int otherwise) noexcept {
@@ -76,13 +75,15 @@ std::string cause_and_remedy_of_others(int error, const circumstances& around, s
 
 std::string diagnose(int error, const circumstances& around, std::string_view call) {
     const bool is_io_uring = call.starts_with("io_uring");
-    return (is_io_uring ? "io_uring is not available: " : "cannot create an io_context: ") +
-           cause_and_remedy(error, around, call);
+    if (!is_io_uring)
+        return "cannot create an io_context: " + cause_and_remedy(error, around, call);
+    return "io_uring is not available: " + cause_and_remedy(error, around, call) +
+           "; or run on epoll (COIL_ENGINE=epoll)";
 }
 
 std::string cause_and_remedy(int error, const circumstances& around, std::string_view call) {
     if (call.starts_with("IORING_OP"))
-        return "a filter or a security module denies " + std::string(call) + " to this process";
+        return "a filter or a security module denies " + std::string(call) + "; allow it in the filter";
     if (!call.starts_with("io_uring"))
         return cause_and_remedy_of_others(error, around, call);
     const std::string kernel = around.release.empty() ? "this kernel" : "kernel " + around.release;

@@ -3,6 +3,7 @@
 #include "ring/engine.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <system_error>
 #include <thread>
@@ -14,14 +15,10 @@
 namespace coil::COIL_ABI::ring {
 namespace {
 
-bool refuses_io_uring(const refusal& found) noexcept {
-    switch (found.error) {
-    case ENOSYS:
-    case EPERM:
-    case EACCES: return true;
-    case EINVAL: return found.call != std::string_view("io_uring_register");
-    default: return false;
-    }
+// A lack of resources says nothing about io_uring. Every other error does: a seccomp profile may refuse a
+// system call with any errno.
+bool lacks_resources(int error) noexcept {
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EAGAIN || error == EBUSY;
 }
 
 // When the kernel takes a ring apart, it interrupts the system calls of the thread that has created the ring.
@@ -29,11 +26,16 @@ bool refuses_io_uring(const refusal& found) noexcept {
 // ends.
 refusal probe_on_a_thread() {
     refusal found;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before);  // no signal handler runs on the thread
     try {
         std::thread([&found] { found = uring_kernel::probe(); }).join();
     } catch (const std::system_error&) {  // no thread can be created here
         found = uring_kernel::probe();
     }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return found;
 }
 
@@ -42,7 +44,7 @@ engine_choice choose() {
     const char* variable = ::secure_getenv("COIL_ENGINE");
     const io_engine named = engine_named(variable ? variable : "");
     if (named != io_engine::automatic)
-        return {named, "the environment variable COIL_ENGINE says so"};
+        return {named, std::string("the environment variable COIL_ENGINE is ") + to_string(named)};
     return choose_by(probe_on_a_thread(), circumstances_of_this_process());
 }
 
@@ -63,7 +65,7 @@ io_engine engine_named(std::string_view value) {
 engine_choice choose_by(const refusal& found, const circumstances& around) {
     if (found.error == 0)
         return {io_engine::io_uring, "this system allows io_uring"};
-    if (!refuses_io_uring(found))
+    if (lacks_resources(found.error))
         detail::throw_failure(detail::system_error_code(found.error),
                               diagnose(found.error, around, found.call));
     return {io_engine::epoll,
@@ -71,13 +73,15 @@ engine_choice choose_by(const refusal& found, const circumstances& around) {
 }
 
 const engine_choice& choose_engine(io_engine wanted) {
-    static const engine_choice io_uring{io_engine::io_uring, "the program asked for it"};
-    static const engine_choice epoll{io_engine::epoll, "the program asked for it"};
+    static const engine_choice& io_uring =
+        *new engine_choice{io_engine::io_uring, "the program asked for it"};
+    static const engine_choice& epoll = *new engine_choice{io_engine::epoll, "the program asked for it"};
     if (wanted == io_engine::io_uring)
         return io_uring;
     if (wanted == io_engine::epoll)
         return epoll;
-    static const engine_choice chosen = choose();
+    // Never destroyed, because a thread may ask for the reason while the process exits.
+    static const engine_choice& chosen = *new engine_choice(choose());
     return chosen;
 }
 

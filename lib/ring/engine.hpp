@@ -23,7 +23,7 @@ struct engine_choice {
 };
 
 /// Returns the engine for a context that asks for `wanted`. If `wanted` is `automatic`, the environment
-/// variable COIL_ENGINE decides. If that is not set either, the engine is io_uring, unless this system
+/// variable COIL_ENGINE decides. If the variable is not set, the engine is io_uring, unless this system
 /// refuses it: a seccomp profile, a sysctl or a security module forbids io_uring, or the kernel is too old. A
 /// lack of memory or descriptors does not lead to epoll; the context then fails.
 ///

@@ -3,6 +3,7 @@
 #include "ring/epoll_kernel.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -44,6 +45,36 @@ constexpr std::chrono::milliseconds refused_pause{2};
 constexpr std::size_t pipe_chunk = 4096;
 // Linux added epoll_pwait2(2) in 5.11.
 constexpr long epoll_pwait2_number = 441;
+constinit std::atomic<bool> has_epoll_pwait2{true};
+
+// Returns the number of events, or a negative errno.
+int wait_for_events(int epoll, epoll_event (&events)[events_max], time_point deadline,
+                    time_point now) noexcept {
+    const auto wait = [&](int milliseconds) {
+        return ::syscall(SYS_epoll_pwait, epoll, events, events_max, milliseconds, nullptr, std::size_t{0});
+    };
+    long count = -1;
+    if (deadline <= now) {
+        count = wait(0);
+    } else if (deadline == time_point::max()) {
+        count = wait(-1);
+    } else {
+        if (has_epoll_pwait2.load(std::memory_order_relaxed)) {
+            const auto left =
+                std::min<time_point::duration>(detail::time_until(deadline, now), linux_kernel::longest_wait);
+            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+            const __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
+            count =
+                ::syscall(epoll_pwait2_number, epoll, events, events_max, &timeout, nullptr, std::size_t{0});
+            if (count >= 0 || errno == EINTR)
+                return count < 0 ? -errno : static_cast<int>(count);
+            // The kernel is older than 5.11, or a seccomp profile does not know the call.
+            has_epoll_pwait2.store(false, std::memory_order_relaxed);
+        }
+        count = wait(linux_kernel::milliseconds_until(deadline, now));
+    }
+    return count < 0 ? -errno : static_cast<int>(count);
+}
 
 }  // namespace
 
@@ -75,7 +106,7 @@ struct epoll_kernel::file : detail::list_hook {
     std::uint32_t generation = 0;  // changes when the descriptor is closed; part of each event
     std::uint32_t watched = 0;     // the registered events; 0 if the descriptor is not registered
     std::uint32_t events = 0;      // the events being served
-    unsigned forks = 0;            // the number of forks when the descriptor was registered
+    unsigned forks = 0;            // the number of forks when the descriptor was first seen
     method reads = method::unknown;
     method writes = method::unknown;
     bool may_read = true;  // false: a read would have to wait; an event will report new data
@@ -85,7 +116,7 @@ struct epoll_kernel::file : detail::list_hook {
     bool is_shut = false;               // no more data can arrive
     bool is_shared = false;             // other code may have a duplicate
     bool is_non_blocking = false;       // O_NONBLOCK is set
-    bool is_made_non_blocking = false;  // this engine has set it, and the program does not know about it
+    bool is_made_non_blocking = false;  // set by this engine, and hidden from the program
 };
 
 // ---- one enter --------------------------------------------------------------------------------------------
@@ -229,33 +260,11 @@ int epoll_kernel::collect_events(unsigned wait, time_point deadline) noexcept {
     }
 }
 
-// One system call. Serves the descriptors that have events.
+// Waits in one system call. Serves the descriptors that have events.
 int epoll_kernel::wait_for_epoll(time_point deadline) noexcept {
-    static bool has_pwait2 = true;
     epoll_event events[events_max];
-    long count = -ENOSYS;
-    if (deadline == time_point::min() || deadline == time_point::max()) {
-        const int timeout = deadline == time_point::min() ? 0 : -1;
-        count = ::syscall(SYS_epoll_pwait, epoll_, events, events_max, timeout, nullptr, std::size_t{0});
-    } else {
-        const time_point start = now();
-        if (__atomic_load_n(&has_pwait2, __ATOMIC_RELAXED)) {
-            const auto left = std::clamp<time_point::duration>(detail::time_until(deadline, start), {},
-                                                               std::chrono::hours(24 * 365));
-            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-            const __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
-            count =
-                ::syscall(epoll_pwait2_number, epoll_, events, events_max, &timeout, nullptr, std::size_t{0});
-            if (count < 0 && errno == ENOSYS)
-                __atomic_store_n(&has_pwait2, false, __ATOMIC_RELAXED);
-        }
-        if (!__atomic_load_n(&has_pwait2, __ATOMIC_RELAXED))
-            count = ::syscall(SYS_epoll_pwait, epoll_, events, events_max,
-                              milliseconds_until(deadline, start), nullptr, std::size_t{0});
-    }
-    if (count < 0)
-        return -errno;
-    for (long i = 0; i < count; ++i) {
+    const int count = wait_for_events(epoll_, events, deadline, now());
+    for (int i = 0; i < count; ++i) {
         file* target = find(static_cast<int>(events[i].data.u64 & 0xffffffff));
         // The event of a closed descriptor, whose file is still open elsewhere, does not concern the
         // descriptor that has the same number now.
@@ -264,7 +273,7 @@ int epoll_kernel::wait_for_epoll(time_point deadline) noexcept {
         target->events |= events[i].events;
         serve(*target);
     }
-    return 0;
+    return std::min(count, 0);
 }
 
 void epoll_kernel::serve(file& target) noexcept {
@@ -498,7 +507,7 @@ epoll_kernel::attempt epoll_kernel::try_poll(file& target, const io_uring_sqe& s
     return {attempt::state::blocked};
 }
 
-// A read(2) or write(2). RWF_NOWAIT tells the kernel not to wait, whatever O_NONBLOCK says. Kinds of
+// A read(2) or write(2). With RWF_NOWAIT, the kernel does not wait, whatever O_NONBLOCK says. Kinds of
 // descriptors that do not know this flag are polled first.
 epoll_kernel::attempt epoll_kernel::try_transfer(file& target, const io_uring_sqe& sqe) noexcept {
     const bool is_read = direction_of(sqe) == direction::read;
@@ -714,8 +723,6 @@ int epoll_kernel::watch(file& target, std::uint32_t events) noexcept {
     if (result < 0)
         return static_cast<int>(result);
     target.watched = wanted;
-    if (is_first)
-        target.forks = forks::count();
     return 0;
 }
 
@@ -728,16 +735,21 @@ void epoll_kernel::unwatch(file& target) noexcept {
 // Forgets the state of a descriptor whose number may be used again. Operations that still wait are ended.
 void epoll_kernel::drop(file& target) noexcept {
     target.waiting.for_each([this](request& each) { finish(each, -ECANCELED); });
+    refused_.for_each([&](request& each) {
+        if (each.target == &target)
+            finish(each, -ECANCELED);
+    });
     target.unlink();
     ++target.generation;
     target.watched = target.events = 0;
+    target.forks = forks::count();
     target.reads = target.writes = file::method::unknown;
     target.may_read = target.may_write = true;
     target.is_tcp = target.has_ended = target.is_shut = target.is_shared = false;
     target.is_non_blocking = target.is_made_non_blocking = false;
 }
 
-// accept(2) and connect(2) have no flag that tells them not to wait.
+// accept(2) and connect(2) have no MSG_DONTWAIT.
 void epoll_kernel::make_non_blocking(file& target) noexcept {
     if (std::exchange(target.is_non_blocking, true))
         return;
@@ -815,7 +827,8 @@ void epoll_kernel::release(int descriptor) noexcept {
     if (!left || !left->waiting.empty())
         return;
     unwatch(*left);
-    if (left->is_made_non_blocking)
+    // Other processes that have the file may rely on O_NONBLOCK.
+    if (left->is_made_non_blocking && !left->is_shared && left->forks == forks::count())
         ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
     drop(*left);
 }

@@ -168,7 +168,7 @@ private:
     std::vector<std::unique_ptr<request[]>> blocks_;  // all requests
     detail::intrusive_list<request> free_;
     std::size_t pending_ = 0;          // requests in use
-    std::size_t wake_polls_ = 0;       // those of them that poll the eventfd
+    std::size_t wake_polls_ = 0;       // requests that poll the eventfd
     std::vector<request*> by_number_;  // a hash table of the requests in use; its size is a power of two
     detail::intrusive_list<file> paused_;
     detail::intrusive_list<request> refused_;

@@ -90,7 +90,7 @@ enum class direction : std::uint8_t { none, read, write };
 }
 
 // Returns the events to register for an operation that has to wait. Reports of urgent data and of the peer's
-// end tell when a short read does not mean that the socket is empty.
+// end show when a short read does not mean that the socket is empty.
 [[nodiscard]] inline std::uint32_t events_for(const io_uring_sqe& sqe) noexcept {
     switch (direction_of(sqe)) {
     case direction::read: return EPOLLIN | EPOLLRDHUP | EPOLLPRI;

@@ -42,6 +42,12 @@ public:
     int poll(int descriptor, short events) override;
     time_point now() const noexcept override;
 
+    /// The kernel adds a timeout to its own clock. A limit of one year keeps that sum far from overflow. If
+    /// the deadline is further away, the loop waits again.
+    static constexpr std::chrono::hours longest_wait{24 * 365};
+    /// Returns the time until the deadline, rounded up and limited to an hour.
+    static int milliseconds_until(time_point deadline, time_point now) noexcept;
+
 protected:
     /// Opens the eventfd, unless it is open already. All rings that this object sets up use the same eventfd,
     /// because other threads may be writing to it. Returns 0 or a negative errno.
@@ -65,8 +71,6 @@ protected:
     static int own(int descriptor) noexcept;
     /// Closes the descriptor, if there is one, and sets `number` to -1.
     static void close_number(int& number) noexcept;
-    /// Returns the time until the deadline, rounded up and limited to an hour.
-    static int milliseconds_until(time_point deadline, time_point now) noexcept;
 
 private:
     long sigpipe_holders_ = 0;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <iterator>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 
@@ -29,10 +30,6 @@ constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER
 constexpr unsigned enters_before_registering = 4;
 
 std::atomic<bool> pretending_6_1{false};
-
-// The kernel adds the timeout to its own clock. A limit of one year keeps that sum far from overflow. If the
-// deadline is further away, the loop waits again.
-constexpr std::chrono::hours longest_wait{24 * 365};
 
 // Returns the field after bgid, which is called `pad` in liburing 2.3 and `flags` in newer versions.
 template <class Registration>
@@ -70,17 +67,20 @@ bool is_denied(int result) noexcept { return result == -EACCES || result == -EPE
 refusal probe_operations(uring_kernel& kernel, io_uring& memory) {
     constexpr unsigned count = std::size(probed_operations);
     const unsigned tail = *memory.sq.ktail;
+    msghdr nothing{};
     for (unsigned i = 0; i < count; ++i) {
         io_uring_sqe* sqe = &memory.sq.sqes[(tail + i) & *memory.sq.kring_mask];
         std::memset(sqe, 0, sizeof *sqe);
         sqe->opcode = probed_operations[i].opcode;
         sqe->fd = -1;
+        sqe->addr = reinterpret_cast<std::uintptr_t>(&nothing);  // RECVMSG and SENDMSG read it
         sqe->user_data = i;
     }
     __atomic_store_n(memory.sq.ktail, tail + count, __ATOMIC_RELEASE);
     refusal found;
     for (unsigned collected = 0; collected < count;) {
-        const int result = kernel.enter(memory, tail + count - *memory.sq.khead, 1, time_point::max());
+        const time_point deadline = kernel.now() + std::chrono::seconds(1);
+        const int result = kernel.enter(memory, tail + count - *memory.sq.khead, 1, deadline);
         if (result < 0 && result != -EINTR)
             return {-result, "io_uring_enter"};
         const unsigned end = __atomic_load_n(memory.cq.ktail, __ATOMIC_ACQUIRE);
@@ -101,7 +101,10 @@ refusal uring_kernel::probe() {
     io_uring memory{};
     if (const int failure = kernel.set_up(memory, {16, 32}); failure < 0)
         return {-failure, kernel.refused_call()};
-    const int failure = kernel.enable(memory);
+    const buffer_ring buffers(4);
+    int failure = kernel.enable(memory);
+    if (failure == 0)
+        failure = buffers.data() ? kernel.register_buffers(memory, buffers, 0, false) : -ENOMEM;
     const refusal found =
         failure < 0 ? refusal{-failure, kernel.refused_call()} : probe_operations(kernel, memory);
     kernel.tear_down(memory, false, {});

@@ -15,7 +15,7 @@ struct refusal {
     const char* call = "";
 };
 
-/// The implementation that uses the real kernel: io_uring on Linux 6.1 or newer.
+/// The engine that uses io_uring. It needs Linux 6.1.
 class uring_kernel final : public linux_kernel {
 public:
     ~uring_kernel() override;

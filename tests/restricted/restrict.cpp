@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-// usage: restrict docker|no_io_uring|linux_4_18 PROGRAM [ARGUMENT]...
+// usage: restrict docker|linux_4_18 PROGRAM [ARGUMENT]...
 //
 // Runs a program under a seccomp filter, so that tests can run as in a container or on an older kernel.
 //
-//     docker       io_uring fails with EPERM, as under the default profile of Docker
-//     no_io_uring  io_uring fails with ENOSYS, as on a kernel that was built without it
-//     linux_4_18   every system call that is newer than Linux 4.18 fails with ENOSYS
+//     docker      io_uring and epoll_pwait2(2) fail with EPERM, as under an older default profile of Docker
+//     linux_4_18  every system call that is newer than Linux 4.18 fails with ENOSYS; new flags still work
 //
-// Exit status: 77 if no filter can be installed, otherwise the status of the program.
+// Exit status: 77 if no filter can be installed, 1 if the filter has no effect, otherwise the status of the
+// program.
 
 #include <cerrno>
 #include <cstddef>
@@ -47,23 +47,30 @@ bool refuse(unsigned first, unsigned last, int error) {
 
 bool restrict_as(std::string_view how) {
     if (how == "docker")
-        return refuse(SYS_io_uring_setup, SYS_io_uring_register, EPERM);
-    if (how == "no_io_uring")
-        return refuse(SYS_io_uring_setup, SYS_io_uring_register, ENOSYS);
+        return refuse(SYS_epoll_pwait2, SYS_epoll_pwait2, EPERM) &&
+               refuse(SYS_io_uring_setup, SYS_io_uring_register, EPERM);
     return refuse(first_after_4_18, 0x3fffffff, ENOSYS);
+}
+
+bool is_restricted(std::string_view how) {
+    return ::syscall(SYS_io_uring_setup, 1, nullptr) < 0 && errno == (how == "docker" ? EPERM : ENOSYS);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string_view how = argc > 1 ? argv[1] : "";
-    if (argc < 3 || (how != "docker" && how != "no_io_uring" && how != "linux_4_18")) {
-        std::fprintf(stderr, "usage: restrict docker|no_io_uring|linux_4_18 PROGRAM [ARGUMENT]...\n");
+    if (argc < 3 || (how != "docker" && how != "linux_4_18")) {
+        std::fprintf(stderr, "usage: restrict docker|linux_4_18 PROGRAM [ARGUMENT]...\n");
         return 2;
     }
     if (!restrict_as(how)) {
         std::fprintf(stderr, "skipped: no seccomp filter can be installed here\n");
         return 77;
+    }
+    if (!is_restricted(how)) {
+        std::fprintf(stderr, "the seccomp filter has no effect\n");
+        return 1;
     }
     ::execvp(argv[2], argv + 2);
     std::perror(argv[2]);

@@ -100,22 +100,27 @@ bool works(const ring_answers& ring) {
                        [&](const feature& each) { return each.without || ring.*each.answer == 0; });
 }
 
-// Returns true if coil runs on epoll because this system refuses io_uring. Other errors, such as too many
-// open files, are errors of coil as well.
+// Returns true if io_uring does not work here, and not merely because resources are missing. coil then runs
+// on epoll.
 bool is_refused(const ring_answers& ring) {
     const int error = ring.set_up != 0 ? ring.set_up : ring.enable;
-    return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL;
+    return ring.killed == 0 && !works(ring) && error != ENOMEM && error != EMFILE && error != ENFILE;
+}
+
+bool runs_on_epoll(const facts& here) {
+    const std::string& variable = here.engine_variable;
+    return variable == "epoll" || ((variable.empty() || variable == "auto") && is_refused(here.ring));
 }
 
 void examine_engine(const facts& here, report& lines) {
     const std::string& variable = here.engine_variable;
     if (variable == "epoll")
-        lines.well("engine", "epoll", "the environment variable COIL_ENGINE says so");
+        lines.well("engine", "epoll", "the environment variable COIL_ENGINE is epoll");
     else if (variable == "io_uring" && !works(here.ring))
         lines.fatal("engine", "io_uring",
-                    "the environment variable COIL_ENGINE says so, but it does not work here");
+                    "the environment variable COIL_ENGINE is io_uring, but io_uring does not work here");
     else if (variable == "io_uring")
-        lines.well("engine", "io_uring", "the environment variable COIL_ENGINE says so");
+        lines.well("engine", "io_uring", "the environment variable COIL_ENGINE is io_uring");
     else if (!variable.empty() && variable != "auto")
         lines.fatal("engine", "none", "COIL_ENGINE is '" + variable + "'; it can be auto, io_uring or epoll");
     else if (here.ring.killed != 0)
@@ -136,7 +141,7 @@ void examine_release(const facts& here, report& lines) {
         lines.warns("Linux", release,
                     "older than 6.1, but its io_uring has what coil needs; coil is not tested there");
     else
-        lines.well("Linux", release, "older than 6.1, so coil uses epoll");
+        lines.well("Linux", release, "older than 6.1, so coil can only use epoll");
 }
 
 std::string death_text(int signal) {
@@ -152,12 +157,16 @@ std::string death_text(int signal) {
 void examine_ring(const facts& here, report& lines) {
     const ring_answers& ring = here.ring;
     const auto refused = [&](std::string why) {
-        if (is_refused(ring))
+        if (here.engine_variable == "epoll")
+            lines.well("io_uring", "refused", std::move(why));
+        else if (is_refused(ring))
             lines.warns("io_uring", "refused", std::move(why));
         else
             lines.fatal("io_uring", "refused", std::move(why));
     };
-    if (ring.killed != 0)
+    if (ring.killed != 0 && here.engine_variable == "epoll")
+        lines.well("io_uring", "killed", death_text(ring.killed));
+    else if (ring.killed != 0)
         lines.fatal("io_uring", "killed", death_text(ring.killed));
     else if (ring.set_up != 0 || ring.enable != 0)
         refused(ring.set_up != 0 ? cause_and_remedy(ring.set_up, here.process)
@@ -173,6 +182,9 @@ void examine_ring(const facts& here, report& lines) {
             lines.well(each.what, "yes", each.with);
         else if (each.without)
             lines.well(each.what, "no", each.without);
+        else if (runs_on_epoll(here))
+            lines.warns(each.what, "no",
+                        "without it, coil runs on epoll: " + std::generic_category().message(answer));
         else
             lines.fatal(each.what, "no", refusal_text(answer));
     }
@@ -285,6 +297,8 @@ void examine_ports(const facts& here, report& lines) {
 // not count later, and count again on 6.18, except for root. coil_doctor therefore probes the kernel instead
 // of comparing versions.
 void examine_locked_memory(const facts& here, report& lines) {
+    if (runs_on_epoll(here))
+        return;  // epoll locks no memory
     const unsigned long long limit = here.process.memlock;
     const std::string found = size_text(limit);
     const unsigned long long contexts = limit / ring_size;

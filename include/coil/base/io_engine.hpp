@@ -6,11 +6,13 @@
 
 namespace coil::COIL_ABI {
 
-/// The kernel interface on which an io_context runs. A program behaves the same on both engines.
+/// The kernel interface on which an io_context runs. Operations have the same results on both engines. On
+/// epoll, each operation costs a system call, a read or write of a regular file runs on the context's thread,
+/// and O_NONBLOCK is set on the stream sockets that coil opens.
 enum class io_engine : unsigned char {
-    automatic,  ///< io_uring if this system allows it, otherwise epoll
+    automatic,  ///< "auto": io_uring if this system allows it, otherwise epoll
     io_uring,   ///< io_uring; needs Linux 6.1
-    epoll,      ///< epoll and one system call per operation; needs Linux 4.18
+    epoll,      ///< epoll; needs Linux 4.18
 };
 
 /// Returns the name of the engine, as in COIL_ENGINE.

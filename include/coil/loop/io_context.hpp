@@ -47,8 +47,9 @@ class buffer_pool;
 ///           returned. If a context is destroyed while run() is active, whether by a task of the context or
 ///           by another thread, the program aborts with a message.
 /// Engine:   A context runs on io_uring or, if this system refuses io_uring, on epoll. See `io_engine`.
-/// Errors:   The constructor throws a std::system_error if memory or descriptors run out, or if the program
-///           asks for io_uring and this system refuses it. The text says why, and what to do.
+/// Errors:   The constructor throws a std::system_error if memory or descriptors run out, if COIL_ENGINE has
+///           an unknown value, or if io_uring is asked for and this system refuses to set up a ring. The text
+///           says why, and what to do.
 /// Since:    Linux 6.1 with io_uring, Linux 4.18 with epoll.
 class io_context final : public detail::event_loop {
 public:
@@ -124,7 +125,7 @@ public:
     /// Returns the engine on which this context runs: `io_uring` or `epoll`.
     [[nodiscard]] io_engine engine() const noexcept;
     /// Returns one line that says why the context runs on this engine. If io_uring is refused, the line says
-    /// how to allow it.
+    /// how to allow it. The text exists until the process ends. Thread-safe.
     [[nodiscard]] const char* engine_reason() const noexcept { return engine_reason_; }
 
     /// Returns the counters. Throws error::wrong_thread unless called on the owner's thread.
