@@ -19,9 +19,9 @@ required_conan_version = ">=2.0"
 
 class CoilConan(ConanFile):
     name = "coil"
-    description = "Coroutine I/O for Linux, on io_uring"
+    description = "Coroutine I/O for Linux, on io_uring or epoll"
     license = "MIT"
-    topics = ("coroutines", "io_uring", "networking", "asynchronous", "cpp20")
+    topics = ("coroutines", "io_uring", "epoll", "networking", "asynchronous", "cpp20")
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
     options = {"shared": [True, False], "fPIC": [True, False]}
@@ -50,7 +50,7 @@ class CoilConan(ConanFile):
 
     def validate(self):
         if self.settings.os != "Linux":
-            raise ConanInvalidConfiguration(f"{self.name} needs io_uring, which only Linux has")
+            raise ConanInvalidConfiguration(f"{self.name} needs io_uring or epoll, which only Linux has")
         check_min_cppstd(self, 20)
         oldest = {"gcc": "12", "clang": "16"}.get(str(self.settings.compiler))
         if oldest and Version(self.settings.compiler.version) < oldest:
