@@ -89,6 +89,7 @@ struct epoll_kernel::request : detail::list_hook {
     request* next_of_bucket = nullptr;
     file* target = nullptr;
     std::uint32_t moved = 0;  // bytes transferred so far, with MSG_WAITALL
+    bool is_refused = false;  // in the list `refused_`
 };
 
 /// The state of one descriptor.
@@ -101,7 +102,18 @@ struct epoll_kernel::file : detail::list_hook {
         polled,  // the kind of descriptor does not know the flag, so it is polled first
     };
 
+    /// Returns the number of waiting operations of the same direction, or null if the order of this operation
+    /// does not matter.
+    [[nodiscard]] std::uint32_t* waiting_like(const io_uring_sqe& sqe) noexcept {
+        const direction towards = direction_of(sqe);
+        if (towards == direction::none || is_out_of_order(sqe))
+            return nullptr;
+        return towards == direction::read ? &reads_waiting : &writes_waiting;
+    }
+
     detail::intrusive_list<request> waiting;  // in the order of submission
+    std::uint32_t reads_waiting = 0;
+    std::uint32_t writes_waiting = 0;
     int descriptor = -1;
     std::uint32_t generation = 0;  // changes when the descriptor is closed; part of each event
     std::uint32_t watched = 0;     // the registered events; 0 if the descriptor is not registered
@@ -111,6 +123,7 @@ struct epoll_kernel::file : detail::list_hook {
     method writes = method::unknown;
     bool may_read = true;  // false: a read would have to wait; an event will report new data
     bool may_write = true;
+    bool always_tries = false;          // SO_RCVLOWAT is set, so no event reports a few bytes
     bool is_tcp = false;                // a short read or write means that the socket is empty or full
     bool has_ended = false;             // the peer's end, an error or urgent data: a short read means nothing
     bool is_shut = false;               // no more data can arrive
@@ -187,14 +200,11 @@ void epoll_kernel::start(const io_uring_sqe& sqe) noexcept {
     if (!target)
         return complete(sqe.user_data, -EBADF);
     const direction towards = direction_of(sqe);
-    bool may_try = towards == direction::none || is_out_of_order(sqe);
-    if (!may_try) {
-        may_try = towards == direction::read ? target->may_read : target->may_write;
-        target->waiting.for_each([&](request& ahead) {
-            if (direction_of(ahead.sqe()) == towards && !is_out_of_order(ahead.sqe()))
-                may_try = false;
-        });
-    }
+    const bool is_first =
+        towards == direction::read ? target->reads_waiting == 0 : target->writes_waiting == 0;
+    const bool may_succeed =
+        target->always_tries || (towards == direction::read ? target->may_read : target->may_write);
+    const bool may_try = towards == direction::none || is_out_of_order(sqe) || (is_first && may_succeed);
     std::uint32_t moved = 0;
     const attempt first = may_try ? try_now(*target, sqe, moved) : attempt{attempt::state::blocked};
     if (first.is == attempt::state::done)
@@ -209,6 +219,7 @@ void epoll_kernel::wait_for_event(file& target, const io_uring_sqe& sqe, std::ui
     std::memcpy(made.bytes, &sqe, sizeof sqe);
     made.target = &target;
     made.moved = moved;
+    made.is_refused = is == attempt::state::refused;
     made.next_of_bucket = std::exchange(*place_of(sqe.user_data), &made);
     ++pending_;
     wake_polls_ += sqe.fd == wake_descriptor();
@@ -218,12 +229,16 @@ void epoll_kernel::wait_for_event(file& target, const io_uring_sqe& sqe, std::ui
         return;
     }
     target.waiting.push_back(made);
+    if (std::uint32_t* count = target.waiting_like(sqe))
+        ++*count;
     if (is == attempt::state::paused)
         paused_.push_back(target);
     // epoll refuses files that are always ready with EPERM. io_uring refuses to wait for their events with
     // EINVAL.
-    if (const int failure = watch(target, events_for(sqe)); failure < 0)
+    if (const int failure = watch(target, events_for(sqe)); failure < 0) {
+        target.may_read = target.may_write = true;  // no event will report a change
         finish(made, failure == -EPERM ? -EINVAL : failure);
+    }
 }
 
 // Ends the target with the bytes that it has transferred so far. A cancel that finds no target completes with
@@ -291,9 +306,12 @@ void epoll_kernel::serve(file& target) noexcept {
     bool may_write = target.may_write;
     target.waiting.for_each([&](request& each) {
         const io_uring_sqe& sqe = each.sqe();
-        const bool is_ordered = !is_out_of_order(sqe);
-        bool& may_try = direction_of(sqe) == direction::read ? may_read : may_write;
-        if (direction_of(sqe) != direction::none && is_ordered && !may_try)
+        const direction towards = direction_of(sqe);
+        if (towards == direction::none && events == 0)
+            return;
+        const bool is_ordered = towards != direction::none && !is_out_of_order(sqe);
+        bool& may_try = towards == direction::read ? may_read : may_write;
+        if (is_ordered && !may_try)
             return;
         const attempt next = try_now(target, sqe, each.moved);
         switch (next.is) {
@@ -355,7 +373,7 @@ epoll_kernel::attempt epoll_kernel::try_recv(file& target, const io_uring_sqe& s
         const long result = receive(sqe, moved);
         note_read(target, result, size, flags);
         if (result == -EAGAIN && !(flags & MSG_DONTWAIT)) {
-            if (!target.is_shut || (flags & (MSG_OOB | MSG_ERRQUEUE)))
+            if (!target.is_shut || (flags & (MSG_OOB | MSG_ERRQUEUE)) || is_stream(sqe.fd))
                 return {attempt::state::blocked};
             return {};  // a receive that waits ends when a datagram socket is shut down
         }
@@ -448,11 +466,11 @@ epoll_kernel::attempt epoll_kernel::try_send(file& target, const io_uring_sqe& s
         note_write(target, result, size);
         if (result == -EAGAIN && !(sqe.msg_flags & MSG_DONTWAIT))
             return {attempt::state::blocked};
+        if (sqe.opcode == IORING_OP_SENDMSG && result >= 0 && moved == 0)
+            share_sent(*pointer<msghdr>(sqe.addr));
         if (!repeats(sqe) || result < 0)
             return {.result = moved > 0 && result < 0 ? static_cast<std::int32_t>(moved)
                                                       : static_cast<std::int32_t>(result)};
-        if (sqe.opcode == IORING_OP_SENDMSG)
-            share_sent(*pointer<msghdr>(sqe.addr));
         moved += static_cast<std::uint32_t>(result);
         if (moved >= whole)
             return {.result = static_cast<std::int32_t>(moved)};
@@ -465,6 +483,8 @@ epoll_kernel::attempt epoll_kernel::try_accept(file& target, const io_uring_sqe&
     make_non_blocking(target);
     const long result = call(SYS_accept4, sqe.fd, pointer<sockaddr>(sqe.addr), pointer<socklen_t>(sqe.addr2),
                              static_cast<int>(sqe.accept_flags));
+    if (result == -EAGAIN && target.is_shut)
+        return {.result = -EINVAL};  // as an accept that waits, if a UNIX socket is shut down
     if (result == -EAGAIN) {
         target.may_read = false;
         return {attempt::state::blocked};
@@ -475,26 +495,38 @@ epoll_kernel::attempt epoll_kernel::try_accept(file& target, const io_uring_sqe&
     return {.result = static_cast<std::int32_t>(result)};
 }
 
-// The first call begins the connect. When the socket becomes writable, a second call returns the result.
+// The first call begins the connect. When the socket becomes writable, a second call returns the result. Some
+// families, such as AF_VSOCK, report the result in SO_ERROR instead.
 epoll_kernel::attempt epoll_kernel::try_connect(file& target, const io_uring_sqe& sqe) noexcept {
-    make_non_blocking(target);
-    const long result =
-        call(SYS_connect, sqe.fd, pointer<sockaddr>(sqe.addr), static_cast<socklen_t>(sqe.off));
-    if (result == -EINPROGRESS || (result == -EALREADY && target.events != 0)) {
+    const bool is_first = target.events == 0;
+    if (is_first) {
+        make_non_blocking(target);
+        target.has_ended = target.is_shut = false;
+    }
+    const auto* address = pointer<const sockaddr>(sqe.addr);
+    const long result = call(SYS_connect, sqe.fd, address, static_cast<socklen_t>(sqe.off));
+    const bool has_failed = target.events & (EPOLLERR | EPOLLHUP);
+    if (!is_first && (result == -EISCONN || result == -EBADFD || (result == -EALREADY && has_failed))) {
+        int error = 0;
+        socklen_t size = sizeof error;
+        const long query = call(SYS_getsockopt, sqe.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+        return {.result = static_cast<std::int32_t>(query < 0 ? query : -error)};
+    }
+    if (result == -EINPROGRESS || (result == -EALREADY && !is_first)) {
         target.may_write = false;
         return {attempt::state::blocked};
     }
-    if (result == -EAGAIN)
+    if (result == -EAGAIN && address->sa_family == AF_UNIX)
         return {attempt::state::refused};
     return {.result = static_cast<std::int32_t>(result)};
 }
 
 // When a poll is submitted, poll(2) reports the events that are already there.
 epoll_kernel::attempt epoll_kernel::try_poll(file& target, const io_uring_sqe& sqe) noexcept {
-    const std::uint32_t wanted = sqe.poll32_events | EPOLLERR | EPOLLHUP;
+    const std::uint32_t wanted = poll_events_of(sqe) | EPOLLERR | EPOLLHUP;
     std::uint32_t ready = target.events & wanted;
     if (target.events == 0) {
-        const int now = poll(sqe.fd, static_cast<short>(sqe.poll32_events));
+        const int now = poll(sqe.fd, static_cast<short>(poll_events_of(sqe)));
         if (now < 0 || (now & POLLNVAL))
             return {.result = now < 0 ? now : -EBADF};
         ready = static_cast<std::uint32_t>(now);
@@ -535,8 +567,9 @@ epoll_kernel::attempt epoll_kernel::try_transfer(file& target, const io_uring_sq
         how == file::method::polled ? -EOPNOTSUPP : move(how == file::method::flag ? RWF_NOWAIT : 0);
     if (result == -EOPNOTSUPP && how != file::method::none) {
         how = file::method::polled;
-        if (poll(sqe.fd, is_read ? POLLIN : POLLOUT) == 0) {
-            result = -EAGAIN;
+        const int events = poll(sqe.fd, is_read ? POLLIN : POLLOUT);
+        if (events <= 0) {
+            result = events < 0 ? events : -EAGAIN;
         } else if (is_pipe && !is_read) {
             const iovec first{buffers->iov_base, std::min(buffers->iov_len, pipe_chunk)};
             result = call(SYS_writev, sqe.fd, &first, 1ul);
@@ -587,6 +620,8 @@ void epoll_kernel::finish(request& over, std::int32_t result, std::uint32_t flag
     while (*place != &over)
         place = &(*place)->next_of_bucket;
     *place = over.next_of_bucket;
+    if (std::uint32_t* count = over.target->waiting_like(over.sqe()); count && !over.is_refused)
+        --*count;
     --pending_;
     wake_polls_ -= over.sqe().fd == wake_descriptor();
     free_.push_front(over);  // leaves its list
@@ -635,8 +670,10 @@ epoll_kernel::request** epoll_kernel::place_of(std::uint64_t user_data) noexcept
 
 void epoll_kernel::remove_requests() noexcept {
     for (const auto& page: files_)
-        for (unsigned i = 0; page && i < files_per_page; ++i)
+        for (unsigned i = 0; page && i < files_per_page; ++i) {
             free_.splice_back(page[i].waiting);
+            page[i].reads_waiting = page[i].writes_waiting = 0;
+        }
     free_.splice_back(refused_);
     std::fill(by_number_.begin(), by_number_.end(), nullptr);
     pending_ = wake_polls_ = 0;
@@ -726,10 +763,23 @@ int epoll_kernel::watch(file& target, std::uint32_t events) noexcept {
     return 0;
 }
 
+bool epoll_kernel::is_in_use(file& target) noexcept {
+    bool is_refused = false;
+    refused_.for_each([&](const request& each) { is_refused = is_refused || each.target == &target; });
+    return is_refused || !target.waiting.empty();
+}
+
 void epoll_kernel::unwatch(file& target) noexcept {
     epoll_event unused{};
     if (std::exchange(target.watched, 0) != 0 && epoll_ >= 0)
         call(SYS_epoll_ctl, epoll_, EPOLL_CTL_DEL, target.descriptor, &unused);
+}
+
+void epoll_kernel::forget_registration(file& target) noexcept {
+    target.unlink();
+    ++target.generation;
+    target.watched = target.events = 0;
+    target.may_read = target.may_write = true;
 }
 
 // Forgets the state of a descriptor whose number may be used again. Operations that still wait are ended.
@@ -739,24 +789,24 @@ void epoll_kernel::drop(file& target) noexcept {
         if (each.target == &target)
             finish(each, -ECANCELED);
     });
-    target.unlink();
-    ++target.generation;
-    target.watched = target.events = 0;
+    forget_registration(target);
     target.forks = forks::count();
     target.reads = target.writes = file::method::unknown;
-    target.may_read = target.may_write = true;
+    target.always_tries = false;
     target.is_tcp = target.has_ended = target.is_shut = target.is_shared = false;
     target.is_non_blocking = target.is_made_non_blocking = false;
 }
 
-// accept(2) and connect(2) have no MSG_DONTWAIT.
+// accept(2) and connect(2) have no MSG_DONTWAIT. If other code has the file, it may have cleared the flag.
 void epoll_kernel::make_non_blocking(file& target) noexcept {
-    if (std::exchange(target.is_non_blocking, true))
+    const bool is_ours = !target.is_shared && target.forks == forks::count();
+    if (std::exchange(target.is_non_blocking, true) && is_ours)
         return;
     const int flags = ::fcntl(target.descriptor, F_GETFL);
     if (flags < 0 || (flags & O_NONBLOCK))
         return;
-    target.is_made_non_blocking = ::fcntl(target.descriptor, F_SETFL, flags | O_NONBLOCK) == 0;
+    if (::fcntl(target.descriptor, F_SETFL, flags | O_NONBLOCK) == 0)
+        target.is_made_non_blocking = true;
 }
 
 // The receiver of a descriptor has a duplicate of it.
@@ -810,9 +860,10 @@ void epoll_kernel::adopt(int descriptor) noexcept {
     file* adopted = find_or_add(descriptor);
     if (!adopted)
         return;
-    if (adopted->waiting.empty())
+    if (!is_in_use(*adopted))
         drop(*adopted);
-    adopted->watched = 0;
+    else if (const std::uint32_t watched = std::exchange(adopted->watched, 0); watched != 0)
+        watch(*adopted, watched);
     adopted->is_shared = true;
 }
 
@@ -824,7 +875,7 @@ void epoll_kernel::share(int descriptor) noexcept {
 // If another socket of this context uses the same descriptor, the registration stays.
 void epoll_kernel::release(int descriptor) noexcept {
     file* left = find(descriptor);
-    if (!left || !left->waiting.empty())
+    if (!left || is_in_use(*left))
         return;
     unwatch(*left);
     // Other processes that have the file may rely on O_NONBLOCK.
@@ -848,6 +899,13 @@ int epoll_kernel::sendmsg(int descriptor, const msghdr& message, int flags) {
     if (file* target = find(descriptor))
         note_write(*target, result, size_of(message));
     return result;
+}
+
+int epoll_kernel::setsockopt(int descriptor, int level, int name, const void* value, unsigned size) {
+    file* target = find(descriptor);
+    if (target && level == SOL_SOCKET && name == SO_RCVLOWAT)
+        target->always_tries = true;
+    return linux_kernel::setsockopt(descriptor, level, name, value, size);
 }
 
 // The program sees and sets O_NONBLOCK as if this engine did not use it.
@@ -887,7 +945,7 @@ int epoll_kernel::set_up(io_uring& memory, const parameters& wanted) {
     remove_requests();
     for (const auto& page: files_)
         for (unsigned i = 0; page && i < files_per_page; ++i)
-            drop(page[i]);
+            forget_registration(page[i]);
     groups_.clear();
 
     sq_entries_ = std::bit_ceil(std::clamp(wanted.entries, 1u, entries_max));

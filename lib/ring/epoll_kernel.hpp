@@ -58,6 +58,7 @@ public:
     int sendto(int descriptor, const void* data, std::size_t size, int flags, const sockaddr* address,
                unsigned address_size) override;
     int sendmsg(int descriptor, const msghdr& message, int flags) override;
+    int setsockopt(int descriptor, int level, int name, const void* value, unsigned size) override;
     int fcntl(int descriptor, int command, int argument) override;
 
 private:
@@ -146,6 +147,8 @@ private:
     file* add_new(int descriptor) noexcept;
     int watch(file& target, std::uint32_t events) noexcept;
     void unwatch(file& target) noexcept;
+    [[nodiscard]] bool is_in_use(file& target) noexcept;
+    void forget_registration(file& target) noexcept;
     void drop(file& target) noexcept;
     void make_non_blocking(file& target) noexcept;
     void share_sent(const msghdr& message) noexcept;

@@ -50,13 +50,15 @@ std::size_t size_of(const io_uring_sqe& sqe) noexcept {
     return is_message ? size_of(*pointer<const msghdr>(sqe.addr)) : sqe.len;
 }
 
-bool repeats(const io_uring_sqe& sqe) noexcept {
-    if (!(sqe.msg_flags & MSG_WAITALL) || (sqe.msg_flags & MSG_DONTWAIT)) [[likely]]
-        return false;
+bool is_stream(int descriptor) noexcept {
     int type = 0;
     socklen_t size = sizeof type;
-    return ::getsockopt(sqe.fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
            (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+}
+
+bool repeats(const io_uring_sqe& sqe) noexcept {
+    return (sqe.msg_flags & MSG_WAITALL) && !(sqe.msg_flags & MSG_DONTWAIT) && is_stream(sqe.fd);
 }
 
 long receive(const io_uring_sqe& sqe, std::size_t moved) noexcept {

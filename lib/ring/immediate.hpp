@@ -5,6 +5,7 @@
 #include <coil/version.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -89,6 +90,13 @@ enum class direction : std::uint8_t { none, read, write };
     }
 }
 
+// On big-endian machines, liburing swaps the halves of the field.
+[[nodiscard]] inline std::uint32_t poll_events_of(const io_uring_sqe& sqe) noexcept {
+    if constexpr (std::endian::native == std::endian::big)
+        return std::rotl(std::uint32_t{sqe.poll32_events}, 16);
+    return sqe.poll32_events;
+}
+
 // Returns the events to register for an operation that has to wait. Reports of urgent data and of the peer's
 // end show when a short read does not mean that the socket is empty.
 [[nodiscard]] inline std::uint32_t events_for(const io_uring_sqe& sqe) noexcept {
@@ -97,7 +105,7 @@ enum class direction : std::uint8_t { none, read, write };
     case direction::write: return EPOLLOUT;
     case direction::none: break;
     }
-    return sqe.poll32_events &
+    return poll_events_of(sqe) &
            ~static_cast<std::uint32_t>(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP);
 }
 
@@ -109,6 +117,9 @@ enum class direction : std::uint8_t { none, read, write };
 /// Returns true if the operation has to transfer all bytes (MSG_WAITALL). On datagram sockets, this flag has
 /// no meaning.
 [[nodiscard]] bool repeats(const io_uring_sqe& sqe) noexcept;
+
+/// Returns true for stream sockets and sockets of type SOCK_SEQPACKET.
+[[nodiscard]] bool is_stream(int descriptor) noexcept;
 
 /// Performs a RECV or RECVMSG. Skips the `moved` bytes that were received before.
 [[nodiscard]] long receive(const io_uring_sqe& sqe, std::size_t moved) noexcept;

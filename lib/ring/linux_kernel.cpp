@@ -136,7 +136,10 @@ int linux_kernel::sockatmark(int descriptor) { return result_of(::sockatmark(des
 
 int linux_kernel::poll(int descriptor, short events) {
     pollfd one{descriptor, events, 0};
-    const int result = ::poll(&one, 1, 0);
+    int result;
+    do
+        result = ::poll(&one, 1, 0);
+    while (result < 0 && errno == EINTR);  // although it does not wait
     return result < 0 ? -errno : one.revents;
 }
 

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 
 #include "ring/epoll_kernel.hpp"
 #include "ring/kernel.hpp"
@@ -485,6 +486,22 @@ TEST(EveryKernel, ShutdownEndsRecv) {
 TEST(EveryKernel, ShutdownEndsAccept) {
     run_on_all({"1: -22"}, [](stage& on) {
         const int listener = on.listener();
+        on.accept(1, listener);
+        on.enter();
+        EXPECT_EQ(on.behind().shutdown(listener, SHUT_RDWR), 0);
+        on.happens([] {}, [](auto& script) { script.answer(IORING_OP_ACCEPT, -EINVAL); });
+        on.wait_for(1);
+        on.behind().close(listener);
+    });
+}
+
+TEST(EveryKernel, ShutdownEndsAcceptOfAUnixSocket) {
+    run_on_all({"1: -22"}, [](stage& on) {
+        const int listener = on.behind().socket(AF_UNIX, SOCK_STREAM, 0);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;  // the kernel chooses an abstract name
+        EXPECT_EQ(on.behind().bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)), 0);
+        EXPECT_EQ(on.behind().listen(listener, 16), 0);
         on.accept(1, listener);
         on.enter();
         EXPECT_EQ(on.behind().shutdown(listener, SHUT_RDWR), 0);
