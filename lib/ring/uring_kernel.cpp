@@ -73,7 +73,8 @@ refusal probe_operations(uring_kernel& kernel, io_uring& memory) {
         std::memset(sqe, 0, sizeof *sqe);
         sqe->opcode = probed_operations[i].opcode;
         sqe->fd = -1;
-        sqe->addr = reinterpret_cast<std::uintptr_t>(&nothing);  // RECVMSG and SENDMSG read it
+        if (sqe->opcode == IORING_OP_RECVMSG || sqe->opcode == IORING_OP_SENDMSG)
+            sqe->addr = reinterpret_cast<std::uintptr_t>(&nothing);
         sqe->user_data = i;
     }
     __atomic_store_n(memory.sq.ktail, tail + count, __ATOMIC_RELEASE);

@@ -12,6 +12,7 @@
 
 #include <coil/algo/read.hpp>
 #include <coil/algo/write.hpp>
+#include <coil/coro/yield.hpp>
 #include <coil/io/stream_descriptor.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
@@ -73,7 +74,7 @@ TEST_F(OnEpoll, WaitingPollDoesNotHoldUpASend) {
 TEST_F(OnEpoll, SecondObjectKeepsTheEventsOfTheFirst) {
     co_spawn(context_, send_much(), detached);
     context_.poll();  // the send waits
-    auto second = stream_descriptor::borrow(context_, near_.native_handle());
+    auto second = posix::stream_descriptor::borrow(context_, near_.native_handle());
     const auto wait = [&]() -> task<> {
         EXPECT_EQ(co_await second.wait(second.wait_read), second.wait_read);
     };

@@ -147,7 +147,7 @@ TEST(DoctorFindings, OldKernelLeavesEpoll) {
     here.ring = {};
     here.ring.set_up = EINVAL;
     expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
-    expect(finding_of(here, "Linux"), weight::well, "5.10.0-30-amd64", "so coil uses epoll");
+    expect(finding_of(here, "Linux"), weight::well, "5.10.0-30-amd64", "so coil can only use epoll");
     expect(finding_of(here, "io_uring"), weight::warns, "refused", "too old");
 }
 
@@ -175,13 +175,20 @@ TEST(DoctorFindings, FeaturesAfter6_1AreOptional) {
     EXPECT_EQ(heaviest(here), weight::well);
 }
 
+TEST(DoctorFindings, MissingBuffersLeaveEpoll) {
+    facts here = healthy();
+    here.ring.buffers = EINVAL;
+    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    expect(finding_of(here, "provided buffers"), weight::warns, "no", "coil runs on epoll");
+    EXPECT_FALSE(is_reported(here, "RLIMIT_MEMLOCK"));
+}
+
 TEST(DoctorFindings, MissingRequiredFeatureIsFatal) {
     const auto refuse = [](int ring_answers::* answer, const char* what) {
         facts here = healthy();
         here.ring.*answer = EINVAL;
         expect(finding_of(here, what), weight::fatal, "no", "can't do without it: Invalid argument");
     };
-    refuse(&ring_answers::buffers, "provided buffers");
     refuse(&ring_answers::multishot_poll, "multishot poll");
     refuse(&ring_answers::multishot_recv, "multishot recv");
     refuse(&ring_answers::multishot_recvmsg, "multishot recvmsg");

@@ -103,8 +103,8 @@ bool works(const ring_answers& ring) {
 // Returns true if io_uring does not work here, and not merely because resources are missing. coil then runs
 // on epoll.
 bool is_refused(const ring_answers& ring) {
-    const int error = ring.set_up != 0 ? ring.set_up : ring.enable;
-    return ring.killed == 0 && !works(ring) && error != ENOMEM && error != EMFILE && error != ENFILE;
+    const int error = ring.set_up != 0 ? ring.set_up : ring.enable != 0 ? ring.enable : ring.buffers;
+    return ring.killed == 0 && error != 0 && error != ENOMEM && error != EMFILE && error != ENFILE;
 }
 
 bool runs_on_epoll(const facts& here) {
