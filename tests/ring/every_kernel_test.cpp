@@ -88,7 +88,11 @@ public:
 
     int enter(unsigned wait = 0, time_point deadline = time_point::max()) {
         const unsigned to_submit = tail_ - __atomic_load_n(memory_.sq.khead, __ATOMIC_ACQUIRE);
-        return kernel_->enter(memory_, to_submit, wait, deadline);
+        int result;
+        do
+            result = kernel_->enter(memory_, to_submit, wait, deadline);
+        while (result == -EINTR);  // from the teardown of another ring of this thread
+        return result;
     }
 
     /// Appends the available completions to the trace. Returns their number.
