@@ -369,7 +369,7 @@ epoll_kernel::attempt epoll_kernel::try_recv(file& target, const io_uring_sqe& s
     const int flags = static_cast<int>(sqe.msg_flags);
     const std::size_t whole = size_of(sqe);
     for (;;) {
-        const std::size_t size = whole - moved;
+        const std::size_t size = moved == 0 ? whole : size_of_next(sqe, moved);
         const long result = receive(sqe, moved);
         note_read(target, result, size, flags);
         if (result == -EAGAIN && !(flags & MSG_DONTWAIT)) {
@@ -405,8 +405,11 @@ epoll_kernel::attempt epoll_kernel::try_recv_into_group(file& target, const io_u
         const long result = call(SYS_recvfrom, sqe.fd, pointer<char>(buffer->addr), size,
                                  flags | MSG_DONTWAIT, nullptr, nullptr);
         note_read(target, result, size, flags);
-        if (result == -EAGAIN && !(flags & MSG_DONTWAIT))
-            return {attempt::state::blocked};
+        if (result == -EAGAIN && !(flags & MSG_DONTWAIT)) {
+            if (!target.is_shut || is_multishot(sqe) || is_stream(sqe.fd))
+                return {attempt::state::blocked};
+            return {};  // as in try_recv(); a multishot receive does not end
+        }
         if (result <= 0)
             return {.result = static_cast<std::int32_t>(result)};
         const std::uint32_t used = from.use(static_cast<std::size_t>(result));
@@ -450,7 +453,7 @@ epoll_kernel::attempt epoll_kernel::try_datagrams(file& target, const io_uring_s
             complete(sqe.user_data, size, used | IORING_CQE_F_MORE);
         }
         if (count < wanted.count()) {
-            target.may_read = false;
+            note_read(target, -EAGAIN, 0, 0);
             return {attempt::state::blocked};
         }
     }
@@ -461,7 +464,7 @@ epoll_kernel::attempt epoll_kernel::try_send(file& target, const io_uring_sqe& s
                                              std::uint32_t& moved) noexcept {
     const std::size_t whole = size_of(sqe);
     for (;;) {
-        const std::size_t size = whole - moved;
+        const std::size_t size = moved == 0 ? whole : size_of_next(sqe, moved);
         const long result = send(sqe, moved);
         note_write(target, result, size);
         if (result == -EAGAIN && !(sqe.msg_flags & MSG_DONTWAIT))
@@ -578,6 +581,8 @@ epoll_kernel::attempt epoll_kernel::try_transfer(file& target, const io_uring_sq
         }
     }
     if (result == -EAGAIN) {
+        if (is_read && target.is_shut && !is_stream(sqe.fd))
+            return {};  // a read that waits ends when a datagram socket is shut down
         (is_read ? target.may_read : target.may_write) = false;
         return {attempt::state::blocked};
     }
@@ -853,6 +858,17 @@ int epoll_kernel::close(int descriptor) {
         drop(*closed);
     }
     return linux_kernel::close(descriptor);
+}
+
+// epoll does not report the end of a UNIX socket's sending direction, so a send that waits is tried again.
+int epoll_kernel::shutdown(int descriptor, int how) {
+    const int result = linux_kernel::shutdown(descriptor, how);
+    file* target = find(descriptor);
+    if (result >= 0 && how != SHUT_RD && target && target->writes_waiting > 0) {
+        target->may_write = true;
+        paused_.push_back(*target);
+    }
+    return result;
 }
 
 // A descriptor with this number may have been closed by other code, which has also removed its registration.
