@@ -282,9 +282,10 @@ void epoll_kernel::serve(file& target) noexcept {
     bool may_write = target.may_write;
     target.waiting.for_each([&](request& each) {
         const io_uring_sqe& sqe = each.sqe();
-        const bool is_ordered = !is_out_of_order(sqe);
+        // A poll makes no other operation wait.
+        const bool is_ordered = direction_of(sqe) != direction::none && !is_out_of_order(sqe);
         bool& may_try = direction_of(sqe) == direction::read ? may_read : may_write;
-        if (direction_of(sqe) != direction::none && is_ordered && !may_try)
+        if (is_ordered && !may_try)
             return;
         const attempt next = try_now(target, sqe, each.moved);
         switch (next.is) {
