@@ -343,7 +343,7 @@ epoll_kernel::attempt epoll_kernel::try_recv(file& target, const io_uring_sqe& s
     const int flags = static_cast<int>(sqe.msg_flags);
     const std::size_t whole = size_of(sqe);
     for (;;) {
-        const std::size_t size = whole - moved;
+        const std::size_t size = moved == 0 ? whole : size_of_next(sqe, moved);
         const long result = receive(sqe, moved);
         note_read(target, result, size, flags);
         if (result == -EAGAIN && !(flags & MSG_DONTWAIT)) {
@@ -435,7 +435,7 @@ epoll_kernel::attempt epoll_kernel::try_send(file& target, const io_uring_sqe& s
                                              std::uint32_t& moved) noexcept {
     const std::size_t whole = size_of(sqe);
     for (;;) {
-        const std::size_t size = whole - moved;
+        const std::size_t size = moved == 0 ? whole : size_of_next(sqe, moved);
         const long result = send(sqe, moved);
         note_write(target, result, size);
         if (result == -EAGAIN && !(sqe.msg_flags & MSG_DONTWAIT))

@@ -50,6 +50,12 @@ std::size_t size_of(const io_uring_sqe& sqe) noexcept {
     return is_message ? size_of(*pointer<const msghdr>(sqe.addr)) : sqe.len;
 }
 
+std::size_t size_of_next(const io_uring_sqe& sqe, std::size_t moved) noexcept {
+    if (sqe.opcode == IORING_OP_RECV || sqe.opcode == IORING_OP_SEND)
+        return sqe.len - moved;
+    return size_of(rest_of_message(*pointer<const msghdr>(sqe.addr), moved).message());
+}
+
 bool repeats(const io_uring_sqe& sqe) noexcept {
     if (!(sqe.msg_flags & MSG_WAITALL) || (sqe.msg_flags & MSG_DONTWAIT)) [[likely]]
         return false;

@@ -106,6 +106,10 @@ enum class direction : std::uint8_t { none, read, write };
 /// Returns the number of bytes that the buffers of a RECV, RECVMSG, SEND or SENDMSG hold.
 [[nodiscard]] std::size_t size_of(const io_uring_sqe& sqe) noexcept;
 
+/// Returns the number of bytes that the next receive() or send() transfers at most, if `moved` bytes were
+/// transferred before.
+[[nodiscard]] std::size_t size_of_next(const io_uring_sqe& sqe, std::size_t moved) noexcept;
+
 /// Returns true if the operation has to transfer all bytes (MSG_WAITALL). On datagram sockets, this flag has
 /// no meaning.
 [[nodiscard]] bool repeats(const io_uring_sqe& sqe) noexcept;
