@@ -379,8 +379,11 @@ epoll_kernel::attempt epoll_kernel::try_recv_into_group(file& target, const io_u
         const long result = call(SYS_recvfrom, sqe.fd, pointer<char>(buffer->addr), size,
                                  flags | MSG_DONTWAIT, nullptr, nullptr);
         note_read(target, result, size, flags);
-        if (result == -EAGAIN && !(flags & MSG_DONTWAIT))
-            return {attempt::state::blocked};
+        if (result == -EAGAIN && !(flags & MSG_DONTWAIT)) {
+            if (!target.is_shut || is_multishot(sqe))
+                return {attempt::state::blocked};
+            return {};  // only a multishot receive does not end when a datagram socket is shut down
+        }
         if (result <= 0)
             return {.result = static_cast<std::int32_t>(result)};
         const std::uint32_t used = from.use(static_cast<std::size_t>(result));
@@ -424,7 +427,7 @@ epoll_kernel::attempt epoll_kernel::try_datagrams(file& target, const io_uring_s
             complete(sqe.user_data, size, used | IORING_CQE_F_MORE);
         }
         if (count < wanted.count()) {
-            target.may_read = false;
+            note_read(target, -EAGAIN, 0, 0);
             return {attempt::state::blocked};
         }
     }
@@ -458,6 +461,8 @@ epoll_kernel::attempt epoll_kernel::try_accept(file& target, const io_uring_sqe&
     const long result = call(SYS_accept4, sqe.fd, pointer<sockaddr>(sqe.addr), pointer<socklen_t>(sqe.addr2),
                              static_cast<int>(sqe.accept_flags));
     if (result == -EAGAIN) {
+        if (target.is_shut)  // an accept that waits ends when a UNIX listener is shut down
+            return {.result = -EINVAL};
         target.may_read = false;
         return {attempt::state::blocked};
     }
@@ -537,6 +542,8 @@ epoll_kernel::attempt epoll_kernel::try_transfer(file& target, const io_uring_sq
         }
     }
     if (result == -EAGAIN) {
+        if (is_read && target.is_shut)
+            return {};  // a read that waits ends when a datagram socket is shut down
         (is_read ? target.may_read : target.may_write) = false;
         return {attempt::state::blocked};
     }
