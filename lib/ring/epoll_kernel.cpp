@@ -801,6 +801,24 @@ int epoll_kernel::close(int descriptor) {
     return linux_kernel::close(descriptor);
 }
 
+// epoll does not report the end of a UNIX socket's sending direction, so a send that waits is tried again.
+int epoll_kernel::shutdown(int descriptor, int how) {
+    const int result = linux_kernel::shutdown(descriptor, how);
+    file* target = find(descriptor);
+    if (result < 0 || how == SHUT_RD || !target)
+        return result;
+    bool has_send = false;
+    target->waiting.for_each([&](request& each) {
+        const io_uring_sqe& sqe = each.sqe();
+        has_send = has_send || (direction_of(sqe) == direction::write && sqe.opcode != IORING_OP_CONNECT);
+    });
+    if (has_send) {
+        target->may_write = true;
+        paused_.push_back(*target);
+    }
+    return result;
+}
+
 // A descriptor with this number may have been closed by other code, which has also removed its registration.
 void epoll_kernel::adopt(int descriptor) noexcept {
     file* adopted = find_or_add(descriptor);

@@ -51,6 +51,7 @@ public:
 
     int socket(int family, int type, int protocol) override;
     int socketpair(int family, int type, int protocol, int (&descriptors)[2]) override;
+    int shutdown(int descriptor, int how) override;
     int close(int descriptor) override;
     void adopt(int descriptor) noexcept override;
     void share(int descriptor) noexcept override;
