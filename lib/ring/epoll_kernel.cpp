@@ -489,8 +489,6 @@ epoll_kernel::attempt epoll_kernel::try_accept(file& target, const io_uring_sqe&
     if (result == -EAGAIN && target.is_shut)
         return {.result = -EINVAL};  // as an accept that waits, if a UNIX socket is shut down
     if (result == -EAGAIN) {
-        if (target.is_shut)  // an accept that waits ends when a UNIX listener is shut down
-            return {.result = -EINVAL};
         target.may_read = false;
         return {attempt::state::blocked};
     }
