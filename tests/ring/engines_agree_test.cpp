@@ -117,9 +117,6 @@ bool is_write(verb what) { return what >= verb::send && what <= verb::writev; }
 bool is_read(verb what) { return what >= verb::recv && what <= verb::recvmsg_multishot; }
 bool is_multishot_read(verb what) { return what == verb::recv_multishot || what == verb::recvmsg_multishot; }
 bool selects_buffer(verb what) { return what >= verb::recv_selected && what <= verb::recvmsg_multishot; }
-bool is_message(verb what) {
-    return what == verb::sendmsg || what == verb::recvmsg || what == verb::recvmsg_multishot;
-}
 
 /// One operation, as both engines get it.
 struct order {
