@@ -2,18 +2,25 @@
 // SPDX-License-Identifier: MIT
 #include "ring/engine.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <system_error>
 #include <thread>
 
 #include <coil/base/error.hpp>
 
+#include "base/process.hpp"
 #include "ring/epoll_kernel.hpp"
 
 namespace coil::COIL_ABI::ring {
 namespace {
+
+const struct fork_counter {
+    fork_counter() noexcept { this_process::count_forks(); }
+} counts_forks;
 
 // A lack of resources says nothing about io_uring. Every other error does: a seccomp profile may refuse a
 // system call with any errno.
@@ -23,8 +30,10 @@ bool lacks_resources(int error) noexcept {
 
 // When the kernel takes a ring apart, it interrupts the system calls of the thread that has created the ring.
 // A recv(2) with MSG_WAITALL then returns early. The ring of the probe therefore belongs to a thread that
-// ends.
+// ends. A child of fork(2) starts no thread, because ThreadSanitizer does not support that.
 refusal probe_on_a_thread() {
+    if (this_process::number() != 0)
+        return uring_kernel::probe();
     refusal found;
     sigset_t all;
     sigset_t before;
@@ -42,9 +51,12 @@ refusal probe_on_a_thread() {
 // A program that runs with raised privileges ignores the variable.
 engine_choice choose() {
     const char* variable = ::secure_getenv("COIL_ENGINE");
-    const io_engine named = engine_named(variable ? variable : "");
-    if (named != io_engine::automatic)
-        return {named, std::string("the environment variable COIL_ENGINE is ") + to_string(named)};
+    switch (engine_named(variable ? variable : "")) {
+    case io_engine::io_uring:
+        return {io_engine::io_uring, "the environment variable COIL_ENGINE is io_uring"};
+    case io_engine::epoll: return {io_engine::epoll, "the environment variable COIL_ENGINE is epoll"};
+    case io_engine::automatic: break;
+    }
     return choose_by(probe_on_a_thread(), circumstances_of_this_process());
 }
 
@@ -72,17 +84,20 @@ engine_choice choose_by(const refusal& found, const circumstances& around) {
             "io_uring is not available: " + cause_and_remedy(found.error, around, found.call)};
 }
 
+// Does not use the guard of a static variable. If another thread forked while this thread chooses, the child
+// would wait for the guard forever. The choices are never destroyed, because a thread may ask for the reason
+// while the process exits.
 const engine_choice& choose_engine(io_engine wanted) {
-    static const engine_choice& io_uring =
-        *new engine_choice{io_engine::io_uring, "the program asked for it"};
-    static const engine_choice& epoll = *new engine_choice{io_engine::epoll, "the program asked for it"};
-    if (wanted == io_engine::io_uring)
-        return io_uring;
-    if (wanted == io_engine::epoll)
-        return epoll;
-    // Never destroyed, because a thread may ask for the reason while the process exits.
-    static const engine_choice& chosen = *new engine_choice(choose());
-    return chosen;
+    static constinit std::atomic<const engine_choice*> choices[3]{};
+    auto& choice = choices[static_cast<unsigned>(wanted)];
+    const engine_choice* made = choice.load(std::memory_order_acquire);
+    if (made)
+        return *made;
+    auto mine = std::make_unique<const engine_choice>(
+        wanted == io_engine::automatic ? choose() : engine_choice{wanted, "the program asked for it"});
+    if (choice.compare_exchange_strong(made, mine.get(), std::memory_order_acq_rel))
+        made = mine.release();
+    return *made;
 }
 
 detail::owned<kernel> make_kernel(io_engine engine) {

@@ -36,7 +36,7 @@ struct engine_choice {
 [[nodiscard]] io_engine engine_named(std::string_view value);
 
 /// Chooses an engine by the result of uring_kernel::probe(). Throws std::system_error with a diagnosis if the
-/// error is not a refusal of io_uring.
+/// error is a lack of resources.
 [[nodiscard]] engine_choice choose_by(const refusal& found, const circumstances& around);
 
 /// Makes the kernel for an engine, which must not be `automatic`.
