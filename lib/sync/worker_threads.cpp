@@ -64,6 +64,9 @@ void worker_threads::start_afresh() noexcept {
     new (&threads_) std::vector<std::thread>;
     while (!queue_.empty())
         take(queue_.front());
+    // The fork may have happened while a thread took a call from the queue, between its two steps.
+    new (&queue_) intrusive_list<blocking_call>;
+    queued_ = 0;
     idle_ = abandoned_ = 0;
     process_ = this_process::number();
 }
