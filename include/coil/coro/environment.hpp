@@ -192,6 +192,7 @@ using await_result = decltype(std::declval<Operation&>().await_resume());
 /// deleted, so concepts do not see them. `Description` is the derived class, so each description has a
 /// different base class. As a result, nested descriptions need no padding.
 template <class Result, class Description>
+// Aggregates derive from this class. NOLINTNEXTLINE(bugprone-crtp-constructor-accessibility)
 class co_await_is_missing {
 public:
     operator Result() const = delete;  // co_await is missing
