@@ -179,8 +179,8 @@ public:
     buffers_of_group(unsigned count, std::size_t size, bool incremental)
         : is_incremental(incremental), ring(count), size_(size), bytes_(count * size), used_(count) {
         ring.clear();
-        for (std::uint16_t id = 0; id < count; ++id)
-            finished_.push_back(id);
+        for (unsigned id = 0; id < count; ++id)
+            finished_.push_back(static_cast<std::uint16_t>(id));
         refill();
     }
 
@@ -227,9 +227,10 @@ public:
         groups.emplace_back(std::make_unique<buffers_of_group>(8u, 256u, false));
         groups.emplace_back(std::make_unique<buffers_of_group>(4u, 1024u, true));
         groups.emplace_back(std::make_unique<buffers_of_group>(2u, 160u, false));
-        for (std::uint16_t i = 0; i < groups.size(); ++i)
+        for (std::size_t i = 0; i < groups.size(); ++i)
             groups[i]->is_usable =
-                kernel_->register_buffers(memory_, groups[i]->ring, i, groups[i]->is_incremental) == 0;
+                kernel_->register_buffers(memory_, groups[i]->ring, static_cast<std::uint16_t>(i),
+                                          groups[i]->is_incremental) == 0;
     }
     player(const player&) = delete;
     player& operator=(const player&) = delete;
@@ -622,7 +623,7 @@ private:
     void recv_directly(unsigned end, std::size_t size);
     void shut(unsigned end, int how);
     void cancel_one(unsigned target);
-    void cancel_and_settle(std::vector<unsigned> targets);
+    void cancel_and_settle(const std::vector<unsigned>& targets);
     void race_with_cancel(unsigned end);
     void connect_to_closed_port();
     void use_closed_descriptor();
@@ -1422,7 +1423,7 @@ void duel::cancel_one(unsigned target) {
     settle();  // an event that comes later does not race with the cancel
 }
 
-void duel::cancel_and_settle(std::vector<unsigned> targets) {
+void duel::cancel_and_settle(const std::vector<unsigned>& targets) {
     settle();
     compare();
     for (const unsigned number: targets)
