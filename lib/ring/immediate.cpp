@@ -79,7 +79,8 @@ long receive(const io_uring_sqe& sqe, std::size_t moved) noexcept {
 }
 
 long send(const io_uring_sqe& sqe, std::size_t moved) noexcept {
-    const int flags = static_cast<int>((sqe.msg_flags & ~unsigned{MSG_WAITALL}) | MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int flags =
+        static_cast<int>((sqe.msg_flags & ~unsigned{MSG_WAITALL}) | MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sqe.opcode == IORING_OP_SEND)
         return call(SYS_sendto, sqe.fd, pointer<char>(sqe.addr) + moved, sqe.len - moved, flags,
                     pointer<sockaddr>(sqe.addr2), static_cast<socklen_t>(sqe.addr_len));
