@@ -21,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <coil/algo/buffered_reader.hpp>
@@ -28,6 +29,7 @@
 #include <coil/algo/stream.hpp>
 #include <coil/algo/timeout.hpp>
 #include <coil/algo/write.hpp>
+#include <coil/base/unique_descriptor.hpp>
 #include <coil/sync/when_any.hpp>
 
 #include "support/real_context.hpp"
@@ -428,6 +430,40 @@ TEST_P(StreamDescriptor, ReadsALineFromATerminal) {
     });
 }
 
+// A terminal is writable although it has less space than the write needs.
+TEST_P(StreamDescriptor, FullTerminalDoesNotBlockTheLoop) {
+    const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0 || ::grantpt(master) < 0 || ::unlockpt(master) < 0)
+        GTEST_SKIP() << "no pseudoterminals here";
+    const int slave =
+        ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC | (non_blocking() ? O_NONBLOCK : 0));
+    ASSERT_GE(slave, 0);
+    termios mode{};
+    ASSERT_EQ(::tcgetattr(slave, &mode), 0);
+    ::cfmakeraw(&mode);
+    ASSERT_EQ(::tcsetattr(slave, TCSANOW, &mode), 0);
+    const unique_descriptor of_others(::fcntl(slave, F_DUPFD_CLOEXEC, 0));
+    const int flags = ::fcntl(of_others.get(), F_GETFL);
+    run([&]() -> task<> {
+        stream_descriptor screen(context(), master), program(context(), slave);
+        const std::string much(300'000, 'x');
+        const auto print = [&]() -> task<> { co_await coil::write(program, much); };
+        auto printer = co_spawn(context(), print);
+        co_await let_others_run();
+        std::string shown(much.size(), ' ');
+        co_await coil::read(screen, shown);
+        co_await printer.join();
+        EXPECT_EQ(shown, much);
+        // Other processes that have the terminal would see O_NONBLOCK.
+        EXPECT_EQ(::fcntl(of_others.get(), F_GETFL), flags);
+        const auto type = [&]() -> task<> { co_await coil::write(screen, much); };
+        auto typist = co_spawn(context(), type);
+        co_await let_others_run();
+        co_await coil::read(program, shown);
+        co_await typist.join();
+    });
+}
+
 TEST_P(StreamDescriptor, CancelsMovesAndClosesWhileReading) {
     run([&]() -> task<> {
         auto [from, to] = make_ends(ends::kind::pipe);
@@ -484,6 +520,21 @@ TEST(RegularFile, UsesTheFilePositionAndNeverWaits) {
         EXPECT_EQ(ec, std::errc::invalid_argument);
     });
     EXPECT_EQ(std::fclose(file), 0);  // it was still open
+}
+
+// Such a file is a regular file for fstat(2), but it can be polled.
+TEST(RegularFile, MayBeAFileThatCanBePolled) {
+    real_context context;
+    context.run([&]() -> task<> {
+        const int number = ::open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+        CO_ASSERT_GE(number, 0);
+        stream_descriptor file(context.io(), number);
+        std::array<char, 4096> buffer;
+        std::size_t whole = 0;
+        for (std::size_t size = 1; size != 0; whole += size)
+            size = co_await file.recv(buffer);
+        EXPECT_GT(whole, 0u);
+    });
 }
 
 TEST(BorrowedDescriptor, StaysOpenWhenItsContextEnds) {

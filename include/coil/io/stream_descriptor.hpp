@@ -38,7 +38,9 @@ namespace coil::COIL_ABI::posix {
 /// error::operation_in_progress. Waits may overlap with all other operations.
 ///
 /// O_NONBLOCK has no effect on the operations, which wait without blocking the thread whether the flag is set
-/// or not. A regular file is always ready, so operations on it never wait. They start at the file's current
+/// or not. A terminal without the flag is opened a second time with the flag, by way of /proc/self/fd. If
+/// that fails, a write to a full terminal blocks the thread. The controlling end of a pseudoterminal gets the
+/// flag. A regular file is always ready, so operations on it never wait. They start at the file's current
 /// position.
 ///
 /// The rules for threads, moves and lifetime are the same as for sockets; see `basic_socket`.
@@ -55,14 +57,15 @@ public:
     /// Returns the context. Do not call this on a default-constructed object.
     [[nodiscard]] io_context& context() const noexcept { return handle_.context(); }
     [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
-    /// Returns the descriptor, or -1 if this object is closed.
+    /// Returns the descriptor, or -1 if this object is closed. For a borrowed terminal, this is the
+    /// descriptor that this object has opened.
     [[nodiscard]] int native_handle() const noexcept { return handle_.number(); }
 
     /// Takes ownership of an open descriptor. Throws error::already_open if this object is already open, and
     /// bad_descriptor if the number is negative.
     void assign(int descriptor);
-    /// Ends all operations with operation_aborted and returns the open descriptor, which now belongs to
-    /// the caller.
+    /// Ends all operations with operation_aborted and returns the open descriptor, native_handle(), which now
+    /// belongs to the caller.
     [[nodiscard]] int release() noexcept { return handle_.release(); }
     /// Requests that all pending operations end with operation_aborted. Operations that have already
     /// completed keep their results.
@@ -92,8 +95,8 @@ public:
     /// Cancel:    operation_aborted. If bytes were read before the cancel, the read completes with these
     ///            bytes, so no byte is lost.
     /// Buffer:    owned by the caller; must live until the await ends, even if the read is cancelled.
-    /// Cost:      one SQE, no allocation. Reading from a terminal, inotify or a regular file may occupy a
-    ///            kernel worker thread.
+    /// Cost:      one SQE, no allocation. On io_uring, reading from a regular file may occupy a kernel worker
+    ///            thread; on epoll, it blocks the loop until the disk has answered.
     [[nodiscard("co_await it")]] op::read_some_description<mutable_buffer> recv(mutable_buffer buffer) {
         return {{handle_.use(), buffer}};
     }
