@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <system_error>
 #include <unistd.h>
 
 #include <coil/base/unique_descriptor.hpp>
@@ -67,7 +68,7 @@ std::string cause_and_remedy_of_others(int error, const circumstances& around, s
     case EMFILE:
     case ENFILE: return "too many open files; raise the limit (ulimit -n)";
     case ENOMEM: return "out of memory for " + std::string(call);
-    default: return std::string(call) + " failed";
+    default: return std::string(call) + " failed: " + std::generic_category().message(error);
     }
 }
 
@@ -77,8 +78,10 @@ std::string diagnose(int error, const circumstances& around, std::string_view ca
     const bool is_io_uring = call.starts_with("io_uring");
     if (!is_io_uring)
         return "cannot create an io_context: " + cause_and_remedy(error, around, call);
-    return "io_uring is not available: " + cause_and_remedy(error, around, call) +
-           "; or run on epoll (COIL_ENGINE=epoll)";
+    const std::string text = "io_uring is not available: " + cause_and_remedy(error, around, call);
+    if (error == EMFILE || error == ENFILE)  // epoll needs descriptors, too
+        return text;
+    return text + "; or run on epoll (COIL_ENGINE=epoll, if the program does not set options::engine)";
 }
 
 std::string cause_and_remedy(int error, const circumstances& around, std::string_view call) {
@@ -105,8 +108,8 @@ std::string cause_and_remedy(int error, const circumstances& around, std::string
         if (is_before_6_1(around))
             return kernel + " is too old; coil's io_uring engine needs Linux 6.1 or newer";
         if (is_filtered(around))
-            return "a seccomp profile hides it; allow io_uring_setup, io_uring_enter and io_uring_register in "
-                   "the container's profile";
+            return "a seccomp profile makes it fail with ENOSYS; allow io_uring_setup, io_uring_enter and "
+                   "io_uring_register in the container's profile";
         return kernel + " was built without it (CONFIG_IO_URING)";
     case EINVAL:
         if (call != "io_uring_setup")
@@ -123,7 +126,8 @@ std::string cause_and_remedy(int error, const circumstances& around, std::string
     case ENFILE: return "too many open files; raise the limit (ulimit -n)";
     default: break;
     }
-    return std::string(call) + " failed";
+    return std::string(call) + " failed: " + std::generic_category().message(error) +
+           (is_filtered(around) ? "; perhaps a seccomp profile causes this" : "");
 }
 
 bool is_filtered(const circumstances& around) noexcept {

@@ -18,6 +18,8 @@ public:
     ~linux_kernel() override { close_number(wake_); }
 
     std::string diagnose(int error) const override;
+    /// Returns the system call that failed in the last set_up() or enable().
+    [[nodiscard]] const char* refused_call() const noexcept { return refused_call_; }
     void hold_sigpipe(bool hold) noexcept override { sigpipe_holders_ += hold ? 1 : -1; }
 
     void wake() noexcept override;
@@ -60,7 +62,6 @@ protected:
         refused_call_ = call;
         return failure;
     }
-    [[nodiscard]] const char* refused_call() const noexcept { return refused_call_; }
     /// Returns true while a write that may raise SIGPIPE is pending.
     [[nodiscard]] bool holds_sigpipe() const noexcept { return sigpipe_holders_ > 0; }
 

@@ -111,7 +111,7 @@ constexpr refusal refusals[] = {
     {"examples/coil_demo", "--duration=20", "auto", fails_with(ENOSYS), 0, "engine: epoll (io_uring is",
      false},
     {"tools/coil_doctor", nullptr, "auto", fails_with(EPERM), 1, "a seccomp profile forbids it", false},
-    {"tools/coil_doctor", nullptr, "auto", fails_with(ENOSYS), 1, "a seccomp profile hides it", false},
+    {"tools/coil_doctor", nullptr, "auto", fails_with(ENOSYS), 1, "a seccomp profile makes it fail", false},
     {"tools/coil_doctor", nullptr, "auto", SECCOMP_RET_KILL_PROCESS, 2, "a seccomp profile kills", false},
 };
 

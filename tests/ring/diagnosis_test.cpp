@@ -40,7 +40,8 @@ const std::vector<row> table = {
     {EPERM, "6.18.4", filtered, 0, "a seccomp profile forbids it", "allow io_uring_setup, io_uring_enter"},
     {EPERM, "6.18.4", filtered, 1, "a seccomp profile forbids it", "in the container's profile"},
     {EPERM, "6.1.0-18-amd64", filtered, -1, "a seccomp profile forbids it", "in the container's profile"},
-    {ENOSYS, "6.1.0-18-amd64", filtered, -1, "a seccomp profile hides it", "in the container's profile"},
+    {ENOSYS, "6.1.0-18-amd64", filtered, -1, "a seccomp profile makes it fail with ENOSYS",
+     "in the container's profile"},
     // Neither the sysctl nor seccomp.
     {EPERM, "6.18.4", unfiltered, 0, "a security module", "look into its log"},
     {EPERM, "6.1.0-18-amd64", strict, -1, "a security module", "look into its log"},

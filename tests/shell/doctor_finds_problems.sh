@@ -25,7 +25,7 @@ done
 engine=io_uring
 ! grep -q '^  engine  *epoll' "$rig/out" || engine=epoll
 if [ "$engine" = io_uring ]; then
-    expect_stdout '^  engine  *io_uring  *this system allows it'
+    expect_stdout '^  engine  *io_uring  *this system allows io_uring'
     expect_stdout '^  io_uring  *yes  '
 else
     expect_stdout '^! io_uring  *refused  '

@@ -34,6 +34,14 @@ facts healthy() {
     return here;
 }
 
+// The set-up of a ring fails.
+ring_answers refused_with(int error) {
+    ring_answers answers;
+    answers.set_up = error;
+    answers.refusal = {error, "io_uring_setup"};
+    return answers;
+}
+
 finding finding_of(const facts& here, const std::string& what) {
     const auto findings = examine(here);
     const auto at = std::find_if(findings.begin(), findings.end(),
@@ -78,42 +86,70 @@ TEST(DoctorFindings, EachHasGroupAndOneLine) {
 
 TEST(DoctorFindings, ExplainsRefusal) {
     facts here = healthy();
-    here.ring = {};
-    here.ring.set_up = EPERM;
+    here.ring = refused_with(EPERM);
     here.process.disabled = 2;
     expect(finding_of(here, "io_uring"), weight::warns, "refused", "kernel.io_uring_disabled is 2");
     EXPECT_FALSE(is_reported(here, "multishot recv"));
 
     here.process = {"6.1.0-18-amd64", filtered, -1, 0};
     expect(finding_of(here, "io_uring"), weight::warns, "refused", "a seccomp profile forbids it");
-    here.ring.set_up = ENOSYS;
-    expect(finding_of(here, "io_uring"), weight::warns, "refused", "a seccomp profile hides it");
+    here.ring = refused_with(ENOSYS);
+    expect(finding_of(here, "io_uring"), weight::warns, "refused",
+           "a seccomp profile makes it fail with ENOSYS");
     EXPECT_EQ(heaviest(here), weight::warns);
-    here.ring.set_up = EMFILE;
+    here.ring = refused_with(EMFILE);
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "ulimit -n");
     EXPECT_EQ(heaviest(here), weight::fatal);
 }
 
 TEST(DoctorFindings, NamesTheEngineAndTheReason) {
     facts here = healthy();
-    expect(finding_of(here, "engine"), weight::well, "io_uring", "this system allows it");
+    expect(finding_of(here, "engine"), weight::well, "io_uring", "this system allows io_uring");
     here.engine_variable = "epoll";
     expect(finding_of(here, "engine"), weight::well, "epoll", "COIL_ENGINE");
     here.engine_variable = "kqueue";
     expect(finding_of(here, "engine"), weight::fatal, "none", "COIL_ENGINE is 'kqueue'; it can be auto");
 
     here.engine_variable = "auto";
-    here.ring = {};
-    here.ring.set_up = EPERM;
-    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    here.process.status = filtered;
+    here.ring = refused_with(EPERM);
+    expect(finding_of(here, "engine"), weight::well, "epoll", "io_uring is refused");
     here.engine_variable = "io_uring";
     expect(finding_of(here, "engine"), weight::fatal, "io_uring", "does not work");
 
     here.engine_variable.clear();
-    here.ring.set_up = ENOMEM;
+    here.ring = refused_with(ENOMEM);
     expect(finding_of(here, "engine"), weight::fatal, "none", "see below");
     here.ring.killed = SIGSYS;
     expect(finding_of(here, "engine"), weight::fatal, "none", "set COIL_ENGINE=epoll");
+}
+
+TEST(DoctorFindings, RefusedOperationLeavesEpoll) {
+    facts here = healthy();
+    here.ring.refusal = {EACCES, "IORING_OP_ACCEPT"};
+    expect(finding_of(here, "engine"), weight::well, "epoll", "io_uring is refused");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "denies IORING_OP_ACCEPT");
+    EXPECT_EQ(heaviest(here), weight::warns);
+}
+
+TEST(DoctorFindings, NeedsEpollIfCoilRunsOnIt) {
+    facts here = healthy();
+    EXPECT_FALSE(is_reported(here, "epoll_pwait2"));
+    here.process.status = filtered;
+    here.ring.epoll = 0;
+    expect(finding_of(here, "epoll"), weight::well, "yes", "would run on it");
+    here.ring.epoll = EPERM;
+    here.ring.epoll_call = "epoll_create1";
+    expect(finding_of(here, "epoll"), weight::well, "refused", "forbids epoll_create1");
+
+    here.engine_variable = "epoll";
+    expect(finding_of(here, "epoll"), weight::fatal, "refused", "forbids epoll_create1");
+    here.ring.epoll = 0;
+    here.ring.epoll_pwait2 = 0;
+    expect(finding_of(here, "epoll"), weight::well, "yes", "coil runs on it");
+    expect(finding_of(here, "epoll_pwait2"), weight::well, "yes", "exact");
+    here.ring.epoll_pwait2 = ENOSYS;
+    expect(finding_of(here, "epoll_pwait2"), weight::well, "no", "rounded up to a millisecond");
 }
 
 TEST(DoctorFindings, RingThatCannotBeEnabledLeavesEpoll) {
@@ -122,8 +158,9 @@ TEST(DoctorFindings, RingThatCannotBeEnabledLeavesEpoll) {
     here.ring = {};
     here.ring.set_up = here.ring.no_index_array = 0;
     here.ring.enable = EPERM;
-    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
-    expect(finding_of(here, "io_uring"), weight::warns, "refused", "io_uring_register: a seccomp profile");
+    here.ring.refusal = {EPERM, "io_uring_register"};
+    expect(finding_of(here, "engine"), weight::well, "epoll", "io_uring is refused");
+    expect(finding_of(here, "io_uring"), weight::warns, "refused", "a seccomp profile forbids it");
 }
 
 TEST(DoctorFindings, NamesSignalThatKilledProbe) {
@@ -144,9 +181,8 @@ TEST(DoctorFindings, NamesSignalThatKilledProbe) {
 TEST(DoctorFindings, OldKernelLeavesEpoll) {
     facts here = healthy();
     here.process.release = "5.10.0-30-amd64";
-    here.ring = {};
-    here.ring.set_up = EINVAL;
-    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    here.ring = refused_with(EINVAL);
+    expect(finding_of(here, "engine"), weight::well, "epoll", "io_uring is refused");
     expect(finding_of(here, "Linux"), weight::well, "5.10.0-30-amd64", "so coil can only use epoll");
     expect(finding_of(here, "io_uring"), weight::warns, "refused", "too old");
 }
@@ -178,7 +214,8 @@ TEST(DoctorFindings, FeaturesAfter6_1AreOptional) {
 TEST(DoctorFindings, MissingBuffersLeaveEpoll) {
     facts here = healthy();
     here.ring.buffers = EINVAL;
-    expect(finding_of(here, "engine"), weight::well, "epoll", "refuses io_uring");
+    here.ring.refusal = {EINVAL, "io_uring_register"};
+    expect(finding_of(here, "engine"), weight::well, "epoll", "io_uring is refused");
     expect(finding_of(here, "provided buffers"), weight::warns, "no", "coil runs on epoll");
     EXPECT_FALSE(is_reported(here, "RLIMIT_MEMLOCK"));
 }

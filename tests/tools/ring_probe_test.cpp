@@ -28,6 +28,8 @@ TEST(DoctorRingProbe, ThisKernelHasRequiredFeatures) {
     SKIP_IF_IO_URING_IS_REFUSED();
     const ring_answers answers = probe_ring();
     expect_required_features(answers);
+    EXPECT_EQ(answers.refusal.error, 0);
+    EXPECT_EQ(answers.epoll, 0);
     EXPECT_EQ(answers.registered_ring, 0);
     EXPECT_TRUE(answers.without_memlock == 0 || answers.without_memlock == ENOMEM) << answers.without_memlock;
     for (const int answer: {answers.no_index_array, answers.no_iowait, answers.incremental_buffers})

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 #include <system_error>
 #include <utility>
+
+#include "ring/engine.hpp"
 
 namespace doctor {
 namespace {
@@ -100,16 +103,21 @@ bool works(const ring_answers& ring) {
                        [&](const feature& each) { return each.without || ring.*each.answer == 0; });
 }
 
-// Returns true if io_uring does not work here, and not merely because resources are missing. coil then runs
-// on epoll.
-bool is_refused(const ring_answers& ring) {
-    const int error = ring.set_up != 0 ? ring.set_up : ring.enable != 0 ? ring.enable : ring.buffers;
-    return ring.killed == 0 && error != 0 && error != ENOMEM && error != EMFILE && error != ENFILE;
+// Returns the engine that coil chooses if COIL_ENGINE does not decide, or nothing if a context then fails.
+std::optional<coil::ring::engine_choice> choice_of(const facts& here) {
+    try {
+        return coil::ring::choose_by(here.ring.refusal, here.process);
+    } catch (const std::system_error&) {
+        return std::nullopt;
+    }
 }
 
 bool runs_on_epoll(const facts& here) {
     const std::string& variable = here.engine_variable;
-    return variable == "epoll" || ((variable.empty() || variable == "auto") && is_refused(here.ring));
+    if (!variable.empty() && variable != "auto")
+        return variable == "epoll";
+    const auto choice = choice_of(here);
+    return here.ring.killed == 0 && choice && choice->engine == coil::io_engine::epoll;
 }
 
 void examine_engine(const facts& here, report& lines) {
@@ -117,20 +125,22 @@ void examine_engine(const facts& here, report& lines) {
     if (variable == "epoll")
         lines.well("engine", "epoll", "the environment variable COIL_ENGINE is epoll");
     else if (variable == "io_uring" && !works(here.ring))
-        lines.fatal("engine", "io_uring",
-                    "the environment variable COIL_ENGINE is io_uring, but io_uring does not work here");
+        lines.fatal(
+            "engine", "io_uring",
+            "the environment variable COIL_ENGINE is io_uring, but io_uring does not work here; unset "
+            "the variable");
     else if (variable == "io_uring")
         lines.well("engine", "io_uring", "the environment variable COIL_ENGINE is io_uring");
     else if (!variable.empty() && variable != "auto")
         lines.fatal("engine", "none", "COIL_ENGINE is '" + variable + "'; it can be auto, io_uring or epoll");
     else if (here.ring.killed != 0)
         lines.fatal("engine", "none", "trying io_uring kills the program; set COIL_ENGINE=epoll");
-    else if (is_refused(here.ring))
-        lines.well("engine", "epoll", "this system refuses io_uring");
-    else if (!works(here.ring))
-        lines.fatal("engine", "none", "io_uring can't be used, see below");
+    else if (runs_on_epoll(here))
+        lines.well("engine", "epoll", "io_uring is refused, see below");
+    else if (const auto choice = choice_of(here))
+        lines.well("engine", to_string(choice->engine), choice->reason);
     else
-        lines.well("engine", "io_uring", "this system allows it");
+        lines.fatal("engine", "none", "io_uring can't be used, see below; or set COIL_ENGINE=epoll");
 }
 
 void examine_release(const facts& here, report& lines) {
@@ -159,7 +169,7 @@ void examine_ring(const facts& here, report& lines) {
     const auto refused = [&](std::string why) {
         if (here.engine_variable == "epoll")
             lines.well("io_uring", "refused", std::move(why));
-        else if (is_refused(ring))
+        else if (runs_on_epoll(here))
             lines.warns("io_uring", "refused", std::move(why));
         else
             lines.fatal("io_uring", "refused", std::move(why));
@@ -168,9 +178,12 @@ void examine_ring(const facts& here, report& lines) {
         lines.well("io_uring", "killed", death_text(ring.killed));
     else if (ring.killed != 0)
         lines.fatal("io_uring", "killed", death_text(ring.killed));
-    else if (ring.set_up != 0 || ring.enable != 0)
-        refused(ring.set_up != 0 ? cause_and_remedy(ring.set_up, here.process)
-                                 : "io_uring_register: " + cause_and_remedy(ring.enable, here.process));
+    else if (ring.set_up != 0)
+        refused(cause_and_remedy(ring.set_up, here.process));
+    else if (ring.enable != 0)
+        refused(cause_and_remedy(ring.enable, here.process, "io_uring_register"));
+    else if (ring.refusal.error != 0)
+        refused(cause_and_remedy(ring.refusal.error, here.process, ring.refusal.call));
     else
         lines.well("io_uring", "yes", "a ring with the flags of an io_context: SINGLE_ISSUER, DEFER_TASKRUN");
 
@@ -190,11 +203,34 @@ void examine_ring(const facts& here, report& lines) {
     }
 }
 
+void examine_epoll(const facts& here, report& lines) {
+    const ring_answers& answers = here.ring;
+    const bool is_used = runs_on_epoll(here);
+    if (answers.epoll == ring_answers::not_asked)
+        return;
+    if (answers.epoll == 0) {
+        lines.well("epoll", "yes", is_used ? "coil runs on it" : "coil would run on it without io_uring");
+    } else {
+        std::string why = cause_and_remedy(answers.epoll, here.process, answers.epoll_call);
+        if (is_used)
+            lines.fatal("epoll", "refused", std::move(why));
+        else
+            lines.well("epoll", "refused", std::move(why));
+    }
+    if (!is_used || answers.epoll_pwait2 == ring_answers::not_asked)
+        return;
+    if (answers.epoll_pwait2 == 0)
+        lines.well("epoll_pwait2", "yes", "deadlines are exact");
+    else
+        lines.well("epoll_pwait2", "no", "since 5.11; deadlines are rounded up to a millisecond");
+}
+
 void examine_kernel(const facts& here, report& lines) {
     lines.begin("kernel");
     examine_engine(here, lines);
     examine_release(here, lines);
     examine_ring(here, lines);
+    examine_epoll(here, lines);
 }
 
 // ---- permission ------------------------------------------------------------------------------------------

@@ -16,12 +16,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ring/abi.hpp"
 #include "ring/buffer_ring.hpp"
+#include "ring/epoll_kernel.hpp"
 #include "ring/uring_kernel.hpp"
 
 namespace doctor {
@@ -29,6 +31,7 @@ namespace {
 
 namespace abi = coil::ring::abi;
 using coil::ring::buffer_ring;
+using coil::ring::epoll_kernel;
 using coil::ring::uring_kernel;
 using std::chrono::seconds;
 
@@ -180,8 +183,29 @@ void probe_features(ring_answers& answers) {
     kernel.tear_down(memory, false, kernel.now());
 }
 
+// Waits once on the epoll engine, as an io_context does.
+void probe_epoll(ring_answers& answers) {
+    epoll_kernel kernel;
+    io_uring memory{};
+    answers.epoll = error_of(kernel.set_up(memory, {}));
+    answers.epoll_call = kernel.refused_call();
+    if (answers.epoll != 0)
+        return;
+    kernel.enable(memory);
+    const int waited = kernel.enter(memory, 0, 1, kernel.now());
+    answers.epoll = waited == -ETIME ? 0 : error_of(waited);
+    answers.epoll_call = "epoll_pwait";
+    const timespec none{};
+    const long result = ::syscall(SYS_epoll_pwait2, memory.ring_fd, &memory, 0, &none, nullptr, 0);
+    answers.epoll_pwait2 =
+        result < 0 && errno != EINVAL ? errno : 0;  // EINVAL, because it waits for no event
+    kernel.tear_down(memory, false, kernel.now());
+}
+
 void run_probe(ring_answers& answers) noexcept {
     try {
+        probe_epoll(answers);
+        answers.refusal = uring_kernel::probe();
         probe_features(answers);
     } catch (const std::system_error& failure) {
         // A call such as eventfd(2) has failed. The kernel has not refused io_uring, but the probe cannot

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "ring/uring_kernel.hpp"
+
 namespace doctor {
 
 /// The results of probing a ring with an io_context's options, and the features that an io_context uses. Each
@@ -22,7 +24,13 @@ struct ring_answers {
     int multishot_recvmsg = not_asked;
     int without_memlock = not_asked;  // set-up of another ring with RLIMIT_MEMLOCK 0
 
+    int epoll = not_asked;        // what the epoll engine needs
+    const char* epoll_call = "";  // the call that failed
+    int epoll_pwait2 = not_asked;
+
     int killed = 0;  // the signal that ended the probe
+
+    coil::ring::refusal refusal{};  // the result by which coil chooses its engine
 };
 
 /// Probes the kernel in a child process, because a seccomp profile may kill the process that probes. Throws
