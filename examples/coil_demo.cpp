@@ -105,14 +105,9 @@ void start_clients(coil::io_context& context, const coil::ip::endpoint& server, 
         coil::co_spawn(context, talk(Socket(context), to, work.size, i, done), coil::detached);
 }
 
-unsigned long long system_calls(const coil::io_context& context) {
-    const auto counted = context.metrics();
-    return counted.enters + counted.sends_direct;
-}
-
 void run(coil::io_context& context, const coil::ip::endpoint& server, const workload& work,
          milliseconds duration) {
-    const auto calls_before = system_calls(context);
+    const auto calls_before = context.metrics().system_calls;
     const auto begin = coil::steady_clock::now();
     record done(begin + duration);
     if (work.over == protocol::tcp)
@@ -124,7 +119,7 @@ void run(coil::io_context& context, const coil::ip::endpoint& server, const work
 
     const std::chrono::duration<double> elapsed = coil::steady_clock::now() - begin;
     const auto messages = static_cast<double>(done.messages());
-    const auto calls = static_cast<double>(system_calls(context) - calls_before);
+    const auto calls = static_cast<double>(context.metrics().system_calls - calls_before);
     std::printf("%-30s %10.0f %9.1f %8.0f %8.0f %11.2f\n", name_of(work).c_str(), messages / elapsed.count(),
                 messages * static_cast<double>(work.size) / 1e6 / elapsed.count(), done.percentile(0.5),
                 done.percentile(0.99), calls / messages);
@@ -148,7 +143,7 @@ int main(int argc, char** argv) try {
                 COIL_VERSION_MAJOR, COIL_VERSION_MINOR, COIL_VERSION_PATCH);
     std::printf("engine: %s (%s)\n\n", to_string(context.engine()), context.engine_reason());
     std::printf("%-30s %10s %9s %8s %8s %11s\n", "workload", "messages/s", "MB/s", "p50 us", "p99 us",
-                "~calls/msg");
+                "calls/msg");
     for (const workload& work: workloads)
         run(context, (work.over == protocol::tcp ? tcp_server : udp_server).listens_on(), work, duration);
 
@@ -157,8 +152,7 @@ int main(int argc, char** argv) try {
     std::printf(
         "\nEvery byte that came back was the one sent, and both servers ended with status 0.\n"
         "A message counts when its echo has arrived; MB/s counts its bytes in one direction; latency is the\n"
-        "round trip. ~calls/msg: system calls of the client, enters and direct sends, as counted by the\n"
-        "context; on epoll, an enter makes several calls.\n");
+        "round trip. calls/msg: the client's system calls, as its context counts them.\n");
 } catch (...) {
     return example::explain_failure();
 }

@@ -71,6 +71,7 @@ io_context::counters io_context::metrics() const {
     check_thread("io_context::metrics");
     counters now = counts_;
     now.enters = ring_->enters();
+    now.system_calls = ring_->system_calls() + counts_.sends_direct;
     now.submissions = ring_->submissions();
     now.completions = ring_->completions();
     now.overflows = ring_->overflows();

@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -89,7 +91,12 @@ engine_choice choose_by(const refusal& found, const circumstances& around) {
 // while the process exits.
 const engine_choice& choose_engine(io_engine wanted) {
     static constinit std::atomic<const engine_choice*> choices[3]{};
-    auto& choice = choices[static_cast<unsigned>(wanted)];
+    const auto index = static_cast<unsigned>(wanted);
+    if (index >= std::size(choices))
+        detail::throw_failure(std::make_error_code(std::errc::invalid_argument),
+                              "io_context::options::engine is " + std::to_string(index) +
+                                  "; it can be io_engine::automatic, io_uring or epoll");
+    auto& choice = choices[index];
     const engine_choice* made = choice.load(std::memory_order_acquire);
     if (made)
         return *made;

@@ -41,29 +41,30 @@ constexpr std::size_t requests_per_block = 64;
 // A connect to a UNIX socket whose backlog is full is tried again after this time, because no event reports
 // that there is space.
 constexpr std::chrono::milliseconds refused_pause{2};
-// A writable pipe has space for at least this number of bytes.
-constexpr std::size_t pipe_chunk = 4096;
 // Linux added epoll_pwait2(2) in 5.11.
 constexpr long epoll_pwait2_number = 441;
 constinit std::atomic<bool> has_epoll_pwait2{true};
 
 // Returns the number of events, or a negative errno.
 int wait_for_events(int epoll, epoll_event (&events)[events_max], time_point deadline,
-                    time_point now) noexcept {
+                    const epoll_kernel& kernel) noexcept {
     const auto wait = [&](int milliseconds) {
+        ++calls_of_this_thread;
         return ::syscall(SYS_epoll_pwait, epoll, events, events_max, milliseconds, nullptr, std::size_t{0});
     };
     long count = -1;
-    if (deadline <= now) {
-        count = wait(0);
-    } else if (deadline == time_point::max()) {
+    if (deadline == time_point::max()) {
         count = wait(-1);
+    } else if (const time_point now = deadline == time_point::min() ? deadline : kernel.now();
+               deadline <= now) {
+        count = wait(0);
     } else {
         if (has_epoll_pwait2.load(std::memory_order_relaxed)) {
             const auto left =
                 std::min<time_point::duration>(detail::time_until(deadline, now), linux_kernel::longest_wait);
             const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
             const __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
+            ++calls_of_this_thread;
             count =
                 ::syscall(epoll_pwait2_number, epoll, events, events_max, &timeout, nullptr, std::size_t{0});
             if (count >= 0 || errno == EINTR)
@@ -97,9 +98,10 @@ struct epoll_kernel::file : detail::list_hook {
     /// How a read(2) or write(2) is kept from waiting.
     enum class method : std::uint8_t {
         unknown,
-        none,    // not necessary: a regular file or a block device
-        flag,    // RWF_NOWAIT
-        polled,  // the kind of descriptor does not know the flag, so it is polled first
+        none,     // not necessary: a stored file or a block device
+        message,  // recvmsg(2) or sendmsg(2) with MSG_DONTWAIT, because it is a socket
+        flag,     // RWF_NOWAIT
+        polled,   // the kind of descriptor does not know this flag, so it is polled first
     };
 
     /// Returns the number of waiting operations of the same direction, or null if the order of this operation
@@ -123,10 +125,11 @@ struct epoll_kernel::file : detail::list_hook {
     method writes = method::unknown;
     bool may_read = true;  // false: a read would have to wait; an event will report new data
     bool may_write = true;
-    bool always_tries = false;          // SO_RCVLOWAT is set, so no event reports a few bytes
-    bool is_tcp = false;                // a short read or write means that the socket is empty or full
-    bool has_ended = false;             // the peer's end, an error or urgent data: a short read means nothing
-    bool is_shut = false;               // no more data can arrive
+    bool always_tries = false;  // SO_RCVLOWAT is set, so no event reports a few bytes
+    bool is_tcp = false;        // a short read or write means that the socket is empty or full
+    bool has_ended = false;     // the peer's end, an error or urgent data: a short read means nothing
+    bool is_shut = false;       // no more data can arrive
+    bool is_pipe = false;
     bool is_shared = false;             // other code may have a duplicate
     bool is_non_blocking = false;       // O_NONBLOCK is set
     bool is_made_non_blocking = false;  // set by this engine, and hidden from the program
@@ -146,6 +149,7 @@ int epoll_kernel::enter(io_uring&, unsigned to_submit, unsigned wait, time_point
 }
 
 int epoll_kernel::enter_now(unsigned to_submit, unsigned wait, time_point deadline) {
+    const std::uint64_t calls_before = calls_of_this_thread;
     flush_overflow();
     const unsigned submitted = submit(std::min(to_submit, sq_tail_ - sq_head_));
     serve_paused();
@@ -154,6 +158,7 @@ int epoll_kernel::enter_now(unsigned to_submit, unsigned wait, time_point deadli
     // Only an enter finds out whether an operation can continue, so the loop has to enter in each iteration.
     sq_flags_ =
         (pending_ > wake_polls_ ? IORING_SQ_TASKRUN : 0u) | (overflow_.empty() ? 0u : IORING_SQ_CQ_OVERFLOW);
+    system_calls_ += calls_of_this_thread - calls_before;
     return submitted > 0 ? static_cast<int>(submitted) : failure;
 }
 
@@ -278,7 +283,7 @@ int epoll_kernel::collect_events(unsigned wait, time_point deadline) noexcept {
 // Waits in one system call. Serves the descriptors that have events.
 int epoll_kernel::wait_for_epoll(time_point deadline) noexcept {
     epoll_event events[events_max];
-    const int count = wait_for_events(epoll_, events, deadline, now());
+    const int count = wait_for_events(epoll_, events, deadline, *this);
     for (int i = 0; i < count; ++i) {
         file* target = find(static_cast<int>(events[i].data.u64 & 0xffffffff));
         // The event of a closed descriptor, whose file is still open elsewhere, does not concern the
@@ -467,7 +472,7 @@ epoll_kernel::attempt epoll_kernel::try_send(file& target, const io_uring_sqe& s
         const std::size_t size = moved == 0 ? whole : size_of_next(sqe, moved);
         const long result = send(sqe, moved);
         note_write(target, result, size);
-        if (result == -EAGAIN && !(sqe.msg_flags & MSG_DONTWAIT))
+        if (result == -EAGAIN && !(sqe.msg_flags & MSG_DONTWAIT) && !has_no_port(sqe))
             return {attempt::state::blocked};
         if (sqe.opcode == IORING_OP_SENDMSG && result >= 0 && moved == 0)
             share_sent(*pointer<msghdr>(sqe.addr));
@@ -542,51 +547,52 @@ epoll_kernel::attempt epoll_kernel::try_poll(file& target, const io_uring_sqe& s
     return {attempt::state::blocked};
 }
 
-// A read(2) or write(2). With RWF_NOWAIT, the kernel does not wait, whatever O_NONBLOCK says. Kinds of
-// descriptors that do not know this flag are polled first.
 epoll_kernel::attempt epoll_kernel::try_transfer(file& target, const io_uring_sqe& sqe) noexcept {
     const bool is_read = direction_of(sqe) == direction::read;
-    const bool is_vector = sqe.opcode == IORING_OP_READV || sqe.opcode == IORING_OP_WRITEV;
-    const iovec one{pointer<void>(sqe.addr), sqe.len};
-    const iovec* buffers = is_vector ? pointer<const iovec>(sqe.addr) : &one;
-    const auto count = static_cast<unsigned long>(is_vector ? sqe.len : 1);
-    const auto position = static_cast<unsigned long>(sqe.off);
-    const auto move = [&](int flags) {
-        return call(is_read ? SYS_preadv2 : SYS_pwritev2, sqe.fd, buffers, count, position, 0ul, flags);
-    };
+    const long result = transfer_now(target, sqe);
+    if (result != -EAGAIN)
+        return {.result = static_cast<std::int32_t>(result)};
+    if (is_read && target.is_shut && !is_stream(sqe.fd))
+        return {};  // a read that waits ends when a datagram socket is shut down
+    (is_read ? target.may_read : target.may_write) = false;
+    return {attempt::state::blocked};
+}
 
+// A read(2) or write(2) that does not wait, whatever O_NONBLOCK says.
+long epoll_kernel::transfer_now(file& target, const io_uring_sqe& sqe) noexcept {
+    const bool is_read = direction_of(sqe) == direction::read;
+    const transfer moves(sqe);
     file::method& how = is_read ? target.reads : target.writes;
-    bool is_pipe = false;
-    if (how == file::method::unknown || how == file::method::polled) {
-        struct stat about{};
-        if (::fstat(sqe.fd, &about) < 0)
-            return {.result = -errno};
-        is_pipe = S_ISFIFO(about.st_mode);
-        const bool is_stored = S_ISREG(about.st_mode) || S_ISBLK(about.st_mode) || S_ISDIR(about.st_mode);
-        if (how == file::method::unknown)
-            how = is_stored ? file::method::none : file::method::flag;
-    }
-    long result =
-        how == file::method::polled ? -EOPNOTSUPP : move(how == file::method::flag ? RWF_NOWAIT : 0);
-    if (result == -EOPNOTSUPP && how != file::method::none) {
+    if (how == file::method::unknown)
+        find_method(target, sqe);
+    if (how == file::method::none)
+        return moves.on_file(sqe.fd, 0);
+    if (how == file::method::message)
+        return moves.on_socket();
+    if (how == file::method::flag) {
+        const long result = moves.on_file(sqe.fd, RWF_NOWAIT);
+        if (result != -EOPNOTSUPP)
+            return result;
         how = file::method::polled;
-        const int events = poll(sqe.fd, is_read ? POLLIN : POLLOUT);
-        if (events <= 0) {
-            result = events < 0 ? events : -EAGAIN;
-        } else if (is_pipe && !is_read) {
-            const iovec first{buffers->iov_base, std::min(buffers->iov_len, pipe_chunk)};
-            result = call(SYS_writev, sqe.fd, &first, 1ul);
-        } else {
-            result = move(0);
-        }
     }
-    if (result == -EAGAIN) {
-        if (is_read && target.is_shut && !is_stream(sqe.fd))
-            return {};  // a read that waits ends when a datagram socket is shut down
-        (is_read ? target.may_read : target.may_write) = false;
-        return {attempt::state::blocked};
-    }
-    return {.result = static_cast<std::int32_t>(result)};
+    const int events = poll(sqe.fd, is_read ? POLLIN : POLLOUT);
+    if (events <= 0)
+        return events < 0 ? events : -EAGAIN;
+    return target.is_pipe && !is_read ? moves.on_pipe() : moves.on_file(sqe.fd, 0);
+}
+
+void epoll_kernel::find_method(file& target, const io_uring_sqe& sqe) noexcept {
+    struct stat about{};
+    file::method how = file::method::flag;
+    if (::fstat(sqe.fd, &about) < 0 || S_ISBLK(about.st_mode) || S_ISDIR(about.st_mode))
+        how = file::method::none;
+    else if (S_ISSOCK(about.st_mode))
+        how = file::method::message;
+    else if (S_ISREG(about.st_mode))
+        // epoll refuses a stored file. A file such as /proc/kmsg can be polled, and a read from it may wait.
+        how = watch(target, events_for(sqe)) < 0 ? file::method::none : file::method::polled;
+    target.is_pipe = S_ISFIFO(about.st_mode);
+    (direction_of(sqe) == direction::read ? target.reads : target.writes) = how;
 }
 
 // Stores whether a further receive would have to wait. A TCP socket that returned fewer bytes than requested
@@ -774,6 +780,18 @@ bool epoll_kernel::is_in_use(file& target) noexcept {
     return is_refused || !target.waiting.empty();
 }
 
+bool epoll_kernel::waits_for_accept_or_connect(file& target) noexcept {
+    bool waits = false;
+    const auto look_at = [&](const request& each) {
+        const auto opcode = each.sqe().opcode;
+        waits =
+            waits || (each.target == &target && (opcode == IORING_OP_ACCEPT || opcode == IORING_OP_CONNECT));
+    };
+    target.waiting.for_each(look_at);
+    refused_.for_each(look_at);
+    return waits;
+}
+
 void epoll_kernel::unwatch(file& target) noexcept {
     epoll_event unused{};
     if (std::exchange(target.watched, 0) != 0 && epoll_ >= 0)
@@ -798,7 +816,7 @@ void epoll_kernel::drop(file& target) noexcept {
     target.forks = forks::count();
     target.reads = target.writes = file::method::unknown;
     target.always_tries = false;
-    target.is_tcp = target.has_ended = target.is_shut = target.is_shared = false;
+    target.is_tcp = target.has_ended = target.is_shut = target.is_pipe = target.is_shared = false;
     target.is_non_blocking = target.is_made_non_blocking = false;
 }
 
@@ -924,7 +942,8 @@ int epoll_kernel::setsockopt(int descriptor, int level, int name, const void* va
     return linux_kernel::setsockopt(descriptor, level, name, value, size);
 }
 
-// The program sees and sets O_NONBLOCK as if this engine did not use it.
+// The program sees and sets O_NONBLOCK as if this engine did not use it. Only accept(2) and connect(2) need
+// the flag.
 int epoll_kernel::fcntl(int descriptor, int command, int argument) {
     file* target = find(descriptor);
     if (command == F_DUPFD_CLOEXEC) {
@@ -939,10 +958,12 @@ int epoll_kernel::fcntl(int descriptor, int command, int argument) {
         const int flags = linux_kernel::fcntl(descriptor, command, argument);
         return flags >= 0 && target->is_made_non_blocking ? flags & ~O_NONBLOCK : flags;
     }
-    const bool is_needed = target->is_non_blocking;
+    const bool is_needed = waits_for_accept_or_connect(*target);
     const int result = linux_kernel::fcntl(descriptor, command, is_needed ? argument | O_NONBLOCK : argument);
-    if (result >= 0 && is_needed)
-        target->is_made_non_blocking = !(argument & O_NONBLOCK);
+    if (result >= 0) {
+        target->is_non_blocking = is_needed;  // the next accept or connect sets the flag again if it has to
+        target->is_made_non_blocking = is_needed && !(argument & O_NONBLOCK);
+    }
     return result;
 }
 

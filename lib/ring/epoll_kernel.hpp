@@ -39,6 +39,7 @@ public:
 
     io_engine engine() const noexcept override { return io_engine::epoll; }
     bool is_batched() const noexcept override { return false; }
+    std::uint64_t system_calls() const noexcept override { return system_calls_; }
 
     int set_up(io_uring& memory, const parameters& wanted) override;
     int enable(io_uring& memory) override;
@@ -126,6 +127,8 @@ private:
     attempt try_connect(file& target, const io_uring_sqe& sqe) noexcept;
     attempt try_poll(file& target, const io_uring_sqe& sqe) noexcept;
     attempt try_transfer(file& target, const io_uring_sqe& sqe) noexcept;
+    long transfer_now(file& target, const io_uring_sqe& sqe) noexcept;
+    void find_method(file& target, const io_uring_sqe& sqe) noexcept;
     void note_read(file& target, long result, std::size_t size, int flags) noexcept;
     void note_write(file& target, long result, std::size_t size) noexcept;
 
@@ -149,6 +152,7 @@ private:
     int watch(file& target, std::uint32_t events) noexcept;
     void unwatch(file& target) noexcept;
     [[nodiscard]] bool is_in_use(file& target) noexcept;
+    [[nodiscard]] bool waits_for_accept_or_connect(file& target) noexcept;
     void forget_registration(file& target) noexcept;
     void drop(file& target) noexcept;
     void make_non_blocking(file& target) noexcept;
@@ -171,6 +175,7 @@ private:
     std::vector<buffer_group> groups_;
     std::vector<std::unique_ptr<request[]>> blocks_;  // all requests
     detail::intrusive_list<request> free_;
+    std::uint64_t system_calls_ = 0;   // system calls made by enter()
     std::size_t pending_ = 0;          // requests in use
     std::size_t wake_polls_ = 0;       // requests that poll the eventfd
     std::vector<request*> by_number_;  // a hash table of the requests in use; its size is a power of two

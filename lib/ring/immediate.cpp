@@ -2,10 +2,17 @@
 // SPDX-License-Identifier: MIT
 #include "ring/immediate.hpp"
 
+#include <netinet/in.h>
 #include <sys/syscall.h>
 
 namespace coil::COIL_ABI::ring {
+
+constinit thread_local std::uint64_t calls_of_this_thread = 0;
+
 namespace {
+
+// A writable pipe has space for at least this number of bytes.
+constexpr std::size_t pipe_chunk = 4096;
 
 /// The buffers of a SENDMSG or RECVMSG without the bytes that were transferred before.
 class rest_of_message {
@@ -88,6 +95,44 @@ long send(const io_uring_sqe& sqe, std::size_t moved) noexcept {
         return call(SYS_sendmsg, sqe.fd, pointer<msghdr>(sqe.addr), flags);
     rest_of_message rest(*pointer<msghdr>(sqe.addr), moved);
     return call(SYS_sendmsg, sqe.fd, &rest.message(), flags);
+}
+
+bool has_no_port(const io_uring_sqe& sqe) noexcept {
+    const bool has_address = sqe.opcode == IORING_OP_SENDMSG
+                                 ? pointer<const msghdr>(sqe.addr)->msg_name != nullptr
+                                 : sqe.addr2 != 0;
+    sockaddr_storage own{};
+    socklen_t size = sizeof own;
+    if (!has_address || ::getsockname(sqe.fd, reinterpret_cast<sockaddr*>(&own), &size) < 0)
+        return false;
+    // IPv4 and IPv6 addresses have the port in the same place.
+    return (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
+           reinterpret_cast<const sockaddr_in&>(own).sin_port == 0;
+}
+
+transfer::transfer(const io_uring_sqe& sqe) noexcept
+    : sqe_(sqe), is_read_(direction_of(sqe) == direction::read), one_{pointer<void>(sqe.addr), sqe.len} {
+    const bool is_vector = sqe.opcode == IORING_OP_READV || sqe.opcode == IORING_OP_WRITEV;
+    buffers_ = is_vector ? pointer<const iovec>(sqe.addr) : &one_;
+    count_ = is_vector ? sqe.len : 1;
+}
+
+long transfer::on_file(int descriptor, int flags) const noexcept {
+    return call(is_read_ ? SYS_preadv2 : SYS_pwritev2, descriptor, buffers_, count_,
+                static_cast<unsigned long>(sqe_.off), 0ul, flags);
+}
+
+long transfer::on_socket() const noexcept {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(buffers_);
+    message.msg_iovlen = count_;
+    return is_read_ ? call(SYS_recvmsg, sqe_.fd, &message, MSG_DONTWAIT)
+                    : call(SYS_sendmsg, sqe_.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+long transfer::on_pipe() const noexcept {
+    const iovec first{buffers_->iov_base, std::min(buffers_->iov_len, pipe_chunk)};
+    return call(SYS_writev, sqe_.fd, &first, 1ul);
 }
 
 }  // namespace coil::COIL_ABI::ring

@@ -25,15 +25,19 @@
 
 namespace coil::COIL_ABI::ring {
 
+// Counts the calls of call().
+extern constinit thread_local std::uint64_t calls_of_this_thread;
+
 // The C library's functions are POSIX cancellation points, so each call would execute two more locked
 // instructions as soon as the process has a second thread. A system call that a signal has interrupted is
 // repeated.
 template <class... Arguments>
 long call(long number, Arguments... arguments) noexcept {
     long result;
-    do
+    do {
+        ++calls_of_this_thread;
         result = ::syscall(number, arguments...);
-    while (result < 0 && errno == EINTR);
+    } while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : result;
 }
 
@@ -129,6 +133,30 @@ enum class direction : std::uint8_t { none, read, write };
 [[nodiscard]] long receive(const io_uring_sqe& sqe, std::size_t moved) noexcept;
 /// Performs a SEND or SENDMSG. Skips the `moved` bytes that were sent before.
 [[nodiscard]] long send(const io_uring_sqe& sqe, std::size_t moved) noexcept;
+
+/// Returns true if this sends a datagram from a socket that is not bound. The kernel then has to choose a
+/// port, and fails with EAGAIN if all are in use. No event reports that a port is free.
+[[nodiscard]] bool has_no_port(const io_uring_sqe& sqe) noexcept;
+
+/// Performs a READ, READV, WRITE or WRITEV.
+class transfer {
+public:
+    explicit transfer(const io_uring_sqe& sqe) noexcept;
+
+    /// Calls preadv2(2) or pwritev2(2). `flags` are RWF_ flags.
+    [[nodiscard]] long on_file(int descriptor, int flags) const noexcept;
+    /// Calls recvmsg(2) or sendmsg(2), which do not wait.
+    [[nodiscard]] long on_socket() const noexcept;
+    /// Writes no more bytes than a writable pipe has space for.
+    [[nodiscard]] long on_pipe() const noexcept;
+
+private:
+    const io_uring_sqe& sqe_;
+    bool is_read_;
+    iovec one_;
+    const iovec* buffers_;
+    unsigned long count_;
+};
 
 /// Receives datagrams into buffers of a group, as a multishot RECVMSG does: a buffer gets an
 /// io_uring_recvmsg_out, the sender's address, the control messages, and the bytes. The msghdr of the SQE

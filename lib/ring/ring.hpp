@@ -119,6 +119,10 @@ public:
     }
 
     [[nodiscard]] unsigned long long enters() const noexcept { return enters_; }
+    /// Returns the number of system calls that the enters have made.
+    [[nodiscard]] unsigned long long system_calls() const noexcept {
+        return kernel_->is_batched() ? enters_ : kernel_->system_calls();
+    }
     [[nodiscard]] unsigned long long submissions() const noexcept { return submissions_; }
     [[nodiscard]] unsigned long long completions() const noexcept { return completions_; }
     /// Returns the number of enters that left completions in the kernel because the CQ was full. The next

@@ -12,11 +12,16 @@
 
 #include <coil/algo/read.hpp>
 #include <coil/algo/write.hpp>
+#include <coil/coro/as_tuple.hpp>
 #include <coil/coro/yield.hpp>
 #include <coil/io/stream_descriptor.hpp>
 #include <coil/loop/co_spawn.hpp>
 #include <coil/loop/io_context.hpp>
 #include <coil/net/local.hpp>
+#include <coil/net/udp.hpp>
+
+#include "net/connected.hpp"
+#include "support/own_network.hpp"
 
 namespace coil::test {
 namespace {
@@ -86,6 +91,54 @@ TEST_F(OnEpoll, SecondObjectKeepsTheEventsOfTheFirst) {
     };
     co_spawn(context_, answer, detached);
     expect_transfer();
+}
+
+TEST(OnEpollOverTcp, EchoTakesThreeSystemCalls) {
+    constexpr unsigned messages = 1000;
+    real_context context{{.engine = io_engine::epoll}};
+    context.run([&]() -> task<> {
+        auto [near, far] = co_await connect_ends(context);
+        const auto answer = [&]() -> task<> {
+            std::array<char, 64> bytes;
+            for (unsigned i = 0; i < messages; ++i)
+                co_await far.send(const_buffer(bytes.data(), co_await far.recv(bytes)));
+        };
+        auto answerer = co_spawn(context.io(), answer);
+        const auto before = context.io().metrics();
+        std::array<char, 64> bytes;
+        for (unsigned i = 0; i < messages; ++i) {
+            co_await near.send("message");
+            co_await near.recv(bytes);
+        }
+        co_await answerer.join();
+        // For each message, each end receives, sends, and waits for events.
+        const auto after = context.io().metrics();
+        EXPECT_GE(after.system_calls - before.system_calls, 2u * 2u * messages);
+        EXPECT_LE(after.system_calls - before.system_calls, 2u * 3u * messages + 20u);
+        EXPECT_LE(after.enters - before.enters, 2u * messages + 20u);
+    });
+}
+
+// The kernel chooses the port of a socket that is not bound when the socket sends. No event reports that a
+// port is free, so the send must not wait for one.
+TEST_F(OnEpoll, SendWithoutAFreePortFails) {
+    const bool ran = own_network::run([] {
+        own_network::set("net/ipv4/ip_local_port_range", "40000 40000");
+        io_context context{{.engine = io_engine::epoll}};
+        ip::udp::socket only(context, ip::udp::endpoint(ip::address_v4::loopback(), 40000));
+        ip::udp::socket none(context, ip::udp::v4());
+        std::error_code failure;
+        const auto send = [&]() -> task<> {
+            auto [ec, size] =
+                co_await as_tuple(none.sendto("x", ip::udp::endpoint(ip::address_v4::loopback(), 40000)));
+            failure = ec;
+        };
+        co_spawn(context, send, detached);
+        context.run_for(10s);
+        EXPECT_EQ(failure, std::errc::resource_unavailable_try_again);
+    });
+    if (!ran)
+        GTEST_SKIP() << "no privilege to make a network namespace";
 }
 
 }  // namespace

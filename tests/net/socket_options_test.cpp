@@ -163,6 +163,8 @@ TEST(SocketOptions, DefaultToCloseOnExecAndBlocking) {
     socket.native_non_blocking(false);
     EXPECT_TRUE(socket.close_on_exec());
     EXPECT_FALSE(socket.native_non_blocking());
+    // A program that gets the socket as its stdin expects this.
+    EXPECT_EQ(::fcntl(socket.native_handle(), F_GETFL) & O_NONBLOCK, 0);
     socket.close();
     try {
         static_cast<void>(socket.close_on_exec());

@@ -45,6 +45,9 @@ struct context_options {
 struct context_counters {
     // The loop.
     unsigned long long enters = 0;  ///< calls of io_uring_enter(2), or on epoll the rounds of system calls
+    /// The system calls that transfer data or wait for it: the enters and the direct sends, and on epoll also
+    /// each receive, send, accept, connect, read, write, epoll_ctl(2) and epoll_pwait(2).
+    unsigned long long system_calls = 0;
     unsigned long long submissions = 0;  ///< SQEs, including cancels
     unsigned long long completions = 0;  ///< CQEs collected
     unsigned long long overflows = 0;    ///< calls that left completions in the kernel: the CQ was full
