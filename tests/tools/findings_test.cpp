@@ -288,7 +288,7 @@ TEST(DoctorFindings, LowMemlockWarnsIfRingsCount) {
     here.process.memlock = coil::ring::unlimited;
     expect(finding_of(here, what), weight::well, "unlimited", "any number");
     here.process.memlock = 8 << 20;
-    expect(finding_of(here, what), weight::well, "8 MiB", "together: 93");
+    expect(finding_of(here, what), weight::well, "8 MiB", "together: 89");
     here.process.memlock = 1 << 20;
     expect(finding_of(here, what), weight::warns, "1 MiB", "together: 11; ulimit -l");
     // Without any ring.

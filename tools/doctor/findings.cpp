@@ -24,7 +24,7 @@ constexpr long long buffer_default = 212'992;  // the kernel's default for rmem_
 constexpr long long MiB = 1 << 20;
 constexpr long long memory_little = 64 * MiB;
 // The memory that a context with default options locks for its ring and its pool's buffer ring.
-constexpr unsigned long long ring_size = 88 * 1024;
+constexpr unsigned long long ring_size = 92 * 1024;
 constexpr unsigned long long contexts_few = 16;
 
 std::string size_text(unsigned long long bytes) {
