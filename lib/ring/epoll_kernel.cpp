@@ -22,6 +22,7 @@
 #include <utility>
 
 #include <coil/base/assert.hpp>
+#include <coil/base/prefetch.hpp>
 
 #include "ring/abi.hpp"
 #include "ring/fork.hpp"
@@ -38,6 +39,9 @@ constexpr int events_max = 256;
 // The number of completions after which a multishot receive waits for the next enter.
 constexpr int burst_max = 32;
 constexpr std::size_t requests_per_block = 64;
+// From this number of events on, the descriptors and their requests are prefetched. With 1024 connections,
+// this saves about 3 % of the CPU time.
+constexpr int events_in_cache = 64;
 // A connect to a UNIX socket whose backlog is full is tried again after this time, because no event reports
 // that there is space.
 constexpr std::chrono::milliseconds refused_pause{2};
@@ -89,7 +93,8 @@ struct epoll_kernel::request : detail::list_hook {
     alignas(io_uring_sqe) std::byte bytes[sizeof(io_uring_sqe)];
     request* next_of_bucket = nullptr;
     file* target = nullptr;
-    std::uint32_t moved = 0;  // bytes transferred so far, with MSG_WAITALL
+    // The bytes transferred so far, with MSG_WAITALL. For a connect, 1 after it has begun.
+    std::uint32_t moved = 0;
     bool is_refused = false;  // in the list `refused_`
 };
 
@@ -131,6 +136,8 @@ struct epoll_kernel::file : detail::list_hook {
     bool is_shut = false;       // no more data can arrive
     bool is_pipe = false;
     bool is_shared = false;             // other code may have a duplicate
+    bool is_in_other_process = false;   // another process may have a duplicate, and rely on O_NONBLOCK
+    std::uint16_t users = 0;            // objects of this context that have the descriptor
     bool is_non_blocking = false;       // O_NONBLOCK is set
     bool is_made_non_blocking = false;  // set by this engine, and hidden from the program
 };
@@ -256,7 +263,8 @@ void epoll_kernel::cancel(const io_uring_sqe& sqe) noexcept {
         target = target->next_of_bucket;
     if (!target)
         return complete(sqe.user_data, -ENOENT);
-    finish(*target, target->moved > 0 ? static_cast<std::int32_t>(target->moved) : -ECANCELED);
+    const bool has_bytes = target->moved > 0 && target->sqe().opcode != IORING_OP_CONNECT;
+    finish(*target, has_bytes ? static_cast<std::int32_t>(target->moved) : -ECANCELED);
     if (!(sqe.flags & IOSQE_CQE_SKIP_SUCCESS))
         complete(sqe.user_data, 0);
 }
@@ -285,6 +293,10 @@ int epoll_kernel::wait_for_epoll(time_point deadline) noexcept {
     epoll_event events[events_max];
     const int count = wait_for_events(epoll_, events, deadline, *this);
     for (int i = 0; i < count; ++i) {
+        if (count >= events_in_cache) {
+            prefetch_file(events[std::min(i + 4, count - 1)].data.u64);
+            prefetch_request(events[std::min(i + 2, count - 1)].data.u64);
+        }
         file* target = find(static_cast<int>(events[i].data.u64 & 0xffffffff));
         // The event of a closed descriptor, whose file is still open elsewhere, does not concern the
         // descriptor that has the same number now.
@@ -294,6 +306,17 @@ int epoll_kernel::wait_for_epoll(time_point deadline) noexcept {
         serve(*target);
     }
     return std::min(count, 0);
+}
+
+void epoll_kernel::prefetch_file(std::uint64_t event) const noexcept {
+    if (const file* next = find(static_cast<int>(event & 0xffffffff)))
+        detail::prefetch(next, sizeof *next);
+}
+
+void epoll_kernel::prefetch_request(std::uint64_t event) const noexcept {
+    file* next = find(static_cast<int>(event & 0xffffffff));
+    if (next && !next->waiting.empty())
+        detail::prefetch(&next->waiting.front(), sizeof(request));
 }
 
 void epoll_kernel::serve(file& target) noexcept {
@@ -361,7 +384,7 @@ epoll_kernel::attempt epoll_kernel::try_now(file& target, const io_uring_sqe& sq
     case IORING_OP_SEND:
     case IORING_OP_SENDMSG: return try_send(target, sqe, moved);
     case IORING_OP_ACCEPT: return try_accept(target, sqe);
-    case IORING_OP_CONNECT: return try_connect(target, sqe);
+    case IORING_OP_CONNECT: return try_connect(target, sqe, moved);
     case IORING_OP_POLL_ADD: return try_poll(target, sqe);
     default: return try_transfer(target, sqe);
     }
@@ -499,34 +522,50 @@ epoll_kernel::attempt epoll_kernel::try_accept(file& target, const io_uring_sqe&
     }
     if (result >= 0)
         if (file* accepted = add_new(static_cast<int>(result)))
-            accepted->is_tcp = target.is_tcp;
+            accepted->is_tcp = target.is_tcp, accepted->always_tries = target.always_tries;
     return {.result = static_cast<std::int32_t>(result)};
 }
 
-// The first call begins the connect. When the socket becomes writable, a second call returns the result. Some
-// families, such as AF_VSOCK, report the result in SO_ERROR instead.
-epoll_kernel::attempt epoll_kernel::try_connect(file& target, const io_uring_sqe& sqe) noexcept {
-    const bool is_first = target.events == 0;
-    if (is_first) {
-        make_non_blocking(target);
-        target.has_ended = target.is_shut = false;
-    }
+// connect(2) begins the connect. After an event, SO_ERROR has the result. A further call of connect(2) would
+// begin anew if the socket has been shut down.
+epoll_kernel::attempt epoll_kernel::try_connect(file& target, const io_uring_sqe& sqe,
+                                                std::uint32_t& has_begun) noexcept {
+    if (has_begun)
+        return continue_connect(target, sqe);
+    make_non_blocking(target);
     const auto* address = pointer<const sockaddr>(sqe.addr);
     const long result = call(SYS_connect, sqe.fd, address, static_cast<socklen_t>(sqe.off));
-    const bool has_failed = target.events & (EPOLLERR | EPOLLHUP);
-    if (!is_first && (result == -EISCONN || result == -EBADFD || (result == -EALREADY && has_failed))) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        const long query = call(SYS_getsockopt, sqe.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-        return {.result = static_cast<std::int32_t>(query < 0 ? query : -error)};
-    }
-    if (result == -EINPROGRESS || (result == -EALREADY && !is_first)) {
-        target.may_write = false;
-        return {attempt::state::blocked};
-    }
     if (result == -EAGAIN && address->sa_family == AF_UNIX)
         return {attempt::state::refused};
-    return {.result = static_cast<std::int32_t>(result)};
+    if (result == 0 || result == -EINPROGRESS)
+        target.has_ended = target.is_shut = target.is_shut && !is_stream(sqe.fd);
+    if (result != -EINPROGRESS)
+        return {.result = static_cast<std::int32_t>(result)};
+    has_begun = 1;
+    target.may_write = false;
+    return {attempt::state::blocked};
+}
+
+epoll_kernel::attempt epoll_kernel::continue_connect(const file& target, const io_uring_sqe& sqe) noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (const long query = call(SYS_getsockopt, sqe.fd, SOL_SOCKET, SO_ERROR, &error, &size); query < 0)
+        return {.result = static_cast<std::int32_t>(query)};
+    if (error != 0)
+        return {.result = -error};
+    sockaddr_storage peer{};
+    size = sizeof peer;
+    const long result = call(SYS_getpeername, sqe.fd, &peer, &size);
+    if (result == -ENOTCONN && !(target.events & (EPOLLERR | EPOLLHUP)))
+        return {attempt::state::blocked};
+    if (result == -ENOTCONN)
+        return {.result = -ECONNRESET};  // the socket was shut down
+    // The state of the socket changes from "connecting" to "connected".
+    const long end =
+        call(SYS_connect, sqe.fd, pointer<const sockaddr>(sqe.addr), static_cast<socklen_t>(sqe.off));
+    return {.result = result < 0        ? static_cast<std::int32_t>(result)
+                      : end == -EISCONN ? 0
+                                        : static_cast<std::int32_t>(end)};
 }
 
 // When a poll is submitted, poll(2) reports the events that are already there.
@@ -575,6 +614,11 @@ long epoll_kernel::transfer_now(file& target, const io_uring_sqe& sqe) noexcept 
             return result;
         how = file::method::polled;
     }
+    const long flags = call(SYS_fcntl, sqe.fd, F_GETFL, 0);
+    const int access = static_cast<int>(flags) & O_ACCMODE;
+    const bool is_allowed = access == O_RDWR || access == (is_read ? O_RDONLY : O_WRONLY);
+    if (flags < 0 || (flags & O_NONBLOCK) || !is_allowed)
+        return moves.on_file(sqe.fd, 0);
     const int events = poll(sqe.fd, is_read ? POLLIN : POLLOUT);
     if (events <= 0)
         return events < 0 ? events : -EAGAIN;
@@ -748,8 +792,10 @@ epoll_kernel::file* epoll_kernel::find_or_add(int descriptor) noexcept {
 // other code, the state of the old descriptor is dropped. Returns null if memory runs out.
 epoll_kernel::file* epoll_kernel::add_new(int descriptor) noexcept {
     file* added = descriptor < 0 ? nullptr : find_or_add(descriptor);
-    if (added)
+    if (added) {
         drop(*added);
+        added->users = 1;
+    }
     return added;
 }
 
@@ -817,7 +863,8 @@ void epoll_kernel::drop(file& target) noexcept {
     target.reads = target.writes = file::method::unknown;
     target.always_tries = false;
     target.is_tcp = target.has_ended = target.is_shut = target.is_pipe = target.is_shared = false;
-    target.is_non_blocking = target.is_made_non_blocking = false;
+    target.is_in_other_process = target.is_non_blocking = target.is_made_non_blocking = false;
+    target.users = 0;
 }
 
 // accept(2) and connect(2) have no MSG_DONTWAIT. If other code has the file, it may have cleared the flag.
@@ -842,6 +889,8 @@ void epoll_kernel::share_sent(const msghdr& message) noexcept {
             int descriptor;
             std::memcpy(&descriptor, CMSG_DATA(each) + at, sizeof descriptor);
             share(descriptor);
+            if (file* sent = find(descriptor))
+                sent->is_in_other_process = true;
         }
     }
 }
@@ -889,16 +938,24 @@ int epoll_kernel::shutdown(int descriptor, int how) {
     return result;
 }
 
-// A descriptor with this number may have been closed by other code, which has also removed its registration.
+// If no object has the descriptor, a descriptor with this number may have been closed by other code, which
+// has also removed its registration.
 void epoll_kernel::adopt(int descriptor) noexcept {
     file* adopted = find_or_add(descriptor);
     if (!adopted)
         return;
-    if (!is_in_use(*adopted))
+    const bool is_foreign = adopted->users == 0;
+    if (is_foreign && !is_in_use(*adopted))
         drop(*adopted);
     else if (const std::uint32_t watched = std::exchange(adopted->watched, 0); watched != 0)
         watch(*adopted, watched);
+    ++adopted->users;
     adopted->is_shared = true;
+    adopted->is_in_other_process = adopted->is_in_other_process || is_foreign;
+    int least = 1;
+    socklen_t size = sizeof least;
+    if (call(SYS_getsockopt, descriptor, SOL_SOCKET, SO_RCVLOWAT, &least, &size) == 0 && least > 1)
+        adopted->always_tries = true;
 }
 
 void epoll_kernel::share(int descriptor) noexcept {
@@ -906,14 +963,17 @@ void epoll_kernel::share(int descriptor) noexcept {
         shared->is_shared = true;
 }
 
-// If another socket of this context uses the same descriptor, the registration stays.
+// If another object of this context uses the same descriptor, its state stays.
 void epoll_kernel::release(int descriptor) noexcept {
     file* left = find(descriptor);
-    if (!left || is_in_use(*left))
+    if (!left)
+        return;
+    if (left->users > 0)
+        --left->users;
+    if (left->users > 0 || is_in_use(*left))
         return;
     unwatch(*left);
-    // Other processes that have the file may rely on O_NONBLOCK.
-    if (left->is_made_non_blocking && !left->is_shared && left->forks == forks::count())
+    if (left->is_made_non_blocking && !left->is_in_other_process && left->forks == forks::count())
         ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
     drop(*left);
 }

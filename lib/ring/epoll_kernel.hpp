@@ -112,6 +112,8 @@ private:
     void cancel(const io_uring_sqe& sqe) noexcept;
     int collect_events(unsigned wait, time_point deadline) noexcept;
     int wait_for_epoll(time_point deadline) noexcept;
+    void prefetch_file(std::uint64_t event) const noexcept;
+    void prefetch_request(std::uint64_t event) const noexcept;
     void serve(file& target) noexcept;
     void serve_paused() noexcept;
     void serve_refused() noexcept;
@@ -124,7 +126,8 @@ private:
     attempt try_datagrams(file& target, const io_uring_sqe& sqe) noexcept;
     attempt try_send(file& target, const io_uring_sqe& sqe, std::uint32_t& moved) noexcept;
     attempt try_accept(file& target, const io_uring_sqe& sqe) noexcept;
-    attempt try_connect(file& target, const io_uring_sqe& sqe) noexcept;
+    attempt try_connect(file& target, const io_uring_sqe& sqe, std::uint32_t& has_begun) noexcept;
+    static attempt continue_connect(const file& target, const io_uring_sqe& sqe) noexcept;
     attempt try_poll(file& target, const io_uring_sqe& sqe) noexcept;
     attempt try_transfer(file& target, const io_uring_sqe& sqe) noexcept;
     long transfer_now(file& target, const io_uring_sqe& sqe) noexcept;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "ring/immediate.hpp"
 
+#include <algorithm>
 #include <netinet/in.h>
 #include <sys/syscall.h>
 
@@ -131,7 +132,11 @@ long transfer::on_socket() const noexcept {
 }
 
 long transfer::on_pipe() const noexcept {
-    const iovec first{buffers_->iov_base, std::min(buffers_->iov_len, pipe_chunk)};
+    const iovec* full =
+        std::find_if(buffers_, buffers_ + count_, [](const iovec& each) { return each.iov_len > 0; });
+    if (full == buffers_ + count_)
+        return 0;
+    const iovec first{full->iov_base, std::min(full->iov_len, pipe_chunk)};
     return call(SYS_writev, sqe_.fd, &first, 1ul);
 }
 

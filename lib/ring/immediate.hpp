@@ -70,9 +70,10 @@ enum class direction : std::uint8_t { none, read, write };
 }
 
 // Returns true if the operation neither waits for operations before it nor makes later operations wait: one
-// that must not wait at all, or one that reads urgent data or the error queue.
+// that must not wait at all, one that reads urgent data or the error queue, or a connect.
 [[nodiscard]] inline bool is_out_of_order(const io_uring_sqe& sqe) noexcept {
-    return is_message_call(sqe) && (sqe.msg_flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE));
+    return sqe.opcode == IORING_OP_CONNECT ||
+           (is_message_call(sqe) && (sqe.msg_flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)));
 }
 
 [[nodiscard]] inline bool is_multishot(const io_uring_sqe& sqe) noexcept {

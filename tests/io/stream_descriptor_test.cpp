@@ -21,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -427,6 +428,25 @@ TEST_P(StreamDescriptor, ReadsALineFromATerminal) {
         co_await coil::write(screen, "line\n");
         co_await receiver.join();
         EXPECT_EQ(received, 5u);
+    });
+}
+
+// A named pipe does not know RWF_NOWAIT, so the epoll engine writes only a part of the first buffer that has
+// bytes.
+TEST_P(StreamDescriptor, GathersIntoANamedPipe) {
+    const std::string name = testing::TempDir() + "coil_named_pipe_" + std::to_string(::getpid());
+    ASSERT_EQ(::mkfifo(name.c_str(), 0600), 0);
+    const int fifo = ::open(name.c_str(), O_RDWR | O_CLOEXEC | (non_blocking() ? O_NONBLOCK : 0));
+    ::unlink(name.c_str());
+    ASSERT_GE(fifo, 0);
+    run([&]() -> task<> {
+        stream_descriptor both(context(), fifo);
+        const std::string much(10'000, 'x');
+        const std::array<const_buffer, 3> parts{const_buffer(), "ab", much};
+        EXPECT_EQ(co_await coil::write(both, const_buffers(parts)), 10'002u);
+        std::string received(10'002, '\0');
+        co_await coil::read(both, received);
+        EXPECT_EQ(received, "ab" + much);
     });
 }
 

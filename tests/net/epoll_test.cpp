@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <coil/algo/read.hpp>
+#include <coil/algo/timeout.hpp>
 #include <coil/algo/write.hpp>
+#include <coil/base/unique_descriptor.hpp>
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/yield.hpp>
 #include <coil/io/stream_descriptor.hpp>
@@ -117,6 +120,83 @@ TEST(OnEpollOverTcp, EchoTakesThreeSystemCalls) {
         EXPECT_LE(after.system_calls - before.system_calls, 2u * 3u * messages + 20u);
         EXPECT_LE(after.enters - before.enters, 2u * messages + 20u);
     });
+}
+
+// The engine tried a connect only if the socket was writable.
+TEST(OnEpollOverTcp, SecondConnectFailsIfFull) {
+    real_context context{{.engine = io_engine::epoll}};
+    context.run([&]() -> task<> {
+        auto [near, far] = co_await connect_ends(context);
+        for (std::error_code full; !full;) {
+            auto [failure, size] = co_await as_tuple(near.send(too_much(), message_flags::dont_wait));
+            full = failure;
+        }
+        auto [ec] = co_await as_tuple(near.connect(near.remote_endpoint()));
+        EXPECT_EQ(ec, std::errc::already_connected);
+        EXPECT_TRUE(near.is_open());
+    });
+}
+
+// A failed connect cleared what the engine knew about the end of the stream.
+TEST(OnEpollOverTcp, SecondConnectKeepsTheEndOfTheStream) {
+    real_context context{{.engine = io_engine::epoll}};
+    context.run([&]() -> task<> {
+        auto [near, far] = co_await connect_ends(context);
+        std::array<char, 64> bytes;
+        co_await far.send("first");
+        co_await near.recv(bytes);
+        const auto read_events = [&near = near]() -> task<> {
+            co_await as_tuple(near.wait(near.wait_error));
+        };
+        auto waiter = co_spawn(context.io(), read_events);
+        co_await let_others_run();
+        co_await far.send("last");
+        far.shutdown(socket_base::shutdown_send);
+        co_await let_others_run(10);
+        auto [ec] = co_await as_tuple(near.connect(near.remote_endpoint()));
+        EXPECT_EQ(ec, std::errc::already_connected);
+        EXPECT_EQ(co_await near.recv(bytes), 4u);
+        EXPECT_EQ(co_await timeout(near.recv(bytes), 5s), 0u);
+        near.cancel();
+        co_await waiter.join();
+    });
+}
+
+// The accepted socket inherits the option, and epoll reports no event for fewer bytes.
+TEST(OnEpollOverTcp, AcceptInheritsLowWatermark) {
+    real_context context{{.engine = io_engine::epoll}};
+    context.run([&]() -> task<> {
+        tcp::acceptor acceptor(context, {ip::address_v4::loopback(), 0});
+        acceptor.set_option(socket_base::receive_low_watermark(100));
+        tcp::socket near(context);
+        co_await near.connect(acceptor.local_endpoint());
+        auto far = co_await acceptor.accept();
+        std::array<char, 64> bytes;
+        for (int i = 0; i < 2; ++i) {
+            co_await near.send("few");
+            EXPECT_EQ(co_await timeout(far.recv(bytes), 5s), 3u);
+        }
+    });
+}
+
+TEST(OnEpollOverTcp, ReleaseRestoresFlagAfterLending) {
+    io_context context({.engine = io_engine::epoll});
+    tcp::socket socket(context, tcp::v4());
+    EXPECT_NE(::fcntl(socket.native_handle(), F_GETFL) & O_NONBLOCK, 0);
+    const unique_descriptor released(socket.release());
+    EXPECT_EQ(::fcntl(released.get(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST(OnEpollOverTcp, BorrowKeepsTheStateOfTheOwner) {
+    io_context context({.engine = io_engine::epoll});
+    tcp::socket socket(context, tcp::v4());
+    {
+        const auto borrowed = posix::stream_descriptor::borrow(context, socket.native_handle());
+        EXPECT_FALSE(socket.native_non_blocking());
+    }
+    EXPECT_FALSE(socket.native_non_blocking());
+    const unique_descriptor released(socket.release());
+    EXPECT_EQ(::fcntl(released.get(), F_GETFL) & O_NONBLOCK, 0);
 }
 
 // The kernel chooses the port of a socket that is not bound when the socket sends. No event reports that a

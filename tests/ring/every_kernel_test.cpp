@@ -471,6 +471,35 @@ TEST(EveryKernel, CancelledConnectIsEcanceled) {
     });
 }
 
+// After the shutdown, the socket can be connected anew, so a second call of connect(2) on epoll began a new
+// connect.
+TEST(EveryKernel, ShutdownEndsConnect) {
+    run_on_all({"1: -104"}, [](stage& on) {
+        std::unique_ptr<plain_listener> full;
+        std::vector<int> crowd;
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        on.happens(
+            [&] {
+                full = std::make_unique<plain_listener>(0);
+                address = full->address();
+                crowd.push_back(full->connect());
+            },
+            [](auto&) {});
+        const int socket = on.behind().socket(AF_INET, SOCK_STREAM, 0);
+        auto& sqe = on.next_sqe(1);
+        io_uring_prep_connect(&sqe, socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
+        on.set_number(sqe);
+        on.enter();
+        on.behind().shutdown(socket, SHUT_RDWR);
+        on.happens([] {}, [](auto& script) { script.answer(IORING_OP_CONNECT, -ECONNRESET); });
+        on.wait_for(1);
+        on.behind().close(socket);
+        for (const int each: crowd)
+            ::close(each);
+    });
+}
+
 // ---- results of operations --------------------------------------------------------------------------------
 
 TEST(EveryKernel, ShutdownEndsRecv) {
