@@ -54,8 +54,8 @@ struct objects {
     test::stream_pair receiving;
     test::stream_pair sending{{.capacity = 1}};
     steady_timer timer;
-    thread_pool pool{{.threads = 1}};
     std::promise<void> gate;
+    thread_pool pool{{.threads = 1}};  // is destroyed before the gate, at which its thread may wait
     std::array<char, 4> bytes{};
 };
 
