@@ -129,8 +129,7 @@ std::size_t event_loop::resume_ready(std::size_t limit) {
 
 void event_loop::enter(unsigned wait, time_point deadline) {
     if (const int failure = enter_or_pause(wait, deadline); failure < 0)
-        throw_failure(system_error_code(-failure),
-                      kernel().engine() == io_engine::epoll ? "epoll_pwait" : "io_uring_enter");
+        throw_failure(system_error_code(-failure), kernel().wait_call());
 }
 
 // Enters the kernel once. If the kernel refuses the call with an error that may be temporary, pauses, so that

@@ -521,8 +521,10 @@ epoll_kernel::attempt epoll_kernel::try_accept(file& target, const io_uring_sqe&
         return {attempt::state::blocked};
     }
     if (result >= 0)
-        if (file* accepted = add_new(static_cast<int>(result)))
-            accepted->is_tcp = target.is_tcp, accepted->always_tries = target.always_tries;
+        if (file* accepted = add_new(static_cast<int>(result))) {
+            accepted->is_tcp = target.is_tcp;
+            accepted->always_tries = target.always_tries;
+        }
     return {.result = static_cast<std::int32_t>(result)};
 }
 
@@ -537,8 +539,11 @@ epoll_kernel::attempt epoll_kernel::try_connect(file& target, const io_uring_sqe
     const long result = call(SYS_connect, sqe.fd, address, static_cast<socklen_t>(sqe.off));
     if (result == -EAGAIN && address->sa_family == AF_UNIX)
         return {attempt::state::refused};
-    if (result == 0 || result == -EINPROGRESS)
-        target.has_ended = target.is_shut = target.is_shut && !is_stream(sqe.fd);
+    if (result == 0 || result == -EINPROGRESS) {
+        if (target.is_shut && is_stream(sqe.fd))
+            target.is_shut = false;  // a new connection; a datagram socket stays shut down
+        target.has_ended = target.is_shut;
+    }
     if (result != -EINPROGRESS)
         return {.result = static_cast<std::int32_t>(result)};
     has_begun = 1;
@@ -560,12 +565,12 @@ epoll_kernel::attempt epoll_kernel::continue_connect(const file& target, const i
         return {attempt::state::blocked};
     if (result == -ENOTCONN)
         return {.result = -ECONNRESET};  // the socket was shut down
+    if (result < 0)
+        return {.result = static_cast<std::int32_t>(result)};
     // The state of the socket changes from "connecting" to "connected".
     const long end =
         call(SYS_connect, sqe.fd, pointer<const sockaddr>(sqe.addr), static_cast<socklen_t>(sqe.off));
-    return {.result = result < 0        ? static_cast<std::int32_t>(result)
-                      : end == -EISCONN ? 0
-                                        : static_cast<std::int32_t>(end)};
+    return {.result = end == -EISCONN ? 0 : static_cast<std::int32_t>(end)};
 }
 
 // When a poll is submitted, poll(2) reports the events that are already there.

@@ -39,6 +39,7 @@ public:
 
     io_engine engine() const noexcept override { return io_engine::epoll; }
     bool is_batched() const noexcept override { return false; }
+    const char* wait_call() const noexcept override { return "epoll_pwait"; }
     std::uint64_t system_calls() const noexcept override { return system_calls_; }
 
     int set_up(io_uring& memory, const parameters& wanted) override;

@@ -44,6 +44,8 @@ public:
     /// Returns true if one enter performs all its SQEs with a single system call. If not, a direct system
     /// call is never slower than an SQE.
     [[nodiscard]] virtual bool is_batched() const noexcept { return true; }
+    /// Returns the name of the system call with which enter() waits, for error texts.
+    [[nodiscard]] virtual const char* wait_call() const noexcept { return "io_uring_enter"; }
     /// Returns the number of system calls that enter() has made. Meaningful only if is_batched() is false,
     /// because otherwise each enter is one system call.
     [[nodiscard]] virtual std::uint64_t system_calls() const noexcept { return 0; }

@@ -412,12 +412,24 @@ TEST_P(StreamDescriptor, ReadsInotifyEvents) {
     ::rmdir(folder.c_str());
 }
 
-TEST_P(StreamDescriptor, ReadsALineFromATerminal) {
+struct terminal {
+    int master = -1;  // -1 if there are no pseudoterminals here
+    int slave = -1;
+};
+
+terminal open_terminal(bool non_blocking) {
     const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master < 0 || ::grantpt(master) < 0 || ::unlockpt(master) < 0)
+        return {};
+    return {master,
+            ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC | (non_blocking ? O_NONBLOCK : 0))};
+}
+
+TEST_P(StreamDescriptor, ReadsALineFromATerminal) {
+    const terminal made = open_terminal(non_blocking());
+    const int master = made.master, slave = made.slave;
+    if (master < 0)
         GTEST_SKIP() << "no pseudoterminals here";
-    const int slave =
-        ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC | (non_blocking() ? O_NONBLOCK : 0));
     ASSERT_GE(slave, 0);
     run([&]() -> task<> {
         stream_descriptor screen(context(), master), program(context(), slave);
@@ -452,11 +464,10 @@ TEST_P(StreamDescriptor, GathersIntoANamedPipe) {
 
 // A terminal is writable although it has less space than the write needs.
 TEST_P(StreamDescriptor, FullTerminalDoesNotBlockTheLoop) {
-    const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (master < 0 || ::grantpt(master) < 0 || ::unlockpt(master) < 0)
+    const terminal made = open_terminal(non_blocking());
+    const int master = made.master, slave = made.slave;
+    if (master < 0)
         GTEST_SKIP() << "no pseudoterminals here";
-    const int slave =
-        ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC | (non_blocking() ? O_NONBLOCK : 0));
     ASSERT_GE(slave, 0);
     termios mode{};
     ASSERT_EQ(::tcgetattr(slave, &mode), 0);

@@ -444,30 +444,46 @@ TEST(EveryKernel, CancelledSendReturnsSentBytes) {
     });
 }
 
-TEST(EveryKernel, CancelledConnectIsEcanceled) {
-    // A listener with a full backlog does not answer.
-    run_on_all({"1: -125"}, [](stage& on) {
-        std::unique_ptr<plain_listener> full;
-        std::vector<int> crowd;
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
+// A submitted connect, number 1, to a listener that does not answer because its backlog is full.
+class pending_connect {
+public:
+    explicit pending_connect(stage& on) : kernel_(on.behind()) {
         on.happens(
             [&] {
-                full = std::make_unique<plain_listener>(0);
-                address = full->address();
-                crowd.push_back(full->connect());
+                full_ = std::make_unique<plain_listener>(0);
+                address_ = full_->address();
+                waiting_ = full_->connect();
             },
             [](auto&) {});
-        const int socket = on.behind().socket(AF_INET, SOCK_STREAM, 0);
+        socket_ = kernel_.socket(AF_INET, SOCK_STREAM, 0);
         auto& sqe = on.next_sqe(1);
-        io_uring_prep_connect(&sqe, socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
+        io_uring_prep_connect(&sqe, socket_, reinterpret_cast<sockaddr*>(&address_), sizeof address_);
         on.set_number(sqe);
         on.enter();
+    }
+    pending_connect(const pending_connect&) = delete;
+    pending_connect& operator=(const pending_connect&) = delete;
+    ~pending_connect() {
+        kernel_.close(socket_);
+        if (waiting_ >= 0)
+            ::close(waiting_);
+    }
+
+    [[nodiscard]] int socket() const { return socket_; }
+
+private:
+    kernel& kernel_;
+    std::unique_ptr<plain_listener> full_;
+    sockaddr_in address_{AF_INET, 0, {}, {}};
+    int waiting_ = -1;  // the connection that fills the backlog
+    int socket_ = -1;
+};
+
+TEST(EveryKernel, CancelledConnectIsEcanceled) {
+    run_on_all({"1: -125"}, [](stage& on) {
+        const pending_connect made(on);
         on.cancel(2, 1);
         on.wait_for(1);
-        on.behind().close(socket);
-        for (const int each: crowd)
-            ::close(each);
     });
 }
 
@@ -475,28 +491,10 @@ TEST(EveryKernel, CancelledConnectIsEcanceled) {
 // connect.
 TEST(EveryKernel, ShutdownEndsConnect) {
     run_on_all({"1: -104"}, [](stage& on) {
-        std::unique_ptr<plain_listener> full;
-        std::vector<int> crowd;
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        on.happens(
-            [&] {
-                full = std::make_unique<plain_listener>(0);
-                address = full->address();
-                crowd.push_back(full->connect());
-            },
-            [](auto&) {});
-        const int socket = on.behind().socket(AF_INET, SOCK_STREAM, 0);
-        auto& sqe = on.next_sqe(1);
-        io_uring_prep_connect(&sqe, socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
-        on.set_number(sqe);
-        on.enter();
-        on.behind().shutdown(socket, SHUT_RDWR);
+        const pending_connect made(on);
+        on.behind().shutdown(made.socket(), SHUT_RDWR);
         on.happens([] {}, [](auto& script) { script.answer(IORING_OP_CONNECT, -ECONNRESET); });
         on.wait_for(1);
-        on.behind().close(socket);
-        for (const int each: crowd)
-            ::close(each);
     });
 }
 

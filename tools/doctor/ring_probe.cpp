@@ -194,7 +194,7 @@ void probe_epoll(ring_answers& answers) {
     kernel.enable(memory);
     const int waited = kernel.enter(memory, 0, 1, kernel.now());
     answers.epoll = waited == -ETIME ? 0 : error_of(waited);
-    answers.epoll_call = "epoll_pwait";
+    answers.epoll_call = kernel.wait_call();
     const timespec none{};
     const long result = ::syscall(SYS_epoll_pwait2, memory.ring_fd, &memory, 0, &none, nullptr, 0);
     answers.epoll_pwait2 =
