@@ -78,10 +78,11 @@ std::string diagnose(int error, const circumstances& around, std::string_view ca
     const bool is_io_uring = call.starts_with("io_uring");
     if (!is_io_uring)
         return "cannot create an io_context: " + cause_and_remedy(error, around, call);
-    const std::string text = "io_uring is not available: " + cause_and_remedy(error, around, call);
-    if (error == EMFILE || error == ENFILE)  // epoll needs descriptors, too
-        return text;
-    return text + "; or run on epoll (COIL_ENGINE=epoll, if the program does not set options::engine)";
+    std::string text = "io_uring is not available: " + cause_and_remedy(error, around, call);
+    const bool epoll_may_work = error != EMFILE && error != ENFILE;  // epoll needs descriptors, too
+    if (epoll_may_work)
+        text += "; or run on epoll (COIL_ENGINE=epoll, if the program does not set options::engine)";
+    return text;
 }
 
 std::string cause_and_remedy(int error, const circumstances& around, std::string_view call) {
