@@ -84,7 +84,11 @@ void wait::prepare(io_uring_sqe& sqe) noexcept {
         io_uring_prep_nop(&sqe);
     } else {
         const unsigned also = wanted_ & wait_base::wait_error ? wakes_for_priority : 0;
-        io_uring_prep_poll_add(&sqe, target().number(), events_of(wanted_) | also);
+        const unsigned events = events_of(wanted_) | also;
+        if (is_multishot_)
+            io_uring_prep_poll_multishot(&sqe, target().number(), events);
+        else
+            io_uring_prep_poll_add(&sqe, target().number(), events);
     }
 }
 
@@ -97,10 +101,11 @@ void wait::source_has_data() noexcept {
     target().context().submissions().cancel(*this);
 }
 
-// Returns the events that are present now. A poll that requests POLLRDBAND completes whenever anything
-// arrives, so after a completion with POLLPRI or POLLRDBAND, poll(2) finds out which events are present.
-unsigned wait::events_now() const noexcept {
-    const auto answered = static_cast<unsigned>(answer().result);
+// Returns the events that are present after a poll has answered with `result`. A poll that requests
+// POLLRDBAND completes whenever anything arrives, so after a completion with POLLPRI or POLLRDBAND, poll(2)
+// finds out which events are present.
+unsigned wait::events_after(std::int32_t result) const noexcept {
+    const auto answered = static_cast<unsigned>(result);
     if (!(answered & (POLLPRI | wakes_for_priority)))
         return answered;
     const int now = is_current() ? target().context().kernel().poll(target().number(),
@@ -109,25 +114,40 @@ unsigned wait::events_now() const noexcept {
     return now < 0 ? answered & ~(POLLPRI | wakes_for_priority) : static_cast<unsigned>(now);
 }
 
+// Called for each completion of a multishot poll but the last. If a wanted event is present, ends the poll.
+void wait::more(const detail::answer& given) noexcept {
+    if (given.result <= 0 || kinds_of(events_, wanted_))
+        return;
+    events_ = events_after(given.result);
+    if (kinds_of(events_, wanted_))
+        target().context().submissions().cancel(*this);
+}
+
 std::coroutine_handle<> wait::run() noexcept {
+    if (kinds_of(events_, wanted_))  // more() has cancelled the poll
+        return wake();
     if (answer().result <= 0)
         return wake();
-    events_ = events_now();
-    if (events_ != 0 || was_cancelled() || env().stop_requested())
+    events_ = events_after(answer().result);
+    if (kinds_of(events_, wanted_) || was_cancelled() || env().stop_requested())
         return wake();
+    // io_uring always polls for POLLRDHUP. If the peer has ended its direction of the stream, a poll that
+    // does not want POLLIN therefore completes immediately. Only a multishot poll waits for the next event.
+    is_multishot_ = events_ != 0;
     restart();
     return nullptr;
 }
 
 outcome<wait_type> wait::await_outcome() noexcept {
     const wait_type ready = source_ready_ && is_current() ? wait_base::wait_read : wait_base::wait_none;
+    if (const wait_type kinds = kinds_of(events_, wanted_))
+        return kinds | ready;
     if (ready && (answer().result == 0 || answer().result == -ECANCELED))
         return ready;
     if (const auto error = failure())
         return error;
-    if (const wait_type kinds = kinds_of(events_, wanted_) | ready)
-        return kinds;
-    return error::operation_aborted;  // no event is present any more, and the wait was stopped
+    return ready ? outcome<wait_type>(ready)
+                 : error::operation_aborted;  // no event is present any more, and the wait was stopped
 }
 
 wait_type wait::await_resume() {

@@ -111,6 +111,52 @@ TEST_F(SocketWait, BecomesWritableWhenThePeerReads) {
     });
 }
 
+// io_uring reports the peer's end of the stream to every poll, whatever the poll asks for.
+TEST_F(SocketWait, IgnoresTheEndUnlessReadabilityIsWanted) {
+    run([&]() -> task<> {
+        auto [near, far] = co_await connect_ends(context());
+        while (co_await ready_now(near, wait_write)) {
+            auto [ec, n] = co_await as_tuple(near.send(const_buffer(too_much()), message_flags::dont_wait));
+            CO_ASSERT_TRUE(!ec || ec == error::would_block);
+        }
+        far.shutdown(socket_base::shutdown_send);
+        co_await near.wait(wait_read);
+        EXPECT_EQ(co_await ready_now(near, wait_write), socket_base::wait_none);
+        EXPECT_EQ(co_await ready_now(near, wait_error), socket_base::wait_none);
+
+        std::optional<wait_type> ready;
+        const auto wait = [&](tcp::socket& socket) -> task<> {
+            ready = co_await socket.wait(wait_write | wait_error);
+        };
+        auto waiter = co_spawn(context(), wait, std::ref(near));
+        co_await let_others_run();
+        EXPECT_FALSE(ready);
+        std::string buffer(1 << 20, '\0');
+        while (!ready) {
+            EXPECT_GT(co_await far.recv(buffer), 0u);
+            co_await yield();
+        }
+        co_await waiter.join();
+        EXPECT_EQ(ready, wait_write);
+    });
+}
+
+TEST_F(SocketWait, ReportsAResetAfterTheEnd) {
+    run([&]() -> task<> {
+        auto [near, far] = co_await connect_ends(context());
+        far.shutdown(socket_base::shutdown_send);
+        co_await near.wait(wait_read);
+        const auto wait = [](tcp::socket& socket) -> task<wait_type> {
+            co_return co_await socket.wait(wait_error);
+        };
+        auto waiter = co_spawn(context(), wait, std::ref(near));
+        co_await let_others_run();
+        far.set_option(socket_base::linger(true, 0));
+        far.close();
+        EXPECT_EQ(co_await waiter.join(), wait_error);
+    });
+}
+
 TEST_F(SocketWait, AcceptorIsReadableWithAConnection) {
     run([&]() -> task<> {
         tcp::acceptor acceptor(context(), {ip::address_v4::loopback(), 0});

@@ -29,6 +29,9 @@ namespace coil::COIL_ABI::op {
 /// POLLPRI and POLLRDBAND whenever anything arrives, so the poll completes even if there is no out-of-band
 /// data. When the poll has completed, the operation therefore calls poll(2) to find out which events are
 /// present. If no event is present, the operation continues to wait.
+///
+/// io_uring always polls for POLLRDHUP, too. If the peer has shut down its direction of the stream, a wait
+/// for other events uses a multishot poll, which continues after an event that is not wanted.
 class [[nodiscard("co_await it")]] wait final : public detail::operation {
 public:
     wait(const detail::descriptor_use& what, detail::environment& task) noexcept
@@ -43,16 +46,18 @@ public:
 protected:
     std::optional<std::int32_t> before_submit() override;
     void prepare(io_uring_sqe& sqe) noexcept override;  // fills in the SQE
+    void more(const detail::answer& given) noexcept override;
     void source_has_data() noexcept override;
     const char* name() const noexcept override { return "wait"; }
 
 private:
     [[nodiscard]] bool source_is_readable() const noexcept;
-    [[nodiscard]] unsigned events_now() const noexcept;
+    [[nodiscard]] unsigned events_after(std::int32_t result) const noexcept;
 
     wait_type wanted_;
     unsigned events_ = 0;
     bool source_ready_ = false;
+    bool is_multishot_ = false;  // because of an event that is present but not wanted
 };
 
 /// The request's `flags` field holds the wait_type.
