@@ -113,6 +113,13 @@ TEST_F(ScriptedDescriptor, ErrorNamesTheOperation) {
             EXPECT_EQ(failure.code(), std::errc::io_error);
             EXPECT_EQ(std::string(failure.what()).find("read: "), 0u) << failure.what();
         }
+        try {  // coil::write() calls descriptor.send(), which is a write(2)
+            context.answer_next(-EPIPE);
+            co_await coil::write(descriptor, "x");
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const transfer_error& failure) {
+            EXPECT_EQ(std::string(failure.what()).find("write: Broken pipe"), 0u) << failure.what();
+        }
         context.answer_next(-EPIPE);
         auto [ec, n] = co_await as_tuple(descriptor.send("x"));
         EXPECT_EQ(ec, error::broken_pipe);

@@ -169,7 +169,7 @@ protected:
     [[nodiscard]] read_buffer& bytes() const noexcept { return static_cast<read_buffer&>(buffer()); }
 
     [[nodiscard]] std::string describe_as(const char* name) const {
-        return step_ ? std::string(name) + ": " + step_->describe() : name;
+        return step_ ? describe_step(name, step_->describe()) : name;
     }
 
 private:

@@ -166,7 +166,7 @@ public:
         const char* name = N == 0 ? "flush" : "write";
         if (failure() == error::nothing_sent)
             return std::string(name) + " to " + stream_name<stream_type>();
-        return step_ ? std::string(name) + ": " + step_->describe() : name;
+        return step_ ? describe_step(name, step_->describe()) : name;
     }
 
 private:

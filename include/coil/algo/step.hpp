@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -128,6 +129,13 @@ private:
 /// The type of a step that awaits `D` as part of a `Whole`.
 template <class D, class Whole>
 using step_for = step_of<typename step_operation<D>::type, Whole>;
+
+/// Returns the description of a larger operation: its name and the description of its current step. If the
+/// step has the same name, the name is not repeated.
+inline std::string describe_step(std::string_view name, const std::string& step) {
+    const bool is_same = step.starts_with(name) && (step.size() == name.size() || step[name.size()] == ' ');
+    return is_same ? step : std::string(name) + ": " + step;
+}
 
 /// Returns whether a step was cancelled before its waiter was resumed, even if the step moved some bytes.
 /// Returns false if the stream's operations do not provide this information.

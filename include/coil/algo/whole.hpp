@@ -106,7 +106,7 @@ public:
     [[nodiscard]] std::string describe() const {
         if (error_ == error::nothing_sent)
             return std::string(Direction::name) + " to " + stream_name<Stream>();
-        return step_ ? std::string(Direction::name) + ": " + step_->describe() : Direction::name;
+        return step_ ? describe_step(Direction::name, step_->describe()) : Direction::name;
     }
 
 private:
