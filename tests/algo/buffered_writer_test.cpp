@@ -277,8 +277,12 @@ TEST_F(BufferedWriter, StreamCancelBetweenStepsIsNotLost) {
             auto writer = writer_of(10);
             co_await writer.write("abcdefgh");
             auto sending = co_spawn(io(), [&]() -> task<> {
-                auto [ec, n] = writes_more ? co_await as_tuple(writer.write("ijklm"))
-                                           : co_await as_tuple(writer.flush());
+                outcome<std::size_t> result = std::size_t{0};
+                if (writes_more)
+                    result = co_await as_tuple(writer.write("ijklm"));
+                else
+                    result = co_await as_tuple(writer.flush());
+                const auto [ec, n] = result;
                 EXPECT_EQ(ec, error::operation_aborted) << ec.message();
                 EXPECT_EQ(n, writes_more ? 0u : 3u);
             });

@@ -165,8 +165,12 @@ TYPED_TEST(StreamCancel, StoppedReadCountsExactly) {
             const bool whole = round % 2 == 0;
             auto reader = co_spawn(this->context(), [&]() -> task<> {
                 std::vector<char> buffer(997);
-                auto [ec, n] = whole ? co_await as_tuple(read(both.near, buffer))
-                                     : co_await as_tuple(both.near.recv(buffer));
+                outcome<std::size_t> result = std::size_t{0};
+                if (whole)
+                    result = co_await as_tuple(read(both.near, buffer));
+                else
+                    result = co_await as_tuple(both.near.recv(buffer));
+                const auto [ec, n] = result;
                 EXPECT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
                 received += n;
                 ended = ec == error::eof || (!ec && n == 0);
@@ -205,8 +209,12 @@ TYPED_TEST(StreamCancel, StoppedWriteCountsExactly) {
             const bool whole = round % 2 == 0;
             auto writer = co_spawn(this->context(), [&]() -> task<> {
                 const const_buffer rest = const_buffer(all) + sent;
-                auto [ec, n] = whole ? co_await as_tuple(write(both.near, rest))
-                                     : co_await as_tuple(both.near.send(rest));
+                outcome<std::size_t> result = std::size_t{0};
+                if (whole)
+                    result = co_await as_tuple(write(both.near, rest));
+                else
+                    result = co_await as_tuple(both.near.send(rest));
+                const auto [ec, n] = result;
                 sent += n;
                 stopped += ec == error::operation_aborted;
             });

@@ -95,8 +95,12 @@ TEST_F(TimeoutRace, RecvLosesNoByte) {
             std::array<char, 100> buffer;
             const bool whole = i % 2 == 0;
             race& ours = whole ? races_of_read : races_of_recv;
-            auto [ec, n] = whole ? co_await as_tuple(timeout(read(near, buffer), ours.next_timeout()))
-                                 : co_await as_tuple(timeout(near.recv(buffer), ours.next_timeout()));
+            outcome<std::size_t> result = std::size_t{0};
+            if (whole)
+                result = co_await as_tuple(timeout(read(near, buffer), ours.next_timeout()));
+            else
+                result = co_await as_tuple(timeout(near.recv(buffer), ours.next_timeout()));
+            const auto [ec, n] = result;
             CO_ASSERT_TRUE(!ec || ec == error::timed_out) << ec.message();
             CO_ASSERT_TRUE(bytes.match_at(received, std::span(buffer).first(n)));
             received += n;

@@ -394,8 +394,11 @@ TEST_P(Udp, CancelCloseAndShutdownAbortReceivers) {
                     auto outcome = co_await as_tuple(a.recv(own));
                     co_return outcome.error();
                 }
-                auto outcome =
-                    several ? co_await as_tuple(a.recvfrom(own, more)) : co_await as_tuple(a.recvfrom(own));
+                if (several) {
+                    auto outcome = co_await as_tuple(a.recvfrom(own, more));
+                    co_return outcome.error();
+                }
+                auto outcome = co_await as_tuple(a.recvfrom(own));
                 co_return outcome.error();
             };
             for (const bool connected: {false, true}) {

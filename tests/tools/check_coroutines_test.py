@@ -171,6 +171,19 @@ task<> allocations() {
 void* operator new(std::size_t size) { return take(size); }
 '''
 
+TERNARIES = r'''
+task<> ternaries() {
+    auto a = whole ? co_await read() : co_await recv();  // finds: ternary-await
+    auto b = whole ? read()
+                   : co_await recv();  // finds: ternary-await
+    auto c = co_await is_even() ? 1 : 2;
+    for (auto& each: co_await all()) use(whole ? each : 0);
+    switch (whole) { case 1: co_await read(); }
+    use(whole ? f([]() -> task<> { co_await read(); }) : g());
+    co_await (whole ? one() : other());
+}
+'''
+
 LISTS = r'''
 task<> lists() {
     co_await sum({1, 2});  // finds: braced-list
@@ -217,7 +230,8 @@ def expect_marked(tool, folder, text, *options):
 def main(source_dir, extracted):
     tool = os.path.join(source_dir, 'tools', 'check_coroutines')
     with tempfile.TemporaryDirectory() as folder:
-        expect_marked(tool, folder, SAMPLES)
+        for samples in (SAMPLES, ALLOCATIONS, TERNARIES):
+            expect_marked(tool, folder, samples)
         expect_marked(tool, folder, LISTS, '--braced-lists')
 
         fine = os.path.join(folder, 'fine.cpp')
