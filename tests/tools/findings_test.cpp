@@ -299,6 +299,16 @@ TEST(DoctorFindings, LowMemlockWarnsIfRingsCount) {
     expect(finding_of(here, "io_uring"), weight::fatal, "refused", "the limit of locked memory is 64 KiB");
 }
 
+// The choice of the engine needs less than a context, so io_uring may be chosen and still not work.
+TEST(DoctorFindings, ChosenEngineMustWork) {
+    facts here = healthy();
+    here.ring.set_up = EMFILE;
+    expect(finding_of(here, "engine"), weight::fatal, "none", "see below");
+    expect(finding_of(here, "io_uring"), weight::fatal, "refused", "too many open files");
+    here.engine_variable = "epoll";
+    expect(finding_of(here, "engine"), weight::well, "epoll", "COIL_ENGINE");
+}
+
 TEST(DoctorFindings, LittleMemoryWarns) {
     facts here = healthy();
     EXPECT_FALSE(is_reported(here, "memory.max"));

@@ -137,6 +137,8 @@ void examine_engine(const facts& here, report& lines) {
         lines.fatal("engine", "none", "trying io_uring kills the program; set COIL_ENGINE=epoll");
     else if (runs_on_epoll(here))
         lines.well("engine", "epoll", "io_uring is refused, see below");
+    else if (choice_of(here) && !works(here.ring))
+        lines.fatal("engine", "none", "coil chooses io_uring, but a part of it does not work, see below");
     else if (const auto choice = choice_of(here))
         lines.well("engine", to_string(choice->engine), choice->reason);
     else
