@@ -81,6 +81,14 @@ int wait_for_events(int epoll, epoll_event (&events)[events_max], time_point dea
     return count < 0 ? -errno : static_cast<int>(count);
 }
 
+// Returns true if a read(2) or write(2) does not wait, because of O_NONBLOCK or because it fails.
+bool never_waits(int descriptor, bool is_read) noexcept {
+    const long flags = call(SYS_fcntl, descriptor, F_GETFL, 0);
+    const int access = static_cast<int>(flags) & O_ACCMODE;
+    const bool is_allowed = access == O_RDWR || access == (is_read ? O_RDONLY : O_WRONLY);
+    return flags < 0 || (flags & O_NONBLOCK) || !is_allowed;
+}
+
 }  // namespace
 
 /// An operation that waits.
@@ -619,15 +627,15 @@ long epoll_kernel::transfer_now(file& target, const io_uring_sqe& sqe) noexcept 
             return result;
         how = file::method::polled;
     }
-    const long flags = call(SYS_fcntl, sqe.fd, F_GETFL, 0);
-    const int access = static_cast<int>(flags) & O_ACCMODE;
-    const bool is_allowed = access == O_RDWR || access == (is_read ? O_RDONLY : O_WRONLY);
-    if (flags < 0 || (flags & O_NONBLOCK) || !is_allowed)
+    const bool is_pipe_write = target.is_pipe && !is_read;
+    if (is_pipe_write && never_waits(sqe.fd, is_read))
         return moves.on_file(sqe.fd, 0);
     const int events = poll(sqe.fd, is_read ? POLLIN : POLLOUT);
-    if (events <= 0)
-        return events < 0 ? events : -EAGAIN;
-    return target.is_pipe && !is_read ? moves.on_pipe() : moves.on_file(sqe.fd, 0);
+    if (events < 0)
+        return events;
+    if (events > 0)
+        return is_pipe_write ? moves.on_pipe() : moves.on_file(sqe.fd, 0);
+    return never_waits(sqe.fd, is_read) ? moves.on_file(sqe.fd, 0) : -EAGAIN;
 }
 
 void epoll_kernel::find_method(file& target, const io_uring_sqe& sqe) noexcept {
