@@ -43,6 +43,7 @@ TYPED_TEST(BufferedStream, TransfersLines) {
             for (std::size_t i = 0; i < count; ++i)
                 co_await writer.write(this->line(i), std::string_view(i % 3 == 0 ? "\r\n" : "\n"));
             co_await writer.flush();
+            co_await TestFixture::close(writer.stream());
         });
         buffered_reader reader(std::move(both.near), {.initial = 64});
         std::size_t received = 0;
@@ -67,7 +68,7 @@ TYPED_TEST(BufferedStream, TransfersSizedMessages) {
                 co_await writer.write(const_buffers(pieces));
             }
             co_await writer.flush();
-            both.far.shutdown(socket_base::shutdown_send);
+            co_await TestFixture::end_sending(both.far);
         });
         buffered_reader reader(both.near, {.initial = 512, .limit = 6000});
         std::size_t received = 0;
@@ -110,13 +111,14 @@ TYPED_TEST(BufferedStream, ReadsAndWritesConcurrently) {
                     co_await writer.flush();
             }
             co_await writer.flush();
+            co_await TestFixture::close(reader.stream());
         });
         auto sending = co_spawn(this->context(), [&]() -> task<> {
             buffered_writer writer(both.near);
             for (std::size_t i = 0; i < count; ++i)
                 co_await writer.write(this->line(i), "\n");
             co_await writer.flush();
-            both.near.shutdown(socket_base::shutdown_send);
+            co_await TestFixture::end_sending(both.near);
         });
         buffered_reader reader(both.near);
         std::size_t received = 0;
@@ -174,7 +176,7 @@ TYPED_TEST(BufferedStream, StopsLoseAndRepeatNothing) {
                 }
             }
             co_await writer.flush();
-            both.far.shutdown(socket_base::shutdown_send);
+            co_await TestFixture::end_sending(both.far);
         });
         buffered_reader reader(both.near, {.initial = 32});
         std::size_t received = 0;

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 template <class Stream>
 class CloseGracefully : public every_stream<Stream> {};
 
-TYPED_TEST_SUITE(CloseGracefully, streams, stream_names);
+TYPED_TEST_SUITE(CloseGracefully, socket_streams, stream_names);
 
 TYPED_TEST(CloseGracefully, PeerGetsTheLastBytes) {
     this->run([&](auto& both) -> task<> {

@@ -27,6 +27,13 @@
 #include "support/real_context.hpp"
 #include "support/scripted_context.hpp"
 
+#ifdef COIL_TEST_TLS
+#include <coil/sync/when_all.hpp>
+#include <coil/tls.hpp>
+
+#include "tls/authority.hpp"
+#endif
+
 /// The conformance suite of streams: runs a story on connected pairs of every stream type.
 
 namespace coil::test {
@@ -51,6 +58,7 @@ struct memory_variant {
     std::size_t volume;
     std::size_t recv_max;
     std::size_t capacity;
+    std::size_t transfer_max;
 };
 
 template <class Stream>
@@ -90,6 +98,11 @@ struct transport<tcp::socket> {
         end.set_option(socket_base::linger(true, 0));
         end.close();
     }
+    static task<std::error_code> close(tcp::socket& end) { co_return end.close().error(); }
+    static task<std::error_code> end_sending(tcp::socket& end) {
+        co_return end.shutdown(socket_base::shutdown_send).error();
+    }
+    static std::error_code end_of_a_lost_stream() { return {}; }
 };
 
 template <>
@@ -98,18 +111,59 @@ struct transport<memory_stream> {
 
     static constexpr auto all = static_cast<std::size_t>(-1);
     static std::vector<memory_variant> variants() {
-        return {{"memory", 4 << 20, all, 65536},
-                {"memory of 16 bytes", 64 << 10, all, 16},
-                {"memory, byte by byte", 16 << 10, 1, 64}};
+        return {{"memory", 4 << 20, all, 65536, all},
+                {"memory of 16 bytes", 64 << 10, all, 16, all},
+                {"memory, byte by byte", 16 << 10, 1, 64, 1}};
     }
 
     static task<ends<memory_stream>> connect(io_context&, const memory_variant& how) {
-        stream_pair pair(stream_pair::options{how.capacity, how.recv_max});
+        stream_pair pair(stream_pair::options{how.capacity, how.transfer_max});
         co_return ends<memory_stream>{std::move(pair.first), std::move(pair.second)};
     }
 
     static void reset(memory_stream& end) { end.reset(); }
+    static task<std::error_code> close(memory_stream& end) { co_return end.close().error(); }
+    static task<std::error_code> end_sending(memory_stream& end) {
+        co_return end.shutdown(socket_base::shutdown_send).error();
+    }
+    static std::error_code end_of_a_lost_stream() { return {}; }
 };
+
+#ifdef COIL_TEST_TLS
+template <>
+struct transport<tls::stream<memory_stream>> {
+    using stream = tls::stream<memory_stream>;
+    using context = scripted_context;
+
+    static constexpr auto all = static_cast<std::size_t>(-1);
+    static std::vector<memory_variant> variants() {
+        return {{"TLS", 1 << 20, all, 65536, all},
+                {"TLS in 2 KiB", 256 << 10, all, 2048, all},
+                {"TLS, 16 bytes at a time", 128 << 10, all, 2048, 16}};
+    }
+
+    static task<ends<stream>> connect(io_context&, const memory_variant& how) {
+        static const authority issuer;
+        static const tls_contexts contexts(issuer);
+        stream_pair pair(stream_pair::options{how.capacity, how.transfer_max});
+        ends<stream> both;
+        co_await when_all(
+            assign(both.near, tls::connect(std::move(pair.first), contexts.client, "example.org")),
+            assign(both.far, tls::accept(std::move(pair.second), contexts.server)));
+        co_return both;
+    }
+
+    static void reset(stream& end) { end.next_layer().reset(); }
+    static task<std::error_code> close(stream& end) { co_return (co_await as_tuple(end.close())).error(); }
+    static task<std::error_code> end_sending(stream& end) {
+        co_return (co_await as_tuple(end.shutdown())).error();
+    }
+    static std::error_code end_of_a_lost_stream() { return tls::error::truncated; }
+
+private:
+    static task<> assign(stream& to, task<stream> from) { to = co_await std::move(from); }
+};
+#endif
 
 /// A pseudorandom byte sequence. Each byte depends on its position, so received bytes can be checked.
 class numbered_bytes {
@@ -178,6 +232,9 @@ protected:
     }
 
     io_context& context() { return *context_; }
+    static task<std::error_code> close(Stream& end) { return transport_type::close(end); }
+    /// Ends the sending direction, so that the peer reads the end of the stream.
+    static task<std::error_code> end_sending(Stream& end) { return transport_type::end_sending(end); }
     [[nodiscard]] std::size_t volume() const { return volume_; }
     [[nodiscard]] std::size_t recv_max() const { return recv_max_; }
 
@@ -196,12 +253,19 @@ private:
     std::size_t recv_max_ = 0;
 };
 
-using streams = testing::Types<tcp::socket, memory_stream>;
+using socket_streams = testing::Types<tcp::socket, memory_stream>;
+#ifdef COIL_TEST_TLS
+using streams = testing::Types<tcp::socket, memory_stream, tls::stream<memory_stream>>;
+#else
+using streams = socket_streams;
+#endif
 
 struct stream_names {
     template <class T>
     static std::string GetName(int) {
-        return std::is_same_v<T, tcp::socket> ? "Tcp" : "Memory";
+        if (std::is_same_v<T, tcp::socket>)
+            return "Tcp";
+        return std::is_same_v<T, memory_stream> ? "Memory" : "Tls";
     }
 };
 

@@ -35,7 +35,7 @@ TYPED_TEST(StreamCancel, RejectsSecondReader) {
             auto [read_ec, read_n] = co_await as_tuple(read(both.near, buffer));
             EXPECT_EQ(read_ec, error::operation_in_progress);
             co_await write(both.far, "for the first");
-            both.far.close();
+            co_await TestFixture::close(both.far);
             EXPECT_EQ(co_await first.join(), "for the first");
         });
     };
@@ -102,9 +102,10 @@ TYPED_TEST(StreamCancel, CancelEndsReaderAndWriter) {
         both.near.cancel();
         co_await reader.join();
         co_await writer.join();
-        both.near.shutdown(socket_base::shutdown_send);
+        auto ending = co_spawn(this->context(), TestFixture::end_sending(both.near));
         const std::string arrived = co_await this->recv_to_the_end(both.far);
         EXPECT_EQ(arrived.size(), sent);
+        EXPECT_FALSE(co_await ending.join());
     });
 }
 
@@ -155,7 +156,7 @@ TYPED_TEST(StreamCancel, StoppedReadCountsExactly) {
                 sent += co_await write(both.far, bytes.part(sent, n));
                 co_await yield_times(random() % 3);
             }
-            both.far.shutdown(socket_base::shutdown_send);
+            co_await TestFixture::end_sending(both.far);
         });
         std::size_t received = 0;
         std::size_t stopped = 0;
@@ -225,7 +226,7 @@ TYPED_TEST(StreamCancel, StoppedWriteCountsExactly) {
         }
         EXPECT_EQ(sent, size);
         EXPECT_GT(stopped, 0u);
-        both.near.shutdown(socket_base::shutdown_send);
+        co_await TestFixture::end_sending(both.near);
         co_await reader.join();
     });
 }

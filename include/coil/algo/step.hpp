@@ -75,6 +75,12 @@ public:
     void stop() noexcept override {}  // no-op: a stop reaches the inner operation directly
     outcome<std::size_t> await_outcome() { return inner_.await_outcome(); }
     [[nodiscard]] std::string describe() const override { return inner_.describe(); }
+    [[nodiscard]] bool was_cancelled() const noexcept {
+        if constexpr (requires { inner_.was_cancelled(); })
+            return inner_.was_cancelled();
+        else
+            return false;
+    }
 
 private:
     // Called when the inner operation has ended. run() may start the next step, which destroys this object.

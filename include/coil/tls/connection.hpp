@@ -1,0 +1,419 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <array>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <coil/algo/stream.hpp>
+#include <coil/algo/timeout.hpp>
+#include <coil/base/buffer.hpp>
+#include <coil/base/error.hpp>
+#include <coil/base/intrusive_list.hpp>
+#include <coil/base/wait_type.hpp>
+#include <coil/coro/as_tuple.hpp>
+#include <coil/coro/scope.hpp>
+#include <coil/coro/task.hpp>
+#include <coil/loop/chunk.hpp>
+#include <coil/sync/event.hpp>
+#include <coil/sync/when_any.hpp>
+#include <coil/tls/engine.hpp>
+#include <coil/tls/error.hpp>
+
+namespace coil::COIL_ABI::detail {
+
+/// The part of a pending operation that its connection uses.
+class tls_pending : public list_hook {
+public:
+    virtual void cancel() noexcept = 0;
+
+protected:
+    ~tls_pending() = default;
+};
+
+/// The pending operations of a connection, in the order in which they began.
+class tls_operations {
+public:
+    void add(tls_pending& operation) noexcept { pending_.push_back(operation); }
+    void cancel() noexcept {
+        ++cancels_;
+        pending_.for_each([](tls_pending& each) { each.cancel(); });
+    }
+    /// Returns how often cancel() was called.
+    [[nodiscard]] unsigned cancels() const noexcept { return cancels_; }
+
+private:
+    intrusive_list<tls_pending> pending_;
+    unsigned cancels_ = 0;
+};
+
+/// An operation on a `tls::stream`: a task in a stop scope of its own, so that stream::cancel() can stop it.
+template <class T>
+class [[nodiscard("co_await it")]] tls_operation final : public scoped_operation<task<T>>,
+                                                         public tls_pending {
+    using base = scoped_operation<task<T>>;
+
+public:
+    tls_operation(tls_operations* all, task<T> work, environment& scope)
+        : base(std::move(work), scope), all_(all) {}
+    ~tls_operation() override = default;
+
+    bool await_ready() {
+        this->inherit_stop();
+        return base::await_ready();
+    }
+    void await_suspend(std::coroutine_handle<> waiter) {
+        this->inherit_stop();
+        base::begin(waiter);
+        if (all_) {
+            cancels_before_ = all_->cancels();
+            all_->add(*this);
+        }
+        this->start_inner(waiter);
+    }
+    auto await_outcome() {
+        end();
+        return this->inner().await_outcome();
+    }
+    decltype(auto) await_resume() {
+        end();
+        return this->inner().await_resume();
+    }
+    void cancel() noexcept override { this->scope().request_stop(); }
+    /// Returns true if the stream was cancelled, even if the operation has moved some bytes.
+    [[nodiscard]] bool was_cancelled() const noexcept { return was_cancelled_ || is_cancelled(); }
+
+private:
+    [[nodiscard]] bool is_cancelled() const noexcept {
+        return tls_pending::is_linked() && all_->cancels() != cancels_before_;
+    }
+    void end() noexcept {
+        was_cancelled_ = was_cancelled();
+        tls_pending::unlink();
+        base::finish();
+    }
+
+    tls_operations* all_;
+    unsigned cancels_before_ = 0;
+    bool was_cancelled_ = false;
+};
+
+template <class T>
+class [[nodiscard("co_await it")]] tls_description : public co_await_is_missing<T, tls_description<T>> {
+public:
+    tls_description(tls_operations* all, task<T> work) noexcept : all_(all), work_(std::move(work)) {}
+    tls_operation<T> operation_in(environment& scope) && { return {all_, std::move(work_), scope}; }
+
+private:
+    tls_operations* all_;
+    task<T> work_;
+};
+
+/// A TLS connection above a stream. A pending operation owns it together with the `tls::stream`, so either
+/// may be destroyed first.
+///
+///     recv:  decrypts --> needs ciphertext --> receives it, and meanwhile sends what no other task sends
+///     send:  encrypts into the queue --> sends the queue, or waits until another task has sent it
+///
+/// One task at a time sends. The bytes that OpenSSL itself sends, such as the answer to a KeyUpdate, is in the same
+/// queue.
+template <class Stream>
+class tls_connection {
+    using self_ptr = std::shared_ptr<tls_connection>;
+    using state = tls_engine::state;
+
+public:
+    tls_connection(Stream given, std::shared_ptr<tls_context> context, tls_engine::role side,
+                   std::string host, bool verifies, bool tolerates_truncation)
+        : inner(std::move(given)),
+          tls(std::move(context), side, std::move(host), verifies),
+          tolerates_truncation_(tolerates_truncation) {}
+
+    task<> establish(std::chrono::milliseconds limit) {
+        try {
+            co_await timeout(handshake(), limit);
+        } catch (const std::system_error& failure) {
+            if (failure.code() != error::timed_out)
+                throw;
+            throw_failure(failure.code(), name() + ": handshake");
+        }
+    }
+
+    task<> handshake() {
+        bool has_input = true;
+        while (has_input) {
+            const state reached = tls.handshake();
+            release_input();
+            if (reached == state::failed) {
+                // The peer should learn the reason. If it does not, that changes nothing here.
+                static_cast<void>(co_await as_tuple(send_until(tls.queued_total())));
+                fail();
+            }
+            // A server's last messages in TLS 1.3 are tickets. A client that does not read yet must not delay
+            // the end of the handshake, so the next operation sends them.
+            if (reached == state::done && tls.sends_tickets())
+                co_return;
+            co_await send_until(tls.queued_total());
+            if (reached == state::done)
+                co_return;
+            has_input = co_await fetch();
+        }
+        throw_failure(tls::error::handshake_failed, name() + ": the peer has closed the connection");
+    }
+
+    template <class Buffers>
+    static task<std::size_t> recv(self_ptr self, Buffers buffers) {
+        const lane_guard lane(*self, self->reads_, "recv");
+        const mutable_buffers into = span_of(buffers);
+        if (total_size(into) == 0)
+            co_return 0;
+        for (;;) {
+            std::size_t n = 0;
+            const state reached = self->tls.read(into, n);
+            self->release_input();
+            if (n > 0)
+                co_return n;
+            if (reached == state::ended)
+                co_return 0;
+            if (reached == state::failed)
+                self->fail();
+            if (self->input_ended_) {
+                self->check_end();
+                co_return 0;
+            }
+            co_await self->exchange();
+        }
+    }
+
+    template <class Buffers>
+    static task<std::size_t> send(self_ptr self, Buffers buffers) {
+        const lane_guard lane(*self, self->writes_, "send");
+        const const_buffers from = span_of(buffers);
+        if (total_size(from) == 0)
+            co_return 0;
+        co_await self->send_until(self->tls.queued_total());  // what a cancelled send has left
+        std::size_t n = 0;
+        if (self->tls.write(from, write_max, n) == state::failed)
+            self->fail();
+        // A cancelled send has committed its bytes: the next operation sends the rest of them.
+        const auto result = co_await as_tuple(self->send_until(self->tls.queued_total()));
+        if (result.error() && result.error() != error::operation_aborted)
+            throw_failure(result.error(), self->name() + ": send", true, 0);
+        co_return n;
+    }
+
+    static task<> shutdown(self_ptr self, steady_clock::duration limit) {
+        self->tls.shut_down();
+        co_await timeout(self->send_until(self->tls.queued_total()), limit);
+    }
+
+    // Sends close_notify and closes the stream below. If `waits`, first waits for the peer's close_notify.
+    static task<> close(self_ptr self, steady_clock::duration limit, bool waits) {
+        self->is_closed_ = true;
+        while (self->reads_ || self->writes_)  // cancelled operations
+            co_await self->progress_.wait();
+        const auto said = co_await as_tuple(timeout(say_goodbye(self, waits), limit));
+        if constexpr (requires { self->inner.close(); })
+            co_await self->inner.close();
+        self->release_input();
+        if (said.error() == error::operation_aborted)
+            throw_failure(said.error(), self->name() + ": close");
+    }
+
+    static task<wait_type> wait(self_ptr self, wait_type wanted) {
+        if (wanted == wait_base::wait_read) {
+            co_await wait_until_readable(self);
+            co_return wait_base::wait_read;
+        }
+        if (wanted == wait_base::wait_write) {
+            co_await self->send_until(self->tls.queued_total());
+            if constexpr (requires { self->inner.wait(wanted); })
+                co_return co_await self->inner.wait(wanted);
+            co_return wait_base::wait_write;
+        }
+        throw_failure(std::make_error_code(std::errc::operation_not_supported),
+                      self->name() + ": wait: a TLS stream waits for either readability or writability");
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    [[nodiscard]] bool was_truncated() const noexcept {
+        return input_ended_ && !tls.has_received_close_notify();
+    }
+    [[nodiscard]] std::string name() const { return tls.host().empty() ? "tls" : "tls (" + tls.host() + ")"; }
+
+    Stream inner;
+    tls_engine tls;
+    tls_operations operations;
+
+private:
+    static constexpr std::size_t write_max = 64 << 10;   // bytes that one send encrypts at most
+    static constexpr std::size_t input_size = 17 << 10;  // a record and its header
+    // If the peer lets us answer and does not read the answers, a reader waits at this number of bytes.
+    static constexpr std::size_t unsent_max = 2 * write_max;
+
+    static mutable_buffers span_of(const mutable_buffer& one) noexcept { return {&one, 1}; }
+    static const_buffers span_of(const const_buffer& one) noexcept { return {&one, 1}; }
+    static mutable_buffers span_of(mutable_buffers many) noexcept { return many; }
+    static const_buffers span_of(const_buffers many) noexcept { return many; }
+
+    // One reader and one writer at a time.
+    class lane_guard {
+    public:
+        lane_guard(tls_connection& of, bool& taken, const char* call) : of_(of), taken_(taken) {
+            if (of.is_closed_)
+                throw_failure(error::operation_aborted, of.name() + ": " + call, true, 0);
+            if (taken)
+                throw_failure(error::operation_in_progress, of.name() + ": " + call, true, 0);
+            taken = true;
+        }
+        lane_guard(const lane_guard&) = delete;
+        lane_guard& operator=(const lane_guard&) = delete;
+        ~lane_guard() {
+            taken_ = false;
+            of_.notify();
+        }
+
+    private:
+        tls_connection& of_;
+        bool& taken_;
+    };
+
+    // Marks this task as the one that sends.
+    class sender_guard {
+    public:
+        explicit sender_guard(tls_connection& of) noexcept : of_(of) { of_.is_sending_ = true; }
+        sender_guard(const sender_guard&) = delete;
+        sender_guard& operator=(const sender_guard&) = delete;
+        ~sender_guard() {
+            of_.is_sending_ = false;
+            of_.notify();
+        }
+
+    private:
+        tls_connection& of_;
+    };
+
+    void notify() noexcept {
+        progress_.set();
+        progress_.reset();
+    }
+
+    // Sends until this number of bytes of ciphertext have been sent since the beginning.
+    task<> send_until(std::uint64_t total) {
+        while (tls.sent_total() < total) {
+            if (is_sending_) {
+                co_await progress_.wait();
+                continue;
+            }
+            const sender_guard sender(*this);
+            try {
+                tls.sent(co_await inner.send(tls.output()));
+            } catch (const transfer_error& failure) {
+                tls.sent(failure.bytes_transferred());
+                throw;
+            }
+        }
+    }
+
+    // Receives ciphertext, and meanwhile sends what no other task sends.
+    task<> exchange() {
+        if (tls.unsent() >= unsent_max)
+            co_await send_until(tls.queued_total());
+        auto first = co_await when_any(fetch(), send_leftovers());
+        if (!input_ended_ && !tls.has_input())
+            first.template get<0>().value();  // throws its error
+    }
+
+    // Ends only with an error.
+    task<> send_leftovers() {
+        for (bool can_send = true;;) {
+            if (tls.unsent() > 0 && !is_sending_ && can_send) {
+                const auto result = co_await as_tuple(send_until(tls.queued_total()));
+                can_send = !result.error();  // if not, receiving may still work
+            } else {
+                co_await progress_.wait();
+            }
+        }
+    }
+
+    // Returns false at the end of the stream below.
+    task<bool> fetch() {
+        if constexpr (requires { inner.recv_chunk(); }) {
+            chunk_ = co_await inner.recv_chunk();
+            input_ended_ = chunk_.empty();
+            tls.give({chunk_.data(), chunk_.size()});
+        } else {
+            if (!input_)
+                input_ = std::make_unique<std::byte[]>(input_size);
+            const std::size_t n = co_await inner.recv(mutable_buffer(input_.get(), input_size));
+            input_ended_ = n == 0;
+            tls.give({input_.get(), n});
+        }
+        co_return !input_ended_;
+    }
+
+    void release_input() noexcept {
+        if (tls.has_input())
+            return;
+        chunk_.reset();
+        input_.reset();
+    }
+
+    static task<> wait_until_readable(self_ptr self) {
+        const lane_guard lane(*self, self->reads_, "wait");
+        for (;;) {
+            const state reached = self->tls.peek();
+            self->release_input();
+            if (reached != state::needs_input || self->input_ended_)
+                co_return;
+            co_await self->exchange();
+        }
+    }
+
+    static task<> say_goodbye(self_ptr self, bool waits) {
+        self->tls.shut_down();
+        co_await self->send_until(self->tls.queued_total());
+        std::array<std::byte, 1024> unwanted;
+        const mutable_buffer into(unwanted);
+        while (waits && !self->input_ended_) {
+            std::size_t n = 0;
+            const state reached = self->tls.read(span_of(into), n);
+            self->release_input();
+            if (reached == state::needs_input)
+                static_cast<void>(co_await self->fetch());
+            else if (reached != state::done)
+                co_return;
+        }
+    }
+
+    [[noreturn]] void fail() const {
+        throw_failure(tls.error(), tls.reason().empty() ? name() : name() + ": " + tls.reason(),
+                      tls.is_established(), 0);
+    }
+    // Called when the stream below has ended.
+    void check_end() const {
+        if (was_truncated() && !tolerates_truncation_)
+            throw_failure(tls::error::truncated, name() + ": recv", true, 0);
+    }
+
+    chunk chunk_;
+    std::unique_ptr<std::byte[]> input_;
+    event progress_;  // set and reset when bytes have been sent, or a task has left
+    bool tolerates_truncation_;
+    bool reads_ = false;
+    bool writes_ = false;
+    bool is_sending_ = false;
+    bool input_ended_ = false;
+    bool is_closed_ = false;
+};
+
+}  // namespace coil::COIL_ABI::detail

@@ -1,0 +1,127 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coil/version.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <coil/base/buffer.hpp>
+#include <coil/tls/certificate.hpp>
+#include <coil/tls/context.hpp>
+
+struct ssl_st;
+struct x509_store_ctx_st;
+
+namespace coil::COIL_ABI::detail {
+
+struct tls_context;
+
+/// One TLS connection without any I/O: OpenSSL, with a BIO over coil's buffers.
+///
+///                 plaintext                               ciphertext
+///     write() -----------------> OpenSSL --> output() -----------------> the stream below
+///     read()  <----------------- OpenSSL <-- give() <------------------- the stream below
+///
+/// The output is a queue. OpenSSL may append to it in every step, also in read(): for example an alert, or
+/// the answer to a KeyUpdate. The bytes that output() has returned stay at their address meanwhile.
+class tls_engine {
+public:
+    enum class role : std::uint8_t { client, server };
+    /// How a step ended.
+    enum class state : std::uint8_t {
+        done,
+        needs_input,  // call give() with further ciphertext
+        ended,        // the peer has sent close_notify
+        failed,       // see error()
+    };
+
+    /// A client sends the name `host`, unless `host` is an IP address or empty. If `verifies`, the client
+    /// verifies that the certificate is trusted and is for `host`. Throws std::bad_alloc.
+    tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies);
+    tls_engine(const tls_engine&) = delete;
+    tls_engine& operator=(const tls_engine&) = delete;
+    ~tls_engine();
+
+    [[nodiscard]] state handshake() noexcept;
+    /// Decrypts all records that have been given, until the buffers are full. `bytes` is the number of bytes,
+    /// even if the state is not `done`.
+    [[nodiscard]] state read(mutable_buffers into, std::size_t& bytes) noexcept;
+    /// Returns `done` if read() would return at least one byte.
+    [[nodiscard]] state peek() noexcept;
+    /// Encrypts at most `max` bytes. Small buffers share records. The result is `done` or `failed`.
+    [[nodiscard]] state write(const_buffers from, std::size_t max, std::size_t& bytes) noexcept;
+    /// Queues close_notify, if the handshake is over and nothing has failed.
+    void shut_down() noexcept;
+
+    /// Provides ciphertext. It must stay valid until `has_input()` is false.
+    void give(const_buffer ciphertext) noexcept { input_ = ciphertext; }
+    [[nodiscard]] bool has_input() const noexcept { return !input_.empty(); }
+    [[nodiscard]] bool has_received_close_notify() const noexcept;
+
+    /// Returns the ciphertext to send next.
+    [[nodiscard]] const_buffer output() noexcept;
+    void sent(std::size_t bytes) noexcept;
+    [[nodiscard]] std::uint64_t unsent() const noexcept { return queued_total_ - sent_total_; }
+    /// Returns the number of bytes of ciphertext that were queued, or sent, since the beginning.
+    [[nodiscard]] std::uint64_t queued_total() const noexcept { return queued_total_; }
+    [[nodiscard]] std::uint64_t sent_total() const noexcept { return sent_total_; }
+
+    /// Returns the error of the step that failed, and its text: the host, the certificate's subject and
+    /// OpenSSL's reason, as far as they apply.
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+
+    [[nodiscard]] const std::string& host() const noexcept { return host_; }
+    /// Returns the name for which sessions are kept: the host, or nothing if the host is not verified. A
+    /// connection that verifies must not resume the session of one that does not.
+    [[nodiscard]] const std::string& session_name() const noexcept { return session_name_; }
+    [[nodiscard]] ssl_st* native_handle() const noexcept { return ssl_; }
+    [[nodiscard]] bool is_established() const noexcept;
+    /// Returns true on a server that sends its tickets after the handshake, as in TLS 1.3.
+    [[nodiscard]] bool sends_tickets() const noexcept;
+    [[nodiscard]] std::string_view alpn() const noexcept;
+    [[nodiscard]] std::string_view cipher() const noexcept;
+    [[nodiscard]] std::string_view server_name() const noexcept;
+    [[nodiscard]] tls::version version() const noexcept;
+    [[nodiscard]] bool session_resumed() const noexcept;
+    /// Returns the peer's certificate and the others that it has sent, or nothing if there are none.
+    [[nodiscard]] std::vector<tls::certificate> peer_certificates() const;
+
+    /// OpenSSL's verify callback: stores the subject of a certificate that is refused.
+    static int note_refused(int accepted, x509_store_ctx_st* verification) noexcept;
+
+private:
+    friend struct buffer_bio;
+
+    void ask_for_host();
+    [[nodiscard]] bool write_record(const_buffer from, std::size_t& bytes) noexcept;
+    [[nodiscard]] state examine(int returned) noexcept;
+    void fail() noexcept;
+    void fail_by_certificate();
+
+    std::shared_ptr<tls_context> context_;
+    ssl_st* ssl_ = nullptr;
+    std::string host_;
+    std::string session_name_;
+    const_buffer input_;
+    // The output: first `sending_` from `sent_` on, then `queued_`.
+    std::vector<std::byte> sending_;
+    std::size_t sent_ = 0;
+    std::vector<std::byte> queued_;
+    std::uint64_t queued_total_ = 0;
+    std::uint64_t sent_total_ = 0;
+    std::error_code error_;
+    std::string reason_;
+    std::string refused_;  // the subject of the certificate that was refused
+    bool lacks_memory_ = false;
+    bool is_shut_down_ = false;
+};
+
+}  // namespace coil::COIL_ABI::detail

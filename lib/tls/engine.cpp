@@ -1,0 +1,342 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/tls/engine.hpp>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <coil/base/error.hpp>
+#include <coil/tls/error.hpp>
+
+#include "tls/certificates.hpp"
+#include "tls/context_state.hpp"
+
+namespace coil::COIL_ABI::detail {
+
+/// The BIO between OpenSSL and an engine's buffers.
+struct buffer_bio {
+    static int read(BIO* bio, char* into, int size) noexcept {
+        tls_engine& of = *static_cast<tls_engine*>(BIO_get_data(bio));
+        BIO_clear_retry_flags(bio);
+        if (of.input_.empty()) {
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+        const std::size_t n = std::min(of.input_.size(), static_cast<std::size_t>(size));
+        std::memcpy(into, of.input_.data(), n);
+        of.input_ += n;
+        return static_cast<int>(n);
+    }
+    static int write(BIO* bio, const char* from, int size) noexcept {
+        tls_engine& of = *static_cast<tls_engine*>(BIO_get_data(bio));
+        BIO_clear_retry_flags(bio);
+        const auto* bytes = reinterpret_cast<const std::byte*>(from);
+        try {
+            of.queued_.insert(of.queued_.end(), bytes, bytes + size);
+        } catch (const std::bad_alloc&) {
+            of.lacks_memory_ = true;
+            return -1;
+        }
+        of.queued_total_ += static_cast<std::uint64_t>(size);
+        return size;
+    }
+    static long control(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+    static int create(BIO* bio) noexcept {
+        BIO_set_init(bio, 1);
+        return 1;
+    }
+
+    static const BIO_METHOD* method() {
+        static BIO_METHOD* const made = [] {
+            BIO_METHOD* fresh = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "coil");
+            if (fresh) {
+                BIO_meth_set_read(fresh, read);
+                BIO_meth_set_write(fresh, write);
+                BIO_meth_set_ctrl(fresh, control);
+                BIO_meth_set_create(fresh, create);
+            }
+            return fresh;
+        }();
+        return made;
+    }
+};
+
+namespace {
+
+// One SSL_write() makes one record of at most this number of bytes.
+constexpr std::size_t record_max = 16384;
+// The bytes that a record has besides its plaintext, at most: header, nonce, padding and tag.
+constexpr std::size_t record_overhead = 96;
+
+bool is_ip_address(const std::string& host) noexcept {
+    in6_addr address{};
+    return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+           ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
+}  // namespace
+
+tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies)
+    : context_(std::move(context)), host_(std::move(host)) {
+    BIO* bio = buffer_bio::method() ? BIO_new(buffer_bio::method()) : nullptr;
+    ssl_ = bio ? SSL_new(context_->context.get()) : nullptr;
+    if (!ssl_) {
+        BIO_free(bio);
+        throw std::bad_alloc();
+    }
+    BIO_set_data(bio, this);
+    SSL_set_bio(ssl_, bio, bio);
+    SSL_set_app_data(ssl_, this);
+    if (side == role::server) {
+        SSL_set_accept_state(ssl_);
+        return;
+    }
+    SSL_set_connect_state(ssl_);
+    if (!host_.empty())
+        ask_for_host();
+    if (!verifies) {
+        SSL_set_verify(ssl_, SSL_VERIFY_NONE, nullptr);
+        return;
+    }
+    session_name_ = host_;
+    resume_session(*context_, ssl_, session_name_);
+}
+
+// OpenSSL spoils the session of a connection that ends without a shutdown, although the session is as good as
+// before.
+tls_engine::~tls_engine() {
+    if (ssl_ && !error_)
+        SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(ssl_);
+}
+
+// The name is sent to the server, and its certificate must contain the name. An IP address is not sent.
+void tls_engine::ask_for_host() {
+    X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_);
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    const bool is_address = is_ip_address(host_);
+    const bool is_set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host_.c_str()) == 1
+                                   : X509_VERIFY_PARAM_set1_host(wanted, host_.c_str(), 0) == 1 &&
+                                         SSL_set_tlsext_host_name(ssl_, host_.c_str()) == 1;
+    if (!is_set) {
+        SSL_free(std::exchange(ssl_, nullptr));
+        throw std::bad_alloc();
+    }
+}
+
+tls_engine::state tls_engine::handshake() noexcept {
+    if (error_)
+        return state::failed;
+    ERR_clear_error();
+    return examine(SSL_do_handshake(ssl_));
+}
+
+tls_engine::state tls_engine::read(mutable_buffers into, std::size_t& bytes) noexcept {
+    bytes = 0;
+    for (mutable_buffer rest: into) {
+        while (!rest.empty()) {
+            if (error_)
+                return state::failed;
+            ERR_clear_error();
+            std::size_t n = 0;
+            const int returned = SSL_read_ex(ssl_, rest.data(), rest.size(), &n);
+            if (returned != 1)
+                return examine(returned);
+            bytes += n;
+            rest += n;
+        }
+    }
+    return state::done;
+}
+
+tls_engine::state tls_engine::peek() noexcept {
+    if (error_)
+        return state::failed;
+    ERR_clear_error();
+    char byte = 0;
+    std::size_t n = 0;
+    return examine(SSL_peek_ex(ssl_, &byte, 1, &n));
+}
+
+tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::size_t& bytes) noexcept {
+    bytes = 0;
+    if (is_shut_down_ && !error_)
+        error_ = system_error_code(EPIPE);
+    if (error_)
+        return state::failed;
+    try {
+        const std::size_t size = std::min(total_size(from), max);
+        const std::size_t records = (size + record_max - 1) / record_max;
+        queued_.reserve(queued_.size() + size + records * record_overhead);
+        std::vector<std::byte> joined;  // the beginning of a record, from several buffers
+        for (const_buffer rest: from) {
+            rest = rest.first(size - bytes - joined.size());
+            while (!rest.empty()) {
+                const std::size_t free = std::min(record_max - joined.size(), size - bytes - joined.size());
+                if (joined.empty() && rest.size() >= free) {
+                    if (!write_record(rest.first(free), bytes))
+                        return bytes > 0 ? state::done : state::failed;
+                    rest += free;
+                    continue;
+                }
+                const const_buffer part = rest.first(free);
+                const auto* begin = static_cast<const std::byte*>(part.data());
+                joined.insert(joined.end(), begin, begin + part.size());
+                rest += part.size();
+                if (part.size() == free) {
+                    if (!write_record(joined, bytes))
+                        return bytes > 0 ? state::done : state::failed;
+                    joined.clear();
+                }
+            }
+        }
+        return state::done;
+    } catch (const std::bad_alloc&) {
+        if (bytes == 0)
+            error_ = std::make_error_code(std::errc::not_enough_memory);
+        return bytes > 0 ? state::done : state::failed;
+    }
+}
+
+// Encrypts one record. Adds its size to `bytes`.
+bool tls_engine::write_record(const_buffer from, std::size_t& bytes) noexcept {
+    ERR_clear_error();
+    std::size_t n = 0;
+    const int returned = SSL_write_ex(ssl_, from.data(), from.size(), &n);
+    bytes += n;
+    return examine(returned) == state::done;
+}
+
+// After a fatal error, OpenSSL must not be asked for close_notify.
+void tls_engine::shut_down() noexcept {
+    if (std::exchange(is_shut_down_, true) || error_ || !SSL_is_init_finished(ssl_))
+        return;
+    ERR_clear_error();
+    SSL_shutdown(ssl_);
+}
+
+bool tls_engine::has_received_close_notify() const noexcept {
+    return SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN;
+}
+
+const_buffer tls_engine::output() noexcept {
+    if (sent_ == sending_.size()) {
+        sending_.clear();
+        sent_ = 0;
+        std::swap(sending_, queued_);
+    }
+    return {sending_.data() + sent_, sending_.size() - sent_};
+}
+
+void tls_engine::sent(std::size_t bytes) noexcept {
+    sent_ += bytes;
+    sent_total_ += bytes;
+    if (unsent() > 0)
+        return;
+    std::vector<std::byte>().swap(sending_);  // an idle connection holds no buffer
+    std::vector<std::byte>().swap(queued_);
+    sent_ = 0;
+}
+
+bool tls_engine::is_established() const noexcept { return SSL_is_init_finished(ssl_) == 1; }
+
+bool tls_engine::sends_tickets() const noexcept {
+    return SSL_is_server(ssl_) == 1 && SSL_version(ssl_) >= TLS1_3_VERSION;
+}
+
+std::string_view tls_engine::alpn() const noexcept {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl_, &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string_view tls_engine::cipher() const noexcept {
+    const char* name = SSL_get_cipher_name(ssl_);
+    return name ? name : "";
+}
+
+std::string_view tls_engine::server_name() const noexcept {
+    const char* name = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
+    return name ? name : "";
+}
+
+tls::version tls_engine::version() const noexcept {
+    return SSL_version(ssl_) == TLS1_2_VERSION ? tls::version::tls_1_2 : tls::version::tls_1_3;
+}
+
+bool tls_engine::session_resumed() const noexcept { return SSL_session_reused(ssl_) == 1; }
+
+std::vector<tls::certificate> tls_engine::peer_certificates() const {
+    std::vector<tls::certificate> all;
+    X509* own = SSL_get0_peer_certificate(ssl_);
+    if (!own)
+        return all;
+    all.push_back(description_of(own));
+    // On a server, the chain does not contain the client's own certificate.
+    const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl_);
+    for (int i = SSL_is_server(ssl_) ? 0 : 1; i < sk_X509_num(chain); ++i)
+        all.push_back(description_of(sk_X509_value(chain, i)));
+    return all;
+}
+
+tls_engine::state tls_engine::examine(int returned) noexcept {
+    if (returned == 1)
+        return state::done;
+    switch (SSL_get_error(ssl_, returned)) {
+    case SSL_ERROR_WANT_READ: return state::needs_input;
+    case SSL_ERROR_ZERO_RETURN: return state::ended;
+    default: fail(); return state::failed;
+    }
+}
+
+void tls_engine::fail() noexcept {
+    const unsigned long first = ERR_peek_error();
+    const bool is_of_tls = ERR_GET_LIB(first) == ERR_LIB_SSL;
+    try {
+        if (lacks_memory_)
+            error_ = std::make_error_code(std::errc::not_enough_memory);
+        else if (is_of_tls && ERR_GET_REASON(first) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+            fail_by_certificate();
+        else if (is_of_tls && ERR_GET_REASON(first) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+            error_ = tls::error::no_certificate;
+        else {
+            error_ = code_of(first, is_established());
+            reason_ = reason_of(first);
+        }
+    } catch (const std::bad_alloc&) {
+        error_ = std::make_error_code(std::errc::not_enough_memory);
+    }
+    ERR_clear_error();
+}
+
+void tls_engine::fail_by_certificate() {
+    const long result = SSL_get_verify_result(ssl_);
+    error_ = code_of_verification(result);
+    if (!refused_.empty())
+        reason_ = refused_ + ": ";
+    reason_ += X509_verify_cert_error_string(result);
+}
+
+int tls_engine::note_refused(int accepted, X509_STORE_CTX* verification) noexcept {
+    const auto* connection = static_cast<const SSL*>(
+        X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* of = static_cast<tls_engine*>(SSL_get_app_data(connection));
+    try {
+        if (!accepted && of)
+            of->refused_ = subject_of(X509_STORE_CTX_get_current_cert(verification));
+    } catch (const std::bad_alloc&) {  // the text lacks the subject
+    }
+    return accepted;
+}
+
+}  // namespace coil::COIL_ABI::detail

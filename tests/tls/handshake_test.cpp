@@ -1,0 +1,265 @@
+// SPDX-FileCopyrightText: 2026 The coil authors
+// SPDX-License-Identifier: MIT
+#include <coil/tls/stream.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <coil/algo/read.hpp>
+#include <coil/algo/write.hpp>
+#include <coil/loop/co_spawn.hpp>
+#include <coil/sync/when_all.hpp>
+#include <coil/test/stream_pair.hpp>
+
+#include "support/real_context.hpp"
+#include "tls/authority.hpp"
+
+namespace coil::test {
+namespace {
+
+using namespace std::chrono_literals;
+using tls_stream = tls::stream<memory_stream>;
+
+/// A client and a server over an in-memory connection.
+class TlsHandshake : public testing::Test {
+protected:
+    struct result {
+        std::optional<tls_stream> client, server;
+        std::error_code client_error, server_error;
+        std::string client_text, server_text;
+    };
+
+    [[nodiscard]] static const authority& issuer() {
+        static const authority made;
+        return made;
+    }
+    [[nodiscard]] static tls::client_context client(tls::client_context::options chosen = {}) {
+        if (chosen.trusted.empty())
+            chosen.trusted = tls::pem::text(issuer().certificate());
+        return tls::client_context(chosen);
+    }
+    [[nodiscard]] static tls::server_context server(const tls::identity& own,
+                                                    tls::server_context::options chosen = {}) {
+        chosen.own = {own};
+        return tls::server_context(chosen);
+    }
+
+    static task<> accept_one(memory_stream from, tls::server_context context, result& into) {
+        try {
+            into.server = co_await tls::accept(std::move(from), context);
+        } catch (const std::system_error& failure) {
+            into.server_error = failure.code();
+            into.server_text = failure.what();
+        }
+    }
+    template <class Name>
+    static task<> connect_one(memory_stream to, tls::client_context context, Name name, result& into) {
+        try {
+            into.client = co_await tls::connect(std::move(to), context, std::move(name));
+        } catch (const std::system_error& failure) {
+            into.client_error = failure.code();
+            into.client_text = failure.what();
+        }
+    }
+    template <class Name = std::string>
+    result meet(const tls::client_context& from, const tls::server_context& to, Name name = "example.org") {
+        result both;
+        stream_pair pair;
+        context_.run([&]() -> task<> {
+            co_await when_all(accept_one(std::move(pair.first), to, both),
+                              connect_one(std::move(pair.second), from, std::move(name), both));
+        });
+        return both;
+    }
+    void expect_refusal(const tls::identity& own, tls::error::code expected, const std::string& text,
+                        const std::string& name = "example.org") {
+        const result both = meet(client(), server(own), name);
+        EXPECT_EQ(both.client_error, expected) << both.client_text;
+        EXPECT_NE(both.client_text.find(name), std::string::npos) << both.client_text;
+        EXPECT_NE(both.client_text.find(text), std::string::npos) << both.client_text;
+        EXPECT_EQ(both.server_error, tls::error::handshake_failed) << both.server_text;
+        EXPECT_NE(both.server_text.find("alert"), std::string::npos) << both.server_text;
+    }
+
+    real_context context_;
+};
+
+TEST_F(TlsHandshake, AcceptsATrustedCertificate) {
+    result both = meet(client(), server(issuer().issue()));
+    ASSERT_TRUE(both.client && both.server) << both.client_text << both.server_text;
+    context_.run([&]() -> task<> {
+        co_await write(*both.client, "hello");
+        std::array<char, 10> buffer;
+        EXPECT_EQ(co_await both.server->recv(buffer), 5u);
+        EXPECT_EQ(std::string_view(buffer.data(), 5), "hello");
+        co_await both.server->shutdown();
+        EXPECT_EQ(co_await both.client->recv(buffer), 0u);
+        EXPECT_EQ(co_await both.client->recv(buffer), 0u);
+        co_await write(*both.client, "still");
+        EXPECT_EQ(co_await both.server->recv(buffer), 5u);
+    });
+}
+
+TEST_F(TlsHandshake, RefusesWrongCertificates) {
+    expect_refusal(issuer().issue({.begins = -7200, .ends = -3600}), tls::error::certificate_expired,
+                   "CN=example.org");
+    expect_refusal(issuer().issue({.begins = 3600}), tls::error::certificate_not_yet_valid, "CN=example.org");
+    expect_refusal(issuer().issue(), tls::error::wrong_host, "mismatch", "other.org");
+    expect_refusal(issuer().issue({.subject = "example.org", .names = "DNS:other.org"}),
+                   tls::error::wrong_host, "mismatch");
+    expect_refusal(issuer().issue({.purpose = "clientAuth"}), tls::error::wrong_purpose, "purpose");
+    expect_refusal(authority::self_signed(), tls::error::self_signed, "self-signed");
+    const authority stranger("Stranger");
+    expect_refusal(stranger.issue(), tls::error::unknown_issuer, "issuer");
+    // The intermediate certificate is missing in the chain.
+    const authority middle("Middle", issuer());
+    expect_refusal(middle.issue(), tls::error::unknown_issuer, "issuer");
+}
+
+TEST_F(TlsHandshake, AcceptsAChain) {
+    const authority middle("Middle", issuer());
+    tls::identity own = middle.issue();
+    own.chain = tls::pem::text(own.chain.value() + middle.certificate());
+    const result both = meet(client(), server(own));
+    EXPECT_TRUE(both.client && both.server) << both.client_text << both.server_text;
+}
+
+TEST_F(TlsHandshake, ChecksIpAddresses) {
+    const tls::identity own = issuer().issue({.names = "IP:127.0.0.1,IP:::1,DNS:example.org"});
+    for (const char* name: {"127.0.0.1", "::1"}) {
+        const result both = meet(client(), server(own), name);
+        ASSERT_TRUE(both.client && both.server) << name << both.client_text;
+        EXPECT_EQ(SSL_get_servername(both.server->native_handle(), TLSEXT_NAMETYPE_host_name), nullptr);
+    }
+    expect_refusal(own, tls::error::wrong_host, "mismatch", "127.0.0.2");
+}
+
+TEST_F(TlsHandshake, UnverifiedHasToBeAskedFor) {
+    const result both = meet(client(), server(authority::self_signed()), tls::unverified());
+    EXPECT_TRUE(both.client && both.server) << both.client_text << both.server_text;
+    const result empty = meet(client(), server(issuer().issue()), std::string());
+    EXPECT_EQ(empty.client_error, std::errc::invalid_argument);
+}
+
+TEST_F(TlsHandshake, ChoosesTheCertificateByName) {
+    tls::server_context::options chosen;
+    chosen.own = {issuer().issue(), issuer().issue({.subject = "second", .names = "DNS:second.org"})};
+    EXPECT_TRUE(meet(client(), tls::server_context(chosen), "second.org").client);
+    EXPECT_TRUE(meet(client(), tls::server_context(chosen), "example.org").client);
+    EXPECT_EQ(meet(client(), tls::server_context(chosen), "third.org").client_error, tls::error::wrong_host);
+    chosen.unknown = tls::unknown_name::refused;
+    const result refused = meet(client(), tls::server_context(chosen), "third.org");
+    EXPECT_EQ(refused.client_error, tls::error::handshake_failed);
+    EXPECT_NE(refused.client_text.find("unrecognized name"), std::string::npos) << refused.client_text;
+}
+
+TEST_F(TlsHandshake, AgreesOnAProtocol) {
+    const tls::identity own = issuer().issue();
+    const result both = meet(client({.protocol = {.alpn = {"h2", "http/1.1"}}}),
+                             server(own, {.protocol = {.alpn = {"http/1.1"}}}));
+    ASSERT_TRUE(both.client && both.server) << both.client_text << both.server_text;
+    EXPECT_EQ(both.client->alpn(), "http/1.1");
+    EXPECT_EQ(both.server->alpn(), "http/1.1");
+    const result none =
+        meet(client({.protocol = {.alpn = {"h2"}}}), server(own, {.protocol = {.alpn = {"http/1.1"}}}));
+    EXPECT_EQ(none.client_error, tls::error::handshake_failed);
+    EXPECT_NE(none.client_text.find("no application protocol"), std::string::npos) << none.client_text;
+}
+
+TEST_F(TlsHandshake, ResumesASession) {
+    const tls::identity own = issuer().issue();
+    for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
+        const tls::client_context from = client({.protocol = {.most = most}});
+        const tls::server_context to = server(own);
+        for (int i = 0; i < 3; ++i) {
+            result both = meet(from, to);
+            ASSERT_TRUE(both.client && both.server) << both.client_text;
+            EXPECT_EQ(both.client->session_resumed(), i > 0) << i;
+            EXPECT_EQ(both.client->version(), most);
+            context_.run([&]() -> task<> {  // a ticket comes with the first bytes
+                co_await write(*both.server, "x");
+                std::array<char, 1> byte;
+                co_await both.client->recv(byte);
+            });
+        }
+    }
+}
+
+TEST_F(TlsHandshake, VerifiesClients) {
+    const authority clients("Clients");
+    const tls::identity own = issuer().issue();
+    const tls::identity id = clients.issue({.subject = "alice", .names = ""});
+    tls::server_context::options wanted;
+    wanted.trusted = tls::pem::text(clients.certificate());
+    wanted.clients = tls::client_certificates::optional;
+    EXPECT_TRUE(meet(client(), server(own, wanted)).server);
+    wanted.clients = tls::client_certificates::required;
+    EXPECT_EQ(meet(client(), server(own, wanted)).server_error, tls::error::no_certificate);
+    EXPECT_TRUE(meet(client({.own = id}), server(own, wanted)).server);
+    const authority stranger("Stranger");
+    const result wrong = meet(client({.own = stranger.issue()}), server(own, wanted));
+    EXPECT_EQ(wrong.server_error, tls::error::unknown_issuer) << wrong.server_text;
+}
+
+TEST_F(TlsHandshake, SaysWhatTheBytesAre) {
+    stream_pair pair;
+    result both;
+    const tls::server_context context = server(issuer().issue());
+    context_.run([&]() -> task<> {
+        co_await write(pair.second, "GET / HTTP/1.1\r\n\r\n");
+        co_await accept_one(std::move(pair.first), context, both);
+    });
+    EXPECT_EQ(both.server_error, tls::error::handshake_failed);
+    EXPECT_NE(both.server_text.find("http request"), std::string::npos) << both.server_text;
+}
+
+TEST_F(TlsHandshake, HasADeadline) {
+    stream_pair pair;
+    const tls::server_context context = server(issuer().issue());
+    context_.run([&]() -> task<> {
+        auto [failure, stream] =
+            co_await as_tuple(tls::accept(std::move(pair.first), context, {.handshake_limit = 20ms}));
+        EXPECT_EQ(failure, error::timed_out);
+    });
+}
+
+TEST_F(TlsHandshake, ReportsATruncatedStream) {
+    result both = meet(client(), server(issuer().issue()));
+    ASSERT_TRUE(both.client && both.server);
+    context_.run([&]() -> task<> {
+        co_await write(*both.server, "part");
+        both.server->next_layer().close();
+        std::array<char, 10> buffer;
+        EXPECT_EQ(co_await both.client->recv(buffer), 4u);
+        auto [failure, size] = co_await as_tuple(both.client->recv(buffer));
+        EXPECT_EQ(failure, tls::error::truncated);
+    });
+}
+
+TEST(TlsContext, NamesTheFileThatIsWrong) {
+    const authority issuer;
+    const tls::identity own = issuer.issue();
+    const auto expect = [](const tls::identity& with, std::error_code code, const std::string& text) {
+        tls::server_context::options chosen;
+        chosen.own = {with};
+        try {
+            const tls::server_context made(chosen);
+            ADD_FAILURE() << "no error";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), code) << failure.what();
+            EXPECT_NE(std::string(failure.what()).find(text), std::string::npos) << failure.what();
+        }
+    };
+    expect({tls::pem::file("/none/chain.pem"), own.key}, {ENOENT, std::system_category()}, "/none/chain.pem");
+    expect({tls::pem::file("/etc/passwd"), own.key}, tls::error::not_pem, "/etc/passwd");
+    expect({own.chain, own.chain}, tls::error::not_pem, "private key");
+    expect({own.chain, issuer.issue().key}, tls::error::key_mismatch, "CN=example.org");
+}
+
+}  // namespace
+}  // namespace coil::test
