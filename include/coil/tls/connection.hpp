@@ -124,7 +124,7 @@ private:
 ///     recv:  decrypts --> needs ciphertext --> receives it, and meanwhile sends what no other task sends
 ///     send:  encrypts into the queue --> sends the queue, or waits until another task has sent it
 ///
-/// One task at a time sends. The bytes that OpenSSL itself sends, such as the answer to a KeyUpdate, is in the same
+/// One task at a time sends. Messages of OpenSSL's own, such as the answer to a KeyUpdate, are in the same
 /// queue.
 template <class Stream>
 class tls_connection {
