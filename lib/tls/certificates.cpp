@@ -26,7 +26,7 @@ using bio_ptr = std::unique_ptr<BIO, free_by<BIO_free_all>>;
 // A file of certificates or keys is not larger than this.
 constexpr std::size_t file_max = 16 << 20;
 
-std::string contents_of(const std::string& path, const char* purpose) {
+std::string file_contents(const std::string& path, const char* purpose) {
     const unique_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     std::string text;
     char part[16384];
@@ -37,10 +37,6 @@ std::string contents_of(const std::string& path, const char* purpose) {
     if (n < 0)
         throw_failure(system_error_code(errno), std::string(purpose) + ": cannot read " + path);
     return text;
-}
-
-std::string text_of(const tls::pem& from, const char* purpose) {
-    return from.is_file() ? contents_of(from.value(), purpose) : from.value();
 }
 
 std::string place_of(const tls::pem& from, const char* purpose) {
@@ -57,7 +53,7 @@ bio_ptr reader_of(const std::string& text) {
 // Reads all objects of one kind. Throws if there is none, or if one of them is damaged.
 template <class Pointer, class Read>
 std::vector<Pointer> read_all(const tls::pem& from, const char* purpose, Read read_one) {
-    const std::string text = text_of(from, purpose);
+    const std::string text = contents_of(from, purpose);
     const bio_ptr bio = reader_of(text);
     std::vector<Pointer> found;
     ERR_clear_error();
@@ -129,6 +125,10 @@ std::string hexadecimal(const unsigned char* bytes, std::size_t size) {
 
 }  // namespace
 
+std::string contents_of(const tls::pem& from, const char* purpose) {
+    return from.is_file() ? file_contents(from.value(), purpose) : from.value();
+}
+
 std::vector<x509_ptr> read_certificates(const tls::pem& from, const char* purpose) {
     return read_all<x509_ptr>(from, purpose, PEM_read_bio_X509);
 }
@@ -139,7 +139,7 @@ std::vector<crl_ptr> read_revocations(const tls::pem& from) {
 
 key_ptr read_key(const tls::pem& from) {
     const char* const purpose = "private key";
-    const std::string text = text_of(from, purpose);
+    const std::string text = contents_of(from, purpose);
     const bio_ptr bio = reader_of(text);
     bool is_encrypted = false;
     const auto refuse = [](char*, int, int, void* flag) {

@@ -24,6 +24,9 @@ using x509_ptr = std::unique_ptr<X509, free_by<X509_free>>;
 using crl_ptr = std::unique_ptr<X509_CRL, free_by<X509_CRL_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, free_by<EVP_PKEY_free>>;
 
+/// Returns the PEM text, or nothing if there is none. Throws std::system_error if the file cannot be read.
+/// `purpose` says what the text is for, such as "trusted certificates".
+[[nodiscard]] std::string contents_of(const tls::pem& from, const char* purpose);
 /// Reads all certificates from a file or text. Throws std::system_error if there is none. `purpose` says what
 /// they are for, such as "trusted certificates".
 [[nodiscard]] std::vector<x509_ptr> read_certificates(const tls::pem& from, const char* purpose);
@@ -45,6 +48,9 @@ using key_ptr = std::unique_ptr<EVP_PKEY, free_by<EVP_PKEY_free>>;
 /// Returns OpenSSL's own text for an entry of its error queue.
 [[nodiscard]] std::string reason_of(unsigned long entry);
 
+/// Stores the session of a client's connection that has resumed a session in TLS 1.2. If the server has sent a
+/// new ticket, OpenSSL has replaced the session without a call of on_session().
+void keep_renewed_session(tls_context& context, SSL* connection, const std::string& host) noexcept;
 /// Lets a client's connection resume a session of an earlier connection to the host, if there is one.
 void resume_session(tls_context& context, SSL* connection, const std::string& host) noexcept;
 

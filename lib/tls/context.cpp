@@ -3,11 +3,13 @@
 #include <coil/tls/context.hpp>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <string>
 #include <utility>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -94,23 +96,27 @@ void log_key(const SSL* connection, const char* line) noexcept {
     }
 }
 
-// Called when a client has received a session, in TLS 1.3 once per ticket. Returns 1 if it keeps the session.
-int keep_session(SSL* connection, SSL_SESSION* session) noexcept {
-    const auto* of = static_cast<const tls_engine*>(SSL_get_app_data(connection));
-    tls_context& state = state_of(SSL_get_SSL_CTX(connection));
-    if (of->session_name().empty() || !SSL_SESSION_is_resumable(session))
-        return 0;
+// Adds a session of a client's connection. Returns false if the session is not kept.
+bool add_session(tls_context& state, const std::string& host, SSL_SESSION* session) noexcept {
+    if (host.empty() || !SSL_SESSION_is_resumable(session))
+        return false;
     try {
         const std::lock_guard held(state.lock);
-        if (state.sessions.count(of->session_name()) >= sessions_per_host)
-            state.sessions.erase(state.sessions.find(of->session_name()));
+        if (state.sessions.count(host) >= sessions_per_host)
+            state.sessions.erase(state.sessions.lower_bound(host));  // the oldest
         if (state.sessions.size() >= sessions_max)
-            state.sessions.erase(state.sessions.begin());
-        state.sessions.emplace(of->session_name(), session_ptr(session));
-        return 1;
+            state.sessions.erase(state.sessions.begin());  // of any host
+        state.sessions.emplace(host, nullptr)->second.reset(session);
+        return true;
     } catch (const std::bad_alloc&) {
-        return 0;
+        return false;
     }
+}
+
+// Called when a client has received a session, in TLS 1.3 once per ticket. Returns 1 if it keeps the session.
+int on_session(SSL* connection, SSL_SESSION* session) noexcept {
+    const auto* of = static_cast<const tls_engine*>(SSL_get_app_data(connection));
+    return add_session(state_of(SSL_get_SSL_CTX(connection)), of->session_name(), session);
 }
 
 ssl_ctx_ptr make_context(const SSL_METHOD* method, const tls::protocol_options& chosen, tls_context& state) {
@@ -167,6 +173,19 @@ void use_revocations(SSL_CTX* context, const tls::pem& lists) {
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
 }
 
+// Returns a value that depends on how the server verifies clients. A session is only resumed by a context with
+// the same value; otherwise, a client could avoid the verification by a session of another context.
+std::array<unsigned char, 32> session_id_of(const tls::server_context::options& chosen) {
+    std::string settings = std::to_string(static_cast<int>(chosen.clients));
+    if (chosen.clients != tls::client_certificates::ignored) {
+        settings += '\n' + contents_of(chosen.trusted, "trusted certificates");
+        settings += '\n' + contents_of(chosen.revoked, "certificate revocation list");
+    }
+    std::array<unsigned char, 32> digest{};
+    EVP_Digest(settings.data(), settings.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+    return digest;
+}
+
 // Makes a server's context for one identity.
 ssl_ctx_ptr make_server(const tls::server_context::options& chosen, const tls::identity& own,
                         tls_context& state) {
@@ -175,15 +194,16 @@ ssl_ctx_ptr make_server(const tls::server_context::options& chosen, const tls::i
     use_identity(context, own);
     SSL_CTX_set_alpn_select_cb(context, choose_alpn, nullptr);
     SSL_CTX_set_tlsext_servername_callback(context, choose_identity);
-    static constexpr unsigned char id[] = "coil";
-    SSL_CTX_set_session_id_context(context, id, sizeof id);
+    const auto id = session_id_of(chosen);
+    SSL_CTX_set_session_id_context(context, id.data(), id.size());
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // the client keeps the session, as a ticket
+    if (!chosen.resumes) {
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(context, 0);
+    }
     use_ticket_keys(context);
     if (chosen.clients == tls::client_certificates::ignored)
         return made;
-    if (chosen.trusted.empty())
-        refuse_option(
-            "tls: to verify clients, a server needs their issuers (server_context::options::trusted)");
     trust(context, chosen.trusted);
     if (!chosen.revoked.empty())
         use_revocations(context, chosen.revoked);
@@ -203,12 +223,19 @@ void resume_session(tls_context& context, SSL* connection, const std::string& ho
     if (!context.resumes)
         return;
     const std::lock_guard held(context.lock);
-    const auto found = context.sessions.find(host);
-    if (found == context.sessions.end())
+    auto found = context.sessions.upper_bound(host);
+    if (found == context.sessions.begin() || (--found)->first != host)
         return;
+    // This is the newest session of the host.
     SSL_set_session(connection, found->second.get());
     if (SSL_SESSION_get_protocol_version(found->second.get()) >= TLS1_3_VERSION)
         context.sessions.erase(found);  // so that no two connections can be linked by their ticket
+}
+
+void keep_renewed_session(tls_context& context, SSL* connection, const std::string& host) noexcept {
+    SSL_SESSION* session = SSL_get1_session(connection);
+    if (!context.resumes || !session || !add_session(context, host, session))
+        SSL_SESSION_free(session);
 }
 
 }  // namespace detail
@@ -229,13 +256,13 @@ client_context::client_context(const options& chosen) : state_(std::make_shared<
         detail::trust(context, chosen.trusted);
     if (!chosen.revoked.empty())
         detail::use_revocations(context, chosen.revoked);
-    if (!chosen.own.chain.empty())
+    if (!chosen.own.chain.empty() || !chosen.own.key.empty())
         detail::use_identity(context, chosen.own);
     if (!state.alpn.empty())
         SSL_CTX_set_alpn_protos(context, state.alpn.data(), static_cast<unsigned>(state.alpn.size()));
     if (state.resumes) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-        SSL_CTX_sess_set_new_cb(context, detail::keep_session);
+        SSL_CTX_sess_set_new_cb(context, detail::on_session);
     }
 }
 
@@ -245,6 +272,13 @@ server_context::server_context(const options& chosen) : state_(std::make_shared<
     detail::tls_context& state = *state_;
     if (chosen.own.empty())
         detail::refuse_option("tls: a server needs a certificate and a key (server_context::options::own)");
+    const bool verifies = chosen.clients != client_certificates::ignored;
+    if (verifies && chosen.trusted.empty())
+        detail::refuse_option(
+            "tls: to verify clients, a server needs their issuers (server_context::options::trusted)");
+    if (!verifies && !(chosen.trusted.empty() && chosen.revoked.empty()))
+        detail::refuse_option("tls: a server that ignores certificates of clients cannot use `trusted` or "
+                              "`revoked`; set server_context::options::clients");
     state.key_log = chosen.protocol.key_log;
     state.unknown = chosen.unknown;
     state.tickets = chosen.tickets.state();

@@ -47,6 +47,8 @@ struct buffer_bio {
             return -1;
         }
         of.queued_total_ += static_cast<std::uint64_t>(size);
+        if (!of.is_writing_)
+            of.answers_ += static_cast<std::size_t>(size);
         return size;
     }
     static long control(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
@@ -87,6 +89,8 @@ bool is_ip_address(const std::string& host) noexcept {
 
 tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies)
     : context_(std::move(context)), host_(std::move(host)) {
+    if (host_.ends_with('.'))
+        host_.pop_back();  // certificates contain names without the dot at the end
     BIO* bio = buffer_bio::method() ? BIO_new(buffer_bio::method()) : nullptr;
     ssl_ = bio ? SSL_new(context_->context.get()) : nullptr;
     if (!ssl_) {
@@ -122,22 +126,30 @@ tls_engine::~tls_engine() {
 // The name is sent to the server, and its certificate must contain the name. An IP address is not sent.
 void tls_engine::ask_for_host() {
     X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_);
-    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // As browsers do: a name in the subject (CN) does not count, and a wildcard stands for a whole label.
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     const bool is_address = is_ip_address(host_);
     const bool is_set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host_.c_str()) == 1
                                    : X509_VERIFY_PARAM_set1_host(wanted, host_.c_str(), 0) == 1 &&
                                          SSL_set_tlsext_host_name(ssl_, host_.c_str()) == 1;
-    if (!is_set) {
-        SSL_free(std::exchange(ssl_, nullptr));
-        throw std::bad_alloc();
-    }
+    if (is_set)
+        return;
+    ERR_clear_error();
+    SSL_free(std::exchange(ssl_, nullptr));
+    throw_failure(std::make_error_code(std::errc::invalid_argument),
+                  "tls: '" + host_ + "' is not the name of a host");
 }
 
 tls_engine::state tls_engine::handshake() noexcept {
     if (error_)
         return state::failed;
     ERR_clear_error();
-    return examine(SSL_do_handshake(ssl_));
+    const state reached = examine(SSL_do_handshake(ssl_));
+    is_established_ = reached == state::done;
+    if (is_established_ && session_resumed() && version() == tls::version::tls_1_2)
+        keep_renewed_session(*context_, ssl_, session_name_);
+    return reached;
 }
 
 tls_engine::state tls_engine::read(mutable_buffers into, std::size_t& bytes) noexcept {
@@ -211,14 +223,16 @@ tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::si
 bool tls_engine::write_record(const_buffer from, std::size_t& bytes) noexcept {
     ERR_clear_error();
     std::size_t n = 0;
+    is_writing_ = true;
     const int returned = SSL_write_ex(ssl_, from.data(), from.size(), &n);
+    is_writing_ = false;
     bytes += n;
     return examine(returned) == state::done;
 }
 
 // After a fatal error, OpenSSL must not be asked for close_notify.
 void tls_engine::shut_down() noexcept {
-    if (std::exchange(is_shut_down_, true) || error_ || !SSL_is_init_finished(ssl_))
+    if (std::exchange(is_shut_down_, true) || error_ || !is_established_)
         return;
     ERR_clear_error();
     SSL_shutdown(ssl_);
@@ -245,9 +259,8 @@ void tls_engine::sent(std::size_t bytes) noexcept {
     std::vector<std::byte>().swap(sending_);  // an idle connection holds no buffer
     std::vector<std::byte>().swap(queued_);
     sent_ = 0;
+    answers_ = 0;
 }
-
-bool tls_engine::is_established() const noexcept { return SSL_is_init_finished(ssl_) == 1; }
 
 bool tls_engine::sends_tickets() const noexcept {
     return SSL_is_server(ssl_) == 1 && SSL_version(ssl_) >= TLS1_3_VERSION;

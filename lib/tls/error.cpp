@@ -24,7 +24,8 @@ public:
         case invalid_certificate: return "the certificate is invalid";
         case no_certificate: return "the peer has shown no certificate";
         case handshake_failed: return "the TLS handshake failed";
-        case protocol_error: return "the peer has sent bytes that are not valid TLS";
+        case protocol_error:
+            return "the peer has broken the TLS protocol, or has ended the connection with an alert";
         case truncated: return "the connection ended without close_notify, so bytes may be missing";
         case not_pem: return "there is nothing of this kind in PEM format";
         case encrypted_key: return "the key is encrypted; decrypt it with `openssl pkey`";

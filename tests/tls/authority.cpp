@@ -118,4 +118,29 @@ tls::identity authority::self_signed(const certificate_request& wanted) {
     return {tls::pem::text(pem_of(made.certificate)), tls::pem::text(pem_of(made.key))};
 }
 
+std::string authority::revoke(const tls::identity& issued) const {
+    BIO* bio = BIO_new_mem_buf(issued.chain.value().data(), static_cast<int>(issued.chain.value().size()));
+    X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+    X509_CRL* list = X509_CRL_new();
+    ASN1_TIME* now = X509_gmtime_adj(nullptr, -60);
+    ASN1_TIME* next = X509_gmtime_adj(nullptr, 86400);
+    X509_REVOKED* entry = X509_REVOKED_new();
+    require(certificate && list && now && next && entry);
+    X509_CRL_set_version(list, 1);
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(own_->certificate));
+    X509_CRL_set1_lastUpdate(list, now);
+    X509_CRL_set1_nextUpdate(list, next);
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate));
+    X509_REVOKED_set_revocationDate(entry, now);
+    X509_CRL_add0_revoked(list, entry);
+    require(X509_CRL_sign(list, own_->key, EVP_sha256()) > 0);
+    const std::string made = pem_of([&](BIO* into) { return PEM_write_bio_X509_CRL(into, list); });
+    X509_CRL_free(list);
+    ASN1_TIME_free(now);
+    ASN1_TIME_free(next);
+    X509_free(certificate);
+    BIO_free(bio);
+    return made;
+}
+
 }  // namespace coil::COIL_ABI::test

@@ -33,6 +33,8 @@ public:
 
     [[nodiscard]] tls::identity issue(const certificate_request& wanted = {}) const;
     [[nodiscard]] static tls::identity self_signed(const certificate_request& wanted = {});
+    /// Returns a list that revokes this certificate, in PEM format.
+    [[nodiscard]] std::string revoke(const tls::identity& issued) const;
     /// Returns the authority's certificate in PEM format.
     [[nodiscard]] const std::string& certificate() const noexcept { return certificate_; }
 

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -75,6 +77,18 @@ protected:
                               connect_one(std::move(pair.second), from, std::move(name), both));
         });
         return both;
+    }
+    /// Returns whether the connection resumed a session. Lets the client receive its tickets.
+    bool meets_with_resumption(const tls::client_context& from, const tls::server_context& to) {
+        result both = meet(from, to);
+        EXPECT_TRUE(both.client && both.server) << both.client_text << both.server_text;
+        context_.run([&]() -> task<> {
+            co_await write(*both.server, "x");
+            std::array<char, 1> byte;
+            co_await both.client->recv(byte);
+        });
+        EXPECT_EQ(both.client->session_resumed(), both.server->session_resumed());
+        return both.client->session_resumed();
     }
     void expect_refusal(const tls::identity& own, tls::error::code expected, const std::string& text,
                         const std::string& name = "example.org") {
@@ -190,6 +204,179 @@ TEST_F(TlsHandshake, ResumesASession) {
     }
 }
 
+TEST_F(TlsHandshake, ContextsWithTheSameTicketKeysResume) {
+    const tls::identity own = issuer().issue();
+    for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
+        const tls::client_context from = client({.protocol = {.most = most}});
+        tls::ticket_keys keys;
+        const tls::server_context one = server(own, {.tickets = keys});
+        const tls::server_context two = server(own, {.tickets = keys});
+        const tls::server_context stranger = server(own);
+        EXPECT_FALSE(meets_with_resumption(from, one));
+        EXPECT_TRUE(meets_with_resumption(from, two));
+        keys.rotate();
+        EXPECT_TRUE(meets_with_resumption(from, one)) << "the keys before are still valid";
+        EXPECT_TRUE(meets_with_resumption(from, two)) << "the client has got a ticket of the new keys";
+        keys.rotate();
+        keys.rotate();
+        EXPECT_FALSE(meets_with_resumption(from, one)) << "the keys of the ticket have gone";
+        EXPECT_TRUE(meets_with_resumption(from, one));
+        EXPECT_FALSE(meets_with_resumption(from, stranger));
+    }
+}
+
+// Otherwise, a client without a certificate could use a session of the server that does not require one.
+TEST_F(TlsHandshake, SessionsDoNotPassAStricterServer) {
+    const tls::identity own = issuer().issue();
+    for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
+        const tls::client_context from = client({.protocol = {.most = most}});
+        tls::server_context::options chosen;
+        const tls::server_context lax = server(own, chosen);
+        chosen.clients = tls::client_certificates::required;
+        chosen.trusted = tls::pem::text(issuer().certificate());
+        const tls::server_context strict = server(own, chosen);
+        EXPECT_FALSE(meets_with_resumption(from, lax));
+        EXPECT_EQ(meet(from, strict).server_error, tls::error::no_certificate);
+    }
+}
+
+TEST_F(TlsHandshake, ServerMayRefuseToResume) {
+    const tls::server_context to = server(issuer().issue(), {.resumes = false});
+    for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
+        const tls::client_context from = client({.protocol = {.most = most}});
+        EXPECT_FALSE(meets_with_resumption(from, to));
+        EXPECT_FALSE(meets_with_resumption(from, to));
+    }
+}
+
+TEST_F(TlsHandshake, IgnoresTheNameInTheSubject) {
+    expect_refusal(issuer().issue({.subject = "example.org", .names = ""}), tls::error::wrong_host,
+                   "mismatch");
+    const result both = meet(client(), server(issuer().issue()), "example.org.");
+    EXPECT_TRUE(both.client) << both.client_text << "a dot at the end is not part of the name";
+    const result odd = meet(client(), server(issuer().issue()), std::string(300, 'x'));
+    EXPECT_EQ(odd.client_error, std::errc::invalid_argument) << odd.client_text;
+}
+
+TEST_F(TlsHandshake, TicketKeysRotateWithTime) {
+    const tls::client_context from = client();
+    const tls::server_context to =
+        server(issuer().issue(), {.tickets = tls::ticket_keys(std::chrono::seconds(0))});
+    EXPECT_FALSE(meets_with_resumption(from, to));
+    EXPECT_FALSE(meets_with_resumption(from, to)) << "keys with a lifetime of 0 have gone immediately";
+}
+
+TEST_F(TlsHandshake, ResumesAfterATruncatedEnd) {
+    const tls::client_context from = client();
+    const tls::server_context to = server(issuer().issue());
+    result both = meet(from, to);
+    context_.run([&]() -> task<> {
+        co_await write(*both.server, "x");
+        std::array<char, 10> buffer;
+        co_await both.client->recv(buffer);
+        both.server->next_layer().close();
+        auto [failure, size] = co_await as_tuple(both.client->recv(buffer));
+        EXPECT_EQ(failure, tls::error::truncated);
+    });
+    both.client.reset();
+    EXPECT_TRUE(meet(from, to).client->session_resumed());
+}
+
+// Otherwise, a connection that verifies would accept the certificate that the other one has not verified.
+TEST_F(TlsHandshake, NeverResumesAnUnverifiedSession) {
+    const tls::client_context from = client();
+    const tls::server_context to = server(authority::self_signed());
+    for (int i = 0; i < 2; ++i) {
+        result both = meet(from, to, tls::unverified("example.org"));
+        ASSERT_TRUE(both.client && both.server);
+        context_.run([&]() -> task<> {
+            co_await write(*both.server, "x");
+            std::array<char, 1> byte;
+            co_await both.client->recv(byte);
+        });
+        EXPECT_FALSE(both.client->session_resumed());
+    }
+    EXPECT_EQ(meet(from, to).client_error, tls::error::self_signed);
+}
+
+TEST_F(TlsHandshake, SendsTheNameInItsFirstMessage) {
+    for (const std::string name: {"example.org", "127.0.0.1"}) {
+        stream_pair pair;
+        result both;
+        context_.run([&]() -> task<> {
+            auto connecting = co_spawn(
+                context_.io(), connect_one<std::string>(std::move(pair.second), client(), name, both));
+            std::string hello(4096, '\0');
+            hello.resize(co_await pair.first.recv(hello));
+            EXPECT_EQ(hello.find(name) != std::string::npos, name == "example.org");
+            pair.first.close();
+            co_await connecting.join();
+        });
+        EXPECT_EQ(both.client_error, tls::error::handshake_failed) << both.client_text;
+    }
+}
+
+TEST_F(TlsHandshake, RefusesOtherVersions) {
+    const tls::identity own = issuer().issue();
+    const result both = meet(client({.protocol = {.most = tls::version::tls_1_2}}),
+                             server(own, {.protocol = {.least = tls::version::tls_1_3}}));
+    EXPECT_EQ(both.client_error, tls::error::handshake_failed);
+    EXPECT_NE(both.client_text.find("protocol version"), std::string::npos) << both.client_text;
+    EXPECT_EQ(both.server_error, tls::error::handshake_failed);
+    EXPECT_NE(both.server_text.find("protocol"), std::string::npos) << both.server_text;
+}
+
+TEST_F(TlsHandshake, RefusesRevokedCertificates) {
+    const tls::identity good = issuer().issue();
+    const tls::identity bad = issuer().issue();
+    const tls::client_context from = client({.revoked = tls::pem::text(issuer().revoke(bad))});
+    EXPECT_TRUE(meet(from, server(good)).client);
+    const result both = meet(from, server(bad));
+    EXPECT_EQ(both.client_error, tls::error::certificate_revoked) << both.client_text;
+}
+
+TEST_F(TlsHandshake, DescribesThePeersCertificates) {
+    const authority middle("Middle", issuer());
+    tls::identity own = middle.issue({.subject = "Zoë", .names = "DNS:example.org,IP:10.1.2.3,IP:::1"});
+    own.chain = tls::pem::text(own.chain.value() + middle.certificate());
+    tls::server_context::options wanted;
+    wanted.clients = tls::client_certificates::optional;
+    wanted.trusted = tls::pem::text(issuer().certificate());
+    const tls::client_context from = client({.own = own});
+    const result both = meet(from, server(own, wanted));
+    ASSERT_TRUE(both.client && both.server) << both.client_text << both.server_text;
+    for (const auto& seen: {both.client->peer_certificates(), both.server->peer_certificates()}) {
+        ASSERT_EQ(seen.size(), 2u);
+        EXPECT_EQ(seen[0].subject, "CN=Zoë");
+        EXPECT_EQ(seen[0].issuer, "CN=Middle");
+        EXPECT_EQ(seen[0].names, (std::vector<std::string>{"example.org", "10.1.2.3", "::1"}));
+        EXPECT_EQ(seen[0].fingerprint.size(), 64u);
+        EXPECT_EQ(seen[0].pem, own.chain.value().substr(0, seen[0].pem.size()));
+        EXPECT_LT(seen[0].begins, std::chrono::system_clock::now());
+        EXPECT_GT(seen[0].ends, std::chrono::system_clock::now());
+        EXPECT_EQ(seen[1].subject, "CN=Middle");
+        EXPECT_EQ(seen[1].issuer, "CN=Test Authority");
+    }
+    EXPECT_TRUE(meet(client(), server(own, wanted)).server->peer_certificates().empty());
+}
+
+TEST_F(TlsHandshake, LogsKeys) {
+    std::string lines;
+    const auto log = [&](std::string_view line) { lines.append(line).append("\n"); };
+    EXPECT_TRUE(meet(client({.protocol = {.key_log = log}}), server(issuer().issue())).client);
+    EXPECT_NE(lines.find("CLIENT_TRAFFIC_SECRET_0 "), std::string::npos) << lines;
+    const auto faulty = [](std::string_view) { throw std::runtime_error("the disk is full"); };
+    EXPECT_TRUE(meet(client({.protocol = {.key_log = faulty}}), server(issuer().issue())).client);
+}
+
+TEST_F(TlsHandshake, UsesTheChosenCiphers) {
+    const result both = meet(client({.protocol = {.cipher_suites = "TLS_CHACHA20_POLY1305_SHA256"}}),
+                             server(issuer().issue()));
+    ASSERT_TRUE(both.client);
+    EXPECT_EQ(both.client->cipher(), "TLS_CHACHA20_POLY1305_SHA256");
+    EXPECT_EQ(both.server->server_name(), "example.org");
+}
+
 TEST_F(TlsHandshake, VerifiesClients) {
     const authority clients("Clients");
     const tls::identity own = issuer().issue();
@@ -241,6 +428,15 @@ TEST_F(TlsHandshake, ReportsATruncatedStream) {
     });
 }
 
+// A key for this test, with the passphrase "secret".
+constexpr const char* encrypted_key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+                                      "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgROqsI8PTq5QICCAAw\n"
+                                      "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEAQIEECR9BORwFejEUlkLrCuY7t4EgZDu\n"
+                                      "kxCj4olhnHJ7Iz+W52EZPRTYNZBvk7sO195lJ1hgdZyXLHI/C3Fb7iO9HzN8tTTa\n"
+                                      "38FY+mn6bBVudxpFigOWwvQ/74qtUTr/+NS2Bj/soVUMzjZjqW4dE/pfD7ekqi5M\n"
+                                      "xsLQKux2AbO2Pp/36AiN/DoQrtNB+ct0TlmoX08nlspog9Yz2jJc0s7jmRR5CVM=\n"
+                                      "-----END ENCRYPTED PRIVATE KEY-----\n";
+
 TEST(TlsContext, NamesTheFileThatIsWrong) {
     const authority issuer;
     const tls::identity own = issuer.issue();
@@ -259,6 +455,37 @@ TEST(TlsContext, NamesTheFileThatIsWrong) {
     expect({tls::pem::file("/etc/passwd"), own.key}, tls::error::not_pem, "/etc/passwd");
     expect({own.chain, own.chain}, tls::error::not_pem, "private key");
     expect({own.chain, issuer.issue().key}, tls::error::key_mismatch, "CN=example.org");
+    expect({own.chain, tls::pem::text(encrypted_key)}, tls::error::encrypted_key, "private key");
+    expect(
+        {tls::pem::text(own.chain.value() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+         own.key},
+        tls::error::not_pem, "part 2");
+    expect({tls::pem::file("/tmp"), own.key}, {EISDIR, std::system_category()}, "/tmp");
+}
+
+TEST(TlsContext, NamesTheSettingThatIsWrong) {
+    const auto expect = [](const tls::client_context::options& with, const std::string& text) {
+        try {
+            const tls::client_context made(with);
+            ADD_FAILURE() << "no error";
+        } catch (const std::system_error& failure) {
+            EXPECT_EQ(failure.code(), std::errc::invalid_argument);
+            EXPECT_NE(std::string(failure.what()).find(text), std::string::npos) << failure.what();
+        }
+    };
+    expect({.protocol = {.ciphers = "NONSENSE"}}, "NONSENSE");
+    expect({.protocol = {.cipher_suites = "TLS_NONSENSE"}}, "TLS_NONSENSE");
+    expect({.protocol = {.alpn = {""}}}, "ALPN");
+    expect({.protocol = {.least = tls::version::tls_1_3, .most = tls::version::tls_1_2}}, "version");
+    EXPECT_THROW(tls::server_context(tls::server_context::options()), std::system_error);
+    const authority issuer;
+    tls::server_context::options chosen;
+    chosen.own = {issuer.issue()};
+    chosen.clients = tls::client_certificates::required;
+    EXPECT_THROW(tls::server_context{chosen}, std::system_error) << "without issuers";
+    chosen.clients = tls::client_certificates::ignored;
+    chosen.trusted = tls::pem::text(issuer.certificate());
+    EXPECT_THROW(tls::server_context{chosen}, std::system_error) << "issuers without a use";
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include <coil/coro/as_tuple.hpp>
 #include <coil/coro/scope.hpp>
 #include <coil/coro/task.hpp>
+#include <coil/coro/this_coro.hpp>
 #include <coil/loop/chunk.hpp>
 #include <coil/sync/event.hpp>
 #include <coil/sync/when_any.hpp>
@@ -173,10 +174,15 @@ public:
     template <class Buffers>
     static task<std::size_t> recv(self_ptr self, Buffers buffers) {
         const lane_guard lane(*self, self->reads_, "recv");
+        if (co_await this_coro::stop_requested)
+            self->abort("recv");
         const mutable_buffers into = span_of(buffers);
         if (total_size(into) == 0)
             co_return 0;
         for (;;) {
+            // A peer that asks for answers and does not read them must not fill this side's memory.
+            if (self->tls.unsent_answers() > answers_max)
+                co_await self->send_until(self->tls.queued_total());
             std::size_t n = 0;
             const state reached = self->tls.read(into, n);
             self->release_input();
@@ -197,6 +203,8 @@ public:
     template <class Buffers>
     static task<std::size_t> send(self_ptr self, Buffers buffers) {
         const lane_guard lane(*self, self->writes_, "send");
+        if (co_await this_coro::stop_requested)
+            self->abort("send");
         const const_buffers from = span_of(buffers);
         if (total_size(from) == 0)
             co_return 0;
@@ -216,17 +224,14 @@ public:
         co_await timeout(self->send_until(self->tls.queued_total()), limit);
     }
 
-    // Sends close_notify and closes the stream below. If `waits`, first waits for the peer's close_notify.
-    static task<> close(self_ptr self, steady_clock::duration limit, bool waits) {
+    // Exchanges close_notify with the peer, and closes the stream below in any case.
+    static task<> close(self_ptr self, steady_clock::duration limit) {
         self->is_closed_ = true;
-        while (self->reads_ || self->writes_)  // cancelled operations
-            co_await self->progress_.wait();
-        const auto said = co_await as_tuple(timeout(say_goodbye(self, waits), limit));
+        const auto said = co_await as_tuple(timeout(say_goodbye(self), limit));
         if constexpr (requires { self->inner.close(); })
             co_await self->inner.close();
-        self->release_input();
         if (said.error() == error::operation_aborted)
-            throw_failure(said.error(), self->name() + ": close");
+            self->abort("close");
     }
 
     static task<wait_type> wait(self_ptr self, wait_type wanted) {
@@ -257,8 +262,7 @@ public:
 private:
     static constexpr std::size_t write_max = 64 << 10;   // bytes that one send encrypts at most
     static constexpr std::size_t input_size = 17 << 10;  // a record and its header
-    // If the peer lets us answer and does not read the answers, a reader waits at this number of bytes.
-    static constexpr std::size_t unsent_max = 2 * write_max;
+    static constexpr std::size_t answers_max = 4096;
 
     static mutable_buffers span_of(const mutable_buffer& one) noexcept { return {&one, 1}; }
     static const_buffers span_of(const const_buffer& one) noexcept { return {&one, 1}; }
@@ -270,7 +274,7 @@ private:
     public:
         lane_guard(tls_connection& of, bool& taken, const char* call) : of_(of), taken_(taken) {
             if (of.is_closed_)
-                throw_failure(error::operation_aborted, of.name() + ": " + call, true, 0);
+                of.abort(call);
             if (taken)
                 throw_failure(error::operation_in_progress, of.name() + ": " + call, true, 0);
             taken = true;
@@ -326,8 +330,6 @@ private:
 
     // Receives ciphertext, and meanwhile sends what no other task sends.
     task<> exchange() {
-        if (tls.unsent() >= unsent_max)
-            co_await send_until(tls.queued_total());
         auto first = co_await when_any(fetch(), send_leftovers());
         if (!input_ended_ && !tls.has_input())
             first.template get<0>().value();  // throws its error
@@ -379,12 +381,14 @@ private:
         }
     }
 
-    static task<> say_goodbye(self_ptr self, bool waits) {
+    static task<> say_goodbye(self_ptr self) {
+        while (self->reads_ || self->writes_)  // operations that close() has cancelled
+            co_await self->progress_.wait();
         self->tls.shut_down();
         co_await self->send_until(self->tls.queued_total());
         std::array<std::byte, 1024> unwanted;
         const mutable_buffer into(unwanted);
-        while (waits && !self->input_ended_) {
+        while (!self->input_ended_) {
             std::size_t n = 0;
             const state reached = self->tls.read(span_of(into), n);
             self->release_input();
@@ -395,6 +399,9 @@ private:
         }
     }
 
+    [[noreturn]] void abort(const char* call) const {
+        throw_failure(error::operation_aborted, name() + ": " + call, true, 0);
+    }
     [[noreturn]] void fail() const {
         throw_failure(tls.error(), tls.reason().empty() ? name() : name() + ": " + tls.reason(),
                       tls.is_established(), 0);

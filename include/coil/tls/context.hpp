@@ -106,12 +106,12 @@ private:
 ///     auto stream = co_await coil::tls::connect(std::move(socket), context, "example.org");
 ///
 /// Threads:  thread-safe. Copies share one state, including the sessions for resumption.
-/// Cost:     the constructor reads the trusted certificates (a few milliseconds), so make one context for
-///           many connections.
+/// Cost:     the constructor reads files of certificates (a few milliseconds), so make one context for many
+///           connections. OpenSSL reads certificates in SSL_CERT_DIR during handshakes.
 class client_context {
 public:
     struct options {
-        /// The certificates to trust. If empty, those of the system (OpenSSL's default paths, and the
+        /// The certificates to trust, instead of those of the system (OpenSSL's default paths, and the
         /// environment variables SSL_CERT_FILE and SSL_CERT_DIR).
         pem trusted{};
         /// Certificate revocation lists. If not empty, a server's certificate needs a list of its issuer.
@@ -160,6 +160,11 @@ public:
         pem trusted{};
         /// Certificate revocation lists. If not empty, a client's certificate needs a list of its issuer.
         pem revoked{};
+        /// If true, clients can resume sessions, by tickets. A client that resumes a session is not asked for
+        /// its certificate again.
+        bool resumes = true;
+        /// The keys of the tickets. Servers that are made from copies of the same options share them. A session
+        /// is only resumed by a server with the same `clients`, `trusted` and `revoked`.
         ticket_keys tickets{};
         protocol_options protocol{};
     };

@@ -43,7 +43,8 @@ public:
     };
 
     /// A client sends the name `host`, unless `host` is an IP address or empty. If `verifies`, the client
-    /// verifies that the certificate is trusted and is for `host`. Throws std::bad_alloc.
+    /// verifies that the certificate is trusted and is for `host`. Throws std::bad_alloc, or invalid_argument
+    /// if `host` cannot be the name of a host.
     tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies);
     tls_engine(const tls_engine&) = delete;
     tls_engine& operator=(const tls_engine&) = delete;
@@ -69,6 +70,9 @@ public:
     [[nodiscard]] const_buffer output() noexcept;
     void sent(std::size_t bytes) noexcept;
     [[nodiscard]] std::uint64_t unsent() const noexcept { return queued_total_ - sent_total_; }
+    /// Returns the size of the messages that OpenSSL has queued in steps other than write(), such as answers
+    /// to KeyUpdates, since the output was last empty.
+    [[nodiscard]] std::size_t unsent_answers() const noexcept { return answers_; }
     /// Returns the number of bytes of ciphertext that were queued, or sent, since the beginning.
     [[nodiscard]] std::uint64_t queued_total() const noexcept { return queued_total_; }
     [[nodiscard]] std::uint64_t sent_total() const noexcept { return sent_total_; }
@@ -83,7 +87,8 @@ public:
     /// connection that verifies must not resume the session of one that does not.
     [[nodiscard]] const std::string& session_name() const noexcept { return session_name_; }
     [[nodiscard]] ssl_st* native_handle() const noexcept { return ssl_; }
-    [[nodiscard]] bool is_established() const noexcept;
+    /// Returns true after the handshake, even if the connection has failed since.
+    [[nodiscard]] bool is_established() const noexcept { return is_established_; }
     /// Returns true on a server that sends its tickets after the handshake, as in TLS 1.3.
     [[nodiscard]] bool sends_tickets() const noexcept;
     [[nodiscard]] std::string_view alpn() const noexcept;
@@ -117,10 +122,13 @@ private:
     std::vector<std::byte> queued_;
     std::uint64_t queued_total_ = 0;
     std::uint64_t sent_total_ = 0;
+    std::size_t answers_ = 0;
     std::error_code error_;
     std::string reason_;
     std::string refused_;  // the subject of the certificate that was refused
     bool lacks_memory_ = false;
+    bool is_writing_ = false;
+    bool is_established_ = false;
     bool is_shut_down_ = false;
 };
 

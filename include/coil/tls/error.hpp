@@ -24,8 +24,9 @@ enum class code {
     invalid_certificate,  ///< any other reason; the text of the error contains it
     no_certificate,       ///< the peer has shown no certificate, but this side requires one
     // The connection.
-    handshake_failed,  ///< for example, no common version or cipher, or the peer has refused the certificate
-    protocol_error,    ///< the peer has sent bytes that are not valid TLS, or an alert
+    handshake_failed,  ///< for example, no common version or cipher
+    protocol_error,    ///< the peer has sent bytes that are not valid TLS, or an alert; in TLS 1.3, a client
+                       ///< learns only after the handshake that the server has refused its certificate
     truncated,         ///< the stream below ended without the peer's close_notify, so bytes may be missing
     // Certificates and keys of this side.
     not_pem,        ///< the file or text contains no certificate, revocation list or key in PEM format

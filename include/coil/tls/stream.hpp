@@ -60,10 +60,11 @@ struct connection_options {
 ///
 /// Threads:  one context, that of the stream below.
 /// Overlap:  one recv() or wait(wait_read), and one send() at a time. A second one fails with
-///           operation_in_progress. They never wait for each other.
+///           operation_in_progress. A recv() never waits for a send(), nor a send() for a recv().
 /// Lifetime: A move keeps pending operations. The destructor ends them with operation_aborted, and closes the
 ///           stream below without close_notify; the peer then sees a truncated stream.
-/// Cost:     An idle stream holds OpenSSL's memory and about 600 bytes, but no buffer.
+/// Cost:     An idle stream above a socket holds OpenSSL's memory and about 600 bytes, but no buffer. Above a
+///           stream without recv_chunk(), a pending recv() holds 17 KiB.
 template <coil::stream Stream>
 class stream {
     using connection = coil::detail::tls_connection<Stream>;
@@ -107,8 +108,8 @@ public:
     /// Completes: with the number of bytes, when all of their ciphertext has been sent.
     /// Buffers:   must stay valid until the await has ended.
     /// Errors:    error::broken_pipe after shutdown(); the errors of the stream below.
-    /// Cancel:    returns the number of bytes that are encrypted already. Parts of a record cannot be taken
-    ///            back, so the next send(), or a recv() meanwhile, sends the remaining ciphertext.
+    /// Cancel:    returns the number of bytes that are encrypted already, also if a deadline ends the send().
+    ///            Parts of a record cannot be taken back: another operation, or the next one, sends the rest.
     description<std::size_t> send(const_buffer buffer) {
         return begin<std::size_t>([&](auto& of) { return connection::send(of, buffer); });
     }
@@ -117,17 +118,26 @@ public:
     }
 
     /// Sends close_notify, so that the peer reads the end of the stream. Receiving still works. Does not wait
-    /// for the peer's close_notify. Fails with error::timed_out if the peer does not read for `limit`.
+    /// for the peer's close_notify. Fails with error::timed_out if it cannot be sent within `limit`, because
+    /// the peer does not read. It then stays queued, and the next operation sends it.
     description<void> shutdown(steady_clock::duration limit = std::chrono::seconds(10)) {
         return begin<void>([&](auto& of) { return connection::shutdown(of, limit); });
     }
 
-    /// Cancels pending operations, sends close_notify and closes the stream below. Gives up sending after a
-    /// second, if the peer does not read. Succeeds in any case, unless the task is stopped.
-    description<void> close() { return close_within(std::chrono::seconds(1), false); }
-    /// Like close(), but before closing, waits for the peer's close_notify, at most until `limit` has passed.
-    /// Bytes that arrive meanwhile are discarded.
-    description<void> close(steady_clock::duration limit) { return close_within(limit, true); }
+    /// Cancels pending operations, sends close_notify, waits for the peer's close_notify, and closes the stream
+    /// below. After `limit`, closes without waiting any longer; close(0s) does not wait at all. Bytes that
+    /// arrive meanwhile are discarded.
+    ///
+    /// The wait makes sure that the peer receives everything. If a socket is closed while it has unread bytes,
+    /// which may be tickets of TLS 1.3, the kernel resets the connection, and the peer may lose bytes.
+    ///
+    /// Errors:  operation_aborted if the task is stopped. The stream below is closed in any case.
+    description<void> close(steady_clock::duration limit = std::chrono::seconds(1)) {
+        if (!is_open())
+            return {nullptr, nothing()};
+        cancel();
+        return {nullptr, connection::close(connection_, limit)};
+    }
 
     /// Cancels all pending operations; they end with operation_aborted.
     void cancel() noexcept {
@@ -152,7 +162,8 @@ public:
     /// Returns true if the stream below has ended without the peer's close_notify.
     [[nodiscard]] bool was_truncated() const noexcept { return state().was_truncated(); }
     /// Returns the peer's certificate, followed by the others that it has shown. Empty if there is none: for
-    /// example, on a server that does not ask clients for certificates.
+    /// example, on a server that does not ask clients for certificates. If a session was resumed, the other
+    /// certificates may be missing.
     [[nodiscard]] std::vector<certificate> peer_certificates() const {
         return state().tls.peer_certificates();
     }
@@ -192,13 +203,6 @@ private:
         co_return T();
     }
     static task<void> nothing() { co_return; }
-
-    description<void> close_within(steady_clock::duration limit, bool waits) {
-        if (!is_open())
-            return {nullptr, nothing()};
-        cancel();
-        return {nullptr, connection::close(connection_, limit, waits)};
-    }
 
     void abandon() noexcept {
         cancel();
