@@ -48,8 +48,8 @@ using key_ptr = std::unique_ptr<EVP_PKEY, free_by<EVP_PKEY_free>>;
 /// Returns OpenSSL's own text for an entry of its error queue.
 [[nodiscard]] std::string reason_of(unsigned long entry);
 
-/// Stores the session of a client's connection that has resumed a session in TLS 1.2. If the server has sent a
-/// new ticket, OpenSSL has replaced the session without a call of on_session().
+/// Stores the session of a client's connection that has resumed a session in TLS 1.2. If the server has sent
+/// a new ticket, OpenSSL has replaced the session without a call of on_session().
 void keep_renewed_session(tls_context& context, SSL* connection, const std::string& host) noexcept;
 /// Lets a client's connection resume a session of an earlier connection to the host, if there is one.
 void resume_session(tls_context& context, SSL* connection, const std::string& host) noexcept;

@@ -173,8 +173,8 @@ void use_revocations(SSL_CTX* context, const tls::pem& lists) {
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
 }
 
-// Returns a value that depends on how the server verifies clients. A session is only resumed by a context with
-// the same value; otherwise, a client could avoid the verification by a session of another context.
+// Returns a value that depends on how the server verifies clients. A session is only resumed by a context
+// with the same value; otherwise, a client could avoid the verification by a session of another context.
 std::array<unsigned char, 32> session_id_of(const tls::server_context::options& chosen) {
     std::string settings = std::to_string(static_cast<int>(chosen.clients));
     if (chosen.clients != tls::client_certificates::ignored) {

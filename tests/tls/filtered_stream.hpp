@@ -20,7 +20,7 @@ struct line {
     static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 
     std::size_t ends_after = never;    // after this number of bytes, recv() returns 0
-    std::size_t stalls_after = never;  // after this number of bytes, recv() waits for ever
+    std::size_t stalls_after = never;  // after this number of bytes, recv() never completes
     std::size_t received = 0;
     std::size_t recv_calls = 0;
     std::string sent{};

@@ -128,8 +128,8 @@ public:
     /// below. After `limit`, closes without waiting any longer; close(0s) does not wait at all. Bytes that
     /// arrive meanwhile are discarded.
     ///
-    /// The wait makes sure that the peer receives everything. If a socket is closed while it has unread bytes,
-    /// which may be tickets of TLS 1.3, the kernel resets the connection, and the peer may lose bytes.
+    /// The wait makes sure that the peer receives everything. If a socket is closed while it has unread
+    /// bytes, which may be tickets of TLS 1.3, the kernel resets the connection, and the peer may lose bytes.
     ///
     /// Errors:  operation_aborted if the task is stopped. The stream below is closed in any case.
     description<void> close(steady_clock::duration limit = std::chrono::seconds(1)) {
