@@ -163,8 +163,8 @@ public:
         /// If true, clients can resume sessions, by tickets. A client that resumes a session is not asked for
         /// its certificate again.
         bool resumes = true;
-        /// The keys of the tickets. Servers that are made from copies of the same options share them. A session
-        /// is only resumed by a server with the same `clients`, `trusted` and `revoked`.
+        /// The keys of the tickets. Servers that are made from copies of the same options share them. A
+        /// session is only resumed by a server with the same `clients`, `trusted` and `revoked`.
         ticket_keys tickets{};
         protocol_options protocol{};
     };

@@ -124,9 +124,9 @@ public:
         return begin<void>([&](auto& of) { return connection::shutdown(of, limit); });
     }
 
-    /// Cancels pending operations, sends close_notify, waits for the peer's close_notify, and closes the stream
-    /// below. After `limit`, closes without waiting any longer; close(0s) does not wait at all. Bytes that
-    /// arrive meanwhile are discarded.
+    /// Cancels pending operations, sends close_notify, waits for the peer's close_notify, and closes the
+    /// stream below. After `limit`, closes without waiting any longer; close(0s) does not wait at all. Bytes
+    /// that arrive meanwhile are discarded.
     ///
     /// The wait makes sure that the peer receives everything. If a socket is closed while it has unread
     /// bytes, which may be tickets of TLS 1.3, the kernel resets the connection, and the peer may lose bytes.
