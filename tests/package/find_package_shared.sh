@@ -11,7 +11,7 @@ build_by_cmake "$hello" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS="$flags"
 says_hello "$build/hello"
 
 minor=${COIL_VERSION%.*}
-needed=$(LC_ALL=C objdump -p "$build/hello" | awk '$1 == "NEEDED" { print $2 }')
+needed=$(libraries_of_hello)
 case $needed in
 *"libcoil.so.$minor"*) ;;
 *) fail "the program does not need libcoil.so.$minor, but $needed" ;;

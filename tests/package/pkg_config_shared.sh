@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 install shared
-build_by_pkg_config
+build_by_pkg_config coil "$hello/hello.cpp"
 case $words in
 *-luring*) fail "a program with a shared coil needs no liburing: $words" ;;
 esac

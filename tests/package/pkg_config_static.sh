@@ -7,5 +7,5 @@
 
 install static
 [ "$(PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --modversion coil)" = "$COIL_VERSION" ] || fail "coil.pc has another version"
-build_by_pkg_config --static
+build_by_pkg_config coil "$hello/hello.cpp" --static
 says_hello "$build/hello"

@@ -17,5 +17,15 @@ fi
 build_by_cmake "$hello" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS="$flags"
 says_hello "$build/hello"
 rm -r "$build"
-build_by_pkg_config --static
+build_by_pkg_config coil "$hello/hello.cpp" --static
 says_hello "$build/hello"
+
+if [ "$COIL_HAS_TLS" != OFF ]; then
+    rm -r "$build"
+    configure_by_cmake "$hello_tls" -DCMAKE_PREFIX_PATH="$prefix" || fail "cmake does not find coil::tls"
+    words=$(pkg-config --libs --cflags coil-tls)
+    case $words in
+    *-I*"$prefix"*-L*"$prefix"*) ;;
+    *) fail "coil-tls.pc has other paths: $words" ;;
+    esac
+fi
