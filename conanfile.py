@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Recipe for Conan 2. With the profile packaging/conan/system, liburing comes from the system instead of
-# Conan.
+# Recipe for Conan 2. With the profile packaging/conan/system, liburing and OpenSSL come from the system
+# instead of Conan.
 
 import os
 import re
@@ -24,8 +24,10 @@ class CoilConan(ConanFile):
     topics = ("coroutines", "io_uring", "epoll", "networking", "asynchronous", "cpp20")
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"shared": [True, False], "fPIC": [True, False]}
-    default_options = {"shared": False, "fPIC": True}
+    options = {"shared": [True, False], "fPIC": [True, False], "tls": [True, False]}
+    # tls is off by default, because most programs use only coil::coil, and Conan may have to compile OpenSSL,
+    # which takes minutes. A package that uses coil::tls turns it on: default_options = {"coil/*:tls": True}.
+    default_options = {"shared": False, "fPIC": True, "tls": False}
     implements = ["auto_shared_fpic"]
 
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "lib/*"
@@ -47,6 +49,8 @@ class CoilConan(ConanFile):
 
     def requirements(self):
         self.requires("liburing/[>=2.3 <3]")
+        if self.options.tls:
+            self.requires("openssl/[>=3 <4]")
 
     def validate(self):
         if self.settings.os != "Linux":
@@ -60,6 +64,7 @@ class CoilConan(ConanFile):
         toolchain = CMakeToolchain(self)
         for part in ("TESTS", "BENCH", "EXAMPLES", "TOOLS"):
             toolchain.cache_variables[f"COIL_BUILD_{part}"] = False
+        toolchain.cache_variables["COIL_TLS"] = "ON" if self.options.tls else "OFF"
         toolchain.generate()
         CMakeDeps(self).generate()
 
@@ -77,12 +82,26 @@ class CoilConan(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "coil")
+        # The target of the whole package links all components. By default, Conan would call it coil::coil,
+        # and projects that use only that component would link OpenSSL.
+        self.cpp_info.set_property("cmake_target_name", "coil::all")
         coil = self.cpp_info.components["coil"]
         coil.set_property("cmake_target_name", "coil::coil")
         coil.set_property("pkg_config_name", "coil")
         coil.libs = ["coil"]
         coil.system_libs = ["pthread"]
+        # A library that is no dependency here comes from the system: packaging/conan/system.
         if "liburing" in self.dependencies:
             coil.requires = ["liburing::liburing"]
         else:
-            coil.system_libs.append("uring")  # from the system: packaging/conan/system
+            coil.system_libs.append("uring")
+        if self.options.tls:
+            tls = self.cpp_info.components["tls"]
+            tls.set_property("cmake_target_name", "coil::tls")
+            tls.set_property("pkg_config_name", "coil-tls")
+            tls.libs = ["coil_tls"]
+            tls.requires = ["coil"]
+            if "openssl" in self.dependencies:
+                tls.requires.append("openssl::ssl")
+            else:
+                tls.system_libs = ["ssl", "crypto"]

@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The coil authors
 # SPDX-License-Identifier: MIT
 
-# Whether the package can be used: builds and runs examples/hello.
+# Whether the package can be used: builds and runs examples/hello, or tests/package/tls if the package has
+# coil::tls.
 
 import os
 
@@ -26,8 +27,10 @@ class TestPackage(ConanFile):
         toolchain.generate()
 
     def build(self):
+        has_tls = self.dependencies[self.tested_reference_str].options.tls
+        program = os.path.join("tests", "package", "tls") if has_tls else os.path.join("examples", "hello")
         cmake = CMake(self)
-        cmake.configure(build_script_folder=os.path.join("..", "examples", "hello"))
+        cmake.configure(build_script_folder=os.path.join("..", program))
         cmake.build()
 
     def test(self):

@@ -27,12 +27,17 @@ class Recipe:
     def __init__(self):
         self.recipe_folder = str(source)
         self.source_folder = str(source)
-        self.dependencies = {"liburing": None}
+        self.dependencies = {"liburing": None, "openssl": None}
         self.settings = Settings("Linux", "gcc", "12")
         self.required = []
         self.requires = self.required.append
         self.cpp_info = Information()
-        self.cpp_info.components = {"coil": Information()}
+        self.cpp_info.components = {"coil": Information(), "tls": Information()}
+
+
+class Options:
+    def __init__(self, tls):
+        self.tls = tls
 
 
 class Settings:
@@ -82,7 +87,9 @@ def load_recipe():
 class ConanRecipe(unittest.TestCase):
     def setUp(self):
         kind, self.tools = load_recipe()
+        self.declared_options = kind.options
         self.recipe = kind()
+        self.recipe.options = Options(tls=True)
 
     def test_has_the_version_of_cmake(self):
         self.recipe.set_version()
@@ -113,45 +120,71 @@ class ConanRecipe(unittest.TestCase):
         files = [source / "lib/CMakeLists.txt", *(source / "cmake").iterdir()]
         return "".join(path.read_text() for path in files)
 
-    def test_has_the_two_options_of_a_library(self):
-        self.assertEqual(self.recipe.options, {"shared": [True, False], "fPIC": [True, False]})
+    def test_has_the_options_of_a_library_and_of_cmake(self):
+        both = [True, False]
+        self.assertEqual(self.declared_options, {"shared": both, "fPIC": both, "tls": both})
         self.assertEqual(self.recipe.default_options["shared"], False)
         self.assertRegex((source / "CMakeLists.txt").read_text(), r'option\(BUILD_SHARED_LIBS "[^"]*" OFF\)')
 
     def test_sets_only_known_cmake_variables(self):
         toolchain = self.tools.cmake.CMakeToolchain.return_value
         toolchain.cache_variables = {}
-        self.recipe.generate()
-        self.assertTrue(toolchain.cache_variables)
+        for tls, expected in ((True, "ON"), (False, "OFF")):
+            self.recipe.options.tls = tls
+            self.recipe.generate()
+            self.assertEqual(toolchain.cache_variables["COIL_TLS"], expected)
         for name in toolchain.cache_variables:
             self.assertIn(name, cache)
 
-    def test_requires_the_liburing_of_cmake(self):
+    def oldest(self, library):
+        text = (source / "CMakeLists.txt").read_text()
+        return re.search(rf"set\(coil_{library}_version ([\d.]+)\)", text).group(1)
+
+    def test_requires_the_libraries_of_cmake(self):
         self.recipe.requirements()
-        oldest = re.search(r"set\(coil_liburing_version ([\d.]+)\)", (source / "CMakeLists.txt").read_text()).group(1)
-        self.assertEqual(self.recipe.required, [f"liburing/[>={oldest} <3]"])
-        self.assertIn(f"liburing/{oldest}\n", (source / "packaging/conan/system").read_text())
+        liburing, openssl = self.oldest("liburing"), self.oldest("openssl")
+        self.assertEqual(openssl, "3.0")
+        self.assertEqual(self.recipe.required, [f"liburing/[>={liburing} <3]", "openssl/[>=3 <4]"])
+        system = (source / "packaging/conan/system").read_text()
+        self.assertIn(f"liburing/{liburing}\n", system)
+        self.assertIn(f"openssl/{openssl}.0\n", system)
+
+    def test_requires_no_openssl_without_tls(self):
+        self.recipe.options.tls = False
+        self.recipe.requirements()
+        self.assertEqual(len(self.recipe.required), 1)
+        self.recipe.cpp_info.components.pop("tls")
+        self.recipe.package_info()
 
     def test_names_the_targets_of_cmake(self):
         self.recipe.package_info()
         self.assertEqual(self.recipe.cpp_info.properties["cmake_file_name"], "coil")
-        component = self.recipe.cpp_info.components["coil"]
-        self.assertEqual(component.properties["cmake_target_name"], "coil::coil")
-        self.assertEqual(component.properties["pkg_config_name"], "coil")
-        self.assertEqual(component.libs, ["coil"])
-        self.assertEqual(component.requires, ["liburing::liburing"])
-        self.assertNotIn("uring", component.system_libs)
+        # Conan's target of the whole package links all components, so it must not be coil::coil.
+        self.assertEqual(self.recipe.cpp_info.properties["cmake_target_name"], "coil::all")
+        coil, tls = (self.recipe.cpp_info.components[name] for name in ("coil", "tls"))
+        self.assertEqual(coil.properties, {"cmake_target_name": "coil::coil", "pkg_config_name": "coil"})
+        self.assertEqual(coil.libs, ["coil"])
+        self.assertEqual(coil.requires, ["liburing::liburing"])
+        self.assertNotIn("uring", coil.system_libs)
+        self.assertEqual(tls.properties, {"cmake_target_name": "coil::tls", "pkg_config_name": "coil-tls"})
+        self.assertEqual(tls.libs, ["coil_tls"])
+        self.assertEqual(tls.requires, ["coil", "openssl::ssl"])
+        self.assertEqual(tls.system_libs, [])
         install = (source / "cmake/coil_install.cmake").read_text()
         self.assertIn("NAMESPACE coil::", install)
         self.assertTrue((binary / "coil.pc").is_file())
         self.assertTrue((binary / "coil-config.cmake").is_file())
+        self.assertTrue((source / "cmake/coil-tls.pc.in").is_file())
+        self.assertIn("EXPORT_NAME tls", self.cmake_text())
 
-    def test_links_the_system_liburing_without_conans(self):
+    def test_links_the_libraries_of_the_system_without_conans(self):
         self.recipe.dependencies = {}
         self.recipe.package_info()
-        component = self.recipe.cpp_info.components["coil"]
-        self.assertEqual(component.requires, [])
-        self.assertIn("uring", component.system_libs)
+        coil, tls = (self.recipe.cpp_info.components[name] for name in ("coil", "tls"))
+        self.assertEqual(coil.requires, [])
+        self.assertIn("uring", coil.system_libs)
+        self.assertEqual(tls.requires, ["coil"])
+        self.assertEqual(tls.system_libs, ["ssl", "crypto"])
 
     def test_refuses_unsupported_compilers(self):
         for settings in (("Macos", "clang", "19"), ("Linux", "gcc", "11"), ("Linux", "clang", "15")):

@@ -26,12 +26,20 @@ class VcpkgPort(unittest.TestCase):
         self.assertEqual(manifest["description"], re.search(r'DESCRIPTION "([^"]+)"', cmake).group(1))
 
     def test_depends_on_the_packages_of_cmake(self):
-        wanted = set(re.findall(r"find_package\((\w+)", cmake)) - {"Threads"}
+        wanted = set(re.findall(r"find_package\((\w+)", cmake)) - {"Threads", "OpenSSL"}
         given = {each if isinstance(each, str) else each["name"] for each in manifest["dependencies"]}
         tools = {"vcpkg-cmake", "vcpkg-cmake-config"}
         self.assertEqual(given - tools, wanted)
         self.assertTrue(all(each["host"] for each in manifest["dependencies"] if not isinstance(each, str)))
         self.assertLessEqual(tools, given)
+
+    def test_has_the_feature_tls(self):
+        self.assertEqual(list(manifest["features"]), ["tls"])
+        self.assertEqual(manifest["features"]["tls"]["dependencies"], ["openssl"])
+        self.assertIn("find_package(OpenSSL ", cmake)
+        self.assertIn("set(COIL_TLS ", cmake)
+        self.assertRegex(portfile, r"vcpkg_check_features\(OUT_FEATURE_OPTIONS FEATURE_OPTIONS\s+FEATURES\s+tls COIL_TLS\)")
+        self.assertRegex(portfile, r"OPTIONS\s+\$\{FEATURE_OPTIONS\}")
 
     def test_turns_off_all_build_options(self):
         set_by_port = dict(re.findall(r"-D(\w+)=(\w+)", portfile))
@@ -57,6 +65,14 @@ class VcpkgPort(unittest.TestCase):
         self.assertRegex(example, r"find_package\(coil [\d.]+ CONFIG REQUIRED\)")
         self.assertIn("PRIVATE coil::coil", usage)
         self.assertIn("PRIVATE coil::coil", example)
+
+    def test_has_the_usage_of_tls(self):
+        usage = (port / "usage").read_text()
+        example = (source / "tests/package/tls/CMakeLists.txt").read_text()
+        self.assertIn("find_package(coil CONFIG REQUIRED COMPONENTS tls)", usage)
+        self.assertRegex(example, r"find_package\(coil [\d.]+ CONFIG REQUIRED COMPONENTS tls\)")
+        self.assertIn("PRIVATE coil::tls", usage)
+        self.assertIn("PRIVATE coil::tls", example)
 
 
 if __name__ == "__main__":

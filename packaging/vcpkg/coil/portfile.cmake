@@ -4,9 +4,13 @@
 # This is an overlay port. It builds the source tree that contains it.
 get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
 
+vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
+    FEATURES
+        tls COIL_TLS)
 vcpkg_cmake_configure(
     SOURCE_PATH "${SOURCE_PATH}"
     OPTIONS
+        ${FEATURE_OPTIONS}
         -DCOIL_BUILD_TESTS=OFF
         -DCOIL_BUILD_BENCH=OFF
         -DCOIL_BUILD_EXAMPLES=OFF
