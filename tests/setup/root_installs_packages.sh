@@ -9,9 +9,9 @@ runs_as_root
 run_dev deps
 expect_status 0
 expect_stderr "missing: liburing 2.3"
-expect_stderr "installing: liburing-dev libgtest-dev libbenchmark-dev"
+expect_stderr "installing: liburing-dev libssl-dev libgtest-dev libbenchmark-dev"
 expect_calls "apt-get update
-apt-get install -y --no-install-recommends liburing-dev libgtest-dev libbenchmark-dev"
+apt-get install -y --no-install-recommends liburing-dev libssl-dev libgtest-dev libbenchmark-dev"
 
 : >"$rig/calls"
 run_dev deps
@@ -25,7 +25,7 @@ for verb in demo doctor; do
     run_dev "$verb"
     expect_status 3
     expect_stderr "E: no network"
-    expect_stderr "installing: liburing-dev"
+    expect_stderr "installing: liburing-dev libssl-dev"
     ! grep -e libgtest -e libbenchmark "$rig/err" || fail "$verb installs packages that only the tests need"
 done
 

@@ -9,15 +9,15 @@ run_dev test
 expect_status 3
 expect_stderr "missing: liburing 2.3"
 expect_stderr "  sudo apt-get update && sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y \
---no-install-recommends liburing-dev libgtest-dev"
+--no-install-recommends liburing-dev libssl-dev libgtest-dev"
 expect_calls ""
 
 run_dev deps -y
 expect_status 0
 expect_calls "sudo apt-get update
 apt-get update
-sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends liburing-dev libgtest-dev libbenchmark-dev
-apt-get install -y --no-install-recommends liburing-dev libgtest-dev libbenchmark-dev"
+sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends liburing-dev libssl-dev libgtest-dev libbenchmark-dev
+apt-get install -y --no-install-recommends liburing-dev libssl-dev libgtest-dev libbenchmark-dev"
 
 rm "$rig/installed"
 fake sudo 'echo "sudo: a password is required" >&2; exit 1'
