@@ -6,13 +6,16 @@
 set -eu
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree/include/coil/net" "$tree/include/coil/algo" "$tree/lib/ring" "$tree/lib/op"
+mkdir -p "$tree/include/coil/net" "$tree/include/coil/algo" "$tree/include/coil/tls" "$tree/include/openssl" \
+    "$tree/lib/ring" "$tree/lib/op" "$tree/lib/tls"
+: >"$tree/include/openssl/ssl.h"
 layout=$COIL_SOURCE_DIR/tests/layout
 
 build() {
     rm -f "$tree"/*/*.hpp "$tree"/*/*/*.?pp "$tree"/*/*/*/*.hpp
     header net/tcp.hpp ''
     header coil.hpp '#include <coil/net/tcp.hpp>'
+    header tls.hpp '#include <coil/net/tcp.hpp>'
 }
 
 header() { printf '#pragma once\n%s\n' "$2" >"$tree/include/coil/$1"; }
@@ -70,6 +73,20 @@ build
 header algo/read.hpp '#include <coil/coil.hpp>'
 expect_found 'coil.hpp is for users only' "$layout/rooms.sh"
 build
+header tls/stream.hpp '#include <coil/tls.hpp>'
+expect_found 'tls.hpp is for users only' "$layout/rooms.sh"
+build
+header coil.hpp '#include <coil/tls/stream.hpp>'
+expect_found 'coil.hpp may not include coil::tls' "$layout/rooms.sh"
+build
+echo '#include <openssl/ssl.h>' >"$tree/lib/tls/engine.cpp"
+expect_pass "$layout/rooms.sh"
+echo '#include <openssl/ssl.h>' >"$tree/lib/op/recv.cpp"
+expect_found 'lib/op/recv.cpp:1: only lib/tls/ includes OpenSSL' "$layout/rooms.sh"
+build
+header tls/stream.hpp '#include <openssl/ssl.h>'
+expect_found 'include/coil/tls/stream.hpp:2: only lib/tls/ includes OpenSSL' "$layout/rooms.sh"
+build
 echo '#include "op/queue.hpp"' >"$tree/lib/op/stream.cpp"
 echo '#include "op/stream.hpp"' >"$tree/lib/op/queue.hpp"
 expect_found 'input contains a loop' "$layout/rooms.sh"
@@ -83,6 +100,8 @@ header net/tcp.hpp '#include <functional>'
 expect_found 'too heavy' "$layout/header" coil/net/tcp.hpp
 header net/tcp.hpp '#include <linux/io_uring.h>'
 expect_found "leads to io_uring's headers" "$layout/header" coil/coil.hpp
+header net/tcp.hpp '#include <openssl/ssl.h>'
+expect_found "leads to OpenSSL's headers" "$layout/header" coil/coil.hpp
 : >"$tree/include/coil/net/tcp.hpp"
 expect_found 'no #pragma once' "$layout/header" coil/net/tcp.hpp
 
@@ -90,14 +109,26 @@ build
 expect_pass "$layout/header_warnings.sh"
 header net/tcp.hpp 'struct planted { virtual void f(); };'
 expect_found 'planted' "$layout/header_warnings.sh"
+build
+header tls.hpp 'struct planted { virtual void f(); };'
+expect_found 'planted' "$layout/header_warnings.sh"
 
 # Public names
 if command -v clang++-19 >/dev/null; then
     build
     mkdir -p "$tree/tests/layout"
     header net/tcp.hpp 'namespace coil { class socket; namespace detail { class machinery; } }'
-    printf '# The names.\ndetail\nsocket\n' >"$tree/tests/layout/public_names.txt"
+    header tls.hpp 'namespace coil { namespace detail {} namespace tls { class stream; } }'
+    printf '# The names.\ndetail\nsocket\ntls\ntls::stream\n' >"$tree/tests/layout/public_names.txt"
     expect_pass "$layout/public_names.sh"
+    header tls.hpp 'namespace coil { namespace detail {} namespace tls { class stream; class engine; } }'
+    expect_found '> tls::engine' "$layout/public_names.sh"
+    header tls.hpp 'namespace coil { namespace detail {} namespace tls { class stream; } class engine; }'
+    expect_found '> engine' "$layout/public_names.sh"
+    header coil.hpp '#include <coil/tls.hpp>'
+    expect_found 'coil.hpp declares coil::tls' "$layout/public_names.sh"
+    build
+    header tls.hpp 'namespace coil { namespace detail {} namespace tls { class stream; } }'
     header net/tcp.hpp 'namespace coil { class socket; namespace detail {} class machinery; }'
     expect_found '> machinery' "$layout/public_names.sh"
 fi
@@ -133,6 +164,7 @@ begin() {
     build
     cp "$COIL_SOURCE_DIR/include/coil/version.hpp" "$tree/include/coil"
     header coil.hpp "$begins"
+    header tls.hpp "$begins"
     header net/tcp.hpp "$begins
 $1"
 }

@@ -10,4 +10,5 @@ cd "$COIL_SOURCE_DIR"
 "$COIL_CXX" -std=c++20 -Iinclude -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wconversion -Wshadow \
     -Wnon-virtual-dtor -Wold-style-cast -Wuseless-cast -Wno-unknown-warning-option -Woverloaded-virtual -x c++ - <<'END'
 #include <coil/coil.hpp>
+#include <coil/tls.hpp>
 END

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 
 # A room includes only itself and the rooms on the floors below it. Public headers include no private ones.
+# Only lib/tls/ includes OpenSSL, and coil.hpp does not include coil::tls, which is a library of its own.
 set -eu
 cd "$COIL_SOURCE_DIR"
 
@@ -21,7 +22,7 @@ find include/coil lib -name '*.hpp' -o -name '*.cpp' | LC_ALL=C sort | xargs awk
         room = FILENAME
         sub(/^(include\/coil|lib)\//, "", room)
         sub(/\/.*/, "", room)
-        top = room ~ /\.hpp$/ # coil.hpp and version.hpp are in no room
+        top = room ~ /\.hpp$/ # coil.hpp, tls.hpp and version.hpp are in no room
         if (!top && !(room in floor))
             complain("the room " room " has no floor")
     }
@@ -35,10 +36,14 @@ find include/coil lib -name '*.hpp' -o -name '*.cpp' | LC_ALL=C sort | xargs awk
 
         if (public && quoted)
             complain("a public header includes only <...>")
+        if (target ~ /^openssl\// && (public || room != "tls"))
+            complain("only lib/tls/ includes OpenSSL")
         if (!quoted && target !~ /^coil\//)
             next # not ours
-        if (target == "coil/coil.hpp")
-            complain("coil.hpp is for users only")
+        if (target == "coil/coil.hpp" || target == "coil/tls.hpp")
+            complain(substr(target, 6) " is for users only")
+        if (room == "coil.hpp" && target ~ /^coil\/tls\//)
+            complain("coil.hpp may not include coil::tls")
         sub(/^coil\//, "", target)
         if (top || target == "version.hpp")
             next
