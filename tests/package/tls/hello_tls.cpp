@@ -38,7 +38,7 @@ coil::task<> serve(coil::ip::tcp::socket client, const coil::tls::server_context
     std::array<char, 100> buffer;
     const std::size_t received = co_await stream.recv(buffer);
     co_await coil::write(stream, std::string_view(buffer.data(), received));
-    for (const auto& certificate : stream.peer_certificates())
+    for (const auto& certificate: stream.peer_certificates())
         std::puts(certificate.subject.c_str());
     co_await stream.shutdown();
     co_await stream.close();
