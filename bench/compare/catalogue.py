@@ -10,7 +10,7 @@ class Contender:
     """A server. `command` is a program in the build folder, or a source file if compile times are measured."""
 
     name: str
-    # One of "coil", "plain" (coil, but not written like its examples), "bare", "epoll" and "asio", or
+    # One of "coil", "plain" (coil, but not written like its examples), "bare", "epoll", "asio" and "openssl", or
     # "reference" for a server that runs only for comparison.
     family: str
     command: tuple
@@ -24,6 +24,7 @@ class Workload:
     contenders: tuple  # the first contender is the reference; the second is the reference's program again
     quick: bool = False  # whether the short run includes this workload
     kind: str = "rate"  # "rate", "latency" (open loop, at half the reference's rate), "memory" or "compile"
+    tls: bool = False  # whether the workload needs a build with TLS
 
     @property
     def reference(self):
@@ -43,7 +44,8 @@ class Row:
     contenders: tuple  # the ratio refers to the contender that is hardest to beat
     throughput: float = None
     cpu: float = None
-    bytes_max: float = None  # an absolute limit on memory, for rows without contenders
+    # A limit on memory: if the row has contenders, on the bytes that coil uses in addition to the least of them.
+    bytes_max: float = None
     ours: str = "coil"  # the contender that this row judges
 
 
@@ -72,6 +74,9 @@ COIL_WITHOUT_AGAIN = "coil, without trains, again"
 ASIO_DEFAULT = "Asio epoll coroutines"
 ASIO_LARGE = "Asio epoll coroutines, 256 KiB"
 ASIO_URING = "Asio io_uring coroutines"
+
+OPENSSL = "OpenSSL, a thread each"
+OPENSSL_EPOLL = "OpenSSL, epoll"
 
 
 def asio(program, suffix="", extra=()):
@@ -120,6 +125,19 @@ COMPILED = (
     Contender(COIL, "coil", ("bench/compare/compile/coil_echo.cpp",)),
 )
 
+
+def tls_field(reference, *options):
+    """Returns the contenders in a TLS workload. OpenSSL's own I/O is the reference."""
+    bare = ("bench/compare/openssl_echo", *(("--epoll",) if reference == OPENSSL_EPOLL else ()), *options)
+    return (
+        Contender(reference, "openssl", bare),
+        Contender(f"{reference}, again", "reference", bare),
+        Contender(COIL, "coil", ("bench/compare/coil_tls_echo", *options)),
+        Contender(ASIO_DEFAULT, "asio", ("bench/compare/asio_tls_echo", *options)),
+        Contender(ASIO_URING, "asio", ("bench/compare/asio_tls_echo_uring", *options)),
+    )
+
+
 # ---- workloads
 
 SIZES = {64: "64 B", 1024: "1 KiB", 16384: "16 KiB"}
@@ -162,6 +180,18 @@ WORKLOADS = [
              ("udp_trains", "--size", 1200, "--in-flight", 2), TRAINS, quick=True),
     Workload("idle", "memory of 4000 idle TCP connections", ("idle", "--connections", 4000), IDLE, quick=True,
              kind="memory"),
+    Workload("tls-64x64B", "TLS echo, 64 connections, 64 B", ("tls_echo", "--connections", 64, "--size", 64),
+             tls_field(OPENSSL_EPOLL), quick=True, tls=True),
+    Workload("tls-upload-1", "TLS upload, 1 connection, 64 KiB at a time", ("tls_upload", "--connections", 1),
+             tls_field(OPENSSL, "--discard", "--buffer", "65536"), quick=True, tls=True),
+    Workload("tls-download-1", "TLS download, 1 connection", ("tls_download", "--connections", 1),
+             tls_field(OPENSSL, "--chargen"), quick=True, tls=True),
+    Workload("tls-connect", "TCP connect, full TLS handshake, 64 B echo, close; 16 concurrent",
+             ("tls_connect", "--connections", 16), tls_field(OPENSSL_EPOLL), quick=True, tls=True),
+    Workload("tls-resume", "TCP connect, resumed TLS session, 64 B echo, close; 16 concurrent",
+             ("tls_resume", "--connections", 16), tls_field(OPENSSL_EPOLL), quick=True, tls=True),
+    Workload("tls-idle", "memory of 1000 idle TLS connections", ("tls_idle", "--connections", 1000),
+             tls_field(OPENSSL_EPOLL, "--buffer", "64"), quick=True, kind="memory", tls=True),
     Workload("compile", "compile time of a minimal echo server, optimized", (), COMPILED, quick=True, kind="compile"),
 ]
 
@@ -174,6 +204,7 @@ def names(contenders, family):
 
 BULK = tcp_name(64, 16384, 16)
 MANY = {tcp_name(64, 64, 1): (1.12, 0.90), tcp_name(1024, 64, 1): (1.12, 0.90), tcp_name(64, 64, 16): (1.15, 0.88)}
+TLS_ASIO = (ASIO_DEFAULT, ASIO_URING)
 ANY_ASIO, ANY_ASIO_LARGE = names(TCP, "asio"), names(TCP_LARGE, "asio")
 BEST_ASIO, BEST_BARE = "Asio's best", "best bare ring"
 
@@ -193,6 +224,12 @@ GATE = [
     *(Row(tcp_name(connections, 64, 1), "recv_stream()", (COIL,), 0.90, 1.10, ours=PLAIN)
       for connections in (1, 64, 1024)),
     Row("idle", "malloc'd bytes per connection", (), bytes_max=1024),
+    Row("tls-64x64B", BEST_ASIO, TLS_ASIO, None, 0.95),
+    *(Row(f"tls-{way}-1", *limits) for way in ("upload", "download")
+      for limits in ((BEST_ASIO, TLS_ASIO, None, 0.95), (OPENSSL, (OPENSSL,), 0.95, None))),
+    Row("tls-connect", BEST_ASIO, TLS_ASIO, None, 1.00),
+    Row("tls-resume", BEST_ASIO, TLS_ASIO, None, 0.95),
+    Row("tls-idle", "malloc'd bytes, OpenSSL's not counted", (OPENSSL_EPOLL,), bytes_max=2048),
 ]
 
 # The ratios below were measured on the machine on which the rivals were tuned. On any machine, Asio's ratio to

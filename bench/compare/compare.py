@@ -82,14 +82,18 @@ class Comparison:
         self.given = given
         self.build = os.path.abspath(given.build)
         self.machine = Machine(pinned=not given.smoke, real_time=not (given.smoke or given.no_realtime))
+        self.has_asio = self.is_built("asio_echo")
+        self.has_tls = self.is_built("openssl_echo")
         self.workloads = [each for each in catalogue.WORKLOADS
-                          if (each.quick or not (given.quick or given.smoke)) and
+                          if (self.has_tls or not each.tls) and (each.quick or not (given.quick or given.smoke)) and
                           (not given.only or any(fnmatch.fnmatch(each.name, like) for like in given.only))]
         if not self.workloads:
             raise Failure(f"no workload matches {' or '.join(given.only)} (see --list)")
         self.results = {}
         self.date = datetime.datetime.now().astimezone()
-        self.has_asio = os.path.exists(os.path.join(self.build, "bench/compare/asio_echo"))
+
+    def is_built(self, program):
+        return os.path.exists(os.path.join(self.build, "bench/compare", program))
 
     def run(self):
         if not self.given.smoke:
@@ -97,6 +101,8 @@ class Comparison:
         say(f"{len(self.workloads)} workloads, {self.given.rounds} rounds, {self.machine.describe()}")
         if not self.has_asio:
             say("Boost.Asio is not installed (Debian: libboost1.81-dev): it is left out")
+        if not self.has_tls:
+            say("coil is built without TLS: the TLS workloads are left out")
         with self.raw_file() as self.raw:
             self.record(kind="run", **self.circumstances())
             for number, workload in enumerate(self.workloads):

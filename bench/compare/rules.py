@@ -91,14 +91,20 @@ def void_reason(results, row, strengths, reference, again, family_of):
     return ""
 
 
+def allocated_bytes(rounds, name):
+    """Returns the median of a contender's malloc'd bytes per connection, or None if they were not counted."""
+    measured = [each["malloc_bytes"] for each in rounds.get(name, ()) if "malloc_bytes" in each]
+    return statistics.median(measured) if measured else None
+
+
 def judge(results, row, strengths, *, reference, again, family_of):
     reason = void_reason(results, row, strengths, reference, again, family_of)
     rounds = results.get(row.workload, {})
     if row.bytes_max is not None:
-        measured = [each["malloc_bytes"] for each in rounds.get(row.ours, ()) if "malloc_bytes" in each]
-        if not measured:
+        allocated = [allocated_bytes(rounds, name) for name in (row.ours, *row.contenders)]
+        if None in allocated:
             return Verdict(row, "void", reason or "not measured")
-        bytes_each = statistics.median(measured)
+        bytes_each = allocated[0] - min(allocated[1:], default=0)
         return Verdict(row, "met" if bytes_each <= row.bytes_max else "missed", bytes_each=bytes_each)
 
     throughput = hardest(rounds, row.ours, row.contenders, THROUGHPUT)

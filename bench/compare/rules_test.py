@@ -129,6 +129,14 @@ class Verdicts(unittest.TestCase):
             self.assertEqual((verdict.result, verdict.bytes_each), (result, size))
         self.assertEqual(judged({"coil": [{"resident_bytes": 1}]}, row).result, "void")
 
+    def test_memory_beside_a_contender(self):
+        row = Row("echo", "bytes", ("one", "other"), bytes_max=1024)
+        beside = {"one": [{"malloc_bytes": 5000}], "other": [{"malloc_bytes": 4000}]}
+        for size, result in ((5024, "met"), (5025, "missed")):
+            verdict = judged({"coil": [{"malloc_bytes": size}], **beside}, row)
+            self.assertEqual((verdict.result, verdict.bytes_each), (result, size - 4000))
+        self.assertEqual(judged({"coil": [{"malloc_bytes": 1}], "one": beside["one"]}, row).result, "void")
+
 
 class ComparedWithItself(unittest.TestCase):
     """Tests a workload in which coil is compared with coil, so that the reference is also the rival."""
@@ -167,8 +175,14 @@ class Catalogue(unittest.TestCase):
                 self.assertEqual(first.command, second.command)
 
     def test_the_reference_is_the_bare_ring_with_two_exceptions(self):
-        others = {each.name: each.reference for each in catalogue.WORKLOADS if each.reference != catalogue.BARE}
+        others = {each.name: each.reference for each in catalogue.WORKLOADS
+                  if each.reference != catalogue.BARE and not each.tls}
         self.assertEqual(others, {"udp-trains": catalogue.COIL_WITHOUT, "compile": "Asio"})
+
+    def test_the_reference_of_tls_is_openssl(self):
+        for workload in catalogue.WORKLOADS:
+            self.assertEqual(workload.tls, workload.contenders[0].family == "openssl", workload.name)
+            self.assertEqual(workload.tls, workload.load[:1] != () and workload.load[0].startswith("tls_"))
 
     def test_coil_runs_everywhere_and_is_not_its_own_reference(self):
         for workload in catalogue.WORKLOADS:

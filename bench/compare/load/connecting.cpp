@@ -1,13 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The coil authors
 // SPDX-License-Identifier: MIT
 
-#include <arpa/inet.h>
-#include <array>
 #include <cstdio>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "load/local_addresses.hpp"
 #include "load/pattern.hpp"
 #include "load/watchdog.hpp"
 #include "load/workloads.hpp"
@@ -23,10 +21,7 @@ namespace {
 class short_connections {
 public:
     explicit short_connections(const plan& plan)
-        : plan_(plan),
-          server_(loopback(plan.port)),
-          network_(std::random_device()()),
-          slots_(plan.connections) {
+        : plan_(plan), server_(loopback(plan.port)), slots_(plan.connections) {
         for (slot& each: slots_) {
             each.message.resize(plan.size);
             each.echo.resize(plan.size);
@@ -83,7 +78,7 @@ private:
 
     void start(std::size_t number) {
         slot& begun = slots_[number];
-        begun.socket = next_socket();
+        begun.socket = addresses_.next_socket();
         begun.begun = now();
         if (plan_.verify) {
             begun.bytes = pattern(plan_.seed + next_seed_++);
@@ -132,29 +127,12 @@ private:
             start(number);
     }
 
-    // Uses many local addresses. A single local address has only 28,000 ports per server address, and
-    // TIME_WAIT blocks each port for a minute.
-    descriptor next_socket() {
-        descriptor made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        check(made.get() >= 0, "socket");
-        const int on = 1;
-        check(::setsockopt(made.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0,
-              "IP_BIND_ADDRESS_NO_PORT");
-        sockaddr_in local{};
-        local.sin_family = AF_INET;
-        local.sin_addr.s_addr = htonl(0x7f000001u + ((network_ + next_address_++ % 64) & 0xffff) * 64);
-        check(::bind(made.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) == 0, "bind");
-        set_no_delay(made.get());
-        return made;
-    }
-
     const plan& plan_;
     const sockaddr_in server_;
-    const std::uint32_t network_;
+    local_addresses addresses_;
     bare_ring ring_;
     std::vector<slot> slots_;
     histogram latencies_;
-    std::uint32_t next_address_ = 0;
     std::uint64_t next_seed_ = 0;
     std::int64_t now_ = 0;
     std::uint64_t done_ = 0;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,16 +30,16 @@ void exchange_once(int socket, std::uint64_t seed) {
 
 }  // namespace
 
-void idle(const plan& plan) {
+void measure_idle(const plan& plan, const open_connection& open) {
     (void)plan.process.cpu_at_rest();  // waits until the server has started
     const std::int64_t allocated_before = allocated_bytes(plan.malloc_count);
     const std::int64_t resident_before = plan.process.resident();
 
-    std::vector<descriptor> sockets;
+    std::vector<exchange> opened;
     for (std::size_t i = 0; i < plan.connections; ++i) {
         watchdog::expects("the echo on connection " + std::to_string(i));
-        sockets.push_back(connected_socket(SOCK_STREAM, plan.port));
-        exchange_once(sockets.back().get(), plan.seed + i);
+        opened.push_back(open());
+        opened.back()(plan.seed + i);
     }
     (void)plan.process.cpu_at_rest();
 
@@ -50,8 +51,15 @@ void idle(const plan& plan) {
         std::printf("\"malloc_bytes\": %.1f, ", static_cast<double>(allocated) / connections);
     std::printf("\"resident_bytes\": %.1f}\n", static_cast<double>(resident) / connections);
 
-    for (std::size_t i = 0; plan.verify && i < sockets.size(); ++i)
-        exchange_once(sockets[i].get(), plan.seed + plan.connections + i);
+    for (std::size_t i = 0; plan.verify && i < opened.size(); ++i)
+        opened[i](plan.seed + plan.connections + i);
+}
+
+void idle(const plan& plan) {
+    measure_idle(plan, [&] {
+        auto socket = std::make_shared<descriptor>(connected_socket(SOCK_STREAM, plan.port));
+        return [socket](std::uint64_t seed) { exchange_once(socket->get(), seed); };
+    });
 }
 
 }  // namespace compare

@@ -23,8 +23,22 @@ struct named_workload {
 };
 
 constexpr named_workload workloads[] = {
-    {"tcp_echo", tcp_echo}, {"download", download},     {"upload", upload}, {"connect", connecting},
-    {"udp_echo", udp_echo}, {"udp_trains", udp_trains}, {"idle", idle}};
+    {"tcp_echo", tcp_echo},
+    {"download", download},
+    {"upload", upload},
+    {"connect", connecting},
+    {"udp_echo", udp_echo},
+    {"udp_trains", udp_trains},
+    {"idle", idle},
+#if COMPARE_HAS_TLS
+    {"tls_echo", tls_echo},
+    {"tls_download", tls_download},
+    {"tls_upload", tls_upload},
+    {"tls_connect", tls_connecting},
+    {"tls_resume", tls_resuming},
+    {"tls_idle", tls_idle},
+#endif
+};
 
 const named_workload& find(std::string_view name) {
     for (const named_workload& each: workloads)

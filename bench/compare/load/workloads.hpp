@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 #include "load/histogram.hpp"
 #include "load/server.hpp"
@@ -72,6 +73,21 @@ void connecting(const plan& plan);  // short connections with one message and it
 void udp_echo(const plan& plan);
 void udp_trains(const plan& plan);  // trains of datagrams from one socket, plan.in_flight trains at a time
 void idle(const plan& plan);        // growth of the server's memory per idle connection
+
+/// The TLS workloads. They exist only if OpenSSL is installed.
+void tls_echo(const plan& plan);
+void tls_download(const plan& plan);
+void tls_upload(const plan& plan);
+void tls_connecting(const plan& plan);  // short connections, each with a full handshake
+void tls_resuming(const plan& plan);    // short connections that resume the session of an earlier connection
+void tls_idle(const plan& plan);
+
+/// Sends a message with bytes of this seed on a connection, and checks its echo.
+using exchange = std::function<void(std::uint64_t seed)>;
+/// Opens a connection. The connection stays open until the result is destroyed.
+using open_connection = std::function<exchange()>;
+/// Measures and prints the growth of the server's memory per connection.
+void measure_idle(const plan& plan, const open_connection& open);
 
 /// Checks the components that the results depend on. Throws if one of them does not work correctly.
 void self_check();
