@@ -98,7 +98,7 @@ void log_key(const SSL* connection, const char* line) noexcept {
 
 // Adds a session of a client's connection. Returns false if the session is not kept.
 bool add_session(tls_context& state, const std::string& host, SSL_SESSION* session) noexcept {
-    if (host.empty() || !SSL_SESSION_is_resumable(session))
+    if (!SSL_SESSION_is_resumable(session))
         return false;
     try {
         const std::lock_guard held(state.lock);
@@ -116,7 +116,7 @@ bool add_session(tls_context& state, const std::string& host, SSL_SESSION* sessi
 // Called when a client has received a session, in TLS 1.3 once per ticket. Returns 1 if it keeps the session.
 int on_session(SSL* connection, SSL_SESSION* session) noexcept {
     const auto* of = static_cast<const tls_engine*>(SSL_get_app_data(connection));
-    return add_session(state_of(SSL_get_SSL_CTX(connection)), of->session_name(), session);
+    return of->keeps_sessions() && add_session(state_of(SSL_get_SSL_CTX(connection)), of->host(), session);
 }
 
 ssl_ctx_ptr make_context(const SSL_METHOD* method, const tls::protocol_options& chosen, tls_context& state) {

@@ -79,6 +79,12 @@ constexpr std::size_t record_max = 16384;
 // The bytes that a record has besides its plaintext, at most: header, nonce, padding and tag.
 constexpr std::size_t record_overhead = 96;
 
+// OpenSSL takes an error in its queue for the error of the next call. Clearing an empty queue is expensive.
+void clear_errors() noexcept {
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 bool is_ip_address(const std::string& host) noexcept {
     in6_addr address{};
     return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
@@ -88,7 +94,7 @@ bool is_ip_address(const std::string& host) noexcept {
 }  // namespace
 
 tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies)
-    : context_(std::move(context)), host_(std::move(host)) {
+    : context_(std::move(context)), host_(std::move(host)), verifies_(verifies) {
     if (host_.ends_with('.'))
         host_.pop_back();  // certificates contain names without the dot at the end
     BIO* bio = buffer_bio::method() ? BIO_new(buffer_bio::method()) : nullptr;
@@ -111,8 +117,7 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::str
         SSL_set_verify(ssl_, SSL_VERIFY_NONE, nullptr);
         return;
     }
-    session_name_ = host_;
-    resume_session(*context_, ssl_, session_name_);
+    resume_session(*context_, ssl_, host_);
 }
 
 // OpenSSL spoils the session of a connection that ends without a shutdown, although the session is as good as
@@ -144,11 +149,11 @@ void tls_engine::ask_for_host() {
 tls_engine::state tls_engine::handshake() noexcept {
     if (error_)
         return state::failed;
-    ERR_clear_error();
+    clear_errors();
     const state reached = examine(SSL_do_handshake(ssl_));
     is_established_ = reached == state::done;
-    if (is_established_ && session_resumed() && version() == tls::version::tls_1_2)
-        keep_renewed_session(*context_, ssl_, session_name_);
+    if (is_established_ && keeps_sessions() && session_resumed() && version() == tls::version::tls_1_2)
+        keep_renewed_session(*context_, ssl_, host_);
     return reached;
 }
 
@@ -158,13 +163,19 @@ tls_engine::state tls_engine::read(mutable_buffers into, std::size_t& bytes) noe
         while (!rest.empty()) {
             if (error_)
                 return state::failed;
-            ERR_clear_error();
+            if (is_drained_)
+                return state::needs_input;
+            clear_errors();
             std::size_t n = 0;
             const int returned = SSL_read_ex(ssl_, rest.data(), rest.size(), &n);
-            if (returned != 1)
-                return examine(returned);
+            if (returned != 1) {
+                const state reached = examine(returned);
+                is_drained_ = reached == state::needs_input;
+                return reached;
+            }
             bytes += n;
             rest += n;
+            is_drained_ = input_.empty() && SSL_has_pending(ssl_) == 0;
         }
     }
     return state::done;
@@ -173,7 +184,9 @@ tls_engine::state tls_engine::read(mutable_buffers into, std::size_t& bytes) noe
 tls_engine::state tls_engine::peek() noexcept {
     if (error_)
         return state::failed;
-    ERR_clear_error();
+    if (is_drained_)
+        return state::needs_input;
+    clear_errors();
     char byte = 0;
     std::size_t n = 0;
     return examine(SSL_peek_ex(ssl_, &byte, 1, &n));
@@ -221,7 +234,7 @@ tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::si
 
 // Encrypts one record. Adds its size to `bytes`.
 bool tls_engine::write_record(const_buffer from, std::size_t& bytes) noexcept {
-    ERR_clear_error();
+    clear_errors();
     std::size_t n = 0;
     is_writing_ = true;
     const int returned = SSL_write_ex(ssl_, from.data(), from.size(), &n);

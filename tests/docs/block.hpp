@@ -19,6 +19,7 @@
 #include <coil/loop/io_context.hpp>
 #include <coil/net/tcp.hpp>
 #include <coil/net/udp.hpp>
+#include <coil/test/stream_pair.hpp>
 
 #include "docs/peers.hpp"
 

@@ -57,15 +57,14 @@ private:
     unsigned cancels_ = 0;
 };
 
-/// An operation on a `tls::stream`: a task in a stop scope of its own, so that stream::cancel() can stop it.
-template <class T>
-class [[nodiscard("co_await it")]] tls_operation final : public scoped_operation<task<T>>,
-                                                         public tls_pending {
-    using base = scoped_operation<task<T>>;
+/// An operation in a stop scope of its own, so that tls_operations::cancel() can stop it.
+template <description D>
+class [[nodiscard("co_await it")]] tls_operation final : public scoped_operation<D>, public tls_pending {
+    using base = scoped_operation<D>;
 
 public:
-    tls_operation(tls_operations* all, task<T> work, environment& scope)
-        : base(std::move(work), scope), all_(all) {}
+    tls_operation(tls_operations* all, D&& work, environment& scope)
+        : base(std::forward<D>(work), scope), all_(all) {}
     ~tls_operation() override = default;
 
     bool await_ready() {
@@ -108,15 +107,16 @@ private:
     bool was_cancelled_ = false;
 };
 
-template <class T>
-class [[nodiscard("co_await it")]] tls_description : public co_await_is_missing<T, tls_description<T>> {
+template <description D>
+class [[nodiscard("co_await it")]] tls_description
+    : public co_await_is_missing<await_result<operation_of<D>>, tls_description<D>> {
 public:
-    tls_description(tls_operations* all, task<T> work) noexcept : all_(all), work_(std::move(work)) {}
-    tls_operation<T> operation_in(environment& scope) && { return {all_, std::move(work_), scope}; }
+    tls_description(tls_operations* all, D work) noexcept : all_(all), work_(std::move(work)) {}
+    tls_operation<D> operation_in(environment& scope) && { return {all_, std::move(work_), scope}; }
 
 private:
     tls_operations* all_;
-    task<T> work_;
+    D work_;
 };
 
 /// A TLS connection above a stream. A pending operation owns it together with the `tls::stream`, so either
@@ -150,8 +150,7 @@ public:
     }
 
     task<> handshake() {
-        bool has_input = true;
-        while (has_input) {
+        while (!input_ended_) {
             const state reached = tls.handshake();
             release_input();
             if (reached == state::failed) {
@@ -166,7 +165,7 @@ public:
             co_await send_until(tls.queued_total());
             if (reached == state::done)
                 co_return;
-            has_input = co_await fetch();
+            take(co_await fetch());
         }
         throw_failure(tls::error::handshake_failed, name() + ": the peer has closed the connection");
     }
@@ -196,7 +195,17 @@ public:
                 self->check_end();
                 co_return 0;
             }
-            co_await self->exchange();
+            if (self->must_send()) {
+                co_await self->exchange();
+                continue;
+            }
+            // If a send fails meanwhile and leaves ciphertext, it cancels this, and the loop goes on.
+            auto result = co_await as_tuple(tls_description(&self->fetches_, self->fetch()));
+            const bool is_cancelled = result.error() == error::operation_aborted;
+            if (!result.error())
+                self->take(*std::move(result));
+            else if (!is_cancelled || co_await this_coro::stop_requested)
+                static_cast<void>(std::move(result).value());  // throws
         }
     }
 
@@ -208,14 +217,28 @@ public:
         const const_buffers from = span_of(buffers);
         if (total_size(from) == 0)
             co_return 0;
-        co_await self->send_until(self->tls.queued_total());  // what a cancelled send has left
+        if (self->tls.unsent() > 0)
+            co_await self->send_until(self->tls.queued_total());  // what a cancelled send has left
         std::size_t n = 0;
         if (self->tls.write(from, write_max, n) == state::failed)
             self->fail();
-        // A cancelled send has committed its bytes: the next operation sends the rest of them.
-        const auto result = co_await as_tuple(self->send_until(self->tls.queued_total()));
-        if (result.error() && result.error() != error::operation_aborted)
-            throw_failure(result.error(), self->name() + ": send", true, 0);
+        const std::uint64_t total = self->tls.queued_total();
+        std::error_code failed;
+        if (!self->is_sending_) {  // saves the frame of send_until()
+            const sender_guard sender(*self);
+            const auto result = co_await as_tuple(self->inner.send(self->tls.output()));
+            self->tls.sent(result.bytes_transferred());
+            failed = result.error();
+        }
+        if (!failed && self->tls.sent_total() < total) {
+            const auto result = co_await as_tuple(self->send_until(total));
+            failed = result.error();
+        }
+        if (failed)
+            self->fetches_.cancel();
+        // A cancelled send has committed its bytes: another operation sends the rest of them.
+        if (failed && failed != error::operation_aborted)
+            throw_failure(failed, self->name() + ": send", true, 0);
         co_return n;
     }
 
@@ -323,44 +346,56 @@ private:
                 tls.sent(co_await inner.send(tls.output()));
             } catch (const transfer_error& failure) {
                 tls.sent(failure.bytes_transferred());
+                fetches_.cancel();
                 throw;
             }
         }
     }
 
+    // Returns true if a reader has to send, because no other task does.
+    [[nodiscard]] bool must_send() const noexcept { return tls.unsent() > 0 && !is_sending_; }
+
     // Receives ciphertext, and meanwhile sends what no other task sends.
     task<> exchange() {
         auto first = co_await when_any(fetch(), send_leftovers());
-        if (!input_ended_ && !tls.has_input())
-            first.template get<0>().value();  // throws its error
+        auto& fetched = first.template get<0>();
+        if (fetched.error() != error::operation_aborted || co_await this_coro::stop_requested)
+            take(std::move(fetched).value());
     }
 
-    // Ends only with an error.
+    // Ends only when it is stopped.
     task<> send_leftovers() {
         for (bool can_send = true;;) {
             if (tls.unsent() > 0 && !is_sending_ && can_send) {
                 const auto result = co_await as_tuple(send_until(tls.queued_total()));
                 can_send = !result.error();  // if not, receiving may still work
             } else {
-                co_await progress_.wait();
+                const auto result = co_await as_tuple(progress_.wait());
+                if (result.error())
+                    co_return;  // stopped, because ciphertext has arrived
             }
         }
     }
 
-    // Returns false at the end of the stream below.
-    task<bool> fetch() {
+    // Receives ciphertext. Pass the result to take().
+    auto fetch() {
         if constexpr (requires { inner.recv_chunk(); }) {
-            chunk_ = co_await inner.recv_chunk();
-            input_ended_ = chunk_.empty();
-            tls.give({chunk_.data(), chunk_.size()});
+            return inner.recv_chunk();
         } else {
             if (!input_)
                 input_ = std::make_unique<std::byte[]>(input_size);
-            const std::size_t n = co_await inner.recv(mutable_buffer(input_.get(), input_size));
-            input_ended_ = n == 0;
-            tls.give({input_.get(), n});
+            return inner.recv(mutable_buffer(input_.get(), input_size));
         }
-        co_return !input_ended_;
+    }
+
+    void take(chunk received) noexcept {
+        chunk_ = std::move(received);
+        input_ended_ = chunk_.empty();
+        tls.give({chunk_.data(), chunk_.size()});
+    }
+    void take(std::size_t received) noexcept {
+        input_ended_ = received == 0;
+        tls.give({input_.get(), received});
     }
 
     void release_input() noexcept {
@@ -393,7 +428,7 @@ private:
             const state reached = self->tls.read(span_of(into), n);
             self->release_input();
             if (reached == state::needs_input)
-                static_cast<void>(co_await self->fetch());
+                self->take(co_await self->fetch());
             else if (reached != state::done)
                 co_return;
         }
@@ -414,7 +449,8 @@ private:
 
     chunk chunk_;
     std::unique_ptr<std::byte[]> input_;
-    event progress_;  // set and reset when bytes have been sent, or a task has left
+    tls_operations fetches_;  // at most one: a reader that waits for ciphertext and does not send
+    event progress_;          // set and reset when bytes have been sent, or a task has left
     bool tolerates_truncation_;
     bool reads_ = false;
     bool writes_ = false;

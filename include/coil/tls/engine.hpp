@@ -62,7 +62,10 @@ public:
     void shut_down() noexcept;
 
     /// Provides ciphertext. It must stay valid until `has_input()` is false.
-    void give(const_buffer ciphertext) noexcept { input_ = ciphertext; }
+    void give(const_buffer ciphertext) noexcept {
+        input_ = ciphertext;
+        is_drained_ = false;
+    }
     [[nodiscard]] bool has_input() const noexcept { return !input_.empty(); }
     [[nodiscard]] bool has_received_close_notify() const noexcept;
 
@@ -83,9 +86,9 @@ public:
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
 
     [[nodiscard]] const std::string& host() const noexcept { return host_; }
-    /// Returns the name for which sessions are kept: the host, or nothing if the host is not verified. A
-    /// connection that verifies must not resume the session of one that does not.
-    [[nodiscard]] const std::string& session_name() const noexcept { return session_name_; }
+    /// Returns true if sessions are kept for the host: a connection that verifies must not resume the session
+    /// of one that does not.
+    [[nodiscard]] bool keeps_sessions() const noexcept { return verifies_ && !host_.empty(); }
     [[nodiscard]] ssl_st* native_handle() const noexcept { return ssl_; }
     /// Returns true after the handshake, even if the connection has failed since.
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
@@ -114,7 +117,6 @@ private:
     std::shared_ptr<tls_context> context_;
     ssl_st* ssl_ = nullptr;
     std::string host_;
-    std::string session_name_;
     const_buffer input_;
     // The output: first `sending_` from `sent_` on, then `queued_`.
     std::vector<std::byte> sending_;
@@ -125,7 +127,9 @@ private:
     std::size_t answers_ = 0;
     std::error_code error_;
     std::string reason_;
-    std::string refused_;  // the subject of the certificate that was refused
+    std::string refused_;      // the subject of the certificate that was refused
+    bool is_drained_ = false;  // OpenSSL has decrypted everything, so reading needs further input
+    bool verifies_;
     bool lacks_memory_ = false;
     bool is_writing_ = false;
     bool is_established_ = false;

@@ -69,7 +69,7 @@ template <coil::stream Stream>
 class stream {
     using connection = coil::detail::tls_connection<Stream>;
     template <class T>
-    using description = coil::detail::tls_description<T>;
+    using description = coil::detail::tls_description<task<T>>;
 
 public:
     using next_layer_type = Stream;
