@@ -40,7 +40,7 @@ inline const char* to_string(coil::tls::version version) {
 inline std::string_view remedy(const std::error_code& error) {
     namespace tls_error = coil::tls::error;
     if (error == tls_error::self_signed || error == tls_error::unknown_issuer)
-        return "if you trust its issuer, pass the issuer's certificate with --ca";
+        return "if you trust it, pass the certificate of its root authority with --ca";
     if (error == tls_error::wrong_host)
         return "use one of the names that the certificate contains";
     if (error == tls_error::certificate_expired)
