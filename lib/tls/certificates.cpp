@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "tls/certificates.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -31,9 +32,10 @@ std::string file_contents(const std::string& path, const char* purpose) {
     std::string text;
     char part[16384];
     ssize_t n = file ? 1 : -1;
-    while (n > 0 && text.size() <= file_max)
-        if ((n = ::read(file.get(), part, sizeof part)) > 0)
-            text.append(part, static_cast<std::size_t>(n));
+    while (n > 0 && text.size() <= file_max) {
+        n = ::read(file.get(), part, sizeof part);
+        text.append(part, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    }
     if (n < 0)
         throw_failure(system_error_code(errno), std::string(purpose) + ": cannot read " + path);
     return text;
@@ -200,15 +202,16 @@ std::error_code code_of(unsigned long entry, bool is_connected) noexcept {
 
 std::string reason_of(unsigned long entry) {
     const char* text = ERR_reason_error_string(entry);
-    const std::string reason = text ? text : "no reason given";
+    std::string reason = text ? text : "no reason given";
     if (ERR_GET_LIB(entry) != ERR_LIB_SSL)
         return reason;
     switch (ERR_GET_REASON(entry)) {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_HTTP_REQUEST:
-    case SSL_R_HTTPS_PROXY_REQUEST: return reason + " (the peer does not use TLS on this port)";
-    default: return reason;
+    case SSL_R_HTTPS_PROXY_REQUEST: reason += " (the peer does not use TLS on this port)"; break;
+    default: break;
     }
+    return reason;
 }
 
 }  // namespace coil::COIL_ABI::detail

@@ -92,7 +92,8 @@ int choose_identity(SSL* connection, int* alert, void*) noexcept {
 void log_key(const SSL* connection, const char* line) noexcept {
     try {
         state_of(SSL_get_SSL_CTX(connection)).key_log(line);
-    } catch (...) {  // the log is for debugging; a connection does not fail with it
+    } catch (...) {
+        return;  // the log is for debugging; a connection does not fail with it
     }
 }
 
@@ -159,6 +160,8 @@ void use_identity(SSL_CTX* context, const tls::identity& own) {
 
 void trust(SSL_CTX* context, const tls::pem& issuers) {
     X509_STORE* store = SSL_CTX_get_cert_store(context);
+    X509_STORE_set_flags(store,
+                         X509_V_FLAG_PARTIAL_CHAIN);  // an intermediate certificate can be trusted, too
     for (const x509_ptr& each: read_certificates(issuers, "trusted certificates")) {
         X509_STORE_add_cert(store, each.get());
         if (SSL_CTX_get_ssl_method(context) == TLS_server_method())

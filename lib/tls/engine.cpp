@@ -357,10 +357,13 @@ int tls_engine::note_refused(int accepted, X509_STORE_CTX* verification) noexcep
     const auto* connection = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto* of = static_cast<tls_engine*>(SSL_get_app_data(connection));
+    const X509* refused = X509_STORE_CTX_get_current_cert(verification);
+    if (accepted || !of || !refused)
+        return accepted;
     try {
-        if (!accepted && of)
-            of->refused_ = subject_of(X509_STORE_CTX_get_current_cert(verification));
-    } catch (const std::bad_alloc&) {  // the text lacks the subject
+        of->refused_ = subject_of(refused);
+    } catch (const std::bad_alloc&) {
+        of->refused_.clear();  // the text of the error lacks the subject
     }
     return accepted;
 }

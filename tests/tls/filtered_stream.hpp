@@ -39,7 +39,9 @@ public:
         const std::size_t limit = std::min(line_->ends_after, line_->stalls_after) - line_->received;
         if (limit == 0 && line_->stalls_after <= line_->ends_after)
             co_await line_->stalled.wait();
-        const std::size_t n = limit == 0 ? 0 : co_await inner_.recv(buffer.first(limit));
+        if (limit == 0)
+            co_return 0;
+        const std::size_t n = co_await inner_.recv(buffer.first(limit));
         line_->received += n;
         co_return n;
     }

@@ -143,6 +143,16 @@ TEST_F(TlsHandshake, AcceptsAChain) {
     EXPECT_TRUE(both.client && both.server) << both.client_text << both.server_text;
 }
 
+TEST_F(TlsHandshake, TrustsAnIntermediateCertificate) {
+    const authority middle("Middle", issuer());
+    EXPECT_TRUE(
+        meet(client({.trusted = tls::pem::text(middle.certificate())}), server(middle.issue())).client);
+    const tls::identity own = authority::self_signed();
+    EXPECT_TRUE(meet(client({.trusted = own.chain}), server(own)).client);
+    EXPECT_EQ(meet(client({.trusted = own.chain}), server(middle.issue())).client_error,
+              tls::error::unknown_issuer);
+}
+
 TEST_F(TlsHandshake, ChecksIpAddresses) {
     const tls::identity own = issuer().issue({.names = "IP:127.0.0.1,IP:::1,DNS:example.org"});
     for (const char* name: {"127.0.0.1", "::1"}) {
@@ -477,9 +487,9 @@ TEST(TlsContext, NamesTheSettingThatIsWrong) {
     expect({.protocol = {.cipher_suites = "TLS_NONSENSE"}}, "TLS_NONSENSE");
     expect({.protocol = {.alpn = {""}}}, "ALPN");
     expect({.protocol = {.least = tls::version::tls_1_3, .most = tls::version::tls_1_2}}, "version");
-    EXPECT_THROW(tls::server_context(tls::server_context::options()), std::system_error);
-    const authority issuer;
     tls::server_context::options chosen;
+    EXPECT_THROW(tls::server_context{chosen}, std::system_error) << "without a certificate";
+    const authority issuer;
     chosen.own = {issuer.issue()};
     chosen.clients = tls::client_certificates::required;
     EXPECT_THROW(tls::server_context{chosen}, std::system_error) << "without issuers";

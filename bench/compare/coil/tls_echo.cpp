@@ -38,14 +38,16 @@ coil::task<> receive(const server& with, tcp::socket socket) try {
         if (!with.discards)
             co_await coil::write(client, std::span(buffer).first(n));
     co_await client.close();
-} catch (const std::system_error&) {  // the load generator ends without close_notify
+} catch (const std::system_error&) {
+    co_return;  // the load generator ends without close_notify
 }
 
 coil::task<> generate(const server& with, tcp::socket socket) try {
     auto client = co_await coil::tls::accept(std::move(socket), with.context);
     for (;;)
         co_await coil::write(client, with.text);
-} catch (const std::system_error&) {  // the load generator has closed the connection
+} catch (const std::system_error&) {
+    co_return;  // the load generator has closed the connection
 }
 
 coil::task<> serve(coil::io_context& context, const server& with, tcp::acceptor acceptor) {
