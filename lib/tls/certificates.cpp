@@ -28,16 +28,20 @@ using bio_ptr = std::unique_ptr<BIO, free_by<BIO_free_all>>;
 constexpr std::size_t file_max = 16 << 20;
 
 std::string file_contents(const std::string& path, const char* purpose) {
-    const unique_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // O_NONBLOCK, because the path may be that of a named pipe.
+    const unique_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     std::string text;
     char part[16384];
     ssize_t n = file ? 1 : -1;
     while (n > 0 && text.size() <= file_max) {
-        n = ::read(file.get(), part, sizeof part);
+        do
+            n = ::read(file.get(), part, sizeof part);
+        while (n < 0 && errno == EINTR);
         text.append(part, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
     }
-    if (n < 0)
-        throw_failure(system_error_code(errno), std::string(purpose) + ": cannot read " + path);
+    if (n < 0 || text.size() > file_max)
+        throw_failure(system_error_code(n < 0 ? errno : EFBIG),
+                      std::string(purpose) + ": cannot read " + path);
     return text;
 }
 
@@ -59,7 +63,8 @@ std::vector<Pointer> read_all(const tls::pem& from, const char* purpose, Read re
     const bio_ptr bio = reader_of(text);
     std::vector<Pointer> found;
     ERR_clear_error();
-    while (auto* next = read_one(bio.get(), nullptr, nullptr, nullptr))
+    const auto refuse = [](char*, int, int, void*) { return -1; };  // OpenSSL must not ask for a passphrase
+    while (auto* next = read_one(bio.get(), nullptr, refuse, nullptr))
         found.emplace_back(next);
     const unsigned long entry = ERR_peek_last_error();
     const bool is_at_end = ERR_GET_LIB(entry) == ERR_LIB_PEM && ERR_GET_REASON(entry) == PEM_R_NO_START_LINE;
@@ -112,9 +117,16 @@ std::vector<std::string> names_in(const X509* certificate) {
 }
 
 std::chrono::system_clock::time_point time_of(const ASN1_TIME* time) {
+    using clock = std::chrono::system_clock;
     std::tm parts{};
     ASN1_TIME_to_tm(time, &parts);
-    return std::chrono::system_clock::from_time_t(::timegm(&parts));
+    // Certificates that never end have the year 9999, which is out of the clock's range.
+    constexpr auto least =
+        std::chrono::ceil<std::chrono::seconds>(clock::time_point::min().time_since_epoch());
+    constexpr auto most =
+        std::chrono::floor<std::chrono::seconds>(clock::time_point::max().time_since_epoch());
+    const std::chrono::seconds seconds(::timegm(&parts));
+    return clock::time_point(std::clamp(seconds, least, most));
 }
 
 std::string hexadecimal(const unsigned char* bytes, std::size_t size) {

@@ -105,8 +105,12 @@ bool add_session(tls_context& state, const std::string& host, SSL_SESSION* sessi
         const std::lock_guard held(state.lock);
         if (state.sessions.count(host) >= sessions_per_host)
             state.sessions.erase(state.sessions.lower_bound(host));  // the oldest
-        if (state.sessions.size() >= sessions_max)
-            state.sessions.erase(state.sessions.begin());  // of any host
+        if (state.sessions.size() >= sessions_max) {  // one host after the other loses a session
+            const auto next = state.sessions.upper_bound(state.evicted);
+            const auto victim = next == state.sessions.end() ? state.sessions.begin() : next;
+            state.evicted = victim->first;
+            state.sessions.erase(victim);
+        }
         state.sessions.emplace(host, nullptr)->second.reset(session);
         return true;
     } catch (const std::bad_alloc&) {
@@ -131,8 +135,8 @@ ssl_ctx_ptr make_context(const SSL_METHOD* method, const tls::protocol_options& 
     SSL_CTX_set_min_proto_version(context, number_of(chosen.least));
     SSL_CTX_set_max_proto_version(context, number_of(chosen.most));
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (!chosen.ciphers.empty() && SSL_CTX_set_cipher_list(context, chosen.ciphers.c_str()) != 1)
         refuse_option("tls: OpenSSL knows no cipher of the list '" + chosen.ciphers + "'");
     if (!chosen.cipher_suites.empty() && SSL_CTX_set_ciphersuites(context, chosen.cipher_suites.c_str()) != 1)
@@ -149,7 +153,10 @@ void use_identity(SSL_CTX* context, const tls::identity& own) {
     if (SSL_CTX_use_certificate(context, chain.front().get()) != 1)
         throw_failure(tls::error::invalid_certificate, "certificate chain: " + reason_of(ERR_peek_error()));
     for (std::size_t i = 1; i < chain.size(); ++i)
-        SSL_CTX_add1_chain_cert(context, chain[i].get());
+        if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1)
+            throw_failure(tls::error::invalid_certificate,
+                          "certificate chain: " + subject_of(chain[i].get()) + ": " +
+                              reason_of(ERR_peek_error()));
     if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
         ERR_clear_error();
         throw_failure(tls::error::key_mismatch, "private key for " + subject_of(chain.front().get()));
@@ -185,7 +192,8 @@ std::array<unsigned char, 32> session_id_of(const tls::server_context::options& 
         settings += '\n' + contents_of(chosen.revoked, "certificate revocation list");
     }
     std::array<unsigned char, 32> digest{};
-    EVP_Digest(settings.data(), settings.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+    if (EVP_Digest(settings.data(), settings.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
+        throw std::bad_alloc();
     return digest;
 }
 
@@ -226,13 +234,20 @@ void resume_session(tls_context& context, SSL* connection, const std::string& ho
     if (!context.resumes)
         return;
     const std::lock_guard held(context.lock);
-    auto found = context.sessions.upper_bound(host);
-    if (found == context.sessions.begin() || (--found)->first != host)
+    // Takes the newest session of the host.
+    for (auto found = context.sessions.upper_bound(host); found != context.sessions.begin();) {
+        --found;
+        if (found->first != host)
+            return;
+        if (!SSL_SESSION_is_resumable(found->second.get())) {
+            found = context.sessions.erase(found);
+            continue;
+        }
+        SSL_set_session(connection, found->second.get());
+        if (SSL_SESSION_get_protocol_version(found->second.get()) >= TLS1_3_VERSION)
+            context.sessions.erase(found);  // so that no two connections can be linked by their ticket
         return;
-    // This is the newest session of the host.
-    SSL_set_session(connection, found->second.get());
-    if (SSL_SESSION_get_protocol_version(found->second.get()) >= TLS1_3_VERSION)
-        context.sessions.erase(found);  // so that no two connections can be linked by their ticket
+    }
 }
 
 void keep_renewed_session(tls_context& context, SSL* connection, const std::string& host) noexcept {
@@ -261,8 +276,9 @@ client_context::client_context(const options& chosen) : state_(std::make_shared<
         detail::use_revocations(context, chosen.revoked);
     if (!chosen.own.chain.empty() || !chosen.own.key.empty())
         detail::use_identity(context, chosen.own);
-    if (!state.alpn.empty())
-        SSL_CTX_set_alpn_protos(context, state.alpn.data(), static_cast<unsigned>(state.alpn.size()));
+    const auto alpn_size = static_cast<unsigned>(state.alpn.size());
+    if (alpn_size > 0 && SSL_CTX_set_alpn_protos(context, state.alpn.data(), alpn_size) != 0)
+        throw std::bad_alloc();
     if (state.resumes) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(context, detail::on_session);

@@ -40,6 +40,9 @@ public:
     enum class age { unknown, current, previous };
 
     explicit tls_ticket_keys(std::chrono::seconds lifetime);
+    tls_ticket_keys(const tls_ticket_keys&) = delete;
+    tls_ticket_keys& operator=(const tls_ticket_keys&) = delete;
+    ~tls_ticket_keys();
 
     void rotate();
     /// Returns the current keys. Replaces them first if they are too old.
@@ -73,6 +76,7 @@ struct tls_context {
     // The sessions of a client, by host. In TLS 1.3, a session is used once.
     std::mutex lock;
     std::multimap<std::string, session_ptr> sessions;
+    std::string evicted;  // the host that has lost a session last
 };
 
 /// Returns the state that belongs to OpenSSL's context.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
-#include <cerrno>
 #include <climits>
 #include <cstring>
 #include <new>
@@ -47,7 +46,7 @@ struct buffer_bio {
             return -1;
         }
         of.queued_total_ += static_cast<std::uint64_t>(size);
-        if (!of.is_writing_)
+        if (of.is_established_ && !of.is_writing_)
             of.answers_ += static_cast<std::size_t>(size);
         return size;
     }
@@ -87,6 +86,8 @@ void clear_errors() noexcept {
 
 bool is_ip_address(const std::string& host) noexcept {
     in6_addr address{};
+    if (host.find('\0') != std::string::npos)
+        return false;
     return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
            ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
@@ -95,7 +96,7 @@ bool is_ip_address(const std::string& host) noexcept {
 
 tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies)
     : context_(std::move(context)), host_(std::move(host)), verifies_(verifies) {
-    if (host_.ends_with('.'))
+    if (host_.size() > 1 && host_.ends_with('.'))
         host_.pop_back();  // certificates contain names without the dot at the end
     BIO* bio = buffer_bio::method() ? BIO_new(buffer_bio::method()) : nullptr;
     ssl_ = bio ? SSL_new(context_->context.get()) : nullptr;
@@ -135,9 +136,12 @@ void tls_engine::ask_for_host() {
     X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     const bool is_address = is_ip_address(host_);
-    const bool is_set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host_.c_str()) == 1
-                                   : X509_VERIFY_PARAM_set1_host(wanted, host_.c_str(), 0) == 1 &&
-                                         SSL_set_tlsext_host_name(ssl_, host_.c_str()) == 1;
+    // OpenSSL would take a name that begins with a dot for all subdomains.
+    const bool is_name = host_.find('\0') == std::string::npos && !host_.starts_with('.');
+    const bool is_set =
+        is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host_.c_str()) == 1
+                   : is_name && X509_VERIFY_PARAM_set1_host(wanted, host_.data(), host_.size()) == 1 &&
+                         SSL_set_tlsext_host_name(ssl_, host_.c_str()) == 1;
     if (is_set)
         return;
     ERR_clear_error();
@@ -158,6 +162,12 @@ tls_engine::state tls_engine::handshake() noexcept {
 }
 
 tls_engine::state tls_engine::read(mutable_buffers into, std::size_t& bytes) noexcept {
+    const state reached = read_records(into, bytes);
+    send_close_notify();
+    return reached;
+}
+
+tls_engine::state tls_engine::read_records(mutable_buffers into, std::size_t& bytes) noexcept {
     bytes = 0;
     for (mutable_buffer rest: into) {
         while (!rest.empty()) {
@@ -189,15 +199,14 @@ tls_engine::state tls_engine::peek() noexcept {
     clear_errors();
     char byte = 0;
     std::size_t n = 0;
-    return examine(SSL_peek_ex(ssl_, &byte, 1, &n));
+    const state reached = examine(SSL_peek_ex(ssl_, &byte, 1, &n));
+    send_close_notify();
+    return reached;
 }
 
 tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::size_t& bytes) noexcept {
     bytes = 0;
-    if (is_shut_down_ && !error_)
-        error_ = system_error_code(EPIPE);
-    if (error_)
-        return state::failed;
+    state reached = state::done;
     try {
         const std::size_t size = std::min(total_size(from), max);
         const std::size_t records = (size + record_max - 1) / record_max;
@@ -205,11 +214,10 @@ tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::si
         std::vector<std::byte> joined;  // the beginning of a record, from several buffers
         for (const_buffer rest: from) {
             rest = rest.first(size - bytes - joined.size());
-            while (!rest.empty()) {
+            while (!rest.empty() && reached == state::done) {
                 const std::size_t free = std::min(record_max - joined.size(), size - bytes - joined.size());
                 if (joined.empty() && rest.size() >= free) {
-                    if (!write_record(rest.first(free), bytes))
-                        return bytes > 0 ? state::done : state::failed;
+                    reached = write_record(rest.first(free), bytes);
                     rest += free;
                     continue;
                 }
@@ -218,37 +226,48 @@ tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::si
                 joined.insert(joined.end(), begin, begin + part.size());
                 rest += part.size();
                 if (part.size() == free) {
-                    if (!write_record(joined, bytes))
-                        return bytes > 0 ? state::done : state::failed;
+                    reached = write_record(joined, bytes);
                     joined.clear();
                 }
             }
+            if (reached != state::done)
+                break;
         }
-        return state::done;
     } catch (const std::bad_alloc&) {
         if (bytes == 0)
             error_ = std::make_error_code(std::errc::not_enough_memory);
-        return bytes > 0 ? state::done : state::failed;
+        reached = state::failed;
     }
+    return bytes > 0 ? state::done : reached;
 }
 
-// Encrypts one record. Adds its size to `bytes`.
-bool tls_engine::write_record(const_buffer from, std::size_t& bytes) noexcept {
+// Encrypts a record, or several if the peer accepts only short ones. Adds the size to `bytes`.
+tls_engine::state tls_engine::write_record(const_buffer from, std::size_t& bytes) noexcept {
+    if (error_)
+        return state::failed;
     clear_errors();
     std::size_t n = 0;
     is_writing_ = true;
     const int returned = SSL_write_ex(ssl_, from.data(), from.size(), &n);
     is_writing_ = false;
     bytes += n;
-    return examine(returned) == state::done;
+    return examine(returned);
 }
 
-// After a fatal error, OpenSSL must not be asked for close_notify.
 void tls_engine::shut_down() noexcept {
-    if (std::exchange(is_shut_down_, true) || error_ || !is_established_)
+    is_shut_down_ = true;
+    send_close_notify();
+}
+
+// Does nothing after a fatal error, or if OpenSSL has received only a part of a message.
+void tls_engine::send_close_notify() noexcept {
+    const bool is_due = is_shut_down_ && is_established_ && !error_ && SSL_in_init(ssl_) == 0 &&
+                        !(SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN);
+    if (!is_due)
         return;
-    ERR_clear_error();
+    clear_errors();
     SSL_shutdown(ssl_);
+    clear_errors();
 }
 
 bool tls_engine::has_received_close_notify() const noexcept {
@@ -327,13 +346,14 @@ tls_engine::state tls_engine::examine(int returned) noexcept {
 
 void tls_engine::fail() noexcept {
     const unsigned long first = ERR_peek_error();
-    const bool is_of_tls = ERR_GET_LIB(first) == ERR_LIB_SSL;
+    const unsigned long last = ERR_peek_last_error();  // follows the errors of the certificate's signature
+    const bool is_of_tls = ERR_GET_LIB(last) == ERR_LIB_SSL;
     try {
         if (lacks_memory_)
             error_ = std::make_error_code(std::errc::not_enough_memory);
-        else if (is_of_tls && ERR_GET_REASON(first) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        else if (is_of_tls && ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED)
             fail_by_certificate();
-        else if (is_of_tls && ERR_GET_REASON(first) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+        else if (is_of_tls && ERR_GET_REASON(last) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
             error_ = tls::error::no_certificate;
         else {
             error_ = code_of(first, is_established());

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
@@ -19,6 +20,8 @@
 namespace coil::COIL_ABI {
 namespace detail {
 namespace {
+
+constexpr std::chrono::hours lifetime_max{24 * 365};
 
 tls_ticket_keys::keys random_keys() {
     tls_ticket_keys::keys made{};
@@ -72,7 +75,15 @@ int on_ticket(SSL* connection, unsigned char* name, unsigned char* iv, EVP_CIPHE
 }  // namespace
 
 tls_ticket_keys::tls_ticket_keys(std::chrono::seconds lifetime)
-    : lifetime_(lifetime), made_(clock::now()), current_(random_keys()), previous_(random_keys()) {}
+    : lifetime_(std::min<std::chrono::seconds>(lifetime, lifetime_max)),
+      made_(clock::now()),
+      current_(random_keys()),
+      previous_(random_keys()) {}
+
+tls_ticket_keys::~tls_ticket_keys() {
+    OPENSSL_cleanse(&current_, sizeof current_);
+    OPENSSL_cleanse(&previous_, sizeof previous_);
+}
 
 void tls_ticket_keys::rotate() {
     const keys fresh = random_keys();

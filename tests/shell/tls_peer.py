@@ -88,10 +88,12 @@ class Connection:
 
     def goodbye(self):
         """Queues close_notify, and does not wait for the peer's."""
+        held = self.input.read()  # unwrap() fails if data of the peer has arrived
         try:
             self.tls.unwrap()
         except ssl.SSLWantReadError:
             pass
+        self.input.write(held)
 
     def read_all(self):
         """Returns all data until the peer's close_notify."""

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,10 @@ struct line {
     std::string sent{};
     std::size_t send_calls = 0;
     event stalled{};
+    // For the next calls: the count that recv() or send() returns instead of its own.
+    std::optional<std::size_t> false_recv{};
+    std::optional<std::size_t> false_send{};
+    std::optional<std::size_t> failing_send{};  // send() fails, with this count
 };
 
 /// An in-memory stream above a `line`.
@@ -43,16 +48,21 @@ public:
             co_return 0;
         const std::size_t n = co_await inner_.recv(buffer.first(limit));
         line_->received += n;
-        co_return n;
+        co_return line_->false_recv.value_or(n);
     }
     task<std::size_t> send(const_buffer buffer) {
         ++line_->send_calls;
+        if (line_->failing_send)
+            throw transfer_error(std::make_error_code(std::errc::broken_pipe), "send", *line_->failing_send);
+        if (line_->false_send)
+            co_return *line_->false_send;
         const std::size_t n = co_await inner_.send(buffer);
         line_->sent.append(static_cast<const char*>(buffer.data()), n);
         co_return n;
     }
     detail::completed close() noexcept { return inner_.close(); }
     void reset() noexcept { inner_.reset(); }
+    void cancel() noexcept { inner_.cancel(); }
 
 private:
     memory_stream inner_;

@@ -268,6 +268,39 @@ TEST_F(TlsHandshake, IgnoresTheNameInTheSubject) {
     EXPECT_EQ(odd.client_error, std::errc::invalid_argument) << odd.client_text;
 }
 
+TEST_F(TlsHandshake, RefusesForgedCertificates) {
+    const authority impostor("Test Authority");  // the same name, but another key
+    const result both = meet(client(), server(impostor.issue()));
+    EXPECT_EQ(both.client_error, tls::error::invalid_certificate) << both.client_text;
+    EXPECT_NE(both.client_text.find("signature"), std::string::npos) << both.client_text;
+}
+
+TEST_F(TlsHandshake, RefusesOddNames) {
+    const std::vector<std::string> names{".", ".example.org", std::string("example.org\0x", 13)};
+    for (const std::string& name: names) {
+        const result both = meet(client(), server(issuer().issue()), name);
+        EXPECT_EQ(both.client_error, std::errc::invalid_argument) << both.client_text;
+    }
+}
+
+TEST_F(TlsHandshake, EndsAtCloseNotify) {
+    stream_pair pair;
+    result both;
+    const tls::client_context from = client();
+    context_.run([&]() -> task<> {
+        const std::string alert("\x15\x03\x03\x00\x02\x01\x00", 7);
+        co_await write(pair.first, alert);
+        co_await connect_one<std::string>(std::move(pair.second), from, "example.org", both);
+    });
+    EXPECT_TRUE(both.client_error == tls::error::handshake_failed) << both.client_text;
+}
+
+TEST_F(TlsHandshake, DescribesCertificatesThatNeverEnd) {
+    const result both = meet(client(), server(issuer().issue({.ends = 200'000'000'000})));
+    ASSERT_TRUE(both.client) << both.client_text;
+    EXPECT_GT(both.client->peer_certificates().front().ends, std::chrono::system_clock::now());
+}
+
 TEST_F(TlsHandshake, TicketKeysRotateWithTime) {
     const tls::client_context from = client();
     const tls::server_context to =

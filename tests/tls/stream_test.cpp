@@ -29,6 +29,7 @@
 #include <coil/test/stream_pair.hpp>
 
 #include "algo/every_stream.hpp"
+#include "net/connected.hpp"
 #include "support/allocations.hpp"
 #include "support/scripted_context.hpp"
 #include "tls/authority.hpp"
@@ -186,13 +187,13 @@ TEST_F(TlsStream, ShutdownLeavesTheOtherDirectionOpen) {
     run([&](auto& client, auto& server) -> task<> {
         co_await client.shutdown();
         co_await client.shutdown();  // twice is fine
+        auto [late, none] = co_await as_tuple(client.send("late"));
+        EXPECT_EQ(late, error::broken_pipe);
         EXPECT_EQ(co_await drain(server), "");
         EXPECT_FALSE(server.was_truncated());
         co_await write(server, "the rest");
         co_await server.shutdown();
         EXPECT_EQ(co_await drain(client), "the rest");
-        auto [ec, n] = co_await as_tuple(client.send("late"));
-        EXPECT_EQ(ec, error::broken_pipe);
     });
 }
 
@@ -276,6 +277,24 @@ TEST_F(TlsStream, CloseWaitsForThePeerOnlyForALimit) {
             EXPECT_LT(context_.io().now() - start, 10ms);
         });
     }
+}
+
+TEST_F(TlsStream, ClosesWhileBothSidesHaveBytesLeft) {
+    capacity_ = 4096;
+    run([&](auto& client, auto& server) -> task<> {
+        auto one = co_spawn(context_.io(), keep_writing(client, std::string(64 << 10, 'x')));
+        auto two = co_spawn(context_.io(), keep_writing(server, std::string(64 << 10, 'x')));
+        co_await yield_times(50);
+        const auto start = context_.io().now();
+        const auto close = [](stream_over_line& of) -> task<> { co_await of.close(5s); };
+        co_await when_all(close(client), close(server), close(client));
+        EXPECT_LT(context_.io().now() - start, 100ms);
+        const auto first = co_await as_tuple(one.join());
+        EXPECT_TRUE(first.error());
+        const auto second = co_await as_tuple(two.join());
+        EXPECT_TRUE(second.error());
+        EXPECT_FALSE(client.is_open() || server.is_open());
+    });
 }
 
 TEST_F(TlsStream, SendsNothingAfterCloseNotify) {
@@ -435,7 +454,149 @@ TEST_F(TlsStream, CancelledSendIsCompletedByAReader) {
     });
 }
 
+// The answer to a KeyUpdate is queued while a writer sends. When the writer ends, the reader sends it.
+TEST_F(TlsStream, ReaderSendsWhatAWriterHasNotSent) {
+    capacity_ = 3000;
+    run([&](auto& client, auto& server) -> task<> {
+        auto reader = co_spawn(context_.io(), drain(client));
+        auto writer =
+            co_spawn(context_.io(), [&]() -> task<> { co_await write(client, std::string(20'000, 'x')); });
+        co_await yield_times(100);
+        for (int i = 0; i < 3; ++i) {
+            update_keys(server, true);
+            co_await write(server, "x");
+            co_await yield_times(50);
+        }
+        std::string received(20'000, '\0');
+        EXPECT_EQ(co_await read(server, received), received.size());
+        co_await writer.join();
+        const std::size_t before = server_line_.received;
+        auto draining = co_spawn(context_.io(), drain(server));
+        co_await yield_times(100);
+        EXPECT_GT(server_line_.received, before) << "the answers have arrived without a further operation";
+        co_await server.shutdown();
+        co_await reader.join();
+        co_await client.close();
+        co_await draining.join();
+    });
+}
+
+TEST_F(TlsStream, ShortRecordsKeepTheirOrder) {
+    for (const auto& with: {&usual(), &with_tls_1_2()}) {
+        context_.run([&]() -> task<> {
+            made both;
+            stream_pair pair(stream_pair::options{.capacity = 1 << 20});
+            // The client asks for records of at most 512 bytes (RFC 6066).
+            SSL_CTX_set_tlsext_max_fragment_length(with->client.native_handle(),
+                                                   TLSEXT_max_fragment_length_512);
+            co_await when_all(
+                note(both.client, both.client_error,
+                     tls::connect(filtered_stream(std::move(pair.first), client_line_), with->client,
+                                  "example.org")),
+                note(both.server, both.server_error,
+                     tls::accept(filtered_stream(std::move(pair.second), server_line_), with->server)));
+            SSL_CTX_set_tlsext_max_fragment_length(with->client.native_handle(),
+                                                   TLSEXT_max_fragment_length_DISABLED);
+            CO_ASSERT_TRUE(both.client && both.server) << both.client_error << both.server_error;
+            const numbered_bytes bytes(4);
+            const std::string all = bytes.part(0, 100'000);
+            const std::array<const_buffer, 3> pieces{const_buffer(all).first(1000),
+                                                     (const_buffer(all) + 1000).first(50'000),
+                                                     const_buffer(all) + 51'000};
+            auto sending = co_spawn(context_.io(), [&]() -> task<> {
+                co_await write(*both.server, const_buffers(pieces));
+                co_await both.server->shutdown();
+            });
+            const std::string received = co_await drain(*both.client);
+            EXPECT_EQ(received.size(), all.size());
+            EXPECT_TRUE(bytes.match_at(0, received));
+            co_await sending.join();
+        });
+    }
+}
+
+// ---- streams below that break their promises --------------------------------------------------------------
+
+TEST_F(TlsStream, SendBelowThatSendsNothingFails) {
+    run([&](auto& client, auto& server) -> task<> {
+        client_line_.false_send = 0;
+        auto [ec, n] = co_await as_tuple(client.send("x"));
+        EXPECT_EQ(ec, error::nothing_sent);
+        auto [shutdown_error] = co_await as_tuple(client.shutdown());
+        EXPECT_EQ(shutdown_error, error::nothing_sent);
+        client_line_.false_send.reset();
+        co_await client.close();
+        EXPECT_FALSE(server.was_truncated());
+    });
+}
+
+// The count of a failure below is of ciphertext, and says nothing about the plaintext.
+TEST_F(TlsStream, FailureBelowCountsNoPlaintext) {
+    run([&](auto& client, auto&) -> task<> {
+        client_line_.failing_send = 20;
+        auto [ec, n] = co_await as_tuple(write(client, "x"));
+        EXPECT_EQ(ec, error::broken_pipe);
+        EXPECT_EQ(n, 0u);
+    });
+}
+
+TEST_F(TlsStream, CancelBelowEndsTheReader) {
+    run([&](auto& client, auto& server) -> task<> {
+        auto reader = co_spawn(context_.io(), [&]() -> task<> {
+            std::array<char, 10> buffer;
+            auto [ec, n] = co_await as_tuple(client.recv(buffer));
+            EXPECT_EQ(ec, error::operation_aborted);
+        });
+        co_await yield_times(20);
+        client.next_layer().cancel();
+        co_await reader.join();
+        co_await write(server, "on");
+        std::array<char, 2> buffer;
+        EXPECT_EQ(co_await read(client, buffer), 2u);
+    });
+}
+
+using TlsStreamDeathTest = TlsStream;
+
+TEST_F(TlsStreamDeathTest, CountBelowBeyondTheBufferAborts) {
+    const auto send = [&](auto& client, auto&) -> task<> {
+        client_line_.false_send = 1000;
+        co_await client.send("x");
+    };
+    EXPECT_DEATH(run(send), "returned more bytes than the size");
+    const auto recv = [&](auto& client, auto& server) -> task<> {
+        client_line_.false_recv = 20'000;
+        co_await write(server, "x");
+        std::array<char, 1> byte;
+        co_await client.recv(byte);
+    };
+    EXPECT_DEATH(run(recv), "returned more bytes than the size");
+}
+
 // ---- readiness --------------------------------------------------------------------------------------------
+
+TEST_F(TlsStream, WaitBoundsTheAnswers) {
+    capacity_ = 4096;
+    run([&](auto& client, auto& server) -> task<> {
+        auto waiter = co_spawn(context_.io(), [&]() -> task<> {
+            auto result = co_await as_tuple(client.wait(socket_base::wait_read));
+            EXPECT_EQ(result.error(), error::operation_aborted);
+        });
+        auto storm = co_spawn(context_.io(), [&]() -> task<> {
+            for (int i = 0; i < 1000; ++i) {
+                update_keys(server, true);
+                SSL_do_handshake(server.native_handle());
+                co_await server.wait(socket_base::wait_write);
+            }
+        });
+        co_await yield_times(20'000);
+        EXPECT_FALSE(storm.done());
+        storm.request_stop();
+        client.cancel();
+        co_await waiter.join();
+        static_cast<void>(co_await as_tuple(storm.join()));
+    });
+}
 
 TEST_F(TlsStream, WaitsForPlaintext) {
     run([&](auto& client, auto& server) -> task<> {
@@ -550,6 +711,30 @@ TEST_F(TlsStream, WorksAboveATlsStream) {
     });
 }
 
+TEST(TlsStreamOnSockets, MayOutliveItsContext) {
+    const authority issuer;
+    const tls_contexts with(issuer);
+    tls::stream<tcp::socket> client, server;
+    const auto assign = [](tls::stream<tcp::socket>& into, task<tls::stream<tcp::socket>> made) -> task<> {
+        into = co_await std::move(made);
+    };
+    {
+        real_context context;
+        context.run([&]() -> task<> {
+            auto [near, far] = co_await connect_ends(context.io());
+            co_await when_all(assign(client, tls::connect(std::move(near), with.client, "example.org")),
+                              assign(server, tls::accept(std::move(far), with.server)));
+            co_await write(server, "first");
+            co_await write(server, "second");
+            std::array<char, 1> byte;
+            EXPECT_EQ(co_await client.recv(byte), 1u);  // the other bytes stay in the stream
+            const auto peer = client.remote_endpoint();
+            EXPECT_EQ(peer, server.local_endpoint());
+        });
+    }
+    EXPECT_TRUE(client.is_open());
+}
+
 TEST_F(TlsStream, DestructionEndsPendingOperations) {
     run([&](auto& client, auto& server) -> task<> {
         auto reader = co_spawn(context_.io(), [&]() -> task<> {
@@ -565,7 +750,7 @@ TEST_F(TlsStream, DestructionEndsPendingOperations) {
     });
 }
 
-TEST(TlsStreamDeathTest, EmptyStreamSaysSo) {
+TEST_F(TlsStreamDeathTest, EmptyStreamSaysSo) {
     const stream_over_line empty;
     EXPECT_FALSE(empty.is_open());
     EXPECT_DEATH(static_cast<void>(empty.alpn()), "tls::stream: the stream is empty or was moved from");

@@ -5,15 +5,18 @@
 #include <coil/version.hpp>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include <coil/algo/step.hpp>
 #include <coil/algo/stream.hpp>
 #include <coil/algo/timeout.hpp>
 #include <coil/base/buffer.hpp>
@@ -150,7 +153,8 @@ public:
     }
 
     task<> handshake() {
-        while (!input_ended_) {
+        bool has_ended = false;
+        while (!has_ended && !input_ended_) {
             const state reached = tls.handshake();
             release_input();
             if (reached == state::failed) {
@@ -165,7 +169,9 @@ public:
             co_await send_until(tls.queued_total());
             if (reached == state::done)
                 co_return;
-            take(co_await fetch());
+            has_ended = reached == state::ended;
+            if (!has_ended)
+                take(co_await fetch());
         }
         throw_failure(tls::error::handshake_failed, name() + ": the peer has closed the connection");
     }
@@ -185,13 +191,14 @@ public:
             std::size_t n = 0;
             const state reached = self->tls.read(into, n);
             self->release_input();
-            if (n > 0)
+            if (n > 0) {
+                self->keep_input();
                 co_return n;
-            if (reached == state::ended)
-                co_return 0;
-            if (reached == state::failed)
-                self->fail();
-            if (self->input_ended_) {
+            }
+            if (reached == state::failed || reached == state::ended || self->input_ended_) {
+                self->drop_input();
+                if (reached == state::failed)
+                    self->fail();
                 self->check_end();
                 co_return 0;
             }
@@ -200,42 +207,49 @@ public:
                 continue;
             }
             // If a send fails meanwhile and leaves ciphertext, it cancels this, and the loop goes on.
+            const unsigned cancels = self->fetches_.cancels();
             auto result = co_await as_tuple(tls_description(&self->fetches_, self->fetch()));
-            const bool is_cancelled = result.error() == error::operation_aborted;
-            if (!result.error())
-                self->take(*std::move(result));
-            else if (!is_cancelled || co_await this_coro::stop_requested)
-                static_cast<void>(std::move(result).value());  // throws
+            if (!result.error() || self->fetches_.cancels() == cancels || co_await this_coro::stop_requested)
+                self->take_result(std::move(result));
         }
     }
 
     template <class Buffers>
     static task<std::size_t> send(self_ptr self, Buffers buffers) {
         const lane_guard lane(*self, self->writes_, "send");
+        const leftover_guard leftovers(*self);
         if (co_await this_coro::stop_requested)
             self->abort("send");
         const const_buffers from = span_of(buffers);
         if (total_size(from) == 0)
             co_return 0;
-        if (self->tls.unsent() > 0)
+        if (self->tls.unsent() > 0 && !self->tls.is_shut_down())
             co_await self->send_until(self->tls.queued_total());  // what a cancelled send has left
         std::size_t n = 0;
-        if (self->tls.write(from, write_max, n) == state::failed)
-            self->fail();
+        for (bool is_encrypted = false; !is_encrypted;) {
+            if (self->tls.is_shut_down())
+                throw_failure(system_error_code(EPIPE), self->name() + ": send", true, 0);
+            const state reached = self->tls.write(from, write_max, n);
+            if (reached == state::failed)
+                self->fail();
+            is_encrypted = reached == state::done;
+            if (!is_encrypted)
+                co_await receive_the_rest(self);
+        }
         const std::uint64_t total = self->tls.queued_total();
         std::error_code failed;
         if (!self->is_sending_) {  // saves the frame of send_until()
             const sender_guard sender(*self);
             const auto result = co_await as_tuple(self->inner.send(self->tls.output()));
-            self->tls.sent(result.bytes_transferred());
+            self->note_sent(result.bytes_transferred());
             failed = result.error();
+            if (!failed && result.bytes_transferred() == 0)
+                failed = error::nothing_sent;
         }
         if (!failed && self->tls.sent_total() < total) {
             const auto result = co_await as_tuple(self->send_until(total));
             failed = result.error();
         }
-        if (failed)
-            self->fetches_.cancel();
         // A cancelled send has committed its bytes: another operation sends the rest of them.
         if (failed && failed != error::operation_aborted)
             throw_failure(failed, self->name() + ": send", true, 0);
@@ -249,15 +263,21 @@ public:
 
     // Exchanges close_notify with the peer, and closes the stream below in any case.
     static task<> close(self_ptr self, steady_clock::duration limit) {
-        self->is_closed_ = true;
+        if (std::exchange(self->is_closed_, true))
+            co_return;
+        self->operations.cancel();
         const auto said = co_await as_tuple(timeout(say_goodbye(self), limit));
         if constexpr (requires { self->inner.close(); })
             co_await self->inner.close();
+        self->drop_input();
         if (said.error() == error::operation_aborted)
             self->abort("close");
     }
 
     static task<wait_type> wait(self_ptr self, wait_type wanted) {
+        const bool is_stopped = co_await this_coro::stop_requested;
+        if (is_stopped)
+            self->abort("wait");
         if (wanted == wait_base::wait_read) {
             co_await wait_until_readable(self);
             co_return wait_base::wait_read;
@@ -329,6 +349,21 @@ private:
         tls_connection& of_;
     };
 
+    // If an operation ends and no task sends what it has left, a pending reader does.
+    class leftover_guard {
+    public:
+        explicit leftover_guard(tls_connection& of) noexcept : of_(of) {}
+        leftover_guard(const leftover_guard&) = delete;
+        leftover_guard& operator=(const leftover_guard&) = delete;
+        ~leftover_guard() {
+            if (of_.must_send())
+                of_.fetches_.cancel();
+        }
+
+    private:
+        tls_connection& of_;
+    };
+
     void notify() noexcept {
         progress_.set();
         progress_.reset();
@@ -336,20 +371,31 @@ private:
 
     // Sends until this number of bytes of ciphertext have been sent since the beginning.
     task<> send_until(std::uint64_t total) {
+        const leftover_guard leftovers(*this);
         while (tls.sent_total() < total) {
             if (is_sending_) {
                 co_await progress_.wait();
                 continue;
             }
             const sender_guard sender(*this);
+            std::error_code failed;
             try {
-                tls.sent(co_await inner.send(tls.output()));
+                const std::size_t n = co_await inner.send(tls.output());
+                note_sent(n);
+                if (n == 0)
+                    failed = error::nothing_sent;
             } catch (const transfer_error& failure) {
-                tls.sent(failure.bytes_transferred());
-                fetches_.cancel();
-                throw;
+                note_sent(failure.bytes_transferred());
+                failed = failure.code();
             }
+            if (failed)
+                throw_failure(failed, name() + ": send", true, 0);
         }
+    }
+
+    void note_sent(std::size_t n) noexcept {
+        check_count(n, tls.output().size());
+        tls.sent(n);
     }
 
     // Returns true if a reader has to send, because no other task does.
@@ -358,23 +404,36 @@ private:
     // Receives ciphertext, and meanwhile sends what no other task sends.
     task<> exchange() {
         auto first = co_await when_any(fetch(), send_leftovers());
-        auto& fetched = first.template get<0>();
-        if (fetched.error() != error::operation_aborted || co_await this_coro::stop_requested)
-            take(std::move(fetched).value());
+        take_result(std::move(first.template get<0>()));
     }
 
     // Ends only when it is stopped.
     task<> send_leftovers() {
         for (bool can_send = true;;) {
-            if (tls.unsent() > 0 && !is_sending_ && can_send) {
-                const auto result = co_await as_tuple(send_until(tls.queued_total()));
-                can_send = !result.error();  // if not, receiving may still work
+            if (must_send() && can_send) {
+                try {
+                    co_await send_until(tls.queued_total());
+                } catch (...) {
+                    can_send = false;  // receiving may still work
+                }
             } else {
                 const auto result = co_await as_tuple(progress_.wait());
                 if (result.error())
                     co_return;  // stopped, because ciphertext has arrived
             }
         }
+    }
+
+    // OpenSSL has received the beginning of a message, such as a ticket, and encrypts only after the rest.
+    static task<> receive_the_rest(self_ptr self) {
+        if (self->reads_) {
+            co_await self->progress_.wait();  // the reader receives it
+            co_return;
+        }
+        const lane_guard lane(*self, self->reads_, "send");
+        co_await self->exchange();
+        static_cast<void>(self->tls.peek());
+        self->release_input();
     }
 
     // Receives ciphertext. Pass the result to take().
@@ -388,50 +447,80 @@ private:
         }
     }
 
+    template <class Outcome>
+    void take_result(Outcome&& fetched) {
+        if (fetched.error() && fetched.bytes_transferred() > 0)  // of ciphertext, which means nothing here
+            throw_failure(fetched.error(), name() + ": recv", true, 0);
+        take(std::forward<Outcome>(fetched).value());
+    }
     void take(chunk received) noexcept {
         chunk_ = std::move(received);
         input_ended_ = chunk_.empty();
         tls.give({chunk_.data(), chunk_.size()});
+        notify();
     }
     void take(std::size_t received) noexcept {
+        check_count(received, input_size);
         input_ended_ = received == 0;
         tls.give({input_.get(), received});
+        notify();
     }
 
     void release_input() noexcept {
-        if (tls.has_input())
-            return;
+        if (!tls.has_input())
+            drop_input();
+    }
+    void drop_input() noexcept {
+        tls.give({});
         chunk_.reset();
         input_.reset();
+    }
+    // Called if a reader leaves ciphertext. It must not keep a buffer of the pool, because all connections
+    // share the pool, and the stream may outlive it.
+    void keep_input() noexcept {
+        if (chunk_.empty() || !tls.has_input())
+            return;
+        try {
+            chunk_.remove_prefix(chunk_.size() - tls.input_size());
+            chunk_.detach();
+        } catch (const std::bad_alloc&) {
+            return;  // the chunk still holds the bytes
+        }
+        tls.give({chunk_.data(), chunk_.size()});
     }
 
     static task<> wait_until_readable(self_ptr self) {
         const lane_guard lane(*self, self->reads_, "wait");
         for (;;) {
+            if (self->tls.unsent_answers() > answers_max)
+                co_await self->send_until(self->tls.queued_total());
             const state reached = self->tls.peek();
             self->release_input();
-            if (reached != state::needs_input || self->input_ended_)
+            if (reached != state::needs_input || self->input_ended_) {
+                self->keep_input();
                 co_return;
+            }
             co_await self->exchange();
         }
     }
 
+    // Sends close_notify, and receives until the peer has sent its own.
     static task<> say_goodbye(self_ptr self) {
         while (self->reads_ || self->writes_)  // operations that close() has cancelled
             co_await self->progress_.wait();
         self->tls.shut_down();
-        co_await self->send_until(self->tls.queued_total());
         std::array<std::byte, 1024> unwanted;
         const mutable_buffer into(unwanted);
-        while (!self->input_ended_) {
+        bool has_ended = false;
+        while (!has_ended && self->tls.unsent_answers() <= answers_max) {
             std::size_t n = 0;
             const state reached = self->tls.read(span_of(into), n);
             self->release_input();
-            if (reached == state::needs_input)
-                self->take(co_await self->fetch());
-            else if (reached != state::done)
-                co_return;
+            has_ended = reached == state::ended || reached == state::failed || self->input_ended_;
+            if (reached == state::needs_input && !has_ended)
+                co_await self->exchange();
         }
+        co_await self->send_until(self->tls.queued_total());
     }
 
     [[noreturn]] void abort(const char* call) const {
@@ -441,7 +530,6 @@ private:
         throw_failure(tls.error(), tls.reason().empty() ? name() : name() + ": " + tls.reason(),
                       tls.is_established(), 0);
     }
-    // Called when the stream below has ended.
     void check_end() const {
         if (was_truncated() && !tolerates_truncation_)
             throw_failure(tls::error::truncated, name() + ": recv", true, 0);

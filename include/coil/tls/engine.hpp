@@ -56,10 +56,13 @@ public:
     [[nodiscard]] state read(mutable_buffers into, std::size_t& bytes) noexcept;
     /// Returns `done` if read() would return at least one byte.
     [[nodiscard]] state peek() noexcept;
-    /// Encrypts at most `max` bytes. Small buffers share records. The result is `done` or `failed`.
+    /// Encrypts at most `max` bytes. Small buffers share records. If the result is `needs_input`, OpenSSL has
+    /// received only a part of a message, and no byte is encrypted: read(), and try again.
     [[nodiscard]] state write(const_buffers from, std::size_t max, std::size_t& bytes) noexcept;
-    /// Queues close_notify, if the handshake is over and nothing has failed.
+    /// Queues close_notify, if the handshake is over and nothing has failed. If OpenSSL has received only a
+    /// part of a message, read() queues it later. Do not call write() any more.
     void shut_down() noexcept;
+    [[nodiscard]] bool is_shut_down() const noexcept { return is_shut_down_; }
 
     /// Provides ciphertext. It must stay valid until `has_input()` is false.
     void give(const_buffer ciphertext) noexcept {
@@ -67,6 +70,7 @@ public:
         is_drained_ = false;
     }
     [[nodiscard]] bool has_input() const noexcept { return !input_.empty(); }
+    [[nodiscard]] std::size_t input_size() const noexcept { return input_.size(); }
     [[nodiscard]] bool has_received_close_notify() const noexcept;
 
     /// Returns the ciphertext to send next.
@@ -109,7 +113,9 @@ private:
     friend struct buffer_bio;
 
     void ask_for_host();
-    [[nodiscard]] bool write_record(const_buffer from, std::size_t& bytes) noexcept;
+    [[nodiscard]] state write_record(const_buffer from, std::size_t& bytes) noexcept;
+    void send_close_notify() noexcept;
+    [[nodiscard]] state read_records(mutable_buffers into, std::size_t& bytes) noexcept;
     [[nodiscard]] state examine(int returned) noexcept;
     void fail() noexcept;
     void fail_by_certificate();

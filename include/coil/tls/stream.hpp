@@ -135,7 +135,6 @@ public:
     description<void> close(steady_clock::duration limit = std::chrono::seconds(1)) {
         if (!is_open())
             return {nullptr, nothing()};
-        cancel();
         return {nullptr, connection::close(connection_, limit)};
     }
 
