@@ -57,6 +57,16 @@ inline void check_count(std::size_t count, std::size_t size) noexcept {
         "stream: recv or send returned more bytes than the size of the buffer that it was given");
 }
 
+/// Returns whether a step was cancelled before its waiter was resumed, even if the step moved some bytes.
+/// Returns false if the stream's operations do not provide this information.
+template <class Step>
+[[nodiscard]] bool is_cancelled(const Step& step) noexcept {
+    if constexpr (requires { step.was_cancelled(); })
+        return step.was_cancelled();
+    else
+        return false;
+}
+
 /// Makes a step from an awaitable that is not `stepwise`, by wrapping the awaitable's operation. An example
 /// of such an awaitable is the `task<std::size_t>` that a user's own stream returns.
 template <class D>
@@ -75,12 +85,7 @@ public:
     void stop() noexcept override {}  // no-op: a stop reaches the inner operation directly
     outcome<std::size_t> await_outcome() { return inner_.await_outcome(); }
     [[nodiscard]] std::string describe() const override { return inner_.describe(); }
-    [[nodiscard]] bool was_cancelled() const noexcept {
-        if constexpr (requires { inner_.was_cancelled(); })
-            return inner_.was_cancelled();
-        else
-            return false;
-    }
+    [[nodiscard]] bool was_cancelled() const noexcept { return is_cancelled(inner_); }
 
 private:
     // Called when the inner operation has ended. run() may start the next step, which destroys this object.
@@ -141,16 +146,6 @@ using step_for = step_of<typename step_operation<D>::type, Whole>;
 inline std::string describe_step(std::string_view name, const std::string& step) {
     const bool is_same = step.starts_with(name) && (step.size() == name.size() || step[name.size()] == ' ');
     return is_same ? step : std::string(name) + ": " + step;
-}
-
-/// Returns whether a step was cancelled before its waiter was resumed, even if the step moved some bytes.
-/// Returns false if the stream's operations do not provide this information.
-template <class Step>
-[[nodiscard]] bool is_cancelled(const Step& step) noexcept {
-    if constexpr (requires { step.was_cancelled(); })
-        return step.was_cancelled();
-    else
-        return false;
 }
 
 }  // namespace coil::COIL_ABI::detail
