@@ -45,6 +45,10 @@ std::string file_contents(const std::string& path, const char* purpose) {
     return text;
 }
 
+std::string contents_of(const tls::pem& from, const char* purpose) {
+    return from.is_file() ? file_contents(from.value(), purpose) : from.value();
+}
+
 std::string place_of(const tls::pem& from, const char* purpose) {
     return std::string(purpose) + ": " + (from.is_file() ? from.value() : "the text in memory");
 }
@@ -138,10 +142,6 @@ std::string hexadecimal(const unsigned char* bytes, std::size_t size) {
 }
 
 }  // namespace
-
-std::string contents_of(const tls::pem& from, const char* purpose) {
-    return from.is_file() ? file_contents(from.value(), purpose) : from.value();
-}
 
 std::vector<x509_ptr> read_certificates(const tls::pem& from, const char* purpose) {
     return read_all<x509_ptr>(from, purpose, PEM_read_bio_X509);

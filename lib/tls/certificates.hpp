@@ -24,9 +24,6 @@ using x509_ptr = std::unique_ptr<X509, free_by<X509_free>>;
 using crl_ptr = std::unique_ptr<X509_CRL, free_by<X509_CRL_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, free_by<EVP_PKEY_free>>;
 
-/// Returns the PEM text, or nothing if there is none. Throws std::system_error if the file cannot be read.
-/// `purpose` says what the text is for, such as "trusted certificates".
-[[nodiscard]] std::string contents_of(const tls::pem& from, const char* purpose);
 /// Reads all certificates from a file or text. Throws std::system_error if there is none. `purpose` says what
 /// they are for, such as "trusted certificates".
 [[nodiscard]] std::vector<x509_ptr> read_certificates(const tls::pem& from, const char* purpose);

@@ -165,47 +165,64 @@ void use_identity(SSL_CTX* context, const tls::identity& own) {
         throw_failure(tls::error::invalid_certificate, "private key: " + reason_of(ERR_peek_error()));
 }
 
-void trust(SSL_CTX* context, const tls::pem& issuers) {
+// The certificates and revocation lists by which peers are verified.
+struct verifiers {
+    verifiers(const tls::pem& issuers, const tls::pem& lists)
+        : trusted(issuers.empty() ? std::vector<x509_ptr>()
+                                  : read_certificates(issuers, "trusted certificates")),
+          revoked(lists.empty() ? std::vector<crl_ptr>() : read_revocations(lists)) {}
+
+    std::vector<x509_ptr> trusted;
+    std::vector<crl_ptr> revoked;
+};
+
+void verify_by(SSL_CTX* context, const verifiers& all) {
     X509_STORE* store = SSL_CTX_get_cert_store(context);
-    X509_STORE_set_flags(store,
-                         X509_V_FLAG_PARTIAL_CHAIN);  // an intermediate certificate can be trusted, too
-    for (const x509_ptr& each: read_certificates(issuers, "trusted certificates")) {
+    // An intermediate certificate can be trusted, too.
+    if (!all.trusted.empty())
+        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    for (const x509_ptr& each: all.trusted) {
         X509_STORE_add_cert(store, each.get());
         if (SSL_CTX_get_ssl_method(context) == TLS_server_method())
             SSL_CTX_add_client_CA(context, each.get());  // the server tells clients which issuers it trusts
     }
-}
-
-void use_revocations(SSL_CTX* context, const tls::pem& lists) {
-    X509_STORE* store = SSL_CTX_get_cert_store(context);
-    for (const crl_ptr& each: read_revocations(lists))
+    for (const crl_ptr& each: all.revoked)
         X509_STORE_add_crl(store, each.get());
-    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    if (!all.revoked.empty())
+        X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
 }
 
 // Returns a value that depends on how the server verifies clients. A session is only resumed by a context
 // with the same value; otherwise, a client could avoid the verification by a session of another context.
-std::array<unsigned char, 32> session_id_of(const tls::server_context::options& chosen) {
-    std::string settings = std::to_string(static_cast<int>(chosen.clients));
-    if (chosen.clients != tls::client_certificates::ignored) {
-        settings += '\n' + contents_of(chosen.trusted, "trusted certificates");
-        settings += '\n' + contents_of(chosen.revoked, "certificate revocation list");
-    }
+std::array<unsigned char, 32> session_id_of(tls::client_certificates clients, const verifiers& all) {
     std::array<unsigned char, 32> digest{};
-    if (EVP_Digest(settings.data(), settings.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
-        throw std::bad_alloc();
+    std::string settings = std::to_string(static_cast<int>(clients));
+    const auto check = [](int is_digested) {
+        if (is_digested != 1)
+            throw std::bad_alloc();
+    };
+    for (const x509_ptr& each: all.trusted) {
+        check(X509_digest(each.get(), EVP_sha256(), digest.data(), nullptr));
+        settings.append(digest.begin(), digest.end());
+    }
+    settings += '\n';
+    for (const crl_ptr& each: all.revoked) {
+        check(X509_CRL_digest(each.get(), EVP_sha256(), digest.data(), nullptr));
+        settings.append(digest.begin(), digest.end());
+    }
+    check(EVP_Digest(settings.data(), settings.size(), digest.data(), nullptr, EVP_sha256(), nullptr));
     return digest;
 }
 
 // Makes a server's context for one identity.
 ssl_ctx_ptr make_server(const tls::server_context::options& chosen, const tls::identity& own,
-                        tls_context& state) {
+                        const verifiers& all, tls_context& state) {
     ssl_ctx_ptr made = make_context(TLS_server_method(), chosen.protocol, state);
     SSL_CTX* context = made.get();
     use_identity(context, own);
     SSL_CTX_set_alpn_select_cb(context, choose_alpn, nullptr);
     SSL_CTX_set_tlsext_servername_callback(context, choose_identity);
-    const auto id = session_id_of(chosen);
+    const auto id = session_id_of(chosen.clients, all);
     SSL_CTX_set_session_id_context(context, id.data(), id.size());
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // the client keeps the session, as a ticket
     if (!chosen.resumes) {
@@ -215,9 +232,7 @@ ssl_ctx_ptr make_server(const tls::server_context::options& chosen, const tls::i
     use_ticket_keys(context);
     if (chosen.clients == tls::client_certificates::ignored)
         return made;
-    trust(context, chosen.trusted);
-    if (!chosen.revoked.empty())
-        use_revocations(context, chosen.revoked);
+    verify_by(context, all);
     const bool is_required = chosen.clients == tls::client_certificates::required;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        tls_engine::note_refused);
@@ -270,10 +285,7 @@ client_context::client_context(const options& chosen) : state_(std::make_shared<
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, detail::tls_engine::note_refused);
     if (chosen.trusted.empty())
         SSL_CTX_set_default_verify_paths(context);
-    else
-        detail::trust(context, chosen.trusted);
-    if (!chosen.revoked.empty())
-        detail::use_revocations(context, chosen.revoked);
+    detail::verify_by(context, detail::verifiers(chosen.trusted, chosen.revoked));
     if (!chosen.own.chain.empty() || !chosen.own.key.empty())
         detail::use_identity(context, chosen.own);
     const auto alpn_size = static_cast<unsigned>(state.alpn.size());
@@ -302,8 +314,9 @@ server_context::server_context(const options& chosen) : state_(std::make_shared<
     state.unknown = chosen.unknown;
     state.tickets = chosen.tickets.state();
     state.alpn = detail::alpn_format(chosen.protocol.alpn);
+    const detail::verifiers all(chosen.trusted, chosen.revoked);
     for (const identity& each: chosen.own) {
-        detail::ssl_ctx_ptr made = detail::make_server(chosen, each, state);
+        detail::ssl_ctx_ptr made = detail::make_server(chosen, each, all, state);
         if (!state.context)
             state.context = std::move(made);
         else

@@ -142,14 +142,20 @@ public:
           tls(std::move(context), side, std::move(host), verifies),
           tolerates_truncation_(tolerates_truncation) {}
 
-    task<> establish(std::chrono::milliseconds limit) {
+    /// Makes a connection, and performs its handshake.
+    static task<self_ptr> establish(Stream given, std::shared_ptr<tls_context> context, tls_engine::role side,
+                                    std::string host, bool verifies, bool tolerates_truncation,
+                                    std::chrono::milliseconds limit) {
+        auto made = std::make_shared<tls_connection>(std::move(given), std::move(context), side,
+                                                     std::move(host), verifies, tolerates_truncation);
         try {
-            co_await timeout(handshake(), limit);
+            co_await timeout(made->handshake(), limit);
         } catch (const std::system_error& failure) {
             if (failure.code() != error::timed_out)
                 throw;
-            throw_failure(failure.code(), name() + ": handshake");
+            throw_failure(failure.code(), made->name() + ": handshake");
         }
+        co_return made;
     }
 
     task<> handshake() {

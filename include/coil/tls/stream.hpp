@@ -245,28 +245,25 @@ task<stream<Stream>> connect(Stream below, client_context context, std::string h
         coil::detail::throw_failure(std::make_error_code(std::errc::invalid_argument),
                                     "tls: connect: the name of the host is empty; to verify nothing, pass "
                                     "coil::tls::unverified()");
-    auto made = std::make_shared<coil::detail::tls_connection<Stream>>(
+    auto made = co_await coil::detail::tls_connection<Stream>::establish(
         std::move(below), context.state(), coil::detail::tls_engine::role::client, std::move(host), true,
-        how.tolerates_truncation);
-    co_await made->establish(how.handshake_limit);
+        how.tolerates_truncation, how.handshake_limit);
     co_return stream<Stream>(std::move(made));
 }
 
 template <coil::stream Stream>
 task<stream<Stream>> connect(Stream below, client_context context, unverified host, connection_options how) {
-    auto made = std::make_shared<coil::detail::tls_connection<Stream>>(
+    auto made = co_await coil::detail::tls_connection<Stream>::establish(
         std::move(below), context.state(), coil::detail::tls_engine::role::client, host.name(), false,
-        how.tolerates_truncation);
-    co_await made->establish(how.handshake_limit);
+        how.tolerates_truncation, how.handshake_limit);
     co_return stream<Stream>(std::move(made));
 }
 
 template <coil::stream Stream>
 task<stream<Stream>> accept(Stream below, server_context context, connection_options how) {
-    auto made = std::make_shared<coil::detail::tls_connection<Stream>>(
+    auto made = co_await coil::detail::tls_connection<Stream>::establish(
         std::move(below), context.state(), coil::detail::tls_engine::role::server, std::string(), true,
-        how.tolerates_truncation);
-    co_await made->establish(how.handshake_limit);
+        how.tolerates_truncation, how.handshake_limit);
     co_return stream<Stream>(std::move(made));
 }
 
