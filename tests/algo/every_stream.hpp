@@ -143,8 +143,7 @@ struct transport<tls::stream<memory_stream>> {
     }
 
     static task<ends<stream>> connect(io_context&, const memory_variant& how) {
-        static const authority issuer;
-        static const tls_contexts contexts(issuer);
+        const tls_contexts& contexts = usual_contexts();
         stream_pair pair(stream_pair::options{how.capacity, how.transfer_max});
         ends<stream> both;
         co_await when_all(

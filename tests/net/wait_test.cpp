@@ -35,6 +35,23 @@ protected:
         co_return ec ? socket_base::wait_none : ready;
     }
 
+    /// Sends until the peer would have to receive.
+    static task<> fill(tcp::socket& near) {
+        const const_buffer bytes(too_much());
+        while (co_await ready_now(near, wait_write)) {
+            auto [ec, n] = co_await as_tuple(near.send(bytes, message_flags::dont_wait));
+            CO_ASSERT_TRUE(!ec || ec == error::would_block);
+        }
+    }
+    /// Receives until a wait of the peer has set `ready`.
+    static task<> drain_until(tcp::socket& far, const std::optional<wait_type>& ready) {
+        std::string buffer(1 << 20, '\0');
+        while (!ready) {
+            EXPECT_GT(co_await far.recv(buffer), 0u);
+            co_await yield();
+        }
+    }
+
 private:
     real_context context_;
 };
@@ -94,18 +111,11 @@ TEST_F(SocketWait, ResetMakesEveryKindReady) {
 TEST_F(SocketWait, BecomesWritableWhenThePeerReads) {
     run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
-        while (co_await ready_now(near, wait_write)) {
-            auto [ec, n] = co_await as_tuple(near.send(const_buffer(too_much()), message_flags::dont_wait));
-            CO_ASSERT_TRUE(!ec || ec == error::would_block);
-        }
+        co_await fill(near);
         std::optional<wait_type> ready;
         const auto wait = [&](tcp::socket& socket) -> task<> { ready = co_await socket.wait(wait_write); };
         auto waiter = co_spawn(context(), wait, std::ref(near));
-        std::string buffer(1 << 20, '\0');
-        while (!ready) {
-            EXPECT_GT(co_await far.recv(buffer), 0u);
-            co_await yield();
-        }
+        co_await drain_until(far, ready);
         co_await waiter.join();
         EXPECT_EQ(ready, wait_write);
     });
@@ -115,10 +125,7 @@ TEST_F(SocketWait, BecomesWritableWhenThePeerReads) {
 TEST_F(SocketWait, IgnoresTheEndUnlessReadabilityIsWanted) {
     run([&]() -> task<> {
         auto [near, far] = co_await connect_ends(context());
-        while (co_await ready_now(near, wait_write)) {
-            auto [ec, n] = co_await as_tuple(near.send(const_buffer(too_much()), message_flags::dont_wait));
-            CO_ASSERT_TRUE(!ec || ec == error::would_block);
-        }
+        co_await fill(near);
         far.shutdown(socket_base::shutdown_send);
         co_await near.wait(wait_read);
         EXPECT_EQ(co_await ready_now(near, wait_write), socket_base::wait_none);
@@ -131,11 +138,7 @@ TEST_F(SocketWait, IgnoresTheEndUnlessReadabilityIsWanted) {
         auto waiter = co_spawn(context(), wait, std::ref(near));
         co_await let_others_run();
         EXPECT_FALSE(ready);
-        std::string buffer(1 << 20, '\0');
-        while (!ready) {
-            EXPECT_GT(co_await far.recv(buffer), 0u);
-            co_await yield();
-        }
+        co_await drain_until(far, ready);
         co_await waiter.join();
         EXPECT_EQ(ready, wait_write);
     });

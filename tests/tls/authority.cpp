@@ -143,4 +143,26 @@ std::string authority::revoke(const tls::identity& issued) const {
     return made;
 }
 
+tls::client_context authority::client(tls::client_context::options chosen) const {
+    if (chosen.trusted.empty())
+        chosen.trusted = tls::pem::text(certificate_);
+    return tls::client_context(chosen);
+}
+
+tls::server_context authority::server(tls::server_context::options chosen) const {
+    if (chosen.own.empty())
+        chosen.own = {issue()};
+    return tls::server_context(chosen);
+}
+
+const authority& trusted_authority() {
+    static const authority made;
+    return made;
+}
+
+const tls_contexts& usual_contexts() {
+    static const tls_contexts made(trusted_authority());
+    return made;
+}
+
 }  // namespace coil::COIL_ABI::test

@@ -33,6 +33,10 @@ public:
 
     [[nodiscard]] tls::identity issue(const certificate_request& wanted = {}) const;
     [[nodiscard]] static tls::identity self_signed(const certificate_request& wanted = {});
+    /// Returns a client's context. If the options name no trusted certificate, it trusts this authority.
+    [[nodiscard]] tls::client_context client(tls::client_context::options chosen = {}) const;
+    /// Returns a server's context. If the options have no certificate, this authority issues one.
+    [[nodiscard]] tls::server_context server(tls::server_context::options chosen = {}) const;
     /// Returns a list that revokes this certificate, in PEM format.
     [[nodiscard]] std::string revoke(const tls::identity& issued) const;
     /// Returns the authority's certificate in PEM format.
@@ -49,24 +53,14 @@ private:
 struct tls_contexts {
     explicit tls_contexts(const authority& issuer, tls::client_context::options of_client = {},
                           tls::server_context::options of_server = {})
-        : client(complete(std::move(of_client), issuer)), server(complete(std::move(of_server), issuer)) {}
+        : client(issuer.client(std::move(of_client))), server(issuer.server(std::move(of_server))) {}
 
     tls::client_context client;
     tls::server_context server;
-
-private:
-    static tls::client_context::options complete(tls::client_context::options chosen,
-                                                 const authority& issuer) {
-        if (chosen.trusted.empty())
-            chosen.trusted = tls::pem::text(issuer.certificate());
-        return chosen;
-    }
-    static tls::server_context::options complete(tls::server_context::options chosen,
-                                                 const authority& issuer) {
-        if (chosen.own.empty())
-            chosen.own = {issuer.issue()};
-        return chosen;
-    }
 };
+
+/// The authority that the tests trust, and contexts with default options. They are made only once.
+[[nodiscard]] const authority& trusted_authority();
+[[nodiscard]] const tls_contexts& usual_contexts();
 
 }  // namespace coil::COIL_ABI::test

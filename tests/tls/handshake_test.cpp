@@ -36,14 +36,8 @@ protected:
         std::string client_text, server_text;
     };
 
-    [[nodiscard]] static const authority& issuer() {
-        static const authority made;
-        return made;
-    }
     [[nodiscard]] static tls::client_context client(tls::client_context::options chosen = {}) {
-        if (chosen.trusted.empty())
-            chosen.trusted = tls::pem::text(issuer().certificate());
-        return tls::client_context(chosen);
+        return trusted_authority().client(std::move(chosen));
     }
     [[nodiscard]] static tls::server_context server(const tls::identity& own,
                                                     tls::server_context::options chosen = {}) {
@@ -104,7 +98,7 @@ protected:
 };
 
 TEST_F(TlsHandshake, AcceptsATrustedCertificate) {
-    result both = meet(client(), server(issuer().issue()));
+    result both = meet(client(), server(trusted_authority().issue()));
     ASSERT_TRUE(both.client && both.server) << both.client_text << both.server_text;
     context_.run([&]() -> task<> {
         co_await write(*both.client, "hello");
@@ -120,23 +114,25 @@ TEST_F(TlsHandshake, AcceptsATrustedCertificate) {
 }
 
 TEST_F(TlsHandshake, RefusesWrongCertificates) {
-    expect_refusal(issuer().issue({.begins = -7200, .ends = -3600}), tls::error::certificate_expired,
+    expect_refusal(trusted_authority().issue({.begins = -7200, .ends = -3600}),
+                   tls::error::certificate_expired, "CN=example.org");
+    expect_refusal(trusted_authority().issue({.begins = 3600}), tls::error::certificate_not_yet_valid,
                    "CN=example.org");
-    expect_refusal(issuer().issue({.begins = 3600}), tls::error::certificate_not_yet_valid, "CN=example.org");
-    expect_refusal(issuer().issue(), tls::error::wrong_host, "mismatch", "other.org");
-    expect_refusal(issuer().issue({.subject = "example.org", .names = "DNS:other.org"}),
+    expect_refusal(trusted_authority().issue(), tls::error::wrong_host, "mismatch", "other.org");
+    expect_refusal(trusted_authority().issue({.subject = "example.org", .names = "DNS:other.org"}),
                    tls::error::wrong_host, "mismatch");
-    expect_refusal(issuer().issue({.purpose = "clientAuth"}), tls::error::wrong_purpose, "purpose");
+    expect_refusal(trusted_authority().issue({.purpose = "clientAuth"}), tls::error::wrong_purpose,
+                   "purpose");
     expect_refusal(authority::self_signed(), tls::error::self_signed, "self-signed");
     const authority stranger("Stranger");
     expect_refusal(stranger.issue(), tls::error::unknown_issuer, "issuer");
     // The intermediate certificate is missing in the chain.
-    const authority middle("Middle", issuer());
+    const authority middle("Middle", trusted_authority());
     expect_refusal(middle.issue(), tls::error::unknown_issuer, "issuer");
 }
 
 TEST_F(TlsHandshake, AcceptsAChain) {
-    const authority middle("Middle", issuer());
+    const authority middle("Middle", trusted_authority());
     tls::identity own = middle.issue();
     own.chain = tls::pem::text(own.chain.value() + middle.certificate());
     const result both = meet(client(), server(own));
@@ -144,7 +140,7 @@ TEST_F(TlsHandshake, AcceptsAChain) {
 }
 
 TEST_F(TlsHandshake, TrustsAnIntermediateCertificate) {
-    const authority middle("Middle", issuer());
+    const authority middle("Middle", trusted_authority());
     EXPECT_TRUE(
         meet(client({.trusted = tls::pem::text(middle.certificate())}), server(middle.issue())).client);
     const tls::identity own = authority::self_signed();
@@ -154,7 +150,7 @@ TEST_F(TlsHandshake, TrustsAnIntermediateCertificate) {
 }
 
 TEST_F(TlsHandshake, ChecksIpAddresses) {
-    const tls::identity own = issuer().issue({.names = "IP:127.0.0.1,IP:::1,DNS:example.org"});
+    const tls::identity own = trusted_authority().issue({.names = "IP:127.0.0.1,IP:::1,DNS:example.org"});
     for (const char* name: {"127.0.0.1", "::1"}) {
         const result both = meet(client(), server(own), name);
         ASSERT_TRUE(both.client && both.server) << name << both.client_text;
@@ -166,13 +162,14 @@ TEST_F(TlsHandshake, ChecksIpAddresses) {
 TEST_F(TlsHandshake, UnverifiedHasToBeAskedFor) {
     const result both = meet(client(), server(authority::self_signed()), tls::unverified());
     EXPECT_TRUE(both.client && both.server) << both.client_text << both.server_text;
-    const result empty = meet(client(), server(issuer().issue()), std::string());
+    const result empty = meet(client(), server(trusted_authority().issue()), std::string());
     EXPECT_EQ(empty.client_error, std::errc::invalid_argument);
 }
 
 TEST_F(TlsHandshake, ChoosesTheCertificateByName) {
     tls::server_context::options chosen;
-    chosen.own = {issuer().issue(), issuer().issue({.subject = "second", .names = "DNS:second.org"})};
+    chosen.own = {trusted_authority().issue(),
+                  trusted_authority().issue({.subject = "second", .names = "DNS:second.org"})};
     EXPECT_TRUE(meet(client(), tls::server_context(chosen), "second.org").client);
     EXPECT_TRUE(meet(client(), tls::server_context(chosen), "example.org").client);
     EXPECT_EQ(meet(client(), tls::server_context(chosen), "third.org").client_error, tls::error::wrong_host);
@@ -183,7 +180,7 @@ TEST_F(TlsHandshake, ChoosesTheCertificateByName) {
 }
 
 TEST_F(TlsHandshake, AgreesOnAProtocol) {
-    const tls::identity own = issuer().issue();
+    const tls::identity own = trusted_authority().issue();
     const result both = meet(client({.protocol = {.alpn = {"h2", "http/1.1"}}}),
                              server(own, {.protocol = {.alpn = {"http/1.1"}}}));
     ASSERT_TRUE(both.client && both.server) << both.client_text << both.server_text;
@@ -196,7 +193,7 @@ TEST_F(TlsHandshake, AgreesOnAProtocol) {
 }
 
 TEST_F(TlsHandshake, ResumesASession) {
-    const tls::identity own = issuer().issue();
+    const tls::identity own = trusted_authority().issue();
     for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
         const tls::client_context from = client({.protocol = {.most = most}});
         const tls::server_context to = server(own);
@@ -215,7 +212,7 @@ TEST_F(TlsHandshake, ResumesASession) {
 }
 
 TEST_F(TlsHandshake, ContextsWithTheSameTicketKeysResume) {
-    const tls::identity own = issuer().issue();
+    const tls::identity own = trusted_authority().issue();
     for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
         const tls::client_context from = client({.protocol = {.most = most}});
         tls::ticket_keys keys;
@@ -237,13 +234,13 @@ TEST_F(TlsHandshake, ContextsWithTheSameTicketKeysResume) {
 
 // Otherwise, a client without a certificate could use a session of the server that does not require one.
 TEST_F(TlsHandshake, SessionsDoNotPassAStricterServer) {
-    const tls::identity own = issuer().issue();
+    const tls::identity own = trusted_authority().issue();
     for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
         const tls::client_context from = client({.protocol = {.most = most}});
         tls::server_context::options chosen;
         const tls::server_context lax = server(own, chosen);
         chosen.clients = tls::client_certificates::required;
-        chosen.trusted = tls::pem::text(issuer().certificate());
+        chosen.trusted = tls::pem::text(trusted_authority().certificate());
         const tls::server_context strict = server(own, chosen);
         EXPECT_FALSE(meets_with_resumption(from, lax));
         EXPECT_EQ(meet(from, strict).server_error, tls::error::no_certificate);
@@ -251,7 +248,7 @@ TEST_F(TlsHandshake, SessionsDoNotPassAStricterServer) {
 }
 
 TEST_F(TlsHandshake, ServerMayRefuseToResume) {
-    const tls::server_context to = server(issuer().issue(), {.resumes = false});
+    const tls::server_context to = server(trusted_authority().issue(), {.resumes = false});
     for (const auto most: {tls::version::tls_1_2, tls::version::tls_1_3}) {
         const tls::client_context from = client({.protocol = {.most = most}});
         EXPECT_FALSE(meets_with_resumption(from, to));
@@ -260,11 +257,11 @@ TEST_F(TlsHandshake, ServerMayRefuseToResume) {
 }
 
 TEST_F(TlsHandshake, IgnoresTheNameInTheSubject) {
-    expect_refusal(issuer().issue({.subject = "example.org", .names = ""}), tls::error::wrong_host,
+    expect_refusal(trusted_authority().issue({.subject = "example.org", .names = ""}), tls::error::wrong_host,
                    "mismatch");
-    const result both = meet(client(), server(issuer().issue()), "example.org.");
+    const result both = meet(client(), server(trusted_authority().issue()), "example.org.");
     EXPECT_TRUE(both.client) << both.client_text << "a dot at the end is not part of the name";
-    const result odd = meet(client(), server(issuer().issue()), std::string(300, 'x'));
+    const result odd = meet(client(), server(trusted_authority().issue()), std::string(300, 'x'));
     EXPECT_EQ(odd.client_error, std::errc::invalid_argument) << odd.client_text;
 }
 
@@ -278,7 +275,7 @@ TEST_F(TlsHandshake, RefusesForgedCertificates) {
 TEST_F(TlsHandshake, RefusesOddNames) {
     const std::vector<std::string> names{".", ".example.org", std::string("example.org\0x", 13)};
     for (const std::string& name: names) {
-        const result both = meet(client(), server(issuer().issue()), name);
+        const result both = meet(client(), server(trusted_authority().issue()), name);
         EXPECT_EQ(both.client_error, std::errc::invalid_argument) << both.client_text;
     }
 }
@@ -296,7 +293,7 @@ TEST_F(TlsHandshake, EndsAtCloseNotify) {
 }
 
 TEST_F(TlsHandshake, DescribesCertificatesThatNeverEnd) {
-    const result both = meet(client(), server(issuer().issue({.ends = 200'000'000'000})));
+    const result both = meet(client(), server(trusted_authority().issue({.ends = 200'000'000'000})));
     ASSERT_TRUE(both.client) << both.client_text;
     EXPECT_GT(both.client->peer_certificates().front().ends, std::chrono::system_clock::now());
 }
@@ -304,14 +301,14 @@ TEST_F(TlsHandshake, DescribesCertificatesThatNeverEnd) {
 TEST_F(TlsHandshake, TicketKeysRotateWithTime) {
     const tls::client_context from = client();
     const tls::server_context to =
-        server(issuer().issue(), {.tickets = tls::ticket_keys(std::chrono::seconds(0))});
+        server(trusted_authority().issue(), {.tickets = tls::ticket_keys(std::chrono::seconds(0))});
     EXPECT_FALSE(meets_with_resumption(from, to));
     EXPECT_FALSE(meets_with_resumption(from, to)) << "keys with a lifetime of 0 have gone immediately";
 }
 
 TEST_F(TlsHandshake, ResumesAfterATruncatedEnd) {
     const tls::client_context from = client();
-    const tls::server_context to = server(issuer().issue());
+    const tls::server_context to = server(trusted_authority().issue());
     result both = meet(from, to);
     context_.run([&]() -> task<> {
         co_await write(*both.server, "x");
@@ -360,7 +357,7 @@ TEST_F(TlsHandshake, SendsTheNameInItsFirstMessage) {
 }
 
 TEST_F(TlsHandshake, RefusesOtherVersions) {
-    const tls::identity own = issuer().issue();
+    const tls::identity own = trusted_authority().issue();
     const result both = meet(client({.protocol = {.most = tls::version::tls_1_2}}),
                              server(own, {.protocol = {.least = tls::version::tls_1_3}}));
     EXPECT_EQ(both.client_error, tls::error::handshake_failed);
@@ -370,21 +367,21 @@ TEST_F(TlsHandshake, RefusesOtherVersions) {
 }
 
 TEST_F(TlsHandshake, RefusesRevokedCertificates) {
-    const tls::identity good = issuer().issue();
-    const tls::identity bad = issuer().issue();
-    const tls::client_context from = client({.revoked = tls::pem::text(issuer().revoke(bad))});
+    const tls::identity good = trusted_authority().issue();
+    const tls::identity bad = trusted_authority().issue();
+    const tls::client_context from = client({.revoked = tls::pem::text(trusted_authority().revoke(bad))});
     EXPECT_TRUE(meet(from, server(good)).client);
     const result both = meet(from, server(bad));
     EXPECT_EQ(both.client_error, tls::error::certificate_revoked) << both.client_text;
 }
 
 TEST_F(TlsHandshake, DescribesThePeersCertificates) {
-    const authority middle("Middle", issuer());
+    const authority middle("Middle", trusted_authority());
     tls::identity own = middle.issue({.subject = "Zoë", .names = "DNS:example.org,IP:10.1.2.3,IP:::1"});
     own.chain = tls::pem::text(own.chain.value() + middle.certificate());
     tls::server_context::options wanted;
     wanted.clients = tls::client_certificates::optional;
-    wanted.trusted = tls::pem::text(issuer().certificate());
+    wanted.trusted = tls::pem::text(trusted_authority().certificate());
     const tls::client_context from = client({.own = own});
     const result both = meet(from, server(own, wanted));
     ASSERT_TRUE(both.client && both.server) << both.client_text << both.server_text;
@@ -406,15 +403,15 @@ TEST_F(TlsHandshake, DescribesThePeersCertificates) {
 TEST_F(TlsHandshake, LogsKeys) {
     std::string lines;
     const auto log = [&](std::string_view line) { lines.append(line).append("\n"); };
-    EXPECT_TRUE(meet(client({.protocol = {.key_log = log}}), server(issuer().issue())).client);
+    EXPECT_TRUE(meet(client({.protocol = {.key_log = log}}), server(trusted_authority().issue())).client);
     EXPECT_NE(lines.find("CLIENT_TRAFFIC_SECRET_0 "), std::string::npos) << lines;
     const auto faulty = [](std::string_view) { throw std::runtime_error("the disk is full"); };
-    EXPECT_TRUE(meet(client({.protocol = {.key_log = faulty}}), server(issuer().issue())).client);
+    EXPECT_TRUE(meet(client({.protocol = {.key_log = faulty}}), server(trusted_authority().issue())).client);
 }
 
 TEST_F(TlsHandshake, UsesTheChosenCiphers) {
     const result both = meet(client({.protocol = {.cipher_suites = "TLS_CHACHA20_POLY1305_SHA256"}}),
-                             server(issuer().issue()));
+                             server(trusted_authority().issue()));
     ASSERT_TRUE(both.client);
     EXPECT_EQ(both.client->cipher(), "TLS_CHACHA20_POLY1305_SHA256");
     EXPECT_EQ(both.server->server_name(), "example.org");
@@ -422,7 +419,7 @@ TEST_F(TlsHandshake, UsesTheChosenCiphers) {
 
 TEST_F(TlsHandshake, VerifiesClients) {
     const authority clients("Clients");
-    const tls::identity own = issuer().issue();
+    const tls::identity own = trusted_authority().issue();
     const tls::identity id = clients.issue({.subject = "alice", .names = ""});
     tls::server_context::options wanted;
     wanted.trusted = tls::pem::text(clients.certificate());
@@ -439,7 +436,7 @@ TEST_F(TlsHandshake, VerifiesClients) {
 TEST_F(TlsHandshake, SaysWhatTheBytesAre) {
     stream_pair pair;
     result both;
-    const tls::server_context context = server(issuer().issue());
+    const tls::server_context context = server(trusted_authority().issue());
     context_.run([&]() -> task<> {
         co_await write(pair.second, "GET / HTTP/1.1\r\n\r\n");
         co_await accept_one(std::move(pair.first), context, both);
@@ -450,7 +447,7 @@ TEST_F(TlsHandshake, SaysWhatTheBytesAre) {
 
 TEST_F(TlsHandshake, HasADeadline) {
     stream_pair pair;
-    const tls::server_context context = server(issuer().issue());
+    const tls::server_context context = server(trusted_authority().issue());
     context_.run([&]() -> task<> {
         auto [failure, stream] =
             co_await as_tuple(tls::accept(std::move(pair.first), context, {.handshake_limit = 20ms}));
@@ -459,7 +456,7 @@ TEST_F(TlsHandshake, HasADeadline) {
 }
 
 TEST_F(TlsHandshake, ReportsATruncatedStream) {
-    result both = meet(client(), server(issuer().issue()));
+    result both = meet(client(), server(trusted_authority().issue()));
     ASSERT_TRUE(both.client && both.server);
     context_.run([&]() -> task<> {
         co_await write(*both.server, "part");

@@ -49,16 +49,8 @@ protected:
         std::error_code client_error, server_error;
     };
 
-    [[nodiscard]] static const authority& trusted_issuer() {
-        static const authority made("Authority of the streams");
-        return made;
-    }
-    [[nodiscard]] static const tls_contexts& usual() {
-        static const tls_contexts made(trusted_issuer());
-        return made;
-    }
     [[nodiscard]] static const tls_contexts& with_tls_1_2() {
-        static const tls_contexts made(trusted_issuer(), {.protocol = {.most = tls::version::tls_1_2}});
+        static const tls_contexts made(trusted_authority(), {.protocol = {.most = tls::version::tls_1_2}});
         return made;
     }
 
@@ -84,7 +76,7 @@ protected:
     }
     template <class F>
     void run(F story) {
-        run(std::move(story), usual());
+        run(std::move(story), usual_contexts());
     }
 
     static task<> note(std::optional<stream_over_line>& into, std::error_code& error,
@@ -227,7 +219,7 @@ TEST_F(TlsStream, TruncationAtEveryByteIsReported) {
                     client_line_.ends_after = line::never;
                     client_line_.received = 0;
                 },
-                usual(), {.tolerates_truncation = tolerates});
+                usual_contexts(), {.tolerates_truncation = tolerates});
             client_line_.ends_after = line::never;
         }
         EXPECT_EQ(last, 27u + 28 + 27);
@@ -482,7 +474,7 @@ TEST_F(TlsStream, ReaderSendsWhatAWriterHasNotSent) {
 }
 
 TEST_F(TlsStream, ShortRecordsKeepTheirOrder) {
-    for (const auto& with: {&usual(), &with_tls_1_2()}) {
+    for (const auto& with: {&usual_contexts(), &with_tls_1_2()}) {
         context_.run([&]() -> task<> {
             made both;
             stream_pair pair(stream_pair::options{.capacity = 1 << 20});
@@ -634,7 +626,7 @@ TEST_F(TlsStream, HandshakeThatStallsAtAnyByteEnds) {
             context_.run([&]() -> task<> {
                 made both;
                 const auto start = context_.io().now();
-                co_await establish(both, usual(), {.handshake_limit = 700ms});
+                co_await establish(both, usual_contexts(), {.handshake_limit = 700ms});
                 completes = both.client && both.server;
                 if (client_stalls && !completes) {
                     EXPECT_EQ(both.client_error, error::timed_out) << at;
@@ -655,7 +647,7 @@ TEST_F(TlsStream, HandshakeThatIsCutAtAnyByteFails) {
         client_line_.ends_after = at;
         context_.run([&]() -> task<> {
             made both;
-            co_await establish(both, usual());
+            co_await establish(both, usual_contexts());
             completes = both.client && both.server;
             if (!completes) {
                 EXPECT_EQ(both.client_error, tls::error::handshake_failed) << at;
@@ -682,11 +674,11 @@ TEST_F(TlsStream, HandshakeSurvivesHostileBytes) {
             pair.second.shutdown(socket_base::shutdown_send);
             std::error_code failure;
             if (round % 3 == 0) {
-                auto result =
-                    co_await as_tuple(tls::connect(std::move(pair.first), usual().client, "example.org"));
+                auto result = co_await as_tuple(
+                    tls::connect(std::move(pair.first), usual_contexts().client, "example.org"));
                 failure = result.error();
             } else {
-                auto result = co_await as_tuple(tls::accept(std::move(pair.first), usual().server));
+                auto result = co_await as_tuple(tls::accept(std::move(pair.first), usual_contexts().server));
                 failure = result.error();
             }
             EXPECT_EQ(failure, tls::error::handshake_failed) << round;
@@ -701,8 +693,9 @@ TEST_F(TlsStream, WorksAboveATlsStream) {
         using outer = tls::stream<stream_over_line>;
         outer from, to;
         const auto assign = [](outer& into, task<outer> made) -> task<> { into = co_await std::move(made); };
-        co_await when_all(assign(from, tls::connect(std::move(client), usual().client, "example.org")),
-                          assign(to, tls::accept(std::move(server), usual().server)));
+        co_await when_all(
+            assign(from, tls::connect(std::move(client), usual_contexts().client, "example.org")),
+            assign(to, tls::accept(std::move(server), usual_contexts().server)));
         any_stream any(std::move(from));
         co_await write(any, "a line\n");
         buffered_reader reader(to);
