@@ -14,10 +14,10 @@
 #include <coil/coil.hpp>
 #include <coil/tls/stream.hpp>
 
-#include "support/arguments.hpp"
 #include "support/certificate.hpp"
 #include "support/chargen.hpp"
 #include "support/failure.hpp"
+#include "support/tls_arguments.hpp"
 
 using coil::ip::tcp;
 
@@ -69,11 +69,7 @@ coil::tls::server_context make_context() {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv,
-                                   {{"--port", "0", "port to listen on; 0: any free port"},
-                                    {"--buffer", "16384", "bytes of the buffer of each connection"},
-                                    {"--discard", "no", "discard what the clients send"},
-                                    {"--chargen", "no", "send characters without end"}});
+    const compare::arguments given(argc, argv, compare::tls_arguments());
     const server with{given.given("--discard"), given.given("--chargen"),
                       given.number("--buffer", 1, std::size_t{1} << 24), compare::chargen_bytes(),
                       make_context()};

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "load/closed_loop.hpp"
 #include "load/local_addresses.hpp"
 #include "load/pattern.hpp"
 #include "load/watchdog.hpp"
@@ -56,24 +57,16 @@ private:
 
     driven drive(std::int64_t duration) {
         watchdog::expects(std::to_string(slots_.size()) + " concurrent short connections to end");
-        done_ = 0;
-        keeps_going_ = true;
-        const std::int64_t begin = now_ = now();
-        for (std::size_t i = 0; i < slots_.size(); ++i)
-            start(i);
-        while (now_ < begin + duration)
-            iterate();
-        const std::int64_t window = now_ - begin;
-        const std::uint64_t in_window = done_;
-        keeps_going_ = false;
-        while (running_ > 0)
-            iterate();
-        return {window, in_window, done_};
+        const auto start_all = [this] {
+            for (std::size_t i = 0; i < slots_.size(); ++i)
+                start(i);
+        };
+        return loop_.drive(duration, start_all, [this] { iterate(); });
     }
 
     void iterate() {
         ring_.iterate([this](const io_uring_cqe& cqe) { dispatch(cqe); });
-        now_ = now();
+        loop_.time = now();
     }
 
     void start(std::size_t number) {
@@ -84,7 +77,7 @@ private:
             begun.bytes = pattern(plan_.seed + next_seed_++);
             begun.bytes.fill(begun.message, 0);
         }
-        ++running_;
+        ++loop_.running;
         const int fd = begun.socket.get();
         const auto link = [&](io_uring_sqe* sqe, step which, unsigned flags) {
             sqe->user_data = number * steps + which;
@@ -121,9 +114,9 @@ private:
             over.bytes.check(over.echo, 0);
         latencies_.record(now() - over.begun);
         over.socket = descriptor();
-        --running_;
-        ++done_;
-        if (keeps_going_ && !plan_.verify)
+        --loop_.running;
+        ++loop_.done;
+        if (loop_.keeps_going && !plan_.verify)
             start(number);
     }
 
@@ -134,10 +127,7 @@ private:
     std::vector<slot> slots_;
     histogram latencies_;
     std::uint64_t next_seed_ = 0;
-    std::int64_t now_ = 0;
-    std::uint64_t done_ = 0;
-    std::size_t running_ = 0;
-    bool keeps_going_ = false;
+    closed_loop loop_;
 };
 
 }  // namespace

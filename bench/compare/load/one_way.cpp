@@ -106,9 +106,7 @@ void verify_download(const plan& plan) {
         watchdog::expects(std::to_string(each) + " bytes on connection " + std::to_string(i));
         check(::recv(sockets[i].get(), piece.data(), each, MSG_WAITALL) == static_cast<ssize_t>(each),
               "recv");
-        for (std::size_t position = 0; position < each; ++position)
-            if (piece[position] != chargen_byte(position))
-                throw std::runtime_error("byte " + std::to_string(position) + " differs from chargen");
+        check_chargen(piece);
     }
     std::printf("{\"verified_bytes\": %zu}\n", each * sockets.size());
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -18,6 +19,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "load/watchdog.hpp"
+#include "load/workloads.hpp"
 #include "support/certificate.hpp"
 #include "support/sockets.hpp"
 
@@ -83,6 +86,13 @@ public:
     tls_client(const tls_settings& settings, descriptor socket)
         : socket_(std::move(socket)), tls_(settings.make()) {
         check_tls(SSL_set_fd(tls_.get(), socket_.get()) == 1, "SSL_set_fd");
+    }
+
+    /// Connects to the server on loopback, and performs the handshake.
+    tls_client(const tls_settings& settings, std::uint16_t port)
+        : tls_client(settings, connected_socket(SOCK_STREAM, port)) {
+        while (!handshake())
+            ;
     }
 
     [[nodiscard]] SSL* tls() const noexcept { return tls_.get(); }
@@ -156,6 +166,13 @@ public:
         return received == 0;
     }
 
+    /// Shuts down, and waits until the server has closed the connection. The socket must be blocking.
+    void close() {
+        shut_down();
+        while (!has_ended())
+            ;
+    }
+
 private:
     bool moved(int returned, const char* what) {
         if (returned == 1)
@@ -174,5 +191,16 @@ private:
     descriptor socket_;
     ssl_ptr tls_;
 };
+
+/// Opens the plan's number of connections, one after the other.
+template <class Connection>
+std::vector<std::unique_ptr<Connection>> connect_all(const tls_settings& settings, const plan& plan) {
+    std::vector<std::unique_ptr<Connection>> made;
+    for (std::size_t i = 0; i < plan.connections; ++i) {
+        watchdog::expects("the handshake of connection " + std::to_string(i));
+        made.push_back(std::make_unique<Connection>(settings, plan.port));
+    }
+    return made;
+}
 
 }  // namespace compare

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "load/closed_loop.hpp"
 #include "load/local_addresses.hpp"
 #include "load/pattern.hpp"
 #include "load/tls_client.hpp"
@@ -59,25 +60,17 @@ private:
 
     driven drive(std::int64_t duration) {
         watchdog::expects(std::to_string(slots_.size()) + " concurrent short TLS connections to end");
-        done_ = 0;
-        keeps_going_ = true;
-        const std::int64_t begin = now_ = now();
-        for (slot& each: slots_)
-            start(each);
-        while (now_ < begin + duration)
-            iterate();
-        const std::int64_t window = now_ - begin;
-        const std::uint64_t in_window = done_;
-        keeps_going_ = false;
-        while (running_ > 0)
-            iterate();
-        return {window, in_window, done_};
+        const auto start_all = [this] {
+            for (slot& each: slots_)
+                start(each);
+        };
+        return loop_.drive(duration, start_all, [this] { iterate(); });
     }
 
     void iterate() {
         for (const epoll_event& each: epoll_.wait())
             go_on(*static_cast<slot*>(each.data.ptr));
-        now_ = now();
+        loop_.time = now();
     }
 
     // Connecting on loopback does not wait, because the kernel accepts the connection for the server.
@@ -95,7 +88,7 @@ private:
             begun.bytes = pattern(plan_.seed + next_seed_++);
             begun.bytes.fill(begun.message, 0);
         }
-        ++running_;
+        ++loop_.running;
         epoll_.add(begun.tls->socket(), EPOLLIN, &begun);
         go_on(begun);
     }
@@ -128,9 +121,9 @@ private:
     void end(slot& over) {
         latencies_.record(now() - over.begun);
         over.tls.reset();
-        --running_;
-        ++done_;
-        if (keeps_going_ && !plan_.verify)
+        --loop_.running;
+        ++loop_.done;
+        if (loop_.keeps_going && !plan_.verify)
             start(over);
     }
 
@@ -143,10 +136,7 @@ private:
     std::vector<slot> slots_;
     histogram latencies_;
     std::uint64_t next_seed_ = 0;
-    std::int64_t now_ = 0;
-    std::uint64_t done_ = 0;
-    std::size_t running_ = 0;
-    bool keeps_going_ = false;
+    closed_loop loop_;
 };
 
 void run(const plan& plan, bool resumes) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "load/closed_loop.hpp"
 #include "load/pattern.hpp"
 #include "load/tls_client.hpp"
 #include "load/watchdog.hpp"
@@ -17,31 +18,20 @@ namespace compare {
 namespace {
 
 struct connection {
-    connection(const tls_settings& settings, std::uint16_t port)
-        : tls(settings, connected_socket(SOCK_STREAM, port)) {
-        while (!tls.handshake())
-            ;
-    }
+    connection(const tls_settings& settings, std::uint16_t port) : tls(settings, port) {}
 
     tls_client tls;
     std::int64_t sent_at = 0;
     std::size_t in_flight = 0;  // bytes whose echo has not arrived
 };
 
-std::vector<std::unique_ptr<connection>> connect_all(const tls_settings& settings, const plan& plan) {
-    std::vector<std::unique_ptr<connection>> made;
-    for (std::size_t i = 0; i < plan.connections; ++i) {
-        watchdog::expects("the handshake of connection " + std::to_string(i));
-        made.push_back(std::make_unique<connection>(settings, plan.port));
-    }
-    return made;
-}
-
 // Runs a closed loop: when all echoes of a connection have arrived, its next messages are sent.
 class tls_echo_load {
 public:
     explicit tls_echo_load(const plan& plan)
-        : plan_(plan), message_(plan.size * plan.in_flight), connections_(connect_all(settings_, plan)) {
+        : plan_(plan),
+          message_(plan.size * plan.in_flight),
+          connections_(connect_all<connection>(settings_, plan)) {
         for (const auto& each: connections_) {
             each->tls.set_non_blocking();
             epoll_.add(each->tls.socket(), EPOLLIN, each.get());
@@ -59,32 +49,24 @@ public:
 private:
     driven drive(std::int64_t duration) {
         watchdog::expects("the echoes on " + std::to_string(connections_.size()) + " TLS connections");
-        answered_ = 0;
-        keeps_going_ = true;
-        const std::int64_t begin = now_ = now();
-        for (const auto& each: connections_)
-            send(*each);
-        while (now_ < begin + duration)
-            iterate();
-        const std::int64_t window = now_ - begin;
-        const std::uint64_t in_window = answered_;
-        keeps_going_ = false;
-        while (waiting_ > 0)
-            iterate();
-        return {window, in_window, answered_};
+        const auto start = [this] {
+            for (const auto& each: connections_)
+                send(*each);
+        };
+        return loop_.drive(duration, start, [this] { iterate(); });
     }
 
     void iterate() {
         const auto ready = epoll_.wait();
-        now_ = now();
+        loop_.time = now();
         for (const epoll_event& each: ready)
             receive(*static_cast<connection*>(each.data.ptr));
     }
 
     void send(connection& to) {
-        to.sent_at = now_;
+        to.sent_at = loop_.time;
         to.in_flight = message_.size();
-        ++waiting_;
+        ++loop_.running;
         to.tls.write_all(message_);
     }
 
@@ -95,10 +77,10 @@ private:
             from.in_flight -= n;
             if (from.in_flight > 0)
                 continue;
-            latencies_.record(now_ - from.sent_at);
-            answered_ += plan_.in_flight;
-            --waiting_;
-            if (keeps_going_)
+            latencies_.record(loop_.time - from.sent_at);
+            loop_.done += plan_.in_flight;
+            --loop_.running;
+            if (loop_.keeps_going)
                 send(from);
             if (SSL_pending(from.tls.tls()) == 0)
                 return;
@@ -112,16 +94,13 @@ private:
     epoll epoll_;
     histogram latencies_;
     std::array<std::byte, 65536> echo_;
-    std::int64_t now_ = 0;
-    std::uint64_t answered_ = 0;
-    std::size_t waiting_ = 0;  // connections with messages in flight
-    bool keeps_going_ = false;
+    closed_loop loop_;  // counts messages, and connections with messages in flight
 };
 
 void verify(const plan& plan) {
     constexpr std::size_t rounds = 20;
     tls_settings settings;
-    const auto connections = connect_all(settings, plan);
+    const auto connections = connect_all<connection>(settings, plan);
     std::vector<std::byte> message(plan.size), echo(plan.size);
     for (std::size_t round = 0; round < rounds; ++round)
         for (std::size_t i = 0; i < connections.size(); ++i) {
@@ -134,9 +113,7 @@ void verify(const plan& plan) {
         }
     for (const auto& each: connections) {
         watchdog::expects("the server to close a TLS connection");
-        each->tls.shut_down();
-        while (!each->tls.has_ended())
-            ;
+        each->tls.close();
     }
     std::printf("{\"verified_bytes\": %zu}\n", rounds * plan.size * connections.size());
 }

@@ -21,24 +21,13 @@ using clients = std::vector<std::unique_ptr<tls_client>>;
 constexpr std::size_t piece_size = 64 * 1024;
 constexpr std::size_t verified_size = std::size_t{2} << 20;
 
-clients connect_all(const tls_settings& settings, const plan& plan) {
-    clients made;
-    for (std::size_t i = 0; i < plan.connections; ++i) {
-        watchdog::expects("the handshake of connection " + std::to_string(i));
-        made.push_back(std::make_unique<tls_client>(settings, connected_socket(SOCK_STREAM, plan.port)));
-        while (!made.back()->handshake())
-            ;
-    }
-    return made;
-}
-
 // Moves bytes in one direction on all connections.
 class tls_stream_load {
 public:
     enum class direction { down, up };
 
     tls_stream_load(const plan& plan, direction way)
-        : plan_(plan), way_(way), piece_(piece_size), clients_(connect_all(settings_, plan)) {
+        : plan_(plan), way_(way), piece_(piece_size), clients_(connect_all<tls_client>(settings_, plan)) {
         for (const auto& each: clients_) {
             each->set_non_blocking();
             epoll_.add(each->socket(), way == direction::down ? EPOLLIN : EPOLLOUT, each.get());
@@ -91,15 +80,13 @@ private:
 
 void verify_tls_download(const plan& plan) {
     tls_settings settings;
-    const clients all = connect_all(settings, plan);
+    const clients all = connect_all<tls_client>(settings, plan);
     const std::size_t size = verified_size / plan.connections;
     std::vector<std::byte> received(size);
     for (const auto& each: all) {
         watchdog::expects(std::to_string(size) + " bytes on a TLS connection");
         each->read_all(received);
-        for (std::size_t position = 0; position < size; ++position)
-            if (received[position] != chargen_byte(position))
-                throw std::runtime_error("byte " + std::to_string(position) + " differs from chargen");
+        check_chargen(received);
     }
     std::printf("{\"verified_bytes\": %zu}\n", size * all.size());
 }
@@ -107,14 +94,12 @@ void verify_tls_download(const plan& plan) {
 // Checks that a discard server accepts all bytes and then closes the connection.
 void verify_tls_upload(const plan& plan) {
     tls_settings settings;
-    const clients all = connect_all(settings, plan);
+    const clients all = connect_all<tls_client>(settings, plan);
     const std::vector<std::byte> sent(verified_size / plan.connections);
     for (const auto& each: all) {
         watchdog::expects("a TLS connection to accept bytes and to end");
         each->write_all(sent);
-        each->shut_down();
-        while (!each->has_ended())
-            ;
+        each->close();
     }
     std::printf("{\"verified_bytes\": %zu}\n", sent.size() * all.size());
 }

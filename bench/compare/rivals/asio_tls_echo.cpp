@@ -12,6 +12,7 @@
 #include "rivals/asio.hpp"
 #include "support/certificate.hpp"
 #include "support/chargen.hpp"
+#include "support/tls_arguments.hpp"
 
 namespace compare {
 namespace {
@@ -97,11 +98,7 @@ private:
 }  // namespace compare
 
 int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv,
-                                   {{"--port", "0", "port to listen on; 0: any free port"},
-                                    {"--buffer", "16384", "bytes of the buffer of each connection"},
-                                    {"--discard", "no", "discard what the clients send"},
-                                    {"--chargen", "no", "send characters without end"}});
+    const compare::arguments given(argc, argv, compare::tls_arguments());
     compare::tls_server(given).run();
 } catch (...) {
     return compare::explain_failure();

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <csignal>
@@ -17,11 +18,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "support/arguments.hpp"
 #include "support/certificate.hpp"
 #include "support/chargen.hpp"
 #include "support/epoll.hpp"
 #include "support/sockets.hpp"
+#include "support/tls_arguments.hpp"
 
 namespace compare {
 namespace {
@@ -157,12 +158,9 @@ private:
 }  // namespace compare
 
 int main(int argc, char** argv) try {
-    const compare::arguments given(argc, argv,
-                                   {{"--port", "0", "port to listen on; 0: any free port"},
-                                    {"--buffer", "16384", "bytes of the buffer of each connection"},
-                                    {"--discard", "no", "discard what the clients send"},
-                                    {"--chargen", "no", "send characters without end"},
-                                    {"--epoll", "no", "one thread for all connections"}});
+    auto known = compare::tls_arguments();
+    known.push_back({"--epoll", "no", "one thread for all connections"});
+    const compare::arguments given(argc, argv, std::move(known));
     std::signal(SIGPIPE, SIG_IGN);
     const compare::descriptor listener = compare::listener(given.port());
     compare::tls_server server(given);

@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace compare {
@@ -26,6 +29,13 @@ inline std::vector<std::byte> chargen_bytes() {
     for (std::size_t i = 0; i < bytes.size(); ++i)
         bytes[i] = chargen_byte(i);
     return bytes;
+}
+
+/// Checks that the bytes are the first ones of the protocol. Throws if they are not.
+inline void check_chargen(std::span<const std::byte> bytes) {
+    for (std::size_t position = 0; position < bytes.size(); ++position)
+        if (bytes[position] != chargen_byte(position))
+            throw std::runtime_error("byte " + std::to_string(position) + " differs from chargen");
 }
 
 }  // namespace compare
