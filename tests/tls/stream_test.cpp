@@ -728,6 +728,27 @@ TEST(TlsStreamOnSockets, MayOutliveItsContext) {
     EXPECT_TRUE(client.is_open());
 }
 
+// The client's first bytes arrive together with the end of its handshake.
+TEST(TlsStreamOnSockets, AcceptedMayOutliveItsContext) {
+    tls::stream<tcp::socket> server;
+    {
+        real_context context;
+        context.run([&]() -> task<> {
+            auto [near, far] = co_await connect_ends(context.io());
+            const auto talk = [](tcp::socket below) -> task<> {
+                auto client = co_await tls::connect(std::move(below), usual_contexts().client, "example.org");
+                co_await write(client, "early");
+                co_await write(client, "bytes");
+            };
+            const auto listen = [&](tcp::socket below) -> task<> {
+                server = co_await tls::accept(std::move(below), usual_contexts().server);
+            };
+            co_await when_all(talk(std::move(near)), listen(std::move(far)));
+        });
+    }
+    EXPECT_TRUE(server.is_open());
+}
+
 TEST_F(TlsStream, DestructionEndsPendingOperations) {
     run([&](auto& client, auto& server) -> task<> {
         auto reader = co_spawn(context_.io(), [&]() -> task<> {

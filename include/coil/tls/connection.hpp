@@ -155,6 +155,7 @@ public:
                 throw;
             throw_failure(failure.code(), made->name() + ": handshake");
         }
+        made->keep_input();
         co_return made;
     }
 
@@ -481,8 +482,8 @@ private:
         chunk_.reset();
         input_.reset();
     }
-    // Called if a reader leaves ciphertext. It must not keep a buffer of the pool, because all connections
-    // share the pool, and the stream may outlive it.
+    // Called if a reader or the handshake leaves ciphertext. It must not keep a buffer of the pool, because
+    // all connections share the pool, and the stream may outlive it.
     void keep_input() noexcept {
         if (chunk_.empty() || !tls.has_input())
             return;
