@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The contenders, the workloads, and the limits that coil has to meet (the gate)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Contender:
     # "reference" for a server that runs only for comparison.
     family: str
     command: tuple
+    environment: tuple = ()  # pairs of a name and a value, in addition to the inherited ones
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ EPOLL = "epoll"
 BARE = "bare ring"
 BARE_AGAIN = "bare ring, again"
 BARE_ONE_SHOT = "bare ring, one-shot"
+ON_EPOLL = "coil on epoll"
+ON_IO_URING = "coil on io_uring"
 COIL_WITHOUT = "coil, without trains"
 COIL_WITHOUT_AGAIN = "coil, without trains, again"
 
@@ -246,4 +249,31 @@ STRENGTHS = [
     Strength("udp-64", ANY_ASIO, BARE, round(0.9 * 0.60, 3), "asio"),
     Strength("connect", ANY_ASIO, BARE, round(0.9 * 0.93, 3), "asio"),
     *(Strength(f"download-{connections}", ANY_ASIO, BARE, round(0.9 * 0.68, 3), "asio") for connections in (1, 64)),
+]
+
+# ---- coil on epoll
+
+
+def on_epoll(workload):
+    """Returns the workload with coil on both engines, and with rivals on epoll."""
+    by_name = {each.name: each for each in workload.contenders}
+    coil, epoll = by_name[COIL], by_name[EPOLL]
+    return replace(workload, contenders=(
+        epoll,
+        replace(epoll, name=f"{EPOLL}, again", family="reference"),
+        replace(coil, name=ON_EPOLL, environment=(("COIL_ENGINE", "epoll"),)),
+        replace(coil, name=ON_IO_URING, environment=(("COIL_ENGINE", "io_uring"),)),
+        *(by_name[name] for name in (ASIO_DEFAULT, ASIO_LARGE) if name in by_name)))
+
+
+# The limits of the CPU, relative to Asio.
+EPOLL_LIMITS = {tcp_name(1, 64, 1): 1.00, tcp_name(64, 64, 1): 1.00, tcp_name(1024, 64, 1): 1.00, BULK: 0.60,
+                "udp-64": 0.80}
+EPOLL_WORKLOADS = [on_epoll(each) for each in WORKLOADS if each.name in EPOLL_LIMITS]
+EPOLL_GATE = [
+    row for name, limit in EPOLL_LIMITS.items() for row in (
+        Row(name, "Asio's default", (ASIO_DEFAULT,), 0.97, limit, ours=ON_EPOLL),
+        *[Row(name, "Asio, 256 KiB buffer", (ASIO_LARGE,), None, None, ours=ON_EPOLL)] * (name == BULK),
+        Row(name, "plain epoll", (EPOLL,), None, 1.06, ours=ON_EPOLL),
+        Row(name, ON_IO_URING, (ON_IO_URING,), None, None, ours=ON_EPOLL))
 ]

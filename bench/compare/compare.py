@@ -55,17 +55,21 @@ def parse():
     parser.add_argument("--gate", action="store_true", help="judge coil against the gate, and store the verdicts and the chart under docs/performance/")
     parser.add_argument("--as-6.1", dest="as_6_1", action="store_true",
                         help="all servers see the io_uring of Linux 6.1; the limits of the gate are wider by 10 %%")
+    parser.add_argument("--epoll", action="store_true", help="compare coil on epoll with coil on io_uring and with rivals on epoll")
     parser.add_argument("--list", action="store_true", help="print the names of the workloads")
     parser.add_argument("--no-realtime", action="store_true", help="use ordinary priority, even as root")
     parser.add_argument("--smoke", action="store_true", help="only check that everything works; measures nothing")
     parser.add_argument("--build", default=os.path.join(SOURCE, "build/release"), help="the build folder")
     given = parser.parse_args()
+    given.workloads = catalogue.EPOLL_WORKLOADS if given.epoll else catalogue.WORKLOADS
     if given.list:
-        for each in catalogue.WORKLOADS:
+        for each in given.workloads:
             print(f"{each.name:20} {each.title}")
         sys.exit(0)
-    if given.gate and (given.quick or given.only or given.smoke):
-        parser.error("--gate needs a complete run: omit --quick, --only and --smoke")
+    if given.gate and (given.quick or given.only or given.smoke or given.epoll):
+        parser.error("--gate needs a complete run: omit --quick, --only, --smoke and --epoll")
+    if given.epoll and given.as_6_1:
+        parser.error("--as-6.1 changes only io_uring: omit it, or --epoll")
     given.rounds = given.rounds or (1 if given.smoke else 5 if given.quick else 9)
     given.seconds = given.seconds or (0.02 if given.smoke else 0.2 if given.quick else 0.35)
     if given.rounds < 1 or not 0 < given.seconds <= 60:
@@ -84,7 +88,7 @@ class Comparison:
         self.machine = Machine(pinned=not given.smoke, real_time=not (given.smoke or given.no_realtime))
         self.has_asio = self.is_built("asio_echo")
         self.has_tls = self.is_built("openssl_echo")
-        self.workloads = [each for each in catalogue.WORKLOADS
+        self.workloads = [each for each in given.workloads
                           if (self.has_tls or not each.tls) and (each.quick or not (given.quick or given.smoke)) and
                           (not given.only or any(fnmatch.fnmatch(each.name, like) for like in given.only))]
         if not self.workloads:
@@ -128,7 +132,7 @@ class Comparison:
             for each in self.present(workload):
                 self.show_progress(f"checking {each.name}")
                 servers[each.name] = running.enter_context(
-                    Server(self.machine, self.build, each, self.environment()))
+                    Server(self.machine, self.build, each, self.environment(each)))
                 self.drive(servers[each.name], (*workload.load, "--verify"))
             load = (*workload.load, "--seconds", self.given.seconds, "--warm-up", self.given.seconds / 8)
             if workload.kind == "latency":
@@ -161,8 +165,8 @@ class Comparison:
             with tempfile.NamedTemporaryFile() as counted:
                 # In a smoke test, the build may use a sanitizer, which has its own malloc.
                 counts = not self.given.smoke
-                environment = (self.environment(MALLOC_COUNT, COMPARE_MALLOC_COUNT=counted.name) if counts else
-                               self.environment())
+                environment = (self.environment(each, MALLOC_COUNT, COMPARE_MALLOC_COUNT=counted.name) if counts
+                               else self.environment(each))
                 with Server(self.machine, self.build, each, environment) as server:
                     file = ("--malloc-count", counted.name) if counts else ()
                     self.keep(workload, 0, each.name, self.drive(server, (*load, *file, "--verify")))
@@ -177,10 +181,10 @@ class Comparison:
                 self.show_progress(f"round {number + 1}, {name}")
                 self.keep(workload, number, name, compiler.measure(sources[name], self.machine))
 
-    def environment(self, *preloaded, **others):
+    def environment(self, contender, *preloaded, **others):
         """Returns a server's environment variables, in addition to the inherited ones."""
         libraries = [os.path.join(self.build, each) for each in (*preloaded, *[KERNEL_6_1] * self.given.as_6_1)]
-        return {**({"LD_PRELOAD": " ".join(libraries)} if libraries else {}), **others}
+        return {**({"LD_PRELOAD": " ".join(libraries)} if libraries else {}), **others, **dict(contender.environment)}
 
     def present(self, workload):
         return [each for each in workload.contenders if each.family != "asio" or self.has_asio]
@@ -217,20 +221,23 @@ class Comparison:
         if self.given.smoke:
             return
         folder = os.path.dirname(raw_name)
-        if self.given.gate:
+        if self.given.epoll:
+            print(report.gate_table([self.judge(row, ()) for row in catalogue.EPOLL_GATE]), end="\n\n")
+        elif self.given.gate:
             folder = os.path.join(SOURCE, "docs/performance")
-            table = report.gate_table([self.judge(row) for row in catalogue.GATE])
+            table = report.gate_table([self.judge(row, catalogue.STRENGTHS) for row in catalogue.GATE])
             print(table, end="\n\n")
             self.write(os.path.join(folder, f"{self.name_of_run()}.txt"),
                        f"{report.heading(self.circumstances())}\n\n{table}\n")
-        self.write(os.path.join(folder, f"comparison{'-as-6.1' * self.given.as_6_1}.svg"), self.chart())
+        if not self.given.epoll:
+            self.write(os.path.join(folder, f"comparison{'-as-6.1' * self.given.as_6_1}.svg"), self.chart())
         say(f"all rounds: {os.path.relpath(raw_name)}")
 
-    def judge(self, row):
-        workload = next(each for each in catalogue.WORKLOADS if each.name == row.workload)
+    def judge(self, row, strengths):
+        workload = next(each for each in self.given.workloads if each.name == row.workload)
         if self.given.as_6_1:
             row = rules.widened(row, 0.1)
-        return rules.judge(self.results, row, catalogue.STRENGTHS, reference=workload.reference,
+        return rules.judge(self.results, row, strengths, reference=workload.reference,
                            again=workload.again, family_of=family_of)
 
     def chart(self):

@@ -26,7 +26,7 @@ class Ratio:
 @dataclass(frozen=True)
 class Verdict:
     row: object
-    result: str  # met, missed or void
+    result: str  # met, missed, void, or "no limit"
     reason: str = ""  # the reason if the verdict is void
     otherwise: str = ""  # the result that a void verdict would have had without that reason
     throughput: Ratio = None
@@ -115,7 +115,7 @@ def judge(results, row, strengths, *, reference, again, family_of):
         return Verdict(row, "void", reason, "", throughput, cpu)
     met = ((row.throughput is None or throughput.median >= row.throughput) and
            (row.cpu is None or cpu.median <= row.cpu))
-    result = "met" if met else "missed"
+    result = "no limit" if row.throughput is row.cpu is None else "met" if met else "missed"
     return Verdict(row, "void", reason, result, throughput, cpu) if reason else Verdict(row, result, "", "", throughput, cpu)
 
 

@@ -122,6 +122,10 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(judged(weak, ROW, (here,)).result, "void")
         self.assertEqual(judged(weak, ROW, (elsewhere,)).result, "met")
 
+    def test_a_row_without_limits_only_shows_the_ratios(self):
+        verdict = judged(field((100, 40)), Row("echo", "rivals", ("rival",)))
+        self.assertEqual((verdict.result, verdict.cpu.median), ("no limit", 0.8))
+
     def test_memory(self):
         row = Row("echo", "bytes", (), bytes_max=1024)
         for size, result in ((1024, "met"), (1025, "missed")):
@@ -160,14 +164,17 @@ class Catalogue(unittest.TestCase):
     """Tests that the tables' references to each other are correct. A wrong name would make a row permanently void."""
 
     def test_rows_and_strengths_name_existing_contenders(self):
+        for workloads, gate in ((catalogue.WORKLOADS, catalogue.GATE),
+                                (catalogue.EPOLL_WORKLOADS, catalogue.EPOLL_GATE)):
+            contenders = {each.name: {one.name for one in each.contenders} for each in workloads}
+            for row in gate:
+                self.assertLessEqual({row.ours, *row.contenders}, contenders[row.workload], row)
         contenders = {each.name: {one.name for one in each.contenders} for each in catalogue.WORKLOADS}
-        for row in catalogue.GATE:
-            self.assertLessEqual(set(row.contenders), contenders[row.workload], row)
         for strength in catalogue.STRENGTHS:
             self.assertLessEqual({*strength.rivals, strength.against}, contenders[strength.workload], strength)
 
     def test_the_reference_comes_first_and_twice(self):
-        for workload in catalogue.WORKLOADS:
+        for workload in (*catalogue.WORKLOADS, *catalogue.EPOLL_WORKLOADS):
             first, second = workload.contenders[:2]
             if workload.kind in ("rate", "latency"):
                 self.assertEqual((first.name, second.name), (workload.reference, workload.again))
@@ -189,6 +196,12 @@ class Catalogue(unittest.TestCase):
             families = {each.name: each.family for each in workload.contenders}
             self.assertEqual(families.get(catalogue.COIL), "coil", workload.name)
             self.assertEqual([name for name in families if families[name] == "coil"], [catalogue.COIL])
+
+    def test_coil_runs_on_both_engines(self):
+        for workload in catalogue.EPOLL_WORKLOADS:
+            chosen = {each.name: dict(each.environment) for each in workload.contenders if each.environment}
+            self.assertEqual(chosen, {catalogue.ON_EPOLL: {"COIL_ENGINE": "epoll"},
+                                      catalogue.ON_IO_URING: {"COIL_ENGINE": "io_uring"}})
 
     def test_names_are_unique(self):
         all_names = [each.name for each in catalogue.WORKLOADS]
