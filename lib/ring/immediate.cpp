@@ -3,6 +3,7 @@
 #include "ring/immediate.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <netinet/in.h>
 #include <sys/syscall.h>
 
@@ -132,12 +133,15 @@ long transfer::on_socket() const noexcept {
 }
 
 long transfer::on_pipe() const noexcept {
-    const iovec* full =
-        std::find_if(buffers_, buffers_ + count_, [](const iovec& each) { return each.iov_len > 0; });
-    if (full == buffers_ + count_)
-        return 0;
-    const iovec first{full->iov_base, std::min(full->iov_len, pipe_chunk)};
-    return call(SYS_writev, sqe_.fd, &first, 1ul);
+    iovec parts[16];
+    unsigned long count = 0;
+    std::size_t space = pipe_chunk;
+    for (unsigned long i = 0; i < count_ && count < std::size(parts) && space > 0; ++i)
+        if (const std::size_t size = std::min(buffers_[i].iov_len, space); size > 0) {
+            parts[count++] = {buffers_[i].iov_base, size};
+            space -= size;
+        }
+    return call(SYS_writev, sqe_.fd, parts, count);
 }
 
 }  // namespace coil::COIL_ABI::ring
