@@ -120,7 +120,7 @@ bool add_session(tls_context& state, const std::string& host, SSL_SESSION* sessi
 
 // Called when a client has received a session, in TLS 1.3 once per ticket. Returns 1 if it keeps the session.
 int on_session(SSL* connection, SSL_SESSION* session) noexcept {
-    const auto* of = static_cast<const tls_engine*>(SSL_get_app_data(connection));
+    const tls_engine* of = tls_engine::engine_of(connection);
     return of->keeps_sessions() && add_session(state_of(SSL_get_SSL_CTX(connection)), of->host(), session);
 }
 

@@ -47,7 +47,7 @@ struct buffer_bio {
         }
         of.queued_total_ += static_cast<std::uint64_t>(size);
         if (of.is_established_ && !of.is_writing_)
-            of.answers_ += static_cast<std::size_t>(size);
+            of.answers_ += static_cast<std::uint32_t>(size);
         return size;
     }
     static long control(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
@@ -95,9 +95,11 @@ bool is_ip_address(const std::string& host) noexcept {
 }  // namespace
 
 tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::string host, bool verifies)
-    : context_(std::move(context)), host_(std::move(host)), verifies_(verifies) {
-    if (host_.size() > 1 && host_.ends_with('.'))
-        host_.pop_back();  // certificates contain names without the dot at the end
+    : context_(std::move(context)), verifies_(verifies) {
+    if (host.size() > 1 && host.ends_with('.'))
+        host.pop_back();  // certificates contain names without the dot at the end
+    if (!host.empty())
+        make_texts().host = std::move(host);
     BIO* bio = buffer_bio::method() ? BIO_new(buffer_bio::method()) : nullptr;
     ssl_ = bio ? SSL_new(context_->context.get()) : nullptr;
     if (!ssl_) {
@@ -106,58 +108,73 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::str
     }
     BIO_set_data(bio, this);
     SSL_set_bio(ssl_, bio, bio);
-    SSL_set_app_data(ssl_, this);
     if (side == role::server) {
         SSL_set_accept_state(ssl_);
         return;
     }
     SSL_set_connect_state(ssl_);
-    if (!host_.empty())
+    if (texts_)
         ask_for_host();
     if (!verifies) {
         SSL_set_verify(ssl_, SSL_VERIFY_NONE, nullptr);
         return;
     }
-    resume_session(*context_, ssl_, host_);
+    resume_session(*context_, ssl_, make_texts().host);
 }
 
 // OpenSSL spoils the session of a connection that ends without a shutdown, although the session is as good as
 // before.
 tls_engine::~tls_engine() {
-    if (ssl_ && !error_)
+    if (ssl_ && !has_failed())
         SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(ssl_);
 }
 
+tls_engine::texts& tls_engine::make_texts() {
+    if (!texts_)
+        texts_ = std::make_unique<texts>();
+    return *texts_;
+}
+
+tls_engine* tls_engine::engine_of(const SSL* connection) noexcept {
+    return static_cast<tls_engine*>(BIO_get_data(SSL_get_rbio(connection)));
+}
+
+const tls_engine::texts& tls_engine::known_texts() const noexcept {
+    static const texts none;
+    return texts_ ? *texts_ : none;
+}
+
 // The name is sent to the server, and its certificate must contain the name. An IP address is not sent.
 void tls_engine::ask_for_host() {
+    const std::string& host = texts_->host;
     X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_);
     // As browsers do: a name in the subject (CN) does not count, and a wildcard stands for a whole label.
     X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    const bool is_address = is_ip_address(host_);
+    const bool is_address = is_ip_address(host);
     // OpenSSL would take a name that begins with a dot for all subdomains.
-    const bool is_name = host_.find('\0') == std::string::npos && !host_.starts_with('.');
-    const bool is_set =
-        is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host_.c_str()) == 1
-                   : is_name && X509_VERIFY_PARAM_set1_host(wanted, host_.data(), host_.size()) == 1 &&
-                         SSL_set_tlsext_host_name(ssl_, host_.c_str()) == 1;
+    const bool is_name = host.find('\0') == std::string::npos && !host.starts_with('.');
+    const bool is_set = is_address
+                            ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1
+                            : is_name && X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) == 1 &&
+                                  SSL_set_tlsext_host_name(ssl_, host.c_str()) == 1;
     if (is_set)
         return;
     ERR_clear_error();
     SSL_free(std::exchange(ssl_, nullptr));
     throw_failure(std::make_error_code(std::errc::invalid_argument),
-                  "tls: '" + host_ + "' is not the name of a host");
+                  "tls: '" + host + "' is not the name of a host");
 }
 
 tls_engine::state tls_engine::handshake() noexcept {
-    if (error_)
+    if (has_failed())
         return state::failed;
     clear_errors();
     const state reached = examine(SSL_do_handshake(ssl_));
     is_established_ = reached == state::done;
     if (is_established_ && keeps_sessions() && session_resumed() && version() == tls::version::tls_1_2)
-        keep_renewed_session(*context_, ssl_, host_);
+        keep_renewed_session(*context_, ssl_, host());
     return reached;
 }
 
@@ -171,7 +188,7 @@ tls_engine::state tls_engine::read_records(mutable_buffers into, std::size_t& by
     bytes = 0;
     for (mutable_buffer rest: into) {
         while (!rest.empty()) {
-            if (error_)
+            if (has_failed())
                 return state::failed;
             if (is_drained_)
                 return state::needs_input;
@@ -192,7 +209,7 @@ tls_engine::state tls_engine::read_records(mutable_buffers into, std::size_t& by
 }
 
 tls_engine::state tls_engine::peek() noexcept {
-    if (error_)
+    if (has_failed())
         return state::failed;
     if (is_drained_)
         return state::needs_input;
@@ -234,8 +251,7 @@ tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::si
                 break;
         }
     } catch (const std::bad_alloc&) {
-        if (bytes == 0)
-            error_ = std::make_error_code(std::errc::not_enough_memory);
+        lacks_memory_ = lacks_memory_ || bytes == 0;
         reached = state::failed;
     }
     return bytes > 0 ? state::done : reached;
@@ -243,7 +259,7 @@ tls_engine::state tls_engine::write(const_buffers from, std::size_t max, std::si
 
 // Encrypts a record, or several if the peer accepts only short ones. Adds the size to `bytes`.
 tls_engine::state tls_engine::write_record(const_buffer from, std::size_t& bytes) noexcept {
-    if (error_)
+    if (has_failed())
         return state::failed;
     clear_errors();
     std::size_t n = 0;
@@ -261,7 +277,7 @@ void tls_engine::shut_down() noexcept {
 
 // Does nothing after a fatal error, or if OpenSSL has received only a part of a message.
 void tls_engine::send_close_notify() noexcept {
-    const bool is_due = is_shut_down_ && is_established_ && !error_ && SSL_in_init(ssl_) == 0 &&
+    const bool is_due = is_shut_down_ && is_established_ && !has_failed() && SSL_in_init(ssl_) == 0 &&
                         !(SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN);
     if (!is_due)
         return;
@@ -284,7 +300,7 @@ const_buffer tls_engine::output() noexcept {
 }
 
 void tls_engine::sent(std::size_t bytes) noexcept {
-    sent_ += bytes;
+    sent_ += static_cast<std::uint32_t>(bytes);
     sent_total_ += bytes;
     if (unsent() > 0)
         return;
@@ -349,41 +365,41 @@ void tls_engine::fail() noexcept {
     const unsigned long last = ERR_peek_last_error();  // follows the errors of the certificate's signature
     const bool is_of_tls = ERR_GET_LIB(last) == ERR_LIB_SSL;
     try {
-        if (lacks_memory_)
-            error_ = std::make_error_code(std::errc::not_enough_memory);
-        else if (is_of_tls && ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        texts& own = make_texts();
+        if (is_of_tls && ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED)
             fail_by_certificate();
         else if (is_of_tls && ERR_GET_REASON(last) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
-            error_ = tls::error::no_certificate;
+            own.error = tls::error::no_certificate;
         else {
-            error_ = code_of(first, is_established());
-            reason_ = reason_of(first);
+            own.error = code_of(first, is_established());
+            own.reason = reason_of(first);
         }
     } catch (const std::bad_alloc&) {
-        error_ = std::make_error_code(std::errc::not_enough_memory);
+        lacks_memory_ = true;
     }
     ERR_clear_error();
 }
 
 void tls_engine::fail_by_certificate() {
     const long result = SSL_get_verify_result(ssl_);
-    error_ = code_of_verification(result);
-    if (!refused_.empty())
-        reason_ = refused_ + ": ";
-    reason_ += X509_verify_cert_error_string(result);
+    texts& own = *texts_;
+    own.error = code_of_verification(result);
+    own.reason = own.refused.empty() ? "" : own.refused + ": ";
+    own.reason += X509_verify_cert_error_string(result);
 }
 
 int tls_engine::note_refused(int accepted, X509_STORE_CTX* verification) noexcept {
     const auto* connection = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    auto* of = static_cast<tls_engine*>(SSL_get_app_data(connection));
+    auto* of = engine_of(connection);
     const X509* refused = X509_STORE_CTX_get_current_cert(verification);
     if (accepted || !of || !refused)
         return accepted;
     try {
-        of->refused_ = subject_of(refused);
+        of->make_texts().refused = subject_of(refused);
     } catch (const std::bad_alloc&) {
-        of->refused_.clear();  // the text of the error lacks the subject
+        if (of->texts_)
+            of->texts_->refused.clear();  // the text of the error lacks the subject
     }
     return accepted;
 }

@@ -35,91 +35,161 @@
 
 namespace coil::COIL_ABI::detail {
 
-/// The part of a pending operation that its connection uses.
-class tls_pending : public list_hook {
+/// The part of a wait that its connection uses.
+class tls_wait : public list_hook {
 public:
+    explicit tls_wait(bool is_fetch) noexcept : is_fetch_(is_fetch) {}
+
     virtual void cancel() noexcept = 0;
+    [[nodiscard]] bool is_fetch() const noexcept { return is_fetch_; }
 
 protected:
-    ~tls_pending() = default;
-};
-
-/// The pending operations of a connection, in the order in which they began.
-class tls_operations {
-public:
-    void add(tls_pending& operation) noexcept { pending_.push_back(operation); }
-    void cancel() noexcept {
-        ++cancels_;
-        pending_.for_each([](tls_pending& each) { each.cancel(); });
-    }
-    /// Returns how often cancel() was called.
-    [[nodiscard]] unsigned cancels() const noexcept { return cancels_; }
+    ~tls_wait() = default;
 
 private:
-    intrusive_list<tls_pending> pending_;
-    unsigned cancels_ = 0;
+    bool is_fetch_;
 };
 
-/// An operation in a stop scope of its own, so that tls_operations::cancel() can stop it.
+/// The waits of a connection's operations.
+class tls_waits {
+public:
+    void add(tls_wait& wait) noexcept { pending_.push_back(wait); }
+
+    /// Ends all waits, and the operations that have begun before.
+    void cancel() noexcept {
+        ++cancels_;
+        pending_.for_each([](tls_wait& each) { each.cancel(); });
+    }
+    /// Returns how often cancel() was called. An operation stores the number when it begins.
+    [[nodiscard]] unsigned cancels() const noexcept { return cancels_; }
+
+    /// Ends the wait of a reader for ciphertext. The reader then looks for something else to do.
+    void interrupt_fetch() noexcept {
+        ++interrupts_;
+        pending_.for_each([](tls_wait& each) {
+            if (each.is_fetch())
+                each.cancel();
+        });
+    }
+    [[nodiscard]] unsigned interrupts() const noexcept { return interrupts_; }
+
+private:
+    intrusive_list<tls_wait> pending_;
+    unsigned cancels_ = 0;
+    unsigned interrupts_ = 0;
+};
+
+/// A wait in a stop scope of its own, so that its connection can end it. Returns an outcome.
 template <description D>
-class [[nodiscard("co_await it")]] tls_operation final : public scoped_operation<D>, public tls_pending {
+class [[nodiscard("co_await it")]] tls_wait_operation : public scoped_operation<D>, public tls_wait {
     using base = scoped_operation<D>;
 
 public:
-    tls_operation(tls_operations* all, D&& work, environment& scope)
-        : base(std::forward<D>(work), scope), all_(all) {}
-    ~tls_operation() override = default;
+    tls_wait_operation(D&& work, environment& scope, tls_waits& all, unsigned began, bool is_fetch)
+        : base(std::forward<D>(work), scope), tls_wait(is_fetch), all_(all), began_(began) {}
+    ~tls_wait_operation() override = default;
 
     bool await_ready() {
-        this->inherit_stop();
+        inherit();
         return base::await_ready();
     }
     void await_suspend(std::coroutine_handle<> waiter) {
-        this->inherit_stop();
+        inherit();
         base::begin(waiter);
-        if (all_) {
-            cancels_before_ = all_->cancels();
-            all_->add(*this);
-        }
+        all_.add(*this);
         this->start_inner(waiter);
     }
     auto await_outcome() {
+        tls_wait::unlink();
+        base::finish();
+        auto result = this->inner().await_outcome();
+        name_failure(result, this->inner());
+        return result;
+    }
+    auto await_resume() { return await_outcome(); }
+    void cancel() noexcept final { this->scope().request_stop(); }
+
+protected:
+    [[nodiscard]] bool was_cancelled() const noexcept { return all_.cancels() != began_; }
+
+private:
+    void inherit() noexcept {
+        this->inherit_stop();
+        if (was_cancelled())
+            cancel();
+    }
+
+    tls_waits& all_;
+    unsigned began_;
+};
+
+template <description D>
+class [[nodiscard("co_await it")]] tls_wait_description
+    : public co_await_is_missing<outcome_of<D>, tls_wait_description<D>> {
+public:
+    tls_wait_description(D work, tls_waits& all, unsigned began, bool is_fetch = false) noexcept
+        : work_(std::move(work)), all_(all), began_(began), is_fetch_(is_fetch) {}
+    tls_wait_operation<D> operation_in(environment& scope) && {
+        return {std::move(work_), scope, all_, began_, is_fetch_};
+    }
+
+private:
+    D work_;
+    tls_waits& all_;
+    unsigned began_;
+    bool is_fetch_;
+};
+
+/// An operation of a stream: a task, and whether the stream was cancelled meanwhile.
+template <class T>
+class [[nodiscard("co_await it")]] tls_operation {
+public:
+    tls_operation(const tls_waits* all, task<T>&& work, environment& scope)
+        : inner_(std::move(work).operation_in(scope)), all_(all) {}
+    tls_operation(const tls_operation&) = delete;
+
+    bool await_ready() {
+        if (all_)
+            cancels_before_ = all_->cancels();
+        return inner_.await_ready();
+    }
+    void await_suspend(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
+    auto await_outcome() {
         end();
-        return this->inner().await_outcome();
+        return inner_.await_outcome();
     }
     decltype(auto) await_resume() {
         end();
-        return this->inner().await_resume();
+        return inner_.await_resume();
     }
-    void cancel() noexcept override { this->scope().request_stop(); }
     /// Returns true if the stream was cancelled, even if the operation has moved some bytes.
-    [[nodiscard]] bool was_cancelled() const noexcept { return was_cancelled_ || is_cancelled(); }
+    [[nodiscard]] bool was_cancelled() const noexcept {
+        return was_cancelled_ || (all_ && all_->cancels() != cancels_before_);
+    }
+    [[nodiscard]] std::string describe() const { return inner_.describe(); }
 
 private:
-    [[nodiscard]] bool is_cancelled() const noexcept {
-        return tls_pending::is_linked() && all_->cancels() != cancels_before_;
-    }
+    // Afterwards, the connection may no longer exist.
     void end() noexcept {
         was_cancelled_ = was_cancelled();
-        tls_pending::unlink();
-        base::finish();
+        all_ = nullptr;
     }
 
-    tls_operations* all_;
+    operation_of<task<T>> inner_;
+    const tls_waits* all_;
     unsigned cancels_before_ = 0;
     bool was_cancelled_ = false;
 };
 
-template <description D>
-class [[nodiscard("co_await it")]] tls_description
-    : public co_await_is_missing<await_result<operation_of<D>>, tls_description<D>> {
+template <class T>
+class [[nodiscard("co_await it")]] tls_description : public co_await_is_missing<T, tls_description<T>> {
 public:
-    tls_description(tls_operations* all, D work) noexcept : all_(all), work_(std::move(work)) {}
-    tls_operation<D> operation_in(environment& scope) && { return {all_, std::move(work_), scope}; }
+    tls_description(const tls_waits* all, task<T> work) noexcept : all_(all), work_(std::move(work)) {}
+    tls_operation<T> operation_in(environment& scope) && { return {all_, std::move(work_), scope}; }
 
 private:
-    tls_operations* all_;
-    D work_;
+    const tls_waits* all_;
+    task<T> work_;
 };
 
 /// A TLS connection above a stream. A pending operation owns it together with the `tls::stream`, so either
@@ -160,20 +230,21 @@ public:
     }
 
     task<> handshake() {
+        const unsigned began = waits_.cancels();
         bool has_ended = false;
         while (!has_ended && !input_ended_) {
             const state reached = tls.handshake();
             release_input();
             if (reached == state::failed) {
                 // The peer should learn the reason. If it does not, that changes nothing here.
-                static_cast<void>(co_await as_tuple(send_until(tls.queued_total())));
+                static_cast<void>(co_await as_tuple(send_until(tls.queued_total(), began)));
                 fail();
             }
             // A server's last messages in TLS 1.3 are tickets. A client that does not read yet must not delay
             // the end of the handshake, so the next operation sends them.
             if (reached == state::done && tls.sends_tickets())
                 co_return;
-            co_await send_until(tls.queued_total());
+            co_await send_until(tls.queued_total(), began);
             if (reached == state::done)
                 co_return;
             has_ended = reached == state::ended;
@@ -186,38 +257,34 @@ public:
     template <class Buffers>
     static task<std::size_t> recv(self_ptr self, Buffers buffers) {
         const lane_guard lane(*self, self->reads_, "recv");
+        const unsigned began = self->waits_.cancels();
         if (co_await this_coro::stop_requested)
             self->abort("recv");
         const mutable_buffers into = span_of(buffers);
         if (total_size(into) == 0)
             co_return 0;
         for (;;) {
-            // A peer that asks for answers and does not read them must not fill this side's memory.
-            if (self->tls.unsent_answers() > answers_max)
-                co_await self->send_until(self->tls.queued_total());
-            std::size_t n = 0;
-            const state reached = self->tls.read(into, n);
-            self->release_input();
-            if (n > 0) {
-                self->keep_input();
-                co_return n;
+            if (!self->owes_answers()) {
+                std::size_t n = 0;
+                const state reached = self->tls.read(into, n);
+                self->release_input();
+                if (n > 0) {
+                    self->keep_input();
+                    co_return n;
+                }
+                if (reached == state::failed || reached == state::ended || self->input_ended_) {
+                    self->drop_input();
+                    if (reached == state::failed)
+                        self->fail();
+                    self->check_end();
+                    co_return 0;
+                }
             }
-            if (reached == state::failed || reached == state::ended || self->input_ended_) {
-                self->drop_input();
-                if (reached == state::failed)
-                    self->fail();
-                self->check_end();
-                co_return 0;
-            }
-            if (self->must_send()) {
-                co_await self->exchange();
+            if (self->must_send() || self->owes_answers()) {
+                co_await self->exchange(began);
                 continue;
             }
-            // If a send fails meanwhile and leaves ciphertext, it cancels this, and the loop goes on.
-            const unsigned cancels = self->fetches_.cancels();
-            auto result = co_await as_tuple(tls_description(&self->fetches_, self->fetch()));
-            if (!result.error() || self->fetches_.cancels() == cancels || co_await this_coro::stop_requested)
-                self->take_result(std::move(result));
+            co_await fetching(*self, began);
         }
     }
 
@@ -225,13 +292,14 @@ public:
     static task<std::size_t> send(self_ptr self, Buffers buffers) {
         const lane_guard lane(*self, self->writes_, "send");
         const leftover_guard leftovers(*self);
+        const unsigned began = self->waits_.cancels();
         if (co_await this_coro::stop_requested)
             self->abort("send");
         const const_buffers from = span_of(buffers);
         if (total_size(from) == 0)
             co_return 0;
         if (self->tls.unsent() > 0 && !self->tls.is_shut_down())
-            co_await self->send_until(self->tls.queued_total());  // what a cancelled send has left
+            co_await self->send_until(self->tls.queued_total(), began);  // what a cancelled send has left
         std::size_t n = 0;
         for (bool is_encrypted = false; !is_encrypted;) {
             if (self->tls.is_shut_down())
@@ -241,20 +309,17 @@ public:
                 self->fail();
             is_encrypted = reached == state::done;
             if (!is_encrypted)
-                co_await receive_the_rest(self);
+                co_await receive_the_rest(self, began);
         }
         const std::uint64_t total = self->tls.queued_total();
         std::error_code failed;
         if (!self->is_sending_) {  // saves the frame of send_until()
             const sender_guard sender(*self);
-            const auto result = co_await as_tuple(self->inner.send(self->tls.output()));
-            self->note_sent(result.bytes_transferred());
-            failed = result.error();
-            if (!failed && result.bytes_transferred() == 0)
-                failed = error::nothing_sent;
+            const auto result = co_await self->sending(began);
+            failed = self->note_sent(result);
         }
         if (!failed && self->tls.sent_total() < total) {
-            const auto result = co_await as_tuple(self->send_until(total));
+            const auto result = co_await as_tuple(self->send_until(total, began));
             failed = result.error();
         }
         // A cancelled send has committed its bytes: another operation sends the rest of them.
@@ -264,15 +329,16 @@ public:
     }
 
     static task<> shutdown(self_ptr self, steady_clock::duration limit) {
+        const unsigned began = self->waits_.cancels();
         self->tls.shut_down();
-        co_await timeout(self->send_until(self->tls.queued_total()), limit);
+        co_await timeout(self->send_until(self->tls.queued_total(), began), limit);
     }
 
     // Exchanges close_notify with the peer, and closes the stream below in any case.
     static task<> close(self_ptr self, steady_clock::duration limit) {
         if (std::exchange(self->is_closed_, true))
             co_return;
-        self->operations.cancel();
+        self->waits_.cancel();
         const auto said = co_await as_tuple(timeout(say_goodbye(self), limit));
         if constexpr (requires { self->inner.close(); })
             co_await self->inner.close();
@@ -282,23 +348,32 @@ public:
     }
 
     static task<wait_type> wait(self_ptr self, wait_type wanted) {
+        const unsigned began = self->waits_.cancels();
         const bool is_stopped = co_await this_coro::stop_requested;
         if (is_stopped)
             self->abort("wait");
         if (wanted == wait_base::wait_read) {
-            co_await wait_until_readable(self);
+            co_await wait_until_readable(self, began);
             co_return wait_base::wait_read;
         }
         if (wanted == wait_base::wait_write) {
-            co_await self->send_until(self->tls.queued_total());
-            if constexpr (requires { self->inner.wait(wanted); })
-                co_return co_await self->inner.wait(wanted);
+            co_await self->send_until(self->tls.queued_total(), began);
+            if constexpr (requires { self->inner.wait(wanted); }) {
+                auto result = co_await tls_wait_description(self->inner.wait(wanted), self->waits_, began);
+                co_return std::move(result).value();
+            }
             co_return wait_base::wait_write;
         }
         throw_failure(std::make_error_code(std::errc::operation_not_supported),
                       self->name() + ": wait: a TLS stream waits for either readability or writability");
     }
 
+    /// Ends all pending operations, except close().
+    void cancel() noexcept {
+        if (!is_closed_)
+            waits_.cancel();
+    }
+    [[nodiscard]] const tls_waits& waits() const noexcept { return waits_; }
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
     [[nodiscard]] bool was_truncated() const noexcept {
         return input_ended_ && !tls.has_received_close_notify();
@@ -307,7 +382,6 @@ public:
 
     Stream inner;
     tls_engine tls;
-    tls_operations operations;
 
 private:
     static constexpr std::size_t write_max = 64 << 10;   // bytes that one send encrypts at most
@@ -364,7 +438,7 @@ private:
         leftover_guard& operator=(const leftover_guard&) = delete;
         ~leftover_guard() {
             if (of_.must_send())
-                of_.fetches_.cancel();
+                of_.waits_.interrupt_fetch();
         }
 
     private:
@@ -376,50 +450,61 @@ private:
         progress_.reset();
     }
 
+    // Waits until bytes have been sent, or a task has left.
+    auto progress(unsigned began) { return tls_wait_description(progress_.wait(), waits_, began); }
+
     // Sends until this number of bytes of ciphertext have been sent since the beginning.
-    task<> send_until(std::uint64_t total) {
+    task<> send_until(std::uint64_t total, unsigned began) {
         const leftover_guard leftovers(*this);
         while (tls.sent_total() < total) {
-            if (is_sending_) {
-                co_await progress_.wait();
-                continue;
-            }
-            const sender_guard sender(*this);
             std::error_code failed;
-            try {
-                const std::size_t n = co_await inner.send(tls.output());
-                note_sent(n);
-                if (n == 0)
-                    failed = error::nothing_sent;
-            } catch (const transfer_error& failure) {
-                note_sent(failure.bytes_transferred());
-                failed = failure.code();
+            if (is_sending_) {
+                const auto result = co_await progress(began);
+                failed = result.error();
+            } else {
+                const sender_guard sender(*this);
+                const auto result = co_await sending(began);
+                failed = note_sent(result);
             }
             if (failed)
                 throw_failure(failed, name() + ": send", true, 0);
         }
     }
 
-    void note_sent(std::size_t n) noexcept {
+    // Sends the next bytes. Pass the result to note_sent().
+    auto sending(unsigned began) { return tls_wait_description(inner.send(tls.output()), waits_, began); }
+    std::error_code note_sent(const outcome<std::size_t>& result) noexcept {
+        const std::size_t n = result.bytes_transferred();
         check_count(n, tls.output().size());
         tls.sent(n);
+        return result.error() || n > 0 ? result.error() : error::nothing_sent;
     }
 
     // Returns true if a reader has to send, because no other task does.
     [[nodiscard]] bool must_send() const noexcept { return tls.unsent() > 0 && !is_sending_; }
 
-    // Receives ciphertext, and meanwhile sends what no other task sends.
-    task<> exchange() {
-        auto first = co_await when_any(fetch(), send_leftovers());
-        take_result(std::move(first.template get<0>()));
+    // A peer that asks for answers and does not read them must not fill this side's memory.
+    [[nodiscard]] bool owes_answers() const noexcept { return tls.unsent_answers() > answers_max; }
+
+    // Receives ciphertext, and meanwhile sends what no other task sends. If the peer does not read its
+    // answers, sends only.
+    task<> exchange(unsigned began) {
+        if (owes_answers()) {
+            co_await send_until(tls.queued_total(), began);
+            co_return;
+        }
+        auto first = co_await tls_wait_description(when_any(fetch(), send_leftovers(began)), waits_, began);
+        if (first.error())
+            throw_failure(first.error(), name() + ": recv", true, 0);
+        take_result(std::move(first->template get<0>()));
     }
 
     // Ends only when it is stopped.
-    task<> send_leftovers() {
+    task<> send_leftovers(unsigned began) {
         for (bool can_send = true;;) {
             if (must_send() && can_send) {
                 try {
-                    co_await send_until(tls.queued_total());
+                    co_await send_until(tls.queued_total(), began);
                 } catch (...) {
                     can_send = false;  // receiving may still work
                 }
@@ -432,13 +517,15 @@ private:
     }
 
     // OpenSSL has received the beginning of a message, such as a ticket, and encrypts only after the rest.
-    static task<> receive_the_rest(self_ptr self) {
+    static task<> receive_the_rest(self_ptr self, unsigned began) {
         if (self->reads_) {
-            co_await self->progress_.wait();  // the reader receives it
+            const auto result = co_await self->progress(began);  // the reader receives it
+            if (result.error())
+                self->abort("send");
             co_return;
         }
         const lane_guard lane(*self, self->reads_, "send");
-        co_await self->exchange();
+        co_await self->exchange(began);
         static_cast<void>(self->tls.peek());
         self->release_input();
     }
@@ -453,6 +540,40 @@ private:
             return inner.recv(mutable_buffer(input_.get(), input_size));
         }
     }
+
+    // Receives ciphertext and takes it. If a send fails meanwhile and leaves ciphertext, it interrupts this,
+    // which then takes nothing.
+    template <description D>
+    class fetch_operation final : public tls_wait_operation<D> {
+    public:
+        fetch_operation(tls_connection& of, environment& scope, unsigned began)
+            : tls_wait_operation<D>(of.fetch(), scope, of.waits_, began, true),
+              of_(of),
+              interrupts_(of.waits_.interrupts()) {}
+
+        void await_resume() {
+            auto result = this->await_outcome();
+            const bool is_interrupted = result.error() && of_.waits_.interrupts() != interrupts_ &&
+                                        !this->was_cancelled() && !this->env().stop_requested();
+            if (!is_interrupted)
+                of_.take_result(std::move(result));
+        }
+
+    private:
+        tls_connection& of_;
+        unsigned interrupts_;
+    };
+    class fetching {
+    public:
+        fetching(tls_connection& of, unsigned began) noexcept : of_(of), began_(began) {}
+        auto operation_in(environment& scope) && {
+            return fetch_operation<decltype(of_.fetch())>(of_, scope, began_);
+        }
+
+    private:
+        tls_connection& of_;
+        unsigned began_;
+    };
 
     template <class Outcome>
     void take_result(Outcome&& fetched) {
@@ -496,18 +617,18 @@ private:
         tls.give({chunk_.data(), chunk_.size()});
     }
 
-    static task<> wait_until_readable(self_ptr self) {
+    static task<> wait_until_readable(self_ptr self, unsigned began) {
         const lane_guard lane(*self, self->reads_, "wait");
         for (;;) {
-            if (self->tls.unsent_answers() > answers_max)
-                co_await self->send_until(self->tls.queued_total());
-            const state reached = self->tls.peek();
-            self->release_input();
-            if (reached != state::needs_input || self->input_ended_) {
-                self->keep_input();
-                co_return;
+            if (!self->owes_answers()) {
+                const state reached = self->tls.peek();
+                self->release_input();
+                if (reached != state::needs_input || self->input_ended_) {
+                    self->keep_input();
+                    co_return;
+                }
             }
-            co_await self->exchange();
+            co_await self->exchange(began);
         }
     }
 
@@ -515,6 +636,7 @@ private:
     static task<> say_goodbye(self_ptr self) {
         while (self->reads_ || self->writes_)  // operations that close() has cancelled
             co_await self->progress_.wait();
+        const unsigned began = self->waits_.cancels();
         self->tls.shut_down();
         std::array<std::byte, 1024> unwanted;
         const mutable_buffer into(unwanted);
@@ -525,9 +647,9 @@ private:
             self->release_input();
             has_ended = reached == state::ended || reached == state::failed || self->input_ended_;
             if (reached == state::needs_input && !has_ended)
-                co_await self->exchange();
+                co_await self->exchange(began);
         }
-        co_await self->send_until(self->tls.queued_total());
+        co_await self->send_until(self->tls.queued_total(), began);
     }
 
     [[noreturn]] void abort(const char* call) const {
@@ -544,8 +666,8 @@ private:
 
     chunk chunk_;
     std::unique_ptr<std::byte[]> input_;
-    tls_operations fetches_;  // at most one: a reader that waits for ciphertext and does not send
-    event progress_;          // set and reset when bytes have been sent, or a task has left
+    tls_waits waits_;
+    event progress_;  // set and reset when bytes have been sent, or a task has left
     bool tolerates_truncation_;
     bool reads_ = false;
     bool writes_ = false;

@@ -86,13 +86,15 @@ public:
 
     /// Returns the error of the step that failed, and its text: the host, the certificate's subject and
     /// OpenSSL's reason, as far as they apply.
-    [[nodiscard]] std::error_code error() const noexcept { return error_; }
-    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+    [[nodiscard]] std::error_code error() const noexcept {
+        return lacks_memory_ ? std::make_error_code(std::errc::not_enough_memory) : known_texts().error;
+    }
+    [[nodiscard]] const std::string& reason() const noexcept { return known_texts().reason; }
 
-    [[nodiscard]] const std::string& host() const noexcept { return host_; }
+    [[nodiscard]] const std::string& host() const noexcept { return known_texts().host; }
     /// Returns true if sessions are kept for the host: a connection that verifies must not resume the session
     /// of one that does not.
-    [[nodiscard]] bool keeps_sessions() const noexcept { return verifies_ && !host_.empty(); }
+    [[nodiscard]] bool keeps_sessions() const noexcept { return verifies_ && !host().empty(); }
     [[nodiscard]] ssl_st* native_handle() const noexcept { return ssl_; }
     /// Returns true after the handshake, even if the connection has failed since.
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
@@ -106,13 +108,26 @@ public:
     /// Returns the peer's certificate and the others that it has sent, or nothing if there are none.
     [[nodiscard]] std::vector<tls::certificate> peer_certificates() const;
 
+    /// Returns the engine that has made this connection.
+    static tls_engine* engine_of(const ssl_st* connection) noexcept;
     /// OpenSSL's verify callback: stores the subject of a certificate that is refused.
     static int note_refused(int accepted, x509_store_ctx_st* verification) noexcept;
 
 private:
     friend struct buffer_bio;
 
+    /// State that only a client needs, or a connection that has failed.
+    struct texts {
+        std::error_code error;
+        std::string host;
+        std::string reason;
+        std::string refused;  // the subject of the certificate that was refused
+    };
+
+    [[nodiscard]] bool has_failed() const noexcept { return lacks_memory_ || (texts_ && texts_->error); }
     void ask_for_host();
+    texts& make_texts();
+    [[nodiscard]] const texts& known_texts() const noexcept;
     [[nodiscard]] state write_record(const_buffer from, std::size_t& bytes) noexcept;
     void send_close_notify() noexcept;
     [[nodiscard]] state read_records(mutable_buffers into, std::size_t& bytes) noexcept;
@@ -122,18 +137,15 @@ private:
 
     std::shared_ptr<tls_context> context_;
     ssl_st* ssl_ = nullptr;
-    std::string host_;
+    std::unique_ptr<texts> texts_;
     const_buffer input_;
     // The output: first `sending_` from `sent_` on, then `queued_`.
     std::vector<std::byte> sending_;
-    std::size_t sent_ = 0;
     std::vector<std::byte> queued_;
     std::uint64_t queued_total_ = 0;
     std::uint64_t sent_total_ = 0;
-    std::size_t answers_ = 0;
-    std::error_code error_;
-    std::string reason_;
-    std::string refused_;      // the subject of the certificate that was refused
+    std::uint32_t sent_ = 0;
+    std::uint32_t answers_ = 0;
     bool is_drained_ = false;  // OpenSSL has decrypted everything, so reading needs further input
     bool verifies_;
     bool lacks_memory_ = false;

@@ -63,13 +63,13 @@ struct connection_options {
 ///           operation_in_progress. A recv() never waits for a send(), nor a send() for a recv().
 /// Lifetime: A move keeps pending operations. The destructor ends them with operation_aborted, and closes the
 ///           stream below without close_notify; the peer then sees a truncated stream.
-/// Cost:     An idle stream above a socket holds OpenSSL's memory and about 600 bytes, but no buffer. Above a
+/// Cost:     An idle stream above a socket holds OpenSSL's memory and about 800 bytes, but no buffer. Above a
 ///           stream without recv_chunk(), a pending recv() holds 17 KiB.
 template <coil::stream Stream>
 class stream {
     using connection = coil::detail::tls_connection<Stream>;
     template <class T>
-    using description = coil::detail::tls_description<task<T>>;
+    using description = coil::detail::tls_description<T>;
 
 public:
     using next_layer_type = Stream;
@@ -141,7 +141,7 @@ public:
     /// Cancels all pending operations; they end with operation_aborted.
     void cancel() noexcept {
         if (connection_)
-            connection_->operations.cancel();
+            connection_->cancel();
     }
 
     /// Waits until recv() or send() would not wait. Unlike readiness of the stream below, wait_read means
@@ -193,7 +193,7 @@ private:
     description<T> begin(Make make) {
         if (!is_open())
             return {nullptr, refused<T>()};
-        return {&connection_->operations, make(connection_)};
+        return {&connection_->waits(), make(connection_)};
     }
     template <class T>
     static task<T> refused() {
