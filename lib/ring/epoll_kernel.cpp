@@ -634,8 +634,22 @@ long epoll_kernel::transfer_now(file& target, const io_uring_sqe& sqe) noexcept 
     if (events < 0)
         return events;
     if (events > 0)
-        return is_pipe_write ? moves.on_pipe() : moves.on_file(sqe.fd, 0);
+        return is_pipe_write ? write_to_pipe(moves, sqe.fd) : moves.on_file(sqe.fd, 0);
     return never_waits(sqe.fd, is_read) ? moves.on_file(sqe.fd, 0) : -EAGAIN;
+}
+
+// Writes to a writable pipe as long as it has space. Ends after 64 KiB, the usual size of a pipe, even if a
+// reader makes space meanwhile.
+long epoll_kernel::write_to_pipe(const transfer& moves, int pipe) noexcept {
+    const std::size_t whole = std::min(moves.size(), std::size_t{65536});
+    std::size_t written = 0;
+    do {
+        const long result = moves.on_pipe(written);
+        if (result <= 0)
+            return written > 0 ? static_cast<long>(written) : result;
+        written += static_cast<std::size_t>(result);
+    } while (written < whole && poll(pipe, POLLOUT) > 0);
+    return static_cast<long>(written);
 }
 
 void epoll_kernel::find_method(file& target, const io_uring_sqe& sqe) noexcept {

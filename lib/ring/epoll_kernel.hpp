@@ -17,6 +17,8 @@
 
 namespace coil::COIL_ABI::ring {
 
+class transfer;
+
 /// The implementation for systems that refuse io_uring: epoll, on Linux 4.18 or newer. The rings are in
 /// ordinary memory. enter() performs each SQE with a system call that does not block, and writes the CQE.
 ///
@@ -132,6 +134,7 @@ private:
     attempt try_poll(file& target, const io_uring_sqe& sqe) noexcept;
     attempt try_transfer(file& target, const io_uring_sqe& sqe) noexcept;
     long transfer_now(file& target, const io_uring_sqe& sqe) noexcept;
+    long write_to_pipe(const transfer& moves, int pipe) noexcept;
     void find_method(file& target, const io_uring_sqe& sqe) noexcept;
     void note_read(file& target, long result, std::size_t size, int flags) noexcept;
     void note_write(file& target, long result, std::size_t size) noexcept;

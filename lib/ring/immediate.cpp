@@ -3,6 +3,7 @@
 #include "ring/immediate.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <netinet/in.h>
 #include <sys/syscall.h>
@@ -132,15 +133,26 @@ long transfer::on_socket() const noexcept {
                     : call(SYS_sendmsg, sqe_.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-long transfer::on_pipe() const noexcept {
+std::size_t transfer::size() const noexcept {
+    std::size_t total = 0;
+    for (unsigned long i = 0; i < count_; ++i)
+        total += buffers_[i].iov_len;
+    return total;
+}
+
+long transfer::on_pipe(std::size_t skipped) const noexcept {
     iovec parts[16];
     unsigned long count = 0;
     std::size_t space = pipe_chunk;
-    for (unsigned long i = 0; i < count_ && count < std::size(parts) && space > 0; ++i)
-        if (const std::size_t size = std::min(buffers_[i].iov_len, space); size > 0) {
-            parts[count++] = {buffers_[i].iov_base, size};
-            space -= size;
-        }
+    for (unsigned long i = 0; i < count_ && count < std::size(parts) && space > 0; ++i) {
+        const std::size_t passed = std::min(skipped, buffers_[i].iov_len);
+        skipped -= passed;
+        const std::size_t size = std::min(buffers_[i].iov_len - passed, space);
+        if (size == 0)
+            continue;
+        parts[count++] = {static_cast<std::byte*>(buffers_[i].iov_base) + passed, size};
+        space -= size;
+    }
     return call(SYS_writev, sqe_.fd, parts, count);
 }
 

@@ -148,8 +148,9 @@ public:
     [[nodiscard]] long on_file(int descriptor, int flags) const noexcept;
     /// Calls recvmsg(2) or sendmsg(2), which do not wait.
     [[nodiscard]] long on_socket() const noexcept;
-    /// Writes no more bytes than a writable pipe has space for.
-    [[nodiscard]] long on_pipe() const noexcept;
+    /// Writes no more bytes than a writable pipe has space for, after the first `skipped` bytes.
+    [[nodiscard]] long on_pipe(std::size_t skipped) const noexcept;
+    [[nodiscard]] std::size_t size() const noexcept;
 
 private:
     const io_uring_sqe& sqe_;

@@ -450,7 +450,7 @@ TEST_P(StreamDescriptor, ReadsALineFromATerminal) {
     });
 }
 
-// A named pipe does not know RWF_NOWAIT, so the epoll engine writes at most 4096 bytes at a time.
+// A named pipe does not know RWF_NOWAIT, so the epoll engine writes in pieces of at most 4096 bytes.
 TEST_P(StreamDescriptor, GathersIntoANamedPipe) {
     const std::string name = testing::TempDir() + "coil_named_pipe_" + std::to_string(::getpid());
     ASSERT_EQ(::mkfifo(name.c_str(), 0600), 0);
