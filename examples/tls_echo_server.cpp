@@ -109,6 +109,8 @@ tls::server_context::options options_of(const example::command_line& given) {
     if (given.has("ca"))
         chosen.clients = given.has("require-client-cert") ? tls::client_certificates::required
                                                           : tls::client_certificates::optional;
+    if (given.has("known-names-only"))
+        chosen.unknown = tls::unknown_name::refused;
     chosen.protocol.alpn = example::split(given.text("alpn"));
     return chosen;
 }
@@ -120,6 +122,7 @@ int main(int argc, char** argv) try {
          {"port", "NUMBER", "port to listen on; 0: any free port", "7777"},
          {"cert", "FILE,...", "certificate chains; the client's SNI chooses one, without SNI the first"},
          {"key", "FILE,...", "the key of each certificate"},
+         {"known-names-only", nullptr, "refuse clients that send a name that no certificate contains"},
          {"ca", "FILE", "issuers of clients' certificates; asks clients for a certificate"},
          {"require-client-cert", nullptr, "refuse clients without a certificate"},
          {"alpn", "NAME,...", "protocols to agree on, in order of preference"},

@@ -85,6 +85,8 @@ int choose_identity(SSL* connection, int* alert, void*) noexcept {
     }
     if (state.unknown == tls::unknown_name::uses_first)
         return SSL_TLSEXT_ERR_OK;
+    if (tls_engine* of = tls_engine::engine_of(connection))
+        of->note_unknown_name(name);
     *alert = SSL_AD_UNRECOGNIZED_NAME;
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -121,7 +123,8 @@ bool add_session(tls_context& state, const std::string& host, SSL_SESSION* sessi
 // Called when a client has received a session, in TLS 1.3 once per ticket. Returns 1 if it keeps the session.
 int on_session(SSL* connection, SSL_SESSION* session) noexcept {
     const tls_engine* of = tls_engine::engine_of(connection);
-    return of->keeps_sessions() && add_session(state_of(SSL_get_SSL_CTX(connection)), of->host(), session);
+    return of && of->keeps_sessions() &&
+           add_session(state_of(SSL_get_SSL_CTX(connection)), of->host(), session);
 }
 
 ssl_ctx_ptr make_context(const SSL_METHOD* method, const tls::protocol_options& chosen, tls_context& state) {

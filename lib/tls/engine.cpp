@@ -56,9 +56,13 @@ struct buffer_bio {
         return 1;
     }
 
+    static int type() {
+        static const int made = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
+        return made;
+    }
     static const BIO_METHOD* method() {
         static BIO_METHOD* const made = [] {
-            BIO_METHOD* fresh = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "coil");
+            BIO_METHOD* fresh = BIO_meth_new(type(), "coil");
             if (fresh) {
                 BIO_meth_set_read(fresh, read);
                 BIO_meth_set_write(fresh, write);
@@ -137,7 +141,9 @@ tls_engine::texts& tls_engine::make_texts() {
 }
 
 tls_engine* tls_engine::engine_of(const SSL* connection) noexcept {
-    return static_cast<tls_engine*>(BIO_get_data(SSL_get_rbio(connection)));
+    BIO* bio = SSL_get_rbio(connection);
+    const bool is_ours = bio && BIO_method_type(bio) == buffer_bio::type();
+    return is_ours ? static_cast<tls_engine*>(BIO_get_data(bio)) : nullptr;
 }
 
 const tls_engine::texts& tls_engine::known_texts() const noexcept {
@@ -276,13 +282,17 @@ void tls_engine::shut_down() noexcept {
 }
 
 // Does nothing after a fatal error, or if OpenSSL has received only a part of a message.
+bool tls_engine::owes_close_notify() const noexcept {
+    return is_shut_down_ && is_established_ && !has_failed() && !(SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN);
+}
+
+// OpenSSL refuses close_notify in the middle of a message. A message of its own it completes first.
 void tls_engine::send_close_notify() noexcept {
-    const bool is_due = is_shut_down_ && is_established_ && !has_failed() && SSL_in_init(ssl_) == 0 &&
-                        !(SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN);
-    if (!is_due)
+    if (!owes_close_notify())
         return;
     clear_errors();
-    SSL_shutdown(ssl_);
+    if (SSL_in_init(ssl_) == 0 || SSL_do_handshake(ssl_) == 1)
+        SSL_shutdown(ssl_);
     clear_errors();
 }
 
@@ -370,7 +380,10 @@ void tls_engine::fail() noexcept {
             fail_by_certificate();
         else if (is_of_tls && ERR_GET_REASON(last) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
             own.error = tls::error::no_certificate;
-        else {
+        else if (is_of_tls && ERR_GET_REASON(last) == SSL_R_CALLBACK_FAILED && !own.refused.empty()) {
+            own.error = tls::error::handshake_failed;
+            own.reason = "no certificate is for " + own.refused;
+        } else {
             own.error = code_of(first, is_established());
             own.reason = reason_of(first);
         }
@@ -386,6 +399,17 @@ void tls_engine::fail_by_certificate() {
     own.error = code_of_verification(result);
     own.reason = own.refused.empty() ? "" : own.refused + ": ";
     own.reason += X509_verify_cert_error_string(result);
+}
+
+void tls_engine::note_unknown_name(std::string_view name) noexcept {
+    try {
+        std::string& refused = make_texts().refused = name;
+        // A log shows the text, so the client must not choose its control characters.
+        std::replace_if(
+            refused.begin(), refused.end(), [](char each) { return each < ' ' || each > '~'; }, '?');
+    } catch (const std::bad_alloc&) {
+        return;  // the text of the error lacks the name
+    }
 }
 
 int tls_engine::note_refused(int accepted, X509_STORE_CTX* verification) noexcept {

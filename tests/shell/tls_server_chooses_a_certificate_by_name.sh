@@ -41,6 +41,19 @@ expect_status 1
 expect_stderr "unknown.example"
 expect_stderr "the certificate is for another host"
 
+# A server may also refuse a name that it does not know.
+interrupt TERM
+start tls_echo_server --known-names-only --cert "$pki/server.pem,$pki/one.pem" --key "$pki/server.key,$pki/one.key"
+expect_subject localhost -noservername
+expect_subject one.example -servername one.example
+for version in tls1_2 tls1_3; do
+    expect_refusal 'unrecognized name' "-$version" -servername unknown.example
+done
+expect_report "no certificate is for unknown.example"
+run tls_echo_client --ca "$pki/ca.pem" --name unknown.example 127.0.0.1 "$port" </dev/null
+expect_status 1
+expect_stderr "unrecognized name"
+
 # A certificate needs a key of its own.
 expect_wrong 2 "one key for each certificate" tls_echo_server --port 0 --cert "$pki/server.pem,$pki/one.pem" \
     --key "$pki/server.key"

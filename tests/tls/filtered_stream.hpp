@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -31,6 +32,7 @@ struct line {
     std::optional<std::size_t> false_recv{};
     std::optional<std::size_t> false_send{};
     std::optional<std::size_t> failing_send{};  // send() fails, with this count
+    std::function<void()> after_recv{};         // called once, when recv() has received bytes
 };
 
 /// An in-memory stream above a `line`.
@@ -41,13 +43,15 @@ public:
 
     task<std::size_t> recv(mutable_buffer buffer) {
         ++line_->recv_calls;
-        const std::size_t limit = std::min(line_->ends_after, line_->stalls_after) - line_->received;
-        if (limit == 0 && line_->stalls_after <= line_->ends_after)
+        while (line_->stalls_after <= line_->ends_after && line_->stalls_after == line_->received)
             co_await line_->stalled.wait();
+        const std::size_t limit = std::min(line_->ends_after, line_->stalls_after) - line_->received;
         if (limit == 0)
             co_return 0;
         const std::size_t n = co_await inner_.recv(buffer.first(limit));
         line_->received += n;
+        if (const auto call = std::exchange(line_->after_recv, nullptr))
+            call();
         co_return line_->false_recv.value_or(n);
     }
     task<std::size_t> send(const_buffer buffer) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <coil/algo/read.hpp>
@@ -177,6 +178,32 @@ TEST_F(TlsHandshake, ChoosesTheCertificateByName) {
     const result refused = meet(client(), tls::server_context(chosen), "third.org");
     EXPECT_EQ(refused.client_error, tls::error::handshake_failed);
     EXPECT_NE(refused.client_text.find("unrecognized name"), std::string::npos) << refused.client_text;
+    EXPECT_NE(refused.server_text.find("no certificate is for third.org"), std::string::npos)
+        << refused.server_text;
+}
+
+// A program may make a connection of its own with the SSL_CTX.
+TEST_F(TlsHandshake, RefusesAClientOfAForeignConnection) {
+    const tls::server_context to =
+        trusted_authority().server({.clients = tls::client_certificates::required,
+                                    .trusted = tls::pem::text(trusted_authority().certificate())});
+    const tls::client_context from = client({.own = authority("Stranger").issue()});
+    SSL* const server_side = SSL_new(to.native_handle());
+    SSL* const client_side = SSL_new(from.native_handle());
+    BIO *near = nullptr, *far = nullptr;
+    ASSERT_EQ(BIO_new_bio_pair(&near, 0, &far, 0), 1);
+    SSL_set_bio(client_side, near, near);
+    SSL_set_bio(server_side, far, far);
+    SSL_set_connect_state(client_side);
+    SSL_set_accept_state(server_side);
+    for (int i = 0; i < 5; ++i) {
+        SSL_do_handshake(client_side);
+        SSL_do_handshake(server_side);
+    }
+    EXPECT_NE(SSL_get_verify_result(server_side), X509_V_OK);
+    ERR_clear_error();
+    SSL_free(client_side);
+    SSL_free(server_side);
 }
 
 TEST_F(TlsHandshake, AgreesOnAProtocol) {

@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <new>
 #include <string>
@@ -140,17 +141,39 @@ private:
     bool is_fetch_;
 };
 
+/// The number of cancels when an operation began: when it was awaited, even if its task starts later, as in a
+/// race. This is a parameter of the operation's coroutine, so it lives in the coroutine's frame. Its
+/// constructors store where.
+class tls_start {
+public:
+    tls_start(const tls_waits& all, tls_start*& place) noexcept : all_(&all), place_(&place) {}
+    tls_start(tls_start&& other) noexcept : all_(other.all_), place_(other.place_) { *place_ = this; }
+    tls_start& operator=(tls_start&&) = delete;
+
+    void begin() noexcept { began_ = all_->cancels(); }
+    [[nodiscard]] unsigned began() const noexcept { return began_; }
+    [[nodiscard]] bool was_cancelled() const noexcept { return all_->cancels() != began_; }
+
+private:
+    const tls_waits* all_;
+    union {
+        tls_start** place_;  // until begin() is called
+        unsigned began_;
+    };
+};
+
 /// An operation of a stream: a task, and whether the stream was cancelled meanwhile.
 template <class T>
 class [[nodiscard("co_await it")]] tls_operation {
 public:
-    tls_operation(const tls_waits* all, task<T>&& work, environment& scope)
-        : inner_(std::move(work).operation_in(scope)), all_(all) {}
+    tls_operation(tls_start* start, task<T>&& work, environment& scope)
+        : inner_(std::move(work).operation_in(scope)), start_(start) {
+        begin();
+    }
     tls_operation(const tls_operation&) = delete;
 
     bool await_ready() {
-        if (all_)
-            cancels_before_ = all_->cancels();
+        begin();
         return inner_.await_ready();
     }
     void await_suspend(std::coroutine_handle<> waiter) { inner_.await_suspend(waiter); }
@@ -164,31 +187,34 @@ public:
     }
     /// Returns true if the stream was cancelled, even if the operation has moved some bytes.
     [[nodiscard]] bool was_cancelled() const noexcept {
-        return was_cancelled_ || (all_ && all_->cancels() != cancels_before_);
+        return was_cancelled_ || (start_ && start_->was_cancelled());
     }
     [[nodiscard]] std::string describe() const { return inner_.describe(); }
 
 private:
-    // Afterwards, the connection may no longer exist.
+    void begin() noexcept {
+        if (start_)
+            start_->begin();
+    }
+    // Afterwards, the frame and the connection may no longer exist.
     void end() noexcept {
         was_cancelled_ = was_cancelled();
-        all_ = nullptr;
+        start_ = nullptr;
     }
 
     operation_of<task<T>> inner_;
-    const tls_waits* all_;
-    unsigned cancels_before_ = 0;
+    tls_start* start_;
     bool was_cancelled_ = false;
 };
 
 template <class T>
 class [[nodiscard("co_await it")]] tls_description : public co_await_is_missing<T, tls_description<T>> {
 public:
-    tls_description(const tls_waits* all, task<T> work) noexcept : all_(all), work_(std::move(work)) {}
-    tls_operation<T> operation_in(environment& scope) && { return {all_, std::move(work_), scope}; }
+    tls_description(tls_start* start, task<T> work) noexcept : start_(start), work_(std::move(work)) {}
+    tls_operation<T> operation_in(environment& scope) && { return {start_, std::move(work_), scope}; }
 
 private:
-    const tls_waits* all_;
+    tls_start* start_;
     task<T> work_;
 };
 
@@ -255,9 +281,8 @@ public:
     }
 
     template <class Buffers>
-    static task<std::size_t> recv(self_ptr self, Buffers buffers) {
+    static task<std::size_t> recv(self_ptr self, tls_start start, Buffers buffers) {
         const lane_guard lane(*self, self->reads_, "recv");
-        const unsigned began = self->waits_.cancels();
         if (co_await this_coro::stop_requested)
             self->abort("recv");
         const mutable_buffers into = span_of(buffers);
@@ -280,19 +305,19 @@ public:
                     co_return 0;
                 }
             }
-            if (self->must_send() || self->owes_answers()) {
-                co_await self->exchange(began);
+            if (self->must_send() || self->owes_answers() || self->is_lent_) {
+                co_await self->exchange(start.began());
                 continue;
             }
-            co_await fetching(*self, began);
+            co_await fetching(*self, start.began());
         }
     }
 
     template <class Buffers>
-    static task<std::size_t> send(self_ptr self, Buffers buffers) {
+    static task<std::size_t> send(self_ptr self, tls_start start, Buffers buffers) {
         const lane_guard lane(*self, self->writes_, "send");
         const leftover_guard leftovers(*self);
-        const unsigned began = self->waits_.cancels();
+        const unsigned began = start.began();
         if (co_await this_coro::stop_requested)
             self->abort("send");
         const const_buffers from = span_of(buffers);
@@ -328,27 +353,38 @@ public:
         co_return n;
     }
 
-    static task<> shutdown(self_ptr self, steady_clock::duration limit) {
-        const unsigned began = self->waits_.cancels();
+    static task<> shutdown(self_ptr self, tls_start start, steady_clock::duration limit) {
         self->tls.shut_down();
-        co_await timeout(self->send_until(self->tls.queued_total(), began), limit);
+        co_await timeout(send_close_notify(self, start.began()), limit);
     }
 
     // Exchanges close_notify with the peer, and closes the stream below in any case.
     static task<> close(self_ptr self, steady_clock::duration limit) {
-        if (std::exchange(self->is_closed_, true))
+        if (self->is_closed_)
             co_return;
+        self->is_closed_ = true;
         self->waits_.cancel();
-        const auto said = co_await as_tuple(timeout(say_goodbye(self), limit));
-        if constexpr (requires { self->inner.close(); })
+        const closing_guard closing(*self);
+        std::error_code failed;
+        std::exception_ptr bug;
+        try {
+            const auto said = co_await as_tuple(timeout(say_goodbye(self), limit));
+            failed = said.error();
+        } catch (...) {
+            bug = std::current_exception();  // of the stream below, and not an error
+        }
+        if constexpr (requires { self->inner.close(limit); })
+            co_await self->inner.close(limit);
+        else if constexpr (requires { self->inner.close(); })
             co_await self->inner.close();
-        self->drop_input();
-        if (said.error() == error::operation_aborted)
+        if (bug)
+            std::rethrow_exception(bug);
+        if (failed == error::operation_aborted)
             self->abort("close");
     }
 
-    static task<wait_type> wait(self_ptr self, wait_type wanted) {
-        const unsigned began = self->waits_.cancels();
+    static task<wait_type> wait(self_ptr self, tls_start start, wait_type wanted) {
+        const unsigned began = start.began();
         const bool is_stopped = co_await this_coro::stop_requested;
         if (is_stopped)
             self->abort("wait");
@@ -387,6 +423,7 @@ private:
     static constexpr std::size_t write_max = 64 << 10;   // bytes that one send encrypts at most
     static constexpr std::size_t input_size = 17 << 10;  // a record and its header
     static constexpr std::size_t answers_max = 4096;
+    static constexpr std::size_t unsendable_answers_max = 1 << 20;
 
     static mutable_buffers span_of(const mutable_buffer& one) noexcept { return {&one, 1}; }
     static const_buffers span_of(const const_buffer& one) noexcept { return {&one, 1}; }
@@ -407,12 +444,43 @@ private:
         lane_guard& operator=(const lane_guard&) = delete;
         ~lane_guard() {
             taken_ = false;
+            of_.drop_input_after_close();
             of_.notify();
         }
 
     private:
         tls_connection& of_;
         bool& taken_;
+    };
+
+    // A sender receives, until there is a reader.
+    class loan_guard {
+    public:
+        explicit loan_guard(tls_connection& of) noexcept : of_(of) { of_.is_lent_ = true; }
+        loan_guard(const loan_guard&) = delete;
+        loan_guard& operator=(const loan_guard&) = delete;
+        ~loan_guard() {
+            of_.is_lent_ = false;
+            of_.drop_input_after_close();
+            of_.notify();
+        }
+
+    private:
+        tls_connection& of_;
+    };
+
+    class closing_guard {
+    public:
+        explicit closing_guard(tls_connection& of) noexcept : of_(of) {}
+        closing_guard(const closing_guard&) = delete;
+        closing_guard& operator=(const closing_guard&) = delete;
+        ~closing_guard() {
+            of_.has_closed_below_ = true;
+            of_.drop_input_after_close();
+        }
+
+    private:
+        tls_connection& of_;
     };
 
     // Marks this task as the one that sends.
@@ -477,26 +545,50 @@ private:
         const std::size_t n = result.bytes_transferred();
         check_count(n, tls.output().size());
         tls.sent(n);
-        return result.error() || n > 0 ? result.error() : error::nothing_sent;
+        const std::error_code failed = result.error() || n > 0 ? result.error() : error::nothing_sent;
+        if (failed != error::operation_aborted)
+            send_failed_ = static_cast<bool>(failed);
+        if (failed == error::connection_reset)
+            was_reset_ = true;
+        return failed;
     }
 
     // Returns true if a reader has to send, because no other task does.
     [[nodiscard]] bool must_send() const noexcept { return tls.unsent() > 0 && !is_sending_; }
 
-    // A peer that asks for answers and does not read them must not fill this side's memory.
-    [[nodiscard]] bool owes_answers() const noexcept { return tls.unsent_answers() > answers_max; }
+    // A peer that asks for answers and does not read them must not fill this side's memory. If they cannot be
+    // sent, the bytes that the peer has sent before are still received.
+    [[nodiscard]] bool owes_answers() const noexcept {
+        return tls.unsent_answers() > (send_failed_ ? unsendable_answers_max : answers_max);
+    }
 
     // Receives ciphertext, and meanwhile sends what no other task sends. If the peer does not read its
-    // answers, sends only.
-    task<> exchange(unsigned began) {
-        if (owes_answers()) {
-            co_await send_until(tls.queued_total(), began);
+    // answers, sends only. If a sender receives, waits until it has given way: call this again.
+    task<> exchange(unsigned began, bool is_loan = false) {
+        if (is_lent_ && !is_loan) {
+            waits_.interrupt_fetch();
+            const auto result = co_await progress(began);
+            if (result.error())
+                throw_failure(result.error(), name() + ": recv", true, 0);
             co_return;
         }
-        auto first = co_await tls_wait_description(when_any(fetch(), send_leftovers(began)), waits_, began);
+        if (owes_answers()) {
+            auto sent = co_await as_tuple(send_until(tls.queued_total(), began));
+            if (sent.error() == error::operation_aborted || owes_answers())
+                std::move(sent).value();
+            co_return;
+        }
+        const unsigned interrupts = waits_.interrupts();
+        auto first =
+            co_await tls_wait_description(when_any(fetch(), send_leftovers(began)), waits_, began, is_loan);
         if (first.error())
             throw_failure(first.error(), name() + ": recv", true, 0);
-        take_result(std::move(first->template get<0>()));
+        const bool is_stopped = co_await this_coro::stop_requested;
+        auto& received = first->template get<0>();
+        if (received.error() == error::operation_aborted && waits_.interrupts() != interrupts &&
+            waits_.cancels() == began && !is_stopped)
+            co_return;
+        take_result(std::move(received));
     }
 
     // Ends only when it is stopped.
@@ -516,18 +608,30 @@ private:
         }
     }
 
-    // OpenSSL has received the beginning of a message, such as a ticket, and encrypts only after the rest.
+    // OpenSSL has received the beginning of a message, such as a ticket, and encrypts only after the rest. If
+    // there is a reader, it receives the rest.
     static task<> receive_the_rest(self_ptr self, unsigned began) {
-        if (self->reads_) {
-            const auto result = co_await self->progress(began);  // the reader receives it
+        if (self->input_ended_)
+            throw_failure(tls::error::truncated, self->name() + ": send", true, 0);
+        if (self->reads_ || self->is_lent_) {
+            const auto result = co_await self->progress(began);
             if (result.error())
                 self->abort("send");
             co_return;
         }
-        const lane_guard lane(*self, self->reads_, "send");
-        co_await self->exchange(began);
+        {
+            const loan_guard loan(*self);
+            co_await self->exchange(began, true);
+        }
         static_cast<void>(self->tls.peek());
         self->release_input();
+        self->keep_input();
+    }
+
+    static task<> send_close_notify(self_ptr self, unsigned began) {
+        while (self->tls.owes_close_notify())
+            co_await receive_the_rest(self, began);
+        co_await self->send_until(self->tls.queued_total(), began);
     }
 
     // Receives ciphertext. Pass the result to take().
@@ -553,8 +657,9 @@ private:
 
         void await_resume() {
             auto result = this->await_outcome();
-            const bool is_interrupted = result.error() && of_.waits_.interrupts() != interrupts_ &&
-                                        !this->was_cancelled() && !this->env().stop_requested();
+            const bool is_interrupted = result.error() == error::operation_aborted &&
+                                        of_.waits_.interrupts() != interrupts_ && !this->was_cancelled() &&
+                                        !this->env().stop_requested();
             if (!is_interrupted)
                 of_.take_result(std::move(result));
         }
@@ -599,9 +704,16 @@ private:
             drop_input();
     }
     void drop_input() noexcept {
+        if (is_lent_)
+            return;  // a sender receives into it
         tls.give({});
         chunk_.reset();
         input_.reset();
+    }
+    // The last operation that uses the input drops it.
+    void drop_input_after_close() noexcept {
+        if (has_closed_below_ && !reads_ && !is_lent_)
+            drop_input();
     }
     // Called if a reader or the handshake leaves ciphertext. It must not keep a buffer of the pool, because
     // all connections share the pool, and the stream may outlive it.
@@ -634,7 +746,7 @@ private:
 
     // Sends close_notify, and receives until the peer has sent its own.
     static task<> say_goodbye(self_ptr self) {
-        while (self->reads_ || self->writes_)  // operations that close() has cancelled
+        while (self->reads_ || self->writes_ || self->is_lent_)  // operations that close() has cancelled
             co_await self->progress_.wait();
         const unsigned began = self->waits_.cancels();
         self->tls.shut_down();
@@ -660,7 +772,11 @@ private:
                       tls.is_established(), 0);
     }
     void check_end() const {
-        if (was_truncated() && !tolerates_truncation_)
+        if (!was_truncated())
+            return;
+        if (was_reset_)  // the kernel has reported it to a send only
+            throw_failure(system_error_code(ECONNRESET), name() + ": recv", true, 0);
+        if (!tolerates_truncation_)
             throw_failure(tls::error::truncated, name() + ": recv", true, 0);
     }
 
@@ -668,12 +784,16 @@ private:
     std::unique_ptr<std::byte[]> input_;
     tls_waits waits_;
     event progress_;  // set and reset when bytes have been sent, or a task has left
-    bool tolerates_truncation_;
     bool reads_ = false;
     bool writes_ = false;
-    bool is_sending_ = false;
-    bool input_ended_ = false;
-    bool is_closed_ = false;
+    bool tolerates_truncation_ : 1;
+    bool is_sending_ : 1 = false;
+    bool is_lent_ : 1 = false;      // a sender receives
+    bool send_failed_ : 1 = false;  // the last one
+    bool was_reset_ : 1 = false;
+    bool input_ended_ : 1 = false;
+    bool is_closed_ : 1 = false;  // close() has begun
+    bool has_closed_below_ : 1 = false;
 };
 
 }  // namespace coil::COIL_ABI::detail

@@ -62,6 +62,8 @@ public:
     /// Queues close_notify, if the handshake is over and nothing has failed. If OpenSSL has received only a
     /// part of a message, read() queues it later. Do not call write() any more.
     void shut_down() noexcept;
+    /// Returns true if close_notify is not queued yet, because OpenSSL waits for the rest of a message.
+    [[nodiscard]] bool owes_close_notify() const noexcept;
     [[nodiscard]] bool is_shut_down() const noexcept { return is_shut_down_; }
 
     /// Provides ciphertext. It must stay valid until `has_input()` is false.
@@ -108,8 +110,10 @@ public:
     /// Returns the peer's certificate and the others that it has sent, or nothing if there are none.
     [[nodiscard]] std::vector<tls::certificate> peer_certificates() const;
 
-    /// Returns the engine that has made this connection.
+    /// Returns the engine that has made this connection, or null if a program has made it with SSL_new().
     static tls_engine* engine_of(const ssl_st* connection) noexcept;
+    /// Stores the name that a client asks for and no certificate contains.
+    void note_unknown_name(std::string_view name) noexcept;
     /// OpenSSL's verify callback: stores the subject of a certificate that is refused.
     static int note_refused(int accepted, x509_store_ctx_st* verification) noexcept;
 
@@ -121,7 +125,7 @@ private:
         std::error_code error;
         std::string host;
         std::string reason;
-        std::string refused;  // the subject of the certificate that was refused
+        std::string refused;  // the subject of the certificate, or the name, that was refused
     };
 
     [[nodiscard]] bool has_failed() const noexcept { return lacks_memory_ || (texts_ && texts_->error); }

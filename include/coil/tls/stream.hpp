@@ -96,10 +96,10 @@ public:
     ///            errors of the stream below. Bytes that arrived before are returned first.
     /// Cancel:    loses no byte; the next recv() continues.
     description<std::size_t> recv(mutable_buffer buffer) {
-        return begin<std::size_t>([&](auto& of) { return connection::recv(of, buffer); });
+        return begin<std::size_t>([&](auto&&... of) { return connection::recv(std::move(of)..., buffer); });
     }
     description<std::size_t> recv(mutable_buffers buffers) {
-        return begin<std::size_t>([&](auto& of) { return connection::recv(of, buffers); });
+        return begin<std::size_t>([&](auto&&... of) { return connection::recv(std::move(of)..., buffers); });
     }
 
     /// Encrypts and sends bytes, at most 64 KiB per call. Several buffers share records, and all records are
@@ -111,17 +111,17 @@ public:
     /// Cancel:    returns the number of bytes that are encrypted already, also if a deadline ends the send().
     ///            Parts of a record cannot be taken back: another operation, or the next one, sends the rest.
     description<std::size_t> send(const_buffer buffer) {
-        return begin<std::size_t>([&](auto& of) { return connection::send(of, buffer); });
+        return begin<std::size_t>([&](auto&&... of) { return connection::send(std::move(of)..., buffer); });
     }
     description<std::size_t> send(const_buffers buffers) {
-        return begin<std::size_t>([&](auto& of) { return connection::send(of, buffers); });
+        return begin<std::size_t>([&](auto&&... of) { return connection::send(std::move(of)..., buffers); });
     }
 
     /// Sends close_notify, so that the peer reads the end of the stream. Receiving still works. Does not wait
     /// for the peer's close_notify. Fails with error::timed_out if it cannot be sent within `limit`, because
     /// the peer does not read. It then stays queued, and the next operation sends it.
     description<void> shutdown(steady_clock::duration limit = std::chrono::seconds(10)) {
-        return begin<void>([&](auto& of) { return connection::shutdown(of, limit); });
+        return begin<void>([&](auto&&... of) { return connection::shutdown(std::move(of)..., limit); });
     }
 
     /// Cancels pending operations, sends close_notify, waits for the peer's close_notify, and closes the
@@ -147,7 +147,7 @@ public:
     /// Waits until recv() or send() would not wait. Unlike readiness of the stream below, wait_read means
     /// that plaintext, the end or an error is there. Takes the reader's place meanwhile.
     description<wait_type> wait(wait_type wanted) {
-        return begin<wait_type>([&](auto& of) { return connection::wait(of, wanted); });
+        return begin<wait_type>([&](auto&&... of) { return connection::wait(std::move(of)..., wanted); });
     }
 
     /// Returns the protocol that both sides have agreed on, or an empty text if there is none.
@@ -193,7 +193,10 @@ private:
     description<T> begin(Make make) {
         if (!is_open())
             return {nullptr, refused<T>()};
-        return {&connection_->waits(), make(connection_)};
+        coil::detail::tls_start* start = nullptr;
+        task<T> made =
+            make(std::shared_ptr(connection_), coil::detail::tls_start(connection_->waits(), start));
+        return {start, std::move(made)};
     }
     template <class T>
     static task<T> refused() {
