@@ -55,6 +55,36 @@ TEST_F(TlsStream, SmallBuffersShareARecord) {
     });
 }
 
+TEST_F(TlsStream, TicketsComeWithTheFirstResponse) {
+    run([&](auto& client, auto& server) -> task<> {
+        const std::size_t before = server_line_.send_calls;
+        auto answering = co_spawn(context_.io(), [&]() -> task<> {
+            std::array<char, 5> buffer;
+            co_await read(server, buffer);
+            co_await write(server, buffer);
+        });
+        co_await yield_times(20);
+        EXPECT_EQ(server_line_.send_calls, before);
+        co_await write(client, "hello");
+        std::array<char, 5> buffer;
+        co_await read(client, buffer);
+        co_await answering.join();
+        EXPECT_EQ(server_line_.send_calls, before + 1);
+    });
+}
+
+TEST_F(TlsStream, ServerThatOnlyReceivesSendsItsTickets) {
+    run([&](auto& client, auto& server) -> task<> {
+        const std::size_t before = server_line_.send_calls;
+        auto receiving = co_spawn(context_.io(), drain(server));
+        co_await write(client, "hello");
+        co_await yield_times(20);
+        EXPECT_EQ(server_line_.send_calls, before + 1);
+        co_await client.shutdown();
+        EXPECT_EQ(co_await receiving.join(), "hello");
+    });
+}
+
 TEST_F(TlsStream, ManyBuffersArriveInOrder) {
     run([&](auto& client, auto& server) -> task<> {
         const numbered_bytes bytes(1);

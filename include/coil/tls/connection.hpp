@@ -266,10 +266,12 @@ public:
                 static_cast<void>(co_await as_tuple(send_until(tls.queued_total(), began)));
                 fail();
             }
-            // A server's last messages in TLS 1.3 are tickets. A client that does not read yet must not delay
-            // the end of the handshake, so the next operation sends them.
-            if (reached == state::done && tls.sends_tickets())
+            // A server's last messages in TLS 1.3 are tickets. They are sent together with the first
+            // response, or when the server has received something and waits for more.
+            if (reached == state::done && tls.sends_tickets()) {
+                defers_tickets_ = true;
                 co_return;
+            }
             co_await send_until(tls.queued_total(), began);
             if (reached == state::done)
                 co_return;
@@ -305,7 +307,7 @@ public:
                     co_return 0;
                 }
             }
-            if (self->must_send() || self->owes_answers() || self->is_lent_) {
+            if ((self->must_send() && !self->defers_tickets_) || self->owes_answers() || self->is_lent_) {
                 co_await self->exchange(start.began());
                 continue;
             }
@@ -323,8 +325,9 @@ public:
         const const_buffers from = span_of(buffers);
         if (total_size(from) == 0)
             co_return 0;
-        if (self->tls.unsent() > 0 && !self->tls.is_shut_down())
-            co_await self->send_until(self->tls.queued_total(), began);  // what a cancelled send has left
+        // A few bytes that are left, such as tickets, are sent together with the new ones.
+        if (self->tls.unsent() > leftover_max && !self->tls.is_shut_down())
+            co_await self->send_until(self->tls.queued_total(), began);
         std::size_t n = 0;
         for (bool is_encrypted = false; !is_encrypted;) {
             if (self->tls.is_shut_down())
@@ -420,7 +423,8 @@ public:
     tls_engine tls;
 
 private:
-    static constexpr std::size_t write_max = 64 << 10;   // bytes that one send encrypts at most
+    static constexpr std::size_t write_max = 64 << 10;  // bytes that one send encrypts at most
+    static constexpr std::size_t leftover_max = 4096;
     static constexpr std::size_t input_size = 17 << 10;  // a record and its header
     static constexpr std::size_t answers_max = 4096;
     static constexpr std::size_t unsendable_answers_max = 1 << 20;
@@ -505,8 +509,10 @@ private:
         leftover_guard(const leftover_guard&) = delete;
         leftover_guard& operator=(const leftover_guard&) = delete;
         ~leftover_guard() {
-            if (of_.must_send())
+            if (of_.must_send()) {
+                of_.defers_tickets_ = false;
                 of_.waits_.interrupt_fetch();
+            }
         }
 
     private:
@@ -687,6 +693,7 @@ private:
         take(std::forward<Outcome>(fetched).value());
     }
     void take(chunk received) noexcept {
+        defers_tickets_ = false;
         chunk_ = std::move(received);
         input_ended_ = chunk_.empty();
         tls.give({chunk_.data(), chunk_.size()});
@@ -694,6 +701,7 @@ private:
     }
     void take(std::size_t received) noexcept {
         check_count(received, input_size);
+        defers_tickets_ = false;
         input_ended_ = received == 0;
         tls.give({input_.get(), received});
         notify();
@@ -794,6 +802,7 @@ private:
     bool input_ended_ : 1 = false;
     bool is_closed_ : 1 = false;  // close() has begun
     bool has_closed_below_ : 1 = false;
+    bool defers_tickets_ : 1 = false;
 };
 
 }  // namespace coil::COIL_ABI::detail
