@@ -249,6 +249,10 @@ STRENGTHS = [
     Strength("udp-64", ANY_ASIO, BARE, round(0.9 * 0.60, 3), "asio"),
     Strength("connect", ANY_ASIO, BARE, round(0.9 * 0.93, 3), "asio"),
     *(Strength(f"download-{connections}", ANY_ASIO, BARE, round(0.9 * 0.68, 3), "asio") for connections in (1, 64)),
+    *(Strength(workload, TLS_ASIO, reference, round(0.9 * ratio, 3), "asio")
+      for workload, reference, ratio in (
+          ("tls-64x64B", OPENSSL_EPOLL, 1.05), ("tls-upload-1", OPENSSL, 1.00), ("tls-download-1", OPENSSL, 0.90),
+          ("tls-connect", OPENSSL_EPOLL, 1.00), ("tls-resume", OPENSSL_EPOLL, 0.96))),
 ]
 
 # ---- coil on epoll
