@@ -305,7 +305,8 @@ struct failing_stream {
     struct control {
         bool is_reset = false;  // the next send() or recv() fails, and then recv() returns 0, as on a socket
         bool throws_a_bug = false;  // send() throws an exception that is not an error
-        bool ends_slowly = false;   // a stopped recv() still takes what arrives within a moment
+        // A stopped recv() still takes what arrives within a moment, even after close().
+        bool ends_slowly = false;
         bool is_closed = false;
     };
 
@@ -333,7 +334,7 @@ struct failing_stream {
     }
     detail::completed close() noexcept {
         with->is_closed = true;
-        return inner.close();
+        return with->ends_slowly ? detail::completed("close") : inner.close();
     }
 
     memory_stream inner;
@@ -410,7 +411,8 @@ TEST_F(TlsAboveFailures, CloseLeavesTheBufferOfAReceive) {
         auto reader = co_spawn(context_.io(), [&]() -> task<> {
             std::array<char, 10> buffer;
             auto [ec, n] = co_await as_tuple(client.recv(buffer));
-            EXPECT_EQ(ec, error::operation_aborted);
+            EXPECT_FALSE(ec) << ec.message();
+            EXPECT_EQ(n, 5u) << "the receive below has taken the bytes";
         });
         co_await yield_times(5);
         auto closer = co_spawn(context_.io(), [&]() -> task<> {
