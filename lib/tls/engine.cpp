@@ -123,7 +123,7 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, role side, std::str
         SSL_set_verify(ssl_, SSL_VERIFY_NONE, nullptr);
         return;
     }
-    resume_session(*context_, ssl_, make_texts().host);
+    resume_session(*context_, ssl_, this->host());
 }
 
 // OpenSSL spoils the session of a connection that ends without a shutdown, although the session is as good as
@@ -281,12 +281,11 @@ void tls_engine::shut_down() noexcept {
     send_close_notify();
 }
 
-// Does nothing after a fatal error, or if OpenSSL has received only a part of a message.
 bool tls_engine::owes_close_notify() const noexcept {
     return is_shut_down_ && is_established_ && !has_failed() && !(SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN);
 }
 
-// OpenSSL refuses close_notify in the middle of a message. A message of its own it completes first.
+// Does nothing if OpenSSL has received only a part of a message. OpenSSL completes a message of its own first.
 void tls_engine::send_close_notify() noexcept {
     if (!owes_close_notify())
         return;
