@@ -285,7 +285,8 @@ bool tls_engine::owes_close_notify() const noexcept {
     return is_shut_down_ && is_established_ && !has_failed() && !(SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN);
 }
 
-// Does nothing if OpenSSL has received only a part of a message. OpenSSL completes a message of its own first.
+// Does nothing if OpenSSL has received only a part of a message. OpenSSL completes a message of its own
+// first.
 void tls_engine::send_close_notify() noexcept {
     if (!owes_close_notify())
         return;
